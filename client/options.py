@@ -77,5 +77,6 @@ def first_frame(
     hello = terminal_hello(terminal, options, host, more)
     if connection.agent:
         hello["auth_sock"] = connection.agent
-    hello["renewed"] = programs.renewed_variables(connection.environment, options.renew)
+    own = programs.renewed_variables(connection.environment, options.renew)
+    hello["renewed"] = connection.environment if connection.far else own  # a bridge has chosen its host's variables
     return protocol.message(protocol.HELLO, hello)
