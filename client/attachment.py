@@ -292,7 +292,7 @@ class Attachment:
             self.view.handle(kind, payload)
 
     def _accepts(self, connection: Connection, kind: int, payload: bytes) -> bool:
-        """Return whether a frame is the WELCOME. If the next link may bring it, go offline after an error."""
+        """Return whether a frame is the WELCOME. After an error, go offline if the next link may bring it."""
         try:
             return connection.accept(kind, payload)
         except SeshError as error:
@@ -300,8 +300,8 @@ class Attachment:
                 raise
             if not isinstance(error, (Unreachable, TimedOut)):
                 raise AttachmentEnd.failed(self.name, self.host, error) from None
-        self._go_offline()
-        return False
+            self._go_offline()
+            return False
 
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome

@@ -77,6 +77,6 @@ def first_frame(
     hello = terminal_hello(terminal, options, host, more)
     if connection.agent:
         hello["auth_sock"] = connection.agent
-    own = programs.renewed_variables(connection.environment, options.renew)
-    hello["renewed"] = connection.environment if connection.far else own  # a bridge has chosen its host's variables
+    here = connection.environment
+    hello["renewed"] = here if connection.far else programs.renewed_variables(here, options.renew)
     return protocol.message(protocol.HELLO, hello)

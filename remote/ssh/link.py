@@ -15,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from math import inf
 from typing import IO
@@ -53,45 +53,32 @@ class Outcome(Enum):
 class Request:
     """A request to a bridge.
 
-    `data`: the arguments of the op, as JSON. `asks`: a person can answer the host's questions. `words`: keys for the
-    bridge (see `sesh.bridge`), if the op enters a session. `repeatable`: the request changes nothing, or has an id by
-    which the host carries it out only once; so it may be sent in one write with HELLO. `outcome`: over the last link
-    that sent it, set by that link.
+    `data`: the arguments of the op, as JSON. `asks`: a person can answer the host's questions. `repeatable`: the
+    request changes nothing, or has an id by which the host carries it out only once; so it may be sent in one write
+    with HELLO. `enters`: the op enters a session. `session_id`: of that session, or for the session to create. `hello`:
+    of an attached terminal, for the daemon. `attaches`: a terminal attaches, and sends PINGs, as it does with `hello`.
+    `outcome`: over the last link that sent it, set by that link.
     """
 
     op: str
     data: bytes
     asks: bool = False
-    words: Words = field(default_factory=dict)
     repeatable: bool = True
+    enters: bool = False
+    session_id: str = ""
+    hello: Hello | None = None
+    attaches: bool = False
     outcome: Outcome = Outcome.NOT_SENT
-
-    @classmethod
-    def entering(
-        cls,
-        op: str,
-        data: bytes,
-        session_id: str = "",
-        hello: Hello | None = None,
-        *,
-        asks: bool = False,
-        attaches: bool = False,
-    ) -> Request:
-        """Return the request to enter a session.
-
-        `session_id`: of the session, or for the session to create. `hello`: of an attached terminal, for the daemon.
-        `attaches`: a terminal attaches, and sends PINGs.
-        """
-        words: Words = {"pings": attaches or hello is not None}
-        if session_id:
-            words["session_id"] = session_id
-        if hello is not None:
-            words["greeting"] = hello
-        return cls(op, data, asks=asks, words=words)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request; `answers`: replies to the host's questions so far."""
-        return wire.asking(OP, _NUMBER, self.data, op=self.op, asks=self.asks, answers=answers, **self.words)
+        words: Words = {"op": self.op, "asks": self.asks, "answers": answers}
+        words["pings"] = self.attaches or self.hello is not None
+        if self.session_id:
+            words["session_id"] = self.session_id
+        if self.hello is not None:
+            words["greeting"] = self.hello
+        return wire.asking(OP, _NUMBER, self.data, **words)
 
 
 class Link(wire.Connection):
@@ -205,12 +192,12 @@ class Link(wire.Connection):
                 raise
             host = self.destination.host
             failure = errors.silent_host(host) if late else Lost(f"lost the link to @{host} before its answer")
-            if "session_id" in request.words:  # it may have created the session
+            if request.session_id:  # it may have created the session
                 failure.hint = f"check what was done: {PROGRAM} @{host}"
             raise failure from error
         self._settle(Outcome.ANSWERED)
-        if request.words and "question" not in answer:
-            self._note_session(answer, data, request.words.get("greeting"))
+        if request.enters and "question" not in answer:
+            self._note_session(answer, data, request.hello)
         return answer, data
 
     def entry(self, name: str, session_id: str, *, attaches: bool = False) -> bytes:
@@ -222,7 +209,8 @@ class Link(wire.Connection):
         if self.peer.name:
             return b""
         self._entry, self._requests = bytearray(), _NUMBER
-        return Request.entering(ATTACH, json.dumps({"name": name}).encode(), session_id, attaches=attaches).frames()
+        arguments = json.dumps({"name": name}).encode()
+        return Request(ATTACH, arguments, enters=True, session_id=session_id, attaches=attaches).frames()
 
     def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
         """Store a WELCOME and return True; read the answer to `entry`. Raises Ended, and the error of the answer."""

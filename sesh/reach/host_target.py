@@ -104,8 +104,8 @@ class HostTarget(Target):
 
     def connect(self, name: str, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        request = Request.entering(ATTACH, calls.encoded({"name": name}), asks=self._asks, attaches=attaches)
-        return self._enter(request)[1]
+        data = calls.encoded({"name": name})
+        return self._enter(Request(ATTACH, data, asks=self._asks, enters=True, attaches=attaches))[1]
 
     def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
         request = self._request(op, data)
@@ -120,7 +120,7 @@ class HostTarget(Target):
 
     def _request(self, op: Op[..., Entered], data: dict[str, object], hello: Hello | None = None) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""
-        return Request.entering(op.wire_name, calls.encoded(data), session_id, hello, asks=self._asks)
+        return Request(op.wire_name, calls.encoded(data), self._asks, enters=True, session_id=session_id, hello=hello)
 
     def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
@@ -139,7 +139,7 @@ class HostTarget(Target):
                     answer = self._entered(link, request, self.deadline)
                     break
                 except errors.Lost:
-                    if "session_id" not in request.words or not links_left:
+                    if not (request.session_id and links_left):
                         raise
                     links = opening.HostLinks(self.destination, logs=False)
                     keeper = keeper or stack.enter_context(closing(LinkKeeper(links)))
@@ -218,7 +218,8 @@ class HostTarget(Target):
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
-        request = Request.entering(ATTACH, calls.encoded({"name": stream.name}), stream.session_id)
+        data = calls.encoded({"name": stream.name})
+        request = Request(ATTACH, data, enters=True, session_id=stream.session_id)
         try:
             with self.until(stream.deadline)._open() as link:
                 self._entered(link, request, stream.deadline)

@@ -116,22 +116,6 @@ def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed() -
         each.close()
 
 
-def test_attempts_end_where_the_link_answers(made: Made) -> None:
-    ended = threading.Event()
-
-    def attempt(one: Attempt) -> wire.Connection:
-        with one.stop.calling(ended.set):
-            ended.wait(30)
-        raise Unreachable("ended")
-
-    keeper = made(attempt)
-    until(keeper, lambda: keeper.schedule.running)
-    keeper.health.heard(time.monotonic(), [keeper.health._unanswered])
-    assert keeper.run(()) is None
-    assert ended.is_set()
-    assert not keeper.schedule.running
-
-
 def test_a_loss_is_logged_once_until_the_session_is_entered_again(there: wire.Connection) -> None:
     host = Host(ways(Unreachable("no route"), there))
     keeper = LinkKeeper(host)
