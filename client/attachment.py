@@ -21,7 +21,7 @@ from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import Event
 from sesh.client.link_line import LinkLine, login_lines
-from sesh.client.options import AttachOptions, first_frame
+from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
@@ -31,13 +31,13 @@ from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message
-from sesh.wire import Connection
+from sesh.wire import Connection, Peer
 
 HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO, on this machine and over a link
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 _LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
-Keep = Callable[[Callable[[bytes], object]], LinkKeeper | None]
+Keep = Callable[[Callable[[bytes], object], Callable[[], Peer]], LinkKeeper | None]
 """Returns the keeper of a link: `Target.keeper`."""
 
 
@@ -73,7 +73,7 @@ class Attachment:
         self._redraws = False  # the terminal needs the whole screen from the next connection
         predicts = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predicts)
-        self.keeper = keep(self._ping)
+        self.keeper = keep(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, host or "", options.leaves(without="Ctrl-C"))
 
     # -- connections
@@ -86,17 +86,21 @@ class Attachment:
             self.display.resume()
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
-        hello: Hello = {"client": self._client, "replace": replace, "seen": self._shown.positions(self.host)}
-        if resuming:  # by these keys the daemon recognizes a returning client
-            hello = {"client": self._client, "id": self.session_id, "since": self.view.position}
         entry = connection.entry(self.name, self.session_id, attaches=True)
-        first = first_frame(self.display.terminal, self.options, self.host, connection, hello)
+        first = first_frame(self.display.terminal, self.options, connection, self._hello(replace=replace))
         self.channel.open(connection, entry + first)
         self.phase = AttachmentPhase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
         if self.keeper is not None and connection.health is not None:
             self.keeper.watch(connection.health)
             self.link_line.reset()
+
+    def _hello(self, *, replace: bool = False) -> Hello:
+        """Return HELLO; by `client`, `id` and `since` the daemon recognizes a returning client."""
+        more: Hello = {"client": self._client, "id": self.session_id, "since": self.view.position}
+        if not self.session_id:
+            more = {"client": self._client, "replace": replace, "seen": self._shown.positions(self.host)}
+        return terminal_hello(self.display.terminal, self.options, self.host, more)
 
     def _ping(self, payload: bytes) -> None:
         self.channel.send(protocol.frame(protocol.PING, payload))

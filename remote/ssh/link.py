@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from math import inf
-from typing import IO
+from typing import IO, Any
 
 from sesh import errors, protocol, wire
 from sesh.about import PROGRAM, __version__
@@ -31,7 +31,6 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
 from sesh.requests import OP, OpAnswer
 
-ATTACH = "enter.attach"  # the wire name of the op that enters an existing session
 ANSWER_TIME = 60.0
 """Seconds for a request without a deadline: more than any op takes for one session (to reload: 45)."""
 _SLOWEST = 4 << 10  # bytes per second of a long answer, for which a request has more time
@@ -69,6 +68,12 @@ class Request:
     hello: Hello | None = None
     attaches: bool = False
     outcome: Outcome = Outcome.NOT_SENT
+
+    @classmethod
+    def attach(cls, name: str, session_id: str = "", **more: Any) -> Request:
+        """Return the request to enter an existing session; without its id, by its name."""
+        data = json.dumps({"name": name}).encode()
+        return cls("enter.attach", data, enters=True, session_id=session_id, **more)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request; `answers`: replies to the host's questions so far."""
@@ -203,14 +208,16 @@ class Link(wire.Connection):
     def entry(self, name: str, session_id: str, *, attaches: bool = False) -> bytes:
         """Return the request that enters a session, to be sent in one write with HELLO for its daemon.
 
-        It is empty if the link has entered one. `accept` reads the answer, before the daemon's WELCOME. `attaches`: a
-        terminal does, which sends PINGs.
+        It is empty if the link has entered one, or has sent this request already, with a HELLO for the daemon.
+        `accept` reads the answer, before the daemon's WELCOME. `attaches`: a terminal does, which sends PINGs.
         """
         if self.peer.name:
             return b""
         self._entry, self._requests = bytearray(), _NUMBER
-        arguments = json.dumps({"name": name}).encode()
-        return Request(ATTACH, arguments, enters=True, session_id=session_id, attaches=attaches).frames()
+        if self._request is not None:
+            self.peer.hello = self._request.hello
+            return b""
+        return Request.attach(name, session_id, attaches=attaches).frames()
 
     def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
         """Store a WELCOME and return True; read the answer to `entry`. Raises Ended, and the error of the answer."""

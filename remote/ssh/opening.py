@@ -225,8 +225,10 @@ class HostLinks:
         is raw. Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
         Interrupted.
         """
-        destination, asks = self._destination, attempt.may_prompt
+        destination, asks, request = self._destination, attempt.may_prompt, None
         host, until = destination.host, time.monotonic() + START_TIMEOUT
+        if (to := attempt.session) is not None:
+            request = Request.attach(to.name, to.session_id, hello=to.hello)
         try:
             with local_faults(destination):
                 if known.paused_until(host) and not asks:
@@ -235,9 +237,9 @@ class HostLinks:
                 if asks or known.asks(host):
                     _drop_shared(destination)
                     deadline, stop, say = None if asks else until, attempt.stop, attempt.hear
-                    link = open_link(destination, ask=asks, deadline=deadline, stop=stop, say=say)
+                    link = open_link(destination, ask=asks, deadline=deadline, request=request, stop=stop, say=say)
                 else:
-                    opening = _Opening(destination, None, until, attempt.stop, attempt.hear)
+                    opening = _Opening(destination, request, until, attempt.stop, attempt.hear)
                     link = opening.open(seconds=max(1, round(attempt.seconds)))
         except AuthenticationFailed as error:
             known.note(host, {"asks": True})

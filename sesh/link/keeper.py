@@ -27,7 +27,7 @@ from sesh.errors import LocalFault, LoginRefused, SeshError, TimedOut, Unreachab
 from sesh.link.wake import Wake
 from sesh.link_health import Health, LinkHealth
 from sesh.stop import Stop
-from sesh.wire import Connection
+from sesh.wire import Connection, Peer
 from sesh.workers import Workers
 
 AT_ONCE = 2
@@ -48,6 +48,7 @@ class Attempt:
     seconds: float = 0.0  # ssh's connect timeout
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
+    session: Peer | None = None  # the session to enter at once, by a request in the first write; None for none
     last_line: str = ""  # the last line printed by ssh
     stop: Stop = field(default_factory=Stop)
 
@@ -141,8 +142,9 @@ class Schedule:
 class LinkKeeper:
     """Watches a link to a host, and then each link that replaces it.
 
-    `ping`: sends a PING with a payload. `changed`: is called when the health of the link has changed. `session`: the
-    name for the event log. If the last login asked a person, a link that is only doubted is not replaced.
+    `ping`: sends a PING with a payload. `session`: returns the session for an attempt to enter at once, if no other
+    attempt runs: this saves a round trip. `changed`: is called when the health of the link has changed. If the last
+    login asked a person, a link that is only doubted is not replaced.
 
     Call `watch` for each link, `run` at `due` and when one of `descriptors` is readable. `descriptors` change: read
     them before each poll.
@@ -152,10 +154,11 @@ class LinkKeeper:
         self,
         host: Host,
         ping: Callable[[bytes], object] = lambda _: None,
+        session: Callable[[], Peer | None] = lambda: None,
         changed: Callable[[Health], object] = lambda _: None,
     ) -> None:
-        self._host, self._ping, self._changed = host, ping, changed
-        self.log, self.session = host.log, ""
+        self._host, self._ping, self._session, self._changed = host, ping, session, changed
+        self.log, self._name = host.log, ""
         self.health = LinkHealth(time.monotonic())
         self.schedule = Schedule(indirect=host.indirect)
         self._attempts: Workers[Attempt, Connection] = Workers(Connection.close)
@@ -199,12 +202,12 @@ class LinkKeeper:
         self._end_attempts()
         self._note_state()
 
-    def entered(self, session: str, **facts: object) -> None:
-        """Note that the session is entered over the link; log its return after a loss. `facts`: for the log."""
-        self.session = session
+    def entered(self, name: str, **facts: object) -> None:
+        """Note that a session is entered over the link; log its return after a loss. `facts`: for the log."""
+        self._name = name
         if self._outage is not None:
             gap, self._outage = round(time.monotonic() - self._outage, 3), None
-            self.log("reconnect", session=session or None, gap=gap, **facts)
+            self.log("reconnect", session=name or None, gap=gap, **facts)
 
     def sign(self) -> None:
         """Test the link, and attempt another one early."""
@@ -273,7 +276,8 @@ class LinkKeeper:
         schedule.round_trip = self.health.round_trip
         schedule.plan(now)
         while (seconds := schedule.begin_due(now)) is not None:
-            attempt = Attempt(seconds, lost=self.health.state is Health.LOST)
+            session = None if self._attempts.running else self._session()
+            attempt = Attempt(seconds, lost=self.health.state is Health.LOST, session=session)
             self._attempts.begin(attempt, partial(self._attempted, attempt))
 
     def _attempted(self, attempt: Attempt, stop: Stop) -> Iterator[Connection]:
@@ -297,7 +301,7 @@ class LinkKeeper:
         """Log the loss of the link, once until the session is entered again."""
         if self._outage is None:
             self._outage = self.health.heard_at
-            self.log("disconnect", session=self.session or None, reason="lost")
+            self.log("disconnect", session=self._name or None, reason="lost")
 
     def wait(self, host: str, check: Callable[[], object], deadline: float | None = None) -> Connection:
         """Wait for the link that replaces a lost one.

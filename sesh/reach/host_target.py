@@ -24,11 +24,11 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import ATTACH, Link, Outcome, Request
+from sesh.remote.ssh.link import Link, Outcome, Request
 from sesh.remote.sync import sync
 from sesh.requests import OP, EnteredAnswer
 from sesh.stop import Stop
-from sesh.wire import Connection
+from sesh.wire import Connection, Peer
 
 Item = TypeVar("Item")
 LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
@@ -104,8 +104,7 @@ class HostTarget(Target):
 
     def connect(self, name: str, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        data = calls.encoded({"name": name})
-        return self._enter(Request(ATTACH, data, asks=self._asks, enters=True, attaches=attaches))[1]
+        return self._enter(Request.attach(name, asks=self._asks, attaches=attaches))[1]
 
     def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
         request = self._request(op, data)
@@ -205,8 +204,8 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def keeper(self, ping: Callable[[bytes], object]) -> LinkKeeper:
-        return LinkKeeper(opening.HostLinks(self.destination), ping)
+    def keeper(self, ping: Callable[[bytes], object], session: Callable[[], Peer | None]) -> LinkKeeper:
+        return LinkKeeper(opening.HostLinks(self.destination), ping, session)
 
     def _another_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
         link = keeper.wait(self.host, check, self.deadline)
@@ -218,11 +217,9 @@ class HostTarget(Target):
 
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
-        data = calls.encoded({"name": stream.name})
-        request = Request(ATTACH, data, enters=True, session_id=stream.session_id)
         try:
             with self.until(stream.deadline)._open() as link:
-                self._entered(link, request, stream.deadline)
+                self._entered(link, Request.attach(stream.name, stream.session_id), stream.deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -252,8 +249,8 @@ class HostTarget(Target):
                 link.health.patience = LIST_PATIENCE
             link.send(Request(op.wire_name, calls.encoded(words(link))).frames())
 
-        def keep(ping: Callable[[bytes], object]) -> LinkKeeper:
-            return LinkKeeper(links, ping, changed or (lambda _: None))
+        def keep(ping: Callable[[bytes], object], session: Callable[[], Peer | None]) -> LinkKeeper:
+            return LinkKeeper(links, ping, session, changed or (lambda _: None))
 
         stop.check()
         stream = Stream(self._open(), "", host=self.host, keep=keep, note=caller.note)

@@ -17,11 +17,11 @@ from sesh.messages import Welcome
 from sesh.names import subject
 from sesh.reach import find
 from sesh.stop import Stop
-from sesh.wire import Connection
+from sesh.wire import Connection, Peer
 
 Frame = tuple[int, int, bytes]  # kind, position of OUTPUT, id of RESPONSE or descriptor of READY, data
 Watched = tuple[list[tuple[int, int]], bool]  # descriptors to poll with their events; whether to read the connection
-Keep = Callable[[Callable[[bytes], object]], LinkKeeper | None]  # `Target.keeper`
+Keep = Callable[[Callable[[bytes], object], Callable[[], Peer | None]], LinkKeeper | None]  # `Target.keeper`
 
 READY = -1  # not a frame: a watched descriptor is ready
 LATE = -2  # not a frame: the time `until` of `frames` has passed; yielded again after each poll
@@ -44,7 +44,7 @@ class Stream:
         name: str,
         *,
         host: str | None = None,
-        keep: Keep = lambda _: None,
+        keep: Keep = lambda _ping, _session: None,
         note: Callable[[str], object] = lambda _: None,
         end_of: Callable[[Stream], Ended | None] = lambda _: None,
         deadline: float | None = None,
@@ -54,7 +54,7 @@ class Stream:
         self.skipped, self.audience = 0, -1
         self.check: Callable[[], object] = Stop().check
         self._note, self._end_of, self._cut = note, end_of, False
-        self._keeper = keep(self._ping)
+        self._keeper = keep(self._ping, lambda: None)
         self._next: Connection | SeshError | None = None  # the keeper's: the next link, or why there is none
         if self._keeper is not None:
             self._keeper.log("connect", session=name or None)

@@ -16,7 +16,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import Arguments, Entered, Op, Result, by_name
 from sesh.reach.stream import Stream
 from sesh.store import results
-from sesh.wire import Connection
+from sesh.wire import Connection, Peer
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 
@@ -62,8 +62,8 @@ class Target:
                 raise
             raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
-    def keeper(self, _ping: Callable[[bytes], object]) -> LinkKeeper | None:
-        """Return a keeper of a link; None on this machine. `ping`: sends a PING over the link."""
+    def keeper(self, _ping: Callable[[bytes], object], _session: Callable[[], Peer | None]) -> LinkKeeper | None:
+        """Return a keeper of a link, which gets these arguments; None on this machine."""
         return None
 
     def open_stream(self, name: str, limit: float | None = None) -> Stream:
