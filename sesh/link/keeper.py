@@ -7,9 +7,11 @@ bytes, keys, signs ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ atte
                   30 s without a sign: the pauses grow to 10 s
                   login refused: none until Enter
 
-An attempt opens a link, and does nothing else. At most two run at once. The first that returns a link wins, and stops
-the other. Nothing else cancels an attempt while the link is down, neither a sign nor a key: it may be about to succeed.
-The owner of the lost link (an attachment, a stream, a list, a request) goes on over the next one.
+An attempt opens a link. At most two run at once. The first that returns a link wins, and stops the other. Nothing else
+cancels an attempt while the link is down, neither a sign nor a key: it may be about to succeed. The owner of the lost
+link (an attachment, a stream, a list, a request) enters its session over the next one. An attachment saves a round
+trip: the attempt sends the request to enter for it, if no other attempt runs. Should another one win after all, the
+daemon ends the earlier connection of this client.
 """
 
 from __future__ import annotations
