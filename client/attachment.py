@@ -25,20 +25,19 @@ from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
-from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
+from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import Key, has_keys, pressed
-from sesh.link.attempts import EnteredSession, Result
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message
-from sesh.wire import Connection
+from sesh.wire import Connection, Peer
 
 HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO, on this machine and over a link
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 _LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
-Keep = Callable[[Callable[[bytes], object], Callable[[], EnteredSession]], LinkKeeper | None]
+Keep = Callable[[Callable[[bytes], object], Callable[[], Peer]], LinkKeeper | None]
 """Returns the keeper of a link: `Target.keeper`."""
 
 
@@ -71,9 +70,10 @@ class Attachment:
         self.phase = AttachmentPhase.GREETING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
+        self._redraws = False  # the terminal needs the whole screen from the next connection
         predicts = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predicts)
-        self.keeper = keep(self._ping, self._describe)
+        self.keeper = keep(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, host or "", options.leaves(without="Ctrl-C"))
 
     # -- connections
@@ -81,35 +81,26 @@ class Attachment:
     def connect(self, connection: Connection, *, replace: bool = False) -> None:
         """Take a connection, the first or the next; send HELLO, unless its bridge has."""
         resuming = self.session_id != ""
-        continues = self.view.continues
+        self._redraws = resuming and not self.view.continues
         if resuming and not self.display.started:
             self.display.resume()
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
-        hello: Hello = {"client": self._client, "replace": replace, "seen": self._shown.positions(self.host)}
-        hello = self._claim() if resuming else hello
-        self.channel.open(connection, first_frame(self.display.terminal, self.options, self.host, connection, hello))
+        entry = connection.entry(self.name, self.session_id, attaches=True)
+        first = first_frame(self.display.terminal, self.options, connection, self._hello(replace=replace))
+        self.channel.open(connection, entry + first)
         self.phase = AttachmentPhase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
-        if resuming:
-            self._watch(connection)
-        if resuming and not continues:
-            self.view.redraw()
-
-    def _claim(self) -> Hello:
-        """Return the fields of HELLO by which the daemon recognizes a returning client."""
-        return {"client": self._client, "id": self.session_id, "since": self.view.position}
-
-    def _describe(self) -> EnteredSession:
-        hello = terminal_hello(self.display.terminal, self.options, self.host, self._claim())
-        heard_at = self.keeper.health.heard_at if self.keeper is not None else 0.0
-        return EnteredSession(self.name, self.session_id, self.view.position, heard_at, hello)
-
-    def _watch(self, connection: Connection) -> None:
-        """Have the keeper watch a new link."""
         if self.keeper is not None and connection.health is not None:
             self.keeper.watch(connection.health)
             self.link_line.reset()
+
+    def _hello(self, *, replace: bool = False) -> Hello:
+        """Return HELLO; by `client`, `id` and `since` the daemon recognizes a returning client."""
+        more: Hello = {"client": self._client, "id": self.session_id, "since": self.view.position}
+        if not self.session_id:
+            more = {"client": self._client, "replace": replace, "seen": self._shown.positions(self.host)}
+        return terminal_hello(self.display.terminal, self.options, self.host, more)
 
     def _ping(self, payload: bytes) -> None:
         self.channel.send(protocol.frame(protocol.PING, payload))
@@ -147,22 +138,16 @@ class Attachment:
         if self.keeper is not None:
             self.keeper.link_closed()
 
-    def _replace(self, result: Result) -> None:
+    def _replace(self, result: Connection | SeshError) -> None:
         """Continue over another link, or end the attachment with the error."""
         try:
             result = self._log_in(result) if isinstance(result, LoginRefused) else result
         except SeshError as error:
             result = error
-        if isinstance(result, Connection):
-            self.connect(result)
-            self.handle_frames()
-        elif isinstance(result, Ended):
-            raise AttachmentEnd.ended(self.name, self.host, result.result)
-        elif isinstance(result, SeshError):
-            said = result.line(self.host) if isinstance(result, NotFound) else ""
-            raise AttachmentEnd(EndKind.LOST, self.name, self.host, reason=str(result), said=said)
-        else:
-            raise result  # a bug: it must not vanish with the thread of the attempt
+        if isinstance(result, SeshError):
+            raise AttachmentEnd.failed(self.name, self.host, result)
+        self.connect(result)
+        self.handle_frames()
 
     def _log_in(self, reason: Exception) -> Connection:
         """Let the user log in on the terminal; no attempt begins before Enter, and unsent input is dropped.
@@ -297,7 +282,7 @@ class Attachment:
 
     def _handle(self, connection: Connection, kind: int, payload: bytes) -> None:
         if not self.channel.welcome:
-            if connection.accept(kind, payload):
+            if self._accepts(connection, kind, payload):
                 self._handle_welcome(connection)
             return
         self.channel.take(kind, payload)
@@ -310,6 +295,18 @@ class Attachment:
         else:
             self.view.handle(kind, payload)
 
+    def _accepts(self, connection: Connection, kind: int, payload: bytes) -> bool:
+        """Return whether a frame is the WELCOME. After an error, go offline if the next link may bring it."""
+        try:
+            return connection.accept(kind, payload)
+        except SeshError as error:
+            if not self.session_id or self.keeper is None:
+                raise
+            if not isinstance(error, (Unreachable, TimedOut)):
+                raise AttachmentEnd.failed(self.name, self.host, error) from None
+            self._go_offline()
+            return False
+
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome
         resuming = self.session_id != ""
@@ -317,10 +314,13 @@ class Attachment:
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
         self.phase = AttachmentPhase.ATTACHED
+        if self.keeper is not None:
+            self.keeper.entered(self.name, since=self.view.position, joined=connection.peer.pid)
         if resuming:
             self.channel.send(b"".join(self.channel.input.resume(int(welcome.get("last_input") or 0))))
+            if self._redraws:
+                self.view.redraw()
             return
-        self._watch(connection)
         if self.keeper is not None:
             self._ping(self.keeper.health.measure(time.monotonic()))
         since = self._shown.since(self.host, self.session_id)

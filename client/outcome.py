@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sesh.about import PROGRAM, SESH
-from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, for_host
+from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, Ended, NotFound, SeshError, for_host
 
 
 class EndKind(Enum):
@@ -61,6 +61,14 @@ class AttachmentEnd(Exception):
             signal=number if isinstance(number, int) else None,
             reason=str(end.get("reason") or ""),
         )
+
+    @classmethod
+    def failed(cls, name: str, host: str | None, error: SeshError) -> AttachmentEnd:
+        """Return the outcome for the error after which no other link leads to the session."""
+        if isinstance(error, Ended):
+            return cls.ended(name, host, error.result)
+        said = error.line(host) if isinstance(error, NotFound) else ""
+        return cls(EndKind.LOST, name, host, reason=str(error), said=said)
 
     def line(self, words_for: Callable[[str], str] = str, waiting: Callable[[str], int] = lambda _: 0) -> str:
         """Return the closing line, without its brackets.

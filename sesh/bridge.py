@@ -6,7 +6,8 @@ is a generator, the bridge sends a DATA frame for each item. If the request `ask
 then the client sends the request again, with one more of the person's `answers`.
 
 An op may enter a session. Then the response has the session's name and `session_id`, and from then on the bridge relays
-between the client and the session's daemon. Such a request has more keys:
+between the client and the session's daemon. Frames that come behind the request, such as HELLO, are for the daemon too.
+Such a request has more keys:
 
 - `session_id`: the id of the session to enter, which may have been renamed, or the id for a new session. If a session
   with this id exists, the bridge enters it; if that session has ended, the response has its `result`. So a repeated

@@ -44,12 +44,13 @@ GRACE = 1.0
 @dataclass
 class Peer:
     """The daemon, as known before its WELCOME. `hello`: the HELLO that a bridge has already sent to it; `ahead`: a
-    lower bound of the seconds by which `uptime` of its machine is ahead of this machine's."""
+    lower bound of the seconds by which `uptime` of its machine is ahead of this machine's; `pid`: None if unknown."""
 
     name: str = ""
     session_id: str = ""
     hello: Hello | None = None
     ahead: float = 0.0
+    pid: int | None = None
 
 
 class Connection:
@@ -124,6 +125,11 @@ class Connection:
             except OSError as error:
                 raise self._closed(error) from error
 
+    def ping(self, payload: bytes) -> None:
+        """Send a PING; if the peer has gone, its last bytes can still be read, and then the end."""
+        with suppress(errors.TimedOut, errors.Unreachable):
+            Connection.send(self, protocol.frame(protocol.PING, payload), time.monotonic() + 1)
+
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """Return the next frame, as (type, payload). Raises Unreachable, TimedOut, ProtocolError."""
         while not self._frames:
@@ -193,6 +199,10 @@ class Connection:
         return check.checked_from_host(hint, values, name) if self.far else values
 
     # -- the daemon's WELCOME
+
+    def entry(self, name: str, session_id: str, *, attaches: bool = False) -> bytes:
+        """Return the frames that bring this connection to the session's daemon; none on this machine."""
+        return b""
 
     def hello(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
         self.send(hello_frame(role, **more), deadline)

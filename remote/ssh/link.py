@@ -1,28 +1,31 @@
 """A link: a connection to sesh on a host, over ssh or over the host's `via` command.
 
-At its other end runs `sesh --bridge`, which answers requests or connects the link to a session. A link opens in
-stages: the bridge's first bytes and WELCOME (see `opening`), then maybe a session (`Link.ask`).
+At its other end runs `sesh --bridge`, which answers requests. One of them enters a session: from then on the bridge
+only copies bytes between the link and the session's daemon.
+
+    opening ──the bridge's WELCOME──▶ open ──ask, or entry: a request that enters a session──▶ in a session
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from math import inf
-from typing import IO
+from typing import IO, Any
 
 from sesh import errors, protocol, wire
 from sesh.about import PROGRAM, __version__
-from sesh.errors import Lost, ProtocolError, SeshError, TimedOut, Unreachable
+from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import OP, Near, OpAnswer, Welcome, Words
+from sesh.messages import Hello, Near, Welcome, Words
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
@@ -48,26 +51,45 @@ class Outcome(Enum):
 class Request:
     """A request to a bridge.
 
-    `data`: the arguments of the op, as JSON. `asks`: a person can answer the host's questions. `words`: keys for the
-    bridge (see `sesh.bridge`), if the op enters a session. `repeatable`: the request changes nothing, or has an id by
-    which the host carries it out only once; so it may be sent in one write with HELLO. `outcome`: over the last link
-    that sent it, set by that link.
+    `data`: the arguments of the op, as JSON. `asks`: a person can answer the host's questions. `repeatable`: the
+    request changes nothing, or has an id by which the host carries it out only once; so it may be sent in one write
+    with HELLO. `enters`: the op enters a session. `session_id`: of that session, or for the session to create. `hello`:
+    of an attached terminal, for the daemon. `attaches`: a terminal attaches, and sends PINGs, as it does with `hello`.
+    `outcome`: over the last link that sent it, set by that link.
     """
 
     op: str
     data: bytes
     asks: bool = False
-    words: Words = field(default_factory=dict)
     repeatable: bool = True
+    enters: bool = False
+    session_id: str = ""
+    hello: Hello | None = None
+    attaches: bool = False
     outcome: Outcome = Outcome.NOT_SENT
+
+    @classmethod
+    def attach(cls, name: str, session_id: str = "", **more: Any) -> Request:
+        """Return the request to enter an existing session; without its id, by its name."""
+        data = json.dumps({"name": name}).encode()
+        return cls("enter.attach", data, enters=True, session_id=session_id, **more)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request; `answers`: replies to the host's questions so far."""
-        return wire.asking(OP, _NUMBER, self.data, op=self.op, asks=self.asks, answers=answers, **self.words)
+        words: Words = {"op": self.op, "asks": self.asks, "answers": answers}
+        words["pings"] = self.attaches or self.hello is not None
+        if self.session_id:
+            words["session_id"] = self.session_id
+        if self.hello is not None:
+            words["greeting"] = self.hello
+        return wire.asking(OP, _NUMBER, self.data, **words)
 
 
 class Link(wire.Connection):
-    """A connection to sesh on a host, over a command's stdin and stdout; closing it ends the command."""
+    """A connection to sesh on a host, over a command's stdin and stdout; closing it ends the command.
+
+    `bridge`: the WELCOME of the bridge; `welcome` and `peer` are those of the session's daemon.
+    """
 
     far = True
 
@@ -78,11 +100,12 @@ class Link(wire.Connection):
         self.destination = destination
         self._process, self._stderr = process, stderr
         self.output = SshOutput(stderr.fileno())
-        self.remote_info: Welcome = {}  # the bridge's WELCOME
+        self.bridge: Welcome = {}
         self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self.health: LinkHealth = LinkHealth(time.monotonic())
-        self._request: Request | None = None  # was sent, and is not answered yet
+        self._request: Request | None = None  # was sent by `greet` or `ask`, and is not answered yet
+        self._entry: bytearray | None = None  # the data of the answer to `entry`, until the answer is complete
         self._noise: bytes | None = b""  # printed by login files; None once the bridge has sent its first bytes
 
     def __enter__(self) -> Link:
@@ -91,17 +114,17 @@ class Link(wire.Connection):
     @property
     def agent(self) -> str | None:
         """The path, on the host, of the socket of the forwarded ssh agent."""
-        return str(self.remote_info.get("auth_sock") or "") or None
+        return str(self.bridge.get("auth_sock") or "") or None
 
     @property
     def home(self) -> str:
         """The home directory on the host; empty if unknown."""
-        return str(self.remote_info.get("home") or "")
+        return str(self.bridge.get("home") or "")
 
     @property
     def environment(self) -> Mapping[str, str]:
         """The variables of the host's login that a session renews, such as the DISPLAY that ssh forwards."""
-        return self.remote_info.get("renewed") or {}
+        return self.bridge.get("renewed") or {}
 
     # -- stages
 
@@ -127,20 +150,20 @@ class Link(wire.Connection):
                 self.read()
             else:
                 self._skip_login_output()
-            while self._frames and not self.remote_info:
+            while self._frames and not self.bridge:
                 if self.accept(*self._frames.popleft()):
-                    self.remote_info = self.welcome
+                    self.bridge, self.welcome = self.welcome, {}
         except Unreachable as error:
             if error.answered or self._noise is not None:
                 raise
             # If ssh has lost its connection, the bridge may go on, and carry out the request that was sent with HELLO.
             lost = Lost if self._exit_code() == ssh.FAILED else Unreachable
             raise lost(f"lost the link to @{self.destination.host}") from error
-        if self.remote_info:
+        if self.bridge:
             now = time.time()
-            self.clock = self.remote_info.get("now", now) - now
-            self.peer.ahead = self.remote_info.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
-        return bool(self.remote_info)
+            self.clock = self.bridge.get("now", now) - now
+            self.peer.ahead = self.bridge.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
+        return bool(self.bridge)
 
     def _skip_login_output(self) -> None:
         data = os.read(self.inbound, 4096)
@@ -155,9 +178,9 @@ class Link(wire.Connection):
     ) -> tuple[OpAnswer, bytes]:
         """Send a request, unless it was sent with HELLO; return its answer and data.
 
-        If the request enters a session, its daemon then replaces the bridge at the other end. If the answer is a
-        `question` for the person, the bridge stays. Raises Lost if the link breaks or goes silent before the answer,
-        TimedOut past the deadline, without one Unreachable after `ANSWER_TIME`.
+        The answer may be a `question` for the person. Raises Ended if the request enters a session that has ended, Lost
+        if the link breaks or goes silent before the answer, TimedOut past the deadline, without one Unreachable after
+        `ANSWER_TIME`.
         """
         until = time.monotonic() + ANSWER_TIME if deadline is None else deadline
         sent, self._request, self._requests = self._request is request, request, _NUMBER
@@ -173,17 +196,47 @@ class Link(wire.Connection):
                 raise
             host = self.destination.host
             failure = errors.silent_host(host) if late else Lost(f"lost the link to @{host} before its answer")
-            if "session_id" in request.words:  # it may have created the session
+            if request.session_id:  # it may have created the session
                 failure.hint = f"check what was done: {PROGRAM} @{host}"
             raise failure from error
-        if request.words and "question" not in answer:
-            if "name" not in answer:
-                raise errors.malformed("RESPONSE", ".name is missing")
-            self.welcome = {}
-            session_id = str(answer.get("session_id") or "")
-            self.peer = wire.Peer(answer["name"], session_id, request.words.get("greeting"), self.peer.ahead)
         self._settle(Outcome.ANSWERED)
+        if request.enters and "question" not in answer:
+            self._note_session(answer, data, request.hello)
         return answer, data
+
+    def entry(self, name: str, session_id: str, *, attaches: bool = False) -> bytes:
+        """Return the request that enters a session, to be sent in one write with HELLO for its daemon.
+
+        It is empty if the link has entered one, or has sent this request already, with a HELLO for the daemon.
+        `accept` reads the answer, before the daemon's WELCOME. `attaches`: a terminal does, which sends PINGs.
+        """
+        if self.peer.name:
+            return b""
+        self._entry, self._requests = bytearray(), _NUMBER
+        if self._request is not None:
+            self.peer.hello = self._request.hello
+            return b""
+        return Request.attach(name, session_id, attaches=attaches).frames()
+
+    def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
+        """Store a WELCOME and return True; read the answer to `entry`. Raises Ended, and the error of the answer."""
+        if self._entry is None or kind not in (protocol.DATA, protocol.RESPONSE):
+            return super().accept(kind, payload, any_protocol=any_protocol)
+        if kind == protocol.DATA:
+            protocol.carry(self._entry, payload)
+        else:
+            data, self._entry = bytes(self._entry), None
+            self._note_session(self.response(OP, payload), data)
+        return False
+
+    def _note_session(self, answer: OpAnswer, data: bytes, hello: Hello | None = None) -> None:
+        """Note the session that an answer says the link has entered. Raises Ended with its result if it has ended."""
+        if "name" not in answer:
+            raise errors.malformed("RESPONSE", ".name is missing")
+        if "result" in answer:
+            raise Ended(answer["name"], answer["result"], data)
+        session_id = str(answer.get("session_id") or "")
+        self.peer = wire.Peer(answer["name"], session_id, hello, self.peer.ahead, answer.get("daemon_pid"))
 
     def _settle(self, outcome: Outcome) -> None:
         """Record what became of the request that was sent."""
@@ -191,8 +244,8 @@ class Link(wire.Connection):
             self._request.outcome, self._request = outcome, None
 
     def incompatible(self) -> ProtocolError:
-        """Return the error if the other end (the bridge, and later the daemon) has another protocol number."""
-        if self.peer.name:  # the other end is a session's daemon
+        """Return the error if the bridge, or the session's daemon, has another protocol number."""
+        if self.bridge:
             return super().incompatible()
         host = self.destination.host
         version = self.welcome.get("version")
@@ -235,12 +288,6 @@ class Link(wire.Connection):
         except Unreachable as error:
             raise self._lost(error) from error
 
-    def ping(self, payload: bytes) -> None:
-        try:
-            super().send(protocol.frame(protocol.PING, payload), time.monotonic() + 1)
-        except (TimedOut, Unreachable):
-            return  # the reader still gets the last bytes, and then the end
-
     def _lost(self, error: Unreachable) -> Unreachable:
         """Return the error for an ended connection: Lost if ssh failed or hangs, as the session may then still run.
 
@@ -259,7 +306,7 @@ class Link(wire.Connection):
         """Close the connection and end its command; a second call does nothing."""
         if self.inbound < 0:
             return
-        if self.remote_info or not (self.silent or self._process.poll() in range(ssh.FAILED)):
+        if self.bridge or not (self.silent or self._process.poll() in range(ssh.FAILED)):
             self._settle(Outcome.UNKNOWN)  # without WELCOME, such an exit code is that of a bridge that did not start
         self.inbound = self.outbound = -1
         for stream in (self._process.stdin, self._process.stdout):

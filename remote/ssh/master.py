@@ -34,8 +34,7 @@ from sesh.remote.ssh.words import AuthenticationFailed, Say, SshOutput
 from sesh.stop import Stop
 
 _CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network
-_TICK, _SLOW_TICK, _SOON = 0.005, 0.05, 0.3
-"""Seconds between two looks at a login, and at one that takes longer than `_SOON`: fifty at once would fill a core."""
+_LOOK = 0.02  # seconds between two looks at a login; fifty logins at once would else fill a core
 _LONGEST_SILENCE = 60.0  # seconds without output from an ssh, then other processes ignore its lock
 _SOCKET = re.compile(r"[0-9a-f]{24}")
 
@@ -185,7 +184,7 @@ class _Login:
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
         """Wait until the socket accepts; return False if its ssh ends before that. Raises Unreachable, Interrupted."""
-        output, began = SshOutput(lock.fileno()), time.monotonic()
+        output = SshOutput(lock.fileno())
         while not ended():
             if is_alive(self.destination):
                 return True
@@ -193,7 +192,7 @@ class _Login:
             self.asked = self.asked or (self.ask and _is_echo_off())
             if self.deadline is not None and time.monotonic() >= self.deadline:
                 raise silent_host(self.destination.host, output.reason())
-            self.stop.sleep(_TICK if time.monotonic() < began + _SOON else _SLOW_TICK)
+            self.stop.sleep(_LOOK)
         return is_alive(self.destination)
 
 

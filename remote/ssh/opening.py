@@ -1,6 +1,6 @@
 """Open a link: over the shared connection, over an ssh of its own, or over the first of the two that answers.
 
-`open_link` opens the first link to a host, `reopen_link` makes one attempt to replace a lost one.
+`open_link` opens the first link to a host, `HostLinks.open` makes one attempt to replace a lost one.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ import select
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 
 from sesh import descriptors, paths, programs
 from sesh.about import SESH
 from sesh.errors import SeshError, Unreachable, silent_host
-from sesh.link.attempts import Attempt, Reopen
-from sesh.link.keeper import LinkKeeper
+from sesh.link.keeper import Attempt
 from sesh.messages import Near
-from sesh.remote import known
+from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Request
@@ -203,55 +202,70 @@ def local_faults(destination: Destination) -> Iterator[None]:
 # -- replacing a lost link
 
 
-def keeper_of(destination: Destination, reopen: Reopen, ping: Callable[[bytes], object] = lambda _: None) -> LinkKeeper:
-    """Return the keeper of a link to a host. `reopen`, `ping`: see `LinkKeeper`."""
-    proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
-    indirect = any(proxy not in ("", "none") for proxy in proxies)
-    login_asked = partial(known.asks, destination.host)
-    return LinkKeeper(reopen, ping, login_asked=login_asked, indirect=indirect)
+class HostLinks:
+    """A host whose links a `LinkKeeper` keeps. `logs`: write losses and returns of links to the event log."""
+
+    def __init__(self, destination: Destination, *, logs: bool = True) -> None:
+        self._destination, self._logs = destination, logs
+        proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
+        self.indirect = any(proxy not in ("", "none") for proxy in proxies)
+
+    def login_asked(self) -> bool:
+        return known.asks(self._destination.host)
+
+    def log(self, event: str, **facts: object) -> None:
+        if self._logs:
+            eventlog.log(event, host=self._destination.host, **facts)
+
+    def open(self, attempt: Attempt) -> Link:
+        """Open a link over an ssh connection of its own.
+
+        If the last login asked a person, reopen the shared connection instead, without asking. With
+        `attempt.may_prompt` reopen it too, and let ssh ask. Print nothing: this may run in a thread while the terminal
+        is raw. Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
+        Interrupted.
+        """
+        destination, asks, request = self._destination, attempt.may_prompt, None
+        host, until = destination.host, time.monotonic() + START_TIMEOUT
+        if (to := attempt.session) is not None:
+            request = Request.attach(to.name, to.session_id, hello=to.hello)
+        try:
+            with local_faults(destination):
+                if known.paused_until(host) and not asks:
+                    why = known.failure(host)
+                    raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
+                if asks or known.asks(host):
+                    _drop_shared(destination)
+                    deadline, stop, say = None if asks else until, attempt.stop, attempt.hear
+                    link = open_link(destination, ask=asks, deadline=deadline, request=request, stop=stop, say=say)
+                else:
+                    opening = _Opening(destination, request, until, attempt.stop, attempt.hear)
+                    link = opening.open(seconds=max(1, round(attempt.seconds)))
+        except AuthenticationFailed as error:
+            known.note(host, {"asks": True})
+            if attempt.lost:  # so that other lost links to the host do not repeat the refused login
+                known.record_failure(host, error.reason, refused=True)
+            raise
+        known.end_pause(host)
+        return link
+
+    def replaced(self, *, silent: bool) -> None:
+        """Renew the shared connection of the replaced link, in a thread; it is dead if the link was `silent`."""
+        with suppress(RuntimeError):  # no room for another thread: the next command opens another connection
+            threading.Thread(target=_renew_shared, args=(self._destination, silent), daemon=True).start()
 
 
-def reopen_link(destination: Destination, attempt: Attempt, request: Request | None = None) -> Link:
-    """Make one attempt at a new ssh connection and link; return the link once it has won.
-
-    If the last login asked a person, reopen the shared connection instead, without asking. With `attempt.may_prompt`
-    reopen it too, and let ssh ask. Print nothing: this may run in a thread while the terminal is raw. Raises
-    LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed, Interrupted.
-    """
-    host, asks = destination.host, attempt.may_prompt
-    until = time.monotonic() + START_TIMEOUT
-    try:
-        with local_faults(destination):
-            if known.paused_until(host) and not asks:
-                why = known.failure(host)
-                raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
-            if asks or known.asks(host):
-                drop_shared(destination)
-                deadline, stop, say = None if asks else until, attempt.stop, attempt.hear
-                link = open_link(destination, ask=asks, deadline=deadline, request=request, stop=stop, say=say)
-            else:
-                opening = _Opening(destination, request, until, attempt.stop, attempt.hear)
-                link = opening.open(seconds=max(1, round(attempt.seconds)))
-    except AuthenticationFailed as error:
-        known.note(host, {"asks": True})
-        if attempt.lost:  # so that other lost links to the host do not repeat the refused login
-            known.record_failure(host, error.reason, refused=True)
-        raise
-    attempt.win(link)
-    known.end_pause(host)
-    return link
-
-
-def drop_shared(destination: Destination) -> None:
+def _drop_shared(destination: Destination) -> None:
     """End the shared connection of a lost link, unless another process has replaced it."""
     if destination.shared == master.identity(destination):
         master.close(destination)
 
 
-def renew_shared(destination: Destination) -> None:
-    """Close the shared connection of a lost link; reopen it without prompts if ssh_config forwards ports over it."""
+def _renew_shared(destination: Destination, silent: bool) -> None:
+    """End a dead shared connection; without prompts reopen one over which ssh_config forwards ports."""
     try:
-        drop_shared(destination)
+        if silent:
+            _drop_shared(destination)
         if any(destination.setting(keyword) for keyword in _FORWARDS):
             master.ensure(destination, ask=False, timeout=START_TIMEOUT)
             destination.shared = master.identity(destination)

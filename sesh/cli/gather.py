@@ -17,8 +17,8 @@ from sesh.descriptors import polled
 from sesh.errors import SeshError
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from sesh.reach.workers import Workers
 from sesh.stop import Stop
+from sesh.workers import Workers
 
 _STATUS_DELAY = 0.5  # seconds before the status line appears
 _MAX_NAMED = 5  # hosts beyond it are counted, not named

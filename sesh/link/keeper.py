@@ -1,30 +1,152 @@
-"""Keep a link to a host: watch its health, and replace it by the first attempt that wins.
+"""Keep a link to a host: watch its health, and replace it by the first other link whose sesh answers.
 
-bytes, keys, signs ─▶ LinkHealth ─▶ doubted, lost ─▶ Schedule ─▶ Attempts ─▶ the next connection
+bytes, keys, signs ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ attempts, in threads ─▶ the next link, for the owner
+
+    doubted, lost ──▶ 1st ──▶ 2nd: at least 1 s after the 1st began, once that failed or its timeout passed ──▶ …
+                  sign: another one in parallel, at least 0.1 s after the newest began
+                  30 s without a sign: the pauses grow to 10 s
+                  login refused: none until Enter
+
+An attempt opens a link. At most two run at once. The first that returns a link wins, and stops the other. Nothing else
+cancels an attempt while the link is down, neither a sign nor a key: it may be about to succeed. The owner of the lost
+link (an attachment, a stream, a list, a request) enters its session over the next one. An attachment saves a round
+trip: the attempt sends the request to enter for it, if no other attempt runs. Should another one win after all, the
+daemon ends the earlier connection of this client.
 """
 
 from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+from typing import Protocol
 
 from sesh.descriptors import polled
-from sesh.errors import Ended, Interrupted, LoginRefused, SeshError, TimedOut, Unreachable
-from sesh.link.attempts import Attempt, Attempts, Reopen, Result, Schedule
+from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.wake import Wake
 from sesh.link_health import Health, LinkHealth
-from sesh.wire import Connection
+from sesh.stop import Stop
+from sesh.wire import Connection, Peer
+from sesh.workers import Workers
 
+AT_ONCE = 2
+PACE = 1.0  # least seconds between the beginnings of two attempts
+PACE_AFTER_SIGN = 0.1  # the same, if a sign begins the second one
+LONG_OUTAGE = 30.0  # after this many seconds without a sign the pauses grow
+LONGEST_PACE = 10.0  # seconds
+CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0  # bounds of ssh's connect timeout, which is half the outage so far (seconds)
+LONG_TRIP = 0.15  # seconds; above this round trip, or with a jump host, ssh's connect timeout is longer
+LOGIN_TRIPS = 10  # the round trips that a longer connect timeout adds
 _LONGEST_WAIT = 0.25  # seconds between two calls of `check`, which may raise
-_TRANSIENT = Unreachable, TimedOut, Interrupted, OSError  # another attempt may succeed, except after LoginRefused
+
+
+@dataclass(eq=False)
+class Attempt:
+    """One attempt to open another link, in a thread of its own."""
+
+    seconds: float = 0.0  # ssh's connect timeout
+    lost: bool = False  # the link is lost, not only doubted
+    may_prompt: bool = False  # ssh may ask the person
+    session: Peer | None = None  # the session to enter at once, by a request in the first write; None for none
+    last_line: str = ""  # the last line printed by ssh
+    stop: Stop = field(default_factory=Stop)
+
+    def hear(self, line: str) -> None:
+        """Record a line printed by ssh."""
+        self.last_line = line
+
+
+class Host(Protocol):
+    """The host of a link, for its keeper. `indirect`: ssh connects through a jump host."""
+
+    indirect: bool
+
+    def open(self, attempt: Attempt) -> Connection:
+        """Open a link whose bridge has answered; runs in the attempt's thread. Raises SeshError."""
+
+    def login_asked(self) -> bool:
+        """Return whether the last login asked a person."""
+
+    def replaced(self, *, silent: bool) -> None:
+        """Renew the connection that the replaced link may have shared. `silent`: the link has not ended by itself."""
+
+    def log(self, event: str, **facts: object) -> None:
+        """Write the loss or the return of a link to the event log."""
+
+
+class Schedule:
+    """When attempts begin. Pure: all times are arguments (monotonic). `indirect`: see `Host`."""
+
+    def __init__(self, *, indirect: bool = False) -> None:
+        self.indirect, self.round_trip = indirect, 0.0
+        self.running = 0  # attempts that have not ended
+        self.refusal: SeshError | None = None  # the error after which no attempt can succeed without a person
+        self.reason = ""  # why the last attempt failed, in a few words
+        self._began_at = -inf
+        self._trouble_at = self._signed_at = self._next_at = inf
+
+    @property
+    def due(self) -> float:
+        """When to call `begin_due`; infinite while no attempt may begin."""
+        return self._next_at if self.running < AT_ONCE and self.refusal is None else inf
+
+    def plan(self, now: float) -> None:
+        """Schedule attempts for a link that is doubted or lost."""
+        if self._trouble_at == inf:
+            self._trouble_at = self._signed_at = now
+            self._next_at = max(now, self._began_at + PACE)
+
+    def sign(self, now: float) -> None:
+        """Schedule an early attempt, because the network has changed or a person pressed Enter."""
+        if self._trouble_at < inf:
+            self._signed_at = now
+            self._next_at = min(self._next_at, max(now, self._began_at + PACE_AFTER_SIGN))
+
+    def enter_pressed(self, now: float) -> None:
+        """Schedule an early attempt for a person (Enter), even after a refusal."""
+        self.refusal = None
+        self.sign(now)
+
+    def failed(self, now: float, reason: str, *, refusal: SeshError | None = None) -> None:
+        """Record a failed attempt; `refusal`: its error, if every further attempt would fail too."""
+        self.running -= 1
+        self.reason = reason
+        self.refusal = refusal or self.refusal
+        if not self.running:
+            self._next_at = min(self._next_at, max(now, self._began_at + self._pace(now)))
+
+    def reset(self) -> None:
+        """Cancel the schedule, because the link answers or was replaced."""
+        self.running = 0
+        self.reason, self.refusal = "", None
+        self._trouble_at = self._signed_at = self._next_at = inf
+
+    def begin_due(self, now: float) -> float | None:
+        """Begin an attempt if one is due; return its connect timeout in seconds."""
+        if now < self.due:
+            return None
+        self._began_at = now
+        self.running += 1
+        seconds = min(LONGEST_CONNECT, max(CONNECT_TIME, (now - self._trouble_at) / 2))
+        if self.indirect or self.round_trip > LONG_TRIP:
+            seconds += LOGIN_TRIPS * max(self.round_trip, LONG_TRIP)
+        self._next_at = now + max(seconds, self._pace(now))  # before that only a sign begins another attempt
+        return seconds
+
+    def _pace(self, now: float) -> float:
+        quiet = now - self._signed_at
+        return PACE if quiet < LONG_OUTAGE else min(LONGEST_PACE, quiet / 8)
 
 
 class LinkKeeper:
     """Watches a link to a host, and then each link that replaces it.
 
-    `reopen` makes one attempt, in a thread. `ping` sends a PING with a payload. `login_asked` returns whether the last
-    login asked a person: then a link that is only doubted is not replaced. `indirect`: see `Schedule`.
+    `ping`: sends a PING with a payload. `session`: returns the session for an attempt to enter at once, if no other
+    attempt runs: this saves a round trip. `changed`: is called when the health of the link has changed. If the last
+    login asked a person, a link that is only doubted is not replaced.
 
     Call `watch` for each link, `run` at `due` and when one of `descriptors` is readable. `descriptors` change: read
     them before each poll.
@@ -32,28 +154,30 @@ class LinkKeeper:
 
     def __init__(
         self,
-        reopen: Reopen,
+        host: Host,
         ping: Callable[[bytes], object] = lambda _: None,
-        *,
-        login_asked: Callable[[], bool] = lambda: False,
-        indirect: bool = False,
+        session: Callable[[], Peer | None] = lambda: None,
+        changed: Callable[[Health], object] = lambda _: None,
     ) -> None:
-        self._reopen, self._ping, self._login_asked = reopen, ping, login_asked
+        self._host, self._ping, self._session, self._changed = host, ping, session, changed
+        self.log, self._name = host.log, ""
         self.health = LinkHealth(time.monotonic())
-        self.schedule = Schedule(indirect=indirect)
-        self._attempts = Attempts()
+        self.schedule = Schedule(indirect=host.indirect)
+        self._attempts: Workers[Attempt, Connection] = Workers(Connection.close)
         self._wake = Wake()
+        self._state, self._closed = Health.UP, False
+        self._outage: float | None = None  # when the link was last heard before the loss that was logged (monotonic)
         # Asked while the link is up: after its loss this process may have no descriptor left to open `remotes.json`.
-        self._person_asked = login_asked()
+        self._person_asked = host.login_asked()
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        return self._attempts.descriptor, *self._wake.descriptors
+        return self._attempts.inbound, *self._wake.descriptors
 
     @property
     def due(self) -> float:
         """When to call `run` (monotonic)."""
-        return self.health.due if self._attempts.decided else min(self.health.due, self.schedule.due)
+        return min(self.health.due, self.schedule.due)
 
     @property
     def up(self) -> bool:
@@ -67,16 +191,25 @@ class LinkKeeper:
     @property
     def reason(self) -> str:
         """Why there is no link yet: the last line of a running ssh, or the reason of the last failure."""
-        return self._attempts.last_line or self.schedule.reason
+        lines = (attempt.last_line for attempt in self._attempts.running)
+        return next(filter(None, lines), "") or self.schedule.reason
 
     # -- facts
 
     def watch(self, health: LinkHealth) -> None:
         """Watch the first link, or the one that has replaced it, by its health; end all attempts."""
         health.round_trip = health.round_trip or self.health.round_trip
-        self.health = health
-        self._person_asked = self._login_asked()
+        self.health, self._closed = health, False
+        self._person_asked = self._host.login_asked()
         self._end_attempts()
+        self._note_state()
+
+    def entered(self, name: str, **facts: object) -> None:
+        """Note that a session is entered over the link; log its return after a loss. `facts`: for the log."""
+        self._name = name
+        if self._outage is not None:
+            gap, self._outage = round(time.monotonic() - self._outage, 3), None
+            self.log("reconnect", session=name or None, gap=gap, **facts)
 
     def sign(self) -> None:
         """Test the link, and attempt another one early."""
@@ -92,31 +225,32 @@ class LinkKeeper:
             self.schedule.enter_pressed(now)
 
     def link_closed(self) -> None:
-        """Record that the link is closed."""
+        """Record that the link is closed: it has ended, or was lost by silence before."""
+        self._closed = self._closed or self.health.state is not Health.LOST
         self.health.closed()
+        self._note_state()
 
     # -- actions
 
-    def run(self, ready: Container[int]) -> Result | None:
-        """Do all that is due; return the next connection, or an error if there will be none.
+    def run(self, ready: Container[int]) -> Connection | SeshError | None:
+        """Do all that is due; return the next link, or the error after which there will be none.
 
-        Even for a link that is only doubted, the result may be a connection, or Ended. A refusal is returned once the
-        link is lost, and again on each call until Enter is `typed`.
+        Even a link that is only doubted is replaced. A refusal is returned once the link is lost, and again on each
+        call until Enter is `typed`.
         """
         now = time.monotonic()
         if self._wake.happened(ready):
             self.sign()
-        for result in self._attempts.results(ready):
-            if not isinstance(result, (SeshError, OSError)) or isinstance(result, Ended):
-                self._end_attempts()
-                return result  # a connection, the session's end, or the exception of a bug, which the caller raises
-            is_transient = isinstance(result, _TRANSIENT) and not isinstance(result, LoginRefused)
-            self.schedule.failed(now, _reason(result), refusal=None if is_transient else result)
+        if self._attempts.inbound in ready and (link := self._next_link(now)) is not None:
+            self._end_attempts()
+            self._log_loss()
+            if not self._person_asked:
+                self._host.replaced(silent=not self._closed)
+            return link
         if ping := self.health.act(now):
             self._ping(ping)
+        self._note_state()
         state = self.health.state
-        if self._attempts.decided:
-            return None  # the daemon already knows the winner, so the winner stays even if the old link answers now
         if state is Health.UP:
             self._end_attempts()
         elif state is Health.LOST and self.schedule.refusal is not None:
@@ -125,23 +259,57 @@ class LinkKeeper:
             self._begin_attempts(now)
         return None
 
+    def _next_link(self, now: float) -> Connection | None:
+        """Return the link of the first attempt that has opened one; record those that have failed."""
+        links: list[Connection] = []
+        for _, result in self._attempts.take():
+            if isinstance(result, Connection):
+                links.append(result)
+            else:
+                retry = isinstance(result, (Unreachable, TimedOut)) and not isinstance(result, LoginRefused)
+                self.schedule.failed(now, _reason(result), refusal=None if retry else result)
+        for loser in links[1:]:
+            loser.close()
+        return links[0] if links else None
+
     def _begin_attempts(self, now: float) -> None:
         """Begin the due attempts."""
         schedule = self.schedule
         schedule.round_trip = self.health.round_trip
         schedule.plan(now)
         while (seconds := schedule.begin_due(now)) is not None:
-            self._attempts.begin(Attempt(seconds, lost=self.health.state is Health.LOST), self._reopen)
+            session = None if self._attempts.running else self._session()
+            attempt = Attempt(seconds, lost=self.health.state is Health.LOST, session=session)
+            self._attempts.begin(attempt, partial(self._attempted, attempt))
+
+    def _attempted(self, attempt: Attempt, stop: Stop) -> Iterator[Connection]:
+        attempt.stop = stop
+        yield self._host.open(attempt)
 
     def _end_attempts(self) -> None:
-        self._attempts.stop_all()
+        for attempt in self._attempts.running:
+            self._attempts.end(attempt)
         self.schedule.reset()
 
+    def _note_state(self) -> None:
+        state = self.health.state
+        if state is Health.LOST:
+            self._log_loss()
+        if state is not self._state:
+            self._state = state
+            self._changed(state)
+
+    def _log_loss(self) -> None:
+        """Log the loss of the link, once until the session is entered again."""
+        if self._outage is None:
+            self._outage = self.health.heard_at
+            self.log("disconnect", session=self._name or None, reason="lost")
+
     def wait(self, host: str, check: Callable[[], object], deadline: float | None = None) -> Connection:
-        """Wait for the connection that replaces a lost link.
+        """Wait for the link that replaces a lost one.
 
         `check` may raise to end the wait. Raises TimedOut past the deadline (monotonic), LoginRefused if a person has
-        to log in, and any error that is not transient.
+        to log in, and any error after which another attempt would fail too.
         """
         self.link_closed()
         ready: list[int] = []
@@ -159,16 +327,14 @@ class LinkKeeper:
             check()
 
     def log_in(self) -> Connection:
-        """Make one attempt in this thread, in which ssh may prompt. Raises what `reopen` raises."""
-        return self._reopen(Attempt(lost=True, may_prompt=True))
+        """Make one attempt in this thread, in which ssh may prompt. Raises what `Host.open` raises."""
+        return self._host.open(Attempt(lost=True, may_prompt=True))
 
     def close(self) -> None:
         self._attempts.close()
         self._wake.close()
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: SeshError) -> str:
     """Return why an attempt failed, in a few words."""
-    if isinstance(error, SeshError):
-        return f"{error.reason}{' here' * error.here}" if isinstance(error, Unreachable) else ""
-    return f"{getattr(error, 'strerror', None) or error} here"
+    return f"{error.reason}{' here' * error.here}" if isinstance(error, Unreachable) else ""

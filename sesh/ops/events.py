@@ -19,11 +19,11 @@ from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.reach.workers import Workers
 from sesh.remote import eventlog
 from sesh.schema import Event, JobResult
 from sesh.stop import Stop
 from sesh.store import records, results
+from sesh.workers import Workers
 
 _SCAN_INTERVAL = 1.0  # seconds between two looks for new sessions without inotify
 _EVENTS = 1  # the id of the request

@@ -28,12 +28,12 @@ from sesh.ops.views import has_labels
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
-from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
 from sesh.schema import Summary
 from sesh.stop import Stop
 from sesh.store import listing
+from sesh.workers import Workers
 
 Key = tuple[str | None, str]  # the host of a session, None for this machine, and its name
 POLL = 5.0  # seconds between two polls of all sessions

@@ -18,11 +18,11 @@ from sesh.names import natural
 from sesh.ops import sessions as session_ops
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.host_target import HostTarget
-from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
 from sesh.store import listing
+from sesh.workers import Workers
 
 _Answer = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
 

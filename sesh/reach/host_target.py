@@ -6,22 +6,19 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, nullcontext
-from functools import partial
 from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unknown, Unreachable, naming_host
-from sesh.link.attempts import Attempt, EnteredSession
+from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
 from sesh.messages import OP, EnteredAnswer, Hello
 from sesh.protocol import DATA
-from sesh.reach import calls, entering
+from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.link_stream import LinkStream
-from sesh.reach.op import ATTACH, Arguments, Changes, Entered, Op, Result, by_name
+from sesh.reach.op import Arguments, Changes, Entered, Op, Result, by_name
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import known
@@ -30,9 +27,10 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Outcome, Request
 from sesh.remote.sync import sync
 from sesh.stop import Stop
-from sesh.wire import Connection
+from sesh.wire import Connection, Peer
 
 Item = TypeVar("Item")
+LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
 _MOST_LINKS = 10  # for one request: a host may end each link before it answers
 
 
@@ -107,7 +105,7 @@ class HostTarget(Target):
 
     def connect(self, name: str, *, attaches: bool = False) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(entering.enter_request(ATTACH, {"name": name}, asks=self._asks, pings=attaches))[1]
+        return self._enter(Request.attach(name, asks=self._asks, attaches=attaches))[1]
 
     def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
         request = self._request(op, data)
@@ -122,7 +120,7 @@ class HostTarget(Target):
 
     def _request(self, op: Op[..., Entered], data: dict[str, object], hello: Hello | None = None) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""
-        return entering.enter_request(op.wire_name, data, session_id, hello, asks=self._asks)
+        return Request(op.wire_name, calls.encoded(data), self._asks, enters=True, session_id=session_id, hello=hello)
 
     def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Entered:
         """Open a link and enter a session over it.
@@ -131,7 +129,6 @@ class HostTarget(Target):
         `_MOST_LINKS` times. The session id stays the same, so that the host creates no second session. `interrupts`:
         the first signal stops the opening of a link. Raises Ended if the session has ended, Lost without an answer.
         """
-        reopen = partial(opening.reopen_link, self.destination)
         keeper: LinkKeeper | None = None  # the same for all links: it makes a pause between two logins
         check = interrupts.check_recorded if interrupts is not None else self.stop.check
         with naming_host(self.host), self._timed(), ExitStack() as stack:
@@ -139,15 +136,26 @@ class HostTarget(Target):
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
                         link = self._another_link(keeper, check) if keeper else self._open(request)
-                    answer = entering.enter(self.caller, link, request, self.deadline, self.stop)
+                    answer = self._entered(link, request, self.deadline)
                     break
                 except errors.Lost:
-                    if "session_id" not in request.words or not links_left:
+                    if not (request.session_id and links_left):
                         raise
-                    keeper = keeper or stack.enter_context(closing(opening.keeper_of(self.destination, reopen)))
+                    links = opening.HostLinks(self.destination, logs=False)
+                    keeper = keeper or stack.enter_context(closing(LinkKeeper(links)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
             self._note_entered(link, answer)
         return answer["name"], link
+
+    def _entered(self, link: Link, request: Request, deadline: float | None) -> EnteredAnswer:
+        """Return the host's answer to a request that enters a session; close the link if there is none."""
+        try:
+            with self.stop.calling(link.abort), opening.local_faults(self.destination):
+                answer, _ = calls.answered(self.caller, link, request, deadline)
+        except BaseException:
+            link.close()
+            raise
+        return answer  # type: ignore[return-value]  # `Link.ask` has checked it
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -181,7 +189,7 @@ class HostTarget(Target):
             self._deploy(missing)
             return self._open(request)
         if self.named:
-            known.record(self.host, str(link.remote_info.get("version") or ""), asks=link.asked)
+            known.record(self.host, str(link.bridge.get("version") or ""), asks=link.asked)
         else:
             known.end_pause(self.host)
         return link
@@ -197,27 +205,22 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def keeper(self, ping: Callable[[bytes], object], session: Callable[[], EnteredSession]) -> LinkKeeper:
-        return opening.keeper_of(self.destination, partial(entering.enter_again, self.destination, session), ping)
+    def keeper(self, ping: Callable[[bytes], object], session: Callable[[], Peer | None]) -> LinkKeeper:
+        return LinkKeeper(opening.HostLinks(self.destination), ping, session)
 
     def _another_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
         link = keeper.wait(self.host, check, self.deadline)
-        assert isinstance(link, Link)  # noqa: S101 (`reopen_link` returns one)
+        assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
         self.caller.note(f"reconnected to @{self.host}")
         return link
 
     # -- a stream
 
-    def _stream(self, connection: Connection, name: str) -> Stream:
-        assert isinstance(connection, Link)  # noqa: S101 (`_enter` returns one)
-        return LinkStream(connection, name, note=self.caller.note, end_of=self._end_of, deadline=self.deadline)
-
     def _end_of(self, stream: Stream) -> Ended | None:
         """Ask the host over another link how a stream's session ended; return None if that is unknown."""
-        request = entering.enter_request(ATTACH, {"name": stream.name}, stream.session_id)
         try:
             with self.until(stream.deadline)._open() as link:
-                entering.enter(self.caller, link, request, stream.deadline)
+                self._entered(link, Request.attach(stream.name, stream.session_id), stream.deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -238,17 +241,20 @@ class HostTarget(Target):
         reconnect needs a person, and the op's errors.
         """
         caller, stop = self.caller, self.stop
-
-        def reopen(attempt: Attempt) -> Link:
-            with stop.calling(attempt.stop.stop):  # so that no ssh outlives this process
-                return opening.reopen_link(self.destination, attempt)
+        links = opening.HostLinks(self.destination, logs=changed is None)
 
         def ask() -> None:
-            request = Request(op.wire_name, calls.encoded(words(stream.connection)))
-            stream.connection.send(request.frames())
+            link = stream.connection
+            assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
+            if changed is not None:
+                link.health.patience = LIST_PATIENCE
+            link.send(Request(op.wire_name, calls.encoded(words(link))).frames())
+
+        def keep(ping: Callable[[bytes], object], session: Callable[[], Peer | None]) -> LinkKeeper:
+            return LinkKeeper(links, ping, session, changed or (lambda _: None))
 
         stop.check()
-        stream = LinkStream(self._open(), "", note=caller.note, reopen=reopen, changed=changed)
+        stream = Stream(self._open(), "", host=self.host, keep=keep, note=caller.note)
         stream.audience, stream.check = caller.audience, stop.check
         with stream, stop.calling(stream.cut):
             try:

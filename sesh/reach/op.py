@@ -18,7 +18,6 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 Entered = tuple[str, Connection]  # the result of entering a session: the session's name, a connection to its daemon
-ATTACH = "enter.attach"  # the wire name of the op that enters an existing session
 
 
 @dataclass(frozen=True)

@@ -1,58 +1,75 @@
-"""A stream of frames from a session's daemon, which reconnects if necessary; see `link_stream` for hosts."""
+"""A stream of frames from a session's daemon, here or on a host; it goes on over another connection if one breaks."""
 
 from __future__ import annotations
 
 import select
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from math import inf
 
 from sesh import errors, protocol, wire
 from sesh.descriptors import check_audience, polled
-from sesh.errors import Ended
+from sesh.errors import Ended, SeshError
+from sesh.link.keeper import LinkKeeper
+from sesh.link_health import Health
 from sesh.messages import Welcome
+from sesh.names import subject
 from sesh.reach import find
 from sesh.stop import Stop
-from sesh.wire import Connection
+from sesh.wire import Connection, Peer
 
 Frame = tuple[int, int, bytes]  # kind, position of OUTPUT, id of RESPONSE or descriptor of READY, data
 Watched = tuple[list[tuple[int, int]], bool]  # descriptors to poll with their events; whether to read the connection
+Keep = Callable[[Callable[[bytes], object], Callable[[], Peer | None]], LinkKeeper | None]  # `Target.keeper`
 
 READY = -1  # not a frame: a watched descriptor is ready
 LATE = -2  # not a frame: the time `until` of `frames` has passed; yielded again after each poll
 
 
 class Stream:
-    """A stream of frames from a daemon of this machine, also across the daemon's reload; a context manager.
+    """A stream of frames from a daemon, also across its reload, or from the bridge of `host`; a context manager.
 
-    `connection`: the current one; over the first, HELLO is not sent yet. `name`: the session's name, kept up to date.
-    `end_of`: returns the end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for the whole
-    stream. `position`: the position after the last byte of output received. `skipped`: bytes of output that were
+    `connection`: the current one; over the first, HELLO is not sent yet. `name`: the session's name, kept up to date;
+    empty for a bridge. `keep`: returns the keeper of a link. `note`: receives a line when a link is lost and when it is
+    back. `end_of`: returns the end of a session whose daemon is gone, None if unknown. `deadline` (monotonic): for the
+    whole stream. `position`: the position after the last byte of output received. `skipped`: bytes of output that were
     missed. `audience`: the descriptor that output is written to, negative if unknown. When its reader is gone, `frames`
     raises BrokenPipeError. `check`: called during a reconnect; it may raise to cancel the reconnect.
     """
-
-    host: str | None = None
 
     def __init__(
         self,
         connection: Connection,
         name: str,
         *,
+        host: str | None = None,
+        keep: Keep = lambda _ping, _session: None,
+        note: Callable[[str], object] = lambda _: None,
         end_of: Callable[[Stream], Ended | None] = lambda _: None,
         deadline: float | None = None,
     ) -> None:
-        self.connection, self.name, self.deadline = connection, name, deadline
+        self.connection, self.name, self.host, self.deadline = connection, name, host, deadline
         self.position: int | None = None
         self.skipped, self.audience = 0, -1
         self.check: Callable[[], object] = Stop().check
-        self._end_of, self._cut = end_of, False
+        self._note, self._end_of, self._cut = note, end_of, False
+        self._keeper = keep(self._ping, lambda: None)
+        self._next: Connection | SeshError | None = None  # the keeper's: the next link, or why there is none
+        if self._keeper is not None:
+            self._keeper.log("connect", session=name or None)
+            self._watch(self._keeper)
 
     def __enter__(self) -> Stream:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.connection.close()
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper.log("disconnect", session=self.name or None, reason="closed")
+        if isinstance(error, SeshError):
+            error.host = error.host or self.host
 
     @property
     def session_id(self) -> str:
@@ -64,17 +81,12 @@ class Stream:
         self._cut = True
         self.connection.abort()
 
-    def reconnect(self) -> None:
-        """Replace the lost connection. Raises Ended if the session has ended, DaemonDied if its end is unknown."""
-        try:
-            self.connection.come_back(self.name)
-        except (errors.NotFound, errors.Unreachable):
-            raise self._end() from None
-
     def greet(self, requests: bytes = b"", until: float | None = None) -> Welcome:
         """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `find.welcomed`."""
         self.connection.send(wire.hello_frame("request") + requests, until)
-        return find.welcomed(self.connection, self.name, until)
+        welcome = find.welcomed(self.connection, self.name, until)
+        self._entered()
+        return welcome
 
     def frames(
         self, ask: Callable[[], object], *, others: Callable[[], Watched] | None = None, until: float | None = None
@@ -87,12 +99,14 @@ class Stream:
         while True:
             try:
                 ask()
+                self._entered()
                 while (yield from self._turn(others, until)):
                     continue
             except errors.Lost:
                 pass
             except errors.Silent:
-                raise
+                if self.connection.peer.name:  # over the next link, the host may have to answer first
+                    raise
             except errors.Unreachable as error:
                 if error.answered:
                     raise
@@ -107,8 +121,8 @@ class Stream:
         return errors.DaemonDied(f"the daemon of {self.name} died", unread=unread)
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Generator[Frame, None, bool]:
-        """Yield what is ready; return False if the link is to be replaced."""
-        connection = self.connection
+        """Yield what is ready; return False if the connection is to be replaced."""
+        connection, keeper = self.connection, self._keeper
         frames = self.connection.leftovers()
         if until is not None and time.monotonic() >= until:
             yield LATE, 0, b""
@@ -127,11 +141,14 @@ class Stream:
                     yield kind, position, fresh
             elif kind in (protocol.DATA, protocol.RESPONSE):
                 yield kind, protocol.answered_number(payload) if kind == protocol.RESPONSE else 0, payload
-        return self._keeps_link(ready)
+        if keeper is None or not (ready or time.monotonic() >= keeper.due):
+            return True
+        self._next = keeper.run(ready)
+        return self._next is None and keeper.health.state is not Health.LOST
 
     def _ready(self, watched: list[tuple[int, int]], until: float | None) -> list[int]:
-        """Poll the connection, the link and the watched descriptors; return the ready ones."""
-        descriptors, due = self._link_watch()
+        """Poll the connection, the watched descriptors, and those of the keeper; return the ready ones."""
+        descriptors, due = (self._keeper.descriptors, self._keeper.due) if self._keeper is not None else ((), inf)
         watched = [*watched, *((each, select.POLLIN) for each in (self.connection.inbound, *descriptors))]
         if self.audience >= 0:
             watched.append((self.audience, 0))
@@ -139,14 +156,6 @@ class Stream:
         ready = polled(watched, None if until == inf else until)
         check_audience(ready, self.audience)
         return ready
-
-    def _link_watch(self) -> tuple[tuple[int, ...], float]:
-        """Return the link's descriptors to poll, and when to call `_keeps_link` (monotonic)."""
-        return (), inf
-
-    def _keeps_link(self, ready: list[int]) -> bool:
-        """Update the link's health; return False if `reconnect` is to replace the link."""
-        return True
 
     def ended_output(self, ended: Ended) -> tuple[int, bytes]:
         """Return the new output of an ended session from its result, with the position of its first byte."""
@@ -160,3 +169,66 @@ class Stream:
         self.position = max(before, position + len(data))
         fresh = data[max(0, before - position) :]
         return self.position - len(fresh), fresh
+
+    # -- the next connection
+
+    def reconnect(self) -> None:
+        """Replace the lost connection. Raises Ended if the session has ended, DaemonDied if its end is unknown.
+
+        For a link raises why there is no other one; whether the session has ended is in the answer to HELLO.
+        """
+        if self._keeper is not None:
+            self._replace_link(self._keeper)
+            return
+        try:
+            self.connection.come_back(self.name)
+        except (errors.NotFound, errors.Unreachable):
+            raise self._end() from None
+
+    def _replace_link(self, keeper: LinkKeeper) -> None:
+        """Go on over the next link, on which the request to enter the session is sent first; note loss and return."""
+        link, self._next = self._next, None
+        session_id = self.session_id
+        self.connection.close()
+        if isinstance(link, Exception):
+            raise link
+        if link is None:
+            self._check_cut()
+            goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
+            self._note(f"lost the link to @{self.host}{goes_on}")
+            link = keeper.wait(str(self.host), self._check, self.deadline)
+            self._note(f"reconnected to @{self.host}")
+        self.connection = link
+        self._watch(keeper)
+        if self.name:
+            with suppress(errors.Unreachable):  # HELLO is not answered then, either
+                link.send(link.entry(self.name, session_id))
+
+    def _watch(self, keeper: LinkKeeper) -> None:
+        assert self.connection.health is not None  # noqa: S101 (each connection to a host is a link)
+        keeper.watch(self.connection.health)
+        if self._cut:
+            self.connection.abort()
+
+    def _entered(self) -> None:
+        """Note the session that a link has entered, which may have another name now."""
+        if self._keeper is None:
+            return
+        name = self.connection.peer.name or self.name
+        if name != self.name:
+            self._note(f"{self.name} is now called {name}")
+        self.name = name
+        facts = {"since": self.position or 0, "joined": self.connection.peer.pid} if name else {}
+        self._keeper.entered(name, **facts)
+
+    def _check_cut(self) -> None:
+        """Raise Lost if the stream was cut: it opens no other link."""
+        if self._cut:
+            raise errors.Lost(f"the link to @{self.host} was cut")
+
+    def _check(self) -> None:
+        self._check_cut()
+        self.check()
+
+    def _ping(self, payload: bytes) -> None:
+        self.connection.ping(payload)

@@ -8,7 +8,6 @@ from copy import copy
 from typing import TypeVar
 
 from sesh import errors
-from sesh.link.attempts import EnteredSession
 from sesh.link.keeper import LinkKeeper
 from sesh.messages import Hello
 from sesh.reach import find
@@ -17,7 +16,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import Arguments, Entered, Op, Result, by_name
 from sesh.reach.stream import Stream
 from sesh.store import results
-from sesh.wire import Connection
+from sesh.wire import Connection, Peer
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 
@@ -63,11 +62,8 @@ class Target:
                 raise
             raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
-    def keeper(self, _ping: Callable[[bytes], object], _session: Callable[[], EnteredSession]) -> LinkKeeper | None:
-        """Return the keeper of an attachment's link; None on this machine.
-
-        `ping`: sends a PING. `session`: describes the session to enter again.
-        """
+    def keeper(self, _ping: Callable[[bytes], object], _session: Callable[[], Peer | None]) -> LinkKeeper | None:
+        """Return a keeper of a link, which gets these arguments; None on this machine."""
         return None
 
     def open_stream(self, name: str, limit: float | None = None) -> Stream:
@@ -91,7 +87,15 @@ class Target:
         return op(self.caller, **data)
 
     def _stream(self, connection: Connection, name: str) -> Stream:
-        return Stream(connection, name, end_of=self._end_of, deadline=self.deadline)
+        return Stream(
+            connection,
+            name,
+            host=self.host,
+            keep=self.keeper,
+            note=self.caller.note,
+            end_of=self._end_of,
+            deadline=self.deadline,
+        )
 
     def _end_of(self, stream: Stream) -> errors.Ended | None:
         """Return how a stream's session ended; None without a result. Search by name if the id is unknown."""

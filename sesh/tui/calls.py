@@ -9,8 +9,8 @@ from sesh import reach, wording
 from sesh.errors import SeshError
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from sesh.reach.workers import Workers
 from sesh.stop import Stop
+from sesh.workers import Workers
 
 Outcome = Callable[[Any, str], None]  # takes the answer of a call, and its error in one line, empty for none
 

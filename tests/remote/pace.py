@@ -6,13 +6,13 @@ import pytest
 
 from sesh import link_health
 from sesh.client import link_line
-from sesh.link import attempts
+from sesh.link import keeper
 
 
 def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """Try a host again after shorter pauses, and tell the user of a loss after `notice_after` seconds."""
-    monkeypatch.setattr(attempts, "PACE", 0.2)
-    monkeypatch.setattr(attempts, "LONGEST_PACE", 0.2)
+    monkeypatch.setattr(keeper, "PACE", 0.2)
+    monkeypatch.setattr(keeper, "LONGEST_PACE", 0.2)
     monkeypatch.setattr(link_line, "SAY_AFTER", notice_after)
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from sesh import link_health
-from sesh.reach import link_stream
+from sesh.reach import host_target
 from tests.remote.pace import brisk
 from tests.remote.test_lookup import known
 from tests.remote.via import Beside
@@ -68,7 +68,7 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
 ) -> None:
     """The list of a host lags behind: the next question got the answer to the one that was shown."""
     brisk(monkeypatch)
-    monkeypatch.setattr(link_stream, "LIST_PATIENCE", 99.0)  # a silent link is not doubted
+    monkeypatch.setattr(host_target, "LIST_PATIENCE", 99.0)  # a silent link is not doubted
     monkeypatch.setattr(link_health, "LOST_AFTER", 99.0)
     far = beside("box")
     later = "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') &"

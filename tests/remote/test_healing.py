@@ -125,7 +125,8 @@ def test_a_login_refused_while_the_link_was_only_silent_is_the_error_once_it_is_
 ) -> None:
     """The error was `the daemon of work died`."""
     hasty(monkeypatch)
-    monkeypatch.setattr(opening, "reopen_link", Mock(side_effect=LoginRefused("box does not accept your keys")))
+    refused = Mock(side_effect=LoginRefused("box does not accept your keys"))
+    monkeypatch.setattr(opening.HostLinks, "open", refused)
     waiting = home.start("@box", "--wait", "work", "--exit")
     settled(box)
     box.strand()

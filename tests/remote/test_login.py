@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from sesh.link import attempts
+from sesh.link import keeper
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm, SshHost
 from tests.support import PROMPT, Home, Terminal, wait_until
@@ -30,8 +30,8 @@ def refusals(far: SshHost) -> int:
 @pytest.fixture(autouse=True)
 def pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses between attempts short."""
-    monkeypatch.setattr(attempts, "PACE", LATER / 10)
-    monkeypatch.setattr(attempts, "LONGEST_PACE", LATER / 10)
+    monkeypatch.setattr(keeper, "PACE", LATER / 10)
+    monkeypatch.setattr(keeper, "LONGEST_PACE", LATER / 10)
 
 
 @pytest.fixture

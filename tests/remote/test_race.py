@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from sesh import bridge, link_health
+from sesh.client import attachment
 from sesh.remote import known
-from sesh.remote.ssh import opening
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost
@@ -137,7 +137,7 @@ def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
         return whole(*arguments)
 
     monkeypatch.setattr(bridge.Bridge, "_carry_out", hangs_once)
-    monkeypatch.setattr(opening, "START_TIMEOUT", 2.0)
+    monkeypatch.setattr(attachment, "_OVER_LINK", 2.0)
     terminal = attached(home)
     far.write("hang", "")
     far.cut()

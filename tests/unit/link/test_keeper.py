@@ -11,27 +11,45 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sesh import descriptors, link_health, wire
-from sesh.errors import Interrupted, LoginRefused, Unreachable
-from sesh.link import attempts
-from sesh.link.attempts import Attempt, Attempts, Reopen
-from sesh.link.keeper import LinkKeeper
+from sesh.errors import LoginRefused, Unreachable
+from sesh.link import keeper as keeping
+from sesh.link.keeper import Attempt, LinkKeeper
 from sesh.link.wake import Wake
 from tests.support import wait_until
+
+Open = Callable[[Attempt], wire.Connection]
 
 
 def connection() -> wire.Connection:
     return wire.Connection(*os.pipe())
 
 
-def ways(*steps: Exception | wire.Connection) -> Reopen:
-    """Return a function whose attempts have these results in turn; a connection wins."""
+class Host:
+    """A host whose attempts are made by a function. `logged`: the events of its links."""
+
+    indirect = False
+
+    def __init__(self, attempt: Open, *, asks: bool = False) -> None:
+        self.open, self._asks, self.logged = attempt, asks, list[str]()
+
+    def login_asked(self) -> bool:
+        return self._asks
+
+    def replaced(self, *, silent: bool) -> None:
+        self.logged.append("silent" if silent else "closed")
+
+    def log(self, event: str, **facts: object) -> None:
+        self.logged.append(event)
+
+
+def ways(*steps: Exception | wire.Connection) -> Open:
+    """Return a function whose attempts have these results in turn."""
     rest = list(steps)
 
-    def attempt(own: Attempt) -> wire.Connection:
+    def attempt(_: Attempt) -> wire.Connection:
         step = rest.pop(0)
         if isinstance(step, Exception):
             raise step
-        own.win(step)
         return step
 
     return attempt
@@ -40,7 +58,7 @@ def ways(*steps: Exception | wire.Connection) -> Reopen:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PACE", "CONNECT_TIME", "PACE_AFTER_SIGN"):
-        monkeypatch.setattr(attempts, name, 0.005)
+        monkeypatch.setattr(keeping, name, 0.005)
     for name in ("PATIENCE", "QUIET"):
         monkeypatch.setattr(link_health, name, 0.005)
 
@@ -53,12 +71,12 @@ def there() -> Iterator[wire.Connection]:
 
 
 @pytest.fixture
-def made() -> Iterator[Callable[[Reopen], LinkKeeper]]:
+def made() -> Iterator[Callable[[Open], LinkKeeper]]:
     """Yield a function that makes the keeper of a link, whose attempts are made by a function."""
     found: list[LinkKeeper] = []
 
-    def make(reopen: Reopen, *, asks: bool = False) -> LinkKeeper:
-        found.append(LinkKeeper(reopen, login_asked=lambda: asks))
+    def make(attempt: Open, *, asks: bool = False) -> LinkKeeper:
+        found.append(LinkKeeper(Host(attempt, asks=asks)))
         return found[-1]
 
     yield make
@@ -82,61 +100,34 @@ def until(keeper: LinkKeeper, done: Callable[[], object]) -> object:
     return results[-1]
 
 
-def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may(there: wire.Connection) -> None:
-    """Each attempt greeted the session, and the last one took the place of the others."""
-    running, answer, fail = Attempts(), threading.Barrier(2), threading.Event()
-    spares, results = [connection(), connection()], list[object]()
+def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed() -> None:
+    spares, both = [connection(), connection()], threading.Barrier(2)
 
-    def attempt(one: Attempt) -> wire.Connection:
-        answer.wait(30)
-        one.win(spares[int(one.seconds)])
-        fail.wait(30)
-        spares[int(one.seconds)].close()
-        raise Unreachable("it broke")
+    def attempt(_: Attempt) -> wire.Connection:
+        both.wait(30)
+        return spares.pop()
 
-    def result() -> object:
-        ready = descriptors.polled([(running.descriptor, select.POLLIN)], time.monotonic() + 30)
-        results.extend(running.results(ready))
-        return results[-1]
-
-    for number in range(2):
-        running.begin(Attempt(number), attempt)
-    assert isinstance(result(), Interrupted)
-    assert [each.inbound for each in spares].count(-1) == 1, "the connection of the one that lost is closed"
-    assert running.decided
-    fail.set()
-    assert isinstance(result(), Unreachable)
-    running.begin(Attempt(), ways(there))
-    assert result() is there
-    running.close()
+    links = [*spares]
+    keeper = LinkKeeper(Host(attempt))
+    taken = until(keeper, bool)
+    keeper.close()
+    assert [each for each in links if each.inbound >= 0] == [taken]
+    for each in links:
+        each.close()
 
 
-def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Made, there: wire.Connection) -> None:
-    ended, go_on = threading.Event(), threading.Event()
-
-    def attempt(one: Attempt) -> wire.Connection:
-        with one.stop.calling(ended.set):
-            ended.wait(30)
-        raise Unreachable("ended")
-
-    def asking(one: Attempt) -> wire.Connection:
-        one.win(there)
-        go_on.wait(30)
-        return there
-
-    keeper = made(attempt)
-    until(keeper, lambda: keeper.schedule.running)
-    keeper.health.heard(time.monotonic(), [keeper.health._unanswered])
-    assert keeper.run(()) is None
-    assert ended.is_set()
-    assert not keeper.schedule.running
-    other = made(asking)
-    until(other, lambda: other._attempts.decided)
-    other.health.heard(time.monotonic(), [other.health._unanswered])
-    assert other.run(()) is None
-    go_on.set()
-    assert until(other, bool) is there
-    assert there.inbound >= 0
+def test_a_loss_is_logged_once_until_the_session_is_entered_again(there: wire.Connection) -> None:
+    host = Host(ways(Unreachable("no route"), there))
+    keeper = LinkKeeper(host)
+    until(keeper, lambda: not keeper.up)
+    assert host.logged == []
+    assert until(keeper, bool) is there
+    assert host.logged == ["disconnect", "silent"]
+    keeper.watch(link_health.LinkHealth(time.monotonic()))
+    keeper.link_closed()
+    keeper.entered("work")
+    assert host.logged[2:] == ["reconnect"]
+    keeper.close()
 
 
 def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: wire.Connection) -> None:

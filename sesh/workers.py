@@ -1,4 +1,4 @@
-"""Worker threads that yield items to one consumer: to ask several hosts in parallel, to follow the links of a list.
+"""Worker threads that yield items to one consumer: answers of several hosts, changes of a list, links that replace one.
 
 They are daemon threads, not those of a ThreadPoolExecutor: the interpreter joins an executor's threads at exit, so one
 silent host would keep sesh from exiting.
@@ -28,10 +28,12 @@ _ENDED = object()  # the last item of a worker that ended without an error
 class Workers(Generic[Key, Item]):
     """Worker threads by key, with one queue of items; a context manager, whose exit stops them.
 
-    Wait until `inbound` is readable, then call `take`. Only `put` may be called from the workers' threads.
+    Wait until `inbound` is readable, then call `take`. Only `put` may be called from the workers' threads. `drop`: gets
+    each item that nobody takes, because its worker was stopped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, drop: Callable[[Item], object] = lambda _: None) -> None:
+        self._drop = drop
         self._stops: dict[Key, Stop] = {}
         self._queue: Queue[tuple[Key, Stop, Any]] = Queue(_MOST_UNREAD)
         self._threads: list[threading.Thread] = []
@@ -50,11 +52,11 @@ class Workers(Generic[Key, Item]):
         """Stop all workers; drop the items of one that ignores its Stop."""
         for key in self.running:
             self.end(key)
-        while not self._queue.empty():  # a worker may be blocked on a full queue
-            self._queue.get()
+        self.take()  # a worker may be blocked on a full queue
         until = time.monotonic() + _LEAVING
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+        self.take()
         self._reader.close()
         self._writer.close()
 
@@ -80,6 +82,8 @@ class Workers(Generic[Key, Item]):
 
     def put(self, key: Key, stop: Stop, item: object) -> None:
         """Queue an item of the worker with this Stop; block while the queue is full. Raises Interrupted if stopped."""
+        if stop.stopped:
+            self._discard(item)
         stop.check()
         self._queue.put((key, stop, item))
         with suppress(OSError):  # the buffer is full, which wakes the reader too; or `close` was called
@@ -93,12 +97,18 @@ class Workers(Generic[Key, Item]):
         for _ in range(self._queue.qsize()):
             key, stop, item = self._queue.get()
             if self._stops.get(key) is not stop:
-                continue  # this worker was stopped
+                self._discard(item)
+                continue
             if item is _ENDED or isinstance(item, SeshError):
                 del self._stops[key]
             if item is not _ENDED:
                 taken.append((key, item))
         return taken
+
+    def _discard(self, item: object) -> None:
+        """Drop an item of a worker that was stopped, unless it is only the worker's end."""
+        if item is not _ENDED and not isinstance(item, SeshError):
+            self._drop(item)  # type: ignore[arg-type]  # the queue has no other items
 
     def _run(self, key: Key, stop: Stop, work: Callable[[Stop], Iterator[Item]]) -> None:
         last: object = _ENDED

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sesh.errors import LoginRefused
-from sesh.link import attempts
-from sesh.link.attempts import AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, PACE_AFTER_SIGN, Schedule
+from sesh.link import keeper
+from sesh.link.keeper import AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, PACE_AFTER_SIGN, Schedule
 from sesh.link_health import Health, LinkHealth
 from tests.support import rounds
 
@@ -161,7 +161,7 @@ class Links(RuleBasedStateMachine):
     @invariant()
     def a_lost_link_is_always_tried_for(self) -> None:
         if self.link.state is Health.LOST and not self.refused and self.running < AT_ONCE:
-            longest = LONGEST_CONNECT + attempts.LOGIN_TRIPS * max(self.round_trip, attempts.LONG_TRIP)
+            longest = LONGEST_CONNECT + keeper.LOGIN_TRIPS * max(self.round_trip, keeper.LONG_TRIP)
             assert self.tries.due <= max(self.free_since, self.newest) + longest
 
     @invariant()
