@@ -25,7 +25,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import Hello, Near, Welcome, Words
+from sesh.messages import OP, Hello, Near, OpAnswer, Welcome, Words
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput

@@ -10,7 +10,17 @@ from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
+from sesh.errors import (
+    NO_ANSWER,
+    Ended,
+    ExitCode,
+    Interrupted,
+    SeshError,
+    TimedOut,
+    Unknown,
+    Unreachable,
+    naming_host,
+)
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
 from sesh.messages import OP, EnteredAnswer, Hello
