@@ -131,7 +131,7 @@ def main() -> None:
                 for number in range(words.count):
                     text = texts[number % len(texts)].replace(
                         "{number}", str(100 + number)
-                    )  # none is a part of another
+                    )
                     trial.send(f"{text} THINK{words.think}" if words.think else text, words.think)
             print(f"{trial.row()} | load {os.getloadavg()[0]:.1f}", flush=True)
         finally:
