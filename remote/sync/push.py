@@ -22,6 +22,7 @@ from sesh.remote.sync.home import PROTECTED, HomeDirectory, Tree
 TIMEOUT = 30.0  # seconds for the host to answer and a person to log in, then the shared connection counts as silent
 _NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has no rsync, or if login files print into its protocol
 _WILDCARDS = re.compile(r"[*?[\\]")
+_VANISHED = 24  # rsync's exit code if some files vanished during the transfer
 _MAX_STDERR = 2_000  # characters; a longer stderr is cut off
 
 ProgramEnd = tuple[int | None, str]  # a program's exit code (None if it did not run to its end), and its stderr
@@ -70,7 +71,7 @@ class Push:
             argv = command(tree, stdin)
             stdin.seek(0)
             done = exchange.run(self._destination, argv, stdin=stdin)
-        return done.code, done.stderr.strip()[:_MAX_STDERR]
+        return 0 if done.code == _VANISHED else done.code, done.stderr.strip()[:_MAX_STDERR]
 
     def _rsync(self, tree: Tree, stdin: IO[bytes]) -> list[str]:
         """Write the path of a tree, as it has to be sent; return rsync's command.
