@@ -12,7 +12,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
 from sesh.daemon.clients.client import Client
-from sesh.daemon.clients.connection import PeerRequest, Reader
+from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -51,7 +51,7 @@ MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
 Position = Literal["screen", "sent", "start"] | int  # a position in the output, or a word for one
-Reload = Callable[[PeerRequest[ReloadAnswer], str, list[str]], None]  # request, Python's path, its module search path
+Reload = Callable[[PeerRequest[ReloadAnswer], str, list[str]], Steps]  # request, Python's path, its module search path
 
 
 class RequestMethods:
@@ -313,9 +313,9 @@ class RequestMethods:
             return
         stdin.feed(request.connection, request.respond, at, request.data, ends=ends)
 
-    def reload(self, request: PeerRequest[ReloadAnswer], python: str = "", path: Sequence[str] = ()) -> None:
+    def reload(self, request: PeerRequest[ReloadAnswer], python: str = "", path: Sequence[str] = ()) -> Steps:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
-        self._reload(request, python, [*path])
+        return self._reload(request, python, [*path])
 
 
 def notifiable_client(session: Session) -> Client | None:

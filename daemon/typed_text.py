@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sesh import descriptors, processes, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
-from sesh.daemon.clients.connection import PeerConnection, PeerRequest
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Steps
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.program import is_gate
@@ -19,7 +19,6 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import LIMIT, Writer
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
-from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.requests import AskedAnswer, SendAnswer
 from sesh.vt.modes import BRACKETED_PASTE
@@ -58,10 +57,6 @@ class Typing:
         self._queued: deque[PeerRequest[SendAnswer]] = deque()
         self.outcomes: dict[str, str] = {}  # by `key`: why no Enter was typed, or empty
 
-    @property
-    def pending(self) -> bool:
-        return self._active is not None
-
     def forget(self, connection: PeerConnection) -> None:
         """Drop the queued texts of a closed connection; the active text is typed to its end."""
         self._queued = deque(request for request in self._queued if request.connection is not connection)
@@ -79,7 +74,7 @@ class Typing:
         force: bool = False,
         more: bool = False,
         keys: bool = False,
-    ) -> None:
+    ) -> Steps | None:
         """Type bytes as one unit, behind the active text; answer once the input queue has room.
 
         `enter`: press Enter after them; if it was not pressed, `reason` in the answer says why. `since`, `question`:
@@ -91,11 +86,11 @@ class Typing:
             if len(self._queued) == MAX_QUEUED:
                 raise Busy(f"{MAX_QUEUED} texts wait to be typed here; try again later")
             self._queued.append(request)
-            return
+            return None
         if self._active is not None:
             self._active.disturbed = True
         if self._repeats(request, key):
-            return
+            return None
         answers = since is not None
         if answers:
             self._check_question(since, question, types=True)
@@ -104,9 +99,9 @@ class Typing:
         pty = self._session.pty
         text = unmarked(request.data) if enter else request.data
         if enter and pty is not None and pty.raw() and not self._session.activity.shell_reads:
-            self._deliver(request, text, pty, key)
-        else:
-            self._type(request, text + b"\r" if enter else text, key, more=more)
+            return self._deliver(request, text, pty, key)
+        self._type(request, text + b"\r" if enter else text, key, more=more)
+        return None
 
     def asked(self, request: PeerRequest[AskedAnswer], since: str | None = None, question: str = "") -> None:
         """Answer with the question and the terminal's modes. `since`, `question`: refuse if it is another one."""
@@ -164,7 +159,7 @@ class Typing:
 
     # -- a text and its Enter
 
-    def _deliver(self, request: PeerRequest[SendAnswer], text: bytes, pty: Pty, key: str) -> None:
+    def _deliver(self, request: PeerRequest[SendAnswer], text: bytes, pty: Pty, key: str) -> Steps:
         """Type a text at the program's pace, and Enter after it.
 
         Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
@@ -177,19 +172,14 @@ class Typing:
         blocked = session.activity.declared_question
         asks_since = blocked.since if blocked is not None else None
         delivery = Delivery(text, self._screen(), pasted=pasted)
-        self._active = Text(request, key, delivery, pty.reader(), asks_since, time.monotonic())
-        self._step(self._active)
-
-    def _step(self, text: Text) -> None:
-        """Take the next step of a delivery and schedule another; after the last step, start the next text."""
-        reason: str | None = "the session's daemon failed"  # if `_advance` raises
+        self._active = active = Text(request, key, delivery, pty.reader(), asks_since, time.monotonic())
         try:
-            reason = self._advance(text)
-        finally:
-            if reason is None:
-                self._session.timers.set(Timer.TEXT, POLL, lambda: self._step(text))
-            else:
-                self._finish(text, reason)
+            while (reason := self._advance(active)) is None:
+                yield POLL
+        except Exception as error:  # the next text must not wait for ever
+            session.faults.note("a fault in typing", error)
+            reason = "the session's daemon failed"
+        self._finish(active, reason)
 
     def _advance(self, text: Text) -> str | None:
         """Take one step. Return None to go on; at the end, why Enter was not pressed, or an empty string if it was."""

@@ -16,7 +16,7 @@ from sesh import protocol
 from sesh.daemon import requests
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.reload import begin
+from sesh.daemon.reload import steps
 from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
@@ -41,7 +41,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("SESH_DIR", str(folder))
     listener = Listener.claim("work")
-    yield Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, begin)
+    yield Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, steps)
     listener.socket.close()
 
 
