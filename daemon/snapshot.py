@@ -23,7 +23,7 @@ from sesh.daemon.pty.typed_line import TypedLine
 from sesh.daemon.screen.model import ModelState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.shell.command_marks import Begun
+from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import History
 from sesh.measures import STEADY, Size
 from sesh.schema import Event
@@ -58,7 +58,7 @@ class Snapshot(TypedDict):
     pump: tuple[bytes, TypedLine, float, bytes]
     model: ModelState
     clients: tuple[Size, int, dict[str, Departed]]
-    findings: tuple[str, int, Begun | None]
+    findings: tuple[str, int, Active | None]
     activity: Kept
     events: tuple[dict[str, list[Event]], int, Missed]
     history: History
@@ -89,7 +89,7 @@ def snapshot_of(server: Server) -> Snapshot:
         "pump": (pump.scanner.carry, pump.typed_line, pump.last_activity, pump.input.content()),
         "model": session.model.dump(),
         "clients": (clients.size, clients.last_number, clients.departed),
-        "findings": (findings.title, findings.titled_by, findings.marks.begun),
+        "findings": (findings.title, findings.titled_by, findings.marks.active),
         "activity": session.activity.kept,
         "events": (events.kept, events.last, events.missed),
         "history": session.runs.history,
@@ -107,7 +107,7 @@ def session_of(state: Snapshot) -> Session:
     STEADY.origin, STEADY.step = state["clock"]
     facts, own = state["facts"], state["descriptors"]
     pty = Pty(own.master, own.slave, facts["pid"]) if own.master >= 0 else None
-    session = Session(facts, state["clients"][0], pty)
+    session = Session(facts, state["clients"][0], pty, state["activity"].declared.reports)
     life, pump, clients = session.life, session.pump, session.clients
     findings, events = session.findings, session.events
     life.phase, life.end = state["life"]
@@ -115,7 +115,7 @@ def session_of(state: Snapshot) -> Session:
     pump.scanner.carry, pump.typed_line, pump.last_activity, unwritten = state["pump"]
     session.model.restore(state["model"])
     clients.size, clients.last_number, clients.departed = state["clients"]
-    findings.title, findings.titled_by, findings.marks.begun = state["findings"]
+    findings.title, findings.titled_by, findings.marks.active = state["findings"]
     events.kept, events.last, events.missed = state["events"]
     session.runs.history = state["history"]
     session.notifications.running = state["notifiers"]

@@ -26,7 +26,8 @@ from sesh.daemon.pty.pump import Writer
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.shell.command_marks import Begun
+from sesh.daemon.shell.command_marks import Active
+from sesh.daemon.shell.history import Begun
 from sesh.vt.emulator import Emulator
 from tests.house.source import modules
 from tests.support.data import daemon_facts
@@ -165,7 +166,7 @@ def lived() -> Session:
     own.activity.kept = replace(own.activity.kept, standing=Standing(State.WAITING, Why.STOPPED, 5.0, "why?"))
     own.activity._work.restore("why?")
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
-    own.findings.marks.begun = Begun(7, 5.0, 6.0, "ls", 2, "/")
+    own.findings.marks.active = Active(7, Begun(2, ["ls"], "/", 5.0, 6.0))
     own.runs.history.count = 2
     own.notifications.running.append(5)
     own.faults.note("a fault")
