@@ -80,7 +80,6 @@ class RequestMethods:
         if form not in ("text", "ansi", "json"):
             raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
         model = self._session.model
-        model.catch_up(0)
         emulator = model.emulator
         row, column = emulator.cursor
         answer: ScreenAnswer = {
@@ -95,7 +94,6 @@ class RequestMethods:
         request.respond(answer, export(emulator, form))
 
     def modes(self, request: PeerRequest[ModesAnswer]) -> None:
-        self._session.model.catch_up(0)
         request.respond({"cursor": self._session.model.emulator.mode(1) is True})
 
     def logs(
@@ -114,7 +112,6 @@ class RequestMethods:
         count = PAGE if lines is None else min(lines, PAGE)
         until = protocol.MOST if until is None else until
         model, emulator = self._session.model, self._session.model.emulator
-        model.catch_up(0)
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         answer: LogsAnswer = {
             "lines": len(page),

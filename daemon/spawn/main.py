@@ -46,9 +46,10 @@ def run_daemon(creator: socket.socket) -> None:
         except Exception as error:
             failure = directories.refusal(error) if isinstance(error, OSError) else error
             if not isinstance(failure, SeshError):
+                log.write_error("daemon", error)
                 failure = InternalError(f"cannot set up the session: {error}")
             answer(creator, error=failure.facts())
-            raise
+            os._exit(1)
         answer(creator, ok=True)
         server.run()
         os._exit(0)
