@@ -16,7 +16,7 @@ from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.screen.model import STEP_TIME
+from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
 from sesh.daemon.timer import Timer
@@ -45,6 +45,8 @@ from sesh.requests import (
 from sesh.schema import RunFacts, Seconds
 from sesh.vt.render.export import continued, export, follow_state
 
+SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
+_POLL = 0.01  # seconds between two checks of a request that waits for the emulator
 PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, in one answer to `logs` at most
 MAX_LABELS = 64
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
@@ -75,10 +77,11 @@ class RequestMethods:
     def status(self, request: PeerRequest[SessionAnswer]) -> None:
         request.respond({"session": description.status(self._session)})
 
-    def screen(self, request: PeerRequest[ScreenAnswer], format_: str | None = None) -> None:
+    def screen(self, request: PeerRequest[ScreenAnswer], format_: str | None = None) -> Steps:
         form = format_ or "text"
         if form not in ("text", "ansi", "json"):
             raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
+        yield from self._until_drawn()
         model = self._session.model
         emulator = model.emulator
         row, column = emulator.cursor
@@ -93,7 +96,8 @@ class RequestMethods:
         }
         request.respond(answer, export(emulator, form))
 
-    def modes(self, request: PeerRequest[ModesAnswer]) -> None:
+    def modes(self, request: PeerRequest[ModesAnswer]) -> Steps:
+        yield from self._until_drawn()
         request.respond({"cursor": self._session.model.emulator.mode(1) is True})
 
     def logs(
@@ -104,13 +108,14 @@ class RequestMethods:
         *,
         ansi: bool = False,
         end: bool = False,
-    ) -> None:
+    ) -> Steps:
         """Answer with a page of scrollback and screen: the last `lines` before line `until`.
 
         A page ends early if rendering it takes longer than one step of the emulator. `end`: see `follow_state`.
         """
         count = PAGE if lines is None else min(lines, PAGE)
         until = protocol.MOST if until is None else until
+        yield from self._until_drawn()
         model, emulator = self._session.model, self._session.model.emulator
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         answer: LogsAnswer = {
@@ -123,6 +128,19 @@ class RequestMethods:
         if end:
             answer = {**answer, **follow_state(emulator)}
         request.respond(answer, "".join(f"{line}\n" for line in page).encode("utf-8", "replace"))
+
+    def _until_drawn(self) -> Steps:
+        """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most.
+
+        The emulator gets `CATCH_UP_TIME` at once, and `STEP_TIME` at each later check.
+        """
+        session, until = self._session, time.monotonic() + SCREEN_TIMEOUT
+        position, seconds = session.log.head, CATCH_UP_TIME
+        while not session.faults.guard(session.model.catch_up, "the emulator", seconds, position):
+            if time.monotonic() > until:
+                return
+            yield _POLL
+            seconds = STEP_TIME
 
     def history(self, request: PeerRequest[HistoryAnswer], n: int | None = None) -> None:
         """Answer with the list of commands, or with the output of command `n`."""

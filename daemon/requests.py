@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -14,7 +13,6 @@ from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request_methods import Reload, RequestMethods
-from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
@@ -23,13 +21,10 @@ from sesh.messages import Envelope
 from sesh.requests import TO_DAEMON
 
 MAX_DATA = 4 << 20
-SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
-_POLL = 0.01  # seconds between two checks of a request that waits for the emulator
 REQUESTS: dict[str, Callable[..., Steps | None]] = {
     name: getattr(Typing, name, None) or getattr(RequestMethods, name) for name in TO_DAEMON
 }
 """The method of each request has its name. Its parameters, except `request`, are the keys that the request may have."""
-_DRAWN = {each for each in TO_DAEMON if each.drawn}
 
 
 class Requests:
@@ -84,10 +79,7 @@ class Requests:
         self.session.timers.set(request, seconds, partial(self._go_on, request, steps))
 
     def _steps(self, request: PeerRequest[Any]) -> Steps:
-        """Carry out a request, once the emulator has caught up if it needs that."""
         self._check_deadline(request)
-        if request.name in _DRAWN:
-            yield from self._until_drawn()
         steps = request.call(request)
         if steps is not None:
             yield from steps
@@ -95,19 +87,6 @@ class Requests:
     def _check_deadline(self, request: PeerRequest[Any]) -> None:
         if request.begin_by is not None and uptime() > request.begin_by:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
-
-    def _until_drawn(self) -> Steps:
-        """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most.
-
-        The emulator gets `CATCH_UP_TIME` at once, and `STEP_TIME` at each later check.
-        """
-        model, position, until = self.session.model, self.session.log.head, time.monotonic() + SCREEN_TIMEOUT
-        seconds = CATCH_UP_TIME
-        while not self.session.faults.guard(model.catch_up, "the emulator", seconds, position):
-            if time.monotonic() > until:
-                return
-            yield _POLL
-            seconds = STEP_TIME
 
     def _fail(self, request: PeerRequest[Any], error: Exception) -> None:
         """Answer a request with an error; log one that is not a SeshError, and hide its text."""

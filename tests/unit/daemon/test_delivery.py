@@ -63,19 +63,10 @@ class Program:
         (1000.0, [0.1], STUCK, STALLED),
     ],
     ids=[
-        "at once",
-        "read late",
-        "shown late",
-        "thrice",
-        "a spinner",
-        "drawn first",
-        "busy",
-        "unshown",
-        "late",
-        "as it is given up",
-        "stuck",
+        "at once", "read late", "shown late", "thrice", "a spinner", "drawn first", "busy", "unshown", "late",
+        "as it is given up", "stuck",
     ],
-)
+)  # fmt: skip
 def test_enter_follows_once_the_text_was_read_and_the_screen_has_changed_and_rests(
     reads: float, draws: list[float], why: str, at: float
 ) -> None:
