@@ -1,4 +1,4 @@
-"""Decides when a typed text gets its Enter, by polling the program every `POLL` seconds. Pure.
+"""Types a text at the program's pace, and decides whether Enter may follow.
 
 An input box that reads a text and its Enter at once takes them for a paste, and inserts a newline. So Enter is typed
 alone, once the program has read the text and its screen has changed and settled.
@@ -6,13 +6,13 @@ alone, once the program has read the text and its screen has changed and settled
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Sequence
-from enum import Enum, auto
+from collections.abc import Callable, Generator, Sequence
 
 from sesh.keys import PASTE, PASTE_END
 
-POLL = 0.02  # seconds between polls
+POLL = 0.02  # seconds between two looks at the program
 STALLED = 3.0  # seconds that the program has to read a piece, and to change its screen; else no Enter is typed
 STILL = 0.1  # seconds without a change after which the screen has settled
 RESTLESS = 1.0  # seconds after which Enter is typed although the screen still changes
@@ -20,60 +20,76 @@ _PIECE = 1000
 """Characters typed at once: some programs read 1,024 bytes at a time, and the kernel counts only 4,095 unread."""
 
 
-class Step(Enum):
-    WAIT = auto()
-    TYPE = auto()
-    ENTER = auto()
-    STUCK = auto()  # no Enter: the program does not read
-    UNSHOWN = auto()  # no Enter: its screen has not changed
-
-
 class Delivery:
-    """The delivery of one text. `screen`: the program's screen before it."""
+    """The delivery of one text. `screen`: the program's screen before it. `write` types bytes.
 
-    def __init__(self, text: bytes, screen: object, *, pasted: bool) -> None:
-        self.pieces = deque(_pieces(text, pasted=pasted))
-        self._screen = screen
-        # Successive polls without unread bytes. Two mean that the piece was read: the first may come too early, as the
-        # kernel reports no unread bytes for a moment after a write.
-        self._empty_polls = 2
-        self._typed_at = self._read_at = self._shown_at = 0.0  # when the last piece was typed, read, and first shown
-        self._changed_at = 0.0  # when the screen last changed, 0 for never
+    `look` returns the number of bytes that the program has not read, its screen, and whether it is running now.
+    """
 
-    def take(self, now: float) -> bytes:
-        self._typed_at, self._empty_polls = now, 0
-        return self.pieces.popleft()
+    def __init__(
+        self,
+        text: bytes,
+        screen: object,
+        write: Callable[[bytes], object],
+        look: Callable[[], tuple[int, object, bool]],
+        *,
+        pasted: bool,
+    ) -> None:
+        self.pieces = deque(_pieces(text, pasted=pasted))  # those that are not typed yet
+        self.began_at = time.monotonic()
+        self.cancelled = ""  # why nothing more may be typed
+        self._screen, self._write, self._look = screen, write, look
+        self._shown_at = 0.0  # when the screen first changed after the last piece, 0 if it has not
+        self._changed_at = 0.0  # when it last changed, 0 for never
 
-    def next_step(self, now: float, unread: int, screen: object, *, busy: bool = False) -> Step:
-        """Return the next step. `unread`: bytes that the program has not read. `busy`: the program is running now."""
-        self._look(now, screen, busy=busy)
-        if self._empty_polls < 2:
-            self._empty_polls = 0 if unread else self._empty_polls + 1
-            self._read_at = now
-        if self._empty_polls < 2:
-            return Step.STUCK if unread and now - self._typed_at > STALLED else Step.WAIT
-        if self.pieces:
-            return Step.TYPE
-        if self._shown:
-            settled = now - self._changed_at >= STILL
-            too_long = now - max(self._read_at, self._shown_at) >= RESTLESS
-            return Step.ENTER if settled or too_long else Step.WAIT
-        if now - self._read_at < STALLED:
-            return Step.WAIT
-        return Step.ENTER if self._changed_at else Step.UNSHOWN
+    def steps(self) -> Generator[float, None, str]:
+        """Type the text, and wait until Enter may follow; return why it must not follow, or an empty string."""
+        why = ""
+        while self.pieces and not why:
+            self._shown_at = 0.0
+            self._write(self.pieces.popleft())
+            why = yield from self._until_read()
+        return why or (yield from self._until_shown())
 
-    @property
-    def _shown(self) -> bool:
-        return self._changed_at > self._typed_at
+    def _until_read(self) -> Generator[float, None, str]:
+        """Wait until the program has read the last piece; return why no Enter may follow, or an empty string.
 
-    def _look(self, now: float, screen: object, *, busy: bool) -> None:
-        """Note whether the screen has changed."""
+        Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
+        """
+        typed_at, empty_looks = time.monotonic(), 0
+        while empty_looks < 2 and not self.cancelled:
+            yield POLL
+            unread = self._look_again()
+            empty_looks = 0 if unread else empty_looks + 1
+            if unread and time.monotonic() - typed_at > STALLED:
+                return "it has not read all of the text"
+        return self.cancelled
+
+    def _until_shown(self) -> Generator[float, None, str]:
+        """Wait until the screen has changed and settled; return why no Enter may follow, or an empty string."""
+        read_at = time.monotonic()
+        while not self.cancelled:
+            now = time.monotonic()
+            if self._shown_at:
+                settled = now - self._changed_at >= STILL
+                if settled or now - max(read_at, self._shown_at) >= RESTLESS:
+                    return ""
+            elif now - read_at >= STALLED:
+                return "" if self._changed_at else "its screen has not changed"
+            yield POLL
+            self._look_again()
+        return self.cancelled
+
+    def _look_again(self) -> int:
+        """Note whether the screen has changed; return the number of unread bytes."""
+        unread, screen, runs = self._look()
+        now = time.monotonic()
         if screen != self._screen:
-            if not self._shown:
-                self._shown_at = now
             self._screen, self._changed_at = screen, now
-        elif self._shown and busy:  # on a busy machine, the program may not have drawn the whole text yet
+            self._shown_at = self._shown_at or now
+        elif self._shown_at and runs:  # on a busy machine, the program may not have drawn the whole text yet
             self._changed_at = now
+        return unread
 
 
 def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:

@@ -12,11 +12,11 @@ from sesh.about import PROGRAM, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
 from sesh.daemon.clients.client import Client
-from sesh.daemon.clients.connection import PeerRequest, Reader
+from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.screen.model import STEP_TIME
+from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
 from sesh.daemon.timer import Timer
@@ -45,13 +45,15 @@ from sesh.names import printable
 from sesh.schema import RunFacts, Seconds
 from sesh.vt.render.export import continued, export, follow_state
 
+SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
+_POLL = 0.01  # seconds between two checks of a request that waits for the emulator
 PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, in one answer to `logs` at most
 MAX_LABELS = 64
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
 Position = Literal["screen", "sent", "start"] | int  # a position in the output, or a word for one
-Reload = Callable[[PeerRequest[ReloadAnswer], str, list[str]], None]  # request, Python's path, its module search path
+Reload = Callable[[PeerRequest[ReloadAnswer], str, list[str]], Steps]  # request, Python's path, its module search path
 
 
 class RequestMethods:
@@ -75,12 +77,12 @@ class RequestMethods:
     def status(self, request: PeerRequest[SessionAnswer]) -> None:
         request.respond({"session": description.status(self._session)})
 
-    def screen(self, request: PeerRequest[ScreenAnswer], format_: str | None = None) -> None:
+    def screen(self, request: PeerRequest[ScreenAnswer], format_: str | None = None) -> Steps:
         form = format_ or "text"
         if form not in ("text", "ansi", "json"):
             raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
+        yield from self._until_drawn()
         model = self._session.model
-        model.catch_up(0)
         emulator = model.emulator
         row, column = emulator.cursor
         answer: ScreenAnswer = {
@@ -94,8 +96,8 @@ class RequestMethods:
         }
         request.respond(answer, export(emulator, form))
 
-    def modes(self, request: PeerRequest[ModesAnswer]) -> None:
-        self._session.model.catch_up(0)
+    def modes(self, request: PeerRequest[ModesAnswer]) -> Steps:
+        yield from self._until_drawn()
         request.respond({"cursor": self._session.model.emulator.mode(1) is True})
 
     def logs(
@@ -106,15 +108,15 @@ class RequestMethods:
         *,
         ansi: bool = False,
         end: bool = False,
-    ) -> None:
+    ) -> Steps:
         """Answer with a page of scrollback and screen: the last `lines` before line `until`.
 
         A page ends early if rendering it takes longer than one step of the emulator. `end`: see `follow_state`.
         """
         count = PAGE if lines is None else min(lines, PAGE)
         until = protocol.MOST if until is None else until
+        yield from self._until_drawn()
         model, emulator = self._session.model, self._session.model.emulator
-        model.catch_up(0)
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         answer: LogsAnswer = {
             "lines": len(page),
@@ -126,6 +128,19 @@ class RequestMethods:
         if end:
             answer = {**answer, **follow_state(emulator)}
         request.respond(answer, "".join(f"{line}\n" for line in page).encode("utf-8", "replace"))
+
+    def _until_drawn(self) -> Steps:
+        """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most.
+
+        The emulator gets `CATCH_UP_TIME` at once, and `STEP_TIME` at each later check.
+        """
+        session, until = self._session, time.monotonic() + SCREEN_TIMEOUT
+        position, seconds = session.log.head, CATCH_UP_TIME
+        while not session.faults.guard(session.model.catch_up, "the emulator", seconds, position):
+            if time.monotonic() > until:
+                return
+            yield _POLL
+            seconds = STEP_TIME
 
     def history(self, request: PeerRequest[HistoryAnswer], n: int | None = None) -> None:
         """Answer with the list of commands, or with the output of command `n`."""
@@ -313,9 +328,9 @@ class RequestMethods:
             return
         stdin.feed(request.connection, request.respond, at, request.data, ends=ends)
 
-    def reload(self, request: PeerRequest[ReloadAnswer], python: str = "", path: Sequence[str] = ()) -> None:
+    def reload(self, request: PeerRequest[ReloadAnswer], python: str = "", path: Sequence[str] = ()) -> Steps:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
-        self._reload(request, python, [*path])
+        return self._reload(request, python, [*path])
 
 
 def notifiable_client(session: Session) -> Client | None:

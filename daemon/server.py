@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from sesh import machine, protocol
+from sesh import about, machine, processes, protocol
+from sesh.about import PROGRAM
 from sesh.daemon.clients.client import client_of
-from sesh.daemon.clients.connection import PeerConnection, PeerRequest
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
@@ -26,7 +27,7 @@ from sesh.measures import STEADY
 from sesh.messages import ReloadAnswer
 from sesh.store import results
 
-Reload = Callable[["Server", PeerRequest[ReloadAnswer], str, list[str]], None]
+Reload = Callable[["Server", PeerRequest[ReloadAnswer], str, list[str]], Steps]
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, the oldest idle one is closed; if none is idle, new ones wait
@@ -59,8 +60,10 @@ class Server:
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 
-    def begin(self) -> None:
-        """Set up signals and a job's timeout, before the first turn of the loop."""
+    def _begin(self) -> None:
+        """Set up title, signals and a job's timeout, before the first turn of the loop."""
+        processes.set_process_title(f"{PROGRAM}: {self.session.name}")
+        about.hold_package()
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
@@ -77,14 +80,15 @@ class Server:
         self.ending.child_ended()  # the program may have ended before SIGCHLD had a handler
 
     def run(self) -> None:
-        """Run until the session has ended and its connections are closed. Call `begin` first."""
+        """Run until the session has ended and its connections are closed."""
         session = self.session
+        self._begin()
         while session.life.phase != Phase.ABANDONED:
             self._loop.turn()
             if session.running:
                 continue
             session.faults.guard(self.ending.answer_waiters, "the ending")
-            if not self.requests.pending and self.ending.close_finished():
+            if not self.requests.unfinished and self.ending.close_finished():
                 results.sync(session.facts["id"])
                 return
 

@@ -31,9 +31,9 @@ class Session:
     Only `description.change` changes `facts`, but `pid` at the start, `keep` at the end, `name` if a rename fails.
     """
 
-    def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
+    def __init__(self, facts: Facts, size: Size, pty: Pty | None, reports: Reports | None = None) -> None:
         """Build the parts. Pass them as local variables, so that mypy finds one that is used before it is built."""
-        self.facts, reports = facts, Reports()
+        self.facts, reports = facts, reports or Reports()
         self.life = life = Life()
         self.faults = faults = FaultLog()
         self.loop = loop = Loop(faults.note)

@@ -17,31 +17,30 @@ from sesh.daemon.clients.client import Departed
 from sesh.daemon.events import Missed
 from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import Reading, Writer
+from sesh.daemon.pty.pump import Writer
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.pty.typed_line import TypedLine
 from sesh.daemon.screen.model import ModelState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.shell.command_marks import Begun
+from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import History
-from sesh.daemon.timer import Timer
 from sesh.measures import STEADY, Size
 from sesh.schema import Event, Facts
 
-FORMAT = 14  # of the snapshot; a sesh refuses any other
+FORMAT = 15  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
 @dataclass(frozen=True)
 class Descriptors:
-    """The descriptors that stay open; -1 if there is none."""
+    """The descriptors that stay open; -1 if there is none. A trial has none at all."""
 
-    listener: Descriptor
-    master: Descriptor
-    slave: Descriptor
-    stdin: Descriptor
+    listener: Descriptor = -1
+    master: Descriptor = -1
+    slave: Descriptor = -1
+    stdin: Descriptor = -1
 
     def open(self) -> list[int]:
         return [number for number in vars(self).values() if number >= 0]
@@ -55,10 +54,10 @@ class Snapshot(TypedDict):
     clock: tuple[float, float]
     life: tuple[Phase, ProgramEnd]
     log: tuple[int, bytes]
-    pump: tuple[Reading, bytes, TypedLine, float, bytes]
+    pump: tuple[bytes, TypedLine, float, bytes]
     model: ModelState
     clients: tuple[Size, int, dict[str, Departed]]
-    findings: tuple[str, int, Begun | None]
+    findings: tuple[str, int, Active | None]
     activity: Kept
     events: tuple[dict[str, list[Event]], int, Missed]
     history: History
@@ -78,20 +77,18 @@ def snapshot_of(server: Server) -> Snapshot:
     for client in clients.all:
         session.model.remember(client.position)  # where its terminal continues
         clients.remember(client)
-    left = session.timers.remaining(Timer.TIMEOUT)
     stdin, pty = pump.stdin, pump.pty
     ends = (pty.descriptor, pty.slave) if pty is not None else (-1, -1)
-    line, unwritten = pump.typed_line, pump.input.content()
     return {
         "format": FORMAT,
-        "facts": {**session.facts, "ends_at": STEADY.now() + left if left is not None else None},
+        "facts": session.facts,
         "clock": (STEADY.origin, STEADY.step),
         "life": (life.phase, life.end),
         "log": (session.log.base, session.log.bytes(session.log.base)),
-        "pump": (pump.reading, pump.scanner.carry, line, pump.last_activity, unwritten),
+        "pump": (pump.scanner.carry, pump.typed_line, pump.last_activity, pump.input.content()),
         "model": session.model.dump(),
         "clients": (clients.size, clients.last_number, clients.departed),
-        "findings": (findings.title, findings.titled_by, findings.marks.begun),
+        "findings": (findings.title, findings.titled_by, findings.marks.active),
         "activity": session.activity.kept,
         "events": (events.kept, events.last, events.missed),
         "history": session.runs.history,
@@ -104,27 +101,27 @@ def snapshot_of(server: Server) -> Snapshot:
     }
 
 
-def session_of(state: Snapshot, *, with_descriptors: bool = True) -> Session:
+def session_of(state: Snapshot) -> Session:
     """Return the session of a snapshot."""
     STEADY.origin, STEADY.step = state["clock"]
     facts, own = state["facts"], state["descriptors"]
-    pty = Pty(own.master, own.slave, facts["pid"]) if own.master >= 0 and with_descriptors else None
-    session = Session(facts, state["clients"][0], pty)
+    pty = Pty(own.master, own.slave, facts["pid"]) if own.master >= 0 else None
+    session = Session(facts, state["clients"][0], pty, state["activity"].declared.reports)
     life, pump, clients = session.life, session.pump, session.clients
     findings, events = session.findings, session.events
     life.phase, life.end = state["life"]
     session.log.restore(*state["log"])
-    pump.reading, pump.scanner.carry, pump.typed_line, pump.last_activity, unwritten = state["pump"]
+    pump.scanner.carry, pump.typed_line, pump.last_activity, unwritten = state["pump"]
     session.model.restore(state["model"])
     clients.size, clients.last_number, clients.departed = state["clients"]
-    findings.title, findings.titled_by, findings.marks.begun = state["findings"]
+    findings.title, findings.titled_by, findings.marks.active = state["findings"]
     events.kept, events.last, events.missed = state["events"]
     session.runs.history = state["history"]
     session.notifications.running = state["notifiers"]
     session.faults.kept = state["faults"]
     if unwritten:
         pump.input.add(Writer.REQUEST, unwritten)
-    if state["stdin_taken"] is not None and with_descriptors:
+    if state["stdin_taken"] is not None:
         pump.stdin = StdinPipe(own.stdin, session.loop)
         pump.stdin.received = state["stdin_taken"]
     session.activity.restore(state["activity"])

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 from sesh import machine, protocol, wording
 from sesh.about import SESH
-from sesh.daemon.activity.rules import Why
-from sesh.daemon.clients.connection import PeerConnection, PeerRequest
-from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
+from sesh.daemon.activity.rules import Standing, Why
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Steps
+from sesh.daemon.delivery import Delivery, unmarked
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import LIMIT, Writer
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
-from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import AskedAnswer, SendAnswer
 from sesh.vt.modes import BRACKETED_PASTE
@@ -27,23 +25,10 @@ from sesh.vt.modes import BRACKETED_PASTE
 MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
 MAX_QUEUED = 64  # texts that wait for the active one; more are refused
+_DISTURBED = "somebody typed meanwhile"
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 """Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
-_NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its screen has not changed"}
-
-
-@dataclass
-class Text:
-    """A text that is being typed."""
-
-    request: PeerRequest[SendAnswer]
-    key: str  # of the request
-    delivery: Delivery
-    reader: tuple[int, bool]  # `Pty.reader` before the text
-    asks_since: float | None  # the time of the question that the program asked before the text
-    began_at: float
-    disturbed: bool = False  # other input came meanwhile
 
 
 class Typing:
@@ -54,13 +39,9 @@ class Typing:
 
     def __init__(self, session: Session, begin: Callable[[PeerRequest[SendAnswer]], None]) -> None:
         self._session, self._pump, self._begin = session, session.pump, begin
-        self._active: Text | None = None
+        self._active: Delivery | None = None
         self._queued: deque[PeerRequest[SendAnswer]] = deque()
         self.outcomes: dict[str, str] = {}  # by `key`: why no Enter was typed, or empty
-
-    @property
-    def pending(self) -> bool:
-        return self._active is not None
 
     def forget(self, connection: PeerConnection) -> None:
         """Drop the queued texts of a closed connection; the active text is typed to its end."""
@@ -79,7 +60,7 @@ class Typing:
         force: bool = False,
         more: bool = False,
         keys: bool = False,
-    ) -> None:
+    ) -> Steps | None:
         """Type bytes as one unit, behind the active text; answer once the input queue has room.
 
         `enter`: press Enter after them; if it was not pressed, `reason` in the answer says why. `since`, `question`:
@@ -91,11 +72,11 @@ class Typing:
             if len(self._queued) == MAX_QUEUED:
                 raise Busy(f"{MAX_QUEUED} texts wait to be typed here; try again later")
             self._queued.append(request)
-            return
+            return None
         if self._active is not None:
-            self._active.disturbed = True
+            self._active.cancelled = _DISTURBED
         if self._repeats(request, key):
-            return
+            return None
         answers = since is not None
         if answers:
             self._check_question(since, question, types=True)
@@ -104,9 +85,9 @@ class Typing:
         pty = self._session.pty
         text = unmarked(request.data) if enter else request.data
         if enter and pty is not None and pty.raw() and not self._session.activity.shell_reads:
-            self._deliver(request, text, pty, key)
-        else:
-            self._type(request, text + b"\r" if enter else text, key, more=more)
+            return self._deliver(request, text, pty, key)
+        self._type(request, text + b"\r" if enter else text, key, more=more)
+        return None
 
     def asked(self, request: PeerRequest[AskedAnswer], since: str | None = None, question: str = "") -> None:
         """Answer with the question and the terminal's modes. `since`, `question`: refuse if it is another one."""
@@ -164,74 +145,54 @@ class Typing:
 
     # -- a text and its Enter
 
-    def _deliver(self, request: PeerRequest[SendAnswer], text: bytes, pty: Pty, key: str) -> None:
+    def _deliver(self, request: PeerRequest[SendAnswer], text: bytes, pty: Pty, key: str) -> Steps:
         """Type a text at the program's pace, and Enter after it.
 
         Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
         """
-        session = self._session
+        session, pump, activity = self._session, self._pump, self._session.activity
         self._admit(text)
         to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
-        session.model.catch_up()
+        screen, reader, asked = self._screen(), pty.reader(), activity.declared_question
         pasted = session.model.emulator.mode(BRACKETED_PASTE) is True and not to_editor
-        blocked = session.activity.declared_question
-        asks_since = blocked.since if blocked is not None else None
-        delivery = Delivery(text, self._screen(), pasted=pasted)
-        self._active = Text(request, key, delivery, pty.reader(), asks_since, time.monotonic())
-        self._step(self._active)
-
-    def _step(self, text: Text) -> None:
-        """Take the next step of a delivery and schedule another; after the last step, start the next text."""
-        reason: str | None = "the session's daemon failed"  # if `_advance` raises
+        write = partial(pump.type, Writer.REQUEST)
+        self._active = delivery = Delivery(text, screen, write, lambda: self._look(delivery, reader[0]), pasted=pasted)
         try:
-            reason = self._advance(text)
-        finally:
-            if reason is None:
-                self._session.timers.set(Timer.TEXT, POLL, lambda: self._step(text))
+            unready = yield from delivery.steps()
+            why = delivery.cancelled or self._obstacle(asked, reader) or unready
+            if why:
+                write(b"".join(delivery.pieces))  # even now: a paste needs its end
             else:
-                self._finish(text, reason)
+                activity.typed(b"\r")
+                write(b"\r")
+            reason = why and f"{why}, so there was no Enter"
+            self._keep_outcome(key, reason)
+            request.respond({"position": pump.typed_line.sent_at, "reason": reason})
+        finally:
+            self._begin_next()
 
-    def _advance(self, text: Text) -> str | None:
-        """Take one step. Return None to go on; at the end, why Enter was not pressed, or an empty string if it was."""
-        session, pump, delivery = self._session, self._pump, text.delivery
-        if not session.relay.paused():
-            pump.read_output()  # on a busy machine, the poll may lag behind the program's output
-        pty = session.pty
-        runs = pty is not None and reads.runs(text.reader[0], pty.pid)
-        step = delivery.next_step(time.monotonic(), pump.unread, self._screen(), busy=runs)
-        text.disturbed = text.disturbed or pump.typed_line.person_at > text.began_at
-        if pump.running and not text.disturbed and step in (Step.TYPE, Step.WAIT):
-            if step is Step.TYPE:
-                pump.type(Writer.REQUEST, delivery.take(time.monotonic()))
-            return None
-        if reason := self._obstacle(text, step):
-            pump.type(Writer.REQUEST, b"".join(delivery.pieces))  # even now: a paste needs its end
-        else:
-            session.activity.typed(b"\r")
-            pump.type(Writer.REQUEST, b"\r")
-        return reason
-
-    def _finish(self, text: Text, reason: str) -> None:
+    def _begin_next(self) -> None:
         self._active = None
-        self._keep_outcome(text.key, reason)
-        text.request.respond({"position": self._pump.typed_line.sent_at, "reason": reason})
         while self._queued and self._active is None:
             self._begin(self._queued.popleft())
 
-    def _obstacle(self, text: Text, step: Step) -> str:
-        """Return why Enter must not follow a text; empty if it may."""
-        blocked, pty = self._session.activity.declared_question, self._session.pty
-        if pty is None or not self._pump.running:
-            reason = "it has ended"
-        elif text.disturbed:
-            reason = "somebody typed meanwhile"
-        elif blocked is not None and blocked.since != text.asks_since:
-            reason = "it asks something now"
-        elif pty.reader() != text.reader:
-            reason = "another program reads the terminal now"
-        else:
-            reason = _NO_ENTER.get(step, "")
-        return reason and f"{reason}, so there was no Enter"
+    def _look(self, delivery: Delivery, group: int) -> tuple[int, object, bool]:
+        """Return what a delivery asks for; cancel it if the program has ended, or a person has typed."""
+        session, pump = self._session, self._pump
+        if not session.relay.paused():
+            pump.read_output()  # on a busy machine, the poll may lag behind the program's output
+        if session.pty is None or not pump.running:
+            delivery.cancelled = "it has ended"
+        elif pump.typed_line.person_at > delivery.began_at:
+            delivery.cancelled = _DISTURBED
+        return pump.unread, self._screen(), reads.runs(group, session.facts["pid"])
+
+    def _obstacle(self, asked: Standing | None, reader: tuple[int, bool]) -> str:
+        """Return why Enter must not follow; empty if it may. `asked`, `reader`: as before the text."""
+        asks, pty = self._session.activity.declared_question, self._session.pty
+        if asks is not None and (asked is None or asks.since != asked.since):
+            return "it asks something now"
+        return "another program reads the terminal now" if pty is None or pty.reader() != reader else ""
 
     def _screen(self) -> object:
         self._session.model.catch_up()

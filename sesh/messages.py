@@ -146,20 +146,14 @@ Answer = TypeVar("Answer")
 
 
 class RequestType(str, Generic[Answer]):
-    """The name of a request, and the type of its `answer`.
-
-    `reads`: it changes nothing. `drawn`: the daemon's emulator catches up first.
-    """
+    """The name of a request, and the type of its `answer`. `reads`: it changes nothing."""
 
     answer: type[Answer] | UnionType
     reads: bool
-    drawn: bool
 
-    def __new__(
-        cls, name: str, answer: type[Answer] | UnionType, *, reads: bool = False, drawn: bool = False
-    ) -> RequestType[Answer]:
+    def __new__(cls, name: str, answer: type[Answer] | UnionType, *, reads: bool = False) -> RequestType[Answer]:
         made = super().__new__(cls, name)
-        made.answer, made.reads, made.drawn = answer, reads, drawn
+        made.answer, made.reads = answer, reads
         return made
 
 
@@ -374,9 +368,9 @@ OpAnswer = QuestionAnswer | EndedAnswer | EnteredAnswer | ResultAnswer  # a chec
 
 SUMMARY = RequestType("summary", SessionAnswer, reads=True)
 STATUS = RequestType("status", SessionAnswer, reads=True)
-SCREEN = RequestType("screen", ScreenAnswer, reads=True, drawn=True)
-MODES = RequestType("modes", ModesAnswer, reads=True, drawn=True)
-LOGS = RequestType("logs", LogsAnswer, reads=True, drawn=True)
+SCREEN = RequestType("screen", ScreenAnswer, reads=True)
+MODES = RequestType("modes", ModesAnswer, reads=True)
+LOGS = RequestType("logs", LogsAnswer, reads=True)
 HISTORY = RequestType("history", HistoryAnswer, reads=True)
 TYPED = RequestType("typed", TypedAnswer, reads=True)
 ASKED = RequestType("asked", AskedAnswer, reads=True)

@@ -233,10 +233,11 @@ class JobSpec(TypedDict):
 
 
 class LaunchSpec(TypedDict, total=False):
-    """All data that a daemon needs to start its session.
+    """All data that a daemon needs to start its session. A new `id` is made, and the user's shell runs, by default.
 
     `environment`: the creator's variables, with TERM if it has a terminal; `extra`: those of `--env`; `env`: the names
-    of the `--env` variables before a restart. `width`, `height`: pixels. `outlive`: which sessions are kept if they end
+    of the `--env` variables before a restart. `width`, `height`: pixels, all sizes 0 without a terminal. `timeout`:
+    seconds of a job; `stdin`: the creator feeds the job's input. `outlive`: which sessions are kept if they end
     without a client; `before`: text at the start of the log; `history`: earlier commands; `gate`: start the command
     only after Enter. `resume`: the command of `--resume-with`; `resumes`: run it instead of `command`. `instead_of`:
     the id of the only dormant session whose name it may take.

@@ -129,9 +129,7 @@ def main() -> None:
             trial = Trial(home, name, server.server_address[1], log, words.keep)
             with loaded() if words.load else nullcontext():
                 for number in range(words.count):
-                    text = texts[number % len(texts)].replace(
-                        "{number}", str(100 + number)
-                    )
+                    text = texts[number % len(texts)].replace("{number}", str(100 + number))
                     trial.send(f"{text} THINK{words.think}" if words.think else text, words.think)
             print(f"{trial.row()} | load {os.getloadavg()[0]:.1f}", flush=True)
         finally:

@@ -210,8 +210,6 @@ class Activity:
         return self.kept.standing
 
     def restore(self, kept: Kept) -> None:
-        self.reports.restore(kept.declared.reports)  # the relay has the same object
-        kept.declared.reports = self.reports
         self.kept = kept
         if kept.standing.why == Why.STOPPED:
             self._work.restore(kept.standing.question)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from errno import EAGAIN
 from typing import Any, Generic
@@ -17,6 +17,8 @@ from sesh.errors import SeshError
 from sesh.messages import Answer
 
 READ_SIZE = 1 << 16
+Steps = Iterator[float]
+"""The steps of a request that takes time; each yields the seconds until the next one."""
 FOREIGN = "foreign"  # a peer with another protocol number; only its request `reload` is handled
 STALLED = 2.0  # seconds without progress after which the program does not wait for a reader any more
 FOLLOWER_LAG = 16 << 20  # bytes that a follower of the output may lag before it is late
@@ -210,7 +212,7 @@ class PeerRequest(Generic[Answer]):
     connection: PeerConnection
     number: int
     data: bytes
-    call: Callable[[PeerRequest[Any]], None]  # carries it out
+    call: Callable[[PeerRequest[Any]], Steps | None]  # carries it out, or returns the steps that do
     name: str = ""
     begin_by: float | None = None  # its deadline, see `Envelope`
 

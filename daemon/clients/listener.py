@@ -28,15 +28,14 @@ class Listener:
         self._directory = _hold(paths.directory())
 
     @classmethod
-    def claim(cls, name: str, check: Callable[[], None] | None = None) -> Listener:
+    def claim(cls, name: str, check: Callable[[], object] = lambda: None) -> Listener:
         """Claim a name, and remove the files of a lost session of that name.
 
         `check` is called first, under the lock, and may raise. Raises Exists if a session of that name runs, Refused if
         the files are another machine's or not sesh's.
         """
         with locked(paths.directory()):
-            if check is not None:
-                check()
+            check()
             clear(name)
             return cls(name, *_bind(name))
 

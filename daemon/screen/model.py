@@ -21,7 +21,7 @@ from sesh.vt.render.replay import replay
 
 PAUSE = 0.01  # seconds without output after which the emulator runs; in a burst, the relay runs first
 SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; no timer is set for so few
-CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
+CATCH_UP_TIME, _DUMP_TIME = 0.05, 0.5  # seconds for the emulator to catch up at a request, and before a reload
 STEP_TIME = 0.008  # seconds of one step of the emulator
 _CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
 _BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
@@ -41,17 +41,14 @@ class TerminalState(NamedTuple):
 
 @dataclass
 class ModelState:
-    """What a reload keeps of a model. Positions are those of the log, sizes are columns and rows."""
+    """What a reload keeps of a model, which then has the session's size."""
 
-    position: int
-    size: tuple[int, int]
-    resizes: list[tuple[int, int, int]]  # those that the emulator has not reached: position, size
-    states: list[tuple[int, TerminalState | None]]  # see `Model.remember`
-    in_flight: list[tuple[int, TerminalState | None]]
-    drawn: tuple[int, int]  # the emulator's size
+    position: int  # in the log
     screen: bytes  # restores the emulator
     completed: int  # the number of the newest line that has scrolled off
     used: list[str]  # see `vt.grid`
+    states: list[tuple[int, TerminalState]]  # by position, see `Model.remember`
+    in_flight: list[tuple[int, TerminalState]]
 
 
 class Model:
@@ -69,20 +66,17 @@ class Model:
         max_lines: int = SCROLLBACK,
         life: Life | None = None,
     ) -> None:
-        self._log, self.max_lines, self._life = log, max_lines, life or Life()
+        self._log, self._life = log, life or Life()
         self._fault, self._error_noted = fault, False
         self.position = log.base
         self.columns, self.rows = columns, rows
-        self.emulator = self._new(columns, rows)
+        self.emulator = Emulator(columns, rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._states: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
         self._in_flight: dict[int, TerminalState | None] = {}  # the same
         self._ahead: list[int] = []  # the positions in both that it has not reached, sorted
         self.local_positions: Callable[[], Iterable[int]] = tuple
         """Returns the positions of local clients. `step` remembers the state where the emulator passes one of them."""
-
-    def _new(self, columns: int, rows: int) -> Emulator:
-        return Emulator(columns, rows, max_lines=self.max_lines, max_bytes=scrollback_bytes(self.max_lines))
 
     @property
     def in_image(self) -> bool:
@@ -171,30 +165,25 @@ class Model:
         self.emulator.resize(self.columns, self.rows)
 
     def dump(self) -> ModelState:
+        """Return the state, once the emulator has caught up. Output that this leaves out is drawn later."""
+        self.catch_up(_DUMP_TIME)
         emulator = self.emulator
         return ModelState(
             position=self.position,
-            size=(self.columns, self.rows),
-            resizes=list(self._resizes),
-            states=list(self._states.items()),
-            in_flight=list(self._in_flight.items()),
-            drawn=(emulator.columns, emulator.rows),
             screen=replay(emulator, lines=emulator.scrollback.lines, clear=False),
             completed=emulator.scrollback.completed,
             used=sorted(emulator.screen.used),
+            states=[(at, shown) for at, shown in self._states.items() if shown],
+            in_flight=[(at, shown) for at, shown in self._in_flight.items() if shown],
         )
 
     def restore(self, state: ModelState) -> None:
-        """Continue from the result of `dump`; the log must have the bytes from its position on."""
+        """Continue from the result of `dump`, as a new model; the log must have the bytes from its position on."""
         self.position = state.position
-        self.columns, self.rows = state.size
-        self._resizes = deque(state.resizes)
-        self._states, self._in_flight = dict(state.states), dict(state.in_flight)
-        self._ahead = sorted({at for at, shown in state.states + state.in_flight if shown is None})
-        self.emulator = self._new(*state.drawn)
         self.emulator.feed(state.screen)
         self.emulator.scrollback.renumber(state.completed)
         self.emulator.screen.used = set(state.used)
+        self._states, self._in_flight = dict(state.states), dict(state.in_flight)
 
     def remember(self, position: int, *, in_flight: bool = False) -> None:
         """Remember the terminal's state at `position`, now or when the emulator gets there, for a later repaint.

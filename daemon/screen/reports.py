@@ -77,10 +77,6 @@ class Reports:
     changed_at: Annotated[int, range(-1, 1 << 62)] = -1  # position of the last change
     speaks: bool = False  # reports override other declarations
 
-    def restore(self, other: Reports) -> None:
-        self.records, self.group = other.records, other.group
-        self.changed_at, self.speaks = other.changed_at, other.speaks
-
     def take(self, report: Report, group: int, at: int) -> None:
         """Store a report of a process group. `at`: the position of its end in the log."""
         part = report.get("id", "")

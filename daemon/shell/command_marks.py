@@ -8,12 +8,12 @@ user keeps out of the shell's history has no `cmdline_url`. It causes events, bu
 from __future__ import annotations
 
 import re
-import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sesh import machine
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
+from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.queue import RunQueue
 from sesh.schema import Facts
 from sesh.wording import plain
@@ -34,16 +34,11 @@ the end, a match can start at one place only."""
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
-@dataclass(frozen=True)
-class Begun:
+class Active(NamedTuple):
     """A command that runs."""
 
     start: int  # the position of its output
-    started: float  # seconds since 1970
-    began_at: float  # monotonic
-    text: str | None
-    number: int  # in the history; 0 if it has no text
-    cwd: str
+    begun: Begun | None  # None if it is kept out of the history
 
 
 class CommandMarks:
@@ -51,7 +46,7 @@ class CommandMarks:
 
     def __init__(self, facts: Facts, pump: Pump, runs: RunQueue, events: Events) -> None:
         self._facts, self._pump, self._runs, self._events = facts, pump, runs, events
-        self.begun: Begun | None = None  # the active command
+        self.active: Active | None = None
 
     def handle(self, body: bytes, position: int) -> None:
         """Handle a mark that ends at `position` of the log. `body`: everything after `133;`."""
@@ -62,33 +57,32 @@ class CommandMarks:
 
     def _begin(self, body: bytes, position: int) -> None:
         if self._runs.owns_mark():
-            self.begun = None
+            self.active = None
             return
         command = parse_command(body)
-        cwd = machine.directory_of(self._pump.foreground) or machine.directory_of(int(self._facts["pid"]))
-        number = self._runs.history.next_number() if command is not None else 0
-        self.begun = Begun(position, time.time(), time.monotonic(), command, number, cwd)
         if command is None:
+            self.active = Active(position, None)
             self._events.add("command_started")
-        else:
-            self._events.add("command_started", command=[command], n=number)
+            return
+        cwd = machine.directory_of(self._pump.foreground) or machine.directory_of(int(self._facts["pid"]))
+        begun = self._runs.history.begin([command], cwd)
+        self.active = Active(position, begun)
+        self._events.add("command_started", command=begun.words, n=begun.number)
 
     def _end(self, body: bytes, position: int) -> None:
-        begun, self.begun = self.begun, None
-        if begun is None:
+        active, self.active = self.active, None
+        if active is None:
             return
         digits = body[2:].partition(b";")[0]
         code = int(digits) if digits.isdigit() and len(digits) < 4 else None
-        if begun.text is None:
+        begun, pty = active.begun, self._pump.pty
+        if begun is None:
             self._events.add("command_ended", exit_code=code)
             return
-        duration = time.monotonic() - begun.began_at
-        pty = self._pump.pty
-        data = self._pump.log.bytes(begun.start, position)  # the log may have dropped its beginning
+        data = self._pump.log.bytes(active.start, position)  # the log may have dropped its beginning
         data = data[: data.rfind(_END)] if _END in data else data
-        output = own_output(data, translated=pty is None or pty.translates())
-        self._runs.history.add(begun.number, [begun.text], begun.cwd, begun.started, duration, code, output)
-        self._events.add("command_ended", exit_code=code, command=[begun.text], n=begun.number)
+        self._runs.history.end(begun, code, own_output(data, translated=pty is None or pty.translates()))
+        self._events.add("command_ended", exit_code=code, command=begun.words, n=begun.number)
 
 
 def own_output(data: bytes, *, translated: bool) -> bytes:

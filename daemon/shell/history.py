@@ -5,10 +5,11 @@ They come from `--run` and from shell integration (see `command_marks`).
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from sesh.about import SESH
-from sesh.daemon.shell.run import Run
+from sesh.daemon.clients.connection import PeerRequest
 from sesh.errors import NotFound, SeshError, rebuild
 from sesh.schema import ErrorFacts, RunFacts
 
@@ -16,6 +17,21 @@ MAX_ENTRIES = 100  # commands kept, and answers; the oldest is dropped
 MAX_OUTPUT = 256 << 10  # bytes kept of one command's output, the last ones
 MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs; above it, the oldest output is dropped whole
 _FACTS_SIZE = 150  # characters of an entry's JSON besides command and directory
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A command that runs."""
+
+    number: int  # in the history
+    words: list[str]
+    cwd: str
+    started: float  # seconds since 1970
+    began_at: float  # monotonic
+
+    @property
+    def duration(self) -> float:
+        return round(time.monotonic() - self.began_at, 3)
 
 
 @dataclass
@@ -67,20 +83,18 @@ class History:
             newest.append(entry)
         return newest[::-1]
 
-    def next_number(self) -> int:
+    def begin(self, words: list[str], cwd: str) -> Begun:
         self.count += 1
-        return self.count
+        return Begun(self.count, words, cwd, time.time(), time.monotonic())
 
-    def add(
-        self, number: int, words: list[str], cwd: str, started: float, duration: float, code: int | None, output: bytes
-    ) -> None:
+    def end(self, begun: Begun, code: int | None, output: bytes) -> None:
         """Keep a command that has ended, and its output within `MAX_OUTPUT` and `MAX_OUTPUT_IN_ALL`."""
         entry: RunFacts = {
-            "n": number,
-            "command": words,
-            "cwd": cwd,
-            "started": started,
-            "duration": round(duration, 3),
+            "n": begun.number,
+            "command": begun.words,
+            "cwd": begun.cwd,
+            "started": begun.started,
+            "duration": begun.duration,
             "exit_code": code,
             "output_bytes": len(output),
         }
@@ -91,27 +105,30 @@ class History:
             if budget < 0:
                 command.output = b""
 
-    def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
+    def add_answer(self, key: str, number: int, answer: RunFacts | SeshError) -> None:
         """Keep the first answer to a run that has a key."""
-        if run.key and run.key not in self.answers:
+        if key and key not in self.answers:
             if isinstance(answer, SeshError):
-                self.answers[run.key] = Answered(run.number, None, answer.facts())
+                self.answers[key] = Answered(number, None, answer.facts())
             else:
-                self.answers[run.key] = Answered(run.number, answer, None)
+                self.answers[key] = Answered(number, answer, None)
             if len(self.answers) > MAX_ENTRIES:
                 del self.answers[next(iter(self.answers))]
 
-    def answer_again(self, run: Run) -> bool:
-        """Repeat the answer to a caller that reconnects; return False if there was no answer yet."""
-        if run.key not in self.answers or run.request is None:
+    def answer_again(self, key: str, request: PeerRequest[RunFacts], since: int) -> bool:
+        """Repeat the answer to a caller that reconnects; return False if there was no answer yet.
+
+        `since`: bytes of the output that the caller has.
+        """
+        if key not in self.answers:
             return False
-        answer = self.answers[run.key]
+        answer = self.answers[key]
         if answer.result is None:
-            run.request.refuse(rebuild(answer.error))
+            request.refuse(rebuild(answer.error))
             return True
-        command, since = self._kept(answer.number), run.sent or 0
+        command = self._kept(answer.number)
         output = command.output if command is not None else b""
         first = command.facts["output_bytes"] - len(output) if command is not None else 0
         facts: RunFacts = {**answer.result, "truncated": answer.result["truncated"] or first > since}
-        run.request.respond(facts, output[max(0, since - first) :])
+        request.respond(facts, output[max(0, since - first) :])
         return True

@@ -20,7 +20,7 @@ from sesh.daemon.pty.pump import Pump, Writer
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import History
 from sesh.daemon.shell.marks import MarkFilter, Wrapper, shown, source
-from sesh.daemon.shell.run import Begin, Run, RunState
+from sesh.daemon.shell.run import Run, RunState
 from sesh.daemon.shell.shells import Shell
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
@@ -60,7 +60,7 @@ class RunQueue:
 
     def add(self, run: Run, timeout: float | None) -> None:
         """Queue a run, or answer a caller that has reconnected to its run. Raises Busy if the queue is full."""
-        if self.history.answer_again(run):
+        if run.request is not None and self.history.answer_again(run.key, run.request, run.sent or 0):
             return
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
@@ -173,8 +173,7 @@ class RunQueue:
     def _begin(self, run: Run, shell: Shell) -> bytes:
         """Handle mark B; return the replacement for the echo: the command's text."""
         run.become(RunState.BEGUN)
-        run.number = self.history.next_number()
-        run.begin = Begin(run.since, time.time(), machine.directory_of(shell.pid))
+        run.begun = self.history.begin(run.words, machine.directory_of(shell.pid))
         self._events.add("command_started", command=run.words, n=run.number)
         self._timers.set(Timer.RUN, QUIET, self.step)
         if not run.wait:
@@ -301,11 +300,9 @@ class RunQueue:
             self._refuse(run, run.error)
             return
         facts = run.result(code, reason=reason)
-        begin = run.begin
         self._finished = (time.monotonic(), code)
-        if begin is not None:
-            duration = facts["duration"] or 0.0
-            self.history.add(run.number, run.words, begin.cwd, begin.started, duration, code, run.text())
+        if run.begun is not None:
+            self.history.end(run.begun, code, run.text())
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)
         if run.request is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
@@ -316,11 +313,11 @@ class RunQueue:
 
     def _answer(self, run: Run, facts: RunFacts) -> None:
         """Send an answer, and keep it for a caller that reconnects."""
-        self.history.add_answer(run, facts)
+        self.history.add_answer(run.key, run.number, facts)
         run.answer(facts)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
-        self.history.add_answer(run, error)
+        self.history.add_answer(run.key, run.number, error)
         if run.request is not None:
             run.request.refuse(error)
         self._remove(run)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from enum import IntEnum
 
 from sesh import protocol
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.marks import Wrapper
 from sesh.daemon.shell.shells import Shell
 from sesh.errors import ExitCode, SeshError
@@ -28,13 +28,6 @@ class RunState(IntEnum):
     DONE = 6
 
 
-@dataclass(frozen=True)
-class Begin:
-    at: float  # monotonic
-    started: float  # seconds since 1970
-    cwd: str
-
-
 class Run:
     """A command of `--run`. `wait`: answer when the command has ended, not when it has begun."""
 
@@ -44,17 +37,22 @@ class Run:
         self.words, self.request, self.wait = words, request, wait
         self.key = key  # chosen by the caller, which finds its run by it after a reconnect
         self.sent = sent  # bytes of output that the caller has; None: send all output with the answer
-        self.number = self.attempts = 0
+        self.attempts = 0
         self.become(RunState.QUEUED)
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
         self.error: SeshError | None = None  # the answer to a withdrawn run, unless the command begins
-        self.begin: Begin | None = None
+        self.begun: Begun | None = None
         self.output = RunOutput()
 
     @property
     def connection(self) -> PeerConnection | None:
         return self.request.connection if self.request is not None else None
+
+    @property
+    def number(self) -> int:
+        """The number in the history; 0 before the command has begun."""
+        return self.begun.number if self.begun is not None else 0
 
     def become(self, state: RunState) -> None:
         self.state, self.since = state, time.monotonic()
@@ -95,7 +93,7 @@ class Run:
         """Return the result for the caller. `reason`: why the session ended, if its end ended the command."""
         facts: RunFacts = {
             "exit_code": ExitCode.TIMED_OUT if timed_out else code,
-            "duration": round(time.monotonic() - self.begin.at, 3) if self.begin is not None else 0.0,
+            "duration": self.begun.duration if self.begun is not None else 0.0,
             "timed_out": timed_out,
             "truncated": self.output.base > 0,
             "n": self.number,

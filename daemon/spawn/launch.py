@@ -27,7 +27,6 @@ ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote impo
 """The Python program of a zygote; it uses its creator's module search path."""
 ANSWER_TIMEOUT = 0.12  # seconds for a zygote to answer; after two timeouts it is replaced
 _START_TIMEOUT = 30.0  # seconds for zygote and daemon to start; then nothing is started
-_LEAST_TIMEOUT = 2.0  # the shortest start timeout, for a job whose own timeout is short
 _LOCK_TIMEOUT = 0.5  # seconds for the lock under which a creator that got no answer looks for its session
 _BACKLOG = 1024
 
@@ -41,16 +40,13 @@ _PRIORITIES = slice(37, 39)  # the fields of `machine.stat_of` for real-time pri
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
     """Start the daemon and its program, and return the first connection to it, before HELLO.
 
-    `spec`: see `LaunchSpec`, and `main` for the meaning of its values.
-
     Raises Exists, CannotStart (127, 126), Refused (working directory or sessions directory), InvalidName. Silent, or
     TimedOut for a job with a timeout, means that the daemon has not started and will not. Unknown means that it may
     have started, and does not answer.
     """
     names.check_name(spec["name"])
     files.ready_directory()
-    limit = spec.get("timeout")
-    deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST_TIMEOUT, limit)))
+    deadline = time.monotonic() + _START_TIMEOUT
     mask = os.umask(0o077)
     os.umask(mask)
     try:
@@ -71,7 +67,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
         raise files.refusal(error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
-        raise (errors.Silent(message) if limit is None else errors.TimedOut(message)) from error
+        raise (errors.Silent if spec.get("timeout") is None else errors.TimedOut)(message) from error
     quit_key.disarm()
     return connection
 
@@ -80,7 +76,8 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
     """Raise an error if the session exists although its creator has closed the connection.
 
     A daemon claims the name under the lock, and only while its creator is connected. So if no socket listens under the
-    name while this process holds the lock, the daemon will not claim it later.
+    name while this process holds the lock, the daemon will not claim it later. Over a link, the client repeats its
+    request instead, with the id that it chose for the session (`sesh.reach.entering`).
     """
     if isinstance(error, SeshError) and error.answered:
         return
@@ -106,19 +103,16 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
 
 def _fork(deadline: float) -> wire.Connection:
     """Return a connection to a new fork of the context's zygote. Raises OSError, Refused, Unreachable, TimedOut."""
-    scope = own_scope()
-    try:
-        return _fork_or_start(scope, deadline)
-    except errors.Unreachable:
-        if not scope:
-            raise
-        return _fork_or_start([], deadline)  # systemd-run does not work for this user
+    if scope := own_scope():
+        with suppress(errors.Unreachable):  # systemd-run does not work for this user
+            return _fork_or_start(scope, deadline)
+    return _fork_or_start([], deadline)
 
 
 def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
     """Return a connection to a new fork of the zygote; start a zygote if none answers. Raises as `_fork`.
 
-    Start it under a lock, so that processes that wait for the lock find the new one.
+    Start it under a lock, so that processes that wait for the lock find the new one. `scope`: see `own_scope`.
     """
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_of(path)) is not None:
@@ -151,21 +145,18 @@ def _answers(connection: wire.Connection, deadline: float) -> bool:
     """Return whether the zygote answers; else close the connection, so that a late fork exits."""
     try:
         connection.receive(deadline)
-    except BaseException as error:
+    except (errors.TimedOut, errors.Unreachable):
         connection.close()
-        if isinstance(error, errors.TimedOut | errors.Unreachable):
-            return False
-        raise
+        return False
     return True
 
 
 def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connection:
     """Start a zygote, replacing an older one; return a connection to its first fork. The caller holds the lock.
 
-    `scope`: the result of `own_scope`. Raises OSError, Refused, Unreachable.
+    Raises OSError, Refused, Unreachable.
     """
-    with suppress(FileNotFoundError):
-        os.unlink(path)
+    _remove(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
             with files.masked(0o177), paths.reachable(*os.path.split(path)) as address:
@@ -179,10 +170,14 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
                 message = "the process that sessions are forked from ended as it began"
                 raise errors.Unreachable(message, hint=f"see `{SESH} --doctor`")
     except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
+        _remove(path)
         raise
     return connection
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _spawn(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:

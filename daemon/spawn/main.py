@@ -1,9 +1,4 @@
-"""The entry point of a daemon: starts the program, answers the creator, serves the session.
-
-The spec: if `command` is absent, the user's shell is started; if `id` is absent, a new one is made. `columns`, `rows`,
-`width` and `height` are 0 without a terminal. `timeout` (seconds) is for a job. `stdin`: the creator feeds the job's
-input.
-"""
+"""The entry point of a daemon: starts the program, answers the creator, serves the session."""
 
 from __future__ import annotations
 
@@ -14,8 +9,7 @@ import socket
 import time
 from contextlib import suppress
 
-from sesh import about, files, log, machine, measures, paths, protocol, wire
-from sesh.about import PROGRAM
+from sesh import files, log, measures, paths, protocol, wire
 from sesh.daemon import reload
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import new_facts, write_record
@@ -42,8 +36,21 @@ def run_daemon(creator: socket.socket) -> None:
     try:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the kernel discards wait statuses
-        server = _start(creator)
-        server.begin()
+        connection = wire.Connection(creator.fileno(), creator.fileno())
+        spec = _receive_spec(connection)
+        wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
+        os.environ.clear()
+        os.environ.update(wanted)
+        try:
+            server = _set_up(spec, creator, connection)
+        except Exception as error:
+            failure = files.refusal(error) if isinstance(error, OSError) else error
+            if not isinstance(failure, SeshError):
+                log.write_error("daemon", error)
+                failure = InternalError(f"cannot set up the session: {error}")
+            answer(creator, error=failure.facts())
+            os._exit(1)
+        answer(creator, ok=True)
         server.run()
         os._exit(0)
     except BaseException as error:
@@ -52,39 +59,19 @@ def run_daemon(creator: socket.socket) -> None:
         os._exit(1)
 
 
-def _start(creator: socket.socket) -> Server:
-    """Start the session that the creator requests, and answer; exit after an error."""
-    connection = wire.Connection(creator.fileno(), creator.fileno())
-    spec = _receive_spec(connection)
-    wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
-    os.environ.clear()
-    os.environ.update(wanted)
-    machine.set_process_title(f"{PROGRAM}: {spec['name']}")
-    about.hold_package()
-    try:
-        server = _set_up(spec, creator, connection)
-    except Exception as error:
-        failure = files.refusal(error) if isinstance(error, OSError) else error
-        if not isinstance(failure, SeshError):
-            log.write_error("daemon", error)
-            failure = InternalError(f"cannot set up the session: {error}")
-        connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "error": failure.facts()}))
-        os._exit(1)
-    with suppress(SeshError):  # the session survives its creator
-        connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
-    return server
+def answer(creator: socket.socket, **outcome: object) -> None:
+    """Answer the request for a session. The session survives a creator that has disconnected."""
+    with suppress(OSError):
+        creator.sendall(protocol.message(protocol.RESPONSE, {"id": 0, **outcome}))
 
 
 def _receive_spec(connection: wire.Connection) -> LaunchSpec:
     deadline = time.monotonic() + _SPEC_TIMEOUT
-    data = bytearray()
-    while True:
-        kind, payload = connection.receive(deadline)
-        if kind == protocol.DATA:
-            data += payload
-        elif kind == protocol.REQUEST:
-            spec: LaunchSpec = json.loads(data.decode())
-            return spec
+    data = b""
+    while (frame := connection.receive(deadline))[0] == protocol.DATA:
+        data += frame[1]
+    spec: LaunchSpec = json.loads(data)
+    return spec
 
 
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:
@@ -100,7 +87,7 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
             write_record(session)
             if agent := spec["environment"].get("SSH_AUTH_SOCK"):  # before the program, which may use it at once
                 records.link_agent(session.facts["id"], agent)
-            server = Server(session, listener, creator, reload.begin)
+            server = Server(session, listener, creator, reload.steps)
             session.begin(program.start())
         finally:
             if program.stdin >= 0:

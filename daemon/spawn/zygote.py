@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import signal
 import socket
 from contextlib import suppress
 
 from sesh import about, errors, log, machine, protocol
 from sesh.daemon import memory
-from sesh.daemon.spawn.main import BLOCKED, run_daemon
+from sesh.daemon.spawn.main import BLOCKED, answer, run_daemon
 
 IDLE = 60.0  # seconds without a connection after which it exits
 
@@ -25,17 +24,13 @@ def run(listening: int, path: str) -> None:
     try:
         if os.fork():
             os._exit(0)  # the creator waits for this process, not for the zygote
-        opened = socket.socket(fileno=listening)
-        opened.setblocking(False)
         _reset()
-        try:
-            _serve(opened)
-        finally:
-            with suppress(OSError):
-                os.unlink(path)  # if another zygote has replaced this one, the next creator starts one more
+        _serve(socket.socket(fileno=listening))
     except BaseException as error:
         log.write_error("zygote", error)
     finally:
+        with suppress(OSError):
+            os.unlink(path)  # if another zygote has replaced this one, the next creator starts one more
         os._exit(0)
 
 
@@ -43,8 +38,6 @@ def _reset() -> None:
     """Reset attributes of the creator: directory, terminal, umask, signals, OOM score and process title."""
     os.chdir("/")
     os.umask(0o077)
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     null = os.open(os.devnull, os.O_RDWR)
@@ -61,14 +54,13 @@ def _serve(listening: socket.socket) -> None:
 
     A creator whose connection is not accepted any more starts another zygote.
     """
-    poll = select.poll()
-    poll.register(listening, select.POLLIN)
-    while poll.poll(IDLE * 1000):
-        with suppress(BlockingIOError, ConnectionAbortedError):
-            opened, _ = listening.accept()
-            with opened:
-                if machine.peer_uid(opened) == os.geteuid():
-                    _fork_daemon(listening, opened)
+    listening.settimeout(IDLE)
+    with suppress(TimeoutError, BlockingIOError):
+        while True:
+            creator, _ = listening.accept()
+            with creator:
+                if machine.peer_uid(creator) == os.geteuid():
+                    _fork_daemon(listening, creator)
 
 
 def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
@@ -79,11 +71,7 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
         if os.fork() == 0:
             listening.close()
             run_daemon(creator)
-    except ConnectionError:
-        return  # the creator has disconnected
     except OSError as error:
-        failed = protocol.message(protocol.RESPONSE, {"id": 0, "error": errors.no_process(error).facts()})
-        with suppress(OSError):
-            creator.send(failed)
+        answer(creator, error=errors.no_process(error).facts())
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)

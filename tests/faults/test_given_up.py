@@ -58,8 +58,6 @@ pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of p
 @pytest.fixture(autouse=True)
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let creators wait long and askers briefly; write the file `asked` once a `--run` waits for its answer."""
-    for name in ("_START_TIMEOUT", "_LEAST_TIMEOUT"):
-        monkeypatch.setattr(launch, name, 30.0)
     monkeypatch.setattr(find, "PATIENCE", 0.7)
     monkeypatch.setitem(find.ask.__kwdefaults__ or {}, "timeout", 0.7)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
@@ -253,8 +251,8 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str, gone: bool
 ) -> None:
     """`--exec` and `--open` waited for a stopped newborn without end; and a job whose asker was killed ran later."""
-    for name in ("_START_TIMEOUT", "_LEAST_TIMEOUT") if not gone else ():
-        monkeypatch.setattr(launch, name, 0.7)
+    if not gone:
+        monkeypatch.setattr(launch, "_START_TIMEOUT", 0.7)
     halt(home, monkeypatch, *BORN[step])
     stop = home.write("stop", "")
     askers = {

@@ -22,13 +22,12 @@ from sesh.daemon.clients.client import Departed
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import Reading, Writer
+from sesh.daemon.pty.pump import Writer
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.shell.command_marks import Begun
-from sesh.daemon.timer import Timer
-from sesh.measures import STEADY
+from sesh.daemon.shell.command_marks import Active
+from sesh.daemon.shell.history import Begun
 from sesh.vt.emulator import Emulator
 from tests.house.source import modules
 from tests.support.data import daemon_facts
@@ -49,14 +48,14 @@ LOST = {
         "RunQueue.active RunQueue._waiting RunQueue._finished RunQueue._block_of_run MarkFilter._held MarkFilter._part "
         "RunQueue._has_typed",
     "requests: a reload waits for those that have begun, and the others are repeated":
-        "Typing._active Typing._queued Requests._deferred StdinPipe.waiting StdinPipe.ends",
+        "Typing._active Typing._queued Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Life.asked_by Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
     "work in progress: it begins again":
         "Relay._drawn_at Relay._waiting_since OutputLog.appended_at Activity._checked_at Activity._typed_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
-        "ScreenWork._known Checkpointer._next_at Checkpointer._pause Checkpointer._steps Checkpointer._file "
-        "Checkpointer._position",
+        "ScreenWork._known Pump.reading Model._ahead Model._resizes Checkpointer._next_at Checkpointer._pause "
+        "Checkpointer._steps Checkpointer._file Checkpointer._position",
     "what matters for a minute at most":
         "Life._interrupted_at Notifications._sent_at Notifications._rang_at Notifications._due Model._error_noted "
         "Findings._parts",
@@ -84,7 +83,7 @@ def printed(own: Session, output: list[bytes]) -> None:
 
 @contextmanager
 def served(own: Session) -> Iterator[Server]:
-    server = Server(own, Listener.claim(own.name), None, reload.begin)
+    server = Server(own, Listener.claim(own.name), None, reload.steps)
     try:
         yield server
     finally:
@@ -130,14 +129,6 @@ def test_a_session_is_the_same_after_json_and_goes_on(
         assert description.summary(other) == description.summary(own)
 
 
-def test_a_job_has_the_time_that_was_left() -> None:
-    own = session()
-    own.facts["ends_at"] = 2000.25
-    own.timers.set(Timer.TIMEOUT, 60, lambda: None)
-    with served(own) as server, taken_over(server) as copy:
-        assert (copy.session.facts["ends_at"] or 0) - STEADY.now() == pytest.approx(60, abs=5)
-
-
 def test_a_snapshot_of_other_types_is_refused() -> None:
     with served(session()) as server:
         text = snapshot.encoded(snapshot.snapshot_of(server))
@@ -165,6 +156,7 @@ def lived() -> Session:
     own.model.remember(own.log.head)
     own.model.remember(own.log.head, in_flight=True)
     own.model.resize(100, 30)
+    own.model.catch_up(10)
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3
     own.clients.departed["token"] = Departed(5, 6.0, False)
@@ -174,14 +166,14 @@ def lived() -> Session:
     own.activity.kept = replace(own.activity.kept, standing=Standing(State.WAITING, Why.STOPPED, 5.0, "why?"))
     own.activity._work.restore("why?")
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
-    own.findings.marks.begun = Begun(7, 5.0, 6.0, "ls", 2, "/")
+    own.findings.marks.active = Active(7, Begun(2, ["ls"], "/", 5.0, 6.0))
     own.runs.history.count = 2
     own.notifications.running.append(5)
     own.faults.note("a fault")
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
     pump = own.pump
     pump.typed_line.add(b"draft", None, attended=True)
-    pump.reading, pump.typed_line.sent_at, pump.last_activity = Reading.PAUSED, 7, 5.0
+    pump.typed_line.sent_at, pump.last_activity = 7, 5.0
     pump.input.add(Writer.REQUEST, b"unread")
     assert pump.stdin is not None
     pump.stdin.received = 9

@@ -60,8 +60,9 @@ def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[
             if not behind.lag:
                 seen.append(("stepped", None))
         else:
-            before, behind = behind, Model(log, 30, 10)
+            before, behind = behind, Model(log, behind.columns, behind.rows)
             behind.restore(before.dump())
+            seen.append(("stepped", None))
             assert behind.emulator.scrollback.completed == before.emulator.scrollback.completed
             assert repainting(behind.emulator).finish() == repainting(before.emulator).finish()
     expected = Emulator(30, 10)
@@ -123,9 +124,8 @@ def test_marks_are_bounded_and_those_in_flight_push_no_others_out() -> None:
     assert marked.scrolled_since(6000) == 1000
     for position in range(12_000, 14_000):
         marked.remember(position)
-    state = marked.dump()
-    assert len(state.states) == models._MOST_KEPT
-    assert len(state.in_flight) == models._MOST_IN_FLIGHT
+    assert len(marked._states) == models._MOST_KEPT
+    assert len(marked._in_flight) == models._MOST_IN_FLIGHT
 
 
 def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

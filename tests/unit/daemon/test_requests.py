@@ -14,14 +14,14 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon import requests
-from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.reload import begin
+from sesh.daemon.delivery import Delivery
+from sesh.daemon.reload import steps
 from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.timer import Timer
-from sesh.daemon.typed_text import MAX_QUEUED, Text
+from sesh.daemon.typed_text import MAX_QUEUED
 from sesh.errors import ProtocolError
 from tests.house.source import modules
 from tests.support.data import daemon_facts
@@ -41,7 +41,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("SESH_DIR", str(folder))
     listener = Listener.claim("work")
-    yield Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, begin)
+    yield Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, steps)
     listener.socket.close()
 
 
@@ -148,20 +148,18 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     monkeypatch.setattr(requests, "uptime", lambda: now[0])
     monkeypatch.setattr(typing, "_type", lambda request, _, key, *, more: typed.append((request.number, key, more)))
     nothing: Any = None
-    active = Text(PeerRequest(link.connection, 0, b"", nothing), "", nothing, (0, False), None, 0.0)
-    typing._active = active
+    typing._active = active = Delivery(b"", "", nothing, nothing, pasted=False)
     server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
     server.drop(gone.connection)
     gone.close()
     for number in range(1, MAX_QUEUED + 2):
         words = {"begin_by": 10} if number == 1 else {"key": f"{number}", "more": True}
         server.requests.handle(link.connection, {"id": number, "verb": "send", **words})
-    assert (typed, active.disturbed) == ([], False)
+    assert (typed, active.cancelled) == ([], "")
     server.requests.handle(link.connection, {"id": 99, "verb": "send", "keys": True})
-    assert (typed, active.disturbed) == ([(99, "", False)], True)
+    assert (typed, active.cancelled) == ([(99, "", False)], "somebody typed meanwhile")
     now[0] = 11.0
-    link.connection.unanswered += 1
-    typing._finish(active, "")
+    typing._begin_next()
     assert typed[1:] == [(number, f"{number}", True) for number in range(2, MAX_QUEUED + 1)]
     link.connection.flush()
     refused = [protocol.parse(payload) for _, payload in link.take()]
