@@ -65,7 +65,6 @@ class _Client:
     def run(self, connection: wire.Connection, name: str, host: str | None, keep: Keep) -> AttachmentEnd:
         """Attach to the first session and to each later one; restore the terminal even after an error."""
         loop = self._begin(connection, name, host, keep, replace=self._options.replace)
-        self._attachment.view.first_notice = self._options.first_notice
         line, ended = "", False
         try:
             outcome = loop.run(typed_ahead=KEY if quit_key.taken() else b"")
@@ -100,6 +99,7 @@ class _Client:
         else:
             self._display.suspend(attachment.farewell)
             self._close(ended=False)
+            self._options.first_notice = ""  # it was about the first session
             return self._begin(connection, name, host, keep)
         attachment.stay(reason)
         return loop

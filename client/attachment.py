@@ -13,7 +13,6 @@ import signal
 import time
 from collections.abc import Callable, Container
 from enum import Enum
-from math import inf
 from typing import NoReturn
 
 from sesh import measures, protocol, wire, wording
@@ -51,7 +50,8 @@ class AttachmentPhase(Enum):
 class Attachment:
     """One client attached to one session. A lost link is replaced; a failed SWITCH does not end the attachment.
 
-    `keeper`: of the link to `host`; None on this machine.
+    `keeper`: of the link to `host`; None on this machine. `running_keeper`: the same, from the first WELCOME until the
+    client leaves.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Attachment:
         predicts = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predicts)
         self.keeper = keep(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
+        self.running_keeper: LinkKeeper | None = None
         self.link_line = LinkLine(self.view, host or "", options.leaves(without="Ctrl-C"))
 
     # -- connections
@@ -87,7 +88,7 @@ class Attachment:
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
         entry = connection.entry(self.name, self.session_id, attaches=True)
-        first = first_frame(self.display.terminal, self.options, connection, self._hello(replace=replace))
+        first = first_frame(connection, self._hello(replace=replace), self.options)
         self.channel.open(connection, entry + first)
         self.phase = AttachmentPhase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
@@ -177,16 +178,6 @@ class Attachment:
             finally:
                 terminal.drop_input()
 
-    @property
-    def running_keeper(self) -> LinkKeeper | None:
-        """The keeper that runs, from the first WELCOME until the client leaves; None before and after."""
-        return self.keeper if self.session_id and self.phase is not AttachmentPhase.LEAVING else None
-
-    @property
-    def link_due(self) -> float:
-        """When to call `look_after_link` (monotonic)."""
-        return inf if self.running_keeper is None else min(self.running_keeper.due, self.link_line.due)
-
     def look_after_link(self, ready: Container[int]) -> None:
         """Run the keeper; act on its result."""
         if (keeper := self.running_keeper) is None:
@@ -217,15 +208,15 @@ class Attachment:
         if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.leave()
         self.view.take_back()
-        self.phase = AttachmentPhase.LEAVING
+        self.phase, self.running_keeper = AttachmentPhase.LEAVING, None
         self.timers.set("leave", self.channel.goodbye_time, self.leave)
 
     def stay(self, reason: str) -> None:
         """Continue after a failed SWITCH, and show the reason over the session's screen, unless it is empty."""
         self.farewell = {}
-        self.view.say(reason)
         if not self.display.started:
             self.redisplay()
+        self.view.say(reason)
 
     # -- from the terminal
 
@@ -243,11 +234,10 @@ class Attachment:
         offline = self.phase is AttachmentPhase.OFFLINE
         if offline and pressed(data, _CTRL_C):
             self.leave(EndKind.LOST)
-        keys = has_keys(data)  # not only a report of mouse or focus
-        if keys and self.keeper is not None:
+        if self.keeper is not None and has_keys(data):  # not only a report of mouse or focus
             self.keeper.typed(enter=pressed(data, *_ENTER))
         if self.options.read_only:
-            if keys and not offline:
+            if not offline and has_keys(data):
                 self.view.refuse_key(f"read-only: keys are not passed on; {self.options.leaves()}")
         elif offline or (self.session_id and self.phase is AttachmentPhase.GREETING):
             self.channel.input.hold(data)
@@ -269,7 +259,7 @@ class Attachment:
     def received(self) -> None:
         """Read from the daemon, and handle the frames received."""
         alive = self.channel.read()
-        if self.channel.frames:
+        if self.keeper is not None and self.channel.frames:
             self.link_line.heard()
         self.handle_frames()
         if not alive:
@@ -281,7 +271,7 @@ class Attachment:
             self._handle(self.channel.connection, *self.channel.frames.popleft())
 
     def _handle(self, connection: Connection, kind: int, payload: bytes) -> None:
-        if not self.channel.welcome:
+        if not connection.welcome:
             if self._accepts(connection, kind, payload):
                 self._handle_welcome(connection)
             return
@@ -321,15 +311,17 @@ class Attachment:
             if self._redraws:
                 self.view.redraw()
             return
+        self.running_keeper = self.keeper
         if self.keeper is not None:
             self._ping(self.keeper.health.measure(time.monotonic()))
         since = self._shown.since(self.host, self.session_id)
         if since and self.options.replay:  # separate new output from the earlier one in the scrollback
             self.display.rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
+        notice = self.options.first_notice
         if welcome.get("new") is True and not self.options.read_only:
-            self.view.first_notice = f"{self.view.first_notice or f'new session {self.name}'} · {self.options.leaves()}"
-        else:
-            self.view.say(str(welcome.get("missed") or ""))
+            notice = f"{notice or f'new session {self.name}'} · {self.options.leaves()}"
+        self.view.say(str(welcome.get("missed") or ""))
+        self.view.say(notice)
 
     def _handle_message(self, kind: int, message: Message) -> None:
         if kind not in (protocol.SWITCH, protocol.TELL):

@@ -6,7 +6,6 @@ import os
 from collections import deque
 
 from sesh import protocol
-from sesh.messages import Welcome
 from sesh.wire import Connection
 
 LIMIT, HELD = 16 << 20, 1 << 20
@@ -68,11 +67,9 @@ class UnacknowledgedInput:
 
     def _frames(self) -> list[bytes]:
         frames = []
-        room = protocol.INPUT_WINDOW - sum(len(data) for _, data in self._in_flight)
-        while self._unsent and room > 0:
+        while self._unsent and (room := protocol.INPUT_WINDOW - sum(len(data) for _, data in self._in_flight)) > 0:
             data = bytes(self._unsent[: min(_MAX_FRAME, room)])
             del self._unsent[: len(data)]
-            room -= len(data)
             self.number += 1
             self._in_flight.append((self.number, data))
             frames.append(protocol.numbered(protocol.INPUT, self.number, data))
@@ -91,11 +88,6 @@ class Channel:
         self.goodbye_time = _GOODBYE_OVER_LINK if on_link else _GOODBYE
         self._got = self._confirmed = 0
         """Bytes of the screen received over this connection, and how many of them the last GOT has confirmed."""
-
-    @property
-    def welcome(self) -> Welcome:
-        """The daemon's WELCOME; empty before it."""
-        return self.connection.welcome if self.connection is not None else {}
 
     # -- connections
 
@@ -172,6 +164,7 @@ class Channel:
         if kind in _SCREEN:
             self._got += max(0, len(payload) - 8)
         elif kind == protocol.ACK:
-            self.send(b"".join(self.input.acknowledge(protocol.split_number(payload)[0])))
+            if frames := self.input.acknowledge(protocol.split_number(payload)[0]):
+                self.send(b"".join(frames))
         elif kind == protocol.PING:
             self._answer(protocol.frame(protocol.PONG, payload))

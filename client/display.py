@@ -59,13 +59,13 @@ class Display:
             self.covered, before = False, _CLEAR + before
         if data:
             self.started = True
-            self.undo.feed(data)
+            half = self.undo.feed(data)
             data = data if screen else self._character + data
-            self._character = self.undo.character
-            data = data[: len(data) - len(self._character)]
+            data, self._character = data[: len(data) - len(half)], half
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
         self.draw(before + data + after if before or after else data)
-        self.notify()
+        if self._notification:
+            self.notify()
 
     def draw(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
@@ -75,8 +75,7 @@ class Display:
 
     def flush(self) -> None:
         """Write as much of the queue as the terminal takes now."""
-        if self.queue:
-            del self.queue[: self.terminal.write(self.queue)]
+        del self.queue[: self.terminal.write(self.queue)]
 
     def drain(self, seconds: float) -> None:
         """Write the whole queue; keep it if the terminal takes nothing for this many seconds."""
@@ -105,7 +104,6 @@ class Display:
         row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX\x1b[?7l%s\x1b[?7h\x1b[0m" % (_LAST_ROW, columns, line)
         self.covered = True
         self.draw(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
-        self.flush()
 
     def line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 import signal
 import time
-from math import inf
 
 from sesh.client.attachment import Attachment, AttachmentPhase
 from sesh.client.display import MAX_PENDING
@@ -48,44 +47,45 @@ class ClientLoop:
     def _turn(self) -> None:
         """Wait for events, and handle them."""
         attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
+        display = attachment.display
         ready = self._wait()
         if terminal.signalled or terminal.signals in ready:  # a new size must precede the keys typed after it
             self._handle_signals()
         if terminal.inbound in ready and attachment.phase is not AttachmentPhase.LEAVING:
             self._read_keys()
-        attachment.display.flush()
-        channel.send()
+        if display.queue:
+            display.flush()
+        if channel.unsent:
+            channel.send()
         if channel.connection is not None and channel.connection.inbound in ready:
             attachment.received()
-        channel.confirm(len(attachment.display.queue))
         attachment.timers.run()
-        attachment.look_after_link(ready)
+        if attachment.keeper is not None:
+            channel.confirm(len(display.queue))
+            attachment.look_after_link(ready)
 
     def _wait(self) -> list[int]:
-        """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
-        left = self.attachment.timers.wait_time()
-        timers_due = inf if left is None else time.monotonic() + left
-        deadline = min(timers_due, self.attachment.link_due)
-        return polled(self._interest().items(), None if deadline == inf else deadline)
+        """Block until a descriptor is ready or a timer is due; return the ready descriptors.
 
-    def _interest(self) -> dict[int, int]:
-        """Return the events to poll for, by descriptor.
-
-        A descriptor without events is left out, because it would still report its hangup.
+        A descriptor without events is not polled, because it would still report its hangup.
         """
         attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
         connection, pending = channel.connection, len(attachment.display.queue)
-        others = attachment.running_keeper.descriptors if attachment.running_keeper is not None else ()
-        wanted = dict.fromkeys((terminal.signals, *others), select.POLLIN)
+        left = attachment.timers.wait_time()
+        deadlines = [] if left is None else [time.monotonic() + left]
+        wanted = {terminal.signals: select.POLLIN}
+        if (keeper := attachment.running_keeper) is not None:
+            deadlines.append(min(keeper.due, attachment.link_line.due))
+            wanted |= dict.fromkeys(keeper.descriptors, select.POLLIN)
         if attachment.phase is not AttachmentPhase.LEAVING and not (connection and channel.input.full):
             wanted[terminal.inbound] = select.POLLIN
         if pending:
-            wanted[terminal.outbound] = wanted.get(terminal.outbound, 0) | select.POLLOUT
+            wanted[terminal.outbound] = select.POLLOUT
         if connection is not None and pending < MAX_PENDING:
             wanted[connection.inbound] = select.POLLIN
         if connection is not None and channel.unsent:  # the same descriptor, if it is a socket
             wanted[connection.outbound] = wanted.get(connection.outbound, 0) | select.POLLOUT
-        return wanted
+        return polled(wanted.items(), min(deadlines, default=None))
 
     def _read_keys(self) -> None:
         attachment = self.attachment
@@ -97,8 +97,6 @@ class ClientLoop:
         attachment.typed(self._keys.feed(data, time.monotonic()))
         if self._keys.holding:
             attachment.timers.set("keys", FLUSH_DELAY, lambda: attachment.typed(self._keys.flush()))
-        else:
-            attachment.timers.clear("keys")
 
     def _handle_signals(self) -> None:
         attachment, terminal = self.attachment, self._terminal

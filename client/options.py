@@ -65,13 +65,13 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
     return wire.hello("attach", **hello)
 
 
-def first_frame(terminal: RawTerminal, options: AttachOptions, connection: Connection, hello: Hello) -> bytes:
+def first_frame(connection: Connection, hello: Hello, options: AttachOptions) -> bytes:
     """Return HELLO. If a bridge has sent HELLO already, return RESIZE if the size has changed since, else nothing."""
-    sent = connection.peer.hello
-    size = terminal.size()
-    if sent is not None:
-        same = (sent["columns"], sent["rows"]) == size[:2]
-        return b"" if same else protocol.frame(protocol.RESIZE, protocol.size_payload(*size))
+    columns, rows = hello["columns"], hello["rows"]
+    if (sent := connection.peer.hello) is not None:
+        same = (sent["columns"], sent["rows"]) == (columns, rows)
+        size = protocol.size_payload(columns, rows, hello["width"], hello["height"])
+        return b"" if same else protocol.frame(protocol.RESIZE, size)
     if connection.agent:
         hello["auth_sock"] = connection.agent
     here = connection.environment

@@ -25,15 +25,16 @@ _COMMANDS = {
 }  # fmt: skip
 """The bytes that reset what an OSC has set, by its number: link, progress, pointer, state."""
 _LAST_ROW = b"\x1b[9999;1H"
-_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b)B\x1b*B\x1b+B\x1b>\x1b[?25h\x1b[0 q"
-"""Resets pen, charsets (a 96-character set is in one of the same slots), keypad and cursor; sent in any case."""
+_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b)B\x1b>\x1b[?25h\x1b[0 q"
+"""Resets pen, G0 and G1 (of 94 or 96 characters), keypad and cursor; sent in any case."""
+_LATER_SETS = b"\x1b*B\x1b+B"  # resets G2 and G3; the Linux console, which has none, prints the B of each
 
 _CHANGE = re.compile(
     rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])"  # skips SGR and cursor movements, the bulk of all sequences, quickly
     rb"(?:\[(?:(?P<modes>\??[0-9;]*[hl]|\?[0-9;]*r)|(?P<resource>>[0-9;]*[fmnps])|(?P<flags>[<=>][0-9;]*u)"
     rb"|(?P<title>2[23][0-9;]*t)|(?P<tabs>[0-9;]*g))"
     rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]|\Z))"
-    rb"|(?P<coding>%@)|(?P<tab>H)|(?P<reset>c))"
+    rb"|(?P<coding>%@)|(?P<sets>[*+./])|(?P<tab>H)|(?P<reset>c))"
 )
 """Matches a change of a setting, except of those that `undo` always resets (margins, pen, charsets, keypad, cursor)."""
 _UNFINISHED = re.compile(
@@ -77,23 +78,22 @@ class Undo:
         return self._carry != b""
 
     @property
-    def character(self) -> bytes:
-        """The bytes of an incomplete character that the stream ends with, if any."""
-        return b"" if self._carry[:1] == b"\x1b" else self._carry
-
-    @property
     def in_string(self) -> bool:
         """True if the stream ends inside a control string, such as an image."""
         return self._carry[1:2] in (b"]", b"P", b"X", b"^", b"_")
 
-    def feed(self, block: bytes) -> None:
-        """Follow a block of the stream; blocks may split a sequence anywhere."""
+    def feed(self, block: bytes) -> bytes:
+        """Follow a block of the stream; return the incomplete character at its end, if any.
+
+        Blocks may split a sequence anywhere.
+        """
         data = self._carry + block
         end = _unfinished_at(data)
         for match in _CHANGE.finditer(data, 0, end):
             self._change(match)
         carry = data[end:]
         self._carry = carry if len(carry) <= _LONGEST else carry[:_HEAD]
+        return b"" if carry[:1] == b"\x1b" else carry
 
     # -- following the stream
 
@@ -116,6 +116,8 @@ class Undo:
             self._resets[b">" + final + number] = b"\x1b[>%s%s" % (value, final)
         elif kind == "coding":
             self._resets[text] = b"\x1b%G"
+        elif kind == "sets":
+            self._resets[b"sets"] = _LATER_SETS
         elif kind == "reset":
             self._reset()
         else:

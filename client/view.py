@@ -46,10 +46,8 @@ class TerminalView:
         self._predictor: Predictor | None = None
         self.position = 0
         """Position of the first byte of output not shown yet."""
-        self.first_notice = ""
-        """A line to show over the next screen."""
         self._line = ""
-        """The line that is drawn, or will be after the requested screen has come."""
+        """The line that is drawn, or waits for the first screen, for a pause, or for the requested screen."""
         self._kept_screen: bytes | None = None
         """The REDRAW that is kept while the line is drawn."""
         self._skip = Skip.NOTHING
@@ -78,8 +76,8 @@ class TerminalView:
             return True
         if self._skip is not Skip.NOTHING or kind != protocol.REDRAW:
             self._skip = Skip.NOTHING
-            self._show_kept_screen()
             if self._line:
+                self._show_kept_screen()
                 self._await_quiet()
             return False
         if len(payload) >= 8 + protocol.CHUNK:  # only one frame can be kept, and this screen has several
@@ -96,9 +94,8 @@ class TerminalView:
     def _show(self, kind: int, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
         if kind != protocol.OUTPUT:
-            self.position, notice, self.first_notice = position, self.first_notice, ""
+            self.position = position
             self.display.show(data, self._withdrawn(), screen=True)
-            self.say(notice)
             return
         data = data[max(0, self.position - position) :]  # the first bytes may have come over an earlier link
         position = max(position, self.position)
@@ -117,7 +114,8 @@ class TerminalView:
 
     def typed(self, number: int, data: bytes) -> None:
         """Show the predicted effect of input sent under this number."""
-        self.end_line()
+        if self._line:
+            self.end_line()
         if self._predictor is not None:
             self.display.draw(self._predictor.typed(number, data))
 
@@ -137,18 +135,12 @@ class TerminalView:
     # -- the line
 
     def say(self, text: str) -> None:
-        """Show a line over the screen. If another line is shown already, put the text before its text.
-
-        Before the first screen has come, keep the text for that screen.
-        """
-        if not (text and self.display.started):
-            self.first_notice = _joined(self.first_notice, text)
-            return
+        """Show a line over the screen, or over the first one that comes. A newer text stands before an older one."""
         requested = self._line != ""
-        self._line = _joined(text, self._line)
+        self._line = "; ".join(filter(None, (text, self._line)))[:_LONGEST]
         if self._kept_screen is not None:
             self.display.cover(self._line)
-        elif not requested:
+        elif self._line and self.display.started and not requested:
             self._await_quiet()
 
     def refuse_key(self, why: str) -> None:
@@ -159,7 +151,9 @@ class TerminalView:
             self.say(why)
 
     def end_line(self) -> None:
-        """Remove the line and show the screen."""
+        """Remove the line and show the screen under it. A line that waits for the first screen stays."""
+        if not self.display.started:
+            return
         self._line = ""
         self._timers.clear("line")
         self._timers.clear("end of line")
@@ -213,7 +207,3 @@ class TerminalView:
 
     def _withdrawn(self) -> bytes:
         return self._predictor.withdraw() if self._predictor is not None else b""
-
-
-def _joined(first: str, second: str) -> str:
-    return "; ".join(filter(None, (first, second)))[:_LONGEST]

@@ -9,16 +9,9 @@ They are strings; `.encode()` gives patterns for bytes. Output is UTF-8, so only
 
 As in xterm, any ESC ends a string (ST is ESC \), BEL ends an OSC, and CAN and SUB cancel any sequence. Parameters and
 intermediates in the wrong order make a sequence invalid, but do not change its end.
-
-The module also has `pop`, for the stack of titles (XTWINOPS 22 and 23): the client uses it too, and must not load the
-screen, whose import of pyte is slow.
 """
 
 from __future__ import annotations
-
-from typing import TypeVar
-
-T = TypeVar("T")
 
 # Unfinished sequences, without ESC.
 CSI_START = r"\[[\x20-?]*"
@@ -51,20 +44,3 @@ def parameter(text: str) -> int:
         if len(text) > 5:
             return 65535
     return min(int(text), 65535) if text else 0
-
-
-BOTH, ICON, WINDOW = 0, 1, 2
-
-
-def pop(stack: list[tuple[int, T]], part: int) -> T | None:
-    """Pop a part (ICON or WINDOW) from the latest entry that has it; return its saved value, or None.
-
-    An entry is a pair: first BOTH, ICON or WINDOW, then the saved value. An entry of BOTH stays on the stack with its
-    other part.
-    """
-    for index in range(len(stack) - 1, -1, -1):
-        pushed, saved = stack[index]
-        if pushed in (BOTH, part):
-            stack[index : index + 1] = [] if pushed else [(ICON + WINDOW - part, saved)]
-            return saved
-    return None

@@ -25,7 +25,7 @@ class Grid(PyteScreen):
         self.columns, self.lines, self.scrollback = columns, lines, scrollback
         self.cell_height = CELL_HEIGHT  # in pixels
         self.used: set[str] = set()
-        """Settings that the program ever changed, such as `tabs` or `mode 2004`; an attached terminal may still have
+        """Settings that the program ever changed, such as `palette` or `mode 2004`; an attached terminal may still have
         them."""
         self.reset()
 

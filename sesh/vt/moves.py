@@ -10,7 +10,7 @@ def default_tab_stops(columns: int) -> set[int]:
 
 
 class Moves(Grid):
-    """Margins, tab stops and cursor movements."""
+    """Margins, tab stops and cursor movements. CNL and CPL (`cursor_down1`, `cursor_up1`) are pyte's."""
 
     def reset(self) -> None:
         super().reset()
@@ -114,16 +114,6 @@ class Moves(Grid):
         y = self.cursor.y + (count or 1)
         self.move_to(min(y, self.bottom) if self.origin else y, self.cursor.x)
 
-    def cursor_up1(self, count: int | None = None) -> None:
-        """CPL."""
-        self.cursor_up(count)
-        self.carriage_return()
-
-    def cursor_down1(self, count: int | None = None) -> None:
-        """CNL."""
-        self.cursor_down(count)
-        self.carriage_return()
-
     def cursor_forward(self, count: int | None = None) -> None:
         """CUF: the right margin stops a cursor that starts at or left of it."""
         self.cancel_wrap()
@@ -164,12 +154,10 @@ class Moves(Grid):
 
     def set_tab_stop(self) -> None:
         """HTS."""
-        self.used.add("tabs")
         self.tabstops.add(min(self.cursor.x, self.columns - 1))
 
     def clear_tab_stop(self, how: int = 0) -> None:
         """TBC: 0 clears the stop at the cursor, 3 all."""
-        self.used.add("tabs")
         if how == 0:
             self.tabstops.discard(min(self.cursor.x, self.columns - 1))
         elif how == 3:

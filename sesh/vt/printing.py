@@ -84,11 +84,13 @@ class Printing(Rectangles):
                 cursor.x = end
                 self.joinable = True
                 return
-        for narrow, wide, other in RUNS.findall(data):
-            if other:
-                self._print_joining(other)
-            else:
-                self._print_run(narrow or wide, 1 if narrow else 2)
+        # Insert mode has no effect left of a left margin, so each character is printed by itself there.
+        for text in data if self.insert and self.narrow else (data,):
+            for narrow, wide, other in RUNS.findall(text):
+                if other:
+                    self._print_joining(other)
+                else:
+                    self._print_run(narrow or wide, 1 if narrow else 2)
 
     def _begins_cell(self, data: str) -> bool:
         """Return whether a text neither joins the grapheme before it nor narrows one of its own."""
@@ -141,12 +143,6 @@ class Printing(Rectangles):
         cursor = self.cursor
         x = cursor.x
         end = cursor.x + len(graphemes)
-        if self.insert and x < self.left < end:  # insert mode has no effect left of the margin
-            outside = self.left - x + (graphemes[self.left - x] == STUB)
-            if outside < len(graphemes):
-                self._put(graphemes[:outside], limit)
-                self._put(graphemes[outside:], limit)
-                return
         row = self.rows[cursor.y]
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x, len(graphemes))

@@ -142,10 +142,10 @@ def _narrowed(line: Row) -> Row:
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
-    """Return the number of blank rows, of any colour, at the end and below line number `cursor`."""
+    """Return the number of rows without text at the end and below line number `cursor`."""
     count = 0
     for line in reversed(lines[cursor + 1 :]):
-        if not all(row.is_blank() for row in line.rows):
+        if any(row.trimmed_text() for row in line.rows):
             break
         count += len(line.rows)
     return count

@@ -110,10 +110,6 @@ class Row:
         end = max(least, self.end())
         return Row(self.text[:end], self.pens[:end], prompt=self.prompt)
 
-    def is_blank(self) -> bool:
-        """Return whether the row has only erased cells, of any colours."""
-        return not self.trimmed_text() and all(pen.erased is pen for pen in set(self.pens))
-
     def trimmed_text(self) -> str:
         """Return the characters without trailing blanks."""
         return self.drawn().rstrip(" ")
@@ -141,11 +137,11 @@ def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:
     return Row([" "] * columns, [pen] * columns, continues=continues)
 
 
-def logical_line(rows: Sequence[Row], following: Row | None = None) -> Row:
-    """Return the logical line that `rows` make up. `following`: the row after them."""
+def logical_line(rows: Sequence[Row]) -> Row:
+    """Return the logical line that `rows` make up."""
     line = Row([], [], prompt=rows[0].prompt)
-    for row, below in zip(rows, [*rows[1:], following], strict=True):
-        part = row.line_part(below)
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        part = row.line_part(following)
         line.text += part.text
         line.pens += part.pens
     return line

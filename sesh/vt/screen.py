@@ -18,6 +18,8 @@ TEXT_LIMIT = 1024
 """Characters at which a title or a directory is cut; a link with longer parameters is dropped."""
 LINK_LIMIT = 2083  # characters of a link's address; a longer one is dropped
 
+_BOTH, _ICON, _WINDOW = 0, 1, 2  # the titles that XTWINOPS 22 and 23 push and pop
+
 REPORTED = {"7": "", "9;4": "0", "22": ""}
 """The parameters of an OSC that clear what the program has reported: directory, progress, pointer (kitty)."""
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -37,7 +39,7 @@ class Screen(PyteFace):
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.title = self.icon_name = ""
         self.titles: list[tuple[int, tuple[str, str]]] = []
-        """The stack of XTWINOPS 22, oldest first. An entry is a pair: BOTH, ICON or WINDOW, and (icon name, title)."""
+        """The stack of XTWINOPS 22, oldest first: which titles an entry has, and (icon name, title)."""
         super().__init__(columns, lines, scrollback)
 
     def reset(self) -> None:
@@ -115,18 +117,26 @@ class Screen(PyteFace):
         elif 110 <= number <= 119:
             self.dynamic.pop(number - 100, None)
 
-    def window_operation(self, operation: int = 0, part: int = grammar.BOTH) -> None:
+    def window_operation(self, operation: int = 0, part: int = _BOTH) -> None:
         """XTWINOPS: 22 pushes the titles, 23 pops them; other operations are ignored."""
-        if part > grammar.WINDOW:
+        if part > _WINDOW:
             return
         if operation == 22:
             self.titles.append((part, (self.icon_name, self.title)))
             del self.titles[:-STACK_LIMIT]
         elif operation == 23:
-            if part != grammar.WINDOW and (saved := grammar.pop(self.titles, grammar.ICON)):
-                self.icon_name = saved[0]
-            if part != grammar.ICON and (saved := grammar.pop(self.titles, grammar.WINDOW)):
-                self.title = saved[1]
+            if part != _WINDOW:
+                self.icon_name = self._popped(_ICON)[0]
+            if part != _ICON:
+                self.title = self._popped(_WINDOW)[1]
+
+    def _popped(self, part: int) -> tuple[str, str]:
+        """Pop a part from the latest entry that has it, which keeps its other part; return its icon name and title."""
+        for index, (pushed, saved) in reversed([*enumerate(self.titles)]):
+            if pushed in (_BOTH, part):
+                self.titles[index : index + 1] = [] if pushed else [(_ICON + _WINDOW - part, saved)]
+                return saved
+        return self.icon_name, self.title
 
     def image(self, sequence: str) -> None:
         """Move the cursor as an image does: see `images`."""

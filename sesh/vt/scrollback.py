@@ -11,12 +11,11 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from sesh.vt.encoded import PROMPT, Encoder, encode
+from sesh.vt.encoded import encode
 from sesh.vt.row import Row, logical_line
 
 LINE_LIMIT, _PEN = 65536, 12
 """Weight at which an open line is ended. A row weighs its columns, or characters if more, and `_PEN` per pen."""
-_STEP = 4096  # the weight of rows of an open line that are encoded at once
 _BLOCK_LINES = 256
 _LEVEL = 1  # the fastest compression; others gain little
 
@@ -47,35 +46,6 @@ class Block:
         return self.data.decode().split("\n")
 
 
-class _OpenLine:
-    """The rows of a line that may go on. They are encoded as they come: a whole line would take too long."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.weight = 0
-        """The sum of the rows' weights (see LINE_LIMIT)."""
-        self._encoder = Encoder()
-        self._encoded, self._next = 0, _STEP  # the number of encoded rows; the weight at which more are encoded
-
-    def add(self, row: Row) -> None:
-        if self.weight >= self._next and row.end():  # blank rows wait: a line is encoded without its trailing blanks
-            self._encode(row)
-            self._next = self.weight + _STEP
-        self.rows.append(row)
-        self.weight += max(len(row), len("".join(row.text))) + _PEN * len(set(row.pens))
-
-    def _encode(self, following: Row | None) -> None:
-        if rows := self.rows[self._encoded :]:
-            line = logical_line(rows, following)
-            self._encoder.row(line if following else line.trimmed())
-            self._encoded = len(self.rows)
-
-    def encode(self) -> str:
-        """Return the encoded line; no row may be added after that."""
-        self._encode(None)
-        return PROMPT * self.rows[0].prompt + str(self._encoder)
-
-
 class Scrollback:
     """Numbered lines, from 1 on. A line that a resize takes back onto the screen keeps its number."""
 
@@ -89,7 +59,8 @@ class Scrollback:
         self._base = 0  # the number of the line before the blocks; the first block may begin with dropped lines
         self._blocks: deque[Block] = deque()
         self._newest: list[str] = []  # finished lines after the blocks
-        self._open = _OpenLine()
+        self.open_rows: list[Row] = []  # the scrolled-off rows of the line that the screen's first row continues
+        self._weight = 0  # of these rows (see LINE_LIMIT)
 
     @property
     def lines(self) -> int:
@@ -99,16 +70,11 @@ class Scrollback:
     @property
     def open(self) -> bool:
         """True if the next row may continue the newest line."""
-        return bool(self._open.rows)
-
-    @property
-    def open_rows(self) -> list[Row]:
-        """The scrolled-off rows of the line that the screen's first row continues."""
-        return self._open.rows
+        return bool(self.open_rows)
 
     def clear(self) -> None:
         """Drop all lines (ED 3)."""
-        self._open = _OpenLine()
+        self.take_open()
         self.completed = self.scrolled
         self._forget()
         self.revision += 1
@@ -135,8 +101,9 @@ class Scrollback:
         if not self.open and not (line_continues and self.max_lines):
             self._store(encode(row))
             return False
-        self._open.add(row)
-        if line_continues and self._open.weight < LINE_LIMIT:
+        self.open_rows.append(row)
+        self._weight += max(len(row), len("".join(row.text))) + _PEN * len(set(row.pens))
+        if line_continues and self._weight < LINE_LIMIT:
             self._count(0)
             return True
         self.close()
@@ -153,8 +120,8 @@ class Scrollback:
     def close(self) -> None:
         """End the open line."""
         if self.open:
-            ended, self._open = self._open, _OpenLine()
-            self._store(ended.encode())
+            rows, self.open_rows, self._weight = self.open_rows, [], 0
+            self._store(encode(logical_line(rows)))
 
     def _store(self, line: str) -> None:
         self._newest.append(line)
@@ -223,7 +190,7 @@ class Scrollback:
 
     def take_open(self) -> list[Row]:
         """Remove and return the rows of the open line, for a resize."""
-        rows, self._open = self._open.rows, _OpenLine()
+        rows, self.open_rows, self._weight = self.open_rows, [], 0
         self.revision += bool(rows)
         return rows
 

@@ -49,7 +49,7 @@ def test_a_repaint_changes_nothing_that_shows(path: Path) -> None:
     data = path.read_bytes()
     for end in cuts(data, rounds(5, 20)):
         emulator, client = fed(data[:end]), fed(data[:end])
-        client.feed(repainting(emulator).finish())
+        client.feed(repainting(emulator, was_alternate=client.alternate, pushed=client.stacks).finish())
         assert client.text() == emulator.text()
         assert client.cursor == emulator.cursor
         assert client.scrollback.lines == emulator.scrollback.lines

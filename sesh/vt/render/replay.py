@@ -32,23 +32,23 @@ _ERASE = b"\x1b[K\x1b[B\x1b[J\x1b[H"
 """Erases the screen. Some terminals push an erased screen to their scrollback if ED begins at the first cell."""
 _NO_FLAGS = "\x1b[=0;1u"  # clears kitty's keyboard flags
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
-"""Input modes that are always reset first. Other modes are reset only if the program has ever set them."""
+"""Modes of input, and reverse video, which are always reset first: a terminal may have them from another program. Other
+modes are reset only if this program has ever set them."""
 
 
-def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True, status: str = "") -> bytes:
+def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> bytes:
     """Return the bytes for a terminal of the emulator's size that attaches.
 
     They are the last `lines` logical lines of scrollback, the screen, all settings, and the bytes of an unfinished
-    sequence, unless it is an image. `clear`: first scroll the terminal's content away. `status`: sequences to send
-    after the prompt marks, which must not move the cursor.
+    sequence, unless it is an image. `clear`: first scroll the terminal's content away.
     """
-    return replaying(emulator, lines=lines, clear=clear).finish(status)
+    return replaying(emulator, lines=lines, clear=clear).finish()
 
 
 def replaying(emulator: Emulator, *, lines: int, clear: bool = True) -> Drawing:
     """Return a replay that is drawn in parts."""
     start = clean_screen(emulator.columns, emulator.rows) if clear else b""
-    return Drawing(emulator, start + _reset_input(emulator.screen), lines)
+    return Drawing(emulator, start + _reset_input(emulator.screen).encode(), lines)
 
 
 def lines_as_bytes(lines: list[str], columns: int) -> bytes:
@@ -64,32 +64,28 @@ def repainting(
     *,
     lines: int = 0,
     begun: int = 0,
-    was_alternate: bool | None = None,
+    was_alternate: bool = False,
     pushed: Stacks = NOTHING_PUSHED,
     start: bytes = b"",
 ) -> Drawing:
-    """Return a drawing of the visible rows for a terminal that already shows the session.
+    """Return a drawing for a terminal that already shows the session, and may have missed output.
 
-    The terminal may have missed output. Then the lines that left the session's screen meanwhile are printed first, both
-    screens are drawn, and the stacks are rebuilt. For example, a terminal of 24 rows shows the output up to a `seq 10`;
-    then the program prints 100 short lines. About 90 lines have left the session's screen since, and `lines` is 90. The
-    drawing begins on the terminal's first row and prints these lines and the 24 rows: what does not fit scrolls into
-    the terminal's scrollback, as output would.
+    The lines that have left the session's screen meanwhile are printed first, and the stacks are rebuilt. For example,
+    a terminal of 24 rows shows the output up to a `seq 10`; then the program prints 100 short lines. About 90 lines
+    have left the session's screen since, and `lines` is 90. The drawing begins on the terminal's first row and prints
+    these lines and the 24 rows: what does not fit scrolls into the terminal's scrollback, as output would.
 
     `lines`: the number of logical lines to print first. `begun`: the number of rows that the terminal has already shown
-    of the line before those; the rest of that line is printed, too. `was_alternate`: None if the terminal missed no
-    output, otherwise whether it is on the alternate screen. `pushed`: the terminal's stacks. `start`: bytes to send
-    first.
+    of the line before those; the rest of that line is printed, too. `was_alternate`: the terminal is on the alternate
+    screen. `pushed`: the terminal's stacks. `start`: bytes to send first.
     """
     screen = emulator.screen
-    missed = was_alternate is not None or lines + begun > 0
-    on_alternate = screen.alternate if was_alternate is None else was_alternate
-    leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
+    leave = b"\x1b[?1049l" if was_alternate else b""
     # NEUTRAL comes after leaving the alternate screen, because that restores a pen and charsets.
-    start += CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
+    start += CANCEL + leave + NEUTRAL + _reset_input(screen).encode() + b"\x1b[H"
     if lines + begun > 0:
         start += _ERASE
-    return Drawing(emulator, start, lines, begun, repaints=True, both=missed, pushed=pushed if missed else None)
+    return Drawing(emulator, start, lines, begun, repaints=True, pushed=pushed)
 
 
 class Drawing:
@@ -98,9 +94,8 @@ class Drawing:
     Between two parts the emulator may parse output or be resized: the screen is drawn with the lines that scroll off
     meanwhile, and without those that come back onto it.
 
-    `repaints`: the terminal already shows the session, so its rows are not blank and its settings may be older. `both`:
-    draw the main screen even while the alternate one is visible. `pushed`: the terminal's stacks; None if they are
-    right already. `lines`, `begun`: as in `repainting`.
+    `repaints`: the terminal already shows the session, so its rows are not blank and its settings may be older.
+    `lines`, `begun`, `pushed`: as in `repainting`.
     """
 
     def __init__(
@@ -111,21 +106,17 @@ class Drawing:
         begun: int = 0,
         *,
         repaints: bool = False,
-        both: bool = True,
-        pushed: Stacks | None = NOTHING_PUSHED,
+        pushed: Stacks = NOTHING_PUSHED,
     ) -> None:
         self._emulator, self._drawn, self._begun = emulator, [start], begun
-        self._repaints, self._both = repaints, both
-        # The sizes of the terminal's stacks of keyboard flags, of the main and of the alternate screen; its titles.
-        self._flags = (None, None) if pushed is None else (pushed.main_flags, pushed.alternate_flags)
-        self._titles = None if pushed is None else pushed.titles
+        self._repaints, self._pushed = repaints, pushed
         emulator.screen.sync_scrollback()
         scrollback = emulator.scrollback
         self._any_lines = lines + begun > 0
         self._last_line = scrollback.completed  # the number of the last line that the parts contain
         # `lines` counts the open line, which is drawn with the screen; it does not count the line of `begun`.
         finished = lines + (begun > 0) - scrollback.open
-        parts = scrollback.since(scrollback.completed - finished) if both and finished > 0 else iter(())
+        parts = scrollback.since(scrollback.completed - finished) if finished > 0 else iter(())
         self._parts = map(self._part, pieces(parts, emulator.columns))
 
     def advance(self) -> bool:
@@ -153,7 +144,7 @@ class Drawing:
             return lines_as_bytes(lines, columns)
         out = Encoder()
         rows = wrap(decode(lines[0]), columns).rows[begun:] or self._emulator.screen.blank_rows(1, DEFAULT)
-        _rows(out, rows, self._repaints, continued=self._repaints)
+        _rows(out, rows, erase=True, continued=True)
         out.set_pen(DEFAULT)
         out.sequence("\r\n")
         return str(out).encode() + lines_as_bytes(lines[1:], columns)
@@ -169,11 +160,12 @@ class Drawing:
             self._main_screen(out)
             # This comes before the main screen's cursor is saved, because the switch of screens saves a cursor, too.
             # A terminal that missed output may have an old alternate screen.
-            _hidden_alternate(out, screen, self._flags[1], repaints and self._both and "alternate" in screen.used)
+            _hidden_alternate(out, screen, self._pushed.alternate_flags, repaints and "alternate" in screen.used)
             _save_cursor(out, screen, screen.saved, screen.rows)
         out.set_pen(DEFAULT)
-        strings = _strings(screen, repaints, self._titles) + status
-        keys = _keys(screen, self._flags[screen.alternate])
+        strings = _strings(screen, repaints, self._pushed.titles) + status
+        pushed = self._pushed.alternate_flags if screen.alternate else self._pushed.main_flags
+        keys = _flags(screen.kitty_stack, pushed) + _keys(screen)
         for part in (strings, _saved_modes(screen), _tabs(screen, repaints), _margins(screen), _modes(screen), keys):
             if part:
                 out.sequence(part)
@@ -181,17 +173,16 @@ class Drawing:
         return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
     def _both_screens(self, out: Encoder) -> None:
-        """Draw the alternate screen, which is visible, and before it the main one if the terminal lacks that."""
+        """Draw the main screen, then the alternate one, which is visible."""
         screen, main = self._emulator.screen, self._emulator.screen.other
-        if self._both:
-            self._main_screen(out)
-            out.sequence(_flags(main.kitty_stack, self._flags[0]))
-            _save_cursor(out, screen, main.saved, main.rows, by="\x1b[?1049h")
-            out.sequence(_NO_FLAGS * (self._repaints and "keys" in screen.used))
+        self._main_screen(out)
+        out.sequence(_flags(main.kitty_stack, self._pushed.main_flags))
+        _save_cursor(out, screen, main.saved, main.rows, by="\x1b[?1049h")
+        out.sequence(_NO_FLAGS * (self._repaints and "keys" in screen.used))
         out.set_pen(DEFAULT)
         out.sequence("\x1b[H")
         # The alternate screen has been filled with the background of the main screen's saved pen.
-        _rows(out, screen.rows, self._repaints or main.saved.pen.erased is not DEFAULT)
+        _rows(out, screen.rows, main.saved.pen.erased is not DEFAULT)
         _save_cursor(out, screen, screen.saved, screen.rows)
 
     def _main_screen(self, out: Encoder) -> None:
@@ -203,7 +194,7 @@ class Drawing:
         screen = self._emulator.screen
         rows, open_rows = screen.main_rows, list[Row]()
         if self._any_lines:
-            newer = screen.scrollback.completed - self._last_line
+            newer = screen.scrollback.completed - self._last_line  # negative if lines of the parts were taken back
             for line in screen.scrollback.last(min(newer, _NEWER)):
                 _line(out, line, screen.columns)
             open_rows = screen.scrollback.open_rows[self._begun :]
@@ -279,7 +270,7 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
             out.sequence("\x1b[K")
 
 
-def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, always: bool) -> None:
+def _hidden_alternate(out: Encoder, screen: Screen, pushed: int, always: bool) -> None:
     """Draw the hidden alternate screen if it has rows, a saved cursor or keyboard flags; or `always`."""
     rows, saved, stack = screen.other
     flags = _flags(stack, pushed) or _NO_FLAGS * (always and "keys" in screen.used)
@@ -359,19 +350,23 @@ def _move(out: Encoder, screen: Screen, x: int) -> None:
         out.sequence(DEFAULT_SETS.sequences(every=True))
 
 
-def _reset_input(screen: Screen) -> bytes:
+def input_settings(screen: Screen) -> str:
+    """Return the bytes that give a terminal the modes of input, the keyboard protocols and the cursor's style."""
+    modes = "".join(f"\x1b[?{number}h" for number in _INPUT_MODES if screen.modes.get(number))
+    return _reset_input(screen) + modes + "\x1b=" * screen.keypad + _kitty_flags([screen.kitty_flags]) + _keys(screen)
+
+
+def _reset_input(screen: Screen) -> str:
     """Return the bytes that reset input modes, which an earlier program may have set."""
     off = sorted({*_INPUT_MODES, *_numbers(screen, "mode")} - {SYNCHRONIZED_OUTPUT})
-    out = f"\x1b[?{';'.join(map(str, off))}l\x1b>\x1b[?25h"
+    out = f"\x1b[?{';'.join(map(str, off))}l\x1b>\x1b[?25h\x1b[0 q"
     if "keys" in screen.used:
         out += _NO_FLAGS
-    if "style" in screen.used:
-        out += "\x1b[0 q"
-    if "charsets" in screen.used:
+    if "charsets" in screen.used:  # the Linux console prints the B of ESC * B
         out += DEFAULT_SETS.sequences(every=True)
     for resource in sorted(_numbers(screen, "resource")):
         out += f"\x1b[>{resource}m"
-    return out.encode()
+    return out
 
 
 def _numbers(screen: Screen, kind: str) -> set[int]:
@@ -385,19 +380,18 @@ def _title(icon: str, title: str) -> str:
     return f"\x1b]1;{icon}\x1b\\\x1b]2;{title}\x1b\\"
 
 
-def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...] | None) -> str:
+def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...]) -> str:
     """Return the bytes for titles, directory, progress, pointer and colours.
 
-    `repaints`: the terminal may have older colours. `pushed`: the terminal's stack of titles, rebuilt unless None.
+    `repaints`: the terminal may have older colours. `pushed`: the terminal's stack of titles, which is rebuilt.
     """
     out = []
     if repaints:
         if "palette" in screen.used:
             out.append("\x1b]104\x1b\\")
         out += [f"\x1b]1{index}\x1b\\" for index in sorted(_numbers(screen, "colour"))]
-    if pushed is not None:
-        out += [f"\x1b[23;{part}t" for part in reversed(pushed)]
-        out += [_title(icon, title) + f"\x1b[22;{part}t" for part, (icon, title) in screen.titles]
+    out += [f"\x1b[23;{part}t" for part in reversed(pushed)]
+    out += [_title(icon, title) + f"\x1b[22;{part}t" for part, (icon, title) in screen.titles]
     if screen.title or screen.icon_name or "title" in screen.used:
         out.append(_title(screen.icon_name, screen.title))
     for number, text in screen.reported.items():
@@ -409,7 +403,7 @@ def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...] | None) -> 
 
 
 def _tabs(screen: Screen, repaints: bool) -> str:
-    if screen.tabstops == default_tab_stops(screen.columns) and not (repaints and "tabs" in screen.used):
+    if screen.tabstops == default_tab_stops(screen.columns) and not repaints:
         return ""
     return "\x1b[3g" + "".join(f"\x1b[{stop + 1}G\x1bH" for stop in sorted(screen.tabstops))
 
@@ -447,27 +441,21 @@ def _modes(screen: Screen) -> str:
     return "".join(out)
 
 
-def kitty_flags(stack: list[int]) -> str:
+def _kitty_flags(stack: list[int]) -> str:
     """Return the bytes that restore a stack of kitty's keyboard flags; empty for the default."""
     if stack == [0]:
         return ""
     return f"\x1b[={stack[0]};1u" + "".join(f"\x1b[>{flags}u" for flags in stack[1:])
 
 
-def _flags(stack: list[int], pushed: int | None) -> str:
-    """Return the bytes that restore a stack of kitty's keyboard flags.
-
-    `pushed`: the number of entries that the terminal has; None: restore only the current flags.
-    """
-    if pushed is None:
-        return kitty_flags(stack[-1:])
-    return f"\x1b[<{pushed}u{kitty_flags(stack) or _NO_FLAGS}" if pushed else kitty_flags(stack)
+def _flags(stack: list[int], pushed: int) -> str:
+    """Return the bytes that restore a stack of kitty's keyboard flags. `pushed`: how many the terminal has."""
+    return f"\x1b[<{pushed}u{_kitty_flags(stack) or _NO_FLAGS}" if pushed else _kitty_flags(stack)
 
 
-def _keys(screen: Screen, pushed: int | None) -> str:
-    """Return the bytes that restore keyboard protocols and cursor style."""
-    out = _flags(screen.kitty_stack, pushed)
-    out += "".join(f"\x1b[>{resource};{value}m" for resource, value in sorted(screen.key_resources.items()))
+def _keys(screen: Screen) -> str:
+    """Return the bytes that restore xterm's key resources and the cursor's style."""
+    out = "".join(f"\x1b[>{resource};{value}m" for resource, value in sorted(screen.key_resources.items()))
     if screen.cursor_style:
         out += f"\x1b[{screen.cursor_style} q"
     return out

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import encode
-from sesh.vt.modes import MOUSE_ENCODING, MOUSE_TRACKING
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
-from sesh.vt.render.replay import kitty_flags
+from sesh.vt.render.replay import input_settings
 from sesh.vt.row import Row
 from sesh.vt.screen import Screen
-
-_INPUT_MODES = (1, 1004, 2004, *MOUSE_TRACKING, *MOUSE_ENCODING)
-"""Modes that change the terminal's input: cursor keys, focus, bracketed paste, mouse."""
 
 _BLANK = "\x1b[K"
 
@@ -32,8 +28,7 @@ class Viewport:
         self.top = self.left = 0
         self._clear = clear
         self._sent: list[str] | None = None
-        self._modes: dict[str, str] = {}
-        self._cursor = ""
+        self._settings = self._cursor = ""
 
     def draw(self, emulator: Emulator) -> bytes:
         """Return the bytes that update the terminal; empty without changes."""
@@ -48,13 +43,14 @@ class Viewport:
         for y, (text, sent) in enumerate(zip(texts, self._sent, strict=True)):
             if text != sent:
                 out.append(f"\x1b[{y + 1};1H{text}")
-        changed = bool(out)
         self._sent = texts
-        out.extend(self._input(screen))
+        if (settings := input_settings(screen)) != self._settings:
+            out.append(settings)
+            self._settings = settings
         row, column = emulator.cursor
         visibility = "\x1b[?25l" if screen.cursor.hidden else "\x1b[?25h"
         cursor = f"\x1b[{row - self.top + 1};{column - self.left + 1}H{visibility}"
-        if changed or cursor != self._cursor:
+        if out or cursor != self._cursor:
             out.append(cursor)
             self._cursor = cursor
         return "".join(out).encode()
@@ -77,17 +73,3 @@ class Viewport:
             part.fix_last_column()
         line = part.trimmed()
         return encode(line, reset=True) + _BLANK * (len(line) < self.columns)
-
-    def _input(self, screen: Screen) -> list[str]:
-        """Return the bytes that update the modes of the terminal's input."""
-        now = {f"\x1b[?{number}l": f"\x1b[?{number}h" for number in _INPUT_MODES if screen.modes.get(number)}
-        if screen.keypad:
-            now["\x1b>"] = "\x1b="
-        if screen.kitty_flags:
-            now["\x1b[=0;1u"] = kitty_flags([screen.kitty_flags])
-        for resource, value in screen.key_resources.items():
-            now[f"\x1b[>{resource}m"] = f"\x1b[>{resource};{value}m"
-        out = [off for off in self._modes if off not in now]
-        out += [on for off, on in now.items() if self._modes.get(off) != on]
-        self._modes = now
-        return out

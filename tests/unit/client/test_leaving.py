@@ -51,7 +51,8 @@ def play(rng: random.Random, view: TerminalView) -> None:
         session.feed(block)
         if rng.random() < 0.1:
             view.say("a line of sesh")
-            view.handle(protocol.REDRAW, view.position.to_bytes(8, "big") + repainting(session, lines=0).finish())
+            drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
+            view.handle(protocol.REDRAW, view.position.to_bytes(8, "big") + drawing.finish())
         elif rng.random() < 0.1:
             view.end_line()
 

@@ -29,6 +29,7 @@ CHANGES = [
     (b"\x1b[12l", b"\x1b[12h"),
     (b"\x1b[8l", b"\x1b[8h"),
     (b"\x1b%@", b"\x1b%G"),
+    (b"\x1b*0\x1bN", b"\x1b*B\x1b+B"),
     (b"\x1b[>4;2m", b"\x1b[>4m"),
     (b"\x1b[>4n", b"\x1b[>4m"),
     (b"\x1b[>1s", b"\x1b[>0s"),
