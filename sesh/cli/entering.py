@@ -8,41 +8,26 @@ from typer import Option
 
 from sesh.about import SESH
 from sesh.cli import go as going
+from sesh.cli import words
 from sesh.cli.attach import View, attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
-from sesh.cli.words import (
-    AnyName,
-    AnyNameOrLast,
-    Context,
-    Detached,
-    Directory,
-    Env,
-    Label,
-    Name,
-    NameOrLast,
-    NoDetachKey,
-    NoReplay,
-    ReadOnly,
-    Replace,
-    Size,
-)
 from sesh.errors import UsageError
 from sesh.ops import create, enter
 from sesh.ops.create import checked_directory
 
 
 def go(  # noqa: PLR0913 (a session and an attachment have that many options)
-    ctx: Context,
-    name: AnyNameOrLast = None,
-    directory: Directory = None,
+    ctx: words.Context,
+    name: words.AnyNameOrLast = None,
+    directory: words.Directory = None,
     *,
-    env: Env = None,
-    label: Label = None,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
+    env: words.Env = None,
+    label: words.Label = None,
+    replace: words.Replace = False,
+    read_only: words.ReadOnly = False,
+    no_replay: words.NoReplay = False,
+    no_detach_key: words.NoDetachKey = False,
 ) -> int:
     """Attach to NAME, here or on a known remote.
 
@@ -64,13 +49,13 @@ def go(  # noqa: PLR0913 (a session and an attachment have that many options)
 
 
 def attach(
-    ctx: Context,
-    name: NameOrLast,
+    ctx: words.Context,
+    name: words.NameOrLast,
     *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
+    replace: words.Replace = False,
+    read_only: words.ReadOnly = False,
+    no_replay: words.NoReplay = False,
+    no_detach_key: words.NoDetachKey = False,
 ) -> int:
     """Attach to NAME, which must exist.
 
@@ -82,20 +67,20 @@ def attach(
 
 
 def new(  # noqa: PLR0913 (a session and an attachment have that many options)
-    ctx: Context,
-    name: AnyName = None,
-    directory: Directory = None,
+    ctx: words.Context,
+    name: words.AnyName = None,
+    directory: words.Directory = None,
     *,
-    detached: Detached = False,
+    detached: words.Detached = False,
     join: Annotated[bool, Option("--join", help="Attach to the session of that name, if it runs.")] = False,
     replace: Annotated[bool, Option("--replace", help="End the session of that name first.")] = False,
     new_name: Annotated[bool, Option("--new-name", help="Use the next free name: NAME-2, NAME-3, …")] = False,
-    env: Env = None,
-    label: Label = None,
-    size: Size = None,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
+    env: words.Env = None,
+    label: words.Label = None,
+    size: words.Size = None,
+    read_only: words.ReadOnly = False,
+    no_replay: words.NoReplay = False,
+    no_detach_key: words.NoDetachKey = False,
 ) -> int:
     """Create a session and attach to it; without NAME it gets the lowest free number.
 
@@ -130,7 +115,7 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
 
 
 def open_(
-    ctx: Context, name: Name, directory: Directory = None, *, env: Env = None, label: Label = None, size: Size = None
+    ctx: words.Context, name: words.Name, directory: words.Directory = None, *, env: words.Env = None, label: words.Label = None, size: words.Size = None
 ) -> int:
     """Make sure that NAME runs, without attaching; succeeds if it runs already.
 
@@ -153,13 +138,13 @@ def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
 
 
 def here(
-    ctx: Context,
-    directory: Directory = None,
+    ctx: words.Context,
+    directory: words.Directory = None,
     *,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
+    replace: words.Replace = False,
+    read_only: words.ReadOnly = False,
+    no_replay: words.NoReplay = False,
+    no_detach_key: words.NoDetachKey = False,
 ) -> int:
     """Attach to the session named after this directory's repository; if it does not exist, create it here.
 
