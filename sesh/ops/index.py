@@ -66,9 +66,9 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
             before = rows
             rows = listing.summaries(_PATIENCE, [*current, *watch.summaries(watch.followed if polls else changed)])
             poll_at = time.monotonic() + POLL if polls else poll_at
-            watch.follow(rows)
             if rows != before:
                 yield rows
+            watch.follow(rows)
             if _wait(watch.descriptors, audience, poll_at):
                 _wait((), audience, time.monotonic() + DEBOUNCE)
 
