@@ -115,7 +115,13 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
 
 
 def open_(
-    ctx: words.Context, name: words.Name, directory: words.Directory = None, *, env: words.Env = None, label: words.Label = None, size: words.Size = None
+    ctx: words.Context,
+    name: words.Name,
+    directory: words.Directory = None,
+    *,
+    env: words.Env = None,
+    label: words.Label = None,
+    size: words.Size = None,
 ) -> int:
     """Make sure that NAME runs, without attaching; succeeds if it runs already.
 
