@@ -1,4 +1,4 @@
-# sesh: completion for bash. Bash splits words at @, = and :, so sesh gets the line as it was typed.
+# sesh: completion for bash. Bash splits words at @, = and :, so sesh gets the line as it was typed, as from fish.
 
 _sesh_completion() {
     local line
@@ -9,7 +9,8 @@ _sesh_completion() {
             *[!A-Za-z0-9_./:=@%+,-]*) printf -v line '%q' "$line" ;;
         esac
         COMPREPLY+=("$line")
-    done < <(COMP_LINE=$COMP_LINE COMP_POINT=$COMP_POINT _SESH_COMPLETE=complete_bash "$1" 2>/dev/null)
+    done < <(_SESH_COMPLETE=complete_bash _TYPER_COMPLETE_FISH_ACTION=get-args \
+        _TYPER_COMPLETE_ARGS=${COMP_LINE:0:COMP_POINT} "$1" 2>/dev/null)
     if [ ${#COMPREPLY[@]} -eq 1 ] && [ "${COMPREPLY[0]%=}" != "${COMPREPLY[0]}" ]; then
         compopt -o nospace 2>/dev/null
     fi

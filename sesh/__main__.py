@@ -6,8 +6,6 @@ import sys
 
 from sesh.quitkey import quit_key
 
-_SIGPIPE = 128 + 13
-
 
 def main() -> int:
     """Run sesh on the command line of this process; return the exit code."""
@@ -18,7 +16,7 @@ def main() -> int:
 
         return run(argv)
     except BrokenPipeError:
-        return _SIGPIPE  # silent, like any program whose reader has left
+        return 128 + signal.SIGPIPE  # silent, like any program whose reader has left
     except (Exception, KeyboardInterrupt) as error:
         from sesh.cli import line, output
 
@@ -35,15 +33,10 @@ def start() -> None:
 
 
 def _fill_standard_streams() -> None:
-    """Open /dev/null for a closed stdin, stdout or stderr, so that no socket gets its number.
-
-    Reads return EOF; writes fail, as on a closed descriptor.
-    """
-    for descriptor in (0, 1, 2):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDONLY)  # gets the lowest free number: this one
+    """Open /dev/null, for reading only, in place of a closed stdin, stdout or stderr: no socket may get its number."""
+    while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 if __name__ == "__main__":

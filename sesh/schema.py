@@ -220,7 +220,7 @@ class Spec(TypedDict, total=False):
     command: list[str] | None
     env: Sequence[str]
     label: Sequence[str]
-    size: str
+    size: str | None
 
 
 class JobSpec(TypedDict):

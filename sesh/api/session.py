@@ -366,10 +366,7 @@ def _spec(
     command = ["sh", "-c", command] if isinstance(command, str) else command
     program = list(command) if command is not None else None
     path = os.fspath(directory) if directory is not None else None
-    spec: Spec = {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels)}
-    if size is not None:
-        spec["size"] = size
-    return spec
+    return {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels), "size": size}
 
 
 def _job(spec: Spec, name: str | None, timeout: float | None, keep: bool) -> JobSpec:

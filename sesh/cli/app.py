@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -25,12 +24,6 @@ EVERYWHERE = (
     ("@HOST", "Run the verb on that host, over ssh; comes first on the line."),
     ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
-)
-ATTACHING = (
-    (["--replace"], "Detach the other clients."),
-    (["--read-only", "-r"], "Only watch; keys are ignored."),
-    (["--no-replay"], "Show only the screen, no scrollback."),
-    (["--no-detach-key"], "Pass the detach key to the program; leave with `sesh detach`."),
 )
 CODES = (
     ("0", "Success, also after you detach."),
@@ -97,30 +90,14 @@ def group() -> VerbGroup:
 
 @cache
 def built(name: str) -> Command:
-    """Import a verb, and build its command."""
-    verb = BY_NAME[name]
+    """Import a verb, and build its command, which also takes `--json` and `--local`."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=Command, context_settings=_SETTINGS)(load(verb.place))
+    app.command(name, cls=Command, context_settings=_SETTINGS)(load(BY_NAME[name].place))
     command = typer.main.get_command(app)
     assert isinstance(command, Command)  # noqa: S101 (`cls` says so)
-    own = {word for param in command.params for word in param.opts}  # `new` has another --replace
-    for words, text in ATTACHING if verb.attaches else ():
-        if own.isdisjoint(words):
-            command.params.append(_flag(words, text, callback=_set_view))
     for word, text in EVERYWHERE[1:]:
-        command.params.append(_flag([word], text))
+        command.params.append(TyperOption(param_decls=[word], is_flag=True, expose_value=False, help=text))
     return command
-
-
-def _flag(words: list[str], text: str, **more: Any) -> TyperOption:
-    """Return an option that several verbs take, and no function gets as a parameter."""
-    return TyperOption(param_decls=words, is_flag=True, expose_value=False, help=text, **more)
-
-
-def _set_view(ctx: Any, option: Any, given: bool) -> None:
-    """Set an option with which the verb attaches."""
-    if given:
-        ctx.obj.view = replace(ctx.obj.view, **{option.name: True})
 
 
 def run(cli: Invocation) -> int:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from sesh import machine, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import View
 from sesh.cli.verbs import words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
@@ -37,7 +36,22 @@ _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
 
-def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *, sync: bool = True) -> int:
+@dataclass(frozen=True)
+class View:
+    """The options of verbs that attach, as `cli/words` describes them."""
+
+    replace: bool = False
+    read_only: bool = False
+    no_replay: bool = False
+    no_detach_key: bool = False
+
+
+NO_OPTIONS = View()
+
+
+def attach_terminal(
+    cli: Invocation, target: Target, name: str, enter: Enter, view: View = NO_OPTIONS, *, sync: bool = True
+) -> int:
     """Attach this terminal to the session that `enter` finds or creates on the target; return the exit code.
 
     Inside a session, switch its own client instead. `sync`: first push the user's files to the host. Raises
@@ -47,10 +61,10 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
         named = name if is_name(name) else "NAME"
         ways = f"`{SESH} --open {named}` creates it, `--screen {named}` shows it, `--send {named}` types into it"
         raise Refused("attaching needs a terminal", hint=ways)
-    options = _options(cli)
+    options = _options(cli, view)
     current = listing.current()
     if current is not None:
-        _check_switch(current, cli.view, name, target.host)
+        _check_switch(current, view, name, target.host)
     if sync:
         target.sync()
     hello = first_hello(target.host, options) if current is None and target.host is not None else None
@@ -80,9 +94,8 @@ def attach_terminal(cli: Invocation, target: Target, name: str, enter: Enter, *,
     return _exit_code(outcome)
 
 
-def _options(cli: Invocation) -> AttachOptions:
+def _options(cli: Invocation, view: View) -> AttachOptions:
     settings = cli.settings()
-    view = cli.view
     return AttachOptions(
         read_only=view.read_only,
         replace=view.replace,

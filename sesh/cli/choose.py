@@ -10,8 +10,9 @@ from math import inf
 
 from sesh.about import SESH
 from sesh.cli import go, printing
+from sesh.cli.attach import NO_OPTIONS, View
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Context, Labelled
+from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
 from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import natural
@@ -28,7 +29,15 @@ from sesh.wording import activity_facts, since
 _QUESTION_DELAY = 1.0  # seconds that `next` waits for a working session to ask, if no session waits
 
 
-def pick(ctx: Context, *, label: Labelled = None) -> int:
+def pick(
+    ctx: Context,
+    *,
+    label: Labelled = None,
+    replace: Replace = False,
+    read_only: ReadOnly = False,
+    no_replay: NoReplay = False,
+    no_detach_key: NoDetachKey = False,
+) -> int:
     """Choose a session from the board; the session attached last comes first.
 
     Examples:
@@ -36,13 +45,13 @@ def pick(ctx: Context, *, label: Labelled = None) -> int:
       sesh @gpu pick
       sesh pick --label team=web
     """
-    return picked(ctx.obj, label or ())
+    return picked(ctx.obj, label or (), View(replace, read_only, no_replay, no_detach_key))
 
 
-def picked(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
+def picked(cli: Invocation, label: Sequence[tuple[str, str]] = (), view: View = NO_OPTIONS) -> int:
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen. Raises NotFound."""
     row = _chosen(cli, cli.line.hosts, dict(label), SortOrder.RECENT)
-    return ExitCode.FAILED if row is None else _enter(cli, row)
+    return ExitCode.FAILED if row is None else _enter(cli, row, view)
 
 
 def watch(ctx: Context, *, label: Labelled = None) -> int:
@@ -104,16 +113,24 @@ def _not_found(message: str, silent: Sequence[str], hint: str) -> NotFound:
     return NotFound(f"{message}, but {', '.join(silent)} could not be asked" if silent else message, hint=hint)
 
 
-def _enter(cli: Invocation, row: Row) -> int:
+def _enter(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is not None:
         cli.host = row.host
         if row.session["state"] == "running":
-            return go.attach(cli, row.name)
-    return go.go(cli, row.name)
+            return go.attach(cli, row.name, view)
+    return go.go(cli, row.name, view=view)
 
 
-def next_(ctx: Context, *, label: Labelled = None) -> int:
+def next_(
+    ctx: Context,
+    *,
+    label: Labelled = None,
+    replace: Replace = False,
+    read_only: ReadOnly = False,
+    no_replay: NoReplay = False,
+    no_detach_key: NoDetachKey = False,
+) -> int:
     """Go to the session that has waited longest for you, here or on a known remote; repeat for the next one.
 
     Inside a session it switches this terminal. If no session waits, it says so and exits with 1.
@@ -143,7 +160,7 @@ def next_(ctx: Context, *, label: Labelled = None) -> int:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         raise _not_found(message, silent, f"`{SESH}` lists all sessions with their states")
     cli.host = chosen[0]
-    return go.attach(cli, chosen[1])
+    return go.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:

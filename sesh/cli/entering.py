@@ -8,17 +8,26 @@ from typer import Option
 
 from sesh.about import SESH
 from sesh.cli import go as going
-from sesh.cli.attach import attach_terminal
+from sesh.cli import words
+from sesh.cli.attach import View, attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
-from sesh.cli.words import AnyName, AnyNameOrLast, Context, Detached, Directory, Env, Label, Name, NameOrLast, Size
 from sesh.errors import UsageError
 from sesh.ops import create, enter
 from sesh.ops.create import checked_directory
 
 
-def go(
-    ctx: Context, name: AnyNameOrLast = None, directory: Directory = None, *, env: Env = None, label: Label = None
+def go(  # noqa: PLR0913 (a session and an attachment have that many options)
+    ctx: words.Context,
+    name: words.AnyNameOrLast = None,
+    directory: words.Directory = None,
+    *,
+    env: words.Env = None,
+    label: words.Label = None,
+    replace: words.Replace = False,
+    read_only: words.ReadOnly = False,
+    no_replay: words.NoReplay = False,
+    no_detach_key: words.NoDetachKey = False,
 ) -> int:
     """Attach to NAME, here or on a known remote.
 
@@ -35,31 +44,43 @@ def go(
     """
     if name is None:
         raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
-    return going.go(ctx.obj, name, directory, env=env or (), label=label or ())
+    view = View(replace, read_only, no_replay, no_detach_key)
+    return going.go(ctx.obj, name, ctx.obj.spec(directory, env, label), view)
 
 
-def attach(ctx: Context, name: NameOrLast) -> int:
+def attach(
+    ctx: words.Context,
+    name: words.NameOrLast,
+    *,
+    replace: words.Replace = False,
+    read_only: words.ReadOnly = False,
+    no_replay: words.NoReplay = False,
+    no_detach_key: words.NoDetachKey = False,
+) -> int:
     """Attach to NAME, which must exist.
 
     Examples:
       sesh attach work
       sesh attach --read-only work
     """
-    return going.attach(ctx.obj, name)
+    return going.attach(ctx.obj, name, View(replace, read_only, no_replay, no_detach_key))
 
 
-def new(  # noqa: PLR0913 (a session has that many options)
-    ctx: Context,
-    name: AnyName = None,
-    directory: Directory = None,
+def new(  # noqa: PLR0913 (a session and an attachment have that many options)
+    ctx: words.Context,
+    name: words.AnyName = None,
+    directory: words.Directory = None,
     *,
-    detached: Detached = False,
+    detached: words.Detached = False,
     join: Annotated[bool, Option("--join", help="Attach to the session of that name, if it runs.")] = False,
     replace: Annotated[bool, Option("--replace", help="End the session of that name first.")] = False,
     new_name: Annotated[bool, Option("--new-name", help="Use the next free name: NAME-2, NAME-3, …")] = False,
-    env: Env = None,
-    label: Label = None,
-    size: Size = None,
+    env: words.Env = None,
+    label: words.Label = None,
+    size: words.Size = None,
+    read_only: words.ReadOnly = False,
+    no_replay: words.NoReplay = False,
+    no_detach_key: words.NoDetachKey = False,
 ) -> int:
     """Create a session and attach to it; without NAME it gets the lowest free number.
 
@@ -75,7 +96,7 @@ def new(  # noqa: PLR0913 (a session has that many options)
     if len(choices) > 1:
         raise UsageError("--join, --replace and --new-name cannot be combined")
     choice = choices[0] if choices else ""
-    spec = cli.line.spec(directory, env, label, size)
+    spec = cli.spec(directory, env, label, size)
     target = cli.target
     if detached or cli.line.json:
         target.sync()
@@ -88,12 +109,19 @@ def new(  # noqa: PLR0913 (a session has that many options)
         target,
         name or "NAME",
         lambda hello: target.enter(enter.new, hello, name=name, spec=spec, choice=choice),
+        View(read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key),
         sync=not join,
     )
 
 
 def open_(
-    ctx: Context, name: Name, directory: Directory = None, *, env: Env = None, label: Label = None, size: Size = None
+    ctx: words.Context,
+    name: words.Name,
+    directory: words.Directory = None,
+    *,
+    env: words.Env = None,
+    label: words.Label = None,
+    size: words.Size = None,
 ) -> int:
     """Make sure that NAME runs, without attaching; succeeds if it runs already.
 
@@ -104,7 +132,7 @@ def open_(
     cli = ctx.obj
     target = cli.target
     target.sync()
-    created = target.call(enter.open_, name=name, spec=cli.line.spec(directory, env, label, size))
+    created = target.call(enter.open_, name=name, spec=cli.spec(directory, env, label, size))
     return _report_session(cli, name, created=created)
 
 
@@ -115,7 +143,15 @@ def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
     return cli.out.done(name=name, session=name, host=cli.host, created=created)
 
 
-def here(ctx: Context, directory: Directory = None) -> int:
+def here(
+    ctx: words.Context,
+    directory: words.Directory = None,
+    *,
+    replace: words.Replace = False,
+    read_only: words.ReadOnly = False,
+    no_replay: words.NoReplay = False,
+    no_detach_key: words.NoDetachKey = False,
+) -> int:
     """Attach to the session named after this directory's repository; if it does not exist, create it here.
 
     In a git worktree the name is REPO-BRANCH; outside a repository it is the name of the directory. If a session of
@@ -130,6 +166,7 @@ def here(ctx: Context, directory: Directory = None) -> int:
     directory = checked_directory(cli, ".") if directory is None else directory
     session = cli.target.call(create.here, directory=directory)
     name = session["name"]
-    spec = cli.line.spec(None if session["there"] else session["directory"])
+    spec = cli.spec(None if session["there"] else session["directory"])
     target = cli.target
-    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.go, hello, name=name, spec=spec))
+    view = View(replace, read_only, no_replay, no_detach_key)
+    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.go, hello, name=name, spec=spec), view)

@@ -18,8 +18,7 @@ def hook(cli: Invocation) -> int:
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, _TIMEOUT)
     try:
-        agent = (cli.line.tail or [""])[0]
-        agents.report_event(agent, "" if os.isatty(0) else descriptors.whole_stdin(_MAX_BYTES).decode())
+        agents.report_event(cli.line.words[0], "" if os.isatty(0) else descriptors.whole_stdin(_MAX_BYTES).decode())
     except Exception:
         return 0  # an error of sesh must not stop the agent
     return 0

@@ -9,7 +9,7 @@ from dataclasses import replace
 from sesh import errors, reach
 from sesh.about import PROGRAM
 from sesh.cli import printing
-from sesh.cli.line import CommandLine, View
+from sesh.cli.line import CommandLine
 from sesh.cli.output import Output
 from sesh.cli.person import Person
 from sesh.errors import Refused, SeshError, UsageError
@@ -17,7 +17,7 @@ from sesh.names import check_host
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.target import Target
-from sesh.schema import ErrorFacts
+from sesh.schema import ErrorFacts, Spec
 from sesh.stop import Stop
 from sesh.store import listing
 
@@ -27,13 +27,13 @@ Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on session
 class Invocation(Person):
     """A command line while it executes: where its session is, and its caller.
 
-    `host`: the host of the line, or the one on which `find` has found the session. `view`: typer sets it. `interrupts`:
-    the signals of the verb's wait, while it waits.
+    `host`: the host of the line, or the one on which `find` has found the session. `interrupts`: the signals of the
+    verb's wait, while it waits.
     """
 
     def __init__(self, line: CommandLine, out: Output | None = None) -> None:
         super().__init__(out or Output(json=line.json), line.host)
-        self.local, self.view, self.stop = line.local, View(), Stop()
+        self.local, self.stop = line.local, Stop()
         self.interrupts: Interrupts | None = None
         hosts = [check_host(host) for host in line.hosts]  # before `settings`, whose notes name the host
         self.line = replace(line, hosts=self.settings().hosts_of(hosts)) if hosts else line  # resolves groups
@@ -130,6 +130,17 @@ class Invocation(Person):
         if self.host is not None:
             raise UsageError(f"no session given; write: {PROGRAM} @{self.host} {verb} NAME")
         return listing.required(verb)
+
+    def spec(
+        self,
+        directory: str | None = None,
+        env: Sequence[str] | None = None,
+        label: Sequence[str] | None = None,
+        size: str | None = None,
+    ) -> Spec:
+        """Return the spec of a new session. Its command is the tail; None means the user's shell."""
+        command = self.line.tail or None
+        return {"directory": directory, "command": command, "env": env or [], "label": label or [], "size": size}
 
     def open_stdin(self) -> int:
         """Return the descriptor of the verb's standard input."""

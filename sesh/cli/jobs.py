@@ -77,7 +77,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         raise UsageError("--print and --follow cannot be combined")
     if detached and (printed or follow or stdin or tie):
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
-    spec = cli.line.spec(directory, env, label, size)
+    spec = cli.spec(directory, env, label, size)
     data: JobSpec = {"name": name, "spec": spec, "keep": keep, "timeout": timeout}
     if detached:
         return _detached(cli, data)

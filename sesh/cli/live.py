@@ -1,4 +1,4 @@
-"""`--logs -f`: print the lines of a session as they come. Loads the emulator, which no other view needs."""
+"""`--logs -f`: print the lines of a session as they come. Loads streams, which no other view needs."""
 
 from __future__ import annotations
 

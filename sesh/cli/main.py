@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import CommandLine, split
+from sesh.cli.line import split
 from sesh.cli.person import discard_typeahead
 from sesh.cli.verbs import GO, load
-from sesh.errors import SeshError, naming_host
+from sesh.errors import SeshError
 from sesh.quitkey import quit_key
 
 
@@ -17,30 +17,20 @@ def run(argv: list[str]) -> int:
     if os.environ.get("_SESH_COMPLETE"):
         return int(load("complete.answer")())
     line = split(argv)
-    if line.verb.attaches:
-        quit_key.arm()
-    else:
-        quit_key.release()
-    with naming_host(line.host):
-        cli = Invocation(line)
+    (quit_key.arm if line.verb.attaches else quit_key.release)()
+    cli = Invocation(line)
+    bare = line.verb.name == GO and line.tail is None and not line.create
     try:
-        place, words = _function_for(cli.line)
-        return int(load(place)(cli, *words))
+        match line.words:
+            case _ if line.verb.name in ("hook", "bridge"):
+                return int(load(line.verb.place)(cli))
+            case [] if bare:
+                return int(load("list.list_or_pick")(cli))
+            case [word] if bare and (word == "-" or word[:1] != "-") and len(cli.line.hosts) < 2:
+                return int(load("go.go")(cli, word))
+        return int(load("app.run")(cli))
     except SeshError as error:
         error.host = error.host or cli.host
         raise
     finally:
         discard_typeahead(cli)
-
-
-def _function_for(line: CommandLine) -> tuple[str, list[str]]:
-    """Return the place and the words of the function for a line. It loads typer only if the line has options."""
-    if line.verb.name in ("hook", "bridge"):
-        return line.verb.place, []
-    if line.verb.name == GO and line.tail is None and not line.create:
-        match line.words:
-            case []:
-                return "list.list_or_pick", []
-            case [word] if (word == "-" or word[:1] != "-") and len(line.hosts) < 2:
-                return "go.go", [word]
-    return "app.run", []

@@ -45,7 +45,8 @@ def doctor(ctx: Context) -> int:
     else:
         for finding in findings:
             cli.out.text(_shown(finding))
-        counts = [f"{states.count(state)} {state}s" for state in (ERROR, WARNING) if state in states]
+        numbers = [(states.count(state), state) for state in (ERROR, WARNING)]
+        counts = [f"{number} {state}{'s' if number > 1 else ''}" for number, state in numbers if number]
         works = "sesh does not work" if ERROR in states else "sesh works"
         cli.out.text(f"{' and '.join(counts)}; {works}" if counts else "no problems found")
     return int(ERROR in states)

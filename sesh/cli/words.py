@@ -12,7 +12,9 @@ from typer import Argument, Option
 
 from sesh import config, paths
 from sesh.cli.invocation import Invocation
+from sesh.cli.line import CommandLine
 from sesh.cli.printing import json_line
+from sesh.cli.verbs import GO, VERBS
 from sesh.errors import SeshError, UsageError
 from sesh.measures import parse_seconds
 from sesh.names import check_label, check_name, is_decimal, natural, printable
@@ -83,7 +85,19 @@ def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete) and name not in given]
 
 
-def hosts() -> list[str]:
+def first_words(line: CommandLine, incomplete: str) -> list[tuple[str, str | None]]:
+    """Return the verbs, each with its summary, and hosts that the incomplete word after a line may become."""
+    found: list[tuple[str, str | None]] = []
+    is_first = line.verb.name == GO and not (line.words or line.create)
+    if is_first:
+        dashes = "--" if incomplete[:1] == "-" else ""
+        found += [(f"{dashes}{verb.name}", verb.summary) for verb in VERBS if verb.name != GO]
+    if (is_first and not incomplete) or (not line.words and incomplete[:1] == "@"):
+        found += [(host, None) for host in _hosts()]
+    return [(word, summary) for word, summary in found if word.startswith(incomplete)]
+
+
+def _hosts() -> list[str]:
     """Return groups, known remotes and hosts of ssh_config, each with its `@`."""
     settings = config.load()
     named = [name for name in settings.remotes if not config.is_pattern(name)]
@@ -143,6 +157,12 @@ Env = Annotated[
 Size = Annotated[
     str | None,
     Option("--size", metavar="COLUMNSxROWS", help="The columns and rows until a terminal attaches, as 200x50."),
+]
+Replace = Annotated[bool, Option("--replace", help="Detach the other clients.")]
+ReadOnly = Annotated[bool, Option("--read-only", "-r", help="Only watch; keys are ignored.")]
+NoReplay = Annotated[bool, Option("--no-replay", help="Show only the screen, no scrollback.")]
+NoDetachKey = Annotated[
+    bool, Option("--no-detach-key", help="Pass the detach key to the program; leave with `sesh detach`.")
 ]
 Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
 Yes = Annotated[bool, Option("-y", help="Do not ask.")]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -19,9 +19,9 @@ from math import inf
 from sesh import errors, files, machine, paths, wire
 from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, most_connections, polled
-from sesh.errors import NO_ANSWER, TimedOut, Unreachable
+from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health
-from sesh.messages import EVENTS
+from sesh.messages import EVENTS, SUMMARY
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.views import has_labels
@@ -60,15 +60,15 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     poll_at = -inf
     with closing(_ChangeWatch()) as watch:
         while True:
-            changed = watch.changed()
             polls = time.monotonic() >= poll_at
+            changed = watch.changed()
             current = [] if polls else [row for row in rows or () if watch.keeps(row) and row.get("id") not in changed]
             before = rows
-            rows = listing.summaries(_PATIENCE, current)
+            rows = listing.summaries(_PATIENCE, [*current, *watch.summaries(watch.followed if polls else changed)])
             poll_at = time.monotonic() + POLL if polls else poll_at
-            watch.follow(rows)
             if rows != before:
                 yield rows
+            watch.follow(rows)
             if _wait(watch.descriptors, audience, poll_at):
                 _wait((), audience, time.monotonic() + DEBOUNCE)
 
@@ -87,6 +87,7 @@ class _ChangeWatch:
     def __init__(self) -> None:
         self._directory = machine.watch_directory(paths.directory())
         self._followed: dict[str, wire.Connection] = {}  # connections with events, by session id
+        self._requests = 1  # per connection; the first is EVENTS
 
     def close(self) -> None:
         if self._directory >= 0:
@@ -98,6 +99,11 @@ class _ChangeWatch:
     def descriptors(self) -> list[int]:
         own = [self._directory] if self._directory >= 0 else []
         return [*own, *(connection.inbound for connection in self._followed.values())]
+
+    @property
+    def followed(self) -> set[str]:
+        """The ids of the sessions whose events are followed."""
+        return set(self._followed)
 
     def keeps(self, row: Summary) -> bool:
         """Return whether a row stays valid until the session's next event, or until the next poll.
@@ -113,16 +119,36 @@ class _ChangeWatch:
         changed: set[str] = set()
         for session_id, connection in list(self._followed.items()):
             try:
-                while len(data := os.read(connection.inbound, _BLOCK)) == _BLOCK:
-                    continue
-            except BlockingIOError:
-                continue
-            except OSError:
-                data = b""
-            changed.add(session_id)
-            if not data:
+                while connection.read():
+                    changed.add(session_id)
+            except SeshError:
+                changed.add(session_id)
                 self._followed.pop(session_id).close()
+            connection.leftovers()
         return changed
+
+    def summaries(self, sessions: Collection[str]) -> list[Summary]:
+        """Ask followed sessions over the connections that carry their events; return the summaries that come.
+
+        A new connection for each would cost more than the answers.
+        """
+        self._requests += 1
+        request = wire.asking(SUMMARY, self._requests)
+        asked: dict[str, wire.Connection] = {}
+        for session_id in self._followed.keys() & sessions:
+            with suppress(SeshError):  # `changed` closes a broken connection
+                self._followed[session_id].send(request)
+                asked[session_id] = self._followed[session_id]
+        deadline = time.monotonic() + _PATIENCE
+        rows: list[Summary] = []
+        for session_id, connection in asked.items():
+            try:
+                row = connection.answer(SUMMARY, self._requests, deadline)[0]["session"]
+                if not connection.leftovers():  # an event after the answer makes it old
+                    rows.append(row)
+            except SeshError:
+                self._followed.pop(session_id).close()
+        return rows
 
     def follow(self, sessions: Sequence[Summary]) -> None:
         """Follow the events of these sessions, and of no others, up to this process's limit of connections.

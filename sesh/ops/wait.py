@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from sesh import protocol, wire, wording
 from sesh.about import SESH
@@ -19,7 +19,9 @@ from sesh.reach.op import op
 from sesh.reach.stream import LATE, Stream
 from sesh.reach.target import Target
 from sesh.schema import JobResult
-from sesh.vt.lines import Line, LineReader
+
+if TYPE_CHECKING:
+    from sesh.vt.lines import Line, LineReader
 
 
 class Conditions(TypedDict):
@@ -165,7 +167,7 @@ class _Wait:
     def _search(self, position: int, data: bytes) -> None:
         """Search output; skip bytes already searched."""
         if self._lines is None:
-            self._lines = LineReader(position, self._columns)
+            self._lines = _reader(position, self._columns)
         lines = self._lines
         if position > lines.position:
             lines.position = position  # the output log no longer has the bytes between
@@ -178,6 +180,12 @@ class _Wait:
         """Search lines, each given with the position after it. Raises _Match, TimedOut, Refused."""
         for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             raise _Match(text, lines[number][1])
+
+
+def _reader(position: int, columns: int, start: bytes = b"") -> LineReader:
+    from sesh.vt.lines import LineReader  # loads pyte, which a wait without a pattern does not need
+
+    return LineReader(position, columns, start)
 
 
 class LiveLog:
@@ -233,12 +241,12 @@ class LiveLog:
         unfinished = lines.pop() if newest.get("open") and lines else ""
         lines += [""] * newest.get("blank", 0)
         start = unfinished.encode() + newest.get("start", "").encode("latin-1", "replace")
-        reader = LineReader(newest["position"], newest.get("columns", _COLUMNS), start)
+        reader = _reader(newest["position"], newest.get("columns", _COLUMNS), start)
         return reader, lines[-self._count :] if self._count else []
 
     def _write_new(self, position: int, data: bytes) -> None:
         """Write the lines that output completes; skip bytes that were written before."""
-        lines = self._lines = self._lines or LineReader(position, _COLUMNS)
+        lines = self._lines = self._lines or _reader(position, _COLUMNS)
         if position > lines.position:
             skipped = position - lines.position
             self._note(f"{skipped} bytes were skipped: they came faster than they could be read")

@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from sesh import machine, paths, wire
@@ -48,7 +49,7 @@ def summaries(patience: float | None = None, known: Collection[Summary] = ()) ->
     answers: dict[str, Summary | None] = {row["name"]: row for row in known}
     unknown = [name for name in names if name not in answers]
     answers |= _query(unknown, PATIENCE if patience is None else patience)
-    own = current()
+    own = _session_of(machine.controlling_tty(), paths.directory())
     rows = dict[str, Summary]()
     for name in names:
         try:
@@ -56,7 +57,7 @@ def summaries(patience: float | None = None, known: Collection[Summary] = ()) ->
         except Refused:
             continue  # `refusals` reports it
         if row is not None and row["name"] not in rows:  # a session that was just renamed may answer to both names
-            row["current"] = own is not None and row["name"] == own["name"]
+            row["current"] = own is not None and row.get("id") == own
             rows[row["name"]] = row
     return [rows[name] for name in sorted(rows, key=natural)]
 
@@ -238,6 +239,16 @@ def current(tty: int | None = None) -> Record | None:
         if not is_starting or time.monotonic() > deadline:
             return None
         time.sleep(_LOOK)  # the program may run before its daemon adds the terminal to the record
+
+
+@cache
+def _session_of(tty: int, _directory: str) -> str | None:
+    """Return the id of the session that has the caller's terminal, which stays as long as the caller keeps it.
+
+    A list that is kept up to date would else read all records each time.
+    """
+    record = current(tty)
+    return record.get("id") if record is not None else None
 
 
 def required(verb: str) -> str:

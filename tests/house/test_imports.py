@@ -27,6 +27,7 @@ LATE = {
     ("sesh/cli/invocation.py", "sesh.ops"): "known remotes, which a session here does without",
     ("sesh/cli/person.py", "sesh.tui"): "a question, which few verbs ask",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
+    ("sesh/ops/wait.py", "sesh.vt.lines"): "pyte",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
     ("sesh/reach/host_target.py", "sesh.remote.deploy"): "rich",
     ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli.line import split, wants_json
+from sesh.cli.line import split
 from sesh.cli.verbs import GO, VERBS, Verb
 
 GROUPED = re.compile("-[^-].", re.DOTALL)
@@ -68,13 +68,9 @@ def test_the_verb_and_its_words_are_found(argv: str, verb: str, words: str) -> N
     assert (line.verb.name, line.words) == (verb, words.split())
 
 
-def test_a_hook_takes_all_its_words_as_they_come() -> None:
-    assert split(["--hook", "--json", "--", "@x"]).tail == ["--json", "--", "@x"]
-
-
 def test_json_is_wanted_before_two_dashes_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SESH_JSON", raising=False)
-    assert wants_json(["run", "x", "--json"])
-    assert not wants_json(["run", "x", "--", "--json"])
+    assert split(["run", "x", "--json"]).json
+    assert not split(["run", "x", "--", "--json"]).json
     monkeypatch.setenv("SESH_JSON", "1")
-    assert wants_json([])
+    assert split([]).json
