@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from sesh import about, machine, processes, protocol
+from sesh import about, machine, protocol
 from sesh.about import PROGRAM
 from sesh.daemon.clients.client import client_of
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Steps
@@ -62,7 +62,7 @@ class Server:
 
     def _begin(self) -> None:
         """Set up title, signals and a job's timeout, before the first turn of the loop."""
-        processes.set_process_title(f"{PROGRAM}: {self.session.name}")
+        machine.set_process_title(f"{PROGRAM}: {self.session.name}")
         about.hold_package()
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):

@@ -69,6 +69,7 @@ class Session:
         self.clients.resized.add(faults, pump.resize, self.relay.resize, self._resized, answering.resized)
         self.clients.stopped.add(faults, answering.stopped)
         self.events.added.add(faults, self._happened)
+        self.runs.entering.add(faults, self.activity.lines_entered)
         self.activity.checked.add(faults, self.waits.activity_checked)
 
     def _visible(self, block: bytes) -> bytes:

@@ -90,14 +90,18 @@ class Activity:
         self._work.key_pressed()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
-            self._model.catch_up(DRAW_TIME)
-            kept.entered = question.cursor_line(self._model.emulator) + lines - 1
-            kept.prompt_group = 0
+            self.lines_entered(lines)
         ended = kept.declared.ends_by_input(data, self._pump.log.head)
         if (lines or ended) and kept.declared.standing is None:
             kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
+
+    def lines_entered(self, count: int = 1) -> None:
+        """Note lines that are entered at the cursor: a question follows them."""
+        self._model.catch_up(DRAW_TIME)
+        self.kept.entered = question.cursor_line(self._model.emulator) + count - 1
+        self.kept.prompt_group = 0
 
     def command_started(self) -> None:
         """Note that the shell has started a command: the previous one's question or result is over."""

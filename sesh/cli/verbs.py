@@ -124,11 +124,12 @@ _HIDDEN = (  # agents' hooks and other hosts call these
 
 VERBS = tuple(verb for group in GROUPS.values() for verb in group)
 BY_NAME = {verb.name: verb for verb in (*VERBS, *_HIDDEN)}
-_ALIASES = {"ls": "list", "-v": "version"}
 _BY_WORD = {
-    **BY_NAME,
+    **{verb.name: verb for verb in VERBS},
+    **{verb.dashed: verb for verb in BY_NAME.values()},
     **{verb.short: verb for verb in VERBS if verb.short},
-    **{alias: BY_NAME[name] for alias, name in _ALIASES.items()},
+    **dict.fromkeys(("ls", "--ls"), BY_NAME["list"]),
+    "-v": BY_NAME["version"],
 }
 
 
@@ -144,4 +145,4 @@ def similar_verb(name: str) -> str:
 
 def find_verb(word: str) -> Verb | None:
     """Return the verb that a word names, with or without dashes; None for a session's name or an option."""
-    return _BY_WORD.get(word[2:] if word[:2] == "--" else word)
+    return _BY_WORD.get(word)

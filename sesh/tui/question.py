@@ -24,10 +24,11 @@ def ask(question: str, answers: Answers, default: str, *, dumb: bool = False) ->
     r"""Ask a person; return the letter of the chosen answer, empty if the person declines.
 
     `answers`: pairs of a small letter or digit and its meaning; `default`: the letter that Enter chooses; `dumb`: the
-    terminal cannot move its cursor, so only letters choose. Input after the answer stays for the next reader. Raises
-    Interrupted for Ctrl-C and Ctrl-\.
+    terminal cannot move its cursor, so only letters choose. Keys typed before the question are dropped, as they are no
+    answer to it; input after the answer stays for the next reader. Raises Interrupted for Ctrl-C and Ctrl-\.
     """
     with RawTerminal(0, 2 if os.isatty(2) else 1) as terminal:
+        terminal.drop_input()
         return _Question(terminal, answers, default, dumb=dumb).answer(question)
 
 

@@ -384,7 +384,7 @@ def test_who_waits_for_a_command_hears_that_it_asks_something_and_those_behind_t
     home.sesh("--open", "work")
     home.sesh("--run", "work", "--", r"printf '\033]9;old news\a'")
     wait_until(lambda: home.summary("work")["activity"]["question"] == "old news")
-    waiting = home.terminal("--run", "work", "--", 'printf "Name? "; read name; echo "hi $name"')
+    waiting = home.terminal("--run", "work", "--", 'echo Your; printf "Name? "; read name; echo "hi $name"')
     waiting.wait_for("work waits: Name?; answer it in another terminal: sesh work")
     assert "old news" not in waiting.text()
     behind = home.terminal("--run", "work", "--", 'echo "$name"')
