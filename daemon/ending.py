@@ -114,11 +114,12 @@ class Ending:
         for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
             session.timers.clear(timer)
         guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "the state")
+        answered = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
         guard(session.runs.program_ended, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
-        outlives = self._outlives(timed_out=timed_out)
+        outlives = not answered and self._outlives(timed_out=timed_out)
         if outlives and not session.facts["persist"]:  # only the daemon has its screen
             session.facts["keep"] = True
         if session.facts["keep"]:

@@ -33,6 +33,7 @@ BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then
 PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
 QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
+JUST_NOW = 1.0  # seconds after a run: a shell that exits in this time, with the run's code, counts as ended by the run
 
 
 class RunQueue:
@@ -44,6 +45,7 @@ class RunQueue:
         self.entering: Observers[[]] = Observers()  # called before the line of a run is typed
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
+        self._finished: tuple[float, int | None] = (float("-inf"), None)  # time (monotonic) and code of the last run
         self._block_of_run = False  # a run was active before the last block: after its mark E the shell's may follow
         self._has_typed = False  # before, no mark can come
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
@@ -122,6 +124,12 @@ class RunQueue:
         """
         run, pty = self.active, self._pump.pty
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
+
+    def ends_shell(self, code: int | None) -> bool:
+        """Return whether a run has made the shell exit with this code, maybe just after the run's end (as in fish)."""
+        finished_at, finished_with = self._finished
+        just_finished = time.monotonic() < finished_at + JUST_NOW
+        return self.active is not None or (just_finished and finished_with == code)
 
     def program_ended(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
@@ -295,6 +303,7 @@ class RunQueue:
             self._refuse(run, run.error)
             return
         facts = run.result(code, reason=reason)
+        self._finished = (time.monotonic(), code)
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)

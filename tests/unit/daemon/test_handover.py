@@ -45,7 +45,7 @@ LOST = {
         "Server.connections Clients.all Relay.followers Events._followers Waits.all Echoes._unreported Echoes._flags "
         "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
-        "RunQueue.active RunQueue._waiting RunQueue._block_of_run MarkFilter._held MarkFilter._part "
+        "RunQueue.active RunQueue._waiting RunQueue._finished RunQueue._block_of_run MarkFilter._held MarkFilter._part "
         "RunQueue._has_typed",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._active Typing._queued Requests.unfinished StdinPipe.waiting StdinPipe.ends",
