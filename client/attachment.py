@@ -221,13 +221,14 @@ class Attachment:
     # -- from the terminal
 
     def typed(self, events: list[Event]) -> None:
+        if self.phase is AttachmentPhase.LEAVING:
+            return  # what follows the detach key, such as its release, must not reach the outer shell
         for event in events:
             if event[0] == "detach":
-                self.display.terminal.drop_input()  # bytes typed after the key must not reach the outer shell
+                self.display.terminal.drop_input()
                 self.detach()
                 return
-            if self.phase is not AttachmentPhase.LEAVING:
-                self._take_keys(event[1])
+            self._take_keys(event[1])
 
     def _take_keys(self, data: bytes) -> None:
         """Send input, or keep it until there is a link, whose WELCOME says which input the daemon already has."""

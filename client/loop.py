@@ -6,7 +6,7 @@ import select
 import signal
 import time
 
-from sesh.client.attachment import Attachment, AttachmentPhase
+from sesh.client.attachment import Attachment
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import AttachmentEnd, EndKind
@@ -51,7 +51,7 @@ class ClientLoop:
         ready = self._wait()
         if terminal.signalled or terminal.signals in ready:  # a new size must precede the keys typed after it
             self._handle_signals()
-        if terminal.inbound in ready and attachment.phase is not AttachmentPhase.LEAVING:
+        if terminal.inbound in ready:
             self._read_keys()
         if display.queue:
             display.flush()
@@ -77,7 +77,7 @@ class ClientLoop:
         if (keeper := attachment.running_keeper) is not None:
             deadlines.append(min(keeper.due, attachment.link_line.due))
             wanted |= dict.fromkeys(keeper.descriptors, select.POLLIN)
-        if attachment.phase is not AttachmentPhase.LEAVING and not (connection and channel.input.full):
+        if not (connection and channel.input.full):
             wanted[terminal.inbound] = select.POLLIN
         if pending:
             wanted[terminal.outbound] = select.POLLOUT

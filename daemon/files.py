@@ -12,6 +12,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
 from sesh.errors import Refused
+from sesh.files import ready_directory
 from sesh.store import records, results
 
 
@@ -41,7 +42,8 @@ class SessionFiles:
         variables.update(session.facts["id"], name, {}, renamed=True)
 
     def restore(self) -> None:
-        """Recreate the socket and the record if they were removed."""
+        """Recreate the socket and the record, and their directory, if they were removed."""
+        ready_directory()
         self._bind_again()
         description.write_record(self._session)
 

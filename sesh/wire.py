@@ -426,4 +426,4 @@ def _wait(descriptor: int, events: int, deadline: float | None) -> None:
 
 
 def _too_late() -> errors.TimedOut:
-    return errors.TimedOut("the session's daemon did not answer in time", hint=f"`{SESH} --status` shows its pid")
+    return errors.TimedOut("the session's daemon did not answer in time", hint=f"`{SESH}` lists the sessions")

@@ -79,10 +79,10 @@ def _chosen(
     cli: Invocation, hosts: list[str], wanted: dict[str, str], order: SortOrder, selected: Row | None = None
 ) -> Row | None:
     """Show the board; return the chosen row. Raises NotFound if there is nothing to pick from."""
-    if not printing.on_terminal() or printing.dumb():
-        verb = cli.line.verb.dashed or "--pick"
-        raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     picks = order is SortOrder.RECENT
+    if not printing.on_terminal() or printing.dumb():
+        verb = "--pick" if picks else "--watch"
+        raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     with SessionIndex(cli, hosts or None) as index:
         _await(index, inf, lambda: None not in index.pending)
         if picks:

@@ -88,17 +88,19 @@ def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tup
 
 def _shown(hits: Sequence[Hit]) -> list[str]:
     """Return lines as grep prints them: `session:line:text`, `session-line-text` for context, `--` between groups."""
-    next_line: tuple[str, int] | None = None
-    out: list[str] = []
+    lines: dict[tuple[str, int], str] = {}  # by session and number; a line in the context of several hits stands once
     for hit in hits:
-        name = wording.title((hit["host"], hit["session"]))
-        line = int(hit["line"])
-        first = line - len(hit["before"])
-        has_context = hit["before"] or hit["after"]
-        if has_context and next_line not in (None, (name, first)):
+        name, line = wording.title((hit["host"], hit["session"])), int(hit["line"])
+        for at, text in enumerate([*hit["before"], hit["text"], *hit["after"]], line - len(hit["before"])):
+            mark = ":" if at == line else "-"
+            if at == line or (name, at) not in lines:
+                lines[name, at] = f"{name}{mark}{at}{mark}{wording.plain(text)}"
+    out: list[str] = []
+    has_context = any(hit["before"] or hit["after"] for hit in hits)
+    before: tuple[str, int] | None = None
+    for (name, at), shown in lines.items():
+        if has_context and before not in (None, (name, at - 1)):
             out.append("--")
-        out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["before"], first)]
-        out.append(f"{name}:{line}:{wording.plain(hit['text'])}")
-        out += [f"{name}-{number}-{wording.plain(text)}" for number, text in enumerate(hit["after"], line + 1)]
-        next_line = name, line + len(hit["after"]) + 1
+        out.append(shown)
+        before = name, at
     return out

@@ -122,7 +122,7 @@ class Invocation(Person):
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             self.remember(f"{name} on @{host}")
         elif not self.agrees(f"{name} runs on @{host}. End it?"):
-            raise Refused("nothing was done")
+            raise Refused(f"{name} was left running")
 
     def session(self, name: str | None) -> str:
         """Return `name`, or by default the session that sesh runs in. Raises UsageError."""

@@ -78,7 +78,10 @@ def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
         yield
     except NotFound as missing:
         if missing.hint == paths.absent(name).hint:  # any other hint says more about the name
-            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(cli.line.tail or [])}"
+            words = cli.line.tail or []
+            if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
+                words = ["sh", "-c", *words]
+            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(words)}"
         raise
 
 

@@ -126,7 +126,7 @@ VERBS = tuple(verb for group in GROUPS.values() for verb in group)
 BY_NAME = {verb.name: verb for verb in (*VERBS, *_HIDDEN)}
 _BY_WORD = {
     **{verb.name: verb for verb in VERBS},
-    **{verb.dashed: verb for verb in BY_NAME.values()},
+    **{verb.dashed: verb for verb in BY_NAME.values() if verb.dashed},
     **{verb.short: verb for verb in VERBS if verb.short},
     **dict.fromkeys(("ls", "--ls"), BY_NAME["list"]),
     "-v": BY_NAME["version"],

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sesh import errors, files, measures, names, paths, wording
+from sesh import errors, files, measures, names, paths, schema, wording
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
@@ -55,8 +55,11 @@ def _terminal(name: str) -> Emulator:
     """Return the terminal from the checkpoint, or from a job's result. Raises NotFound."""
     summary = find.dormant(name)
     if summary is None and (job := results.newest(name, is_job=True)) is not None:
-        terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24)
-        terminal.feed(results.output(job))
+        output = results.output(job)
+        terminal = checkpoints.new_terminal(
+            job.get("columns") or 80, job.get("rows") or 24, max(schema.SCROLLBACK, output.count(b"\n"))
+        )
+        terminal.feed(output)
         return terminal
     if summary is None:
         raise find.absent(name)

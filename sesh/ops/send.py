@@ -41,11 +41,13 @@ def type_into(
     `enter`: send Enter apart from the text, and type nothing into a person's unfinished line or at a question, unless
     `force`. Without `enter`, the pieces of a text are typed as they arrive. Keys without a text are typed at once, even
     while another text is being typed. `question`: type only if the session asks a question that matches; `.` matches
-    any. Raises UsageError if a key is unknown or the text is too long, and Refused if the text was typed without
-    its Enter. Raises NotFound, Refused, Busy.
+    any. Raises UsageError if a key is unknown, the text is too long, or `question` is no regular expression, and
+    Refused if the text was typed without its Enter. Raises NotFound, Refused, Busy.
     """
     for key in keys:
         bytes_of(key)  # refuse an unknown key before anything is typed
+    if question is not None:
+        search.checked(question)
     if enter or question is not None:
         text = _joined([text] if isinstance(text, bytes) else text)
     with _open_stream(target, name) as stream:

@@ -31,7 +31,7 @@ def remove(caller: Caller) -> list[str]:
     if not os.path.isdir(versions):
         raise Refused("this sesh was not installed by --deploy", hint="remove it as it was installed")
     if names := [session["name"] for session in listing.summaries()]:
-        raise Refused(f"it has sessions: {', '.join(names)}", hint=f"end them: {SESH} --kill-all -y")
+        raise Refused(f"the host has sessions: {', '.join(names)}", hint=f"end them: {SESH} --kill-all -y")
     packages = [path for each in os.listdir(versions) if os.path.isdir(path := f"{versions}/{each}/lib/sesh")]
     deadline = time.monotonic() + _GRACE
     while any(map(is_locked, packages)):

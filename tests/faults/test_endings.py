@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 
@@ -142,8 +143,7 @@ def test_removed_files_are_made_again_when_somebody_looks(daemons: Daemons) -> N
     before = records.read("work")
     os.unlink(paths.socket_path("work"))
     assert [(each["name"], each["state"]) for each in listing.summaries()] == [("work", "running")]
-    os.unlink(paths.socket_path("work"))
-    os.unlink(paths.record_path("work"))
+    shutil.rmtree(paths.directory())
     os.kill(pid, signal.SIGUSR1)
     wait_until(lambda: os.path.exists(paths.record_path("work")) and daemons.alive("work"))
     times = {"last_activity": 0, "marked": ""}

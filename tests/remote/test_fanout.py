@@ -53,6 +53,14 @@ def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, beside: B
     assert (gone["host"], gone["exit_code"], gone["error"]["code"]) == ("gone", 125, "unreachable")
 
 
+def test_an_empty_group_is_no_host_and_not_this_machine(home: Home) -> None:
+    home.write(".config/sesh/config.toml", '[groups]\nempty = []\nnest = ["empty"]\n')
+    home.sesh("--open", "work")
+    for group in ("@empty", "@nest"):
+        assert home.sesh(group, "kill-all", "-y").code == 2
+    assert home.names() == ["work"]
+
+
 def test_groups_name_hosts_and_groups_and_a_circle_of_them_is_an_error(home: Home, hosts: list[ViaHost]) -> None:
     def group(line: str) -> None:
         with open(os.path.join(home.path, ".config/sesh/config.toml"), encoding="utf-8") as file:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 
 import pytest
 
-from tests.support import Home, Terminal
+from tests.support import Home, Terminal, processes, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +37,17 @@ def test_escape_declines_ctrl_c_interrupts_and_the_terminal_is_as_before(home: H
         terminal = asked(home, keys)
         assert terminal.exit_code() == code
         assert terminal.termios() == terminal.first_termios
+    assert home.names() == ["work"]
+
+
+def test_a_key_typed_before_the_question_is_no_answer_to_it(home: Home) -> None:
+    terminal = home.terminal("--new", "work", "-d", held=True)
+    wait_until(lambda: processes.stopped(terminal.pid))
+    terminal.type("n")
+    os.kill(terminal.pid, signal.SIGCONT)
+    terminal.wait_for("Cancel")
+    terminal.type("\x1b")
+    assert terminal.exit_code() == 1
     assert home.names() == ["work"]
 
 

@@ -28,6 +28,8 @@ def test_lines_of_all_sessions_are_found_with_their_numbers(home: Home, sesh: Se
     assert sesh("--grep", "n[e]+dle", "-i").stdout == "a:101:needle one\nb:1:Needle two\n"
     assert sesh("--grep", "needle", "b").code == 1
     assert sesh("--grep", "^99$", "b", "-C", "1").stdout == "b-99-98\nb:100:99\nb-101-100\n"
+    shown = "b-99-98\nb:100:99\nb:101:100\n"
+    assert sesh("--grep", "^(99|100)$", "b", "-C", "1").stdout == shown
     assert sesh("--grep", "nothing").code == 1
     assert sesh("--grep", "x", "missing").code == 1
     assert sesh("--grep", "(").code == 2

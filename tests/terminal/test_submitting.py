@@ -145,6 +145,7 @@ def test_what_a_program_says_that_it_asks_is_not_answered_by_accident(home: Home
     assert home.sesh("--send", "agent", "x" * 9, "--enter", "--question", "push").code == 1
     assert home.sesh("--send", "agent", "no, keep it", "--enter", "--question", "rm -rf").code == 0
     wait_until(lambda: taken() == ["no, keep it"])
+    assert home.sesh("--send", "agent", "x", "--question", "(").code == 2  # though it asks nothing now
     old = home.sesh("--send", "agent", "y", "--if-waiting")
     assert (old.code, "--if-waiting" in old.stderr) == (2, True)
 

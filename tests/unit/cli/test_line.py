@@ -61,6 +61,9 @@ def test_a_verb_is_the_same_with_dashes_without_and_in_short(verb: Verb) -> None
         ("-nd web", "new", "-d web"),
         ("-Ar kill", GO, "-r kill"),
         ("-rn web", GO, "-rn web"),
+        ("---K", GO, "---K"),
+        ("hook claude", GO, "hook claude"),
+        ("--hook claude", "hook", "claude"),
     ],
 )
 def test_the_verb_and_its_words_are_found(argv: str, verb: str, words: str) -> None:
