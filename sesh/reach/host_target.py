@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import Ended, ExitCode, Interrupted, Late, Lost, SeshError, TimedOut, Unknown, Unreachable, naming_host
-from sesh.link.keeper import LinkKeeper
+from sesh.link.keeper import LinkKeeper, Ping, Session
 from sesh.link_health import Health
 from sesh.messages import Hello
 from sesh.protocol import DATA
@@ -28,7 +28,7 @@ from sesh.remote.ssh.link import Link, Outcome, Request
 from sesh.remote.sync import sync
 from sesh.requests import OP, EnteredAnswer
 from sesh.stop import Stop
-from sesh.wire import Connection, Peer
+from sesh.wire import Connection
 
 Item = TypeVar("Item")
 LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
@@ -204,7 +204,7 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def keeper(self, ping: Callable[[bytes], object], session: Callable[[], Peer | None]) -> LinkKeeper:
+    def keeper(self, ping: Ping, session: Session) -> LinkKeeper:
         return LinkKeeper(opening.HostLinks(self.destination), ping, session)
 
     def _another_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
@@ -249,7 +249,7 @@ class HostTarget(Target):
                 link.health.patience = LIST_PATIENCE
             link.send(Request(op.wire_name, calls.encoded(words(link))).frames())
 
-        def keep(ping: Callable[[bytes], object], session: Callable[[], Peer | None]) -> LinkKeeper:
+        def keep(ping: Ping, session: Session) -> LinkKeeper:
             return LinkKeeper(links, ping, session, changed or (lambda _: None))
 
         stop.check()
