@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 
 from sesh import names, wire
-from sesh.client.attachment import Attachment, Keep
+from sesh.client.attachment import Attachment
 from sesh.client.display import Display
 from sesh.client.loop import ClientLoop
 from sesh.client.options import AttachOptions, terminal_hello
@@ -15,6 +15,7 @@ from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
+from sesh.link.keeper import Keep
 from sesh.messages import Hello
 from sesh.quitkey import KEY, quit_key
 

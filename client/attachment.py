@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Container
+from collections.abc import Container
 from enum import Enum
 from typing import NoReturn
 
@@ -26,7 +26,7 @@ from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import Key, has_keys, pressed
-from sesh.link.keeper import LinkKeeper
+from sesh.link.keeper import Keep, LinkKeeper
 from sesh.link_health import Health
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message
@@ -36,8 +36,6 @@ HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO,
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 _LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
-Keep = Callable[[Callable[[bytes], object], Callable[[], Peer]], LinkKeeper | None]
-"""Returns the keeper of a link: `Target.keeper`."""
 
 
 class AttachmentPhase(Enum):

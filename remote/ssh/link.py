@@ -199,9 +199,10 @@ class Link(wire.Connection):
             if request.session_id:  # it may have created the session
                 failure.hint = f"check what was done: {PROGRAM} @{host}"
             raise failure from error
-        self._settle(Outcome.ANSWERED)
         if request.enters and "question" not in answer:
             self._note_session(answer, data, request.hello)
+        else:
+            self._settle(Outcome.ANSWERED)
         return answer, data
 
     def entry(self, name: str, session_id: str, *, attaches: bool = False) -> bytes:
@@ -233,6 +234,7 @@ class Link(wire.Connection):
         """Note the session that an answer says the link has entered. Raises Ended with its result if it has ended."""
         if "name" not in answer:
             raise errors.malformed("RESPONSE", ".name is missing")
+        self._settle(Outcome.ANSWERED)
         if "result" in answer:
             raise Ended(answer["name"], answer["result"], data)
         session_id = str(answer.get("session_id") or "")

@@ -13,11 +13,11 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
-from sesh.client.attachment import Keep
 from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError, UsageError
 from sesh.keys import DetachKey
+from sesh.link.keeper import Keep
 from sesh.messages import SWITCH, WAIT, Hello
 from sesh.names import is_name
 from sesh.ops import views

@@ -42,6 +42,9 @@ LONG_TRIP = 0.15  # seconds; above this round trip, or with a jump host, ssh's c
 LOGIN_TRIPS = 10  # the round trips that a longer connect timeout adds
 _LONGEST_WAIT = 0.25  # seconds between two calls of `check`, which may raise
 
+Ping = Callable[[bytes], object]  # sends a PING with a payload
+Session = Callable[[], Peer | None]  # returns the session for an attempt to enter at once; None for none
+
 
 @dataclass(eq=False)
 class Attempt:
@@ -144,9 +147,9 @@ class Schedule:
 class LinkKeeper:
     """Watches a link to a host, and then each link that replaces it.
 
-    `ping`: sends a PING with a payload. `session`: returns the session for an attempt to enter at once, if no other
-    attempt runs: this saves a round trip. `changed`: is called when the health of the link has changed. If the last
-    login asked a person, a link that is only doubted is not replaced.
+    `session` is called for an attempt that no other one runs beside; to enter at once saves a round trip. `changed` is
+    called when the health of the link has changed. If the last login asked a person, a link that is only doubted is not
+    replaced.
 
     Call `watch` for each link, `run` at `due` and when one of `descriptors` is readable. `descriptors` change: read
     them before each poll.
@@ -155,8 +158,8 @@ class LinkKeeper:
     def __init__(
         self,
         host: Host,
-        ping: Callable[[bytes], object] = lambda _: None,
-        session: Callable[[], Peer | None] = lambda: None,
+        ping: Ping = lambda _: None,
+        session: Session = lambda: None,
         changed: Callable[[Health], object] = lambda _: None,
     ) -> None:
         self._host, self._ping, self._session, self._changed = host, ping, session, changed
@@ -333,6 +336,9 @@ class LinkKeeper:
     def close(self) -> None:
         self._attempts.close()
         self._wake.close()
+
+
+Keep = Callable[[Ping, Session], LinkKeeper | None]  # returns the keeper of a link, None on this machine
 
 
 def _reason(error: SeshError) -> str:

@@ -21,7 +21,7 @@ from sesh.errors import (
     Unreachable,
     naming_host,
 )
-from sesh.link.keeper import LinkKeeper
+from sesh.link.keeper import LinkKeeper, Ping, Session
 from sesh.link_health import Health
 from sesh.messages import OP, EnteredAnswer, Hello
 from sesh.protocol import DATA
@@ -37,7 +37,7 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Outcome, Request
 from sesh.remote.sync import sync
 from sesh.stop import Stop
-from sesh.wire import Connection, Peer
+from sesh.wire import Connection
 
 Item = TypeVar("Item")
 LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
@@ -215,7 +215,7 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def keeper(self, ping: Callable[[bytes], object], session: Callable[[], Peer | None]) -> LinkKeeper:
+    def keeper(self, ping: Ping, session: Session) -> LinkKeeper:
         return LinkKeeper(opening.HostLinks(self.destination), ping, session)
 
     def _another_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
@@ -260,7 +260,7 @@ class HostTarget(Target):
                 link.health.patience = LIST_PATIENCE
             link.send(Request(op.wire_name, calls.encoded(words(link))).frames())
 
-        def keep(ping: Callable[[bytes], object], session: Callable[[], Peer | None]) -> LinkKeeper:
+        def keep(ping: Ping, session: Session) -> LinkKeeper:
             return LinkKeeper(links, ping, session, changed or (lambda _: None))
 
         stop.check()

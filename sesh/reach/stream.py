@@ -11,17 +11,16 @@ from math import inf
 from sesh import errors, protocol, wire
 from sesh.descriptors import check_audience, polled
 from sesh.errors import Ended, SeshError
-from sesh.link.keeper import LinkKeeper
+from sesh.link.keeper import Keep, LinkKeeper
 from sesh.link_health import Health
 from sesh.messages import Welcome
 from sesh.names import subject
 from sesh.reach import find
 from sesh.stop import Stop
-from sesh.wire import Connection, Peer
+from sesh.wire import Connection
 
 Frame = tuple[int, int, bytes]  # kind, position of OUTPUT, id of RESPONSE or descriptor of READY, data
 Watched = tuple[list[tuple[int, int]], bool]  # descriptors to poll with their events; whether to read the connection
-Keep = Callable[[Callable[[bytes], object], Callable[[], Peer | None]], LinkKeeper | None]  # `Target.keeper`
 
 READY = -1  # not a frame: a watched descriptor is ready
 LATE = -2  # not a frame: the time `until` of `frames` has passed; yielded again after each poll
@@ -54,6 +53,7 @@ class Stream:
         self.skipped, self.audience = 0, -1
         self.check: Callable[[], object] = Stop().check
         self._note, self._end_of, self._cut = note, end_of, False
+        self._last_id = ""  # of the session, until the next link has entered it
         self._keeper = keep(self._ping, lambda: None)
         self._next: Connection | SeshError | None = None  # the keeper's: the next link, or why there is none
         if self._keeper is not None:
@@ -74,7 +74,7 @@ class Stream:
     @property
     def session_id(self) -> str:
         """The id of the session; empty until it is known."""
-        return str(self.connection.welcome.get("id") or self.connection.peer.session_id)
+        return str(self.connection.welcome.get("id") or self.connection.peer.session_id or self._last_id)
 
     def cut(self) -> None:
         """Abort the stream from another thread."""
@@ -188,7 +188,7 @@ class Stream:
     def _replace_link(self, keeper: LinkKeeper) -> None:
         """Go on over the next link, on which the request to enter the session is sent first; note loss and return."""
         link, self._next = self._next, None
-        session_id = self.session_id
+        self._last_id = self.session_id
         self.connection.close()
         if isinstance(link, Exception):
             raise link
@@ -202,7 +202,7 @@ class Stream:
         self._watch(keeper)
         if self.name:
             with suppress(errors.Unreachable):  # HELLO is not answered then, either
-                link.send(link.entry(self.name, session_id))
+                link.send(link.entry(self.name, self._last_id))
 
     def _watch(self, keeper: LinkKeeper) -> None:
         assert self.connection.health is not None  # noqa: S101 (each connection to a host is a link)

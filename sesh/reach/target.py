@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from copy import copy
 from typing import TypeVar
 
 from sesh import errors
-from sesh.link.keeper import LinkKeeper
+from sesh.link.keeper import LinkKeeper, Ping, Session
 from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -16,7 +15,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import Arguments, Entered, Op, Result, by_name
 from sesh.reach.stream import Stream
 from sesh.store import results
-from sesh.wire import Connection, Peer
+from sesh.wire import Connection
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 
@@ -62,7 +61,7 @@ class Target:
                 raise
             raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
-    def keeper(self, _ping: Callable[[bytes], object], _session: Callable[[], Peer | None]) -> LinkKeeper | None:
+    def keeper(self, _ping: Ping, _session: Session) -> LinkKeeper | None:
         """Return a keeper of a link, which gets these arguments; None on this machine."""
         return None
 
