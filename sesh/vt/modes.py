@@ -15,7 +15,7 @@ MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
 """Modes that choose the mouse events to report; at most one is on. Resetting any turns reports off (xterm)."""
 MOUSE_ENCODING = (1005, 1006, 1015, 1016)
 """Modes that choose the encoding of reports; at most one is on. Resetting one that is off does nothing (xterm)."""
-OFF_BY_DEFAULT = (1, 5, 45, 1004, 2004, 2026, 2027, 2031, 2048, 9001)
+OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
 """Cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output, grapheme clusters, colour
 scheme and in-band size reports, win32 input."""
 USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
@@ -37,7 +37,7 @@ class Stacks(NamedTuple):
 
     main_flags: int = 0  # entries of kitty's keyboard flags on the main screen
     alternate_flags: int = 0
-    titles: tuple[int, ...] = ()  # of each entry of the titles, the number that has pushed it (XTWINOPS 22)
+    titles: tuple[int, ...] = ()  # the part of each pushed title: see `grammar.pop`
 
 
 class Modes(Printing):
@@ -103,9 +103,12 @@ class Modes(Printing):
 
         With reverse wrap (mode 45) and DECAWM, BS goes from the first column to the end of the row above, if that row
         wrapped into this one. While a wrap is pending, BS only cancels the wrap (XTerm from patch 383 on, xterm.js).
+        With mode 1045 and DECAWM, BS goes to the end of any row above, and from the first row to the last.
         """
         cursor = self.cursor
-        if not (self.modes.get(45) and self.wrap) or self.narrow:
+        if self.wrap and self.modes.get(1045):
+            self._backspace_around()
+        elif not (self.modes.get(45) and self.wrap) or self.narrow:
             self.cursor_back(1)
         elif cursor.x >= self.columns:
             self.cancel_wrap()
@@ -116,6 +119,17 @@ class Modes(Printing):
             cursor.y -= 1
             cursor.x = self.columns - 1 - above.ends_in_spacer(row)
             row.continues = False
+
+    def _backspace_around(self) -> None:
+        cursor = self.cursor
+        left, right = (self.left, self.right) if self.left <= cursor.x <= self.right else (0, self.columns - 1)
+        if self.pending_wrap:
+            self.cancel_wrap()
+        elif cursor.x != left:
+            self.cursor_back(1)
+        else:
+            above = cursor.y - 1 if cursor.y else self.lines - 1
+            self.move_to(self.bottom if cursor.y == self.top else above, right)
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown mode."""
@@ -186,12 +200,12 @@ class Modes(Printing):
     def soft_reset(self) -> None:
         """DECSTR: reset modes, margins, pen, charsets and the saved cursor; keep text and cursor.
 
-        Among the modes is reverse wrap (xterm 379).
+        Among the modes are both forms of reverse wrap (xterm 379, 410).
         """
         self.cursor.hidden = False
         self.origin = self.insert = False
         self.wrap = True
-        for mode in (1, 45):
+        for mode in (1, 45, 1045):
             self.modes.pop(mode, None)
         self.keypad = False
         self.left_right_mode = False
@@ -235,4 +249,5 @@ class Modes(Printing):
     def set_cursor_style(self, style: int = 0) -> None:
         """DECSCUSR: 0 is the default; 1 to 6 are block, underline and bar, each first blinking, then steady."""
         if style <= 6:
+            self.used.add("style")
             self.cursor_style = style

@@ -117,12 +117,13 @@ def test_a_rectangle_changes_its_cells_and_the_halves_at_its_edges(seed: int, ho
                 assert new[x - 1] == (" ", pen.erased)
 
 
-def test_decstr_resets_reverse_wraparound() -> None:
+@pytest.mark.parametrize("mode", [45, 1045])
+def test_decstr_resets_reverse_wraparound(mode: int) -> None:
     """DECSTR left the mode on, unlike in xterm."""
-    emulator = fed("\x1b[?45h")
-    assert emulator.mode(45) is True
+    emulator = fed(f"\x1b[?{mode}h")
+    assert emulator.mode(mode) is True
     emulator.feed(b"\x1b[!p")
-    assert emulator.mode(45) is False
+    assert emulator.mode(mode) is False
 
 
 def test_p12_keys_and_shapes_are_remembered() -> None:
