@@ -16,8 +16,10 @@ from collections.abc import Callable
 
 import pytest
 
+from sesh import descriptors
 from sesh.daemon.spawn import zygote
 from tests.support import PROMPT, Home, Terminal, rounds, wait_until
+from tests.support.waiting import PATIENCE
 from tests.terminal.looking import logs
 
 Open = Callable[..., Terminal]
@@ -217,6 +219,22 @@ def test_r11_real_clients_that_are_killed_hung_up_or_detached_leave_nothing_behi
         wait_until(lambda: home.summary("work")["attached"] == 0)
     assert [home.summary("work")[key] for key in ("columns", "rows")] == [90, 20]
     wait_until(lambda: len(os.listdir(f"/proc/{daemon}/fd")) <= before)
+
+
+def test_keys_typed_while_the_client_leaves_do_not_reach_the_shell_outside(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sesh.client.channel._GOODBYE", PATIENCE)
+    home.sesh("--open", "work")
+    daemon = home.summary("work")["daemon_pid"]
+    with home.terminal("work") as window, open(window.tty, "rb", buffering=0) as line:
+        window.wait_for(READY)
+        os.kill(daemon, signal.SIGSTOP)
+        for typed in (b"\x1c", b"stray\r"):
+            window.type(typed)
+            window.wait_until(lambda: descriptors.unread(line.fileno()) == 0)
+        os.kill(daemon, signal.SIGCONT)
+        assert window.exit_code() == 0
 
 
 @pytest.mark.needs("vim")

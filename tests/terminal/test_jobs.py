@@ -51,6 +51,8 @@ def test_all_that_a_job_printed_is_printed_and_its_end_is_kept(home: Home) -> No
 
 def test_a_job_that_is_gone_is_read_from_its_result(home: Home) -> None:
     """Verbs, and not only the API, must show the kept output of a job."""
+    home.sesh("--exec", "long", "--", "seq", "12000")
+    assert home.sesh("--logs", "long", "20000").stdout.count("\n") == 12000
     script = "seq 40; printf '\\033[31mred\\033[m\\n'; exit 3"
     home.sesh("--exec", "night", "-d", "--", "sh", "-c", script)
     wait_until(lambda: home.names() == [])
