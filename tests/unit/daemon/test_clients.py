@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sesh import protocol
 from sesh.daemon.clients.client import LAG, Aside, Client, Clients, Drawn, Live
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
+from sesh.daemon.session import Session
 from sesh.log import FaultLog
+from sesh.vt.emulator import Emulator
 from sesh.vt.render.viewport import Viewport
+from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 if TYPE_CHECKING:
@@ -90,3 +94,33 @@ def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is big
     big.state = Aside()
     assert group.clients.answering(group.log) is None
+
+
+def test_a_terminal_gets_all_its_scrollback_although_another_one_changes_the_size_meanwhile() -> None:
+    """It had the lines of the parts that were sent before, and then a hole."""
+    own, links, terminal = Session(daemon_facts(), (80, 24, 0, 0), None), [Link(), Link()], Emulator(80, 24)
+    own.pump.add(b"".join(b"line %d\r\n" % number for number in range(3000)))
+    while own.model.lag:
+        own.model.catch_up()
+    client = links[0].attached(lines=3000)
+    own.clients.add(client)
+
+    def turn() -> None:
+        own.loop.turn()
+        for kind, payload in links[0].take():
+            assert kind == protocol.SCREEN
+            terminal.feed(protocol.split_number(payload)[1])
+
+    own.relay.settle()
+    while not terminal.scrolled:
+        turn()
+    assert client.state.mode == "aside"
+    own.clients.add(links[1].attached(2, columns=100, rows=30))
+    while client.state.mode != "drawn":
+        turn()
+    own.clients.typed(client)
+    while client.state.mode != "raw":
+        turn()
+    assert terminal.last_lines(3000) == own.model.emulator.last_lines(3000)
+    for link in links:
+        link.close()
