@@ -9,6 +9,7 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.clients.client import LAG, Aside, Client, Clients, Drawn, Live
+from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
 from sesh.daemon.session import Session
@@ -96,31 +97,53 @@ def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is None
 
 
-def test_a_terminal_gets_all_its_scrollback_although_another_one_changes_the_size_meanwhile() -> None:
+class Replay:
+    """A client of a session with 3,000 lines, whose terminal has got the first parts of the replay."""
+
+    def __init__(self) -> None:
+        self.session = Session(daemon_facts(), (80, 24, 0, 0), None)
+        self.session.pump.add(b"".join(b"line %d\r\n" % number for number in range(3000)))
+        while self.session.model.lag:
+            self.session.model.catch_up()
+        self.link, self.other, self.terminal = Link(), Link(), Emulator(80, 24)
+        self.client = self.link.attached(lines=3000)
+        self.session.clients.add(self.client)
+        self.session.relay.settle()
+        while not self.terminal.scrolled:
+            self.turn()
+        assert self.client.state.mode == "aside"
+
+    def turn(self, *, shown: bool = True) -> None:
+        self.session.loop.turn()
+        for _, payload in self.link.take():
+            if shown:
+                self.terminal.feed(protocol.split_number(payload)[1])
+
+    def until(self, mode: str) -> None:
+        while self.client.state.mode != mode:
+            self.turn()
+
+
+@pytest.fixture
+def replay() -> Iterator[Replay]:
+    own = Replay()
+    yield own
+    own.link.close()
+    own.other.close()
+
+
+def test_a_terminal_gets_all_its_scrollback_although_another_one_changes_the_size_meanwhile(replay: Replay) -> None:
     """It had the lines of the parts that were sent before, and then a hole."""
-    own, links, terminal = Session(daemon_facts(), (80, 24, 0, 0), None), [Link(), Link()], Emulator(80, 24)
-    own.pump.add(b"".join(b"line %d\r\n" % number for number in range(3000)))
-    while own.model.lag:
-        own.model.catch_up()
-    client = links[0].attached(lines=3000)
-    own.clients.add(client)
+    replay.session.clients.add(replay.other.attached(2, columns=100, rows=30))
+    replay.until("drawn")
+    replay.session.clients.typed(replay.client)
+    replay.until("raw")
+    assert replay.terminal.last_lines(3000) == replay.session.model.emulator.last_lines(3000)
 
-    def turn() -> None:
-        own.loop.turn()
-        for kind, payload in links[0].take():
-            assert kind == protocol.SCREEN
-            terminal.feed(protocol.split_number(payload)[1])
 
-    own.relay.settle()
-    while not terminal.scrolled:
-        turn()
-    assert client.state.mode == "aside"
-    own.clients.add(links[1].attached(2, columns=100, rows=30))
-    while client.state.mode != "drawn":
-        turn()
-    own.clients.typed(client)
-    while client.state.mode != "raw":
-        turn()
-    assert terminal.last_lines(3000) == own.model.emulator.last_lines(3000)
-    for link in links:
-        link.close()
+def test_a_client_that_ignores_parts_of_its_replay_gets_it_again(replay: Replay) -> None:
+    """A link that was silent, or a client that was stopped: the parts before the answer were missing."""
+    replay.turn(shown=False)
+    ClientHandler(replay.session).frame(replay.client, protocol.REDRAW, bytes(8))
+    replay.until("raw")
+    assert replay.terminal.last_lines(3000) == replay.session.model.emulator.last_lines(3000)
