@@ -185,7 +185,9 @@ class ClientHandler:
             self._relay.echoes.send_model(client)
         elif kind == protocol.REDRAW:
             client.redraw_due = True
-            if payload:  # a position: the client shows output up to it, and ignores later output before the answer
+            if payload and isinstance(client.state, Aside) and client.state.attach:
+                client.state = Aside(attach=True)  # it ignores parts of its replay, which begins again
+            elif payload:  # the client shows output up to this position, and ignores later output before the answer
                 client.position = min(protocol.split_number(payload)[0], self._log.head)
             self._relay.set_aside(client)
 

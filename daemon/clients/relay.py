@@ -193,14 +193,19 @@ class Relay:
     def _send_screen(self, client: Client, aside: Aside) -> None:
         """Send a client its screen: a replay if its terminal has the session's size, else a drawn screen."""
         self.model.apply_size()
-        if client.size[:2] != self.clients.size[:2]:
+        fits, drawing = client.size[:2] == self.clients.size[:2], aside.drawing
+        # If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
+        partly_sent = drawing is not None and client.position < 0
+        if not (fits or partly_sent):
             self._begin_drawn(client, aside)
             return
-        drawing = aside.drawing
         if drawing is None:
             drawing = self._replay(client) if aside.attach else self._repaint(client, aside.before_drawn)
         if not drawing.advance():
-            self._complete(client, drawing.finish(self._status(-1 if aside.attach else client.position)))
+            if fits:
+                self._complete(client, drawing.finish(self._status(-1 if aside.attach else client.position)))
+            else:
+                self._begin_drawn(client, aside)
             return
         # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
         # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sesh import protocol
 from sesh.daemon.clients.client import LAG, Aside, Client, Clients, Drawn, Live
+from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
+from sesh.daemon.session import Session
 from sesh.log import FaultLog
+from sesh.vt.emulator import Emulator
 from sesh.vt.render.viewport import Viewport
+from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 if TYPE_CHECKING:
@@ -90,3 +95,55 @@ def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is big
     big.state = Aside()
     assert group.clients.answering(group.log) is None
+
+
+class Replay:
+    """A client of a session with 3,000 lines, whose terminal has got the first parts of the replay."""
+
+    def __init__(self) -> None:
+        self.session = Session(daemon_facts(), (80, 24, 0, 0), None)
+        self.session.pump.add(b"".join(b"line %d\r\n" % number for number in range(3000)))
+        while self.session.model.lag:
+            self.session.model.catch_up()
+        self.link, self.other, self.terminal = Link(), Link(), Emulator(80, 24)
+        self.client = self.link.attached(lines=3000)
+        self.session.clients.add(self.client)
+        self.session.relay.settle()
+        while not self.terminal.scrolled:
+            self.turn()
+        assert self.client.state.mode == "aside"
+
+    def turn(self, *, shown: bool = True) -> None:
+        self.session.loop.turn()
+        for _, payload in self.link.take():
+            if shown:
+                self.terminal.feed(protocol.split_number(payload)[1])
+
+    def until(self, mode: str) -> None:
+        while self.client.state.mode != mode:
+            self.turn()
+
+
+@pytest.fixture
+def replay() -> Iterator[Replay]:
+    own = Replay()
+    yield own
+    own.link.close()
+    own.other.close()
+
+
+def test_a_terminal_gets_all_its_scrollback_although_another_one_changes_the_size_meanwhile(replay: Replay) -> None:
+    """It had the lines of the parts that were sent before, and then a hole."""
+    replay.session.clients.add(replay.other.attached(2, columns=100, rows=30))
+    replay.until("drawn")
+    replay.session.clients.typed(replay.client)
+    replay.until("raw")
+    assert replay.terminal.last_lines(3000) == replay.session.model.emulator.last_lines(3000)
+
+
+def test_a_client_that_ignores_parts_of_its_replay_gets_it_again(replay: Replay) -> None:
+    """A link that was silent, or a client that was stopped: the parts before the answer were missing."""
+    replay.turn(shown=False)
+    ClientHandler(replay.session).frame(replay.client, protocol.REDRAW, bytes(8))
+    replay.until("raw")
+    assert replay.terminal.last_lines(3000) == replay.session.model.emulator.last_lines(3000)
