@@ -68,7 +68,6 @@ class Attachment:
         self.phase = AttachmentPhase.GREETING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
-        self._redraws = False  # the terminal needs the whole screen from the next connection
         predicts = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predicts)
         self.keeper = keep(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
@@ -79,10 +78,6 @@ class Attachment:
 
     def connect(self, connection: Connection, *, replace: bool = False) -> None:
         """Take a connection, the first or the next; send HELLO, unless its bridge has."""
-        resuming = self.session_id != ""
-        self._redraws = resuming and not self.view.continues
-        if resuming and not self.display.started:
-            self.display.resume()
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
         entry = connection.entry(self.name, self.session_id, attaches=True)
@@ -307,7 +302,9 @@ class Attachment:
             self.keeper.entered(self.name, since=self.view.position, joined=connection.peer.pid)
         if resuming:
             self.channel.send(b"".join(self.channel.input.resume(int(welcome.get("last_input") or 0))))
-            if self._redraws:
+            if not self.view.continues:
+                if not self.display.started:
+                    self.display.resume()
                 self.view.redraw()
             return
         self.running_keeper = self.keeper

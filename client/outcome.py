@@ -64,7 +64,7 @@ class AttachmentEnd(Exception):
 
     @classmethod
     def failed(cls, name: str, host: str | None, error: SeshError) -> AttachmentEnd:
-        """Return the outcome for the error after which no other link leads to the session."""
+        """Return the outcome for an error after which no attempt at another link can succeed."""
         if isinstance(error, Ended):
             return cls.ended(name, host, error.result)
         said = error.line(host) if isinstance(error, NotFound) else ""

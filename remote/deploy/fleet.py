@@ -61,7 +61,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     stderr. Hosts that need a password or a second factor come last: the person logs in to one after the other, and then
     sesh deploys to them in parallel.
     """
-    bundle.build()  # before the threads, each of which would build it
+    bundle.build()  # once, before the threads need it
     unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
     results = [HostResult(destination, unknown) for destination in destinations]
     try:
