@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from sesh import descriptors, errors, paths, protocol, wire
+from sesh import descriptors, errors, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedAnswer, Words
@@ -26,7 +26,7 @@ from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import JobResult, JobSpec, Name
-from sesh.store import results
+from sesh.store import records, results
 
 COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its end
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # ids of requests; _SIGNAL is Ctrl-C or kill, _FEED a chunk of stdin
@@ -276,9 +276,9 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """Return the names of removed jobs that had all of these labels; names taken by a session are left out."""
-    names = {*paths.names()}
-    return [name for name in results.labelled(labels) if name not in names]
+    """Return the names of ended jobs that had all of these labels; another session of the same name hides a job."""
+    jobs = results.labelled(labels)
+    return [job["name"] for job in jobs if (records.readable(job["name"]) or job).get("id") == job.get("id")]
 
 
 class _StdinForwarder:

@@ -155,12 +155,12 @@ def newest(name: str, *, is_job: bool = False) -> JobResult | None:
     return next((result for result in ended if result.get("job") or not is_job), None)
 
 
-def labelled(labels: dict[str, str]) -> list[str]:
-    """Return the names of jobs with these labels, sorted by end; a later session of the same name hides a job."""
+def labelled(labels: dict[str, str]) -> list[JobResult]:
+    """Return the results of jobs with these labels, sorted by end; a later session of the same name hides a job."""
     results = [result for result in every() if "name" in result]
     last = {result["name"]: result for result in results}
     jobs = [result for result in results if result.get("job") and last[result["name"]] is result]
-    return [job["name"] for job in jobs if labels.items() <= (job.get("labels") or {}).items()]
+    return [job for job in jobs if labels.items() <= (job.get("labels") or {}).items()]
 
 
 # -- as JSON

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from collections.abc import Callable
 from functools import partial
 
@@ -73,7 +74,7 @@ def test_sessions_are_waited_for_by_their_label(sesh: Sesh, home: Home) -> None:
     assert (none.code, none.stderr.startswith("sesh: no session has the label team=y")) == (1, True)
 
 
-def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh) -> None:
+def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh, home: Home) -> None:
     """Ended jobs must not be left out, or a failure among them is missed."""
     label = ["--label", "batch=7"]
     for name, code in [("again", 4), ("bad", 3), ("other", 5), ("later", 6)]:
@@ -84,6 +85,9 @@ def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh) -> Non
     opened(sesh, "later")
     assert sesh("--exec", "runs", *label, "-d", "--", "sh", "-c", "read code; exit $code").code == 0
     typed(sesh, runs=0)
+    with socket.socket(socket.AF_UNIX) as left:  # of a job whose files are just being removed
+        left.bind(os.path.join(home.directory, "bad.sock"))
+        os.chmod(left.getsockname(), 0o600)
     done = sesh("--wait", *label, "--exit", "--json")
     codes = {answer["session"]: answer["exit_code"] for answer in done.json()}
     assert (done.code, codes) == (3, {"again": 0, "bad": 3, "runs": 0})
