@@ -219,7 +219,6 @@ def test_a_host_that_ends_each_link_is_asked_a_few_times_with_pauses(
 ) -> None:
     """A request that creates a session logged in without pause and without end."""
     monkeypatch.setattr("sesh.reach.host_target._MOST_LINKS", 4)
-    monkeypatch.setattr("sesh.link.keeper.PACE", 0.3)
     done = evil.sesh("quits", "--exec", "work", "--", "true")
     assert (done.code, "the job may or may not have started" in done.stderr) == (255, True), done
     with open(evil.gone, encoding="utf-8") as file:
