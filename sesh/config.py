@@ -63,7 +63,7 @@ class Config:
     def hosts_of(self, words: Sequence[str], within: tuple[str, ...] = ()) -> list[str]:
         """Return the hosts that words after `@` name, each once; groups are resolved recursively.
 
-        `within`: the enclosing groups. Raises UsageError for a group that contains itself.
+        `within`: the enclosing groups. Raises UsageError for a group that contains itself, and if words name no host.
         """
         hosts: dict[str, None] = {}
         for word in words:
@@ -75,6 +75,8 @@ class Config:
                 raise UsageError(f"the group {cycle[0]} leads back to itself: {shown}", hint=f"see {self.path}")
             else:
                 hosts.update(dict.fromkeys(self.hosts_of(self.groups[word], (*within, word))))
+        if words and not (hosts or within):  # no hosts would mean this machine
+            raise UsageError(f"the group @{words[0]} names no host", hint=f"see {self.path}")
         return list(hosts)
 
     def via(self, host: str) -> list[str] | None:

@@ -37,8 +37,6 @@ class Invocation(Person):
         self.interrupts: Interrupts | None = None
         hosts = [check_host(host) for host in line.hosts]  # before `settings`, whose notes name the host
         self.line = replace(line, hosts=self.settings().hosts_of(hosts)) if hosts else line  # resolves groups
-        if hosts and not self.line.hosts:
-            raise UsageError(f"the group @{hosts[0]} names no host", hint=f"see {self.settings().path}")
         self.host = self.line.host
 
     @property

@@ -46,8 +46,7 @@ def type_into(
     """
     for key in keys:
         bytes_of(key)  # refuse an unknown key before anything is typed
-    if question is not None:
-        search.checked(question)
+    pattern = search.Pattern(question) if question is not None else None
     if enter or question is not None:
         text = _joined([text] if isinstance(text, bytes) else text)
     with _open_stream(target, name) as stream:
@@ -55,9 +54,9 @@ def type_into(
         if enter and text == b"":
             enter, last = False, b"\r" + last  # without a text, Enter is an ordinary key
         words: Words = {"force": force, "enter": enter}
-        if question is not None:
-            words = {**words, **_question(stream.connection, name, question)}
-        if not isinstance(text, bytes) or (not enter and question is None):
+        if pattern is not None:
+            words = {**words, **_question(stream.connection, name, pattern)}
+        if not isinstance(text, bytes) or (not enter and pattern is None):
             return _type(stream.connection, text, last)
         answer = _type_once(stream, text if enter else text + last, words)
         if enter and last:
@@ -98,7 +97,7 @@ def _joined(pieces: Iterable[bytes]) -> bytes:
     return bytes(whole)
 
 
-def _question(connection: Connection, name: str, pattern: str) -> Words:
+def _question(connection: Connection, name: str, pattern: search.Pattern) -> Words:
     """Match the session's question, and return the words that identify it in a request.
 
     These words let the daemon refuse the request if the question has changed since. Raises Refused if the question does
@@ -106,12 +105,12 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
     """
     asked, _ = connection.request(ASKED, deadline=_soon())
     question = asked["question"]
-    if pattern != _ANY:
-        with search.Pattern(pattern) as expression:
-            matches = any(expression.matches([question], _soon()))
+    if pattern.text != _ANY:
+        with pattern:
+            matches = any(pattern.matches([question], _soon()))
         if not matches:
             shown = wording.plain(question)
-            raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern)}; nothing was typed')
+            raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern.text)}; nothing was typed')
     return {"since": asked["since"], "question": question}
 
 

@@ -140,8 +140,8 @@ def unanswered(name: str) -> Summary | None:
     if record is None:
         return None
     if not records.here(record):
-        machine = record.get("machine_name") or record.get("machine") or ""
-        return {**_recorded(name, record, "running"), "responding": False, "machine": machine}
+        other = record.get("machine_name") or record.get("machine") or ""
+        return {**_recorded(name, record, "running"), "responding": False, "machine": other}
     needs_daemon = record.get("exit_code") is None or record.get("keep") is True  # a kept session has one after its end
     if not (needs_daemon and records.alive(record)):
         return _dormant(name, record)
