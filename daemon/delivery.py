@@ -51,6 +51,11 @@ class Delivery:
             why = yield from self._until_read()
         return why or (yield from self._until_shown())
 
+    def rest(self) -> bytes:
+        """Return what is still to be typed if no Enter follows: if cancelled, only the end of an open paste."""
+        rest = b"".join(self.pieces)
+        return (PASTE_END if rest.endswith(PASTE_END) else b"") if self.cancelled else rest
+
     def _until_read(self) -> Generator[float, None, str]:
         """Wait until the program has read the last piece; return why no Enter may follow, or an empty string.
 

@@ -44,7 +44,7 @@ class Typing:
         self.outcomes: dict[str, str] = {}  # by `key`: why no Enter was typed, or empty
 
     def forget(self, connection: PeerConnection) -> None:
-        """Drop the queued texts of a closed connection; the active text is typed to its end."""
+        """Drop the queued texts of a closed connection; the active text goes on."""
         self._queued = deque(request for request in self._queued if request.connection is not connection)
 
     # -- requests
@@ -156,16 +156,21 @@ class Typing:
         screen, reader, asked = self._screen(), pty.reader(), activity.declared_question
         pasted = session.model.emulator.mode(BRACKETED_PASTE) is True and not to_editor
         write = partial(pump.type, Writer.REQUEST)
-        self._active = delivery = Delivery(text, screen, write, lambda: self._look(delivery, reader[0]), pasted=pasted)
+
+        def look() -> tuple[int, object, bool]:
+            return self._look(delivery, asked, reader)
+
+        self._active = delivery = Delivery(text, screen, write, look, pasted=pasted)
         try:
             unready = yield from delivery.steps()
             why = delivery.cancelled or self._obstacle(asked, reader) or unready
-            if why:
-                write(b"".join(delivery.pieces))  # even now: a paste needs its end
-            else:
+            if not why:
                 activity.typed(b"\r")
                 write(b"\r")
-            reason = why and f"{why}, so there was no Enter"
+            elif pty.reader() == reader:
+                write(delivery.rest())
+            cut = delivery.cancelled and delivery.pieces
+            reason = why and f"{why}, so {'the rest of the text was not typed' if cut else 'there was no Enter'}"
             self._keep_outcome(key, reason)
             request.respond({"position": pump.typed_line.sent_at, "reason": reason})
         finally:
@@ -176,19 +181,24 @@ class Typing:
         while self._queued and self._active is None:
             self._begin(self._queued.popleft())
 
-    def _look(self, delivery: Delivery, group: int) -> tuple[int, object, bool]:
-        """Return what a delivery asks for; cancel it if the program has ended, or a person has typed."""
+    def _look(self, delivery: Delivery, asked: Standing | None, reader: tuple[int, bool]) -> tuple[int, object, bool]:
+        """Return what a delivery asks for; cancel it if the rest of its text would reach another program or a question.
+
+        A person's keys, and the program's end, cancel it too.
+        """
         session, pump = self._session, self._pump
-        if not session.relay.paused():
+        if not pump.paused:
             pump.read_output()  # on a busy machine, the poll may lag behind the program's output
         if session.pty is None or not pump.running:
             delivery.cancelled = "it has ended"
         elif pump.typed_line.person_at > delivery.began_at:
             delivery.cancelled = _DISTURBED
-        return pump.unread, self._screen(), reads.runs(group, session.facts["pid"])
+        elif delivery.pieces and not delivery.cancelled:
+            delivery.cancelled = self._obstacle(asked, reader)
+        return pump.unread, self._screen(), reads.runs(reader[0], session.facts["pid"])
 
     def _obstacle(self, asked: Standing | None, reader: tuple[int, bool]) -> str:
-        """Return why Enter must not follow; empty if it may. `asked`, `reader`: as before the text."""
+        """Return why nothing more may be typed; empty if it may. `asked`, `reader`: as before the text."""
         asks, pty = self._session.activity.declared_question, self._session.pty
         if asks is not None and (asked is None or asks.since != asked.since):
             return "it asks something now"
@@ -246,10 +256,10 @@ class Typing:
         if not session.running or session.pty is None:
             raise _ended(name)
         taken = 0
-        while not session.relay.paused() and taken < MOST_READS and pump.read_output():
+        while not pump.paused and taken < MOST_READS and pump.read_output():
             taken += 1
         standing = session.activity.standing(fresh=True)
-        if taken == MOST_READS or session.relay.paused() or not session.activity.waits:
+        if taken == MOST_READS or pump.paused or not session.activity.waits:
             # A "waiting" that fails `waits` is out of date: the question was answered, or output followed it.
             state = "working" if standing.state == "waiting" else standing.state
             raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")

@@ -139,6 +139,18 @@ def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
     assert "^M" not in home.sesh("--screen", "raw").stdout
 
 
+def test_the_rest_of_a_text_never_reaches_another_program(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the lines of a long text run in the shell behind a program that ends."""
+    monkeypatch.setattr(delivery, "POLL", 0.5)
+    assert home.sesh("--open", "work", "--", "bash", "--norc").code == 0
+    assert home.sesh("--send", "work", "stty raw -echo; echo reads; head -c 1000 >taken", "--enter").code == 0
+    wait_until(lambda: "\nreads" in screen(home, "work"))
+    sent = home.sesh("--send", "work", "x" * 1000 + "\ntouch ran\n" * 200, "--enter", "--json")
+    assert (sent.code, sent.json()["error"]["typed"]) == (1, True)
+    assert "another program reads the terminal now" in sent.json()["error"]["message"]
+    assert "ran" not in home.sesh("--run", "work", "--", "stty sane; ls").stdout.split()
+
+
 def test_what_a_program_says_that_it_asks_is_not_answered_by_accident(home: Home, taken: Taken, inside: None) -> None:
     wire.ask("agent", messages.STATE, state="waiting", question="Allow rm -rf build?")
     busy(home, "agent", "go on with it", 'agent asks "Allow rm -rf build?"')
