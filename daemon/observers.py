@@ -24,4 +24,7 @@ class Observers(Generic[Arguments]):
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         for faults, function in self._functions:
-            faults.guard(function, "an observer", *args, **kwargs)
+            try:
+                function(*args, **kwargs)
+            except Exception as error:
+                faults.note("a fault in an observer", error)

@@ -64,7 +64,7 @@ class Session:
         pump.appended.add(faults, self.relay.deliver, self.checkpoints.soon)
         pump.traffic.add(faults, self.activity.wake, self.waits.wake)
         pump.found.add(faults, self.findings.handle)
-        pump.filter = self._visible
+        pump.filter, pump.between_reads = self._visible, self.relay.keep_up
         self.model.local_positions = self.relay.local_positions
         self.clients.resized.add(faults, pump.resize, self.relay.resize, self._resized, answering.resized)
         self.clients.stopped.add(faults, answering.stopped)

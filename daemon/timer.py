@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import IntEnum
 
-Timer = Enum(
+Timer = IntEnum(
     "Timer",
     "ACCEPT ACK ACTIVITY ANSWERS BACKLOG CHECKPOINT DRAW ECHOES EMULATOR END HELD HELLO LINGER NOTIFY PACE PACK "
     "REOPEN RUN STDIN STRANGER TIMEOUT WAITS",

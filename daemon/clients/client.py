@@ -168,6 +168,7 @@ class Clients:
 
     def __init__(self, size: Size) -> None:
         self.all: list[Client] = []
+        self.leader: Client | None = None  # the client that typed last (attaching counts), except read-only ones
         self.size = size
         self.resized: Observers[[Size]] = Observers()  # called with the session's new size
         self.stopped: Observers[[Client]] = Observers()  # called with a client that gets no output after its position
@@ -176,11 +177,6 @@ class Clients:
 
     def __len__(self) -> int:
         return len(self.all)
-
-    @property
-    def leader(self) -> Client | None:
-        """The client that typed last (attaching counts), except read-only ones."""
-        return _typed_last(self.all)
 
     @property
     def watched(self) -> bool:
@@ -211,11 +207,12 @@ class Clients:
 
     def typed(self, client: Client) -> None:
         client.typed_at = STEADY.now()
-        self.fit()
+        if client is not self.leader:
+            self.fit()
 
     def fit(self) -> None:
-        """Give the session the size of its leader's terminal."""
-        leader = self.leader
+        """Choose the leader, and give the session the size of its terminal."""
+        self.leader = leader = _typed_last(self.all)
         if leader is not None and leader.size != self.size:
             self.size = leader.size
             self.resized(leader.size)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from errno import EAGAIN
+from itertools import islice
 from typing import Any, Generic
 
 from sesh import protocol
@@ -75,7 +76,7 @@ class FrameSocket:
         """Send as much as the socket accepts; return False if bytes are left. An error makes the connection `fail`."""
         while self._out and not self.closed:
             try:
-                sent = self.socket.sendmsg([self._out[index] for index in range(min(64, len(self._out)))])
+                sent = self.socket.sendmsg(list(islice(self._out, 64)))
             except OSError as error:
                 if error.errno == EAGAIN:
                     self.blocked = True
@@ -175,9 +176,9 @@ class PeerConnection(FrameSocket):
 
     def feed(self, log: OutputLog) -> None:
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
-        while self.flush() and not self.closed:
+        while (not self._out or self.flush()) and not self.closed:
             reader = self.reader
-            if reader is None or not reader.gets_output() or not reader.room() or reader.position >= log.head:
+            if reader is None or reader.position >= log.head or not reader.gets_output() or not reader.room():
                 return
             if reader.position < log.base:
                 reader.skip_to(log.base)

@@ -61,8 +61,9 @@ class Echoes:
 
     def report(self) -> None:
         """Queue flags and echoes for clients that predict; called before output is sent."""
-        if self._unreported:
-            self._report_flags()
+        if not self._unreported:
+            return
+        self._report_flags()
         until = time.monotonic() - ECHO_TIME
         for client, typed in self._unreported.items():
             number = 0

@@ -25,6 +25,7 @@ FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
 _SCHEME_REPORTS, _ASK_SCHEME = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
+KEEP_UP = 8 << 10  # bytes emulated between two reads: the time in which the kernel's buffer of the pty fills
 TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
 
 
@@ -69,6 +70,12 @@ class Relay:
 
     # -- the emulator
 
+    def keep_up(self) -> None:
+        """Emulate some plain output if the emulator is far behind. Called between reads, while the program writes."""
+        start = self.model.position
+        if self.model.lag >= MAX_LAG // 2 and self.log.is_plain(start, start + KEEP_UP):
+            self.model.step(start + KEEP_UP)
+
     def local_positions(self) -> list[int]:
         return [client.position for client in self.clients.all if client.window is None and client.gets_output()]
 
@@ -102,24 +109,25 @@ class Relay:
     # -- the program's pace
 
     def pace(self) -> None:
-        """Read from the program unless readers lag too far; drop the bytes that every reader has read."""
-        self._pump.pace(paused=self.paused())
+        """Read from the program unless it has to wait; drop the bytes that every reader has read."""
+        late = self._reader_is_late()
+        if late:
+            self.timers.ensure(Timer.PACE, STALLED, self._set_late_aside)
+        self._pump.pace(paused=late or self._emulator_is_late())
         if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
             readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
             self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
-    def paused(self) -> bool:
-        """Return whether the program has to wait: for the emulator, or for a reader that is late."""
+    def _emulator_is_late(self) -> bool:
+        """Return whether the program has to wait for the emulator: a screen is due, or it lags too far."""
         lag = self.model.lag
-        if lag >= MAX_LAG or any(lag or aside.drawing for _, aside in self._ready_for_screen()):
-            return True
-        waited_for = [*self.followers]
-        if (leader := self.clients.leader) is not None and leader.gets_output():
-            waited_for.append(leader)
-        waits = any(reader.late(self.log) and not reader.connection.stalled for reader in waited_for)
-        if waits:
-            self.timers.ensure(Timer.PACE, STALLED, self._set_late_aside)
-        return waits
+        return lag >= MAX_LAG or any(lag or aside.drawing for _, aside in self._ready_for_screen())
+
+    def _reader_is_late(self) -> bool:
+        """Return whether the program has to wait for a reader: a follower, or the leader."""
+        leader = self.clients.leader
+        waited_for = [*self.followers, *([leader] if leader is not None and leader.gets_output() else [])]
+        return any(reader.late(self.log) and not reader.connection.stalled for reader in waited_for)
 
     def _set_late_aside(self) -> None:
         """Set late clients aside, and let late followers skip output, unless the program waits for them."""

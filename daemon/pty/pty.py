@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import termios
+from collections.abc import Callable
 from contextlib import suppress
 from errno import EAGAIN, EIO
 from fcntl import ioctl
@@ -52,8 +53,11 @@ class Pty:
         slave = os.open(machine.pty_path(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         return cls(descriptor, slave, pid)
 
-    def read(self) -> tuple[bytes, bool]:
-        """Read output, about `READ_LIMIT` bytes; return it, and whether the slave side is still open."""
+    def read(self, between: Callable[[], object]) -> tuple[bytes, bool]:
+        """Read output, about `READ_LIMIT` bytes; return it, and whether the slave side is still open.
+
+        `between` is called between two reads, while the program writes more.
+        """
         blocks: list[bytes] = []
         taken, is_open = 0, True
         while taken < READ_LIMIT:
@@ -67,6 +71,7 @@ class Pty:
             if len(block) < _FULL:  # if more has come meanwhile, poll reports it
                 is_open = block != b""
                 break
+            between()
         return b"".join(blocks), is_open
 
     def write(self, data: bytes | memoryview) -> int:

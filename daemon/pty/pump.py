@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -16,6 +16,7 @@ from sesh.daemon.timer import Timer
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
 from sesh.queries import ASKING, Finding, QueryScanner
+from sesh.vt import bulk
 
 LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
 MAX_ANSWERS = 4 << 10  # bytes of answers in the input queue; at the limit, answers are dropped
@@ -38,17 +39,17 @@ class InputQueue:
 
     def __init__(self) -> None:
         self._units: deque[tuple[Writer | int, memoryview, Callable[[bool], None] | None]] = deque()
-        self._sizes: Counter[Writer | int] = Counter()
+        self._sizes: dict[Writer | int, int] = {}
         self.size = 0
 
     def waiting(self, writer: Writer | int) -> int:
         """Return the number of queued bytes of one writer."""
-        return self._sizes[writer]
+        return self._sizes.get(writer, 0)
 
     def add(self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Queue a unit. `done` is called once: with True after it was written, with False if it was dropped."""
         self._units.append((writer, memoryview(data), done))
-        self._sizes[writer] += len(data)
+        self._sizes[writer] = self._sizes.get(writer, 0) + len(data)
         self.size += len(data)
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
@@ -100,6 +101,7 @@ class Pump:
         self.pty: Pty | None = None
         self.reading = Reading.CLOSED
         self.filter: Callable[[bytes], bytes] = bytes  # returns the visible part of a block
+        self.between_reads: Callable[[], object] = lambda: None  # called between two reads of a flood
         self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
         self.stdin: StdinPipe | None = None
         self.last_activity = STEADY.now()
@@ -111,6 +113,10 @@ class Pump:
     @property
     def open(self) -> bool:
         return self.reading is not Reading.CLOSED
+
+    @property
+    def paused(self) -> bool:
+        return self.reading is Reading.PAUSED
 
     def attach(self, pty: Pty) -> None:
         self.pty, self.reading = pty, Reading.OPEN
@@ -145,9 +151,9 @@ class Pump:
 
     def read_output(self) -> bool:
         """Read output and pass it on; return False if there was none."""
-        if self.pty is None or not self.open:
+        if self.pty is None or self.reading is Reading.CLOSED:
             return False
-        block, is_open = self.pty.read()
+        block, is_open = self.pty.read(self.between_reads)
         if not is_open:
             self._set_reading(Reading.CLOSED)
             if self.running:
@@ -161,15 +167,16 @@ class Pump:
         block, start = self.filter(block), self.log.head
         if not block:
             return
-        self.log.append(block)
-        self.last_activity = STEADY.now()
-        findings = self.scanner.find(block)
-        if queries := [finding for finding in findings if finding[0] in ASKING]:
+        plain = len(block) >= bulk.SMALLEST and bulk.is_plain(self.scanner.carry + block)
+        self.log.append(block, plain=plain)
+        findings = self.scanner.skip(block) if plain else self.scanner.find(block)
+        if findings and (queries := [finding for finding in findings if finding[0] in ASKING]):
             self.asked(queries, start)  # first: a query gets its answerer before any terminal gets the query
         self.appended()
+        self.last_activity = STEADY.now()
         self.traffic()
-        if len(findings) > len(queries):
-            self.found([finding for finding in findings if finding[0] not in ASKING], start)
+        if findings and (others := [finding for finding in findings if finding[0] not in ASKING]):
+            self.found(others, start)
 
     def reopen(self) -> None:
         """Read the pty again: a program may have closed its terminal and opened it again."""

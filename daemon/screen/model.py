@@ -127,7 +127,7 @@ class Model:
         stops = [end, *self._ahead[:1], *(resize[0] for resize in self._resizes), *local_positions]
         end = min(position for position in stops if position > start)
         self.position = end  # first: if the emulator fails, skip the slice, as a retry could fail forever
-        taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
+        taken = emulator.feed(self._log.bytes(start, end), STEP_TIME, plain=self._log.is_plain(start, end))
         self.position = start + taken
         for states in (self._states, self._in_flight):
             if self.position in states:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
+from operator import itemgetter
 
 FOREVER = 1e9  # seconds of the longest timer: some thirty years
+_DEADLINE = itemgetter(0)
 
 
 class Timers:
@@ -38,7 +40,8 @@ class Timers:
         """Return the seconds until the next deadline, at least 0; None without timers."""
         if not self._deadlines:
             return None
-        return max(0.0, min(due for due, _ in self._deadlines.values()) - time.monotonic())
+        due, _ = min(self._deadlines.values(), key=_DEADLINE)
+        return max(0.0, due - time.monotonic())
 
     def run(self) -> None:
         """Call the callbacks that are due, each once."""

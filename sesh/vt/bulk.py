@@ -31,7 +31,8 @@ _LONGEST_LINE = LINE_LIMIT // 8
 
 _END = b"\r\n"
 _TEXT = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\t"
-_NOT_SGR = re.compile(rb"\x1b(?!\[[0-;]*m)")
+_NOT_SGR = re.compile(rb"\x1b(?!\[[0-;]*(?:m|\Z)|\Z)")
+"""Matches an escape that does not begin an SGR, or a part of one at the end."""
 _SGR = re.compile(rb"\x1b\[([0-;]*)m")
 _TO_LAST_RESET = re.compile(rb".*(\x1b\[0?m)", re.DOTALL)
 _RUN = re.compile(r"([^\x1b]+)|\x1b\[([0-;]*)m")
@@ -93,15 +94,17 @@ class Bulk:
         self._parser = parser
         self._tail = b""  # the tail if it is not drawn; meanwhile the screen is blank
 
-    def feed(self, data: bytes, deadline: float | None = None) -> int:
-        """Parse output as `Parser.parse` does, or push bulk output; return the number of bytes taken, at least one."""
+    def feed(self, data: bytes, deadline: float | None = None, *, plain: bool = False) -> int:
+        """Parse output as `Parser.parse` does, or push bulk output; return the number of bytes taken, at least one.
+
+        `plain`: the data `is_plain`.
+        """
         if len(data) >= SMALLEST and self._scrolls(b"\t" in data):
-            parts = _split(self._tail + data, self._parser.screen.lines)
+            bulk = _bulk_part(data, plain=plain)
+            parts = _split(self._tail + bulk, self._parser.screen.lines) if bulk else None
             if parts is not None:
-                lines, tail = parts
-                taken = len(lines) + len(tail) - len(self._tail)
-                self._push(lines, tail)
-                return taken
+                self._push(*parts)
+                return len(bulk)
         self.draw()
         # Stop at the end of a line, where bulk output can begin.
         return self._parser.parse(data[: data.rfind(b"\n", 0, USUAL) + 1 or USUAL], deadline)
@@ -151,31 +154,35 @@ class Bulk:
         self._tail = tail
 
 
-def _split(data: bytes, rows: int) -> tuple[bytes, bytes] | None:
-    """Return lines and tail of the bulk output that `data` begins with; None if the output is too short.
-
-    An unfinished line at the end is left for the next call.
-    """
-    other = _NOT_SGR.search(data)
-    if other is not None:
-        data = data[: other.start()]
-    lines, *tail = data.rsplit(_END, rows + 1)
-    if len(tail) <= rows:
-        return None
-    start, end = len(lines) + len(_END), len(data) - len(tail[-1])
-    is_bulk = end - start <= _LONGEST_TAIL and _is_plain(data[:end])
-    return (data[:start], data[start:end]) if is_bulk else None
+def is_plain(data: bytes) -> bool:
+    """Return whether data has only text, SGR, tabs, CR and CR LF; the last SGR may be unfinished."""
+    return _has_plain_controls(data) and _NOT_SGR.search(data) is None
 
 
-def _is_plain(data: bytes) -> bool:
-    """Return whether lines have only text, escapes, tabs, CR and CR LF, and none is too long."""
-    half = _LONGEST_LINE // 2  # if each half of this size has a line's end, no line is longer than the whole
+def _has_plain_controls(data: bytes) -> bool:
+    """Return whether the controls are only escapes, tabs, CR and CR LF."""
     controls = data.translate(None, _TEXT)
-    return (
-        not controls.translate(None, b"\r\n\x1b")
-        and controls.count(b"\n") == data.count(_END)
-        and all(data.find(_END, start, start + half) >= 0 for start in range(0, len(data) - half, half))
-    )
+    return not controls.translate(None, b"\r\n\x1b") and controls.count(b"\n") == data.count(_END)
+
+
+def _bulk_part(data: bytes, *, plain: bool) -> bytes:
+    """Return the bulk output that `data` begins with: whole lines; an unfinished one is left for the next call."""
+    other = None if plain else _NOT_SGR.search(data)
+    end = data.rfind(_END, 0, other.start() if other is not None else len(data))
+    lines = data[: end + len(_END)] if end >= 0 else b""
+    return lines if (plain or _has_plain_controls(lines)) and _has_short_lines(lines) else b""
+
+
+def _split(data: bytes, rows: int) -> tuple[bytes, bytes] | None:
+    """Return lines and tail of bulk output; None if it is too short, or its tail too long."""
+    lines, *tail = data.rsplit(_END, rows + 1)
+    start = len(lines) + len(_END)
+    return (data[:start], data[start:]) if len(tail) > rows and len(data) - start <= _LONGEST_TAIL else None
+
+
+def _has_short_lines(data: bytes) -> bool:
+    half = _LONGEST_LINE // 2  # if each half of this size has a line's end, no line is longer than the whole
+    return all(data.find(_END, start, start + half) >= 0 for start in range(0, len(data) - half, half))
 
 
 def _blocks(lines: bytes) -> Iterator[bytes]:
