@@ -42,7 +42,8 @@ OUTPUT = st.lists(PIECES, max_size=40)
 
 LOST = {
     "connections: their peers reconnect, and ask again":
-        "Server.connections Clients.all Clients.leader Relay.followers Events._followers Waits.all Echoes._unreported Echoes._flags "
+        "Server.connections Clients.all Clients.leader Relay.followers Events._followers Waits.all "
+        "Echoes._unreported Echoes._flags "
         "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._finished RunQueue._block_of_run MarkFilter._held MarkFilter._part "
