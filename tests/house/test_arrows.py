@@ -1,9 +1,9 @@
-"""Rooms import only rooms below them, never in a circle; imports for types and within functions count."""
+"""Rooms import only the rooms of a table, never in a circle; imports for types and within functions count."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
@@ -12,27 +12,25 @@ import pytest
 
 from tests.house.source import modules
 
-ABOVE = ("sesh.reach", "sesh.ops", "sesh.bridge", "sesh.tui", "sesh.cli", "sesh.api", "sesh.mcp")
-
-# What a room may not import; the name of a package includes its modules.
-FORBIDDEN: dict[str, tuple[str, ...]] = {
-    "sesh.store": ("sesh.daemon", "sesh.client", "sesh.remote", *ABOVE),
-    "sesh.daemon": ("sesh.client", "sesh.remote", *ABOVE),
-    "sesh.client": ("sesh.daemon", "sesh.remote", *ABOVE),
-    "sesh.remote": ("sesh.daemon", "sesh.client", *ABOVE),
-    "sesh.reach": ("sesh.daemon", "sesh.client", *ABOVE[1:]),
-    "sesh.ops": ("sesh.client", *ABOVE[2:]),
-    "sesh.bridge": ABOVE[3:],
-    "sesh.tui": ("sesh.bridge", *ABOVE[4:]),
-    "sesh.api": ("sesh.bridge", "sesh.tui", "sesh.cli", "sesh.mcp"),
-    "sesh.mcp": ("sesh.bridge", "sesh.cli"),
-    "sesh.cli": ("sesh.api",),
-}
-ROOMS = (*FORBIDDEN, "sesh.vt", "sesh.completions")
-TERMINAL_MAY_KNOW = ("sesh.vt", "sesh.errors")
-"""All that `sesh.vt` may import: the terminal knows nothing of sessions."""
-OF_THE_DAEMON = ("sesh.daemon", "sesh.daemon.spawn", "sesh.daemon.spawn.launch")
-"""All that the rooms of `ABOVE` may import of the daemon: the modules that start one."""
+IMPORTS: dict[str, tuple[str, ...]] = {
+    "cli": ("bridge", "client", "completions", "link", "mcp", "ops", "reach", "remote", "store", "tui"),
+    "mcp": ("api", "ops", "store"),
+    "api": ("ops", "reach", "vt"),
+    "tui": ("client", "ops", "reach", "vt"),
+    "bridge": ("reach", "store"),
+    "ops": ("daemon.spawn", "reach", "remote", "store", "vt"),
+    "reach": ("link", "remote", "store"),
+    "remote": ("link",),
+    "client": ("link", "loop", "vt"),
+    "daemon.spawn": ("daemon", "store"),
+    "daemon": ("loop", "store", "vt"),
+    "store": ("vt",),
+    "link": (), "loop": (), "vt": (), "completions": (),
+}  # fmt: skip
+"""The rooms that each room imports. All but `vt` import the shared modules `sesh/*.py`, too, which import no room."""
+SHARED = "shared"
+ENTRANCES = ("sesh", "sesh.__main__")
+"""The modules that people and programs start with; they may import any room, and no module imports the second."""
 
 
 def below(name: str, package: str) -> bool:
@@ -41,8 +39,8 @@ def below(name: str, package: str) -> bool:
 
 
 def room_of(name: str) -> str:
-    """Return the room that a module lies in; `sesh` for the shared modules."""
-    return next((room for room in ROOMS if below(name, room)), "sesh")
+    """Return the room that a module lies in; `SHARED` for the shared modules."""
+    return next((room for room in IMPORTS if below(name, f"sesh.{room}")), SHARED)
 
 
 @cache
@@ -63,18 +61,9 @@ def arrows() -> dict[tuple[str, str], str]:
     return found
 
 
-def wrong() -> Iterator[str]:
-    """Return the places of imports that a room may not have."""
-    for (a, b), place in arrows().items():
-        here, there = room_of(a), room_of(b)
-        if (
-            any(below(b, room) for room in FORBIDDEN.get(here, ()))
-            or (here == "sesh.vt" and not any(below(b, allowed) for allowed in TERMINAL_MAY_KNOW))
-            or (here in ABOVE and there == "sesh.daemon" and b not in OF_THE_DAEMON)
-            or (here == "sesh" and a not in ("sesh", "sesh.__main__") and there != "sesh")
-            or b == "sesh.__main__"
-        ):
-            yield place
+def allowed(room: str) -> tuple[str, ...]:
+    """Return what a room may import: its rooms, itself, and the shared modules."""
+    return (*IMPORTS.get(room, ()), room, *(() if room == "vt" else (SHARED,)))
 
 
 def circle(graph: Mapping[str, set[str]]) -> list[str]:
@@ -99,8 +88,12 @@ def test_modules_import_in_the_order_of_their_packages_list(package: str) -> Non
     assert [(a, b) for a, b in inner if place(b) < place(a)] == []
 
 
-def test_rooms_import_only_the_rooms_below_them() -> None:
-    assert list(wrong()) == []
+def test_each_room_imports_the_rooms_of_the_table() -> None:
+    own = {pair: place for pair, place in arrows().items() if pair[0] not in ENTRANCES}
+    assert [place for (a, b), place in own.items() if room_of(b) not in allowed(room_of(a))] == []
+    assert [place for (_, b), place in own.items() if b == "sesh.__main__"] == []
+    found = {(room_of(a), room_of(b)) for a, b in own}
+    assert [(room, other) for room, others in IMPORTS.items() for other in others if (room, other) not in found] == []
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
