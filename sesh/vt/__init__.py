@@ -20,6 +20,6 @@ separate what they contain:
 `pages` `charsets`               the separate state of main and alternate screen; G0 to G3
 `images` `reflow` `scrollback`   sizes of images in cells; rewrapping to another width; lines that scrolled off
 `encoded` `row` `pen`            a row as text with SGR, and back; a row: two parallel lists; attributes and SGR
-`graphemes` `column_widths`      widths and the joining of characters into graphemes; generated table of widths
+`graphemes`                      widths of characters, and their joining into graphemes
 `grammar`                        control functions (ECMA-48) as regular expressions
 """

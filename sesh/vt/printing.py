@@ -7,8 +7,7 @@ handled one by one.
 from __future__ import annotations
 
 from sesh.vt.charsets import DEFAULT_SETS, G_SETS, Charsets
-from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, TEXT_STYLE, attaches, cells, halves, joined_width, may_join, width
-from sesh.vt.pen import DEFAULT
+from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, halves, joined_width, may_join, width
 from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import SPACER, STUB
 
@@ -93,10 +92,10 @@ class Printing(Rectangles):
                     self._print_run(narrow or wide, 1 if narrow else 2)
 
     def _begins_cell(self, data: str) -> bool:
-        """Return whether a text neither joins the grapheme before it nor narrows one of its own."""
+        """Return whether a text does not join the grapheme before it."""
         if not may_join(data):
             return True
-        if TEXT_STYLE in data or not width(data[0]):
+        if not width(data[0]):
             return False
         if not self.joinable:
             return True
@@ -207,20 +206,12 @@ class Printing(Rectangles):
                 self.rows[self.cursor.y].text[x] = cluster + char
 
     def _join(self, x: int, cluster: str, old: int, new: int) -> None:
-        """Replace the grapheme at column `x` by `cluster`, whose width may change from `old` to `new`."""
+        """Replace the grapheme at column `x` by `cluster`, whose width may grow from `old` to `new`."""
         row, cursor = self.rows[self.cursor.y], self.cursor
         row.text[x] = cluster
         if new == old:
             return
         pen = row.pens[x]
-        if new < old:
-            # The free column becomes a default blank, whatever the pen, and no character joins the grapheme any more:
-            # otherwise a replay could differ, depending on its next bytes and on insert mode.
-            row.text[x + 1], row.pens[x + 1] = " ", DEFAULT
-            cursor.x -= 1
-            self.margin_wrap = None
-            self.joinable = False
-            return
         limit = self.columns if x > self.right else self.right + 1
         if x + 2 > limit:
             after, cursor.x = cursor.x, x

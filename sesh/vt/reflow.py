@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from sesh.vt.encoded import decode
-from sesh.vt.graphemes import text_presentation
 from sesh.vt.pen import DEFAULT
 from sesh.vt.row import SPACER, STUB, Row, blank, logical_line
 from sesh.vt.scrollback import Scrollback
@@ -118,16 +117,9 @@ def wrap(line: Row, columns: int) -> Wrapped:
 
 
 def _row_end(line: Row, start: int, columns: int) -> int:
-    """Return the end of the row that begins at column `start` of a line.
-
-    The end does not split a wide grapheme. A grapheme narrowed by U+FE0E is not put into the last column, because a
-    terminal prints it wide first.
-    """
+    """Return the end of the row that begins at column `start` of a line; it does not split a wide grapheme."""
     end = min(start + columns, len(line))
-    cuts = end < len(line) and line.text[end] == STUB
-    if columns > 1 and (cuts or (end - start == columns and text_presentation(line.text[end - 1]))):
-        end -= 1
-    return end
+    return end - (columns > 1 and end < len(line) and line.text[end] == STUB)
 
 
 def _narrowed(line: Row) -> Row:
@@ -135,7 +127,7 @@ def _narrowed(line: Row) -> Row:
     narrow = Row([], [], prompt=line.prompt)
     for x, grapheme in enumerate(line.text):
         if grapheme != STUB:
-            fits = line.text[x + 1 : x + 2] != [STUB] and not text_presentation(grapheme)
+            fits = line.text[x + 1 : x + 2] != [STUB]
             narrow.text.append(grapheme if fits else " ")
             narrow.pens.append(line.pens[x])
     return narrow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sesh.vt.graphemes import text_presentation
 from sesh.vt.pen import DEFAULT, Pen
 
 STUB = ""  # the right half of a wide grapheme
@@ -74,11 +73,8 @@ class Row:
         self.fix_last_column()
 
     def fix_last_column(self) -> None:
-        """Blank a spacer or a grapheme narrowed by U+FE0E that was moved into the last column.
-
-        Printing could not have put them there, so a replay could not restore them.
-        """
-        if self.text[-1] == SPACER or text_presentation(self.text[-1]):
+        """Blank a spacer that was moved into the last column, because a replay could not restore it."""
+        if self.text[-1] == SPACER:
             self.text[-1] = " "
 
     def cut(self, start: int, end: int) -> Row:
@@ -122,8 +118,7 @@ class Row:
         """Return whether the last column is empty only because the first grapheme of `following` did not fit."""
         if self.text[-1] != SPACER or following is None or not following.continues or len(following) < 2:
             return False
-        wide = following.text[1] == STUB or text_presentation(following.text[0])
-        return wide and self.pens[-1].style == following.pens[0].erased.style
+        return following.text[1] == STUB and self.pens[-1].style == following.pens[0].erased.style
 
     def line_part(self, following: Row | None) -> Row:
         """Return the columns that belong to the logical line. `following`: the next row."""

@@ -177,11 +177,9 @@ def _joins_otherwise(dialect: Dialect, text: str) -> bool:
     x, cluster = screen.last_grapheme() if screen.joinable else (0, "")
     new = joined_width(cluster, screen.cursor.x - x, first) if cluster else 0
     own = first == "\u200d" or unicodedata.category(first).startswith("M")
-    if own and (not new or new < screen.cursor.x - x or (first == "\ufe0f" and new != 2)):
+    if own and (not new or (first == "\ufe0f" and new != 2)):
         return True
-    if cluster.endswith("\u200d") and not new and first >= "\u2000":
-        return True  # in xterm.js a joiner joins any emoji to anything
-    return "\ufe0e" in text and first != "\ufe0e"
+    return cluster.endswith("\u200d") and not new and first >= "\u2000"  # xterm.js joins any emoji to anything
 
 
 def _resets_otherwise(dialect: Dialect, text: str) -> bool:
@@ -273,7 +271,7 @@ SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
     "DECRC follows rows that scrolled, leaves origin, wrapping, G0 to G3, kinds of underline as they are, an open link "
     "not, and forgets a wait to wrap": _restores_otherwise,
     "relative moves count from the top margin again in origin mode": _moves_otherwise,
-    "marks with nothing to join take a cell; U+FE0F widens whatever it follows; U+FE0E gives no column back; wide ones "
+    "marks with nothing to join take a cell; U+FE0F widens whatever it follows; wide ones "
     "without wrapping, what comes over one in the last column then, and inserting beside halves of wide ones, leave "
     "other cells": _joins_otherwise,
     "RIS clears the scrollback, keeps LNM, colours and some modes; DECSTR resets paste, focus, cursor shape; ED 3 has "

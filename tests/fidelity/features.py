@@ -197,7 +197,6 @@ FEATURES: dict[str, Feature] = {
 #: What @xterm/headless 6 lacks, or does differently than xterm and kitty: only our own emulator checks these.
 EXPLAINED = {
     "a ZWJ family": "of its tables of widths one makes all beyond the BMP narrow, the other joins nothing",
-    "a text selector": "it gives no column back (xterm and VTE neither; kitty, foot, ghostty and wcwidth's tables do)",
     "left and right margins": "it has none",
     "SU of the whole screen": "its SU keeps rows out of the scrollback",
     "reverse video": "it has no mode 5",

@@ -60,12 +60,6 @@ def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> N
     assert fed("\x1b[?45h\x1b[?7labcd\b\b\b\b\b\bx", 4).text()[0] == "xbcd"
 
 
-def test_a_grapheme_that_was_narrowed_gives_its_column_back() -> None:
-    assert fed("a⌚\ufe0eb").text()[0] == "a⌚\ufe0eb"
-    assert fed("a⌚\ufe0eb").cursor == (0, 3)
-    assert fed("ab⌚\ufe0ec", 4).text()[:2] == ["ab⌚\ufe0ec", ""]
-
-
 @pytest.mark.parametrize(
     ("data", "shown"),
     [
