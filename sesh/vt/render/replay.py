@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
-from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, Stacks
+from sesh.vt.modes import SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pages import SavedCursor
 from sesh.vt.pen import DEFAULT, with_link
@@ -166,7 +166,7 @@ class Drawing:
         strings = _strings(screen, repaints, self._pushed.titles) + status
         pushed = self._pushed.alternate_flags if screen.alternate else self._pushed.main_flags
         keys = _flags(screen.kitty_stack, pushed) + _keys(screen)
-        for part in (strings, _saved_modes(screen), _tabs(screen, repaints), _margins(screen), _modes(screen), keys):
+        for part in (strings, _tabs(screen, repaints), _margins(screen), _modes(screen), keys):
             if part:
                 out.sequence(part)
         put_cursor(out, screen)
@@ -417,13 +417,6 @@ def _margins(screen: Screen) -> str:
         if screen.narrow:
             out += f"\x1b[{screen.left + 1};{screen.right + 1}s"
     return out
-
-
-def _saved_modes(screen: Screen) -> str:
-    """Return the bytes that set and save each mode of XTSAVE, then set its default again."""
-    saved = sorted(screen.saved_modes.items())
-    out = [f"\x1b[?{number}{'h' if on else 'l'}\x1b[?{number}s" for number, on in saved]
-    return "".join(out + [f"\x1b[?{number}{'h' if number in ON_BY_DEFAULT else 'l'}" for number, _ in saved])
 
 
 def _modes(screen: Screen) -> str:
