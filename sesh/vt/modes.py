@@ -174,7 +174,8 @@ class Modes(Printing):
         self.origin = saved.origin
         row, column = saved.row, saved.column
         if self.origin:
-            row, column = min(row, self.bottom), min(column, self.right)
+            row = min(max(row, self.top), self.bottom)
+            column = min(max(column, self.left), self.right)
         self.move_to(row, column)
         if saved.column >= self.columns and not self.origin:
             self.cursor.x = self.columns

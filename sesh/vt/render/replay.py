@@ -334,20 +334,9 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
 
 
 def _move(out: Encoder, screen: Screen, x: int) -> None:
-    """Move the cursor to column `x` of its row. In origin mode, only DECRC can move outside the margins."""
-    y, saved = screen.cursor.y, screen.saved
+    """Move the cursor to column `x` of its row. In origin mode, CUP counts from the margins."""
     top, left = (screen.top, screen.left) if screen.origin else (0, 0)
-    if (y >= top and x >= left) or not saved.origin:
-        out.sequence(f"\x1b[{y - top + 1};{x - left + 1}H")
-        return
-    down, right = y - min(saved.row, screen.bottom), x - min(saved.column, screen.right)
-    out.sequence("\x1b8")
-    out.pen = with_link(saved.pen, out.pen.link)
-    for steps, (back, forth) in ((down, "AB"), (right, "DC")):
-        if steps:
-            out.sequence(f"\x1b[{abs(steps)}{forth if steps > 0 else back}")
-    if saved.charsets.sequences():
-        out.sequence(DEFAULT_SETS.sequences(every=True))
+    out.sequence(f"\x1b[{screen.cursor.y - top + 1};{x - left + 1}H")
 
 
 def input_settings(screen: Screen) -> str:

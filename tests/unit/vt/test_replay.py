@@ -123,18 +123,6 @@ def test_what_a_screen_kept_is_taken_back_on_a_terminal_that_missed_its_end(seen
     assert_caught_up(seen, missed)
 
 
-@pytest.mark.parametrize(
-    "more", [b"", b"a", "\u4e2d".encode(), b"a" * 20, b"\x1b[2C", b"\x1b[B\x1b[3C\x1b[D", b"\x1b[4ha\r"]
-)
-@pytest.mark.parametrize("save", [b"\x1b7", b"\x1b(0\x1b[1;31m\x1b7", b"\x1b[1;3H\x1b[?1048h"])
-@pytest.mark.parametrize("margins", [b"\x1b[3;5r", b"\x1b[?69h\x1b[8;12s", b"\x1b[2;4r\x1b[?69h\x1b[8;12s"])
-def test_a_cursor_that_was_restored_outside_the_margins_is_put_there(margins: bytes, save: bytes, more: bytes) -> None:
-    """In origin mode no row or column outside the margins can be named."""
-    data = b"\x1b[?6h" + save + margins + b"\x1b8" + more
-    assert essence(fed(replay(fed(data)))) == essence(fed(data))
-    assert_caught_up(b"\x1b[?6h" + save, data)
-
-
 @pytest.mark.parametrize("missed", [b"", b"\r\n" * 5])
 def test_nothing_shows_through_in_the_last_column_where_a_wide_character_did_not_fit(missed: bytes) -> None:
     """A terminal leaves there what stood there when it wraps before such a character."""
