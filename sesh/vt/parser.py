@@ -65,12 +65,6 @@ def _nothing(_: Screen) -> None:
     """Ignore an unknown sequence."""
 
 
-def _scroll_down(screen: Screen, count: int = 1, more: int | None = None) -> None:
-    """SD. With more parameters it is xterm's mouse highlighting, which is ignored."""
-    if more is None:
-        screen.scroll_down(count)
-
-
 def _save_or_margins(screen: Screen, left: int = 0, right: int = 0) -> None:
     """CSI s: DECSLRM while DECLRMM (mode 69) is on, otherwise SCOSC."""
     if screen.left_right_mode:
@@ -101,8 +95,6 @@ _ESCAPES: dict[str, Call] = {
     "E": (Screen.next_line, ()),
     "H": (Screen.set_tab_stop, ()),
     "M": (Screen.reverse_index, ()),
-    "N": (Screen.shift_next, (2,)),
-    "O": (Screen.shift_next, (3,)),
     "c": (Screen.reset, ()),
     "n": (Screen.shift, (2,)),
     "o": (Screen.shift, (3,)),
@@ -133,7 +125,7 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
     "M": (Screen.delete_lines, 1),
     "P": (Screen.delete_characters, 1),
     "S": (Screen.scroll_up, 1),
-    "T": (_scroll_down, 2),
+    "T": (Screen.scroll_down, 1),
     "X": (Screen.erase_characters, 1),
     "^": (Screen.scroll_down, 1),
     "b": (Screen.repeat, 1),

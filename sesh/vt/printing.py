@@ -24,13 +24,12 @@ class Printing(Rectangles):
 
     def reset_charsets(self) -> None:
         """Set G0 to G3 to ASCII, and use G0."""
-        self.single_shift = 0  # the number of the set for the next character only; 0 for none
         self.use_charsets(DEFAULT_SETS)
 
     def use_charsets(self, charsets: Charsets) -> None:
         """Change the character sets."""
         self.charsets = charsets
-        self._translation = charsets.translation(charsets.gl)
+        self._translation = charsets.translation
 
     def define_charset(self, code: str, mode: str) -> None:
         """SCS: `mode`, the intermediate byte, selects G0 to G3; `code` designates the set."""
@@ -49,28 +48,14 @@ class Printing(Rectangles):
         """SO: use G1."""
         self.shift(1)
 
-    def shift_next(self, slot: int) -> None:
-        """SS2, SS3: use G2 or G3 for the next character only."""
-        self.single_shift = slot
-
     @property
     def draws_plainly(self) -> bool:
         """True if printing only replaces cells and wraps: insert and origin mode are off, and the charset is ASCII."""
-        changed = self.insert or self.origin or self.single_shift or self._translation is not None
-        return self.wrap and not changed
+        return self.wrap and not (self.insert or self.origin or self._translation is not None)
 
     def draw(self, data: str) -> None:
         """Print characters at the cursor."""
-        if self.single_shift:
-            table = self.charsets.translation(self.single_shift)
-            self.single_shift = 0
-            self._print(data[0].translate(table) if table else data[0])
-            self.joinable = False
-            data = data[1:]
-        if self._translation is not None:
-            data = data.translate(self._translation)
-        if data:
-            self._print(data)
+        self._print(data if self._translation is None else data.translate(self._translation))
 
     def _print(self, data: str) -> None:
         plain = data.isascii()

@@ -23,7 +23,6 @@ def redrawable(emulator: Emulator) -> bool:
         or screen.insert
         or screen.origin
         or screen.left_right_mode
-        or screen.single_shift
         or screen.charsets != DEFAULT_SETS
         or screen.pen.link
         or screen.modes.get(SYNCHRONIZED_OUTPUT)

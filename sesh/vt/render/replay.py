@@ -330,7 +330,7 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
     else:
         _move(out, screen, cursor.x)
     out.set_pen(screen.pen)
-    out.sequence(modes + ("", "", "\x1bN", "\x1bO")[screen.single_shift])
+    out.sequence(modes)
 
 
 def _move(out: Encoder, screen: Screen, x: int) -> None:
