@@ -234,5 +234,4 @@ class Modes(Printing):
     def set_cursor_style(self, style: int = 0) -> None:
         """DECSCUSR: 0 is the default; 1 to 6 are block, underline and bar, each first blinking, then steady."""
         if style <= 6:
-            self.used.add("style")
             self.cursor_style = style

@@ -40,25 +40,16 @@ _TOKEN = re.compile(
       (?:({grammar.CSI}|{grammar.ESCAPE})|(?={_TEXT}|{_C0}))     # 1 a sequence
           ({_TEXT}*)(\r\n|{_C0}|)                               # 2 text, 3 a control after them
     | ({grammar.UNFINISHED})                                    # 4 an unfinished sequence at the end
-    | (\x1b(?:{_START})[{_INNER}](?s:.*))                       # 5 a sequence with a control inside, and all after it
+    | (?=\x1b(?:{_START})[{_INNER}])                            # a sequence with controls inside:
+          (\x1b[{_INNER}]*(?:\[[\x20-?{_INNER}]*|[\x20-/{_INNER}]*))   # 5 up to its final byte
+          ((?s:.*))                                             # 6 all after that
     | {grammar.ABORTED}                                         # an aborted sequence
     """,
     re.VERBOSE,
 )
 _CSI = re.compile(rf"{grammar.CSI_PARTS}\Z")
 _STRING_END = re.compile(grammar.STRING_END)
-_WITH_CONTROLS = re.compile(rf"\x1b[{_INNER}]*(?:\[[\x20-?{_INNER}]*|[\x20-/{_INNER}]*)")
 _CONTROL = re.compile(f"[{_INNER}]")
-
-
-def _hoist(match: re.Match[str]) -> str:
-    """Put the controls inside a sequence before the sequence, and an ST before them.
-
-    The ST ends a string that was left open: otherwise the string would absorb the controls.
-    """
-    sequence = match[0]
-    controls = "".join(_CONTROL.findall(sequence))
-    return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence
 
 
 def _nothing(_: Screen) -> None:
@@ -237,7 +228,7 @@ class Parser:
     def _act(self, text: str) -> None:
         """Act on the tokens of a text."""
         screen, calls = self.screen, self._calls
-        for sequence, printed, control, unfinished, interrupted in _TOKEN.findall(text):
+        for sequence, printed, control, unfinished, interrupted, rest in _TOKEN.findall(text):
             if sequence:
                 try:
                     (calls.get(sequence) or self._call(sequence))()
@@ -253,7 +244,8 @@ class Parser:
                 elif unfinished:
                     self._keep(unfinished)
                 elif interrupted:
-                    self._act(_WITH_CONTROLS.sub(_hoist, interrupted))
+                    self._act("".join(_CONTROL.findall(interrupted)))
+                    self._act(_CONTROL.sub("", interrupted) + rest)
                 elif not (sequence or printed):  # an aborted sequence
                     screen.joinable = False
             except Exception as error:
