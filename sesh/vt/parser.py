@@ -13,7 +13,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache
 from time import perf_counter
 
 from sesh.vt import grammar
@@ -28,8 +28,7 @@ PIECE, SMALLEST_PIECE = 1024, 2
 """Bytes parsed between two checks of the deadline: at most PIECE; fewer on large screens, down to SMALLEST_PIECE."""
 _CELLS = 2_000_000
 """Most cells that a piece changes if each of its bytes changes the whole screen: a larger screen has smaller pieces."""
-_CACHED, _LONGEST = 4096, 64
-"""The number of sequences at which the cache of calls is emptied; the length from which on a sequence is not cached."""
+_LONGEST = 64  # the length from which on a sequence's call is not cached
 
 _TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
@@ -176,12 +175,14 @@ def _control_sequence(sequence: str) -> Call:
     return call, tuple(parameter(part) for part in text.split(";", count)[:count]) if text else ()
 
 
+_usual_call = lru_cache(4096)(_call_of)
+
+
 class Parser:
     """Parses output and calls the screen."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self._calls: dict[str, Callable[[], object]] = {}  # a cache, by sequence
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.pending = ""  # the start of an unfinished sequence
         self.last_error: Exception | None = None  # of a sequence whose call raised
@@ -227,11 +228,12 @@ class Parser:
 
     def _act(self, text: str) -> None:
         """Act on the tokens of a text."""
-        screen, calls = self.screen, self._calls
+        screen = self.screen
         for sequence, printed, control, unfinished, interrupted, rest in _TOKEN.findall(text):
             if sequence:
                 try:
-                    (calls.get(sequence) or self._call(sequence))()
+                    function, arguments = (_usual_call if len(sequence) < _LONGEST else _call_of)(sequence)
+                    function(screen, *arguments)
                 except Exception as error:
                     self.last_error = error
                 screen.joinable = False
@@ -250,13 +252,3 @@ class Parser:
                     screen.joinable = False
             except Exception as error:
                 self.last_error = error
-
-    def _call(self, sequence: str) -> Callable[[], object]:
-        """Return the call of a sequence; cache it if the sequence is short."""
-        function, arguments = _call_of(sequence)
-        call = partial(function, self.screen, *arguments)
-        if len(sequence) < _LONGEST:
-            if len(self._calls) >= _CACHED:
-                self._calls.clear()
-            self._calls[sequence] = call
-        return call
