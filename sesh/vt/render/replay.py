@@ -17,7 +17,7 @@ from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pages import SavedCursor
-from sesh.vt.pen import DEFAULT, with_link
+from sesh.vt.pen import DEFAULT
 from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import STUB, Row
