@@ -97,14 +97,14 @@ def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row],
 
 
 def wrap(line: Row, columns: int) -> Wrapped:
-    """Return a line wrapped into rows."""
-    if columns == 1:
-        line = _narrowed(line)
+    """Return a line wrapped into rows. In rows of one column a wide grapheme becomes two blanks."""
     rows: list[Row] = []
     start = 0
     while start < len(line) or not rows:
-        end = _row_end(line, start, columns)
-        row = line.cut(start, end)
+        end = min(start + columns, len(line))
+        if columns > 1 and end < len(line) and line.text[end] == STUB:
+            end -= 1
+        row = line.part(start, end)
         if end < len(line) and len(row) < columns:
             row.text.append(SPACER)
             row.pens.append(line.pens[end].erased)
@@ -114,23 +114,6 @@ def wrap(line: Row, columns: int) -> Wrapped:
         rows.append(row)
         start = end
     return Wrapped(rows, len(line))
-
-
-def _row_end(line: Row, start: int, columns: int) -> int:
-    """Return the end of the row that begins at column `start` of a line; it does not split a wide grapheme."""
-    end = min(start + columns, len(line))
-    return end - (columns > 1 and end < len(line) and line.text[end] == STUB)
-
-
-def _narrowed(line: Row) -> Row:
-    """Return a line for rows of one column: wide graphemes become blanks."""
-    narrow = Row([], [], prompt=line.prompt)
-    for x, grapheme in enumerate(line.text):
-        if grapheme != STUB:
-            fits = line.text[x + 1 : x + 2] != [STUB]
-            narrow.text.append(grapheme if fits else " ")
-            narrow.pens.append(line.pens[x])
-    return narrow
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
