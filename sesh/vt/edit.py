@@ -52,11 +52,6 @@ class Editing(Moves):
         if self.linefeed_mode:
             self.carriage_return()
 
-    def newline(self) -> None:
-        """CR LF, the most frequent pair of controls."""
-        self.carriage_return()
-        self.index(continues=False)
-
     def next_line(self) -> None:
         """NEL: carriage return and line feed."""
         self.index()
@@ -68,20 +63,10 @@ class Editing(Moves):
         Any other top row is lost. `continues`: the new row continues the line of the row above.
         """
         rows, top, bottom = self.rows, self.top, self.bottom
+        rows.insert(bottom + 1, blank(self.columns, self.pen.erased, continues=continues))
         row = rows.pop(top)
-        if top == 0 and not self.alternate:
-            line_continues = rows[0].continues if bottom else continues
-            is_open = self.scrollback.push(row, line_continues)
-            if line_continues and not is_open:  # the scrollback has ended the line
-                if bottom:
-                    rows[0].continues = False
-                else:
-                    continues = False
-        elif top == bottom:
-            continues = False  # the row that it would continue is lost
-        else:
-            rows[top].continues = False
-        rows.insert(bottom, blank(self.columns, self.pen.erased, continues=continues))
+        goes_on = rows[top].continues
+        rows[top].continues = top == 0 and not self.alternate and self.scrollback.push(row, goes_on)
         if bottom + 1 < self.lines:
             rows[bottom + 1].continues = False
 

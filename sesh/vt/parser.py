@@ -37,7 +37,7 @@ _START = f"{grammar.CSI_START}|{grammar.ESCAPE_START}"
 _TOKEN = re.compile(
     rf"""
       (?:({grammar.CSI}|{grammar.ESCAPE})|(?={_TEXT}|{_C0}))     # 1 a sequence
-          ({_TEXT}*)(\r\n|{_C0}|)                               # 2 text, 3 a control after them
+          ({_TEXT}*)({_C0}?)                                    # 2 text, 3 a control after them
     | ({grammar.UNFINISHED})                                    # 4 an unfinished sequence at the end
     | (?=\x1b(?:{_START})[{_INNER}])                            # a sequence with controls inside:
           (\x1b[{_INNER}]*(?:\[[\x20-?{_INNER}]*|[\x20-/{_INNER}]*))   # 5 up to its final byte
@@ -70,7 +70,6 @@ _CONTROLS: dict[str, Callable[[Screen], object]] = {
     "\v": Screen.linefeed,
     "\f": Screen.linefeed,
     "\r": Screen.carriage_return,
-    "\r\n": Screen.newline,
     "\x0e": Screen.shift_out,
     "\x0f": Screen.shift_in,
 }

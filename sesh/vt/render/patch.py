@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import Encoder
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT
@@ -17,16 +16,8 @@ from sesh.vt.screen import Screen
 def redrawable(emulator: Emulator) -> bool:
     """Return whether cells can be drawn now: outside a sequence, without modes that affect drawing."""
     screen = emulator.screen
-    return not (
-        emulator.unfinished
-        or emulator.in_image
-        or screen.insert
-        or screen.origin
-        or screen.left_right_mode
-        or screen.charsets != DEFAULT_SETS
-        or screen.pen.link
-        or screen.modes.get(SYNCHRONIZED_OUTPUT)
-    )
+    affected = screen.left_right_mode or screen.pen.link or screen.modes.get(SYNCHRONIZED_OUTPUT)
+    return screen.draws_plainly and not (affected or emulator.unfinished)
 
 
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
