@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sesh.vt.pages import SavedCursor
+from sesh.vt.grid import SavedCursor
 from sesh.vt.pen import DEFAULT, with_link
 from sesh.vt.printing import Printing
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from sesh.vt.charsets import ASCII, DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import joined_width, width
-from sesh.vt.pages import SavedCursor
+from sesh.vt.grid import SavedCursor
 from sesh.vt.pen import DEFAULT
 from sesh.vt.row import SPACER, Row
 from tests.unit.vt.streams import piece

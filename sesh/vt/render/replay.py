@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
+from sesh.vt.grid import SavedCursor
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
-from sesh.vt.pages import SavedCursor
 from sesh.vt.pen import DEFAULT
 from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen

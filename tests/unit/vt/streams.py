@@ -10,7 +10,7 @@ from typing import Any
 from pyte.screens import Cursor
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.pages import Page, SavedCursor
+from sesh.vt.grid import Page, SavedCursor
 from sesh.vt.pen import Pen
 from sesh.vt.row import SPACER, Row
 
