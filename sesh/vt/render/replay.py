@@ -342,7 +342,7 @@ def _move(out: Encoder, screen: Screen, x: int) -> None:
 def input_settings(screen: Screen) -> str:
     """Return the bytes that give a terminal the modes of input, the keyboard protocols and the cursor's style."""
     modes = "".join(f"\x1b[?{number}h" for number in _INPUT_MODES if screen.modes.get(number))
-    return _reset_input(screen) + modes + "\x1b=" * screen.keypad + _kitty_flags([screen.kitty_flags]) + _keys(screen)
+    return _reset_input(screen) + modes + "\x1b=" * screen.keypad + _flags([screen.kitty_flags]) + _keys(screen)
 
 
 def _reset_input(screen: Screen) -> str:
@@ -423,16 +423,15 @@ def _modes(screen: Screen) -> str:
     return "".join(out)
 
 
-def _kitty_flags(stack: list[int]) -> str:
-    """Return the bytes that restore a stack of kitty's keyboard flags; empty for the default."""
-    if stack == [0]:
+def _flags(stack: list[int], pushed: int = 0) -> str:
+    """Return the bytes that restore a stack of kitty's keyboard flags; empty for the default.
+
+    `pushed`: how many entries the terminal has, which are popped first.
+    """
+    if stack == [0] and not pushed:
         return ""
-    return f"\x1b[={stack[0]};1u" + "".join(f"\x1b[>{flags}u" for flags in stack[1:])
-
-
-def _flags(stack: list[int], pushed: int) -> str:
-    """Return the bytes that restore a stack of kitty's keyboard flags. `pushed`: how many the terminal has."""
-    return f"\x1b[<{pushed}u{_kitty_flags(stack) or _NO_FLAGS}" if pushed else _kitty_flags(stack)
+    pops = f"\x1b[<{pushed}u" if pushed else ""
+    return pops + f"\x1b[={stack[0]};1u" + "".join(f"\x1b[>{flags}u" for flags in stack[1:])
 
 
 def _keys(screen: Screen) -> str:
