@@ -159,7 +159,7 @@ class Printing(Rectangles):
             return False
         # The last cell keeps its character (xterm, kitty, VTE, tmux); a blank takes the background (xterm.js).
         row = self.rows[cursor.y]
-        if cursor.x < limit and (moved or row.text[cursor.x] in (" ", SPACER)):
+        if cursor.x < limit and (moved or row.text[cursor.x] == " "):
             row.fill(cursor.x, limit, self.erased)
             if limit == self.columns:
                 row.text[-1] = SPACER
@@ -168,11 +168,11 @@ class Printing(Rectangles):
         return True
 
     def last_grapheme(self) -> tuple[int, str]:
-        """Return the column and text of the grapheme left of the cursor; a spacer is a blank."""
+        """Return the column and text of the grapheme left of the cursor."""
         text, x = self.rows[self.cursor.y].text, self.cursor.x - 1
         if x > 0 and text[x] == STUB:
             x -= 1
-        return x, " " if text[x] == SPACER else text[x]
+        return x, text[x]
 
     def _print_joining(self, char: str) -> None:
         """Print a character of any width that may join the grapheme before it."""

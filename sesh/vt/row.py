@@ -7,8 +7,16 @@ from collections.abc import Sequence
 from sesh.vt.pen import DEFAULT, Pen
 
 STUB = ""  # the right half of a wide grapheme
-SPACER = "\0"
-"""A blank that was left in the last column because the next grapheme is wide and did not fit."""
+
+
+class Spacer(str):
+    """A blank in the last column, left there because the next grapheme is wide and did not fit.
+
+    It equals any other blank, and is told by its identity.
+    """
+
+
+SPACER = Spacer(" ")
 
 
 class Row:
@@ -30,8 +38,7 @@ class Row:
         end = x + len(graphemes)
         self.blank_across(pen, x, end)
         # A replay restores a pending wrap by printing a blank over a spacer; the cell must stay a spacer.
-        prints_over_spacer = end == len(self.text) and self.text[-1] == SPACER
-        keeps_spacer = prints_over_spacer and graphemes[-1] == " " and self.pens[-1] is pen
+        keeps_spacer = end == len(self.text) and self.text[-1] is SPACER and graphemes[-1] == " "
         self.text[x:end] = graphemes
         self.pens[x:end] = [pen] * (end - x)
         if keeps_spacer:
@@ -60,8 +67,6 @@ class Row:
         """Move the columns from `x` up to `end` right by `count`, or left if `count` is negative. Blanks come in."""
         size = min(abs(count), end - x)
         blanks = Row([" "] * size, [pen] * size)
-        if self.text[-1] == SPACER:
-            self.text[-1] = " "
         if count > 0:
             self.blank_across(pen, x, end - size, end)
             moved = self.cut(x, end - size)
@@ -74,7 +79,7 @@ class Row:
 
     def fix_last_column(self) -> None:
         """Blank a spacer that was moved into the last column, because a replay could not restore it."""
-        if self.text[-1] == SPACER:
+        if self.text[-1] is SPACER:
             self.text[-1] = " "
 
     def cut(self, start: int, end: int) -> Row:
@@ -84,7 +89,7 @@ class Row:
     def part(self, start: int, end: int) -> Row:
         """Return the columns as `cut` does, but with blanks instead of a spacer and of halves of wide graphemes."""
         part = self.cut(start, end)
-        if part.text and part.text[-1] == SPACER:
+        if part.text and part.text[-1] is SPACER:
             part.text[-1] = " "
         if part.text and part.text[0] == STUB:
             part.text[0] = " "
@@ -112,11 +117,11 @@ class Row:
 
     def drawn(self) -> str:
         """Return the characters with trailing blanks."""
-        return "".join(self.text).replace(SPACER, " ")
+        return "".join(self.text)
 
     def ends_in_spacer(self, following: Row | None) -> bool:
         """Return whether the last column is empty only because the first grapheme of `following` did not fit."""
-        if self.text[-1] != SPACER or following is None or not following.continues or len(following) < 2:
+        if self.text[-1] is not SPACER or following is None or not following.continues or len(following) < 2:
             return False
         return following.text[1] == STUB and self.pens[-1].style == following.pens[0].erased.style
 

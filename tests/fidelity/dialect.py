@@ -118,16 +118,18 @@ class Dialect:
             self._saved_on_alternate = self._saved_on_alternate or screen.alternate
         if text == "\x1bc":
             self._saved_at = {False: self._pushed, True: self._pushed}
-        if any(SPACER in row.text for row in screen.rows) and (
-            screen.insert or (csi and csi[2] in "P@") or "'" in text
-        ):
+        if _has_spacers(screen.rows) and (screen.insert or (csi and csi[2] in "P@") or "'" in text):
             self.moved = True
         self.emulator.feed(item)
         below = screen.cursor.y > screen.bottom
         if below or (screen.top > 0 and any(row.continues for row in screen.rows)):
             self.loose = True
-        self.leftovers = self.leftovers or any(SPACER in row.text for row in screen.rows)
+        self.leftovers = self.leftovers or _has_spacers(screen.rows)
         assert self.emulator.last_error is None, self.emulator.last_error
+
+
+def _has_spacers(rows: list[Row]) -> bool:
+    return any(cell is SPACER for row in rows for cell in row.text)
 
 
 def _restores_otherwise(dialect: Dialect, text: str) -> bool:
@@ -252,7 +254,7 @@ def _goes_back_otherwise(dialect: Dialect, text: str) -> bool:
 def _wraps_otherwise(dialect: Dialect, text: str) -> bool:
     screen = dialect.emulator.screen
     wide = any(width(char) == 2 or char == "\ufe0f" for char in text) or text.endswith("b")
-    return wide and (screen.insert or any(row.text[-1] not in (" ", SPACER) for row in screen.rows[screen.cursor.y :]))
+    return wide and (screen.insert or any(row.text[-1] != " " for row in screen.rows[screen.cursor.y :]))
 
 
 def _enters_otherwise(dialect: Dialect, text: str) -> bool:

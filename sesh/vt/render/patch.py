@@ -9,7 +9,7 @@ from sesh.vt.encoded import Encoder
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT
 from sesh.vt.pen import DEFAULT, apply_sgr, with_link
 from sesh.vt.render.replay import put_cursor
-from sesh.vt.row import SPACER, STUB, Row
+from sesh.vt.row import STUB, Row
 from sesh.vt.screen import Screen
 
 
@@ -35,7 +35,7 @@ def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column:
     """
     row = screen.rows[y].cut(0, screen.columns)
     for x, grapheme in sorted(cells.items()):
-        plain = grapheme == " " or not x or row.text[x - 1] in (" ", STUB, SPACER)
+        plain = grapheme == " " or not x or row.text[x - 1] in (" ", STUB)
         pen = screen.pen if plain else with_link(row.pens[x - 1], "")
         row.text[x], row.pens[x] = grapheme, apply_sgr(pen, "4") if grapheme != " " else pen
     out = _drawn(screen, y, row, over.start, over.stop)

@@ -28,9 +28,7 @@ def style(emulator: Emulator, row: int, column: int) -> Style:
 
 
 def cells(emulator: Emulator, row: int) -> list[tuple[str, Pen]]:
-    """The cells of a row; a spacer is a blank."""
-    text, pens = emulator.screen.rows[row].text, emulator.screen.rows[row].pens
-    return [(" " if grapheme == SPACER else grapheme, pen) for grapheme, pen in zip(text, pens, strict=True)]
+    return list(zip(emulator.screen.rows[row].text, emulator.screen.rows[row].pens, strict=True))
 
 
 def test_pyte_is_the_screen_model() -> None:
@@ -48,7 +46,7 @@ def test_a_run_that_reaches_the_left_margin_is_inserted_from_there_on() -> None:
 
 def test_what_an_insertion_moves_into_the_last_column_is_no_blank_before_a_wide_character() -> None:
     emulator = fed("abc \x1b[1;4H中\x1b[1;1H\x1b[2@", columns=4)
-    assert SPACER not in emulator.screen.rows[0].text
+    assert not any(cell is SPACER for cell in emulator.screen.rows[0].text)
 
 
 def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> None:
