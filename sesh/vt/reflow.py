@@ -35,7 +35,6 @@ def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
         row.continues = old.continues and columns == len(old)
         row.prompt = old.prompt
         _pad(row, columns)
-        row.fix_last_column()
         out.append(row)
     return out + [blank(columns, DEFAULT) for _ in range(lines - len(out))]
 

@@ -61,7 +61,6 @@ class Row:
         end = x + len(part)
         self.blank_across(pen, x, end)
         self.text[x:end], self.pens[x:end] = part.text, part.pens
-        self.fix_last_column()
 
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
         """Move the columns from `x` up to `end` right by `count`, or left if `count` is negative. Blanks come in."""
@@ -75,22 +74,14 @@ class Row:
             self.blank_across(pen, x, x + size, end)
             moved = self.cut(x + size, end)
             self.text[x:end], self.pens[x:end] = moved.text + blanks.text, moved.pens + blanks.pens
-        self.fix_last_column()
-
-    def fix_last_column(self) -> None:
-        """Blank a spacer that was moved into the last column, because a replay could not restore it."""
-        if self.text[-1] is SPACER:
-            self.text[-1] = " "
 
     def cut(self, start: int, end: int) -> Row:
         """Return the columns from `start` to before `end`."""
         return Row(self.text[start:end], self.pens[start:end])
 
     def part(self, start: int, end: int) -> Row:
-        """Return the columns as `cut` does, but with blanks instead of a spacer and of halves of wide graphemes."""
+        """Return the columns as `cut` does, but with blanks instead of halves of wide graphemes."""
         part = self.cut(start, end)
-        if part.text and part.text[-1] is SPACER:
-            part.text[-1] = " "
         if part.text and part.text[0] == STUB:
             part.text[0] = " "
         if part.text and end < len(self.text) and self.text[end] == STUB:
@@ -121,9 +112,9 @@ class Row:
 
     def ends_in_spacer(self, following: Row | None) -> bool:
         """Return whether the last column is empty only because the first grapheme of `following` did not fit."""
-        if self.text[-1] is not SPACER or following is None or not following.continues or len(following) < 2:
+        if self.text[-1] is not SPACER or following is None or not following.continues:
             return False
-        return following.text[1] == STUB and self.pens[-1].style == following.pens[0].erased.style
+        return following.text[1:2] == [STUB] and self.pens[-1].style == following.pens[0].erased.style
 
     def line_part(self, following: Row | None) -> Row:
         """Return the columns that belong to the logical line. `following`: the next row."""
