@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
-from sesh.vt.grid import SavedCursor
+from sesh.vt.grid import Page, SavedCursor
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pen import DEFAULT
@@ -154,36 +154,37 @@ class Drawing:
         emulator, screen, repaints = self._emulator, self._emulator.screen, self._repaints
         screen.sync_scrollback()
         out = Encoder()
-        if screen.alternate:
-            self._both_screens(out)
-        else:
-            self._main_screen(out)
-            # This comes before the main screen's cursor is saved, because the switch of screens saves a cursor, too.
-            # A terminal that missed output may have an old alternate screen.
-            _hidden_alternate(out, screen, self._pushed.alternate_flags, repaints and "alternate" in screen.used)
-            _save_cursor(out, screen, screen.saved, screen.rows)
+        self._screens(out)
         out.set_pen(DEFAULT)
         strings = _strings(screen, repaints, self._pushed.titles) + status
-        pushed = self._pushed.alternate_flags if screen.alternate else self._pushed.main_flags
-        keys = _flags(screen.kitty_stack, pushed) + _keys(screen)
-        for part in (strings, _tabs(screen, repaints), _margins(screen), _modes(screen), keys):
+        for part in (strings, _tabs(screen, repaints), _margins(screen), _modes(screen), _keys(screen)):
             if part:
                 out.sequence(part)
         put_cursor(out, screen)
         return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
-    def _both_screens(self, out: Encoder) -> None:
-        """Draw the main screen, then the alternate one, which is visible."""
+    def _screens(self, out: Encoder) -> None:
+        """Draw the main screen, and the alternate one if it is visible or has kept anything, each with its state."""
         screen, main = self._emulator.screen, self._emulator.screen.other
+        alternate = Page(screen.rows, screen.saved, screen.kitty_stack)
+        if not screen.alternate:
+            main, alternate = alternate, main
         self._main_screen(out)
         out.sequence(_flags(main.kitty_stack, self._pushed.main_flags))
+        # A terminal that missed output may have an older alternate screen.
+        if alternate == Page([], SavedCursor(), [0]) and not (self._repaints and "alternate" in screen.used):
+            _save_cursor(out, screen, main.saved, main.rows)
+            return
         _save_cursor(out, screen, main.saved, main.rows, by="\x1b[?1049h")
-        out.sequence(_NO_FLAGS * (self._repaints and "keys" in screen.used))
         out.set_pen(DEFAULT)
-        out.sequence("\x1b[H")
+        stale_flags = _NO_FLAGS * (self._repaints and "keys" in screen.used)
+        out.sequence(stale_flags + _flags(alternate.kitty_stack, self._pushed.alternate_flags) + "\x1b[H")
+        rows = alternate.rows or screen.blank_rows(screen.lines, DEFAULT)
         # The alternate screen has been filled with the background of the main screen's saved pen.
-        _rows(out, screen.rows, main.saved.pen.erased is not DEFAULT)
-        _save_cursor(out, screen, screen.saved, screen.rows)
+        _rows(out, rows, main.saved.pen.erased is not DEFAULT)
+        _save_cursor(out, screen, alternate.saved, rows)
+        if not screen.alternate:
+            out.sequence("\x1b[?47l" if alternate.rows else "\x1b[?1047l")
 
     def _main_screen(self, out: Encoder) -> None:
         """Draw the lines that the parts do not contain, then the rows of the main screen.
@@ -268,21 +269,6 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
         if wrapped and len(line) < len(row) and (erase or line.pens[0].erased is not DEFAULT):
             out.set_pen(DEFAULT)
             out.sequence("\x1b[K")
-
-
-def _hidden_alternate(out: Encoder, screen: Screen, pushed: int, always: bool) -> None:
-    """Draw the hidden alternate screen if it has rows, a saved cursor or keyboard flags; or `always`."""
-    rows, saved, stack = screen.other
-    flags = _flags(stack, pushed) or _NO_FLAGS * (always and "keys" in screen.used)
-    if saved == SavedCursor() and not rows and not (flags or always):
-        return
-    out.set_pen(DEFAULT)
-    out.sequence("\x1b[?1049h\x1b[H")
-    shown = rows or screen.blank_rows(screen.lines, DEFAULT)
-    _rows(out, shown, False)
-    _save_cursor(out, screen, saved, shown)
-    out.set_pen(DEFAULT)
-    out.sequence(flags + ("\x1b[?47l" if rows else "\x1b[?1049l"))
 
 
 def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
