@@ -8,8 +8,7 @@ repeated. A line with a prompt begins with a prompt mark (OSC 133 A).
 from __future__ import annotations
 
 import re
-from itertools import compress, count, islice, pairwise
-from operator import is_not
+from itertools import groupby
 
 from sesh.vt.graphemes import ZWJ, cells, joined_width, may_join
 from sesh.vt.pen import DEFAULT, Pen, apply_sgr, with_link
@@ -52,13 +51,12 @@ class Encoder:
         self.last = ""
 
     def row(self, row: Row) -> None:
-        text, pens = row.text, row.pens
-        if not text:
-            return
-        ends = [*compress(count(1), map(is_not, pens, islice(pens, 1, None))), len(text)]
-        for start, end in pairwise((0, *ends)):
-            self.set_pen(pens[start])
-            self._graphemes(text[start:end])
+        start = 0
+        for pen, columns in groupby(row.pens):
+            end = start + len(list(columns))
+            self.set_pen(pen)
+            self._graphemes(row.text[start:end])
+            start = end
 
     def _graphemes(self, graphemes: list[str]) -> None:
         text = "".join(graphemes)

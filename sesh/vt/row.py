@@ -90,12 +90,10 @@ class Row:
 
     def end(self) -> int:
         """Return the column after the last cell that is not a default blank."""
-        text = self.drawn()
-        blanks = len(text) - len(text.rstrip(" "))
-        tail = self.pens[len(self.text) - blanks :]
-        if tail.count(DEFAULT) < blanks:  # coloured blanks
-            blanks = next(count for count, pen in enumerate(reversed(tail)) if pen is not DEFAULT)
-        return len(self.text) - blanks
+        end = len(self.text)
+        while end and self.text[end - 1] == " " and self.pens[end - 1] is DEFAULT:
+            end -= 1
+        return end
 
     def trimmed(self, least: int = 0) -> Row:
         """Return the row without trailing default blanks, but at least `least` columns."""
