@@ -149,17 +149,14 @@ class Printing(Rectangles):
         self.index(continues=whole and self.left == 0)
         cursor.x = left
 
-    def _wrap_wide(self, limit: int, *, moved: bool = False) -> bool:
-        """Wrap before a grapheme of two columns that does not fit. Return False if no row has room.
-
-        `moved`: the first code points of the grapheme fitted, and are in the last cell.
-        """
+    def _wrap_wide(self, limit: int) -> bool:
+        """Wrap before a grapheme of two columns that does not fit. Return False if no row has room."""
         cursor = self.cursor
         if not self.wrap or limit - (self.left if cursor.x > self.left else 0) < 2:
             return False
         # The last cell keeps its character (xterm, kitty, VTE, tmux); a blank takes the background (xterm.js).
         row = self.rows[cursor.y]
-        if cursor.x < limit and (moved or row.text[cursor.x] == " "):
+        if cursor.x < limit and row.text[cursor.x] == " ":
             row.fill(cursor.x, limit, self.erased)
             if limit == self.columns:
                 row.text[-1] = SPACER
@@ -180,8 +177,12 @@ class Printing(Rectangles):
             x, cluster = self.last_grapheme()
             size = self.cursor.x - x
             if new := joined_width(cluster, size, char):
-                if len(cluster) < CLUSTER_LIMIT:
-                    self._join(x, cluster + char, size, new)
+                if len(cluster) >= CLUSTER_LIMIT:
+                    return
+                if new > size:
+                    self._widen(x, cluster + char)
+                else:
+                    self.rows[self.cursor.y].text[x] = cluster + char
                 return
         if size := width(char):
             self._print_run(char, size)
@@ -190,26 +191,18 @@ class Printing(Rectangles):
             if cluster and len(cluster) < CLUSTER_LIMIT:
                 self.rows[self.cursor.y].text[x] = cluster + char
 
-    def _join(self, x: int, cluster: str, old: int, new: int) -> None:
-        """Replace the grapheme at column `x` by `cluster`, whose width may grow from `old` to `new`."""
-        row, cursor = self.rows[self.cursor.y], self.cursor
-        row.text[x] = cluster
-        if new == old:
+    def _widen(self, x: int, cluster: str) -> None:
+        """Print the grapheme in column `x` again, as `cluster`, which takes two columns now."""
+        row, end, narrow = self.rows[self.cursor.y], self.cursor.x, self.rows[self.cursor.y].text[x]
+        row.text[x] = " "
+        self.cursor.x = x
+        limit = self._make_room(2)
+        if not limit:  # the mark that widens the grapheme is dropped
+            row.text[x], self.cursor.x = narrow, end
             return
-        pen = row.pens[x]
-        limit = self.columns if x > self.right else self.right + 1
-        if x + 2 > limit:
-            after, cursor.x = cursor.x, x
-            if self._wrap_wide(limit, moved=True):
-                self._put([cluster, STUB], limit)
-            else:
-                row.text[x] = cluster[:-1]  # without room to grow or wrap the mark is dropped
-                cursor.x = after
-            return
-        if self.insert and self.left <= x <= self.right:
-            self.shift_cells(row, x + 1, 1)
-        row.put(x, [cluster, STUB], pen)
-        self._advance(x + 2, limit)
+        if self.insert and self.rows[self.cursor.y] is row:
+            self.delete_characters()  # the narrow grapheme was inserted, too
+        self._put([cluster, STUB], limit)
 
     def repeat(self, count: int = 1) -> None:
         """REP: print the last grapheme again; after a control, do nothing (xterm.js).
