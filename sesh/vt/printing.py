@@ -6,6 +6,8 @@ handled one by one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sesh.vt.charsets import DEFAULT_SETS, G_SETS, Charsets
 from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, halves, joined_width, may_join, width
 from sesh.vt.rectangles import Rectangles
@@ -60,13 +62,9 @@ class Printing(Rectangles):
     def _print(self, data: str) -> None:
         plain = data.isascii()
         if not (self.insert or self.narrow) and (plain or self._begins_cell(data)):
-            cursor = self.cursor
             graphemes = data if plain else cells(data)
-            end = cursor.x + len(graphemes)
-            if end <= self.columns:  # nearly all text
-                self.rows[cursor.y].put(cursor.x, graphemes, self.pen)
-                cursor.x = end
-                self.joinable = True
+            if self.cursor.x + len(graphemes) <= self.columns:  # nearly all text
+                self._put(graphemes, self.columns)
                 return
         # Insert mode has no effect left of a left margin, so each character is printed by itself there.
         for text in data if self.insert and self.narrow else (data,):
@@ -122,20 +120,16 @@ class Printing(Rectangles):
             self._put(list(piece) if size == 1 else halves(piece), limit)
             start += room
 
-    def _put(self, graphemes: list[str], limit: int) -> None:
-        """Write graphemes, one for each column, at the cursor. They must fit before `limit`."""
-        cursor = self.cursor
-        x = cursor.x
-        end = cursor.x + len(graphemes)
-        row = self.rows[cursor.y]
+    def _put(self, graphemes: Sequence[str], limit: int) -> None:
+        """Write graphemes, one for each column, at the cursor; if they end at the right margin, a wrap is pending.
+
+        They must fit before `limit`.
+        """
+        row, x = self.rows[self.cursor.y], self.cursor.x
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x, len(graphemes))
         row.put(x, graphemes, self.pen)
-        self._advance(end, limit)
-
-    def _advance(self, end: int, limit: int) -> None:
-        """Move the cursor to `end`, after the printed graphemes. If they end at the right margin, a wrap is pending."""
-        self.cursor.x = end
+        self.cursor.x = end = x + len(graphemes)
         self.joinable = True
         self.margin_wrap = (self.cursor.y, end) if end == limit < self.columns else None
 
