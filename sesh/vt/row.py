@@ -65,15 +65,11 @@ class Row:
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
         """Move the columns from `x` up to `end` right by `count`, or left if `count` is negative. Blanks come in."""
         size = min(abs(count), end - x)
-        blanks = Row([" "] * size, [pen] * size)
-        if count > 0:
-            self.blank_across(pen, x, end - size, end)
-            moved = self.cut(x, end - size)
-            self.text[x:end], self.pens[x:end] = blanks.text + moved.text, blanks.pens + moved.pens
-        else:
-            self.blank_across(pen, x, x + size, end)
-            moved = self.cut(x + size, end)
-            self.text[x:end], self.pens[x:end] = moved.text + blanks.text, moved.pens + blanks.pens
+        first, last = (x, end - size) if count > 0 else (x + size, end)  # the columns that are moved
+        self.blank_across(pen, x, first, last, end)
+        parts = [blank(size, pen), self.cut(first, last)]
+        left, right = parts if count > 0 else reversed(parts)
+        self.text[x:end], self.pens[x:end] = left.text + right.text, left.pens + right.pens
 
     def cut(self, start: int, end: int) -> Row:
         """Return the columns from `start` to before `end`."""

@@ -278,51 +278,40 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
     """
     out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
-    if saved.column >= screen.columns:
-        x = _before(rows[row], screen.columns)
-        out.sequence(f"\x1b[{row + 1};{x + 1}H")
-        out.row(rows[row].cut(x, screen.columns))
-    else:
-        out.sequence(f"\x1b[{row + 1};{saved.column + 1}H")
+    _place_cursor(out, rows[row], row, saved.column, saved.column >= screen.columns)
     out.set_pen(saved.pen)
     own = saved.charsets.sequences()
     out.sequence(own + by + "\x1b[?6l" * saved.origin + (DEFAULT_SETS.sequences(every=True) if own else ""))
 
 
-def _before(row: Row, end: int) -> int:
-    """Return the column of the grapheme that ends before column `end`."""
-    return end - 2 if end > 1 and row.text[end - 1] == STUB else end - 1
+def _place_cursor(out: Encoder, row: Row, y: int, x: int, wraps: bool, top: int = 0, left: int = 0) -> None:
+    """Move the cursor; if a wrap is pending, print the grapheme before it again. CUP counts from `top` and `left`."""
+    start = x
+    if wraps:
+        start -= 2 if x > 1 and row.text[x - 1] == STUB else 1
+    out.sequence(f"\x1b[{y - top + 1};{start - left + 1}H")
+    out.row(row.cut(start, x))
 
 
 def put_cursor(out: Encoder, screen: Screen) -> None:
     """Restore cursor, pending wrap, joinable grapheme, charsets, insert mode and pen; must come last."""
-    cursor = screen.cursor
+    y, x, row = screen.cursor.y, screen.cursor.x, screen.rows[screen.cursor.y]
+    origin = (screen.top, screen.left) if screen.origin else (0, 0)
     modes = screen.charsets.sequences() + ("\x1b[4h" if screen.insert else "")
     if screen.joinable:
-        x, cluster = screen.last_grapheme()
-        _move(out, screen, x)
+        start, cluster = screen.last_grapheme()
+        _place_cursor(out, row, y, start, False, *origin)
         out.set_pen(screen.pen)
         out.sequence(modes)
         if screen.insert:
-            out.sequence(f"\x1b[{cursor.x - x}P")  # DCH, since printing the grapheme again inserts it
+            out.sequence(f"\x1b[{x - start}P")  # DCH, since printing the grapheme again inserts it
         out.parts.append(cluster)
         return
+    _place_cursor(out, row, y, x, screen.pending_wrap, *origin)
     if screen.pending_wrap:
-        row = screen.rows[cursor.y]
-        x = _before(row, cursor.x)
-        _move(out, screen, x)
-        out.row(row.cut(x, cursor.x))
         modes += f"\x1b[{screen.pen.sgr}m"  # SGR prevents joining to the grapheme just printed
-    else:
-        _move(out, screen, cursor.x)
     out.set_pen(screen.pen)
     out.sequence(modes)
-
-
-def _move(out: Encoder, screen: Screen, x: int) -> None:
-    """Move the cursor to column `x` of its row. In origin mode, CUP counts from the margins."""
-    top, left = (screen.top, screen.left) if screen.origin else (0, 0)
-    out.sequence(f"\x1b[{screen.cursor.y - top + 1};{x - left + 1}H")
 
 
 def input_settings(screen: Screen) -> str:
