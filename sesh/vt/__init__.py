@@ -14,7 +14,7 @@ separate what they contain:
 `screen` `pyte_face`             control strings, images, resizing; pyte's interface
 `modes`                          modes, saved cursors, keyboard protocols
 `printing`                       characters into cells, wrapping
-`rectangles` `edit`              copying and filling rectangles; line feeds, scrolling, erasing, inserting
+`edit`                           line feeds, scrolling, erasing, inserting; rectangles
 `moves`                          cursor movements, margins, tab stops
 `grid`                           rows of both screens, cursors, pen; up to `screen` each class extends the one below
 `charsets`                       G0 to G3

@@ -1,6 +1,6 @@
 """The grid: the rows of both screens, the cursor, the saved cursors and the pen.
 
-The screen is a chain of subclasses: Grid, Moves, Editing (`edit`), Rectangles, Printing, Modes, PyteFace, Screen. It is
+The screen is a chain of subclasses: Grid, Moves, Editing (`edit`), Printing, Modes, PyteFace, Screen. It is
 a pyte Screen, and uses pyte's names where pyte has them.
 
 As in pyte and xterm.js, a cursor in column `columns` has a pending wrap.

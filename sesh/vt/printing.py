@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sesh.vt.charsets import DEFAULT_SETS, G_SETS, Charsets
+from sesh.vt.edit import Editing
 from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, halves, joined_width, may_join, width
-from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import SPACER, STUB
 
 _MOST_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a piece may have fifty REPs
 
 
-class Printing(Rectangles):
+class Printing(Editing):
     """Printing characters, REP, G0 to G3."""
 
     def reset(self) -> None:
