@@ -103,31 +103,22 @@ class Modes(Printing):
         wrapped into this one. While a wrap is pending, BS only cancels the wrap (XTerm from patch 383 on, xterm.js).
         With mode 1045 and DECAWM, BS goes to the end of any row above, and from the first row to the last.
         """
-        cursor = self.cursor
-        if self.wrap and self.modes.get(1045):
-            self._backspace_around()
-        elif not (self.modes.get(45) and self.wrap) or self.narrow:
-            self.cursor_back(1)
-        elif cursor.x >= self.columns:
-            self.cancel_wrap()
-        elif cursor.x > 0:
-            cursor.x -= 1
-        elif self.top < cursor.y <= self.bottom and self.rows[cursor.y].continues:
-            above, row = self.rows[cursor.y - 1], self.rows[cursor.y]
-            cursor.y -= 1
-            cursor.x = self.columns - 1 - above.ends_in_spacer(row)
-            row.continues = False
-
-    def _backspace_around(self) -> None:
-        cursor = self.cursor
+        cursor, anywhere = self.cursor, self.modes.get(1045)
         left, right = (self.left, self.right) if self.left <= cursor.x <= self.right else (0, self.columns - 1)
-        if self.pending_wrap:
+        if not self.wrap or not (anywhere or (self.modes.get(45) and not self.narrow)):
+            self.cursor_back(1)
+        elif self.pending_wrap:
             self.cancel_wrap()
         elif cursor.x != left:
             self.cursor_back(1)
-        else:
+        elif anywhere:
             above = cursor.y - 1 if cursor.y else self.lines - 1
             self.move_to(self.bottom if cursor.y == self.top else above, right)
+        elif self.top < cursor.y <= self.bottom and self.rows[cursor.y].continues:
+            row = self.rows[cursor.y]
+            cursor.y -= 1
+            cursor.x = self.columns - 1 - self.rows[cursor.y].ends_in_spacer(row)
+            row.continues = False
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown mode."""
