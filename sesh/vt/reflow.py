@@ -69,7 +69,10 @@ def reflow(
     wrapped = older[::-1] + wrapped
     new = [row for line in wrapped for row in line.rows]
     positions = _positions(wrapped, [(line + len(older), column) for line, column in places], columns)
-    gone = max(0, min(len(new) - _spare(wrapped, len(older) + places[0][0]) - lines, positions[0][0]))
+    end = len(new)
+    while end > positions[0][0] + 1 and not new[end - 1].trimmed_text():
+        end -= 1
+    gone = max(0, min(end - lines, positions[0][0]))
     for row, following in pairwise(new[: gone + 1]):
         if not scrollback.push(row, following.continues):
             following.continues = False
@@ -113,16 +116,6 @@ def wrap(line: Row, columns: int) -> Wrapped:
         rows.append(row)
         start = end
     return Wrapped(rows, len(line))
-
-
-def _spare(lines: list[Wrapped], cursor: int) -> int:
-    """Return the number of rows without text at the end and below line number `cursor`."""
-    count = 0
-    for line in reversed(lines[cursor + 1 :]):
-        if any(row.trimmed_text() for row in line.rows):
-            break
-        count += len(line.rows)
-    return count
 
 
 def _positions(lines: list[Wrapped], places: list[Position], columns: int) -> list[Position]:
