@@ -221,9 +221,7 @@ class Editing(Moves):
         """DECALN: fill the screen with E, reset the margins, and move the cursor home."""
         self.clear_margins()
         self.move_to(0, 0)
-        self.rows = self.blank_rows(self.lines, DEFAULT)
-        for row in self.rows:
-            row.fill(0, self.columns, DEFAULT, "E")
+        self.rows = [Row(["E"] * self.columns, [DEFAULT] * self.columns) for _ in range(self.lines)]
 
     def copy_rectangle(self, *parameters: int) -> None:
         """DECCRA: copy a rectangle; the part of the copy outside the screen is lost.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from unicodedata import category
+from unicodedata import category, combining
 
 from wcwidth import wcswidth, wcwidth
 
@@ -30,13 +30,8 @@ RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
 """Matches a run of NARROW, a run of WIDE, or one other character, which may join and have any width."""
 _OTHER = re.compile(f"[^{NARROW}{WIDE}]")
 
-_VIRAMAS = (
-    "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca\u1039\u17d2\u1a60\u1b44\u1bab\ua806"
-    "\ua8c4\ua9c0\uaaf6\U00010a3f\U00011046\U000110b9\U00011133\U000111c0\U00011235\U0001134d\U000113d0"
-    "\U00011442\U000114c2\U000115bf\U0001163f\U000116b6\U00011839\U0001193e\U000119e0\U00011a47\U00011a99\U00011c3f"
-    "\U00011d45\U00011d97\U00011f42"
-)
-"""Characters that join consonants (Indic_Syllabic_Category Virama and Invisible_Stacker, Unicode 16)."""
+_KILLERS = "\u0d3b\u0d3c\u0e3a\u0eba\u0f84\u103a\u1714\u1715\u1734\u1baa\u1bf2\u1bf3\ua82c\ua953\uabed"
+"""Viramas that only silence a vowel and join no consonants (Indic_Syllabic_Category Pure_Killer), such as asat."""
 
 
 @lru_cache(8192)
@@ -86,7 +81,8 @@ def joined_width(cluster: str, columns: int, char: str) -> int:
         return columns if _is_pictograph(last) or (last == _EMOJI_STYLE and _is_pictograph(cluster[0])) else 0
     # A virama joins the next letter into a conjunct, at most two columns wide.
     virama = cluster[-2:-1] if last == ZWJ else last
-    return 2 if virama and virama in _VIRAMAS and category(char) == "Lo" else 0
+    joins = virama and combining(virama) == 9 and virama not in _KILLERS
+    return 2 if joins and category(char) == "Lo" else 0
 
 
 def may_join(text: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.grid import SavedCursor
 from sesh.vt.pen import DEFAULT, with_link
 from sesh.vt.printing import Printing
@@ -171,7 +172,7 @@ class Modes(Printing):
         if saved.column >= self.columns and not self.origin:
             self.cursor.x = self.columns
         self.pen = with_link(saved.pen, self.pen.link)
-        self.use_charsets(saved.charsets)
+        self.charsets = saved.charsets
 
     def soft_reset(self) -> None:
         """DECSTR: reset modes, margins, pen, charsets and the saved cursor; keep text and cursor.
@@ -187,7 +188,7 @@ class Modes(Printing):
         self.left_right_mode = False
         self.clear_margins()
         self.pen = DEFAULT
-        self.reset_charsets()
+        self.charsets = DEFAULT_SETS
         self.saved = SavedCursor()
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sesh.vt.charsets import DEFAULT_SETS, G_SETS, Charsets
+from sesh.vt.charsets import DEFAULT_SETS, G_SETS
 from sesh.vt.edit import Editing
 from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, halves, joined_width, may_join, width
 from sesh.vt.row import SPACER, STUB
@@ -22,25 +22,16 @@ class Printing(Editing):
     def reset(self) -> None:
         super().reset()
         self.insert, self.wrap = False, True
-        self.reset_charsets()
-
-    def reset_charsets(self) -> None:
-        """Set G0 to G3 to ASCII, and use G0."""
-        self.use_charsets(DEFAULT_SETS)
-
-    def use_charsets(self, charsets: Charsets) -> None:
-        """Change the character sets."""
-        self.charsets = charsets
-        self._translation = charsets.translation
+        self.charsets = DEFAULT_SETS
 
     def define_charset(self, code: str, mode: str) -> None:
         """SCS: `mode`, the intermediate byte, selects G0 to G3; `code` designates the set."""
         self.used.add("charsets")
-        self.use_charsets(self.charsets.designated(G_SETS[mode], code))
+        self.charsets = self.charsets.designated(G_SETS[mode], code)
 
     def shift(self, slot: int) -> None:
         """SI, SO, LS2, LS3: use one of G0 to G3."""
-        self.use_charsets(self.charsets._replace(gl=slot))
+        self.charsets = self.charsets._replace(gl=slot)
 
     def shift_in(self) -> None:
         """SI: use G0."""
@@ -53,13 +44,12 @@ class Printing(Editing):
     @property
     def draws_plainly(self) -> bool:
         """True if printing only replaces cells and wraps: insert and origin mode are off, and the charset is ASCII."""
-        return self.wrap and not (self.insert or self.origin or self._translation is not None)
+        return self.wrap and not (self.insert or self.origin or self.charsets.translation)
 
     def draw(self, data: str) -> None:
         """Print characters at the cursor."""
-        self._print(data if self._translation is None else data.translate(self._translation))
-
-    def _print(self, data: str) -> None:
+        if table := self.charsets.translation:
+            data = data.translate(table)
         plain = data.isascii()
         if not (self.insert or self.narrow) and (plain or self._begins_cell(data)):
             graphemes = data if plain else cells(data)
@@ -208,4 +198,4 @@ class Printing(Editing):
             grapheme, most = self.last_grapheme()[1], self.columns * self.lines
             if self.narrow or may_join(grapheme):
                 most = min(most, _MOST_REPEATED)
-            self._print(grapheme * min(count or 1, most))
+            self.draw(grapheme * min(count or 1, most))

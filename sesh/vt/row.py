@@ -44,10 +44,10 @@ class Row:
         if keeps_spacer:
             self.text[-1] = SPACER
 
-    def fill(self, start: int, end: int, pen: Pen, grapheme: str = " ") -> None:
-        """Fill columns with a narrow grapheme."""
+    def fill(self, start: int, end: int, pen: Pen) -> None:
+        """Fill columns with blanks."""
         if start < end:
-            self.put(start, [grapheme] * (end - start), pen)
+            self.put(start, " " * (end - start), pen)
 
     def blank_across(self, pen: Pen, *edges: int) -> None:
         """Blank the wide graphemes that span one of `edges`; an edge is left of the column with its number."""
