@@ -112,7 +112,7 @@ class Editing(Moves):
             self._shift_block(y, size if count > 0 else -size)
             return
         rows = self.rows[y : self.bottom + 1]
-        blanks = self.blank_rows(size, self.erased)
+        blanks = self.blank_rows(size, self.pen.erased)
         self.rows[y : self.bottom + 1] = rows[size:] + blanks if count > 0 else blanks + rows[:-size]
         # Neither the first moved row nor the row below the region continues a line any more.
         for first in (y if count > 0 else y + size, self.bottom + 1):
@@ -120,7 +120,7 @@ class Editing(Moves):
                 self.rows[first].continues = False
 
     def _shift_block(self, y: int, count: int) -> None:
-        left, right, erased = self.left, self.right + 1, self.erased
+        left, right, erased = self.left, self.right + 1, self.pen.erased
         rows = self.rows[y : self.bottom + 1]
         for row in rows:
             row.blank_across(erased, left, right)
@@ -141,9 +141,9 @@ class Editing(Moves):
             row.fill(x, self.columns, self.pen.erased)
             row.continues = row.continues and x > 0
         elif how == 1:
-            row.fill(0, min(x + 1, self.columns), self.erased)
+            row.fill(0, min(x + 1, self.columns), self.pen.erased)
         elif how == 2:
-            row.fill(0, self.columns, self.erased)
+            row.fill(0, self.columns, self.pen.erased)
             row.continues = False
 
     def erase_in_display(self, how: int = 0, *_: int, private: bool = False) -> None:
@@ -151,15 +151,15 @@ class Editing(Moves):
         y = self.cursor.y
         if how == 0:
             self.erase_in_line(0)
-            self.rows[y + 1 :] = self.blank_rows(self.lines - y - 1, self.erased)
+            self.rows[y + 1 :] = self.blank_rows(self.lines - y - 1, self.pen.erased)
         elif how == 1:
-            self.rows[:y] = self.blank_rows(y, self.erased)
+            self.rows[:y] = self.blank_rows(y, self.pen.erased)
             self.erase_in_line(1)
             self.rows[y].continues = False
             if self.cursor.x + 1 >= self.columns and y + 1 < self.lines:
                 self.rows[y + 1].continues = False
         elif how == 2:
-            self.rows = self.blank_rows(self.lines, self.erased)
+            self.rows = self.blank_rows(self.lines, self.pen.erased)
         elif how == 3:
             self.scrollback.clear()
             self.main_rows[0].continues = False
@@ -168,7 +168,7 @@ class Editing(Moves):
         """ECH."""
         self.cancel_wrap()
         x = self.cursor.x
-        self.rows[self.cursor.y].fill(x, min(x + (count or 1), self.columns), self.erased)
+        self.rows[self.cursor.y].fill(x, min(x + (count or 1), self.columns), self.pen.erased)
 
     def insert_characters(self, count: int | None = None) -> None:
         """ICH: cells pushed past the right margin are lost."""
@@ -185,7 +185,7 @@ class Editing(Moves):
 
     def shift_cells(self, row: Row, x: int, count: int) -> None:
         """Move the cells between `x` and the right margin right by `count`, or left if `count` is negative."""
-        row.shift(x, count, self.right + 1, self.erased)
+        row.shift(x, count, self.right + 1, self.pen.erased)
 
     def insert_columns(self, count: int = 1) -> None:
         """DECIC: as ICH, in all rows of the region."""
@@ -237,7 +237,7 @@ class Editing(Moves):
         rows = self.rows[first : min(last, first + bottom_row - y)]
         blocks = [row.part(start, min(end, start + edge - x)) for row in rows]
         for row, block in zip(self.rows[y:], blocks, strict=False):
-            row.replace(x, block, self.erased)
+            row.replace(x, block, self.pen.erased)
 
     def fill_rectangle(self, code: int = 0, *corners: int) -> None:
         """DECFRA: fill with a character of Latin-1 in the current pen."""
@@ -246,7 +246,7 @@ class Editing(Moves):
 
     def erase_rectangle(self, *corners: int) -> None:
         """DECERA: erase as ED and EL do."""
-        self._fill(" ", self.erased, corners)
+        self._fill(" ", self.pen.erased, corners)
 
     def wipe_rectangle(self, *corners: int) -> None:
         """DECSERA: erase only the characters, in all cells, because protected cells do not exist here."""
@@ -258,7 +258,7 @@ class Editing(Moves):
             first, start, last, end = rectangle
             for row in self.rows[first:last]:
                 pens = row.pens[start:end] if pen is None else [pen] * (end - start)
-                row.replace(start, Row([grapheme] * (end - start), pens), self.erased)
+                row.replace(start, Row([grapheme] * (end - start), pens), self.pen.erased)
 
     def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> Rectangle | None:
         """Return a rectangle from 1-based parameters; None if it is empty.

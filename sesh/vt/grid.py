@@ -96,10 +96,6 @@ class Grid(PyteScreen):
         self.pen = apply_sgr(self.pen, parameters)
 
     @property
-    def erased(self) -> Pen:
-        return self.pen.erased
-
-    @property
     def main_rows(self) -> list[Row]:
         """The rows of the main screen, even while the alternate one shows."""
         return self.other.rows if self.alternate else self.rows

@@ -144,7 +144,7 @@ class Modes(Printing):
             self.save_cursor()
         if number != 1048 and on != self.alternate:
             empty = on and (number == 1049 or not self.other.rows)
-            self.swap_pages(self.blank_rows(self.lines, self.erased) if empty else self.other.rows)
+            self.swap_pages(self.blank_rows(self.lines, self.pen.erased) if empty else self.other.rows)
             if number == 47 and not on:
                 self.used.add("alternate")
             elif not on:

@@ -141,7 +141,7 @@ class Printing(Editing):
         # The last cell keeps its character (xterm, kitty, VTE, tmux); a blank takes the background (xterm.js).
         row = self.rows[cursor.y]
         if cursor.x < limit and row.text[cursor.x] == " ":
-            row.fill(cursor.x, limit, self.erased)
+            row.fill(cursor.x, limit, self.pen.erased)
             if limit == self.columns:
                 row.text[-1] = SPACER
         cursor.x = max(cursor.x, limit - 1)

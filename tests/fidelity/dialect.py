@@ -203,7 +203,7 @@ def _fills_otherwise(dialect: Dialect, text: str) -> bool:
         return screen.pen is not DEFAULT or screen.origin or (screen.top, screen.bottom) != (0, screen.lines - 1)
     if _row(dialect, text, "S"):
         return not screen.alternate and screen.top == 0
-    return _row(dialect, text, "T") is not None and screen.erased is not DEFAULT
+    return _row(dialect, text, "T") is not None and screen.pen.erased is not DEFAULT
 
 
 def _splits_otherwise(dialect: Dialect, text: str) -> bool:
