@@ -14,12 +14,12 @@ separate what they contain:
 `screen` `pyte_face`             control strings, images, resizing; pyte's interface
 `modes`                          modes, saved cursors, keyboard protocols
 `printing`                       characters into cells, wrapping
-`rectangles` `edit`              copying and filling rectangles; line feeds, scrolling, erasing, inserting
+`edit`                           line feeds, scrolling, erasing, inserting; rectangles
 `moves`                          cursor movements, margins, tab stops
-`grid`                           rows of both screens, cursor, pen; up to `screen` each class extends the one below
-`pages` `charsets`               the separate state of main and alternate screen; G0 to G3
+`grid`                           rows of both screens, cursors, pen; up to `screen` each class extends the one below
+`charsets`                       G0 to G3
 `images` `reflow` `scrollback`   sizes of images in cells; rewrapping to another width; lines that scrolled off
 `encoded` `row` `pen`            a row as text with SGR, and back; a row: two parallel lists; attributes and SGR
-`graphemes` `column_widths`      widths and the joining of characters into graphemes; generated table of widths
+`graphemes`                      widths of characters, and their joining into graphemes
 `grammar`                        control functions (ECMA-48) as regular expressions
 """

@@ -29,9 +29,10 @@ class Charsets(NamedTuple):
             return self
         return Charsets((*self.sets[:slot], code, *self.sets[slot + 1 :]), self.gl)
 
-    def translation(self, slot: int) -> dict[int, str] | None:
-        """Return the translation table from ASCII to the set in G`slot`; None for ASCII."""
-        return _TRANSLATIONS.get(self.sets[slot])
+    @property
+    def translation(self) -> dict[int, str] | None:
+        """The translation table from ASCII to the set in use; None for ASCII."""
+        return _TRANSLATIONS.get(self.sets[self.gl])
 
     def sequences(self, *, every: bool = False) -> str:
         """Return the sequences that restore the charsets; without `every`, only those that differ from the default."""

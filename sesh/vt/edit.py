@@ -1,4 +1,4 @@
-"""Scrolling and editing of rows: line feeds, ED, EL, ECH, ICH, DCH (ECMA-48), DECIC, DECDC, DECALN.
+"""Scrolling and editing of rows: line feeds, ED, EL, ECH, ICH, DCH (ECMA-48), DECIC, DECDC, DECALN, rectangles (DEC).
 
 Rows that leave the top of the main screen go to the scrollback if the region begins at the first row and is as wide as
 the screen, as in xterm, kitty and VTE. Rows that leave any other region, or the alternate screen, are lost.
@@ -7,12 +7,14 @@ the screen, as in xterm, kitty and VTE. Rows that leave any other region, or the
 from __future__ import annotations
 
 from sesh.vt.moves import Moves
-from sesh.vt.pen import DEFAULT
+from sesh.vt.pen import DEFAULT, Pen
 from sesh.vt.row import Row, blank
+
+Rectangle = tuple[int, int, int, int]  # first row, first column, end row, end column; from 0, ends exclusive
 
 
 class Editing(Moves):
-    """Line feeds, scrolling, erasing, inserting and deleting."""
+    """Line feeds, scrolling, erasing, inserting, deleting; rectangles, which change neither cursor nor pending wrap."""
 
     def reset(self) -> None:
         super().reset()
@@ -52,11 +54,6 @@ class Editing(Moves):
         if self.linefeed_mode:
             self.carriage_return()
 
-    def newline(self) -> None:
-        """CR LF, the most frequent pair of controls."""
-        self.carriage_return()
-        self.index(continues=False)
-
     def next_line(self) -> None:
         """NEL: carriage return and line feed."""
         self.index()
@@ -68,20 +65,10 @@ class Editing(Moves):
         Any other top row is lost. `continues`: the new row continues the line of the row above.
         """
         rows, top, bottom = self.rows, self.top, self.bottom
+        rows.insert(bottom + 1, blank(self.columns, self.pen.erased, continues=continues))
         row = rows.pop(top)
-        if top == 0 and not self.alternate:
-            line_continues = rows[0].continues if bottom else continues
-            is_open = self.scrollback.push(row, line_continues)
-            if line_continues and not is_open:  # the scrollback has ended the line
-                if bottom:
-                    rows[0].continues = False
-                else:
-                    continues = False
-        elif top == bottom:
-            continues = False  # the row that it would continue is lost
-        else:
-            rows[top].continues = False
-        rows.insert(bottom, blank(self.columns, self.pen.erased, continues=continues))
+        goes_on = rows[top].continues
+        rows[top].continues = top == 0 and not self.alternate and self.scrollback.push(row, goes_on)
         if bottom + 1 < self.lines:
             rows[bottom + 1].continues = False
 
@@ -125,7 +112,7 @@ class Editing(Moves):
             self._shift_block(y, size if count > 0 else -size)
             return
         rows = self.rows[y : self.bottom + 1]
-        blanks = self.blank_rows(size, self.erased)
+        blanks = self.blank_rows(size, self.pen.erased)
         self.rows[y : self.bottom + 1] = rows[size:] + blanks if count > 0 else blanks + rows[:-size]
         # Neither the first moved row nor the row below the region continues a line any more.
         for first in (y if count > 0 else y + size, self.bottom + 1):
@@ -133,7 +120,7 @@ class Editing(Moves):
                 self.rows[first].continues = False
 
     def _shift_block(self, y: int, count: int) -> None:
-        left, right, erased = self.left, self.right + 1, self.erased
+        left, right, erased = self.left, self.right + 1, self.pen.erased
         rows = self.rows[y : self.bottom + 1]
         for row in rows:
             row.blank_across(erased, left, right)
@@ -154,9 +141,9 @@ class Editing(Moves):
             row.fill(x, self.columns, self.pen.erased)
             row.continues = row.continues and x > 0
         elif how == 1:
-            row.fill(0, min(x + 1, self.columns), self.erased)
+            row.fill(0, min(x + 1, self.columns), self.pen.erased)
         elif how == 2:
-            row.fill(0, self.columns, self.erased)
+            row.fill(0, self.columns, self.pen.erased)
             row.continues = False
 
     def erase_in_display(self, how: int = 0, *_: int, private: bool = False) -> None:
@@ -164,15 +151,15 @@ class Editing(Moves):
         y = self.cursor.y
         if how == 0:
             self.erase_in_line(0)
-            self.rows[y + 1 :] = self.blank_rows(self.lines - y - 1, self.erased)
+            self.rows[y + 1 :] = self.blank_rows(self.lines - y - 1, self.pen.erased)
         elif how == 1:
-            self.rows[:y] = self.blank_rows(y, self.erased)
+            self.rows[:y] = self.blank_rows(y, self.pen.erased)
             self.erase_in_line(1)
             self.rows[y].continues = False
             if self.cursor.x + 1 >= self.columns and y + 1 < self.lines:
                 self.rows[y + 1].continues = False
         elif how == 2:
-            self.rows = self.blank_rows(self.lines, self.erased)
+            self.rows = self.blank_rows(self.lines, self.pen.erased)
         elif how == 3:
             self.scrollback.clear()
             self.main_rows[0].continues = False
@@ -181,7 +168,7 @@ class Editing(Moves):
         """ECH."""
         self.cancel_wrap()
         x = self.cursor.x
-        self.rows[self.cursor.y].fill(x, min(x + (count or 1), self.columns), self.erased)
+        self.rows[self.cursor.y].fill(x, min(x + (count or 1), self.columns), self.pen.erased)
 
     def insert_characters(self, count: int | None = None) -> None:
         """ICH: cells pushed past the right margin are lost."""
@@ -198,7 +185,7 @@ class Editing(Moves):
 
     def shift_cells(self, row: Row, x: int, count: int) -> None:
         """Move the cells between `x` and the right margin right by `count`, or left if `count` is negative."""
-        row.shift(x, count, self.right + 1, self.erased)
+        row.shift(x, count, self.right + 1, self.pen.erased)
 
     def insert_columns(self, count: int = 1) -> None:
         """DECIC: as ICH, in all rows of the region."""
@@ -209,14 +196,6 @@ class Editing(Moves):
         """DECDC: as DCH, in all rows of the region."""
         if self._in_region():
             self._shift_columns(self.cursor.x, -(count or 1))
-
-    def scroll_left(self, count: int = 1) -> None:
-        """SL: move the region's content to the left; the cursor stays."""
-        self._shift_columns(self.left, -(count or 1))
-
-    def scroll_right(self, count: int = 1) -> None:
-        """SR: move the region's content to the right; the cursor stays."""
-        self._shift_columns(self.left, count or 1)
 
     def _shift_columns(self, x: int, count: int) -> None:
         for row in self.rows[self.top : self.bottom + 1]:
@@ -242,6 +221,54 @@ class Editing(Moves):
         """DECALN: fill the screen with E, reset the margins, and move the cursor home."""
         self.clear_margins()
         self.move_to(0, 0)
-        self.rows = self.blank_rows(self.lines, DEFAULT)
-        for row in self.rows:
-            row.fill(0, self.columns, DEFAULT, "E")
+        self.rows = [Row(["E"] * self.columns, [DEFAULT] * self.columns) for _ in range(self.lines)]
+
+    def copy_rectangle(self, *parameters: int) -> None:
+        """DECCRA: copy a rectangle; the part of the copy outside the screen is lost.
+
+        Parameters: four edges, a page, the target's first row and column, and its page. Pages are ignored.
+        """
+        source = self._rectangle(*parameters[:4])
+        target = self._rectangle(*parameters[5:7])
+        if source is None or target is None:
+            return
+        first, start, last, end = source
+        y, x, bottom_row, edge = target
+        rows = self.rows[first : min(last, first + bottom_row - y)]
+        blocks = [row.part(start, min(end, start + edge - x)) for row in rows]
+        for row, block in zip(self.rows[y:], blocks, strict=False):
+            row.replace(x, block, self.pen.erased)
+
+    def fill_rectangle(self, code: int = 0, *corners: int) -> None:
+        """DECFRA: fill with a character of Latin-1 in the current pen."""
+        if 32 <= code <= 126 or 160 <= code <= 255:
+            self._fill(chr(code), self.pen, corners)
+
+    def erase_rectangle(self, *corners: int) -> None:
+        """DECERA: erase as ED and EL do."""
+        self._fill(" ", self.pen.erased, corners)
+
+    def wipe_rectangle(self, *corners: int) -> None:
+        """DECSERA: erase only the characters, in all cells, because protected cells do not exist here."""
+        self._fill(" ", None, corners)
+
+    def _fill(self, grapheme: str, pen: Pen | None, corners: tuple[int, ...]) -> None:
+        """Fill a rectangle; without `pen` each cell keeps its pen."""
+        if rectangle := self._rectangle(*corners):
+            first, start, last, end = rectangle
+            for row in self.rows[first:last]:
+                pens = row.pens[start:end] if pen is None else [pen] * (end - start)
+                row.replace(start, Row([grapheme] * (end - start), pens), self.pen.erased)
+
+    def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> Rectangle | None:
+        """Return a rectangle from 1-based parameters; None if it is empty.
+
+        In origin mode the parameters are relative to the margins, and the rectangle is clipped to the margins.
+        """
+        first, start, last, end = 0, 0, self.lines, self.columns
+        if self.origin:
+            first, start, last, end = self.top, self.left, self.bottom + 1, self.right + 1
+        y, x = first + (top or 1) - 1, start + (left or 1) - 1
+        last = min(first + bottom, last) if bottom else last
+        end = min(start + right, end) if right else end
+        return (y, x, last, end) if y < last and x < end else None

@@ -8,12 +8,11 @@ repeated. A line with a prompt begins with a prompt mark (OSC 133 A).
 from __future__ import annotations
 
 import re
-from itertools import compress, count, islice, pairwise
-from operator import is_not
+from itertools import groupby
 
 from sesh.vt.graphemes import ZWJ, cells, joined_width, may_join
 from sesh.vt.pen import DEFAULT, Pen, apply_sgr, with_link
-from sesh.vt.row import SPACER, Row
+from sesh.vt.row import Row
 
 PROMPT, INPUT = "\x1b]133;A\x1b\\", "\x1b]133;B\x1b\\"
 _PART = re.compile(r"\x1b\[([0-9;:]*)m|\x1b\]8;([^\x1b]*)\x1b\\|(\x1b\]133;A\x1b\\)|([^\x1b]+)")
@@ -52,15 +51,12 @@ class Encoder:
         self.last = ""
 
     def row(self, row: Row) -> None:
-        text, pens = row.text, row.pens
-        if not text:
-            return
-        if SPACER in text:
-            text = [" " if grapheme == SPACER else grapheme for grapheme in text]
-        ends = [*compress(count(1), map(is_not, pens, islice(pens, 1, None))), len(text)]
-        for start, end in pairwise((0, *ends)):
-            self.set_pen(pens[start])
-            self._graphemes(text[start:end])
+        start = 0
+        for pen, columns in groupby(row.pens):
+            end = start + len(list(columns))
+            self.set_pen(pen)
+            self._graphemes(row.text[start:end])
+            start = end
 
     def _graphemes(self, graphemes: list[str]) -> None:
         text = "".join(graphemes)
@@ -82,7 +78,7 @@ def encode(line: Row, *, reset: bool = False) -> str:
     if line.pens.count(DEFAULT) == len(line.pens):  # most lines
         plain = "".join(line.text)
         if plain.isascii():
-            return PROMPT * line.prompt + plain.replace(SPACER, " ").rstrip(" ")
+            return PROMPT * line.prompt + plain.rstrip(" ")
     encoder = Encoder()
     encoder.row(line.trimmed())
     if reset:

@@ -37,10 +37,5 @@ PARAMETERS = 256
 
 def parameter(text: str) -> int:
     """Return a decimal parameter, at most 65535; 0 if empty."""
-    if len(text) < 5:
-        return int(text) if text else 0
-    if len(text) > 5:
-        text = text.lstrip("0")
-        if len(text) > 5:
-            return 65535
-    return min(int(text), 65535) if text else 0
+    digits = text.lstrip("0")
+    return 65535 if len(digits) > 5 else min(int(digits or 0), 65535)

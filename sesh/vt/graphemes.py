@@ -1,22 +1,21 @@
 """Widths of characters, and the joining of characters into graphemes.
 
-Widths are wcwidth's. Joining follows UAX 29 where terminals do: marks, variation selectors, ZWJ emoji, flags, skin
-tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one according to wcwidth's tables, since
-terminals disagree (kitty, ghostty and foot narrow after U+FE0E; xterm, VTE and xterm.js do not). A conjunct takes
-two columns, and so does a grapheme with a spacing mark (Mc).
+Widths are those of the package `wcwidth`. Joining follows UAX 29 where terminals do: marks, variation selectors, ZWJ
+emoji, flags, skin tones, conjuncts. U+FE0F widens a narrow emoji according to wcwidth's table; U+FE0E changes no width,
+as in xterm, VTE and xterm.js (kitty, ghostty and foot narrow a wide emoji). A conjunct takes two columns, and so does a
+grapheme with a spacing mark (Mc).
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from functools import lru_cache
-from unicodedata import category
+from unicodedata import category, combining
 
-from sesh.vt.column_widths import NARROWED, STARTS, WIDENED, WIDTHS
+from wcwidth import wcswidth, wcwidth
 
 ZWJ = "\u200d"
-TEXT_STYLE, _EMOJI_STYLE = "\ufe0e", "\ufe0f"  # variation selectors: text and emoji presentation
+_EMOJI_STYLE = "\ufe0f"  # the variation selector for emoji presentation
 CLUSTER_LIMIT = 17  # code points of a cell, a base and 16 marks; further ones are dropped
 
 NARROW = (
@@ -31,27 +30,14 @@ RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
 """Matches a run of NARROW, a run of WIDE, or one other character, which may join and have any width."""
 _OTHER = re.compile(f"[^{NARROW}{WIDE}]")
 
-_AS_XTERM_AND_KITTY = {
-    **dict.fromkeys("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd", 0),
-    "\u3164": 2,
-}
-"""Widths on which xterm and kitty agree against wcwidth: prepended concatenation marks, such as number signs, have
-width 0, the Hangul filler has 2."""
-
-_VIRAMAS = (
-    "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca\u1039\u17d2\u1a60\u1b44\u1bab\ua806"
-    "\ua8c4\ua9c0\uaaf6\U00010a3f\U00011046\U000110b9\U00011133\U000111c0\U00011235\U0001134d\U000113d0"
-    "\U00011442\U000114c2\U000115bf\U0001163f\U000116b6\U00011839\U0001193e\U000119e0\U00011a47\U00011a99\U00011c3f"
-    "\U00011d45\U00011d97\U00011f42"
-)
-"""Characters that join consonants (Indic_Syllabic_Category Virama and Invisible_Stacker, Unicode 16)."""
-_WIDENED, _NARROWED = frozenset(WIDENED), frozenset(NARROWED)
+_KILLERS = "\u0d3b\u0d3c\u0e3a\u0eba\u0f84\u103a\u1714\u1715\u1734\u1baa\u1bf2\u1bf3\ua82c\ua953\uabed"
+"""Viramas that only silence a vowel and join no consonants (Indic_Syllabic_Category Pure_Killer), such as asat."""
 
 
 @lru_cache(8192)
 def width(char: str) -> int:
-    """Return the columns that a character takes."""
-    return _AS_XTERM_AND_KITTY.get(char, int(WIDTHS[bisect_right(STARTS, char) - 1]))
+    """Return the columns that a character takes. A flag letter and a skin tone take two, as in kitty."""
+    return 2 if _is_flag_letter(char) or _is_skin_tone(char) else max(0, wcwidth(char))
 
 
 def _is_flag_letter(char: str) -> bool:
@@ -66,7 +52,12 @@ def _is_pictograph(char: str) -> bool:
     """Return whether a character is an emoji (approximates Extended_Pictographic of UAX 29)."""
     if "\U0001f000" <= char <= "\U0001faff":
         return not (_is_flag_letter(char) or _is_skin_tone(char))
-    return char in _WIDENED or char in _NARROWED
+    return "\u203c" <= char < "\u2e80" and _is_emoji(char)
+
+
+def _is_emoji(char: str) -> bool:
+    """Return whether a character has an emoji presentation, two columns wide."""
+    return bool(wcswidth(char + _EMOJI_STYLE) == 2)
 
 
 @lru_cache(8192)
@@ -78,9 +69,7 @@ def joined_width(cluster: str, columns: int, char: str) -> int:
     last = cluster[-1:]
     if width(char) == 0:
         if char == _EMOJI_STYLE:
-            return 2 if last in _WIDENED else columns
-        if char == TEXT_STYLE:
-            return 1 if cluster in _NARROWED else columns
+            return 2 if _is_emoji(last) else columns
         return 2 if category(char) == "Mc" else columns
     if last < "\u0300" or char < "\u0900":
         return 0
@@ -92,17 +81,13 @@ def joined_width(cluster: str, columns: int, char: str) -> int:
         return columns if _is_pictograph(last) or (last == _EMOJI_STYLE and _is_pictograph(cluster[0])) else 0
     # A virama joins the next letter into a conjunct, at most two columns wide.
     virama = cluster[-2:-1] if last == ZWJ else last
-    return 2 if virama and virama in _VIRAMAS and category(char) == "Lo" else 0
+    joins = virama and combining(virama) == 9 and virama not in _KILLERS
+    return 2 if joins and category(char) == "Lo" else 0
 
 
 def may_join(text: str) -> bool:
     """Return whether a text has characters outside NARROW and WIDE."""
     return not text.isascii() and _OTHER.search(text) is not None
-
-
-def text_presentation(cluster: str) -> bool:
-    """Return whether U+FE0E has made a wide character narrow."""
-    return cluster[1:2] == TEXT_STYLE and cluster[0] in _NARROWED
 
 
 def attaches(char: str) -> bool:

@@ -1,6 +1,6 @@
-"""The grid: the rows of both screens, the cursor and the pen.
+"""The grid: the rows of both screens, the cursor, the saved cursors and the pen.
 
-The screen is a chain of subclasses: Grid, Moves, Editing (`edit`), Rectangles, Printing, Modes, PyteFace, Screen. It is
+The screen is a chain of subclasses: Grid, Moves, Editing (`edit`), Printing, Modes, PyteFace, Screen. It is
 a pyte Screen, and uses pyte's names where pyte has them.
 
 As in pyte and xterm.js, a cursor in column `columns` has a pending wrap.
@@ -8,14 +8,46 @@ As in pyte and xterm.js, a cursor in column `columns` has a pending wrap.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pyte.screens import Cursor
 from pyte.screens import Screen as PyteScreen
 
+from sesh.vt.charsets import DEFAULT_SETS, Charsets
 from sesh.vt.images import CELL_HEIGHT
-from sesh.vt.pages import Page, SavedCursor
 from sesh.vt.pen import DEFAULT, Pen, apply_sgr
 from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
+
+
+class SavedCursor(NamedTuple):
+    """The state that DECSC saves: cursor, pen, charsets and origin mode.
+
+    If `column` equals the number of columns, a wrap is pending. DECSC does not save the hyperlink (as in kitty,
+    ghostty, xterm.js), nor DECAWM (as in xterm, VTE, foot and others; the VT510's manual and kitty differ).
+    """
+
+    row: int = 0
+    column: int = 0
+    pen: Pen = DEFAULT
+    charsets: Charsets = DEFAULT_SETS
+    origin: bool = False
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.row, self.column
+
+    def moved(self, place: tuple[int, int]) -> SavedCursor:
+        """Return a copy at another row and column."""
+        return self._replace(row=place[0], column=place[1])
+
+
+class Page(NamedTuple):
+    """The hidden screen."""
+
+    rows: list[Row]  # none for the alternate screen, unless mode 47 left content there
+    saved: SavedCursor
+    kitty_stack: list[int]  # the stack of kitty keyboard flags, the current ones last
 
 
 class Grid(PyteScreen):
@@ -62,10 +94,6 @@ class Grid(PyteScreen):
     def set_pen(self, parameters: str) -> None:
         """SGR."""
         self.pen = apply_sgr(self.pen, parameters)
-
-    @property
-    def erased(self) -> Pen:
-        return self.pen.erased
 
     @property
     def main_rows(self) -> list[Row]:

@@ -21,24 +21,13 @@ def is_image_start(sequence: str) -> bool:
 def sixel_rows(sequence: str, cell_height: int) -> int:
     """Return the rows of a sixel image; 0 if `sequence` is not one.
 
-    A band is six pixels high, and a character has the bits of one column. The raster attributes and the last band with
-    a set bit each give a height; the greater one counts. Of a very long image only the start is kept, so only the
-    raster attributes give its whole height.
+    The raster attributes give its height. An image without them is as high as its bands, of six pixels each.
     """
     match = _SIXEL.match(sequence)
     if match is None:
         return 0
-    height = int(match[1] or 0)
-    bands = sequence[match.end() :].split("-")
-    for index in range(len(bands) - 1, -1, -1):
-        bits = 0
-        for char in set(bands[index]):
-            if "?" <= char <= "~":
-                bits |= ord(char) - 0x3F
-        if bits:
-            height = max(height, 6 * index + bits.bit_length())
-            break
-    return -(-height // cell_height)
+    bands = sequence[match.end() :].rstrip("-").count("-") + 1
+    return -(-(int(match[1] or 0) or 6 * bands) // cell_height)
 
 
 def kitty_cells(body: str) -> tuple[int, int] | None:

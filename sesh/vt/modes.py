@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sesh.vt.pages import SavedCursor
+from sesh.vt.charsets import DEFAULT_SETS
+from sesh.vt.grid import SavedCursor
 from sesh.vt.pen import DEFAULT, with_link
 from sesh.vt.printing import Printing
 
@@ -21,7 +22,6 @@ scheme and in-band size reports, win32 input."""
 USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
 """Modes whose default is a setting of the terminal: blinking, alternate scroll, xterm's meta keys. Such a mode is
 stored, as on or off, once a program has set or reset it."""
-ON_BY_DEFAULT = (7, 25)  # wrapping and the cursor
 BRACKETED_PASTE = 2004
 SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the replay
 SCREENS = (47, 1047, 1049)
@@ -48,7 +48,6 @@ class Modes(Printing):
         self.modes: dict[int, bool] = {}  # private modes that are not at their defaults
         self.left_right_mode = False  # DECLRMM: CSI s sets the left and right margin
         self.keypad = False
-        self.saved_modes: dict[int, bool] = {}  # by XTSAVE
         self.key_resources: dict[int, int] = {}
         """The values of XTMODKEYS, by resource; programs use only resource 4 (modifyOtherKeys)."""
         self.cursor_style = 0
@@ -105,31 +104,22 @@ class Modes(Printing):
         wrapped into this one. While a wrap is pending, BS only cancels the wrap (XTerm from patch 383 on, xterm.js).
         With mode 1045 and DECAWM, BS goes to the end of any row above, and from the first row to the last.
         """
-        cursor = self.cursor
-        if self.wrap and self.modes.get(1045):
-            self._backspace_around()
-        elif not (self.modes.get(45) and self.wrap) or self.narrow:
-            self.cursor_back(1)
-        elif cursor.x >= self.columns:
-            self.cancel_wrap()
-        elif cursor.x > 0:
-            cursor.x -= 1
-        elif self.top < cursor.y <= self.bottom and self.rows[cursor.y].continues:
-            above, row = self.rows[cursor.y - 1], self.rows[cursor.y]
-            cursor.y -= 1
-            cursor.x = self.columns - 1 - above.ends_in_spacer(row)
-            row.continues = False
-
-    def _backspace_around(self) -> None:
-        cursor = self.cursor
+        cursor, anywhere = self.cursor, self.modes.get(1045)
         left, right = (self.left, self.right) if self.left <= cursor.x <= self.right else (0, self.columns - 1)
-        if self.pending_wrap:
+        if not self.wrap or not (anywhere or (self.modes.get(45) and not self.narrow)):
+            self.cursor_back(1)
+        elif self.pending_wrap:
             self.cancel_wrap()
         elif cursor.x != left:
             self.cursor_back(1)
-        else:
+        elif anywhere:
             above = cursor.y - 1 if cursor.y else self.lines - 1
             self.move_to(self.bottom if cursor.y == self.top else above, right)
+        elif self.top < cursor.y <= self.bottom and self.rows[cursor.y].continues:
+            row = self.rows[cursor.y]
+            cursor.y -= 1
+            cursor.x = self.columns - 1 - self.rows[cursor.y].ends_in_spacer(row)
+            row.continues = False
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown mode."""
@@ -154,27 +144,13 @@ class Modes(Printing):
             self.save_cursor()
         if number != 1048 and on != self.alternate:
             empty = on and (number == 1049 or not self.other.rows)
-            self.swap_pages(self.blank_rows(self.lines, self.erased) if empty else self.other.rows)
+            self.swap_pages(self.blank_rows(self.lines, self.pen.erased) if empty else self.other.rows)
             if number == 47 and not on:
                 self.used.add("alternate")
             elif not on:
                 self.other = self.other._replace(rows=[])
         if saves and not on:
             self.restore_cursor()
-
-    def save_modes(self, *modes: int) -> None:
-        """XTSAVE, CSI ? modes s. Skips modes that switch the screen, and USER_DEFAULT modes that no program changed."""
-        for number in modes:
-            is_known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
-            if is_known and number not in (*SCREENS, SYNCHRONIZED_OUTPUT):
-                self.saved_modes[number] = bool(self.get_mode(number))
-
-    def restore_modes(self, *modes: int) -> None:
-        """XTRESTORE, CSI ? modes r. Modes that were never saved stay unchanged."""
-        for number in modes:
-            on = self.saved_modes.get(number)
-            if on is not None and on != self.get_mode(number):
-                self.switch_private_mode(number, on)
 
     def save_cursor(self) -> None:
         """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""
@@ -190,12 +166,13 @@ class Modes(Printing):
         self.origin = saved.origin
         row, column = saved.row, saved.column
         if self.origin:
-            row, column = min(row, self.bottom), min(column, self.right)
+            row = min(max(row, self.top), self.bottom)
+            column = min(max(column, self.left), self.right)
         self.move_to(row, column)
         if saved.column >= self.columns and not self.origin:
             self.cursor.x = self.columns
         self.pen = with_link(saved.pen, self.pen.link)
-        self.use_charsets(saved.charsets)
+        self.charsets = saved.charsets
 
     def soft_reset(self) -> None:
         """DECSTR: reset modes, margins, pen, charsets and the saved cursor; keep text and cursor.
@@ -211,7 +188,7 @@ class Modes(Printing):
         self.left_right_mode = False
         self.clear_margins()
         self.pen = DEFAULT
-        self.reset_charsets()
+        self.charsets = DEFAULT_SETS
         self.saved = SavedCursor()
 
     @property
@@ -249,5 +226,4 @@ class Modes(Printing):
     def set_cursor_style(self, style: int = 0) -> None:
         """DECSCUSR: 0 is the default; 1 to 6 are block, underline and bar, each first blinking, then steady."""
         if style <= 6:
-            self.used.add("style")
             self.cursor_style = style

@@ -77,10 +77,7 @@ class Moves(Grid):
 
     def cursor_position(self, line: int | None = None, column: int | None = None) -> None:
         """CUP, HVP."""
-        if self.origin:
-            self.move_to(self._row(line), self._column(column))
-        else:
-            self.move_to((line or 1) - 1, (column or 1) - 1)
+        self.move_to(self._row(line), self._column(column))
 
     def cursor_to_column(self, column: int | None = None) -> None:
         """CHA, HPA."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache
 from time import perf_counter
 
 from sesh.vt import grammar
@@ -28,8 +28,7 @@ PIECE, SMALLEST_PIECE = 1024, 2
 """Bytes parsed between two checks of the deadline: at most PIECE; fewer on large screens, down to SMALLEST_PIECE."""
 _CELLS = 2_000_000
 """Most cells that a piece changes if each of its bytes changes the whole screen: a larger screen has smaller pieces."""
-_CACHED, _LONGEST = 4096, 64
-"""The number of sequences at which the cache of calls is emptied; the length from which on a sequence is not cached."""
+_LONGEST = 64  # the length from which on a sequence's call is not cached
 
 _TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
@@ -38,37 +37,22 @@ _START = f"{grammar.CSI_START}|{grammar.ESCAPE_START}"
 _TOKEN = re.compile(
     rf"""
       (?:({grammar.CSI}|{grammar.ESCAPE})|(?={_TEXT}|{_C0}))     # 1 a sequence
-          ({_TEXT}*)(\r\n|{_C0}|)                               # 2 text, 3 a control after them
+          ({_TEXT}*)({_C0}?)                                    # 2 text, 3 a control after them
     | ({grammar.UNFINISHED})                                    # 4 an unfinished sequence at the end
-    | (\x1b(?:{_START})[{_INNER}](?s:.*))                       # 5 a sequence with a control inside, and all after it
+    | (?=\x1b(?:{_START})[{_INNER}])                            # a sequence with controls inside:
+          (\x1b[{_INNER}]*(?:\[[\x20-?{_INNER}]*|[\x20-/{_INNER}]*))   # 5 up to its final byte
+          ((?s:.*))                                             # 6 all after that
     | {grammar.ABORTED}                                         # an aborted sequence
     """,
     re.VERBOSE,
 )
 _CSI = re.compile(rf"{grammar.CSI_PARTS}\Z")
 _STRING_END = re.compile(grammar.STRING_END)
-_WITH_CONTROLS = re.compile(rf"\x1b[{_INNER}]*(?:\[[\x20-?{_INNER}]*|[\x20-/{_INNER}]*)")
 _CONTROL = re.compile(f"[{_INNER}]")
-
-
-def _hoist(match: re.Match[str]) -> str:
-    """Put the controls inside a sequence before the sequence, and an ST before them.
-
-    The ST ends a string that was left open: otherwise the string would absorb the controls.
-    """
-    sequence = match[0]
-    controls = "".join(_CONTROL.findall(sequence))
-    return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence
 
 
 def _nothing(_: Screen) -> None:
     """Ignore an unknown sequence."""
-
-
-def _scroll_down(screen: Screen, count: int = 1, more: int | None = None) -> None:
-    """SD. With more parameters it is xterm's mouse highlighting, which is ignored."""
-    if more is None:
-        screen.scroll_down(count)
 
 
 def _save_or_margins(screen: Screen, left: int = 0, right: int = 0) -> None:
@@ -86,7 +70,6 @@ _CONTROLS: dict[str, Callable[[Screen], object]] = {
     "\v": Screen.linefeed,
     "\f": Screen.linefeed,
     "\r": Screen.carriage_return,
-    "\r\n": Screen.newline,
     "\x0e": Screen.shift_out,
     "\x0f": Screen.shift_in,
 }
@@ -101,8 +84,6 @@ _ESCAPES: dict[str, Call] = {
     "E": (Screen.next_line, ()),
     "H": (Screen.set_tab_stop, ()),
     "M": (Screen.reverse_index, ()),
-    "N": (Screen.shift_next, (2,)),
-    "O": (Screen.shift_next, (3,)),
     "c": (Screen.reset, ()),
     "n": (Screen.shift, (2,)),
     "o": (Screen.shift, (3,)),
@@ -133,14 +114,12 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
     "M": (Screen.delete_lines, 1),
     "P": (Screen.delete_characters, 1),
     "S": (Screen.scroll_up, 1),
-    "T": (_scroll_down, 2),
+    "T": (Screen.scroll_down, 1),
     "X": (Screen.erase_characters, 1),
     "^": (Screen.scroll_down, 1),
     "b": (Screen.repeat, 1),
     "'}": (Screen.insert_columns, 1),
     "'~": (Screen.delete_columns, 1),
-    " @": (Screen.scroll_left, 1),
-    " A": (Screen.scroll_right, 1),
     "$v": (Screen.copy_rectangle, 8),
     "$x": (Screen.fill_rectangle, 5),
     "$z": (Screen.erase_rectangle, 4),
@@ -157,8 +136,6 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
     "=u": (Screen.set_kitty_flags, 2),
     ">m": (Screen.set_key_resource, 2),
     ">n": (Screen.set_key_resource, 1),
-    "?s": (Screen.save_modes, PARAMETERS),
-    "?r": (Screen.restore_modes, PARAMETERS),
 }
 """The function that each CSI calls and the most parameters it gets, by prefix, intermediates and final byte."""
 
@@ -195,12 +172,14 @@ def _control_sequence(sequence: str) -> Call:
     return call, tuple(parameter(part) for part in text.split(";", count)[:count]) if text else ()
 
 
+_usual_call = lru_cache(4096)(_call_of)
+
+
 class Parser:
     """Parses output and calls the screen."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self._calls: dict[str, Callable[[], object]] = {}  # a cache, by sequence
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.pending = ""  # the start of an unfinished sequence
         self.last_error: Exception | None = None  # of a sequence whose call raised
@@ -246,11 +225,12 @@ class Parser:
 
     def _act(self, text: str) -> None:
         """Act on the tokens of a text."""
-        screen, calls = self.screen, self._calls
-        for sequence, printed, control, unfinished, interrupted in _TOKEN.findall(text):
+        screen = self.screen
+        for sequence, printed, control, unfinished, interrupted, rest in _TOKEN.findall(text):
             if sequence:
                 try:
-                    (calls.get(sequence) or self._call(sequence))()
+                    function, arguments = (_usual_call if len(sequence) < _LONGEST else _call_of)(sequence)
+                    function(screen, *arguments)
                 except Exception as error:
                     self.last_error = error
                 screen.joinable = False
@@ -263,18 +243,9 @@ class Parser:
                 elif unfinished:
                     self._keep(unfinished)
                 elif interrupted:
-                    self._act(_WITH_CONTROLS.sub(_hoist, interrupted))
+                    self._act("".join(_CONTROL.findall(interrupted)))
+                    self._act(_CONTROL.sub("", interrupted) + rest)
                 elif not (sequence or printed):  # an aborted sequence
                     screen.joinable = False
             except Exception as error:
                 self.last_error = error
-
-    def _call(self, sequence: str) -> Callable[[], object]:
-        """Return the call of a sequence; cache it if the sequence is short."""
-        function, arguments = _call_of(sequence)
-        call = partial(function, self.screen, *arguments)
-        if len(sequence) < _LONGEST:
-            if len(self._calls) >= _CACHED:
-                self._calls.clear()
-            self._calls[sequence] = call
-        return call

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from sesh.vt.grammar import LIMIT, PARAMETERS, parameter
+from sesh.vt.grammar import PARAMETERS, parameter
 
 
 class Style(NamedTuple):
@@ -131,18 +131,7 @@ _VALUES = {"5": 1, "2": 3}  # the number of values of a colour, by its form
 @lru_cache(4096)
 def apply_sgr(pen: Pen, text: str) -> Pen:
     """Return the pen after SGR with the parameters `text`; keep the link."""
-    resets, fields = _changes(text)
-    style = Style(link=pen.link) if resets else pen.style
-    return pen_of(style._replace(**fields))  # type: ignore[arg-type]  # the values have different types
-
-
-@lru_cache(1024)
-def _changes(text: str) -> tuple[bool, dict[str, object]]:
-    """Return whether SGR parameters reset the pen, and the fields that they set after that."""
-    resets = False
-    fields = dict[str, object]()
-    if len(text) + 3 > LIMIT:  # with `ESC [` and `m`; a sequence that is too long is ignored
-        return resets, fields
+    style, fields = pen.style, dict[str, object]()
     items = text.split(";", PARAMETERS)[:PARAMETERS]
     index = 0
     while index < len(items):
@@ -157,13 +146,12 @@ def _changes(text: str) -> tuple[bool, dict[str, object]]:
             if code == 4 and parameter(parts[0]) <= 5:
                 fields["underline"] = parameter(parts[0])
         elif code == 0:
-            resets = True
-            fields = {}
+            style, fields = Style(link=pen.link), {}
         elif code in _COLOURS:
             index += _set_colour(fields, _COLOURS[code], items[index:])
         elif code in _ATTRIBUTES:
             fields.update(_ATTRIBUTES[code])
-    return resets, fields
+    return pen_of(style._replace(**fields))  # type: ignore[arg-type]  # the values have different types
 
 
 def _set_colour(fields: dict[str, object], name: str, parts: list[str]) -> int:

@@ -6,41 +6,32 @@ handled one by one.
 
 from __future__ import annotations
 
-from sesh.vt.charsets import DEFAULT_SETS, G_SETS, Charsets
-from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, TEXT_STYLE, attaches, cells, halves, joined_width, may_join, width
-from sesh.vt.pen import DEFAULT
-from sesh.vt.rectangles import Rectangles
+from collections.abc import Sequence
+
+from sesh.vt.charsets import DEFAULT_SETS, G_SETS
+from sesh.vt.edit import Editing
+from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, halves, joined_width, may_join, width
 from sesh.vt.row import SPACER, STUB
 
 _MOST_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a piece may have fifty REPs
 
 
-class Printing(Rectangles):
+class Printing(Editing):
     """Printing characters, REP, G0 to G3."""
 
     def reset(self) -> None:
         super().reset()
         self.insert, self.wrap = False, True
-        self.reset_charsets()
-
-    def reset_charsets(self) -> None:
-        """Set G0 to G3 to ASCII, and use G0."""
-        self.single_shift = 0  # the number of the set for the next character only; 0 for none
-        self.use_charsets(DEFAULT_SETS)
-
-    def use_charsets(self, charsets: Charsets) -> None:
-        """Change the character sets."""
-        self.charsets = charsets
-        self._translation = charsets.translation(charsets.gl)
+        self.charsets = DEFAULT_SETS
 
     def define_charset(self, code: str, mode: str) -> None:
         """SCS: `mode`, the intermediate byte, selects G0 to G3; `code` designates the set."""
         self.used.add("charsets")
-        self.use_charsets(self.charsets.designated(G_SETS[mode], code))
+        self.charsets = self.charsets.designated(G_SETS[mode], code)
 
     def shift(self, slot: int) -> None:
         """SI, SO, LS2, LS3: use one of G0 to G3."""
-        self.use_charsets(self.charsets._replace(gl=slot))
+        self.charsets = self.charsets._replace(gl=slot)
 
     def shift_in(self) -> None:
         """SI: use G0."""
@@ -50,39 +41,20 @@ class Printing(Rectangles):
         """SO: use G1."""
         self.shift(1)
 
-    def shift_next(self, slot: int) -> None:
-        """SS2, SS3: use G2 or G3 for the next character only."""
-        self.single_shift = slot
-
     @property
     def draws_plainly(self) -> bool:
         """True if printing only replaces cells and wraps: insert and origin mode are off, and the charset is ASCII."""
-        changed = self.insert or self.origin or self.single_shift or self._translation is not None
-        return self.wrap and not changed
+        return self.wrap and not (self.insert or self.origin or self.charsets.translation)
 
     def draw(self, data: str) -> None:
         """Print characters at the cursor."""
-        if self.single_shift:
-            table = self.charsets.translation(self.single_shift)
-            self.single_shift = 0
-            self._print(data[0].translate(table) if table else data[0])
-            self.joinable = False
-            data = data[1:]
-        if self._translation is not None:
-            data = data.translate(self._translation)
-        if data:
-            self._print(data)
-
-    def _print(self, data: str) -> None:
+        if table := self.charsets.translation:
+            data = data.translate(table)
         plain = data.isascii()
         if not (self.insert or self.narrow) and (plain or self._begins_cell(data)):
-            cursor = self.cursor
             graphemes = data if plain else cells(data)
-            end = cursor.x + len(graphemes)
-            if end <= self.columns:  # nearly all text
-                self.rows[cursor.y].put(cursor.x, graphemes, self.pen)
-                cursor.x = end
-                self.joinable = True
+            if self.cursor.x + len(graphemes) <= self.columns:  # nearly all text
+                self._put(graphemes, self.columns)
                 return
         # Insert mode has no effect left of a left margin, so each character is printed by itself there.
         for text in data if self.insert and self.narrow else (data,):
@@ -93,10 +65,10 @@ class Printing(Rectangles):
                     self._print_run(narrow or wide, 1 if narrow else 2)
 
     def _begins_cell(self, data: str) -> bool:
-        """Return whether a text neither joins the grapheme before it nor narrows one of its own."""
+        """Return whether a text does not join the grapheme before it."""
         if not may_join(data):
             return True
-        if TEXT_STYLE in data or not width(data[0]):
+        if not width(data[0]):
             return False
         if not self.joinable:
             return True
@@ -138,20 +110,16 @@ class Printing(Rectangles):
             self._put(list(piece) if size == 1 else halves(piece), limit)
             start += room
 
-    def _put(self, graphemes: list[str], limit: int) -> None:
-        """Write graphemes, one for each column, at the cursor. They must fit before `limit`."""
-        cursor = self.cursor
-        x = cursor.x
-        end = cursor.x + len(graphemes)
-        row = self.rows[cursor.y]
+    def _put(self, graphemes: Sequence[str], limit: int) -> None:
+        """Write graphemes, one for each column, at the cursor; if they end at the right margin, a wrap is pending.
+
+        They must fit before `limit`.
+        """
+        row, x = self.rows[self.cursor.y], self.cursor.x
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x, len(graphemes))
         row.put(x, graphemes, self.pen)
-        self._advance(end, limit)
-
-    def _advance(self, end: int, limit: int) -> None:
-        """Move the cursor to `end`, after the printed graphemes. If they end at the right margin, a wrap is pending."""
-        self.cursor.x = end
+        self.cursor.x = end = x + len(graphemes)
         self.joinable = True
         self.margin_wrap = (self.cursor.y, end) if end == limit < self.columns else None
 
@@ -165,18 +133,15 @@ class Printing(Rectangles):
         self.index(continues=whole and self.left == 0)
         cursor.x = left
 
-    def _wrap_wide(self, limit: int, *, moved: bool = False) -> bool:
-        """Wrap before a grapheme of two columns that does not fit. Return False if no row has room.
-
-        `moved`: the first code points of the grapheme fitted, and are in the last cell.
-        """
+    def _wrap_wide(self, limit: int) -> bool:
+        """Wrap before a grapheme of two columns that does not fit. Return False if no row has room."""
         cursor = self.cursor
         if not self.wrap or limit - (self.left if cursor.x > self.left else 0) < 2:
             return False
         # The last cell keeps its character (xterm, kitty, VTE, tmux); a blank takes the background (xterm.js).
         row = self.rows[cursor.y]
-        if cursor.x < limit and (moved or row.text[cursor.x] in (" ", SPACER)):
-            row.fill(cursor.x, limit, self.erased)
+        if cursor.x < limit and row.text[cursor.x] == " ":
+            row.fill(cursor.x, limit, self.pen.erased)
             if limit == self.columns:
                 row.text[-1] = SPACER
         cursor.x = max(cursor.x, limit - 1)
@@ -184,11 +149,11 @@ class Printing(Rectangles):
         return True
 
     def last_grapheme(self) -> tuple[int, str]:
-        """Return the column and text of the grapheme left of the cursor; a spacer is a blank."""
+        """Return the column and text of the grapheme left of the cursor."""
         text, x = self.rows[self.cursor.y].text, self.cursor.x - 1
         if x > 0 and text[x] == STUB:
             x -= 1
-        return x, " " if text[x] == SPACER else text[x]
+        return x, text[x]
 
     def _print_joining(self, char: str) -> None:
         """Print a character of any width that may join the grapheme before it."""
@@ -196,8 +161,12 @@ class Printing(Rectangles):
             x, cluster = self.last_grapheme()
             size = self.cursor.x - x
             if new := joined_width(cluster, size, char):
-                if len(cluster) < CLUSTER_LIMIT:
-                    self._join(x, cluster + char, size, new)
+                if len(cluster) >= CLUSTER_LIMIT:
+                    return
+                if new > size:
+                    self._widen(x, cluster + char)
+                else:
+                    self.rows[self.cursor.y].text[x] = cluster + char
                 return
         if size := width(char):
             self._print_run(char, size)
@@ -206,34 +175,18 @@ class Printing(Rectangles):
             if cluster and len(cluster) < CLUSTER_LIMIT:
                 self.rows[self.cursor.y].text[x] = cluster + char
 
-    def _join(self, x: int, cluster: str, old: int, new: int) -> None:
-        """Replace the grapheme at column `x` by `cluster`, whose width may change from `old` to `new`."""
-        row, cursor = self.rows[self.cursor.y], self.cursor
-        row.text[x] = cluster
-        if new == old:
+    def _widen(self, x: int, cluster: str) -> None:
+        """Print the grapheme in column `x` again, as `cluster`, which takes two columns now."""
+        row, end, narrow = self.rows[self.cursor.y], self.cursor.x, self.rows[self.cursor.y].text[x]
+        row.text[x] = " "
+        self.cursor.x = x
+        limit = self._make_room(2)
+        if not limit:  # the mark that widens the grapheme is dropped
+            row.text[x], self.cursor.x = narrow, end
             return
-        pen = row.pens[x]
-        if new < old:
-            # The free column becomes a default blank, whatever the pen, and no character joins the grapheme any more:
-            # otherwise a replay could differ, depending on its next bytes and on insert mode.
-            row.text[x + 1], row.pens[x + 1] = " ", DEFAULT
-            cursor.x -= 1
-            self.margin_wrap = None
-            self.joinable = False
-            return
-        limit = self.columns if x > self.right else self.right + 1
-        if x + 2 > limit:
-            after, cursor.x = cursor.x, x
-            if self._wrap_wide(limit, moved=True):
-                self._put([cluster, STUB], limit)
-            else:
-                row.text[x] = cluster[:-1]  # without room to grow or wrap the mark is dropped
-                cursor.x = after
-            return
-        if self.insert and self.left <= x <= self.right:
-            self.shift_cells(row, x + 1, 1)
-        row.put(x, [cluster, STUB], pen)
-        self._advance(x + 2, limit)
+        if self.insert and self.rows[self.cursor.y] is row:
+            self.delete_characters()  # the narrow grapheme was inserted, too
+        self._put([cluster, STUB], limit)
 
     def repeat(self, count: int = 1) -> None:
         """REP: print the last grapheme again; after a control, do nothing (xterm.js).
@@ -245,4 +198,4 @@ class Printing(Rectangles):
             grapheme, most = self.last_grapheme()[1], self.columns * self.lines
             if self.narrow or may_join(grapheme):
                 most = min(most, _MOST_REPEATED)
-            self._print(grapheme * min(count or 1, most))
+            self.draw(grapheme * min(count or 1, most))

@@ -13,7 +13,7 @@ from pyte.screens import Char, Cursor, Margins
 
 from sesh.vt.modes import Modes
 from sesh.vt.pen import Pen, Style, pen_of
-from sesh.vt.row import SPACER, Row
+from sesh.vt.row import Row
 
 _PRIVATE = 5  # pyte shifts the number of a private mode left by as many bits
 _ANSI = (*(graphics.FG_ANSI[number] for number in range(30, 38)), *graphics.FG_AIXTERM.values())
@@ -36,7 +36,7 @@ def _form(colour: str) -> str:
 def _char(grapheme: str, pen: Pen) -> Char:
     style = pen.style
     flags = (style.bold, style.italic, style.underline > 0, style.strike, style.reverse, style.blink)
-    return Char(" " if grapheme == SPACER else grapheme, _colour(style.fg), _colour(style.bg), *flags)
+    return Char(grapheme, _colour(style.fg), _colour(style.bg), *flags)
 
 
 def _pen(char: Char) -> Pen:

@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from sesh.vt.encoded import decode
-from sesh.vt.graphemes import text_presentation
 from sesh.vt.pen import DEFAULT
 from sesh.vt.row import SPACER, STUB, Row, blank, logical_line
 from sesh.vt.scrollback import Scrollback
@@ -36,7 +35,6 @@ def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
         row.continues = old.continues and columns == len(old)
         row.prompt = old.prompt
         _pad(row, columns)
-        row.fix_last_column()
         out.append(row)
     return out + [blank(columns, DEFAULT) for _ in range(lines - len(out))]
 
@@ -71,7 +69,10 @@ def reflow(
     wrapped = older[::-1] + wrapped
     new = [row for line in wrapped for row in line.rows]
     positions = _positions(wrapped, [(line + len(older), column) for line, column in places], columns)
-    gone = max(0, min(len(new) - _spare(wrapped, len(older) + places[0][0]) - lines, positions[0][0]))
+    end = len(new)
+    while end > positions[0][0] + 1 and not new[end - 1].trimmed_text():
+        end -= 1
+    gone = max(0, min(end - lines, positions[0][0]))
     for row, following in pairwise(new[: gone + 1]):
         if not scrollback.push(row, following.continues):
             following.continues = False
@@ -98,14 +99,14 @@ def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row],
 
 
 def wrap(line: Row, columns: int) -> Wrapped:
-    """Return a line wrapped into rows."""
-    if columns == 1:
-        line = _narrowed(line)
+    """Return a line wrapped into rows. In rows of one column a wide grapheme becomes two blanks."""
     rows: list[Row] = []
     start = 0
     while start < len(line) or not rows:
-        end = _row_end(line, start, columns)
-        row = line.cut(start, end)
+        end = min(start + columns, len(line))
+        if columns > 1 and end < len(line) and line.text[end] == STUB:
+            end -= 1
+        row = line.part(start, end)
         if end < len(line) and len(row) < columns:
             row.text.append(SPACER)
             row.pens.append(line.pens[end].erased)
@@ -115,40 +116,6 @@ def wrap(line: Row, columns: int) -> Wrapped:
         rows.append(row)
         start = end
     return Wrapped(rows, len(line))
-
-
-def _row_end(line: Row, start: int, columns: int) -> int:
-    """Return the end of the row that begins at column `start` of a line.
-
-    The end does not split a wide grapheme. A grapheme narrowed by U+FE0E is not put into the last column, because a
-    terminal prints it wide first.
-    """
-    end = min(start + columns, len(line))
-    cuts = end < len(line) and line.text[end] == STUB
-    if columns > 1 and (cuts or (end - start == columns and text_presentation(line.text[end - 1]))):
-        end -= 1
-    return end
-
-
-def _narrowed(line: Row) -> Row:
-    """Return a line for rows of one column: wide graphemes become blanks."""
-    narrow = Row([], [], prompt=line.prompt)
-    for x, grapheme in enumerate(line.text):
-        if grapheme != STUB:
-            fits = line.text[x + 1 : x + 2] != [STUB] and not text_presentation(grapheme)
-            narrow.text.append(grapheme if fits else " ")
-            narrow.pens.append(line.pens[x])
-    return narrow
-
-
-def _spare(lines: list[Wrapped], cursor: int) -> int:
-    """Return the number of rows without text at the end and below line number `cursor`."""
-    count = 0
-    for line in reversed(lines[cursor + 1 :]):
-        if any(row.trimmed_text() for row in line.rows):
-            break
-        count += len(line.rows)
-    return count
 
 
 def _positions(lines: list[Wrapped], places: list[Position], columns: int) -> list[Position]:

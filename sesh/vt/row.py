@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sesh.vt.graphemes import text_presentation
 from sesh.vt.pen import DEFAULT, Pen
 
 STUB = ""  # the right half of a wide grapheme
-SPACER = "\0"
-"""A blank that was left in the last column because the next grapheme is wide and did not fit."""
+
+
+class Spacer(str):
+    """A blank in the last column, left there because the next grapheme is wide and did not fit.
+
+    It equals any other blank, and is told by its identity.
+    """
+
+
+SPACER = Spacer(" ")
 
 
 class Row:
@@ -31,17 +38,16 @@ class Row:
         end = x + len(graphemes)
         self.blank_across(pen, x, end)
         # A replay restores a pending wrap by printing a blank over a spacer; the cell must stay a spacer.
-        prints_over_spacer = end == len(self.text) and self.text[-1] == SPACER
-        keeps_spacer = prints_over_spacer and graphemes[-1] == " " and self.pens[-1] is pen
+        keeps_spacer = end == len(self.text) and self.text[-1] is SPACER and graphemes[-1] == " "
         self.text[x:end] = graphemes
         self.pens[x:end] = [pen] * (end - x)
         if keeps_spacer:
             self.text[-1] = SPACER
 
-    def fill(self, start: int, end: int, pen: Pen, grapheme: str = " ") -> None:
-        """Fill columns with a narrow grapheme."""
+    def fill(self, start: int, end: int, pen: Pen) -> None:
+        """Fill columns with blanks."""
         if start < end:
-            self.put(start, [grapheme] * (end - start), pen)
+            self.put(start, " " * (end - start), pen)
 
     def blank_across(self, pen: Pen, *edges: int) -> None:
         """Blank the wide graphemes that span one of `edges`; an edge is left of the column with its number."""
@@ -55,41 +61,23 @@ class Row:
         end = x + len(part)
         self.blank_across(pen, x, end)
         self.text[x:end], self.pens[x:end] = part.text, part.pens
-        self.fix_last_column()
 
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
         """Move the columns from `x` up to `end` right by `count`, or left if `count` is negative. Blanks come in."""
         size = min(abs(count), end - x)
-        blanks = Row([" "] * size, [pen] * size)
-        if self.text[-1] == SPACER:
-            self.text[-1] = " "
-        if count > 0:
-            self.blank_across(pen, x, end - size, end)
-            moved = self.cut(x, end - size)
-            self.text[x:end], self.pens[x:end] = blanks.text + moved.text, blanks.pens + moved.pens
-        else:
-            self.blank_across(pen, x, x + size, end)
-            moved = self.cut(x + size, end)
-            self.text[x:end], self.pens[x:end] = moved.text + blanks.text, moved.pens + blanks.pens
-        self.fix_last_column()
-
-    def fix_last_column(self) -> None:
-        """Blank a spacer or a grapheme narrowed by U+FE0E that was moved into the last column.
-
-        Printing could not have put them there, so a replay could not restore them.
-        """
-        if self.text[-1] == SPACER or text_presentation(self.text[-1]):
-            self.text[-1] = " "
+        first, last = (x, end - size) if count > 0 else (x + size, end)  # the columns that are moved
+        self.blank_across(pen, x, first, last, end)
+        parts = [blank(size, pen), self.cut(first, last)]
+        left, right = parts if count > 0 else reversed(parts)
+        self.text[x:end], self.pens[x:end] = left.text + right.text, left.pens + right.pens
 
     def cut(self, start: int, end: int) -> Row:
         """Return the columns from `start` to before `end`."""
         return Row(self.text[start:end], self.pens[start:end])
 
     def part(self, start: int, end: int) -> Row:
-        """Return the columns as `cut` does, but with blanks instead of a spacer and of halves of wide graphemes."""
+        """Return the columns as `cut` does, but with blanks instead of halves of wide graphemes."""
         part = self.cut(start, end)
-        if part.text and part.text[-1] == SPACER:
-            part.text[-1] = " "
         if part.text and part.text[0] == STUB:
             part.text[0] = " "
         if part.text and end < len(self.text) and self.text[end] == STUB:
@@ -98,12 +86,10 @@ class Row:
 
     def end(self) -> int:
         """Return the column after the last cell that is not a default blank."""
-        text = self.drawn()
-        blanks = len(text) - len(text.rstrip(" "))
-        tail = self.pens[len(self.text) - blanks :]
-        if tail.count(DEFAULT) < blanks:  # coloured blanks
-            blanks = next(count for count, pen in enumerate(reversed(tail)) if pen is not DEFAULT)
-        return len(self.text) - blanks
+        end = len(self.text)
+        while end and self.text[end - 1] == " " and self.pens[end - 1] is DEFAULT:
+            end -= 1
+        return end
 
     def trimmed(self, least: int = 0) -> Row:
         """Return the row without trailing default blanks, but at least `least` columns."""
@@ -116,14 +102,13 @@ class Row:
 
     def drawn(self) -> str:
         """Return the characters with trailing blanks."""
-        return "".join(self.text).replace(SPACER, " ")
+        return "".join(self.text)
 
     def ends_in_spacer(self, following: Row | None) -> bool:
         """Return whether the last column is empty only because the first grapheme of `following` did not fit."""
-        if self.text[-1] != SPACER or following is None or not following.continues or len(following) < 2:
+        if self.text[-1] is not SPACER or following is None or not following.continues:
             return False
-        wide = following.text[1] == STUB or text_presentation(following.text[0])
-        return wide and self.pens[-1].style == following.pens[0].erased.style
+        return following.text[1:2] == [STUB] and self.pens[-1].style == following.pens[0].erased.style
 
     def line_part(self, following: Row | None) -> Row:
         """Return the columns that belong to the logical line. `following`: the next row."""

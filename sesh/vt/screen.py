@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from sesh.vt import grammar
+from sesh.vt.grid import SavedCursor
 from sesh.vt.images import kitty_cells, sixel_rows
 from sesh.vt.modes import STACK_LIMIT
 from sesh.vt.moves import default_tab_stops
-from sesh.vt.pages import SavedCursor
 from sesh.vt.pen import with_link
 from sesh.vt.pyte_face import PyteFace
 from sesh.vt.reflow import crop, reflow

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sesh.vt.encoded import encode
 from sesh.vt.row import Row, logical_line
@@ -158,24 +158,21 @@ class Scrollback:
 
     def since(self, completed: int) -> Iterator[list[str]]:
         """Yield the kept lines after number `completed`, in parts; lines may be added meanwhile."""
-        return (read() for read in self._parts(completed, self.completed))
+        return (block.lines()[some] for block, some in self._parts(completed, self.completed))
 
     def backwards(self, until: int) -> Iterator[list[str]]:
         """Yield the finished lines up to `until` in parts, newest part first; each part in order."""
-        return (read() for read in reversed(self._parts(self.dropped, until)))
+        return (block.lines()[some] for block, some in reversed(self._parts(self.dropped, until)))
 
-    def _parts(self, first: int, end: int) -> list[Callable[[], list[str]]]:
-        """Return functions that each read a part of the lines after number `first`, up to `end`."""
-        parts: list[Callable[[], list[str]]] = []
-        first = max(first, self.dropped)
-        at = self._base
-        for block in self._blocks:
+    def _parts(self, first: int, end: int) -> list[tuple[Block, slice]]:
+        """Return the blocks of the lines after number `first`, up to `end`, and which of their lines these are."""
+        parts = []
+        first, at = max(first, self.dropped), self._base
+        newest = Block("\n".join(self._newest).encode(), len(self._newest), 0)
+        for block in (*self._blocks, newest):
             if at < end and first < at + block.count:
-                some = slice(max(0, first - at), end - at)
-                parts.append(lambda block=block, some=some: block.lines()[some])  # type: ignore[misc]
+                parts.append((block, slice(max(0, first - at), end - at)))
             at += block.count
-        if newest := self._newest[max(0, first - at) : max(0, end - at)]:
-            parts.append(lambda: newest)
         return parts
 
     def last(self, count: int) -> list[str]:

@@ -149,7 +149,6 @@ FEATURES: dict[str, Feature] = {
     "line drawing that is on": Feature("\x1b(0", "lqqk"),
     "G1 by SO": Feature("\x1b)0\x0eq", "q\x0fq"),
     "G2 and G3 locked": Feature("\x1b*0\x1b+A\x1bnq", "q\x1bo#\x0fq"),
-    "single shifts": Feature("\x1b*0\x1bN", "qq"),
     "the title": Feature("\x1b]0;both\x07\x1b]2;title\x1b\\"),
     "the title stack": Feature("\x1b]0;one\x07\x1b[22;0t\x1b]0;two\x07", "\x1b[23;0t"),
     "the palette": Feature("\x1b]4;1;#111111;2;#222222\x07\x1b]10;#ffffff\x07\x1b]12;#333333\x07", "\x1b]104;1\x07"),
@@ -197,13 +196,11 @@ FEATURES: dict[str, Feature] = {
 #: What @xterm/headless 6 lacks, or does differently than xterm and kitty: only our own emulator checks these.
 EXPLAINED = {
     "a ZWJ family": "of its tables of widths one makes all beyond the BMP narrow, the other joins nothing",
-    "a text selector": "it gives no column back (xterm and VTE neither; kitty, foot, ghostty and wcwidth's tables do)",
     "left and right margins": "it has none",
     "SU of the whole screen": "its SU keeps rows out of the scrollback",
     "reverse video": "it has no mode 5",
     "kitty keyboard stack": "it has none",
     "modifyOtherKeys": "it has none",
-    "single shifts": "it has none",
     "the directory": "it does not know OSC 7",
     "P16 C1 in UTF-8": "C1 controls act in UTF-8 there",
     "P26 SGR with colons and no colour space": "it takes the first number for a colour space",

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import Encoder
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT
 from sesh.vt.pen import DEFAULT, apply_sgr, with_link
 from sesh.vt.render.replay import put_cursor
-from sesh.vt.row import SPACER, STUB, Row
+from sesh.vt.row import STUB, Row
 from sesh.vt.screen import Screen
 
 
 def redrawable(emulator: Emulator) -> bool:
     """Return whether cells can be drawn now: outside a sequence, without modes that affect drawing."""
     screen = emulator.screen
-    return not (
-        emulator.unfinished
-        or emulator.in_image
-        or screen.insert
-        or screen.origin
-        or screen.left_right_mode
-        or screen.single_shift
-        or screen.charsets != DEFAULT_SETS
-        or screen.pen.link
-        or screen.modes.get(SYNCHRONIZED_OUTPUT)
-    )
+    affected = screen.left_right_mode or screen.pen.link or screen.modes.get(SYNCHRONIZED_OUTPUT)
+    return screen.draws_plainly and not (affected or emulator.unfinished)
 
 
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
@@ -45,7 +35,7 @@ def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column:
     """
     row = screen.rows[y].cut(0, screen.columns)
     for x, grapheme in sorted(cells.items()):
-        plain = grapheme == " " or not x or row.text[x - 1] in (" ", STUB, SPACER)
+        plain = grapheme == " " or not x or row.text[x - 1] in (" ", STUB)
         pen = screen.pen if plain else with_link(row.pens[x - 1], "")
         row.text[x], row.pens[x] = grapheme, apply_sgr(pen, "4") if grapheme != " " else pen
     out = _drawn(screen, y, row, over.start, over.stop)

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
-from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, Stacks
+from sesh.vt.grid import Page, SavedCursor
+from sesh.vt.modes import SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
-from sesh.vt.pages import SavedCursor
-from sesh.vt.pen import DEFAULT, with_link
+from sesh.vt.pen import DEFAULT
 from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import STUB, Row
@@ -154,36 +154,37 @@ class Drawing:
         emulator, screen, repaints = self._emulator, self._emulator.screen, self._repaints
         screen.sync_scrollback()
         out = Encoder()
-        if screen.alternate:
-            self._both_screens(out)
-        else:
-            self._main_screen(out)
-            # This comes before the main screen's cursor is saved, because the switch of screens saves a cursor, too.
-            # A terminal that missed output may have an old alternate screen.
-            _hidden_alternate(out, screen, self._pushed.alternate_flags, repaints and "alternate" in screen.used)
-            _save_cursor(out, screen, screen.saved, screen.rows)
+        self._screens(out)
         out.set_pen(DEFAULT)
         strings = _strings(screen, repaints, self._pushed.titles) + status
-        pushed = self._pushed.alternate_flags if screen.alternate else self._pushed.main_flags
-        keys = _flags(screen.kitty_stack, pushed) + _keys(screen)
-        for part in (strings, _saved_modes(screen), _tabs(screen, repaints), _margins(screen), _modes(screen), keys):
+        for part in (strings, _tabs(screen, repaints), _margins(screen), _modes(screen), _keys(screen)):
             if part:
                 out.sequence(part)
         put_cursor(out, screen)
         return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
-    def _both_screens(self, out: Encoder) -> None:
-        """Draw the main screen, then the alternate one, which is visible."""
+    def _screens(self, out: Encoder) -> None:
+        """Draw the main screen, and the alternate one if it is visible or has kept anything, each with its state."""
         screen, main = self._emulator.screen, self._emulator.screen.other
+        alternate = Page(screen.rows, screen.saved, screen.kitty_stack)
+        if not screen.alternate:
+            main, alternate = alternate, main
         self._main_screen(out)
         out.sequence(_flags(main.kitty_stack, self._pushed.main_flags))
+        # A terminal that missed output may have an older alternate screen.
+        if alternate == Page([], SavedCursor(), [0]) and not (self._repaints and "alternate" in screen.used):
+            _save_cursor(out, screen, main.saved, main.rows)
+            return
         _save_cursor(out, screen, main.saved, main.rows, by="\x1b[?1049h")
-        out.sequence(_NO_FLAGS * (self._repaints and "keys" in screen.used))
         out.set_pen(DEFAULT)
-        out.sequence("\x1b[H")
+        stale_flags = _NO_FLAGS * (self._repaints and "keys" in screen.used)
+        out.sequence(stale_flags + _flags(alternate.kitty_stack, self._pushed.alternate_flags) + "\x1b[H")
+        rows = alternate.rows or screen.blank_rows(screen.lines, DEFAULT)
         # The alternate screen has been filled with the background of the main screen's saved pen.
-        _rows(out, screen.rows, main.saved.pen.erased is not DEFAULT)
-        _save_cursor(out, screen, screen.saved, screen.rows)
+        _rows(out, rows, main.saved.pen.erased is not DEFAULT)
+        _save_cursor(out, screen, alternate.saved, rows)
+        if not screen.alternate:
+            out.sequence("\x1b[?47l" if alternate.rows else "\x1b[?1047l")
 
     def _main_screen(self, out: Encoder) -> None:
         """Draw the lines that the parts do not contain, then the rows of the main screen.
@@ -270,21 +271,6 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
             out.sequence("\x1b[K")
 
 
-def _hidden_alternate(out: Encoder, screen: Screen, pushed: int, always: bool) -> None:
-    """Draw the hidden alternate screen if it has rows, a saved cursor or keyboard flags; or `always`."""
-    rows, saved, stack = screen.other
-    flags = _flags(stack, pushed) or _NO_FLAGS * (always and "keys" in screen.used)
-    if saved == SavedCursor() and not rows and not (flags or always):
-        return
-    out.set_pen(DEFAULT)
-    out.sequence("\x1b[?1049h\x1b[H")
-    shown = rows or screen.blank_rows(screen.lines, DEFAULT)
-    _rows(out, shown, False)
-    _save_cursor(out, screen, saved, shown)
-    out.set_pen(DEFAULT)
-    out.sequence(flags + ("\x1b[?47l" if rows else "\x1b[?1049l"))
-
-
 def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
     """Bring the cursor into the saved state, then save it (`by`: DECSC or a switch of screens).
 
@@ -292,68 +278,46 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
     """
     out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
-    if saved.column >= screen.columns:
-        x = _before(rows[row], screen.columns)
-        out.sequence(f"\x1b[{row + 1};{x + 1}H")
-        out.row(rows[row].cut(x, screen.columns))
-    else:
-        out.sequence(f"\x1b[{row + 1};{saved.column + 1}H")
+    _place_cursor(out, rows[row], row, saved.column, saved.column >= screen.columns)
     out.set_pen(saved.pen)
     own = saved.charsets.sequences()
     out.sequence(own + by + "\x1b[?6l" * saved.origin + (DEFAULT_SETS.sequences(every=True) if own else ""))
 
 
-def _before(row: Row, end: int) -> int:
-    """Return the column of the grapheme that ends before column `end`."""
-    return end - 2 if end > 1 and row.text[end - 1] == STUB else end - 1
+def _place_cursor(out: Encoder, row: Row, y: int, x: int, wraps: bool, top: int = 0, left: int = 0) -> None:
+    """Move the cursor; if a wrap is pending, print the grapheme before it again. CUP counts from `top` and `left`."""
+    start = x
+    if wraps:
+        start -= 2 if x > 1 and row.text[x - 1] == STUB else 1
+    out.sequence(f"\x1b[{y - top + 1};{start - left + 1}H")
+    out.row(row.cut(start, x))
 
 
 def put_cursor(out: Encoder, screen: Screen) -> None:
     """Restore cursor, pending wrap, joinable grapheme, charsets, insert mode and pen; must come last."""
-    cursor = screen.cursor
+    y, x, row = screen.cursor.y, screen.cursor.x, screen.rows[screen.cursor.y]
+    origin = (screen.top, screen.left) if screen.origin else (0, 0)
     modes = screen.charsets.sequences() + ("\x1b[4h" if screen.insert else "")
     if screen.joinable:
-        x, cluster = screen.last_grapheme()
-        _move(out, screen, x)
+        start, cluster = screen.last_grapheme()
+        _place_cursor(out, row, y, start, False, *origin)
         out.set_pen(screen.pen)
         out.sequence(modes)
         if screen.insert:
-            out.sequence(f"\x1b[{cursor.x - x}P")  # DCH, since printing the grapheme again inserts it
+            out.sequence(f"\x1b[{x - start}P")  # DCH, since printing the grapheme again inserts it
         out.parts.append(cluster)
         return
+    _place_cursor(out, row, y, x, screen.pending_wrap, *origin)
     if screen.pending_wrap:
-        row = screen.rows[cursor.y]
-        x = _before(row, cursor.x)
-        _move(out, screen, x)
-        out.row(row.cut(x, cursor.x))
         modes += f"\x1b[{screen.pen.sgr}m"  # SGR prevents joining to the grapheme just printed
-    else:
-        _move(out, screen, cursor.x)
     out.set_pen(screen.pen)
-    out.sequence(modes + ("", "", "\x1bN", "\x1bO")[screen.single_shift])
-
-
-def _move(out: Encoder, screen: Screen, x: int) -> None:
-    """Move the cursor to column `x` of its row. In origin mode, only DECRC can move outside the margins."""
-    y, saved = screen.cursor.y, screen.saved
-    top, left = (screen.top, screen.left) if screen.origin else (0, 0)
-    if (y >= top and x >= left) or not saved.origin:
-        out.sequence(f"\x1b[{y - top + 1};{x - left + 1}H")
-        return
-    down, right = y - min(saved.row, screen.bottom), x - min(saved.column, screen.right)
-    out.sequence("\x1b8")
-    out.pen = with_link(saved.pen, out.pen.link)
-    for steps, (back, forth) in ((down, "AB"), (right, "DC")):
-        if steps:
-            out.sequence(f"\x1b[{abs(steps)}{forth if steps > 0 else back}")
-    if saved.charsets.sequences():
-        out.sequence(DEFAULT_SETS.sequences(every=True))
+    out.sequence(modes)
 
 
 def input_settings(screen: Screen) -> str:
     """Return the bytes that give a terminal the modes of input, the keyboard protocols and the cursor's style."""
     modes = "".join(f"\x1b[?{number}h" for number in _INPUT_MODES if screen.modes.get(number))
-    return _reset_input(screen) + modes + "\x1b=" * screen.keypad + _kitty_flags([screen.kitty_flags]) + _keys(screen)
+    return _reset_input(screen) + modes + "\x1b=" * screen.keypad + _flags([screen.kitty_flags]) + _keys(screen)
 
 
 def _reset_input(screen: Screen) -> str:
@@ -419,13 +383,6 @@ def _margins(screen: Screen) -> str:
     return out
 
 
-def _saved_modes(screen: Screen) -> str:
-    """Return the bytes that set and save each mode of XTSAVE, then set its default again."""
-    saved = sorted(screen.saved_modes.items())
-    out = [f"\x1b[?{number}{'h' if on else 'l'}\x1b[?{number}s" for number, on in saved]
-    return "".join(out + [f"\x1b[?{number}{'h' if number in ON_BY_DEFAULT else 'l'}" for number, _ in saved])
-
-
 def _modes(screen: Screen) -> str:
     modes = sorted((number, on) for number, on in screen.modes.items() if number != SYNCHRONIZED_OUTPUT)
     out = [f"\x1b[?{number}{'h' if on else 'l'}" for number, on in modes]
@@ -441,16 +398,15 @@ def _modes(screen: Screen) -> str:
     return "".join(out)
 
 
-def _kitty_flags(stack: list[int]) -> str:
-    """Return the bytes that restore a stack of kitty's keyboard flags; empty for the default."""
-    if stack == [0]:
+def _flags(stack: list[int], pushed: int = 0) -> str:
+    """Return the bytes that restore a stack of kitty's keyboard flags; empty for the default.
+
+    `pushed`: how many entries the terminal has, which are popped first.
+    """
+    if stack == [0] and not pushed:
         return ""
-    return f"\x1b[={stack[0]};1u" + "".join(f"\x1b[>{flags}u" for flags in stack[1:])
-
-
-def _flags(stack: list[int], pushed: int) -> str:
-    """Return the bytes that restore a stack of kitty's keyboard flags. `pushed`: how many the terminal has."""
-    return f"\x1b[<{pushed}u{_kitty_flags(stack) or _NO_FLAGS}" if pushed else _kitty_flags(stack)
+    pops = f"\x1b[<{pushed}u" if pushed else ""
+    return pops + f"\x1b[={stack[0]};1u" + "".join(f"\x1b[>{flags}u" for flags in stack[1:])
 
 
 def _keys(screen: Screen) -> str:

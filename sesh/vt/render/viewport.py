@@ -68,8 +68,5 @@ class Viewport:
 
     def _text(self, row: Row) -> str:
         """Return the visible part of a row, with the default pen before and after it."""
-        part = row.part(self.left, self.left + self.columns)
-        if len(part) == self.columns:
-            part.fix_last_column()
-        line = part.trimmed()
+        line = row.part(self.left, self.left + self.columns).trimmed()
         return encode(line, reset=True) + _BLANK * (len(line) < self.columns)

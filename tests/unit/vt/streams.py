@@ -10,9 +10,9 @@ from typing import Any
 from pyte.screens import Cursor
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.pages import Page, SavedCursor
+from sesh.vt.grid import Page, SavedCursor
 from sesh.vt.pen import Pen
-from sesh.vt.row import SPACER, Row
+from sesh.vt.row import Row
 
 #: Text of all kinds: ASCII, Latin, wide, combining, selectors, flags, families, conjuncts, zero width.
 TEXTS = (
@@ -151,5 +151,5 @@ def _plain(value: object) -> Any:
 
 def _cells(row: Row, following: Row | None) -> tuple[object, ...]:
     """Return a row as data; a spacer before a grapheme that is no longer wide is a blank."""
-    text = row.text if row.ends_in_spacer(following) else [" " if cell == SPACER else cell for cell in row.text]
+    text = [*row.text[:-1], "spacer"] if row.ends_in_spacer(following) else row.text
     return text, [pen.style for pen in row.pens], row.continues, row.prompt

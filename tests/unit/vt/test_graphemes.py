@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import wcwidth
 
-from bench.unicode import column_widths
-from sesh.vt.column_widths import VERSION
 from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import cells as cells_of
 from sesh.vt.graphemes import width
-
-
-@pytest.mark.skipif(wcwidth.__version__ != VERSION, reason="the table is made from another wcwidth")
-def test_the_widths_are_what_the_script_makes_of_wcwidth() -> None:
-    assert column_widths.MODULE.read_text(encoding="utf-8") == column_widths.module()
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_p05_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.M
         raise RuntimeError("broken")
 
     monkeypatch.setattr(Screen, "operating_command", broken)
-    emulator.feed(b"before \x1b]0;title\x07after")
+    emulator.feed(b"before \x1b]0;only here\x07after")
     assert emulator.text()[0] == "before after"
     assert emulator.last_error is not None
     assert str(emulator.last_error) == "broken"

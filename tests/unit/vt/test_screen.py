@@ -28,9 +28,7 @@ def style(emulator: Emulator, row: int, column: int) -> Style:
 
 
 def cells(emulator: Emulator, row: int) -> list[tuple[str, Pen]]:
-    """The cells of a row; a spacer is a blank."""
-    text, pens = emulator.screen.rows[row].text, emulator.screen.rows[row].pens
-    return [(" " if grapheme == SPACER else grapheme, pen) for grapheme, pen in zip(text, pens, strict=True)]
+    return list(zip(emulator.screen.rows[row].text, emulator.screen.rows[row].pens, strict=True))
 
 
 def test_pyte_is_the_screen_model() -> None:
@@ -48,7 +46,7 @@ def test_a_run_that_reaches_the_left_margin_is_inserted_from_there_on() -> None:
 
 def test_what_an_insertion_moves_into_the_last_column_is_no_blank_before_a_wide_character() -> None:
     emulator = fed("abc \x1b[1;4H中\x1b[1;1H\x1b[2@", columns=4)
-    assert SPACER not in emulator.screen.rows[0].text
+    assert not any(cell is SPACER for cell in emulator.screen.rows[0].text)
 
 
 def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> None:
@@ -60,12 +58,6 @@ def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> N
     assert fed("\x1b[?45h\x1b[?7labcd\b\b\b\b\b\bx", 4).text()[0] == "xbcd"
 
 
-def test_a_grapheme_that_was_narrowed_gives_its_column_back() -> None:
-    assert fed("a⌚\ufe0eb").text()[0] == "a⌚\ufe0eb"
-    assert fed("a⌚\ufe0eb").cursor == (0, 3)
-    assert fed("ab⌚\ufe0ec", 4).text()[:2] == ["ab⌚\ufe0ec", ""]
-
-
 @pytest.mark.parametrize(
     ("data", "shown"),
     [
@@ -73,8 +65,6 @@ def test_a_grapheme_that_was_narrowed_gives_its_column_back() -> None:
         ("abc\x1b[jx", ["abcx", "", "", "", ""]),
         ("a\n\nb\x1b[kx", ["a", "", " bx", "", ""]),
         ("ab\x1b[H\x1b6x", ["xab", "", "", "", ""]),
-        ("abc\r\nde\x1b[2 @", ["c", "", "", "", ""]),
-        ("abc\r\nde\x1b[ Ax", [" abc", " dx", "", "", ""]),
         ("\x1b[120;2;3;3;5$x", ["", "  xxx", "  xxx", "", ""]),
         (
             "\x1b[66$x\x1b[2;2;4;19$z",
@@ -193,14 +183,6 @@ def test_mode_47_leaves_the_alternate_screen_as_it_is() -> None:
         assert emulator.text()[0] == "hi"
         emulator.feed(b"\x1b[?47l\x1b[?1049h")
         assert emulator.text()[0] == ""
-
-
-def test_modes_are_saved_and_restored_by_xtsave_and_xtrestore() -> None:
-    data = "\x1b[?7l\x1b[?7;2004;1049s\x1b[?7;2004h"
-    for emulator in (fed(data), restored(data)):
-        assert (emulator.mode(7), emulator.mode(2004)) == (True, True)
-        emulator.feed(b"\x1b[?7;2004;1049;1000r")
-        assert (emulator.mode(7), emulator.mode(2004), emulator.alternate) == (False, False, False)
 
 
 def test_a_wrap_that_is_pending_at_the_right_margin_is_reported_at_the_margin() -> None:

@@ -1,1 +1,0 @@
-"""Tables that are made from the files of the Unicode character database."""
