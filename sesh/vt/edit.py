@@ -197,6 +197,14 @@ class Editing(Moves):
         if self._in_region():
             self._shift_columns(self.cursor.x, -(count or 1))
 
+    def scroll_left(self, count: int = 1) -> None:
+        """SL: move the region's content to the left; the cursor stays."""
+        self._shift_columns(self.left, -(count or 1))
+
+    def scroll_right(self, count: int = 1) -> None:
+        """SR: move the region's content to the right; the cursor stays."""
+        self._shift_columns(self.left, count or 1)
+
     def _shift_columns(self, x: int, count: int) -> None:
         for row in self.rows[self.top : self.bottom + 1]:
             self.shift_cells(row, x, count)

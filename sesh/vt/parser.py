@@ -120,6 +120,8 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
     "b": (Screen.repeat, 1),
     "'}": (Screen.insert_columns, 1),
     "'~": (Screen.delete_columns, 1),
+    " @": (Screen.scroll_left, 1),
+    " A": (Screen.scroll_right, 1),
     "$v": (Screen.copy_rectangle, 8),
     "$x": (Screen.fill_rectangle, 5),
     "$z": (Screen.erase_rectangle, 4),

@@ -266,7 +266,7 @@ def _enters_otherwise(dialect: Dialect, text: str) -> bool:
 
 
 def _lacks(dialect: Dialect, text: str) -> bool:
-    return re.fullmatch(r"\x1b\[[\d;]*\$[xvz{]|\x1b\[\?1045[hl]", text) is not None
+    return re.fullmatch(r"\x1b\[[\d;]*(?:\$[xvz{]| [@A])|\x1b\[\?1045[hl]", text) is not None
 
 
 SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
@@ -288,7 +288,7 @@ SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
     "ED 1 from the last cell of all ends in an error": _crashes,
     "REP beyond as many cells as the screen has goes on": _repeats_beyond,
     "ESC % @ resets the charsets": _designates_otherwise,
-    "rectangles and mode 1045 have no effect": _lacks,
+    "rectangles, SL, SR and mode 1045 have no effect": _lacks,
     "mode 45 holds without wrapping, too": _goes_back_otherwise,
 }
 
