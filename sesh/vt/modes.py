@@ -22,6 +22,7 @@ scheme and in-band size reports, win32 input."""
 USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
 """Modes whose default is a setting of the terminal: blinking, alternate scroll, xterm's meta keys. Such a mode is
 stored, as on or off, once a program has set or reset it."""
+ON_BY_DEFAULT = (7, 25)  # wrapping and the cursor
 BRACKETED_PASTE = 2004
 SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the replay
 SCREENS = (47, 1047, 1049)
@@ -48,6 +49,7 @@ class Modes(Printing):
         self.modes: dict[int, bool] = {}  # private modes that are not at their defaults
         self.left_right_mode = False  # DECLRMM: CSI s sets the left and right margin
         self.keypad = False
+        self.saved_modes: dict[int, bool] = {}  # by XTSAVE
         self.key_resources: dict[int, int] = {}
         """The values of XTMODKEYS, by resource; programs use only resource 4 (modifyOtherKeys)."""
         self.cursor_style = 0
@@ -151,6 +153,20 @@ class Modes(Printing):
                 self.other = self.other._replace(rows=[])
         if saves and not on:
             self.restore_cursor()
+
+    def save_modes(self, *modes: int) -> None:
+        """XTSAVE, CSI ? modes s. Skips modes that switch the screen, and USER_DEFAULT modes that no program changed."""
+        for number in modes:
+            is_known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
+            if is_known and number not in (*SCREENS, SYNCHRONIZED_OUTPUT):
+                self.saved_modes[number] = bool(self.get_mode(number))
+
+    def restore_modes(self, *modes: int) -> None:
+        """XTRESTORE, CSI ? modes r. Modes that were never saved stay unchanged."""
+        for number in modes:
+            on = self.saved_modes.get(number)
+            if on is not None and on != self.get_mode(number):
+                self.switch_private_mode(number, on)
 
     def save_cursor(self) -> None:
         """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""

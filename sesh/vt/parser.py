@@ -138,6 +138,8 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
     "=u": (Screen.set_kitty_flags, 2),
     ">m": (Screen.set_key_resource, 2),
     ">n": (Screen.set_key_resource, 1),
+    "?s": (Screen.save_modes, PARAMETERS),
+    "?r": (Screen.restore_modes, PARAMETERS),
 }
 """The function that each CSI calls and the most parameters it gets, by prefix, intermediates and final byte."""
 

@@ -15,7 +15,7 @@ from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
 from sesh.vt.grid import Page, SavedCursor
-from sesh.vt.modes import SYNCHRONIZED_OUTPUT, Stacks
+from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pen import DEFAULT
 from sesh.vt.reflow import wrap
@@ -157,7 +157,8 @@ class Drawing:
         self._screens(out)
         out.set_pen(DEFAULT)
         strings = _strings(screen, repaints, self._pushed.titles) + status
-        for part in (strings, _tabs(screen, repaints), _margins(screen), _modes(screen), _keys(screen)):
+        parts = (strings, _saved_modes(screen), _tabs(screen, repaints), _margins(screen), _modes(screen), _keys(screen))
+        for part in parts:
             if part:
                 out.sequence(part)
         put_cursor(out, screen)
@@ -381,6 +382,13 @@ def _margins(screen: Screen) -> str:
         if screen.narrow:
             out += f"\x1b[{screen.left + 1};{screen.right + 1}s"
     return out
+
+
+def _saved_modes(screen: Screen) -> str:
+    """Return the bytes that set and save each mode of XTSAVE, then set its default again."""
+    saved = sorted(screen.saved_modes.items())
+    out = [f"\x1b[?{number}{'h' if on else 'l'}\x1b[?{number}s" for number, on in saved]
+    return "".join(out + [f"\x1b[?{number}{'h' if number in ON_BY_DEFAULT else 'l'}" for number, _ in saved])
 
 
 def _modes(screen: Screen) -> str:

@@ -187,6 +187,14 @@ def test_mode_47_leaves_the_alternate_screen_as_it_is() -> None:
         assert emulator.text()[0] == ""
 
 
+def test_modes_are_saved_and_restored_by_xtsave_and_xtrestore() -> None:
+    data = "\x1b[?7l\x1b[?7;2004;1049s\x1b[?7;2004h"
+    for emulator in (fed(data), restored(data)):
+        assert (emulator.mode(7), emulator.mode(2004)) == (True, True)
+        emulator.feed(b"\x1b[?7;2004;1049;1000r")
+        assert (emulator.mode(7), emulator.mode(2004), emulator.alternate) == (False, False, False)
+
+
 def test_a_wrap_that_is_pending_at_the_right_margin_is_reported_at_the_margin() -> None:
     assert fed("\x1b[?69h\x1b[3;5s\x1b[1;5Ha").cursor == (0, 4)
 
