@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
+from contextlib import suppress
 from dataclasses import replace
 
-from sesh.daemon import memory
 from sesh.daemon.clients.client import Aside, Client, Clients, Drawn, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
@@ -104,7 +105,7 @@ class Relay:
             if time.monotonic() >= until:
                 self.timers.set(Timer.PACK, 0, self._pack)
                 return
-        memory.trim_memory()
+        _return_memory()
 
     # -- the program's pace
 
@@ -298,3 +299,9 @@ class Relay:
             client.position = position
             if screen:
                 client.send_screen(position, screen)
+
+
+def _return_memory() -> None:
+    """Return unused memory to the system (malloc_trim(3), where available)."""
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -14,7 +14,6 @@ from termios import TCSANOW, tcgetattr, tcsetattr
 from ptyprocess import PtyProcess
 
 from sesh import machine, paths, programs
-from sesh.daemon import memory
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.names import printable
@@ -98,7 +97,6 @@ class Program:
                 if signal.getsignal(number) is not None:
                     signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            memory.yield_memory()
             os.execve(self.path, self.words, self.environment)
         except OSError as error:
             report[:] = bytes([step, error.errno or EACCES])
