@@ -37,7 +37,6 @@ MAX_UNFINISHED = 16 << 20  # unfinished bytes of all counted connections; above 
 _ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
-STRANGER_INTERVAL = 60.0  # seconds between two log lines about other users' attempts to connect
 
 
 class Server:
@@ -133,9 +132,7 @@ class Server:
         try:
             opened = self.listener.accept()
         except Refused as error:
-            if not self.session.timers.is_set(Timer.STRANGER):  # a line for each would push all others out of the log
-                self.session.faults.note(f"a connection was closed: {error}")
-                self.session.timers.set(Timer.STRANGER, STRANGER_INTERVAL, lambda: None)
+            self.session.faults.note(f"a connection was closed: {error}")
             return
         except OSError:
             self.session.timers.set(Timer.ACCEPT, ACCEPT_RETRY, self._listen)

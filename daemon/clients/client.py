@@ -111,6 +111,9 @@ class Client(Reader):
     def gets_output(self) -> bool:
         return isinstance(self.state, Live)
 
+    def was_sent_all(self, log: OutputLog) -> bool:
+        return self.position == log.head and not self.connection.unsent
+
     def was_sent(self, size: int) -> None:
         super().was_sent(size)
         if self.window is not None:
@@ -171,7 +174,6 @@ class Clients:
         self.leader: Client | None = None  # the client that typed last (attaching counts), except read-only ones
         self.size = size
         self.resized: Observers[[Size]] = Observers()  # called with the session's new size
-        self.stopped: Observers[[Client]] = Observers()  # called with a client that gets no output after its position
         self.last_number = 0  # of the newest client
         self.departed: dict[str, Departed] = {}  # by the client's token
 
@@ -202,7 +204,6 @@ class Clients:
     def remove(self, client: Client) -> None:
         self.remember(client)
         self.all.remove(client)
-        self.stopped(client)
         self.fit()
 
     def typed(self, client: Client) -> None:
@@ -218,8 +219,8 @@ class Clients:
             self.resized(leader.size)
 
     def answering(self, log: OutputLog) -> Client | None:
-        """Return the client to answer queries: of those that are live and not late, the one that typed last."""
-        return _typed_last([client for client in self.all if client.gets_output() and not client.late(log)])
+        """Return the client whose terminal has all output, and so answers its queries; of several, the last to type."""
+        return _typed_last([client for client in self.all if client.gets_output() and client.was_sent_all(log)])
 
 
 def _typed_last(clients: list[Client]) -> Client | None:

@@ -148,7 +148,6 @@ class Relay:
             client.state = Aside(client.state.before_drawn)
         if was_live:
             self.model.remember(client.position)
-            self.clients.stopped(client)
         self.settle()
 
     def resize(self, size: Size) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sesh import protocol
-from sesh.daemon.clients.client import LAG, Aside, Client, Clients, Drawn, Live
+from sesh.daemon.clients.client import Aside, Client, Clients, Drawn, Live
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
@@ -38,7 +38,7 @@ class Group:
         client = self.links[-1].attached(self.clients.last_number + 1, columns=columns, rows=rows, **hello)
         self.clients.add(client)
         if client.size[:2] == self.clients.size[:2]:  # its first screen has been shown
-            client.state = Live()
+            client.position, client.state = self.log.head, Live()
         else:
             client.state = Drawn(Viewport(*client.size[:2]), TerminalState())
         return client
@@ -80,7 +80,7 @@ def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is one
     one.state = Aside()  # its next bytes will be a screen, which has no query
     assert group.clients.answering(group.log) is two
-    group.print(2 * LAG)
+    group.print(1 << 20)
     assert group.clients.answering(group.log) is None
 
 
