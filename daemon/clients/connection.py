@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Any, Generic
 
 from sesh import protocol
-from sesh.daemon.clients.window import Window
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError
 from sesh.messages import Answer
@@ -23,6 +22,8 @@ Steps = Iterator[float]
 FOREIGN = "foreign"  # a peer with another protocol number; only its request `reload` is handled
 STALLED = 2.0  # seconds without progress after which the program does not wait for a reader any more
 FOLLOWER_LAG = 16 << 20  # bytes that a follower of the output may lag before it is late
+WINDOW = 256 << 10  # bytes in flight; at the limit, no more are sent until a GOT
+PIECE = 16 << 10  # bytes of one frame: the client sends GOT for whole frames
 
 
 class FrameSocket:
@@ -112,6 +113,35 @@ class FrameSocket:
         self.fail()
         self.socket.close()
         self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
+
+
+class Window:
+    """The window of a link: the bytes of output in flight, which a client acknowledges (GOT).
+
+    The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes. A client over a link gets no OUTPUT while
+    `WINDOW` bytes are in flight, so that no echo waits behind seconds of output.
+    """
+
+    def __init__(self) -> None:
+        self.sent = 0  # bytes of output
+        self._got = 0  # the acknowledged ones
+
+    @property
+    def room(self) -> int:
+        """The number of bytes that may be sent now."""
+        return PIECE if self.sent - self._got < WINDOW else 0
+
+    @property
+    def drained(self) -> bool:
+        """True if so few bytes are in flight that a screen would arrive soon."""
+        return self.sent - self._got <= WINDOW >> 2
+
+    def confirm(self, count: int) -> bool:
+        """Handle a GOT for the first `count` bytes; return False if it is a duplicate or impossible."""
+        is_valid = self._got < count <= self.sent
+        if is_valid:
+            self._got = count
+        return is_valid
 
 
 class Reader:
