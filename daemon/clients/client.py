@@ -118,7 +118,33 @@ class Client(Reader):
         if self.window is not None:
             self._in_flight(self.position)
 
-    def ready_for_screen(self) -> bool:
+    # -- transitions between the states
+
+    def resume(self, position: int, *, live: bool) -> None:
+        """Go on from `position`, with the bytes after it, or with a screen if these would not fit the terminal."""
+        self.position = position
+        self.state = Live() if live else Aside()
+
+    def set_aside(self) -> bool:
+        """Make the client wait for a screen; return whether it was live. A replay that has begun goes on."""
+        was_live = isinstance(self.state, Live)
+        if not (isinstance(self.state, Aside) and self.state.attach):
+            self.state = Aside(self.state.before_drawn)
+        return was_live
+
+    def redraw_from(self, position: int) -> None:
+        """Note that the terminal shows the output up to `position`, and ignores all that comes before the answer."""
+        if isinstance(self.state, Aside) and self.state.attach:
+            self.state = Aside(attach=True)  # it ignores parts of its replay, which begins again
+        else:
+            self.position = position
+
+    def begin_drawn(self, before_drawn: TerminalState, *, clear: bool) -> None:
+        self.state = Drawn(Viewport(*self.size[:2], clear=clear), before_drawn)
+
+    # -- screens
+
+    def flush_for_screen(self) -> bool:
         """Send queued bytes; return whether a screen would arrive soon."""
         return self.connection.flush() and (self.window is None or self.window.drained)
 
@@ -205,7 +231,8 @@ class Clients:
         self.all.remove(client)
         self.fit()
 
-    def typed(self, client: Client) -> None:
+    def lead(self, client: Client) -> None:
+        """Note that a person has typed at a client, which leads from now on."""
         client.typed_at = STEADY.now()
         if client is not self.leader:
             self.fit()

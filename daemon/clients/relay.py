@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from sesh.daemon.clients.client import Aside, Client, Clients, Drawn, Live
+from sesh.daemon.clients.client import Aside, Client, Clients, Drawn
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.pty.output_log import MAX_LAG
@@ -19,7 +19,6 @@ from sesh.loop.loop import Loop
 from sesh.measures import Size
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import Drawing, repainting, replaying
-from sesh.vt.render.viewport import Viewport
 
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
@@ -122,7 +121,7 @@ class Relay:
     def _emulator_is_late(self) -> bool:
         """Return whether the program has to wait for the emulator: a screen is due, or it lags too far."""
         lag = self.model.lag
-        return lag >= MAX_LAG or any(lag or aside.drawing for _, aside in self._ready_for_screen())
+        return lag >= MAX_LAG or any(lag or aside.drawing for _, aside in self._flush_aside())
 
     def _reader_is_late(self) -> bool:
         """Return whether the program has to wait for a reader: a follower, or the leader."""
@@ -143,10 +142,7 @@ class Relay:
 
     def set_aside(self, client: Client) -> None:
         """Give a client no more bytes, but soon a screen, and the lines that it missed."""
-        was_live = isinstance(client.state, Live)
-        if not (isinstance(client.state, Aside) and client.state.attach):
-            client.state = Aside(client.state.before_drawn)
-        if was_live:
+        if client.set_aside():
             self.model.remember(client.position)
         self.settle()
 
@@ -161,15 +157,15 @@ class Relay:
         """Continue with a client whose socket or link has room again."""
         self.settle()
         client.connection.feed(self.log)
-        if isinstance(client.state, Drawn) and client.ready_for_screen():
+        if isinstance(client.state, Drawn) and client.flush_for_screen():
             self.timers.ensure(Timer.DRAW, 0, self.draw)
 
     # -- screens
 
-    def _ready_for_screen(self) -> list[tuple[Client, Aside]]:
-        """Return the clients that wait for a screen and are ready for it."""
+    def _flush_aside(self) -> list[tuple[Client, Aside]]:
+        """Send queued bytes to clients that wait for a screen; return those that a screen would reach soon."""
         aside = [(client, client.state) for client in self.clients.all if isinstance(client.state, Aside)]
-        return [(client, state) for client, state in aside if client.ready_for_screen()]
+        return [(client, state) for client, state in aside if client.flush_for_screen()]
 
     def _send_due_screens(self) -> None:
         """Send clients that are set aside their screens once the emulator has caught up; meanwhile the program waits.
@@ -179,7 +175,7 @@ class Relay:
         send queries a second time.
         """
         model = self.model
-        ready = self._ready_for_screen()
+        ready = self._flush_aside()
         if not any(isinstance(client.state, Aside) for client in self.clients.all):
             self._waiting_since = 0.0
         if not ready:
@@ -229,7 +225,7 @@ class Relay:
             client.position, before_drawn = -1, TerminalState()
         else:
             before_drawn = aside.before_drawn or self.model.shown_at(client.position)
-        client.state = Drawn(Viewport(*client.size[:2], clear=aside.attach), before_drawn)
+        client.begin_drawn(before_drawn, clear=aside.attach)
         self._draw(client)
 
     def _replay(self, client: Client) -> Drawing:
@@ -272,12 +268,12 @@ class Relay:
         """
         model = self.model
         client.send_screen(model.position, screen)
-        if model.lag or model.in_image:
-            client.state = Aside()
-            model.remember(client.position)
-        else:
-            client.state = Live()
+        live = not (model.lag or model.in_image)
+        client.resume(model.position, live=live)
+        if live:
             client.connection.feed(self.log)
+        else:
+            model.remember(client.position)
 
     def draw(self) -> None:
         """Send drawn clients their screens now, and then each `FRAME_TIME` until the emulator has caught up."""
