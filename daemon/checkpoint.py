@@ -31,7 +31,7 @@ of output: this pause, and the time that a checkpoint takes."""
 CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
 """Seconds for the emulator to catch up before a checkpoint, and before the last one: enough for its largest lag."""
 RETRY_AFTER = 30.0  # seconds after a failed checkpoint until the next one
-MAX_HISTORY = 32 << 10  # characters of commands in a checkpoint; older ones are left out
+MAX_HISTORY = 32 << 10  # bytes of commands in a checkpoint; older ones are left out
 
 
 class _File(NamedTuple):
@@ -64,7 +64,7 @@ class Checkpointer:
 
     def soon(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
-        if self._facts["persist"] and self._pump.running:
+        if self._facts["persist"] and self._pump.life.running:
             self._timers.ensure(Timer.CHECKPOINT, CHECKPOINT_AFTER, self.write_if_due)
 
     def write_if_due(self) -> None:
@@ -167,7 +167,7 @@ class Checkpointer:
 
     def _header(self) -> CheckpointHeader:
         """Return the facts of the session that a checkpoint contains."""
-        is_found_fast = machine.HAS_PROC and self._pump.running
+        is_found_fast = machine.HAS_PROC and self._pump.life.running
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -121,7 +120,7 @@ class ClientHandler:
     def _missed(self) -> str:
         """Return a line about events since the last client left; empty if none, or if a client is attached."""
         missed = self._session.events.missed
-        if self._clients or not (missed.any and self._pump.running):
+        if self._clients or not (missed.any and self._pump.life.running):
             return ""
         self._model.catch_up()
         return missed.line(self._model.scrolled_since(missed.position))
@@ -134,7 +133,7 @@ class ClientHandler:
         number, data = protocol.split_number(payload)
         if number <= client.last_input:
             return
-        if client.terminal.read_only or not self._pump.running:
+        if client.terminal.read_only or not self._pump.life.running:
             client.last_input = number
             self.acknowledge(client, number, len(data), at_once=True)
             return
@@ -157,7 +156,7 @@ class ClientHandler:
 
     def _release(self, client: Client) -> None:
         """Type the held, incomplete sequence as a key: its rest did not come in time."""
-        if self._pump.running and (key := client.replies.release()):
+        if self._pump.life.running and (key := client.replies.release()):
             self._type(client, key, client.last_input, 0)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
@@ -189,9 +188,6 @@ class ClientHandler:
             self._relay.set_aside(client)
 
     def _resize(self, client: Client, size: Size) -> None:
-        pump = self._pump
-        if size == self._clients.size == client.size and pump.pty is not None and pump.running:
-            pump.pty.signal_foreground(signal.SIGWINCH)
         changed = size[:2] != client.size[:2]
         client.size = size
         self._clients.fit()

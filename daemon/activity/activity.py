@@ -241,7 +241,7 @@ class Activity:
     def _silent(self) -> float:
         """Return the seconds since output or typing. On a raw terminal, output counts only if it changes a cell."""
         pty, at = self._pump.pty, self.kept.active_at
-        if pty is not None and self._pump.running and pty.raw():
+        if pty is not None and self._pump.life.running and pty.raw():
             self._work.check(self._pump.log.head, at)
             at = max(self._typed_at, self._work.changed_at)
         return time.monotonic() - at

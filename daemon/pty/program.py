@@ -65,8 +65,6 @@ class Program:
                 dimensions=(self.size[1], self.size[0]),
                 pass_fds=[self.stdin] if self.stdin >= 0 else [],
             )
-        except FileNotFoundError as error:
-            raise cannot_start(self.words, self.path, EACCES if os.path.exists(self.path) else ENOENT) from error
         except OSError as error:
             raise no_process(error) from error
         process.closed = True  # or its finalizer would end the program
@@ -185,8 +183,5 @@ def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart
         is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word
         hint = f"for a line of shell: sh -c {shlex.quote(word)}" if is_line else "check the spelling and PATH"
         return CannotStart(f"{printable(word)}: command not found", hint=hint)
-    if os.path.isdir(program):
-        why = "it is a directory"
-    else:
-        why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
+    why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
     return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")

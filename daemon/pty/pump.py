@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -39,7 +39,7 @@ class InputQueue:
 
     def __init__(self) -> None:
         self._units: deque[tuple[Writer | int, memoryview, Callable[[bool], None] | None]] = deque()
-        self._sizes: dict[Writer | int, int] = {}
+        self._sizes: defaultdict[Writer | int, int] = defaultdict(int)
         self.size = 0
 
     def waiting(self, writer: Writer | int) -> int:
@@ -49,7 +49,7 @@ class InputQueue:
     def add(self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Queue a unit. `done` is called once: with True after it was written, with False if it was dropped."""
         self._units.append((writer, memoryview(data), done))
-        self._sizes[writer] = self._sizes.get(writer, 0) + len(data)
+        self._sizes[writer] += len(data)
         self.size += len(data)
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
@@ -63,10 +63,9 @@ class InputQueue:
                 self._units[0] = writer, view[taken:], done
                 return
             self._units.popleft()
-            if not self._sizes[writer]:
-                del self._sizes[writer]
             if done is not None:
                 done(True)
+        self._sizes.clear()
 
     def content(self) -> bytes:
         return b"".join(view for _, view, _ in self._units)
@@ -98,13 +97,9 @@ class Pump:
         self.last_activity = STEADY.now()
 
     @property
-    def running(self) -> bool:
-        return self.life.running
-
-    @property
     def foreground(self) -> int:
         """The foreground's process group; 0 without one, or if the program has ended."""
-        return self.pty.foreground() if self.pty is not None and self.running else 0
+        return self.pty.foreground() if self.pty is not None and self.life.running else 0
 
     def resize(self, size: Size) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:
