@@ -147,11 +147,11 @@ class ClientHandler:
         by_person = client.replies.by_person  # not by the terminal
         if by_person:
             self._clients.lead(client)  # first: resize to this terminal before the program sees the key
-            self._session.runs.key_pressed()
         acknowledge = partial(self.acknowledge, client, number, size, at_once=False)
         self._pump.type(client.number, keys, lambda _: acknowledge(), attended=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
+            self._session.runs.key_pressed()
             self._session.activity.typed(keys)
 
     def _release(self, client: Client) -> None:

@@ -95,11 +95,10 @@ class Client(Reader):
         self, connection: PeerConnection, number: int, hello: Hello, in_flight: Callable[[int], object]
     ) -> None:
         super().__init__(connection, -1)
-        self._in_flight = in_flight  # remembers the terminal's state at a position, where it is if its link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
-        self.window = Window() if self.terminal.remote and hello.get("got", False) else None
+        self.window = Window(in_flight) if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
         self.state: Live | Aside | Drawn = Aside(attach=True)
         self.redraw_due = False  # the next screen answers a REDRAW
@@ -112,11 +111,6 @@ class Client(Reader):
 
     def was_sent_all(self, log: OutputLog) -> bool:
         return self.position == log.head and not self.connection.unsent
-
-    def was_sent(self, size: int) -> None:
-        super().was_sent(size)
-        if self.window is not None:
-            self._in_flight(self.position)
 
     # -- transitions between the states
 
@@ -161,7 +155,8 @@ class Client(Reader):
 
     def _send(self, kind: int, position: int, screen: bytes) -> None:
         self.connection.queue(*protocol.pieces(kind, position, screen))
-        self.was_sent(len(screen))
+        if self.window is not None:
+            self.window.add(len(screen), self.position)
         self.connection.flush()  # at once: during a flood, the end of the loop's turn may be far away
 
     def as_status(self) -> AttachedClient:

@@ -122,7 +122,8 @@ class Window:
     `WINDOW` bytes are in flight, so that no echo waits behind seconds of output.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, in_flight: Callable[[int], object]) -> None:
+        self._in_flight = in_flight  # remembers the state at a position, where the terminal is if its link breaks
         self.sent = 0  # bytes of output
         self._got = 0  # the acknowledged ones
 
@@ -135,6 +136,11 @@ class Window:
     def drained(self) -> bool:
         """True if so few bytes are in flight that a screen would arrive soon."""
         return self.sent - self._got <= WINDOW >> 2
+
+    def add(self, size: int, position: int) -> None:
+        """Note that `size` bytes were sent, up to `position` of the log."""
+        self.sent += size
+        self._in_flight(position)
 
     def confirm(self, count: int) -> bool:
         """Handle a GOT for the first `count` bytes; return False if it is a duplicate or impossible."""
@@ -164,11 +170,6 @@ class Reader:
 
     def room(self) -> int:
         return protocol.CHUNK if self.window is None else self.window.room
-
-    def was_sent(self, size: int) -> None:
-        """Note that `size` bytes of OUTPUT or SCREEN were sent."""
-        if self.window is not None:
-            self.window.sent += size
 
     def skip_to(self, position: int) -> None:
         self.skipped += position - self.position
@@ -208,16 +209,17 @@ class PeerConnection(FrameSocket):
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
         while (not self._out or self.flush()) and not self.closed:
             reader = self.reader
-            if reader is None or reader.position >= log.head or not reader.gets_output() or not reader.room():
+            if reader is None or reader.position >= log.head or not reader.gets_output() or not (room := reader.room()):
                 return
             if reader.position < log.base:
                 reader.skip_to(log.base)
-            views = log.read(reader.position, reader.room())
+            views = log.read(reader.position, room)
             size = sum(map(len, views))
             ack, self.due_ack = self.due_ack, 0
             self.append(protocol.output_header(reader.position, size, ack), *views)
             reader.position += size
-            reader.was_sent(size)
+            if reader.window is not None:
+                reader.window.add(size, reader.position)
 
     def send_ack(self) -> None:
         """Send the due ACK, if any, before further output."""

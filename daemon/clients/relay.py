@@ -46,7 +46,7 @@ class Relay:
         """Send new output: bytes at once, screens for drawn clients at most once in `FRAME_TIME`."""
         self.echoes.report()
         for reader in (*self.clients.all, *self.followers):
-            if reader.gets_output() and not reader.connection.blocked:
+            if not reader.connection.blocked:
                 reader.connection.feed(self.log)
         self._set_late_aside()
         if any(isinstance(client.state, Drawn) for client in self.clients.all):
