@@ -55,7 +55,8 @@ class Requests:
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")
-            connection.refuse(number if isinstance(number, int) and check.fits(int, number) else 0, refusal)
+            number = number if isinstance(number, int) and check.fits(int, number) else 0
+            PeerRequest[Any](connection, number, data).refuse(refusal)
             return
         request: PeerRequest[Any] = PeerRequest(
             connection, envelope.get("id", 0), data, call, name, envelope.get("begin_by")

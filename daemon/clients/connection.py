@@ -228,15 +228,6 @@ class PeerConnection(FrameSocket):
             self.due_ack = 0
             self.flush()
 
-    def respond(self, request: int, answer: Mapping[str, Any], data: bytes = b"") -> None:
-        response = protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **answer})
-        self.queue(protocol.data_frames(data), response)
-        self.unanswered -= 1
-
-    def refuse(self, request: int, error: SeshError) -> None:
-        self.queue(protocol.message(protocol.RESPONSE, {"id": request, "error": error.facts()}))
-        self.unanswered -= 1
-
 
 @dataclass(eq=False)
 class PeerRequest(Generic[Answer]):
@@ -245,12 +236,17 @@ class PeerRequest(Generic[Answer]):
     connection: PeerConnection
     number: int
     data: bytes
-    call: Callable[[PeerRequest[Any]], Steps | None]  # carries it out, or returns the steps that do
+    call: Callable[[PeerRequest[Any]], Steps | None] = lambda _: None  # carries it out, or returns the steps that do
     name: str = ""
     begin_by: float | None = None  # its deadline, see `Envelope`
 
     def respond(self, answer: Answer, data: bytes = b"") -> None:
-        self.connection.respond(self.number, answer, data)  # type: ignore[arg-type]  # each Answer is a TypedDict
+        self._send({"ok": True, **answer}, data)  # type: ignore[dict-item]  # each Answer is a TypedDict
 
     def refuse(self, error: SeshError) -> None:
-        self.connection.refuse(self.number, error)
+        self._send({"error": error.facts()}, b"")
+
+    def _send(self, answer: Mapping[str, Any], data: bytes) -> None:
+        response = protocol.message(protocol.RESPONSE, {"id": self.number, **answer})
+        self.connection.queue(protocol.data_frames(data), response)
+        self.connection.unanswered -= 1

@@ -48,7 +48,7 @@ class Relay:
         for reader in (*self.clients.all, *self.followers):
             if not reader.connection.blocked:
                 reader.connection.feed(self.log)
-        self._set_late_aside()
+        self.settle()
         if any(isinstance(client.state, Drawn) for client in self.clients.all):
             self.timers.ensure(Timer.DRAW, max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
         self._schedule_emulator()
@@ -58,10 +58,11 @@ class Relay:
         self._soon(self._send_and_pace)
 
     def _send_and_pace(self) -> None:
+        screen_due = False
         try:
-            self._send_due_screens()
+            screen_due = self._send_due_screens()
         finally:
-            self.pace()
+            self.pace(screen_due=screen_due)
 
     def program_ended(self) -> None:
         """Emulate the rest of the output, and send screens, which no longer wait for the end of an image."""
@@ -108,37 +109,36 @@ class Relay:
 
     # -- the program's pace
 
-    def pace(self) -> None:
-        """Read from the program unless it has to wait; drop the bytes that every reader has read."""
-        late = self._reader_is_late()
+    def pace(self, *, screen_due: bool = False) -> None:
+        """Read from the program unless it has to wait; drop the bytes that every reader has read.
+
+        It waits for a late reader, for the emulator if that lags too far, and while a screen is due.
+        """
+        late = self._leave_late_behind()
         if late:
-            self.timers.ensure(Timer.PACE, STALLED, self._set_late_aside)
-        self._pump.pace(paused=late or self._emulator_is_late())
+            self.timers.ensure(Timer.PACE, STALLED, self.settle)
+        self._pump.pace(paused=late or screen_due or self.model.lag >= MAX_LAG)
         if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
             readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
             self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
-    def _emulator_is_late(self) -> bool:
-        """Return whether the program has to wait for the emulator: a screen is due, or it lags too far."""
-        lag = self.model.lag
-        return lag >= MAX_LAG or any(lag or aside.drawing for _, aside in self._flush_aside())
+    def _leave_late_behind(self) -> bool:
+        """Set late clients aside, and let late followers skip output; return whether the program waits for one instead.
 
-    def _reader_is_late(self) -> bool:
-        """Return whether the program has to wait for a reader: a follower, or the leader."""
-        leader = self.clients.leader
-        waited_for = [*self.followers, *([leader] if leader is not None and leader.gets_output() else [])]
-        return any(reader.late(self.log) and not reader.connection.stalled for reader in waited_for)
-
-    def _set_late_aside(self) -> None:
-        """Set late clients aside, and let late followers skip output, unless the program waits for them."""
-        log, leader = self.log, self.clients.leader
-        for client in self.clients.all:
-            if client.gets_output() and client.late(log) and (client is not leader or client.connection.stalled):
-                self.set_aside(client)
-        for follower in self.followers:
-            if follower.late(log) and follower.connection.stalled:
-                follower.skip_to(log.head)
-        self.settle()
+        It waits for followers and the leader, until they stall.
+        """
+        waits = False
+        for reader in (*self.followers, *self.clients.all):
+            waited_for = not isinstance(reader, Client) or reader is self.clients.leader
+            if not (reader.gets_output() and reader.late(self.log)):
+                continue
+            if waited_for and not reader.connection.stalled:
+                waits = True
+            elif isinstance(reader, Client):
+                self.set_aside(reader)
+            else:
+                reader.skip_to(self.log.head)
+        return waits
 
     def set_aside(self, client: Client) -> None:
         """Give a client no more bytes, but soon a screen, and the lines that it missed."""
@@ -167,19 +167,19 @@ class Relay:
         aside = [(client, client.state) for client in self.clients.all if isinstance(client.state, Aside)]
         return [(client, state) for client, state in aside if client.flush_for_screen()]
 
-    def _send_due_screens(self) -> None:
-        """Send clients that are set aside their screens once the emulator has caught up; meanwhile the program waits.
+    def _send_due_screens(self) -> bool:
+        """Send clients that are set aside their screens once the emulator has caught up.
 
-        A client that has just attached does not wait: it gets the screen that the emulator has, and another one later.
-        It never gets the bytes in between. The program wrote them before the client came, and they would ring bells or
-        send queries a second time.
+        Return whether the program has to wait for that. A client that has just attached does not wait: it gets the
+        screen that the emulator has, and another one later. It never gets the bytes in between. The program wrote them
+        before the client came, and they would ring bells or send queries a second time.
         """
         model = self.model
         ready = self._flush_aside()
         if not any(isinstance(client.state, Aside) for client in self.clients.all):
             self._waiting_since = 0.0
         if not ready:
-            return
+            return False
         if self._waiting_since and time.monotonic() - self._waiting_since > TOO_LONG:
             model.skip_ahead()
         if model.lag <= SMALL_LAG or not all(aside.attach for _, aside in ready):
@@ -193,6 +193,8 @@ class Relay:
                 self._send_screen(client, aside)
         if model.lag:
             self.settle()
+        left = [client.state for client, _ in ready if isinstance(client.state, Aside)]
+        return any(model.lag or aside.drawing for aside in left)
 
     def _send_screen(self, client: Client, aside: Aside) -> None:
         """Send a client its screen: a replay if its terminal has the session's size, else a drawn screen."""
