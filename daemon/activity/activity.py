@@ -230,7 +230,8 @@ class Activity:
             return
         why, asked = self._observe(silent)
         if why == Why.READ and not self._pump.paused and self._pump.read_output():
-            return  # the question was not complete; its rest schedules another check
+            self.wake()  # the question was not complete
+            return
         kept.declared.checked(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
         self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))
