@@ -55,8 +55,10 @@ class Checkpointer:
     def __init__(
         self, facts: Facts, pump: Pump, model: Model, timers: Timers, findings: Findings, runs: RunQueue
     ) -> None:
-        self._facts, self._pump, self._log, self._model, self._timers = facts, pump, pump.log, model, timers
-        self._findings, self._runs, self._id = findings, runs, facts["id"]
+        self._facts, self._id = facts, facts["id"]
+        self._pump, self._log, self._model = pump, pump.log, model
+        self._findings, self._runs = findings, runs
+        self._timers = timers
         self._next_at = 0.0  # time (monotonic) at which the next checkpoint may begin
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(self._id)))

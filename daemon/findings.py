@@ -33,7 +33,9 @@ class Answering:
     """Answers the queries of one session."""
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, runs: RunQueue) -> None:
-        self._pump, self._model, self._clients, self._timers, self._runs = pump, model, clients, timers, runs
+        self._pump, self._model = pump, model
+        self._clients, self._runs = clients, runs
+        self._timers = timers
         self._waiting: deque[tuple[bytes, int]] = deque()  # queries with their ends in the log; b"" asks for the size
 
     def handle(self, findings: list[Finding], start: int) -> None:

@@ -59,8 +59,9 @@ class Activity:
     def __init__(
         self, facts: Facts, pump: Pump, timers: Timers, model: Model, reports: Reports, events: Events
     ) -> None:
-        self._facts, self._pump, self._timers, self._model, self._events = facts, pump, timers, model, events
-        self.reports = reports
+        self._facts, self._timers = facts, timers
+        self._pump, self._model = pump, model
+        self.reports, self._events = reports, events
         self.checked: Observers[[]] = Observers()
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))

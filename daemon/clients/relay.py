@@ -33,7 +33,9 @@ class Relay:
     """Sends output to each reader of the log at its own pace; the program waits for those that lag too far."""
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, reports: Reports, loop: Loop) -> None:
-        self._pump, self.log, self.model, self.clients, self._reports = pump, pump.log, model, clients, reports
+        self._pump, self.log = pump, pump.log
+        self.model, self._reports = model, reports
+        self.clients = clients
         self.timers, self._soon = loop.timers, loop.soon
         self.followers: list[Reader] = []
         self.echoes = Echoes(pump, model, loop.timers)
