@@ -80,11 +80,14 @@ class Requests:
         self.session.timers.set(request, seconds, partial(self._go_on, request, steps))
 
     def _steps(self, request: PeerRequest[Any]) -> Steps:
-        if request.begin_by is not None and uptime() > request.begin_by:
-            raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
+        self._check_deadline(request)
         steps = request.call(request)
         if steps is not None:
             yield from steps
+
+    def _check_deadline(self, request: PeerRequest[Any]) -> None:
+        if request.begin_by is not None and uptime() > request.begin_by:
+            raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
     def _fail(self, request: PeerRequest[Any], error: Exception) -> None:
         """Answer a request with an error; log one that is not a SeshError, and hide its text."""
