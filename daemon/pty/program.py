@@ -183,5 +183,8 @@ def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart
         is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word
         hint = f"for a line of shell: sh -c {shlex.quote(word)}" if is_line else "check the spelling and PATH"
         return CannotStart(f"{printable(word)}: command not found", hint=hint)
-    why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
+    if os.path.isdir(program):
+        why = "it is a directory"
+    else:
+        why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
     return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
