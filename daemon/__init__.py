@@ -22,5 +22,4 @@ Each module imports only those below it. Where a row names several modules, semi
 `screen`                     the emulator, which reads the output log, and what else a terminal keeps
 `pty`                        the program: its pty, output log, queries and their answers, and input
 `phase` `observers` `timer`  how far the session has come; calls to parts that are built later; names of timers
-`memory`                     what happens when the machine's memory runs out
 """

@@ -7,7 +7,6 @@ contains the screen, followed by the output that the emulator has not read.
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Generator, Iterable
 from contextlib import suppress
@@ -31,9 +30,8 @@ PAUSE = 4.0
 of output: this pause, and the time that a checkpoint takes."""
 CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
 """Seconds for the emulator to catch up before a checkpoint, and before the last one: enough for its largest lag."""
-LONGEST_PAUSE = 60.0  # the limit of the pause, which doubles with each failure
-_TRANSIENT = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)  # errors that leave the file undamaged
-MAX_HISTORY = 32 << 10  # characters of commands in a checkpoint; older ones are left out
+RETRY_AFTER = 30.0  # seconds after a failed checkpoint until the next one
+MAX_HISTORY = 32 << 10  # bytes of commands in a checkpoint; older ones are left out
 
 
 class _File(NamedTuple):
@@ -50,24 +48,25 @@ class _File(NamedTuple):
 class Checkpointer:
     """Writes the checkpoints of a session, if it has them (`Facts.persist`).
 
-    The files of the last checkpoint stay valid until the next one is complete. A failed one is removed, so that it
-    takes no space on a full disk.
+    The files of the last checkpoint stay valid until the next one is complete. After a failure the next one begins the
+    scrollback file that the last one does not use.
     """
 
     def __init__(
         self, facts: Facts, pump: Pump, model: Model, timers: Timers, findings: Findings, runs: RunQueue
     ) -> None:
-        self._facts, self._pump, self._log, self._model, self._timers = facts, pump, pump.log, model, timers
-        self._findings, self._runs, self._id = findings, runs, facts["id"]
+        self._facts, self._id = facts, facts["id"]
+        self._pump, self._log, self._model = pump, pump.log, model
+        self._findings, self._runs = findings, runs
+        self._timers = timers
         self._next_at = 0.0  # time (monotonic) at which the next checkpoint may begin
-        self._pause = PAUSE
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(self._id)))
         self._position = 0  # of the last checkpoint
 
     def soon(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
-        if self._facts["persist"] and self._pump.running:
+        if self._facts["persist"] and self._pump.life.running:
             self._timers.ensure(Timer.CHECKPOINT, CHECKPOINT_AFTER, self.write_if_due)
 
     def write_if_due(self) -> None:
@@ -78,7 +77,7 @@ class Checkpointer:
         self._timers.clear(Timer.CHECKPOINT)
         now = time.monotonic()
         if self._steps is None and now >= self._next_at:
-            self._next_at = now + self._pause
+            self._next_at = now + PAUSE
             self._steps = self._writing(now + CATCH_UP)
         try:
             if self._steps is not None:
@@ -87,7 +86,7 @@ class Checkpointer:
             self._steps = None
         except Exception:
             self._steps = None
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            self._next_at = now + RETRY_AFTER
             raise
         finally:
             if self._steps is not None:
@@ -132,24 +131,14 @@ class Checkpointer:
                 yield
             header: CheckpointHeader = {**self._header(), "size": size, "drawn": drawn, "scrollback": off}
             checkpoints.write(self._id, header, screen)
-        except BaseException as error:  # GeneratorExit too: a later checkpoint supersedes this one
-            if isinstance(error, OSError) and error.errno not in _TRANSIENT:
-                self._file = self._file._replace(source=None)
-            self._take_back(off)
+        except Exception:
+            self._file = self._file._replace(source=None)
+            with suppress(OSError):  # it takes space on a full disk
+                checkpoints.drop(self._id, 1 - self._file.off["file"])
             raise
         self._file = file._replace(off=off)
         self._position = position
-        self._pause = PAUSE
         checkpoints.drop(self._id, 1 - off["file"])
-
-    def _take_back(self, off: ScrolledOff) -> None:
-        """Remove the lines that were appended since the last checkpoint."""
-        last = self._file.off
-        with suppress(OSError):  # the next checkpoint overwrites lines that stay
-            if off["file"] == last["file"] and last["bytes"]:
-                checkpoints.extend(self._id, last, b"")
-            else:
-                checkpoints.drop(self._id, off["file"])
 
     def _next_file(self) -> tuple[_File, Iterable[bytes]]:
         """Return the next state of the scrollback file, except its size, and the lines to append."""
@@ -180,7 +169,7 @@ class Checkpointer:
 
     def _header(self) -> CheckpointHeader:
         """Return the facts of the session that a checkpoint contains."""
-        is_found_fast = machine.HAS_PROC and self._pump.running
+        is_found_fast = machine.HAS_PROC and self._pump.life.running
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),

@@ -101,9 +101,8 @@ class Ending:
         if pump.pty is None or not session.running:
             return
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
-            if not pump.read_output() and pump.open:
+            if not pump.read_output():
                 break
-            pump.reopen()
         timed_out = session.activity.at_prompt_since_typed  # TMOUT ends a shell at its prompt
         end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
         # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
@@ -230,11 +229,6 @@ class Ending:
         session, end = self.session, self._life.end
         if isinstance(client.state, Drawn):
             session.relay.draw()
-        if self._final_phase == Phase.LEFT and self._life.asked_by != TERMINATED:  # a client saw the end after all
-            self._final_phase = Phase.REMOVED
-            if self._life.phase == Phase.LEFT:
-                self._life.become(Phase.REMOVED)
-                session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)

@@ -26,12 +26,10 @@ class SessionFiles:
         session, old = self._session, self._session.name
         self._bind_again()  # the socket may have been removed, and then could not be moved
         try:
-            error = self._listener.rename(name, lambda: description.change(session, {**session.facts, "name": name}))
+            self._listener.rename(name, lambda: description.change(session, {**session.facts, "name": name}))
         except OSError as failure:
             session.facts["name"] = old
             raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure
-        if error is not None:
-            session.faults.note("the old record could not be removed", error)
         if not session.running:
             session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
         session.events.add("renamed", before=old)

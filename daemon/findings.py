@@ -33,18 +33,19 @@ class Answering:
     """Answers the queries of one session."""
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, runs: RunQueue) -> None:
-        self._pump, self._model, self._clients, self._timers, self._runs = pump, model, clients, timers, runs
+        self._pump, self._model = pump, model
+        self._clients, self._runs = clients, runs
+        self._timers = timers
         self._waiting: deque[tuple[bytes, int]] = deque()  # queries with their ends in the log; b"" asks for the size
-        self._expected: deque[tuple[Client, bytes, int]] = deque(maxlen=MAX_UNANSWERED)  # those for a client's terminal
 
-    def asked(self, queries: list[Finding], start: int) -> None:
-        """Handle the queries of a block that starts at position `start` of the log.
+    def handle(self, findings: list[Finding], start: int) -> None:
+        """Handle the queries of a block that starts at position `start` of the log, and was sent to the clients.
 
-        If a client's terminal can answer, expect its reply. Else queue the query for the daemon to answer, but drop a
-        `talk`, which only a terminal can answer.
+        If a client's terminal has all of it, expect its reply. Else queue the query for the daemon to answer, but drop
+        a `talk`, which only a terminal can answer.
         """
         client = self._clients.answering(self._pump.log)
-        for kind, body, end in bounded(queries):
+        for kind, body, end in bounded(findings):
             self._ask(client, kind, body, start + end)
 
     def _ask(self, client: Client | None, kind: str, body: bytes, position: int) -> None:
@@ -54,19 +55,10 @@ class Answering:
             self._wait(b"", position)
         elif kind == "talk" and client is not None:
             client.replies.queries.converse(form(body), time.monotonic())
-        elif client is not None:
+        elif kind == "query" and client is not None:
             client.replies.queries.ask(reply_form(body), time.monotonic())
-            self._expected.append((client, body, position))
         elif kind == "query":
             self._wait(body, position)
-
-    def stopped(self, client: Client) -> None:
-        """Answer the queries that a client's terminal will not get: those after the client's position."""
-        own = [each for each in self._expected if each[0] is client]
-        self._expected = deque((each for each in self._expected if each[0] is not client), MAX_UNANSWERED)
-        for _, query, position in own:
-            if position > client.position:
-                self._wait(query, position)
 
     def resized(self, _size: Size) -> None:
         """Report the new size if the program has asked for reports (mode 2048); the pty has that size already."""
@@ -123,7 +115,7 @@ class Findings:
         self.titled_by = 0  # the process group that has set the title
 
     def handle(self, findings: list[Finding], start: int) -> None:
-        """Handle the other findings of a block that starts at position `start` of the log."""
+        """Handle the findings of a block that starts at position `start` of the log, except its queries."""
         for kind, body, end in bounded(findings):
             self._handle(kind, body, start + end)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -10,7 +9,7 @@ from functools import partial
 from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.clients.client import LAG, Aside, Client, Departed, Live
+from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import FOREIGN, PeerConnection
 from sesh.daemon.clients.echoes import ALONE
 from sesh.daemon.events import Missed
@@ -83,8 +82,7 @@ class ClientHandler:
         self._clients.add(client)
         if since is not None:
             self._model.catch_up()
-            client.position = since
-            client.state = Live() if departed.exact and fitted and since >= self._log.base else Aside()
+            client.resume(since, live=departed.exact and fitted and since >= self._log.base)
         else:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         self._relay.writable(client)
@@ -108,7 +106,7 @@ class ClientHandler:
             client.position = seen_to
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
-            client.state = Live()  # from the session's first byte on
+            client.resume(0, live=True)
 
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
@@ -122,7 +120,7 @@ class ClientHandler:
     def _missed(self) -> str:
         """Return a line about events since the last client left; empty if none, or if a client is attached."""
         missed = self._session.events.missed
-        if self._clients or not (missed.any and self._pump.running):
+        if self._clients or not (missed.any and self._pump.life.running):
             return ""
         self._model.catch_up()
         return missed.line(self._model.scrolled_since(missed.position))
@@ -135,7 +133,7 @@ class ClientHandler:
         number, data = protocol.split_number(payload)
         if number <= client.last_input:
             return
-        if client.terminal.read_only or not self._pump.running:
+        if client.terminal.read_only or not self._pump.life.running:
             client.last_input = number
             self.acknowledge(client, number, len(data), at_once=True)
             return
@@ -146,19 +144,19 @@ class ClientHandler:
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
         """Type what passed the filter of replies, and acknowledge `size` bytes, up to INPUT `number`."""
-        by_person = client.replies.typed  # not by the terminal
+        by_person = client.replies.by_person  # not by the terminal
         if by_person:
-            self._clients.typed(client)  # first: resize to this terminal before the program sees the key
-            self._session.runs.key_pressed()
+            self._clients.lead(client)  # first: resize to this terminal before the program sees the key
         acknowledge = partial(self.acknowledge, client, number, size, at_once=False)
         self._pump.type(client.number, keys, lambda _: acknowledge(), attended=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
+            self._session.runs.key_pressed()
             self._session.activity.typed(keys)
 
     def _release(self, client: Client) -> None:
         """Type the held, incomplete sequence as a key: its rest did not come in time."""
-        if self._pump.running and (key := client.replies.release()):
+        if self._pump.life.running and (key := client.replies.release()):
             self._type(client, key, client.last_input, 0)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
@@ -170,7 +168,7 @@ class ClientHandler:
             client.connection.send_ack()
         else:
             self._timers.ensure((Timer.ACK, client.number), ALONE, client.connection.send_ack)
-        self._relay.echoes.typed(client, number)
+        self._relay.echoes.expect(client, number)
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:
@@ -185,16 +183,11 @@ class ClientHandler:
             self._relay.echoes.send_model(client)
         elif kind == protocol.REDRAW:
             client.redraw_due = True
-            if payload and isinstance(client.state, Aside) and client.state.attach:
-                client.state = Aside(attach=True)  # it ignores parts of its replay, which begins again
-            elif payload:  # the client shows output up to this position, and ignores later output before the answer
-                client.position = min(protocol.split_number(payload)[0], self._log.head)
+            if payload:
+                client.redraw_from(min(protocol.split_number(payload)[0], self._log.head))
             self._relay.set_aside(client)
 
     def _resize(self, client: Client, size: Size) -> None:
-        pump = self._pump
-        if size == self._clients.size == client.size and pump.pty is not None and pump.running:
-            pump.pty.signal_foreground(signal.SIGWINCH)
         changed = size[:2] != client.size[:2]
         client.size = size
         self._clients.fit()

@@ -20,8 +20,9 @@ from sesh.measures import uptime
 from sesh.messages import TO_DAEMON, Envelope
 
 MAX_DATA = 4 << 20
+TYPING = ("asked", "interrupt", "run_interrupt", "send")  # the requests that are methods of `Typing`
 REQUESTS: dict[str, Callable[..., Steps | None]] = {
-    name: getattr(Typing, name, None) or getattr(RequestMethods, name) for name in TO_DAEMON
+    name: getattr(Typing if name in TYPING else RequestMethods, name) for name in TO_DAEMON
 }
 """The method of each request has its name. Its parameters, except `request`, are the keys that the request may have."""
 
@@ -49,12 +50,13 @@ class Requests:
             envelope: Envelope = check.checked_here(Envelope, words)
             name = envelope.get("verb", "")
             method = REQUESTS.get(name, RequestMethods.unknown)
-            owner = self.typing if method is getattr(Typing, name, None) else self._methods
+            owner = self.typing if name in TYPING else self._methods
             call = partial(method, owner, **check.arguments(method, words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")
-            connection.refuse(number if isinstance(number, int) and check.fits(int, number) else 0, refusal)
+            number = number if isinstance(number, int) and check.fits(int, number) else 0
+            PeerRequest[Any](connection, number, data).refuse(refusal)
             return
         request: PeerRequest[Any] = PeerRequest(
             connection, envelope.get("id", 0), data, call, name, envelope.get("begin_by")

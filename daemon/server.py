@@ -30,14 +30,13 @@ from sesh.store import results
 Reload = Callable[["Server", PeerRequest[ReloadAnswer], str, list[str]], Steps]
 
 HELLO_TIMEOUT = 10.0
-MAX_CONNECTIONS = 400  # at the limit, the oldest idle one is closed; if none is idle, new ones wait
+MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
 MAX_UNSENT = 32 << 20  # unread bytes of answers; a connection with more is closed at its next request
 SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests; a connection with at most these is not counted
 MAX_UNFINISHED = 16 << 20  # unfinished bytes of all counted connections; above it, connections are closed
 _ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
-STRANGER_INTERVAL = 60.0  # seconds between two log lines about other users' attempts to connect
 
 
 class Server:
@@ -116,36 +115,32 @@ class Server:
     # -- connections
 
     def _listen(self) -> None:
-        """Accept connections, unless descriptors ran out or `MAX_CONNECTIONS` are all in use."""
-        full = len(self.connections) >= MAX_CONNECTIONS and self._oldest_idle() is None
-        accepts = self.session.life.named and not full and not self.session.timers.is_set(Timer.ACCEPT)
+        """Accept connections, unless descriptors ran out."""
+        accepts = self.session.life.named and not self.session.timers.is_set(Timer.ACCEPT)
         descriptor = self.listener.socket.fileno()
         if descriptor >= 0:
             self._loop.watch(descriptor, READ if accepts else 0, self._accept)
-
-    def _oldest_idle(self) -> PeerConnection | None:
-        """Return the oldest idle connection, but prefer one that has not sent HELLO; None if none is idle."""
-        idle = [connection for connection in self.connections.values() if connection.idle]
-        return min(idle, key=lambda connection: bool(connection.role), default=None)
 
     def _accept(self, _events: int) -> None:
         """Accept a connection. If descriptors ran out, pause: the socket stays ready, and the loop would spin."""
         try:
             opened = self.listener.accept()
         except Refused as error:
-            if not self.session.timers.is_set(Timer.STRANGER):  # a line for each would push all others out of the log
-                self.session.faults.note(f"a connection was closed: {error}")
-                self.session.timers.set(Timer.STRANGER, STRANGER_INTERVAL, lambda: None)
+            self.session.faults.note(f"a connection was closed: {error}")
             return
         except OSError:
             self.session.timers.set(Timer.ACCEPT, ACCEPT_RETRY, self._listen)
             self._listen()
             raise
-        if opened is not None:
-            idle = self._oldest_idle() if len(self.connections) >= MAX_CONNECTIONS else None
-            if idle is not None:
-                self.drop(idle)
-            self.admit(PeerConnection(opened))
+        if opened is None:
+            return
+        if len(self.connections) >= MAX_CONNECTIONS:
+            idle = [connection for connection in self.connections.values() if connection.idle]
+            if not idle:
+                opened.close()
+                return
+            self.drop(min(idle, key=lambda connection: bool(connection.role)))  # first those without HELLO
+        self.admit(PeerConnection(opened))
 
     def admit(self, connection: PeerConnection) -> None:
         """Serve a connection; drop it if its HELLO does not come within `HELLO_TIMEOUT`."""
@@ -153,7 +148,6 @@ class Server:
         serve = partial(self._serve, connection)
         connection.changed = lambda: self._loop.soon(serve)
         self._update_watch(connection)
-        self._listen()
         if not connection.role or connection.creator:
             end = partial(self._no_hello, connection)
             self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
@@ -183,8 +177,6 @@ class Server:
         full = client is not None and pump.input.waiting(client.number) > 2 * protocol.INPUT_WINDOW
         if self.session.events.pending(connection):
             self._loop.soon(self.session.events.feed)
-        if len(self.connections) >= MAX_CONNECTIONS:
-            self._listen()  # this connection may be idle now
         reads = READ if connection.listening and not connection.backlog and not full else 0
         writes = WRITE if connection.blocked else 0
         self._loop.watch(connection.descriptor, reads | writes, partial(self._ready, connection))
@@ -276,5 +268,4 @@ class Server:
         if connection.reader is not None and connection.reader in session.relay.followers:
             session.relay.followers.remove(connection.reader)
         connection.drop()
-        self._listen()
         session.relay.settle()

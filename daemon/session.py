@@ -47,7 +47,7 @@ class Session:
         self.events = events = Events(facts, loop.soon)
         self.notifications = Notifications(facts, clients, timers, faults)
         self.activity = activity = Activity(facts, pump, timers, model, reports, events)
-        self.runs = runs = RunQueue(facts, pump, timers, events)
+        self.runs = runs = RunQueue(facts, pump, timers, events, faults)
         self.waits = Waits(pump, timers, activity, runs)
         self.findings = findings = Findings(activity, CommandMarks(facts, pump, runs, events), pump, events)
         self.checkpoints = Checkpointer(facts, pump, model, timers, findings, runs)
@@ -60,22 +60,15 @@ class Session:
         """Connect each part to later ones: when something happens in it, it calls these functions in this order."""
         faults, pump = self.faults, self.pump
         self.life.ended.add(faults, self.relay.program_ended)
-        pump.asked.add(faults, answering.asked)
         pump.appended.add(faults, self.relay.deliver, self.checkpoints.soon)
         pump.traffic.add(faults, self.activity.wake, self.waits.wake)
-        pump.found.add(faults, self.findings.handle)
-        pump.filter, pump.between_reads = self._visible, self.relay.keep_up
+        pump.found.add(faults, answering.handle, self.findings.handle)
+        pump.between_reads = self.relay.keep_up
         self.model.local_positions = self.relay.local_positions
         self.clients.resized.add(faults, pump.resize, self.relay.resize, self._resized, answering.resized)
-        self.clients.stopped.add(faults, answering.stopped)
         self.events.added.add(faults, self._happened)
         self.runs.entering.add(faults, self.activity.lines_entered)
         self.activity.checked.add(faults, self.waits.activity_checked)
-
-    def _visible(self, block: bytes) -> bytes:
-        """Return the part of a block that clients get: all of it after a fault in the commands of `--run`."""
-        visible = self.faults.guard(self.runs.filter, "the commands", block)
-        return block if visible is None else visible
 
     def _resized(self, size: Size) -> None:
         self.events.add("resized", columns=size[0], rows=size[1])
@@ -91,7 +84,7 @@ class Session:
     def begin(self, pty: Pty) -> None:
         """Attach the pty of the program, which has started."""
         self.facts["pid"] = pty.pid
-        self.pump.attach(pty)
+        self.pump.pty = pty
         self.activity.wake()
 
     @property

@@ -189,7 +189,7 @@ class Typing:
         session, pump = self._session, self._pump
         if not pump.paused:
             pump.read_output()  # on a busy machine, the poll may lag behind the program's output
-        if session.pty is None or not pump.running:
+        if session.pty is None or not pump.life.running:
             delivery.cancelled = "it has ended"
         elif pump.typed_line.person_at > delivery.began_at:
             delivery.cancelled = _DISTURBED

@@ -106,7 +106,7 @@ class Waits:
         """Return 0 if a shell is at its prompt; else the seconds until the next check, maybe infinite."""
         pump = self._pump
         too_early = wait.since is not None and pump.log.head < wait.since
-        if not wait.prompt or too_early or pump.pty is None or not pump.running:
+        if not wait.prompt or too_early or pump.pty is None or not pump.life.running:
             return math.inf
         silent = self._silent()
         if silent < QUIET:

@@ -51,8 +51,6 @@ def reply_form(query: bytes) -> bytes:
 Finding = tuple[str, bytes, int]
 LONGEST_REPORT = 4096  # bytes of an OSC 7501, terminator included; a longer one is ignored
 LONGEST_STRING = 64 << 10  # bytes of an OSC, DCS or APC; a longer one is ignored
-ASKING = frozenset(("query", "talk", "status query", "sizes"))
-"""The kinds of finding that the terminal, or the daemon in its place, answers."""
 GIVEN_UP = b"\xff"
 """Replaces the content of a string that is too long; no known string begins with it."""
 _LONGEST_CONTROL = 256

@@ -34,7 +34,6 @@ from sesh.wording import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale
 _UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)  # reasons that may end without an event
-_OUTPUT_DELAY = 0.02  # seconds within which output arrives that a program wrote before it began to read
 _LEAST_DELAY = 0.01  # the fewest seconds to the next check: a timer may fire early by a rounding error
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
@@ -60,8 +59,9 @@ class Activity:
     def __init__(
         self, facts: Facts, pump: Pump, timers: Timers, model: Model, reports: Reports, events: Events
     ) -> None:
-        self._facts, self._pump, self._timers, self._model, self._events = facts, pump, timers, model, events
-        self.reports = reports
+        self._facts, self._timers = facts, timers
+        self._pump, self._model = pump, model
+        self.reports, self._events = reports, events
         self.checked: Observers[[]] = Observers()
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
@@ -210,7 +210,7 @@ class Activity:
         """Return the state. If it may be stale, or if `fresh`, check it first, unless a check is due anyway."""
         stale = self.kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
         if self._settled and (fresh or stale):
-            self._check(sure=True)
+            self._check()
         return self.kept.standing
 
     def restore(self, kept: Kept) -> None:
@@ -220,8 +220,8 @@ class Activity:
 
     # -- checks
 
-    def _check(self, *, sure: bool = False) -> None:
-        """Check the session, and schedule the next check. `sure`: the question before a read has had time to arrive."""
+    def _check(self) -> None:
+        """Check the session, and schedule the next check."""
         self._settled = True  # first: after an error, the next output schedules a check
         kept = self.kept
         silent = self._silent()
@@ -230,10 +230,8 @@ class Activity:
             self._timers.set(Timer.ACTIVITY, max(SETTLED - silent, _LEAST_DELAY), self._check)
             return
         why, asked = self._observe(silent)
-        known = kept.standing.why == Why.READ and kept.standing.question == asked
-        if why == Why.READ and not (sure or known or kept.declared.standing):  # the question may be incomplete
-            self._settled = False
-            self._timers.set(Timer.ACTIVITY, _OUTPUT_DELAY, lambda: self._check(sure=True))
+        if why == Why.READ and not self._pump.paused and self._pump.read_output():
+            self.wake()  # the question was not complete
             return
         kept.declared.checked(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
@@ -245,7 +243,7 @@ class Activity:
     def _silent(self) -> float:
         """Return the seconds since output or typing. On a raw terminal, output counts only if it changes a cell."""
         pty, at = self._pump.pty, self.kept.active_at
-        if pty is not None and self._pump.running and pty.raw():
+        if pty is not None and self._pump.life.running and pty.raw():
             self._work.check(self._pump.log.head, at)
             at = max(self._typed_at, self._work.changed_at)
         return time.monotonic() - at

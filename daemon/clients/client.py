@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sesh import measures, protocol
-from sesh.daemon.clients.connection import PeerConnection, Reader
+from sesh.daemon.clients.connection import PeerConnection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.clients.window import Window
 from sesh.daemon.observers import Observers
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
@@ -96,11 +95,10 @@ class Client(Reader):
         self, connection: PeerConnection, number: int, hello: Hello, in_flight: Callable[[int], object]
     ) -> None:
         super().__init__(connection, -1)
-        self._in_flight = in_flight  # remembers the terminal's state at a position, where it is if its link breaks
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
-        self.window = Window() if self.terminal.remote and hello.get("got", False) else None
+        self.window = Window(in_flight) if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
         self.state: Live | Aside | Drawn = Aside(attach=True)
         self.redraw_due = False  # the next screen answers a REDRAW
@@ -111,12 +109,36 @@ class Client(Reader):
     def gets_output(self) -> bool:
         return isinstance(self.state, Live)
 
-    def was_sent(self, size: int) -> None:
-        super().was_sent(size)
-        if self.window is not None:
-            self._in_flight(self.position)
+    def was_sent_all(self, log: OutputLog) -> bool:
+        return self.position == log.head and not self.connection.unsent
 
-    def ready_for_screen(self) -> bool:
+    # -- transitions between the states
+
+    def resume(self, position: int, *, live: bool) -> None:
+        """Go on from `position`, with the bytes after it, or with a screen if these would not fit the terminal."""
+        self.position = position
+        self.state = Live() if live else Aside()
+
+    def set_aside(self) -> bool:
+        """Make the client wait for a screen; return whether it was live. A replay that has begun goes on."""
+        was_live = isinstance(self.state, Live)
+        if not (isinstance(self.state, Aside) and self.state.attach):
+            self.state = Aside(self.state.before_drawn)
+        return was_live
+
+    def redraw_from(self, position: int) -> None:
+        """Note that the terminal shows the output up to `position`, and ignores all that comes before the answer."""
+        if isinstance(self.state, Aside) and self.state.attach:
+            self.state = Aside(attach=True)  # it ignores parts of its replay, which begins again
+        else:
+            self.position = position
+
+    def begin_drawn(self, before_drawn: TerminalState, *, clear: bool) -> None:
+        self.state = Drawn(Viewport(*self.size[:2], clear=clear), before_drawn)
+
+    # -- screens
+
+    def flush_for_screen(self) -> bool:
         """Send queued bytes; return whether a screen would arrive soon."""
         return self.connection.flush() and (self.window is None or self.window.drained)
 
@@ -133,7 +155,8 @@ class Client(Reader):
 
     def _send(self, kind: int, position: int, screen: bytes) -> None:
         self.connection.queue(*protocol.pieces(kind, position, screen))
-        self.was_sent(len(screen))
+        if self.window is not None:
+            self.window.add(len(screen), self.position)
         self.connection.flush()  # at once: during a flood, the end of the loop's turn may be far away
 
     def as_status(self) -> AttachedClient:
@@ -171,7 +194,6 @@ class Clients:
         self.leader: Client | None = None  # the client that typed last (attaching counts), except read-only ones
         self.size = size
         self.resized: Observers[[Size]] = Observers()  # called with the session's new size
-        self.stopped: Observers[[Client]] = Observers()  # called with a client that gets no output after its position
         self.last_number = 0  # of the newest client
         self.departed: dict[str, Departed] = {}  # by the client's token
 
@@ -202,10 +224,10 @@ class Clients:
     def remove(self, client: Client) -> None:
         self.remember(client)
         self.all.remove(client)
-        self.stopped(client)
         self.fit()
 
-    def typed(self, client: Client) -> None:
+    def lead(self, client: Client) -> None:
+        """Note that a person has typed at a client, which leads from now on."""
         client.typed_at = STEADY.now()
         if client is not self.leader:
             self.fit()
@@ -218,8 +240,8 @@ class Clients:
             self.resized(leader.size)
 
     def answering(self, log: OutputLog) -> Client | None:
-        """Return the client to answer queries: of those that are live and not late, the one that typed last."""
-        return _typed_last([client for client in self.all if client.gets_output() and not client.late(log)])
+        """Return the client whose terminal has all output, and so answers its queries; of several, the last to type."""
+        return _typed_last([client for client in self.all if client.gets_output() and client.was_sent_all(log)])
 
 
 def _typed_last(clients: list[Client]) -> Client | None:

@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Any, Generic
 
 from sesh import protocol
-from sesh.daemon.clients.window import Window
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError
 from sesh.messages import Answer
@@ -23,6 +22,8 @@ Steps = Iterator[float]
 FOREIGN = "foreign"  # a peer with another protocol number; only its request `reload` is handled
 STALLED = 2.0  # seconds without progress after which the program does not wait for a reader any more
 FOLLOWER_LAG = 16 << 20  # bytes that a follower of the output may lag before it is late
+WINDOW = 256 << 10  # bytes in flight; at the limit, no more are sent until a GOT
+PIECE = 16 << 10  # bytes of one frame: the client sends GOT for whole frames
 
 
 class FrameSocket:
@@ -114,6 +115,41 @@ class FrameSocket:
         self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
 
+class Window:
+    """The window of a link: the bytes of output in flight, which a client acknowledges (GOT).
+
+    The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes. A client over a link gets no OUTPUT while
+    `WINDOW` bytes are in flight, so that no echo waits behind seconds of output.
+    """
+
+    def __init__(self, in_flight: Callable[[int], object]) -> None:
+        self._in_flight = in_flight  # remembers the state at a position, where the terminal is if its link breaks
+        self.sent = 0  # bytes of output
+        self._got = 0  # the acknowledged ones
+
+    @property
+    def room(self) -> int:
+        """The number of bytes that may be sent now."""
+        return PIECE if self.sent - self._got < WINDOW else 0
+
+    @property
+    def drained(self) -> bool:
+        """True if so few bytes are in flight that a screen would arrive soon."""
+        return self.sent - self._got <= WINDOW >> 2
+
+    def add(self, size: int, position: int) -> None:
+        """Note that `size` bytes were sent, up to `position` of the log."""
+        self.sent += size
+        self._in_flight(position)
+
+    def confirm(self, count: int) -> bool:
+        """Handle a GOT for the first `count` bytes; return False if it is a duplicate or impossible."""
+        is_valid = self._got < count <= self.sent
+        if is_valid:
+            self._got = count
+        return is_valid
+
+
 class Reader:
     """A reader of the log, at a position: a follower of the output, or an attached client."""
 
@@ -134,11 +170,6 @@ class Reader:
 
     def room(self) -> int:
         return protocol.CHUNK if self.window is None else self.window.room
-
-    def was_sent(self, size: int) -> None:
-        """Note that `size` bytes of OUTPUT or SCREEN were sent."""
-        if self.window is not None:
-            self.window.sent += size
 
     def skip_to(self, position: int) -> None:
         self.skipped += position - self.position
@@ -178,16 +209,17 @@ class PeerConnection(FrameSocket):
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
         while (not self._out or self.flush()) and not self.closed:
             reader = self.reader
-            if reader is None or reader.position >= log.head or not reader.gets_output() or not reader.room():
+            if reader is None or reader.position >= log.head or not reader.gets_output() or not (room := reader.room()):
                 return
             if reader.position < log.base:
                 reader.skip_to(log.base)
-            views = log.read(reader.position, reader.room())
+            views = log.read(reader.position, room)
             size = sum(map(len, views))
             ack, self.due_ack = self.due_ack, 0
             self.append(protocol.output_header(reader.position, size, ack), *views)
             reader.position += size
-            reader.was_sent(size)
+            if reader.window is not None:
+                reader.window.add(size, reader.position)
 
     def send_ack(self) -> None:
         """Send the due ACK, if any, before further output."""
@@ -195,15 +227,6 @@ class PeerConnection(FrameSocket):
             self.queue(protocol.numbered(protocol.ACK, self.due_ack, b""))
             self.due_ack = 0
             self.flush()
-
-    def respond(self, request: int, answer: Mapping[str, Any], data: bytes = b"") -> None:
-        response = protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **answer})
-        self.queue(protocol.data_frames(data), response)
-        self.unanswered -= 1
-
-    def refuse(self, request: int, error: SeshError) -> None:
-        self.queue(protocol.message(protocol.RESPONSE, {"id": request, "error": error.facts()}))
-        self.unanswered -= 1
 
 
 @dataclass(eq=False)
@@ -213,12 +236,17 @@ class PeerRequest(Generic[Answer]):
     connection: PeerConnection
     number: int
     data: bytes
-    call: Callable[[PeerRequest[Any]], Steps | None]  # carries it out, or returns the steps that do
+    call: Callable[[PeerRequest[Any]], Steps | None] = lambda _: None  # carries it out, or returns the steps that do
     name: str = ""
     begin_by: float | None = None  # its deadline, see `Envelope`
 
     def respond(self, answer: Answer, data: bytes = b"") -> None:
-        self.connection.respond(self.number, answer, data)  # type: ignore[arg-type]  # each Answer is a TypedDict
+        self._send({"ok": True, **answer}, data)  # type: ignore[dict-item]  # each Answer is a TypedDict
 
     def refuse(self, error: SeshError) -> None:
-        self.connection.refuse(self.number, error)
+        self._send({"error": error.facts()}, b"")
+
+    def _send(self, answer: Mapping[str, Any], data: bytes) -> None:
+        response = protocol.message(protocol.RESPONSE, {"id": self.number, **answer})
+        self.connection.queue(protocol.data_frames(data), response)
+        self.connection.unanswered -= 1

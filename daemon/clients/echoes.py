@@ -46,7 +46,8 @@ class Echoes:
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
         client.connection.flush()
 
-    def typed(self, client: Client, number: int) -> None:
+    def expect(self, client: Client, number: int) -> None:
+        """Note an INPUT that the pty has accepted, if the client predicts: its echo is due."""
         typed = self._unreported.get(client)
         if typed is not None:
             typed.append((time.monotonic(), number))

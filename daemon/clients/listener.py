@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 
 from sesh import paths, wire
 from sesh.errors import Refused
@@ -51,11 +52,11 @@ class Listener:
             raise Refused(f"another user (uid {user}) tried to connect")
         return opened
 
-    def rename(self, name: str, record: Callable[[], None] = lambda: None) -> OSError | None:
+    def rename(self, name: str, record: Callable[[], None] = lambda: None) -> None:
         """Rename the socket after `record` has written the new record, and remove the old record.
 
-        Return the error if the old record could not be removed. Raises Exists if a session has the name, even a lost
-        one, and whatever `record` raises. After an exception, nothing has changed.
+        Raises Exists if a session has the name, even a lost one, and whatever `record` raises. After an exception,
+        nothing has changed.
         """
         with locked(paths.directory()):
             if os.path.lexists(paths.record_path(name)):
@@ -68,7 +69,7 @@ class Listener:
                 _remove_record(name)  # `record` may fail after it has written the file
                 raise
             old, self.name = self.name, name
-            return _remove_record(old)  # under the lock: the record cannot be a new session's
+            _remove_record(old)  # under the lock: the record cannot be a new session's
 
     def restore(self) -> None:
         """Recreate the socket if it was removed."""
@@ -137,13 +138,9 @@ def _hold(folder: str) -> int:
     return descriptor
 
 
-def _remove_record(name: str) -> OSError | None:
-    """Remove a session's record, if there is one; return the error if that fails."""
-    try:
+def _remove_record(name: str) -> None:
+    with suppress(OSError):
         os.unlink(paths.record_path(name))
-    except OSError as error:
-        return None if isinstance(error, FileNotFoundError) else error
-    return None
 
 
 def clear(name: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
+from contextlib import suppress
 from dataclasses import replace
 
-from sesh.daemon import memory
-from sesh.daemon.clients.client import Aside, Client, Clients, Drawn, Live
+from sesh.daemon.clients.client import Aside, Client, Clients, Drawn
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.pty.output_log import MAX_LAG
@@ -18,7 +19,6 @@ from sesh.loop.loop import Loop
 from sesh.measures import Size
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import Drawing, repainting, replaying
-from sesh.vt.render.viewport import Viewport
 
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
@@ -33,7 +33,9 @@ class Relay:
     """Sends output to each reader of the log at its own pace; the program waits for those that lag too far."""
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, reports: Reports, loop: Loop) -> None:
-        self._pump, self.log, self.model, self.clients, self._reports = pump, pump.log, model, clients, reports
+        self._pump, self.log = pump, pump.log
+        self.model, self._reports = model, reports
+        self.clients = clients
         self.timers, self._soon = loop.timers, loop.soon
         self.followers: list[Reader] = []
         self.echoes = Echoes(pump, model, loop.timers)
@@ -46,9 +48,9 @@ class Relay:
         """Send new output: bytes at once, screens for drawn clients at most once in `FRAME_TIME`."""
         self.echoes.report()
         for reader in (*self.clients.all, *self.followers):
-            if reader.gets_output() and not reader.connection.blocked:
+            if not reader.connection.blocked:
                 reader.connection.feed(self.log)
-        self._set_late_aside()
+        self.settle()
         if any(isinstance(client.state, Drawn) for client in self.clients.all):
             self.timers.ensure(Timer.DRAW, max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
         self._schedule_emulator()
@@ -58,10 +60,11 @@ class Relay:
         self._soon(self._send_and_pace)
 
     def _send_and_pace(self) -> None:
+        screen_due = False
         try:
-            self._send_due_screens()
+            screen_due = self._send_due_screens()
         finally:
-            self.pace()
+            self.pace(screen_due=screen_due)
 
     def program_ended(self) -> None:
         """Emulate the rest of the output, and send screens, which no longer wait for the end of an image."""
@@ -104,50 +107,45 @@ class Relay:
             if time.monotonic() >= until:
                 self.timers.set(Timer.PACK, 0, self._pack)
                 return
-        memory.trim_memory()
+        _return_memory()
 
     # -- the program's pace
 
-    def pace(self) -> None:
-        """Read from the program unless it has to wait; drop the bytes that every reader has read."""
-        late = self._reader_is_late()
+    def pace(self, *, screen_due: bool = False) -> None:
+        """Read from the program unless it has to wait; drop the bytes that every reader has read.
+
+        It waits for a late reader, for the emulator if that lags too far, and while a screen is due.
+        """
+        late = self._leave_late_behind()
         if late:
-            self.timers.ensure(Timer.PACE, STALLED, self._set_late_aside)
-        self._pump.pace(paused=late or self._emulator_is_late())
+            self.timers.ensure(Timer.PACE, STALLED, self.settle)
+        self._pump.pace(paused=late or screen_due or self.model.lag >= MAX_LAG)
         if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
             readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
             self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
-    def _emulator_is_late(self) -> bool:
-        """Return whether the program has to wait for the emulator: a screen is due, or it lags too far."""
-        lag = self.model.lag
-        return lag >= MAX_LAG or any(lag or aside.drawing for _, aside in self._ready_for_screen())
+    def _leave_late_behind(self) -> bool:
+        """Set late clients aside, and let late followers skip output; return whether the program waits for one instead.
 
-    def _reader_is_late(self) -> bool:
-        """Return whether the program has to wait for a reader: a follower, or the leader."""
-        leader = self.clients.leader
-        waited_for = [*self.followers, *([leader] if leader is not None and leader.gets_output() else [])]
-        return any(reader.late(self.log) and not reader.connection.stalled for reader in waited_for)
-
-    def _set_late_aside(self) -> None:
-        """Set late clients aside, and let late followers skip output, unless the program waits for them."""
-        log, leader = self.log, self.clients.leader
-        for client in self.clients.all:
-            if client.gets_output() and client.late(log) and (client is not leader or client.connection.stalled):
-                self.set_aside(client)
-        for follower in self.followers:
-            if follower.late(log) and follower.connection.stalled:
-                follower.skip_to(log.head)
-        self.settle()
+        It waits for followers and the leader, until they stall.
+        """
+        waits = False
+        for reader in (*self.followers, *self.clients.all):
+            waited_for = not isinstance(reader, Client) or reader is self.clients.leader
+            if not (reader.gets_output() and reader.late(self.log)):
+                continue
+            if waited_for and not reader.connection.stalled:
+                waits = True
+            elif isinstance(reader, Client):
+                self.set_aside(reader)
+            else:
+                reader.skip_to(self.log.head)
+        return waits
 
     def set_aside(self, client: Client) -> None:
         """Give a client no more bytes, but soon a screen, and the lines that it missed."""
-        was_live = isinstance(client.state, Live)
-        if not (isinstance(client.state, Aside) and client.state.attach):
-            client.state = Aside(client.state.before_drawn)
-        if was_live:
+        if client.set_aside():
             self.model.remember(client.position)
-            self.clients.stopped(client)
         self.settle()
 
     def resize(self, size: Size) -> None:
@@ -161,29 +159,29 @@ class Relay:
         """Continue with a client whose socket or link has room again."""
         self.settle()
         client.connection.feed(self.log)
-        if isinstance(client.state, Drawn) and client.ready_for_screen():
+        if isinstance(client.state, Drawn) and client.flush_for_screen():
             self.timers.ensure(Timer.DRAW, 0, self.draw)
 
     # -- screens
 
-    def _ready_for_screen(self) -> list[tuple[Client, Aside]]:
-        """Return the clients that wait for a screen and are ready for it."""
+    def _flush_aside(self) -> list[tuple[Client, Aside]]:
+        """Send queued bytes to clients that wait for a screen; return those that a screen would reach soon."""
         aside = [(client, client.state) for client in self.clients.all if isinstance(client.state, Aside)]
-        return [(client, state) for client, state in aside if client.ready_for_screen()]
+        return [(client, state) for client, state in aside if client.flush_for_screen()]
 
-    def _send_due_screens(self) -> None:
-        """Send clients that are set aside their screens once the emulator has caught up; meanwhile the program waits.
+    def _send_due_screens(self) -> bool:
+        """Send clients that are set aside their screens once the emulator has caught up.
 
-        A client that has just attached does not wait: it gets the screen that the emulator has, and another one later.
-        It never gets the bytes in between. The program wrote them before the client came, and they would ring bells or
-        send queries a second time.
+        Return whether the program has to wait for that. A client that has just attached does not wait: it gets the
+        screen that the emulator has, and another one later. It never gets the bytes in between. The program wrote them
+        before the client came, and they would ring bells or send queries a second time.
         """
         model = self.model
-        ready = self._ready_for_screen()
+        ready = self._flush_aside()
         if not any(isinstance(client.state, Aside) for client in self.clients.all):
             self._waiting_since = 0.0
         if not ready:
-            return
+            return False
         if self._waiting_since and time.monotonic() - self._waiting_since > TOO_LONG:
             model.skip_ahead()
         if model.lag <= SMALL_LAG or not all(aside.attach for _, aside in ready):
@@ -197,6 +195,8 @@ class Relay:
                 self._send_screen(client, aside)
         if model.lag:
             self.settle()
+        left = [client.state for client, _ in ready if isinstance(client.state, Aside)]
+        return any(model.lag or aside.drawing for aside in left)
 
     def _send_screen(self, client: Client, aside: Aside) -> None:
         """Send a client its screen: a replay if its terminal has the session's size, else a drawn screen."""
@@ -229,7 +229,7 @@ class Relay:
             client.position, before_drawn = -1, TerminalState()
         else:
             before_drawn = aside.before_drawn or self.model.shown_at(client.position)
-        client.state = Drawn(Viewport(*client.size[:2], clear=aside.attach), before_drawn)
+        client.begin_drawn(before_drawn, clear=aside.attach)
         self._draw(client)
 
     def _replay(self, client: Client) -> Drawing:
@@ -272,12 +272,12 @@ class Relay:
         """
         model = self.model
         client.send_screen(model.position, screen)
-        if model.lag or model.in_image:
-            client.state = Aside()
-            model.remember(client.position)
-        else:
-            client.state = Live()
+        live = not (model.lag or model.in_image)
+        client.resume(model.position, live=live)
+        if live:
             client.connection.feed(self.log)
+        else:
+            model.remember(client.position)
 
     def draw(self) -> None:
         """Send drawn clients their screens now, and then each `FRAME_TIME` until the emulator has caught up."""
@@ -298,3 +298,9 @@ class Relay:
             client.position = position
             if screen:
                 client.send_screen(position, screen)
+
+
+def _return_memory() -> None:
+    """Return unused memory to the system (malloc_trim(3), where available)."""
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

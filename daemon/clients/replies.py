@@ -117,11 +117,11 @@ class _State(Enum):
 
 
 class ReplyFilter:
-    """Filters the input of one client. `typed`: the last call of `filter` saw keys or a paste."""
+    """Filters the input of one client. `by_person`: the last call of `filter` saw keys or a paste."""
 
     def __init__(self) -> None:
         self.queries = OpenQueries()
-        self.typed = False
+        self.by_person = False
         self._state = _State.KEYS
         self._begun = b""  # an incomplete sequence
         self._given = 0  # the number of its bytes that were passed on as a key
@@ -136,7 +136,7 @@ class ReplyFilter:
         """Return the held sequence as a key, because its rest has not come."""
         held = self._begun[self._given :] if self.holds_key else b""
         if held:
-            self.typed, self._given = True, len(self._begun)
+            self.by_person, self._given = True, len(self._begun)
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
@@ -148,7 +148,7 @@ class ReplyFilter:
         dropped. If the rest comes later, it is new input: Escape, then keys. `now`: monotonic.
         """
         begun, given, gap = self._begun, self._given, now - self._at
-        self.typed, self._at = False, now
+        self.by_person, self._at = False, now
         pieces: list[bytes] = []
         if self._state is _State.PASTE and gap > _PASTE_GAP:
             self._state = _State.KEYS
@@ -159,7 +159,7 @@ class ReplyFilter:
         if passed_as_key and is_new:
             begun, given = b"", 0
         if self._state is _State.KEYS and not (begun or pieces) and b"\x1b" not in data:
-            self._begun, self._given, self.typed = b"", 0, bool(data)
+            self._begun, self._given, self.by_person = b"", 0, bool(data)
             return data
         whole, start = begun + data, 0
         while start < len(whole):
@@ -177,7 +177,7 @@ class ReplyFilter:
     def _next(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
         """Return where the piece at `start` ends (-1 if it is incomplete), and whether it passes."""
         if self._state is _State.PASTE:
-            self.typed = True
+            self.by_person = True
             end, begun = paste_end(data, start)
             if end >= 0:
                 self._state = _State.KEYS
@@ -201,7 +201,7 @@ class ReplyFilter:
                 return piece.end(), passes
         elif kind == "paste":
             self._state = _State.PASTE
-        self.typed = True
+        self.by_person = True
         return piece.end(), True
 
     def _in_string(self, data: bytes, start: int, *, passes: bool) -> tuple[int, bool]:

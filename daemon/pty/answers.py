@@ -29,12 +29,6 @@ _FIXED = {
 }
 """Constant answers by the form of the reply (`queries.reply_form`), or by the query if forms are ambiguous."""
 
-_FOREGROUND, _BACKGROUND = "d0d0d0", "000000"
-_ANSI = (
-    "000000", "cd0000", "00cd00", "cdcd00", "0000ee", "cd00cd", "00cdcd", "e5e5e5",
-    "7f7f7f", "ff0000", "00ff00", "ffff00", "5c5cff", "ff00ff", "00ffff", "ffffff",
-)  # fmt: skip
-
 
 def answer(query: bytes, terminal: Emulator) -> bytes:
     """Return the answer to a query (the body of a finding); empty if it gets none."""
@@ -83,27 +77,13 @@ def _window(query: bytes, terminal: Emulator) -> bytes:
 
 
 def _colour(query: bytes) -> bytes:
-    """Answer with a colour of a dark terminal, in xterm's form, with the query's terminator."""
+    """Answer a query for the default colours (OSC 10 to 19) with those of a dark terminal, in xterm's form."""
     end = b"\x07" if query.endswith(b"\x07") else _ST
-    number, *index = query[2 : -len(end)].removesuffix(b";?").split(b";")
-    if number == b"4" and len(index) == 1 and index[0].isdigit() and 0 <= _number(index[0]) < 256:
-        name = b"4;%d" % _number(index[0])
-        colour = _indexed(_number(index[0]))
-    elif len(number) == 2 and number[:1] == b"1" and not index:
-        name = number
-        colour = _BACKGROUND if number in (b"11", b"14", b"16", b"19") else _FOREGROUND
-    else:
+    number = query[2 : -len(end)].removesuffix(b";?")
+    if not re.fullmatch(rb"1[0-9]", number):
         return b""
-    return b"\x1b]" + name + b";rgb:" + "/".join(colour[at : at + 2] * 2 for at in (0, 2, 4)).encode() + end
-
-
-def _indexed(index: int) -> str:
-    if index < 16:
-        return _ANSI[index]
-    if index >= 232:
-        return f"{8 + 10 * (index - 232):02x}" * 3
-    steps, cube = ("00", "5f", "87", "af", "d7", "ff"), index - 16
-    return steps[cube // 36] + steps[cube // 6 % 6] + steps[cube % 6]
+    colour = b"0000" if number in (b"11", b"14", b"16", b"19") else b"d0d0"
+    return b"\x1b]" + number + b";rgb:" + b"/".join(3 * [colour]) + end
 
 
 _FROM_TERMINAL: dict[bytes, Callable[[bytes, Emulator], bytes]] = {

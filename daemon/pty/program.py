@@ -14,7 +14,6 @@ from termios import TCSANOW, tcgetattr, tcsetattr
 from ptyprocess import PtyProcess
 
 from sesh import machine, paths, programs
-from sesh.daemon import memory
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.names import printable
@@ -66,8 +65,6 @@ class Program:
                 dimensions=(self.size[1], self.size[0]),
                 pass_fds=[self.stdin] if self.stdin >= 0 else [],
             )
-        except FileNotFoundError as error:
-            raise cannot_start(self.words, self.path, EACCES if os.path.exists(self.path) else ENOENT) from error
         except OSError as error:
             raise no_process(error) from error
         process.closed = True  # or its finalizer would end the program
@@ -98,7 +95,6 @@ class Program:
                 if signal.getsignal(number) is not None:
                     signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            memory.yield_memory()
             os.execve(self.path, self.words, self.environment)
         except OSError as error:
             report[:] = bytes([step, error.errno or EACCES])

@@ -28,8 +28,6 @@ def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) 
     packed = b"".join(value.to_bytes(2, byteorder) for value in (rows, columns, width, height))
     try:
         ioctl(descriptor, TIOCSWINSZ, packed)
-    except InterruptedError:
-        set_size(descriptor, columns, rows, width, height)
     except OSError as error:
         if error.errno != EIO:
             raise

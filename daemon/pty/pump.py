@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -15,12 +15,12 @@ from sesh.daemon.pty.typed_line import TypedLine
 from sesh.daemon.timer import Timer
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
-from sesh.queries import ASKING, Finding, QueryScanner
+from sesh.queries import Finding, QueryScanner
 from sesh.vt import bulk
 
 LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
 MAX_ANSWERS = 4 << 10  # bytes of answers in the input queue; at the limit, answers are dropped
-REOPEN_AFTER = 1.0  # seconds until a pty that seemed closed is read again
+REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 
 
 class Writer(Enum):
@@ -39,7 +39,7 @@ class InputQueue:
 
     def __init__(self) -> None:
         self._units: deque[tuple[Writer | int, memoryview, Callable[[bool], None] | None]] = deque()
-        self._sizes: dict[Writer | int, int] = {}
+        self._sizes: defaultdict[Writer | int, int] = defaultdict(int)
         self.size = 0
 
     def waiting(self, writer: Writer | int) -> int:
@@ -49,7 +49,7 @@ class InputQueue:
     def add(self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Queue a unit. `done` is called once: with True after it was written, with False if it was dropped."""
         self._units.append((writer, memoryview(data), done))
-        self._sizes[writer] = self._sizes.get(writer, 0) + len(data)
+        self._sizes[writer] += len(data)
         self.size += len(data)
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
@@ -63,10 +63,9 @@ class InputQueue:
                 self._units[0] = writer, view[taken:], done
                 return
             self._units.popleft()
-            if not self._sizes[writer]:
-                del self._sizes[writer]
             if done is not None:
                 done(True)
+        self._sizes.clear()
 
     def content(self) -> bytes:
         return b"".join(view for _, view, _ in self._units)
@@ -81,25 +80,16 @@ class InputQueue:
                 done(False)
 
 
-class Reading(Enum):
-    """The state of reading the pty."""
-
-    OPEN = "open"
-    PAUSED = "paused"  # the readers of the log lag
-    CLOSED = "closed"  # the slave side is closed
-
-
 class Pump:
     """Moves bytes in both directions."""
 
     def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
         self.log, self._loop, self.life = log, loop, life
-        self.asked: Observers[[list[Finding], int]] = Observers()  # called with a block's queries and its position
         self.appended: Observers[[]] = Observers()  # called after bytes were appended to the log
         self.traffic: Observers[[]] = Observers()  # called after output, and after input
-        self.found: Observers[[list[Finding], int]] = Observers()  # called with a block's other findings
+        self.found: Observers[[list[Finding], int]] = Observers()  # called with a block's findings, once it was sent
         self.pty: Pty | None = None
-        self.reading = Reading.CLOSED
+        self.paused = False  # the readers of the log lag
         self.filter: Callable[[bytes], bytes] = bytes  # returns the visible part of a block
         self.between_reads: Callable[[], object] = lambda: None  # called between two reads of a flood
         self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
@@ -107,40 +97,25 @@ class Pump:
         self.last_activity = STEADY.now()
 
     @property
-    def running(self) -> bool:
-        return self.life.running
-
-    @property
-    def open(self) -> bool:
-        return self.reading is not Reading.CLOSED
-
-    @property
-    def paused(self) -> bool:
-        return self.reading is Reading.PAUSED
-
-    def attach(self, pty: Pty) -> None:
-        self.pty, self.reading = pty, Reading.OPEN
-
-    @property
     def foreground(self) -> int:
         """The foreground's process group; 0 without one, or if the program has ended."""
-        return self.pty.foreground() if self.pty is not None and self.running else 0
+        return self.pty.foreground() if self.pty is not None and self.life.running else 0
 
     def resize(self, size: Size) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:
             set_size(self.pty.descriptor, *size)
 
     def pace(self, *, paused: bool) -> None:
-        """Pause or resume reading, unless the slave side is closed."""
-        if self.open:
-            self._set_reading(Reading.PAUSED if paused else Reading.OPEN)
+        """Pause or resume reading."""
+        self.paused = paused
+        self._update_watch()
 
-    def _set_reading(self, reading: Reading) -> None:
-        """Set the state of reading. Watch the pty for output if it is OPEN, and for room if input is queued."""
-        self.reading = reading
+    def _update_watch(self) -> None:
+        """Watch the pty for output, unless reading is paused or the pty is hung up, and for room if input is queued."""
         if self.pty is not None and self.pty.descriptor >= 0:
-            reads = READ if reading is Reading.OPEN else 0
-            writes = WRITE if self.open and self.input.size else 0
+            hung_up = self._loop.timers.is_set(Timer.REOPEN)
+            reads = 0 if self.paused or hung_up else READ
+            writes = WRITE if self.input.size else 0
             self._loop.watch(self.pty.descriptor, reads | writes, self._ready)
 
     def _ready(self, events: int) -> None:
@@ -151,13 +126,12 @@ class Pump:
 
     def read_output(self) -> bool:
         """Read output and pass it on; return False if there was none."""
-        if self.pty is None or self.reading is Reading.CLOSED:
+        if self.pty is None or self.pty.descriptor < 0:
             return False
         block, is_open = self.pty.read(self.between_reads)
-        if not is_open:
-            self._set_reading(Reading.CLOSED)
-            if self.running:
-                self._loop.timers.ensure(Timer.REOPEN, REOPEN_AFTER, self.reopen)
+        if not is_open:  # by vhangup(2), as of login(1), which opens its terminal again
+            self._loop.timers.set(Timer.REOPEN, REOPEN_AFTER, self._update_watch)
+            self._update_watch()
         if block:
             self.add(block)
         return bool(block)
@@ -170,17 +144,11 @@ class Pump:
         plain = len(block) >= bulk.SMALLEST and bulk.is_plain(self.scanner.carry + block)
         self.log.append(block, plain=plain)
         findings = self.scanner.skip(block) if plain else self.scanner.find(block)
-        if findings and (queries := [finding for finding in findings if finding[0] in ASKING]):
-            self.asked(queries, start)  # first: a query gets its answerer before any terminal gets the query
         self.appended()
         self.last_activity = STEADY.now()
         self.traffic()
-        if findings and (others := [finding for finding in findings if finding[0] not in ASKING]):
-            self.found(others, start)
-
-    def reopen(self) -> None:
-        """Read the pty again: a program may have closed its terminal and opened it again."""
-        self._set_reading(Reading.OPEN if self.running else Reading.CLOSED)
+        if findings:
+            self.found(findings, start)
 
     def show(self, data: bytes) -> None:
         """Append other bytes to the log, such as a restored screen or held output, and pass them on."""
@@ -207,7 +175,7 @@ class Pump:
             self.input.drain(self.pty.write)
         except OSError:
             self.input.clear()  # the pty is gone; SIGCHLD will report the program's end
-        self._set_reading(self.reading)
+        self._update_watch()
 
     @property
     def line_begun(self) -> bool:
@@ -220,7 +188,6 @@ class Pump:
         return self.input.size + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:
-        self.reading = Reading.CLOSED
         self.input.clear()
         if self.stdin is not None:
             self.stdin.close()

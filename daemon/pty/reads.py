@@ -16,8 +16,6 @@ from sesh import machine
 _READS = {"x86_64": (0, 19), "aarch64": (63, 65)}  # read(2) and readv(2), by machine type (syscalls(2))
 _SELECTS = {"x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "aarch64": (22, 72, 73, 128, 441)}
 """The variants of poll, select and epoll_wait; and restart_syscall, as seen after Ctrl-Z and fg."""
-for _machine in ("riscv64", "loongarch64"):
-    _READS[_machine], _SELECTS[_machine] = _READS["aarch64"], _SELECTS["aarch64"]
 _MACHINE = os.uname().machine if machine.HAS_PROC else ""
 
 MOST_PROCESSES, MOST_THREADS = 64, 64  # processes of the foreground, and threads of each, that are examined

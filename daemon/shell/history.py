@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from sesh import protocol
 from sesh.about import SESH
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.errors import NotFound, SeshError, rebuild
@@ -16,7 +17,6 @@ from sesh.schema import ErrorFacts, RunFacts
 MAX_ENTRIES = 100  # commands kept, and answers; the oldest is dropped
 MAX_OUTPUT = 256 << 10  # bytes kept of one command's output, the last ones
 MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs; above it, the oldest output is dropped whole
-_FACTS_SIZE = 150  # characters of an entry's JSON besides command and directory
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ class History:
         return next((command for command in self.commands if command.facts["n"] == number), None)
 
     def newest(self, budget: int) -> list[RunFacts]:
-        """Return the newest commands that fit into `budget` characters, the oldest first."""
+        """Return the newest commands that fit into `budget` bytes of JSON, the oldest first."""
         newest: list[RunFacts] = []
         for entry in (command.facts for command in reversed(self.commands)):
-            budget -= sum(map(len, map(str, entry["command"]))) + len(str(entry["cwd"])) + _FACTS_SIZE
+            budget -= len(protocol.encode(entry))
             if budget < 0:
                 break
             newest.append(entry)

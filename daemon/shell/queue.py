@@ -25,6 +25,7 @@ from sesh.daemon.shell.run import Run, RunState
 from sesh.daemon.shell.shells import Shell
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
+from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.schema import Facts, RunFacts
 
@@ -39,15 +40,15 @@ JUST_NOW = 1.0  # seconds after a run: a shell that exits in this time, with the
 class RunQueue:
     """The queued runs, and the active one."""
 
-    def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events) -> None:
+    def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events, faults: FaultLog) -> None:
         self._facts, self._pump, self._timers, self._events = facts, pump, timers, events
+        self._faults = faults
         self.history = History()
         self.entering: Observers[[]] = Observers()  # called before the line of a run is typed
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
         self._finished: tuple[float, int | None] = (float("-inf"), None)  # time (monotonic) and code of the last run
         self._block_of_run = False  # a run was active before the last block: after its mark E the shell's may follow
-        self._has_typed = False  # before, no mark can come
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
 
@@ -145,9 +146,10 @@ class RunQueue:
     # -- the program's output
 
     def filter(self, block: bytes) -> bytes:
-        """Return the block without marks and without the echo of the typed line."""
+        """Return the block without marks and without the echo of the typed line; after a fault, all of it."""
         self._block_of_run = self.active is not None
-        return self._marks.filter(block) if self._has_typed else block
+        visible = self._faults.guard(self._marks.filter, "the commands", block)
+        return block if visible is None else visible
 
     def _passed(self, piece: bytes) -> None:
         run, pty = self.active, self._pump.pty
@@ -236,7 +238,7 @@ class RunQueue:
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
-        self._has_typed = True
+        self._pump.filter = self.filter  # before the first run, no mark can come
         run.become(RunState.TYPED)
         self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
         self.entering()

@@ -45,7 +45,7 @@ def foreground(pty: Pty) -> Shell | None:
 def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     """Return the shell at its prompt; None to try again soon. `waited`: seconds so far. Raises Busy, Refused."""
     pty, name = pump.pty, facts["name"]
-    if pty is None or not pump.running:
+    if pty is None or not pump.life.running:
         raise Refused(f"the program of {name} has ended")
     drained = not pump.read_output()
     if drained and (stopped := output_stopped(pty, name)) is not None:

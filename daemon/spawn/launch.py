@@ -18,7 +18,6 @@ from contextlib import suppress
 
 from sesh import about, errors, files, machine, messages, names, paths, programs, wire
 from sesh.about import SESH
-from sesh.daemon import memory
 from sesh.errors import ExitCode, Refused, SeshError
 from sesh.quitkey import quit_key
 from sesh.schema import LaunchSpec
@@ -33,7 +32,9 @@ _BACKLOG = 1024
 _STATUS = (  # lines of /proc/self/status
     b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allowed:", b"THP_enabled",
 )  # fmt: skip
-_FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")  # in /proc/self
+_FILES = (  # in /proc/self
+    "loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns", "oom_score_adj",
+)  # fmt: skip
 _PRIORITIES = slice(37, 39)  # the fields of `machine.stat_of` for real-time priority and policy
 
 
@@ -215,7 +216,7 @@ def zygote_path(*, scoped: bool) -> str:
         # Linux only; a file that is missing or unreadable counts as empty.
         *(line for line in machine.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
         *(machine.content(f"/proc/self/{name}") for name in _FILES),
-        *(scoped or machine.content("/proc/self/cgroup"), memory.oom_score_outside()),
+        scoped or machine.content("/proc/self/cgroup"),
         machine.stat_of("self")[_PRIORITIES],
     ]
     if os.path.isdir("/proc/self/ns"):

@@ -13,7 +13,6 @@ import socket
 from contextlib import suppress
 
 from sesh import about, errors, log, machine, protocol
-from sesh.daemon import memory
 from sesh.daemon.spawn.main import BLOCKED, answer, run_daemon
 
 IDLE = 60.0  # seconds without a connection after which it exits
@@ -35,7 +34,7 @@ def run(listening: int, path: str) -> None:
 
 
 def _reset() -> None:
-    """Reset attributes of the creator: directory, terminal, umask, signals, OOM score and process title."""
+    """Reset attributes of the creator: directory, terminal, umask, signals and process title."""
     os.chdir("/")
     os.umask(0o077)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -44,7 +43,6 @@ def _reset() -> None:
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-    memory.outlive_programs()
     machine.set_process_title(about.ZYGOTE)
     gc.freeze()  # the collector must not write to pages that forks share
 

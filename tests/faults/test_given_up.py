@@ -27,7 +27,7 @@ STEPS: dict[str, tuple[object, str, bool]] = {
     "request": (requests.Requests, "handle", False),
     "begun": (requests.Requests, "_check_deadline", True),
     "queued": (queue.RunQueue, "add", True),
-    "response": (connection.PeerConnection, "respond", False),
+    "response": (connection.PeerRequest, "respond", False),
 }
 """Steps at which a serving daemon stops: before a function, or after it (True)."""
 BORN: dict[str, tuple[object, str, bool]] = {

@@ -39,7 +39,7 @@ os.write(1, b"\\r\\nasked all\\r\\n")
 #: Queries that the daemon answers by itself; the last one is sent by fish 4 at its start, which waits for DA1.
 DETACHED = (
     r"\x1b[c", r"\x1b[>c", r"\x1b[>q", r"\x1b[5n", r"\x1b[6n", r"\x1b[?2026$p", r"\x1b]10;?\x1b\\", r"\x1b]11;?\x07",
-    r"\x1b]4;1;?\x07", r"\x1b[?u", r"\x1b[18t", r"\x1bP+q436f\x1b\\", r"\x1b[?u\x1b[>0q\x1bP+q696e646e\x1b\\\x1b[c",
+    r"\x1b[?u", r"\x1b[18t", r"\x1bP+q436f\x1b\\", r"\x1b[?u\x1b[>0q\x1bP+q696e646e\x1b\\\x1b[c",
 )  # fmt: skip
 
 

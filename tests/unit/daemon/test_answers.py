@@ -59,10 +59,7 @@ def asked(data: bytes, emulator: Emulator) -> bytes:
         (b"\x1bP+qnothex\x1b\\", b"\x1bP0+r\x1b\\"),
         (b"\x1b]11;?\x07", b"\x1b]11;rgb:0000/0000/0000\x07"),
         (b"\x1b]10;?\x1b\\", b"\x1b]10;rgb:d0d0/d0d0/d0d0\x1b\\"),
-        (b"\x1b]4;1;?;196;?;244;?\x07", (
-            b"\x1b]4;1;rgb:cdcd/0000/0000\x07\x1b]4;196;rgb:ffff/0000/0000\x07\x1b]4;244;rgb:8080/8080/8080\x07"
-        )),
-        (b"\x1b]4;999;?\x07\x1b]21;foreground=?\x1b\\", b""),
+        (b"\x1b]4;1;?\x07\x1b]21;foreground=?\x1b\\", b""),
         (b"\x1b]52;c;?\x07\x1b]99;p=?;\x07\x1b]22;?x\x07\x1b_Gi=1,a=q;AAAA\x1b\\\x1b[1;1;1;1;9;9*y", b""),
     ],
     ids=repr,

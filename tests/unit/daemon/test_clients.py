@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sesh import protocol
-from sesh.daemon.clients.client import LAG, Aside, Client, Clients, Drawn, Live
+from sesh.daemon.clients.client import Aside, Client, Clients, Drawn, Live
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
@@ -38,7 +38,7 @@ class Group:
         client = self.links[-1].attached(self.clients.last_number + 1, columns=columns, rows=rows, **hello)
         self.clients.add(client)
         if client.size[:2] == self.clients.size[:2]:  # its first screen has been shown
-            client.state = Live()
+            client.position, client.state = self.log.head, Live()
         else:
             client.state = Drawn(Viewport(*client.size[:2]), TerminalState())
         return client
@@ -63,7 +63,7 @@ def group() -> Iterator[Group]:
 
 def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> None:
     one, two, three = group.add(100, 30), group.add(90, 20), group.add(70, 10)
-    group.clients.typed(one)
+    group.clients.lead(one)
     group.clients.remove(one)
     assert group.leader() is three
     assert group.clients.size[:2] == (70, 10)
@@ -76,11 +76,11 @@ def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> 
 def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     one, two = group.add(), group.add()
     assert group.clients.answering(group.log) is two
-    group.clients.typed(one)
+    group.clients.lead(one)
     assert group.clients.answering(group.log) is one
     one.state = Aside()  # its next bytes will be a screen, which has no query
     assert group.clients.answering(group.log) is two
-    group.print(2 * LAG)
+    group.print(1 << 20)
     assert group.clients.answering(group.log) is None
 
 
@@ -136,7 +136,7 @@ def test_a_terminal_gets_all_its_scrollback_although_another_one_changes_the_siz
     """It had the lines of the parts that were sent before, and then a hole."""
     replay.session.clients.add(replay.other.attached(2, columns=100, rows=30))
     replay.until("drawn")
-    replay.session.clients.typed(replay.client)
+    replay.session.clients.lead(replay.client)
     replay.until("raw")
     assert replay.terminal.last_lines(3000) == replay.session.model.emulator.last_lines(3000)
 

@@ -17,7 +17,8 @@ from sesh.daemon.clients.connection import Reader
 from sesh.daemon.findings import Answering, Findings
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.session import Session
-from sesh.daemon.shell.queue import RunQueue
+from sesh.daemon.shell.marks import MarkFilter
+from sesh.daemon.timer import Timer
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
@@ -52,7 +53,7 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
         position += len(data)
 
 
-@pytest.mark.parametrize("part", [RunQueue.filter, Answering.asked, Activity.wake, Findings.handle])
+@pytest.mark.parametrize("part", [MarkFilter.filter, Answering.handle, Activity.wake, Findings.handle])
 def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     link: Link, monkeypatch: pytest.MonkeyPatch, part: FunctionType
 ) -> None:
@@ -61,24 +62,26 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     own = Session(daemon_facts(), (80, 24, 0, 0), None)
     link.connection.reader = Reader(link.connection, 0)
     own.relay.followers.append(link.connection.reader)
+    own.pump.filter = own.runs.filter  # as once a run was typed
     own.pump.add(b"\x07\x1b[c")
     assert link.output() == [(0, b"\x07\x1b[c")]
     assert "StopIteration" in own.faults.kept[-1]
 
 
-def test_a_query_that_a_late_client_does_not_get_is_answered_by_the_daemon(
+def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The screen that the client gets instead has no query, and the program waited for ever."""
+    """The client may get a screen instead, which has no query, and the program waited for ever."""
     own = Session(daemon_facts(), (80, 24, 0, 0), None)
     client = link.attached()
     own.clients.add(client)
     client.position, client.state = 0, Live()
-    own.pump.add(b"seen\x1b[c" + bytes(256 << 10) + b"\x1b[6n")
-    assert 0 < client.position < own.log.head
     typed: list[bytes] = []
     monkeypatch.setattr(own.pump, "type", lambda _, data: typed.append(data))
-    own.relay.set_aside(client)
+    own.pump.add(b"seen\x1b[c")
+    assert not own.timers.is_set(Timer.ANSWERS), "the client answers"
+    own.pump.add(bytes(256 << 10) + b"\x1b[6n")
+    assert 0 < client.position < own.log.head
     while not typed:  # until the emulator has got there
         own.timers.run()
     assert typed == [b"\x1b[1;5R"]

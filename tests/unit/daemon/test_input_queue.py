@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.daemon.pty.pump import InputQueue
@@ -12,6 +12,7 @@ UNITS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), max_size=30)
 
 
 @given(UNITS, st.lists(st.integers(0, 25), max_size=80))
+@example([(0, 0), (0, 0)], [0])
 def test_units_are_written_whole_and_in_order_and_each_is_done_once(
     units: list[tuple[int, int]], room: list[int]
 ) -> None:

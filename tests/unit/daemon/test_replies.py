@@ -101,7 +101,7 @@ def test_a_reply_passes_once_for_its_query_and_for_no_other(query: bytes, reply:
         assert replies.filter(b"x" + reply + b"y", 0.0) == b"xy"
     asked(replies, query * 2)
     assert replies.filter(reply, 1.0) == replies.filter(reply, 1.0) == reply
-    assert not replies.typed
+    assert not replies.by_person
     if reply != F3:
         assert replies.filter(reply, 1.0) == b""
     asked(replies, query, 10.0)
@@ -154,14 +154,14 @@ def test_a_reply_that_breaks_off_swallows_no_keys_behind_a_control() -> None:
         replies = ReplyFilter()
         assert replies.filter(begun, 0.0) == b""
         assert replies.filter(b"\x03ls\r", 0.0) == b"\x03ls\r"
-        assert replies.typed
+        assert replies.by_person
 
 
 @pytest.mark.parametrize("data", KEYS, ids=repr)
 def test_keys_pass_at_once_and_count_as_typing(data: bytes) -> None:
     replies = ReplyFilter()
     assert replies.filter(data, 0.0) == data
-    assert replies.typed
+    assert replies.by_person
     assert not replies.holds_key
 
 
@@ -169,9 +169,9 @@ def test_keys_pass_at_once_and_count_as_typing(data: bytes) -> None:
 def test_reports_pass_and_count_as_no_typing(data: bytes) -> None:
     replies = ReplyFilter()
     assert replies.filter(data * 3, 0.0) == data * 3
-    assert not replies.typed
+    assert not replies.by_person
     assert replies.filter(data + b"k", 0.0) == data + b"k"
-    assert replies.typed
+    assert replies.by_person
 
 
 @pytest.mark.parametrize("key", [b"\x1b", b"\x1b[", b"\x1b]", b"\x1bP", b"\x1b_", b"\x1b[3$"], ids=repr)
@@ -182,7 +182,7 @@ def test_a_key_that_could_begin_a_reply_is_held_for_a_moment_while_one_is_due(ke
     assert replies.filter(key, 1.0) == b""
     assert replies.holds_key
     assert replies.release() == key
-    assert replies.typed
+    assert replies.by_person
     assert replies.filter(b"\x03\x1b[?6c", 1.1) == b"\x03\x1b[?6c"
     assert not replies.queries.due(1.1)  # terminals answer in order: this one does not know the query before
     assert replies.filter(key, 2.0) == key
@@ -193,7 +193,7 @@ def test_pasted_text_is_not_touched(data: bytes) -> None:
     for cut in range(7, min(len(data), 60)):
         replies = ReplyFilter()
         passed = replies.filter(data[:cut], 0.0)
-        assert replies.typed
+        assert replies.by_person
         assert not replies.holds_key
         assert passed + replies.filter(data[cut:] + b"\x1b[?1;2cx", 3.0) == data + b"x"
 
