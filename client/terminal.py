@@ -26,8 +26,7 @@ class RawTerminal:
     """The terminal on two descriptors, raw inside the `with` block.
 
     The end of the block restores termios, signal handlers and blocking. Signals arrive as bytes on the descriptor
-    `signals`, which wakes a poll. The handler also sets `signalled`, for a signal that comes after the poll returned.
-    Raises Refused if a descriptor is not a terminal.
+    `signals`, which wakes a poll. Raises Refused if a descriptor is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -35,7 +34,6 @@ class RawTerminal:
             raise Refused("attaching needs a terminal on stdin and stdout; in scripts, use --exec, --send and --screen")
         self.inbound, self.outbound = inbound, outbound
         self.signals = -1
-        self.signalled = False
         self._attributes: list[Any] = []
         self._undo = ExitStack()
 
@@ -73,10 +71,7 @@ class RawTerminal:
             os.set_blocking(descriptor, False)
         undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
         for number in _HANDLED_SIGNALS:
-            undo.callback(signal.signal, number, signal.signal(number, self._note_signal) or signal.SIG_DFL)
-
-    def _note_signal(self, _number: int, _frame: object) -> None:
-        self.signalled = True
+            undo.callback(signal.signal, number, signal.signal(number, lambda *_: None) or signal.SIG_DFL)
 
     # -- the line discipline
 
@@ -183,7 +178,6 @@ class RawTerminal:
 
         Otherwise a process that was continued already would stop again, with nobody to continue it.
         """
-        self.signalled = False
         try:
             signals = os.read(self.signals, 4096)
         except BlockingIOError:

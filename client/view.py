@@ -60,12 +60,15 @@ class TerminalView:
 
     # -- from the daemon
 
+    def show(self, kind: int, payload: bytes) -> None:
+        """Show a frame of output or of the screen, skip it, or keep it under the line."""
+        plain = kind == protocol.OUTPUT and not self._line and self._skip is Skip.NOTHING
+        if plain or not self._withholds(kind, payload):
+            self._show(kind, payload)
+
     def handle(self, kind: int, payload: bytes) -> None:
-        """Show a frame, skip it, or keep it under the line; pass it to the predictor if it is about that."""
-        if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
-            if not self._withholds(kind, payload):
-                self._show(kind, payload)
-        elif kind == protocol.PONG and self._skip is Skip.UNTIL_PONG and payload == _MARK:
+        """Take a PONG, or a frame for the predictor."""
+        if kind == protocol.PONG and self._skip is Skip.UNTIL_PONG and payload == _MARK:
             self._skip = Skip.UNTIL_SCREEN  # the PONG comes after all earlier frames: the next screen is the answer
         elif kind in (protocol.ECHOED, protocol.MODEL) and self._predictor is not None:
             self.display.draw(self._predictor.handle(kind, payload))

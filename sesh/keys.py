@@ -196,10 +196,6 @@ _TOKEN = re.compile(
     % {b"mouse": _MOUSE, b"most": LONGEST - 3, b"cut": _CUT}
 )
 _PASTED = re.compile(rb"\x1b\[200~.*?(?:\x1b\[201~|\Z)", re.DOTALL)
-_STRING = re.compile(rb"\x1b(?:[]P]|_G)[\x20-\x7e\x80-\xff]*(?:\x07|\x1b\\)")
-"""Matches a terminal's reply that is a string: OSC, DCS, APC of images."""
-_POSITION = re.compile(rb"\x1b\[(?!1;(?:[2-9]|1[0-6])R)[0-9]+;[0-9]+R")
-"""Matches a cursor position report, except for those that could also be F3 with modifiers."""
 
 
 def token(data: bytes, start: int) -> tuple[int, bool]:
@@ -251,12 +247,6 @@ def is_report(sequence: bytes) -> bool:
         return False
     introduced = len(sequence) > 2 and sequence[2] in b"<=>?M"
     return introduced or sequence[-1] in b"IMOcntxy" or len(sequence) >= LONGEST
-
-
-def has_keys(data: bytes) -> bool:
-    """Return whether `data` has typed or pasted bytes, not only the terminal's reports and replies."""
-    found = tokens(_STRING.sub(b"", data))
-    return any(not is_report(sequence) and not _POSITION.fullmatch(sequence) for sequence, _ in found)
 
 
 def paste_end(data: bytes, start: int) -> tuple[int, int]:

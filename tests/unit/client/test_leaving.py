@@ -47,12 +47,12 @@ def play(rng: random.Random, view: TerminalView) -> None:
     data = b"".join(item for item in (piece(rng) for _ in range(40)) if item not in _ODD)
     session = Emulator(COLUMNS, ROWS)
     for block in cut(rng, data[: rng.randrange(len(data))]):
-        view.handle(protocol.OUTPUT, view.position.to_bytes(8, "big") + block)
+        view.show(protocol.OUTPUT, view.position.to_bytes(8, "big") + block)
         session.feed(block)
         if rng.random() < 0.1:
             view.say("a line of sesh")
             drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
-            view.handle(protocol.REDRAW, view.position.to_bytes(8, "big") + drawing.finish())
+            view.show(protocol.REDRAW, view.position.to_bytes(8, "big") + drawing.finish())
         elif rng.random() < 0.1:
             view.end_line()
 

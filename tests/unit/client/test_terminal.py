@@ -104,18 +104,6 @@ def test_of_being_stopped_and_continued_the_later_one_counts(line: tuple[int, in
         assert terminal.take_signals() == {signals[not stops]}
 
 
-def test_a_signal_is_known_of_before_its_byte_is_seen(line: tuple[int, int]) -> None:
-    """A poll that a key ends does not show a signal that came with the key: keys overtook the new size."""
-    _, slave = line
-    with RawTerminal(slave, slave) as terminal:
-        seen = [terminal.signalled]
-        os.kill(os.getpid(), signal.SIGWINCH)
-        seen.append(terminal.signalled)
-        assert terminal.take_signals() == {signal.SIGWINCH}
-        seen.append(terminal.signalled)
-    assert seen == [False, True, False]
-
-
 def test_a_terminal_that_takes_nothing_is_waited_for_no_longer_than_said(line: tuple[int, int]) -> None:
     _, slave = line
     with RawTerminal(slave, slave) as terminal:
