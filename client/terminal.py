@@ -58,7 +58,7 @@ class RawTerminal:
         given = self.outbound
         self.outbound = _reopen(self.outbound)
         if self.outbound != given:
-            undo.callback(_close, self.outbound)
+            undo.callback(os.close, self.outbound)
         else:
             undo.callback(os.set_blocking, given, os.get_blocking(given))
         os.set_blocking(self.outbound, False)
@@ -67,7 +67,7 @@ class RawTerminal:
         """Set the wakeup descriptor and handlers. Python writes only signals that have a handler."""
         self.signals, wakeup = os.pipe()
         for descriptor in (self.signals, wakeup):
-            undo.callback(_close, descriptor)
+            undo.callback(os.close, descriptor)
             os.set_blocking(descriptor, False)
         undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
         for number in _HANDLED_SIGNALS:
@@ -174,16 +174,12 @@ class RawTerminal:
             termios.tcflush(self.inbound, termios.TCIFLUSH)
 
     def take_signals(self) -> set[int]:
-        """Return the signals received since the last call; of SIGTSTP and SIGCONT only the later one.
-
-        Otherwise a process that was continued already would stop again, with nobody to continue it.
-        """
+        """Return the signals received since the last call, without SIGTSTP if the process was continued meanwhile."""
         try:
-            signals = os.read(self.signals, 4096)
+            signals = set(os.read(self.signals, 4096))
         except BlockingIOError:
             return set()
-        continued = signals.rfind(signal.SIGCONT) > signals.rfind(signal.SIGTSTP)
-        return set(signals) - {signal.SIGTSTP if continued else signal.SIGCONT}
+        return signals - {signal.SIGTSTP} if signal.SIGCONT in signals else signals
 
 
 def _change_settings(change: Callable[[], object]) -> None:
@@ -202,14 +198,6 @@ def _change_settings(change: Callable[[], object]) -> None:
 
 def _interrupt(number: int, _frame: object) -> None:
     raise KeyboardInterrupt(number)
-
-
-def _close(descriptor: int) -> None:
-    """Close a descriptor; ignore an error, after which it is closed all the same."""
-    try:
-        os.close(descriptor)
-    except OSError:
-        return
 
 
 def _reopen(descriptor: int) -> int:
