@@ -333,6 +333,7 @@ class Attachment:
             self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
+            self.view.show_skipped()
             raise AttachmentEnd.ended(self.name, self.host, message)
         elif kind == protocol.DETACH:
             self.farewell = message

@@ -73,6 +73,19 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         assert terminal.written.endswith(b"[detached from work]\r\n")
 
 
+def test_what_a_program_prints_at_its_end_is_shown_although_the_screen_was_requested() -> None:
+    """After a pause of the link, the client skipped all output for a screen that an ended session does not send."""
+    terminal = Terminal()
+    view = TerminalView(Display(terminal), Channel(on_link=True), Timers(), "never")  # type: ignore[arg-type]
+    view.show(protocol.SCREEN, bytes(8) + b"$ make\r\n")
+    view.display.cover("no answer")
+    view.redraw()
+    view.show(protocol.OUTPUT, bytes(8) + b"all done\r\n")
+    assert not terminal.written.endswith(b"all done\r\n")
+    view.show_skipped()
+    assert terminal.written.endswith(b"all done\r\n")
+
+
 def test_half_a_character_is_held_back_until_the_rest_or_a_new_screen_comes() -> None:
     """In the last column, the terminal drew a sign for the half when a screen followed, and scrolled a row off."""
     terminal = Terminal()
