@@ -61,8 +61,7 @@ def first_hello(host: str, options: AttachOptions) -> Hello:
     """Return this terminal's HELLO, to send together with a request to `host`."""
     terminal = RawTerminal()
     seen = Shown(terminal.path()).positions(host)
-    more: Hello = {"client": os.urandom(8).hex(), "replace": options.replace, "seen": seen}
-    return terminal_hello(terminal, options, host, more)
+    return terminal_hello(terminal, options, host, {"client": os.urandom(8).hex(), "seen": seen})
 
 
 class _Client:
@@ -84,7 +83,7 @@ class _Client:
 
         Raises the daemon's error, Unreachable (HELLO unanswered), ProtocolError, OSError if no descriptor is left.
         """
-        self._begin(connection, name, host, keep, replace=self._options.replace)
+        self._begin(connection, name, host, keep)
         line, ended = "", False
         try:
             outcome = self._carry()
@@ -98,11 +97,9 @@ class _Client:
             self._close(ended=ended)
         return outcome
 
-    def _begin(
-        self, connection: wire.Connection, name: str, host: str | None, keep: Keep, *, replace: bool = False
-    ) -> None:
+    def _begin(self, connection: wire.Connection, name: str, host: str | None, keep: Keep) -> None:
         self._attachment = Attachment(self._display, name, host, self._options, self._shown, keep)
-        self._attachment.connect(connection, replace=replace)
+        self._attachment.connect(connection)
 
     def _switch(self, outcome: AttachmentEnd) -> None:
         """Begin to attach to the next session; if that session cannot be shown, stay in this one."""
@@ -118,7 +115,6 @@ class _Client:
         else:
             self._display.suspend(attachment.farewell)
             self._close(ended=False)
-            self._options.first_notice = ""  # it was about the first session
             self._begin(connection, name, host, keep)
             return
         attachment.stay(reason)

@@ -76,12 +76,12 @@ class Attachment:
 
     # -- connections
 
-    def connect(self, connection: Connection, *, replace: bool = False) -> None:
+    def connect(self, connection: Connection) -> None:
         """Take a connection, the first or the next; send HELLO, unless its bridge has."""
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
         entry = connection.entry(self.name, self.session_id, attaches=True)
-        first = first_frame(connection, self._hello(replace=replace), self.options)
+        first = first_frame(connection, self._hello(), self.options)
         self.channel.open(connection, entry + first)
         self.phase = AttachmentPhase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
@@ -89,11 +89,11 @@ class Attachment:
             self.keeper.watch(connection.health)
             self.link_line.reset()
 
-    def _hello(self, *, replace: bool = False) -> Hello:
+    def _hello(self) -> Hello:
         """Return HELLO; by `client`, `id` and `since` the daemon recognizes a returning client."""
         more: Hello = {"client": self._client, "id": self.session_id, "since": self.view.position}
         if not self.session_id:
-            more = {"client": self._client, "replace": replace, "seen": self._shown.positions(self.host)}
+            more = {"client": self._client, "seen": self._shown.positions(self.host)}
         return terminal_hello(self.display.terminal, self.options, self.host, more)
 
     def _ping(self, payload: bytes) -> None:
@@ -322,6 +322,7 @@ class Attachment:
             notice = f"{notice or f'new session {self.name}'} · {self.options.leaves()}"
         self.view.say(str(welcome.get("missed") or ""))
         self.view.say(notice)
+        self.options.replace, self.options.first_notice = False, ""
 
     def _handle_message(self, kind: int, message: Message) -> None:
         if kind not in (protocol.SWITCH, protocol.TELL):

@@ -33,7 +33,7 @@ class KeyParser:
         self._pending, self._passed = b"", 0
         """An incomplete sequence, and how many of its bytes were passed on; those are kept for parsing only."""
         self._prefix = b""
-        """The first of two keys, with its releases and modifiers, while the second is awaited."""
+        """The first of two keys, while the second is awaited."""
         self._pasting = False
         self._read_at = self._burst_at = -inf
         self._burst_size = 0
@@ -124,11 +124,8 @@ class KeyParser:
         chord, event = keys.chord_of(sequence) or (None, PRESS)
         self._pasting = sequence == PASTE
         if self._prefix:
-            if keys.is_report(sequence):
-                return rest  # a report between the two keys does not separate them
-            if event == RELEASE or (chord is not None and chord[1] in _MODIFIER_KEYS):
-                self._prefix += rest
-                return b""
+            if keys.is_report(sequence) or event == RELEASE or (chord is not None and chord[1] in _MODIFIER_KEYS):
+                return rest  # it does not separate the two keys
             prefix, self._prefix = self._prefix, b""
             if second is not None and keys.matches(second, sequence, chord):
                 return None

@@ -18,8 +18,9 @@ from sesh.wire import Connection
 class AttachOptions:
     """The options of a client that attaches.
 
-    `read_only`: send no input. `replace`: detach the other clients. `replay`: show the scrollback, at most `lines` of
-    it (None: the daemon's default). `detach_key`: None for none. `first_notice`: shown over the first screen.
+    `read_only`: send no input. `replay`: show the scrollback, at most `lines` of it (None: the daemon's default).
+    `detach_key`: None for none. `replace` (detach the other clients) and `first_notice` (shown over the screen) are for
+    the first session.
     `predict`: when to show keys before their echo, on links. `renew`: further variables that shells take from this
     client. `waiting`: counts the sessions that wait for the user, except the named one. `words_for`: returns the words
     to type for a session, since some names are also verbs.
@@ -54,7 +55,7 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
         "tty": terminal.path(),
         "machine": os.uname().nodename,
         "read_only": options.read_only,
-        "replace": False,
+        "replace": options.replace,
         "replay": options.replay,
         "lines": options.lines,
         "remote": host is not None,

@@ -186,10 +186,10 @@ def test_the_first_of_two_keys_pressed_twice_passes_once() -> None:
 
 def test_two_keys_are_recognised_under_kittys_protocol() -> None:
     press, release, control = b"\x1b[98;5:1u", b"\x1b[98;5:3u", b"\x1b[57442;5:3u"
-    assert run([press + release + control + b"\x1b[100;1:1u"], "C-b d") == [None]
-    assert run([press + release + b"d"], "C-b d") == [None]
-    assert run([press + release + b"\x1b[120;1:1u"], "C-b d") == [press + release + b"\x1b[120;1:1u"]
-    assert run([press + release + press + release], "C-b d") == [press + release]
+    assert run([press + release + control + b"\x1b[100;1:1u"], "C-b d") == [release + control, None]
+    assert run([press + release + b"d"], "C-b d") == [release, None]
+    assert run([press + release + b"\x1b[120;1:1u"], "C-b d") == [release + press + b"\x1b[120;1:1u"]
+    assert run([press + release + press + release], "C-b d") == [release + press + release]
 
 
 def test_the_first_of_two_keys_waits_without_a_timer() -> None:
