@@ -90,7 +90,7 @@ class _Client:
             while outcome.kind is EndKind.SWITCH:
                 self._switch(outcome)
                 outcome = self._carry()
-            line = outcome.line(self._options.words_for, self._options.waiting)
+            line = self._options.closing_line(outcome)
             ended = outcome.kind is EndKind.ENDED
         finally:
             self._display.leave(line, self._attachment.farewell)
@@ -149,8 +149,7 @@ class _Client:
         except AttachmentEnd as end:
             attachment.complete(end)
             attachment.view.take_back()
-            lost = end.kind in (EndKind.ENDED, EndKind.LOST)
-            self._display.drain(_DRAIN if lost else _DRAIN_AFTER_DETACH)
+            self._display.drain(_DRAIN if end.kind in (EndKind.ENDED, EndKind.LOST) else _DRAIN_AFTER_DETACH)
             return end
 
     def _turn(self, attachment: Attachment) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sesh import programs, protocol, wire
 from sesh.about import PROGRAM
+from sesh.client.outcome import AttachmentEnd
 from sesh.client.terminal import RawTerminal
 from sesh.keys import DetachKey
 from sesh.messages import Hello
@@ -22,8 +23,7 @@ class AttachOptions:
     `detach_key`: None for none. `replace` (detach the other clients) and `first_notice` (shown over the screen) are for
     the first session.
     `predict`: when to show keys before their echo, on links. `renew`: further variables that shells take from this
-    client. `waiting`: counts the sessions that wait for the user, except the named one. `words_for`: returns the words
-    to type for a session, since some names are also verbs.
+    client. `closing_line`: returns the line to print at the end.
     """
 
     read_only: bool = False
@@ -34,8 +34,7 @@ class AttachOptions:
     predict: str = "never"
     renew: Sequence[str] = ()
     first_notice: str = ""
-    waiting: Callable[[str], int] = lambda _: 0
-    words_for: Callable[[str], str] = str
+    closing_line: Callable[[AttachmentEnd], str] = AttachmentEnd.line
 
     def leaves(self, without: str = f"{PROGRAM} --detach") -> str:
         """Return `KEY leaves`; `without`: the key or command to name if there is no detach key."""

@@ -57,9 +57,8 @@ class TerminalView:
 
     @property
     def continues(self) -> bool:
-        """True if the terminal needs only the output from `position` on: nothing is covered or incomplete."""
-        display = self.display
-        return display.started and not (display.covered or display.undo.unfinished) and self._skip is Skip.NOTHING
+        """True if the terminal needs only the output from `position` on."""
+        return self.display.started and not self.display.covered and self._skip is Skip.NOTHING
 
     # -- from the daemon
 
