@@ -320,8 +320,7 @@ class Attachment:
         notice = self.options.first_notice
         if welcome.get("new") is True and not self.options.read_only:
             notice = f"{notice or f'new session {self.name}'} · {self.options.leaves()}"
-        self.view.say(str(welcome.get("missed") or ""))
-        self.view.say(notice)
+        self.view.say("; ".join(filter(None, (notice, str(welcome.get("missed") or "")))))
         self.options.replace, self.options.first_notice = False, ""
 
     def _handle_message(self, kind: int, message: Message) -> None:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # round trip (seconds) above which prediction begins, below which it ends
 DURATION = 3.0  # seconds after which the line is removed, even without a key
 _QUIET = 0.25  # seconds without output after which the line is drawn again
-_LONGEST = 4096  # characters; a longer line of sesh's own is cut
 _MOST_SKIPPED = 1 << 20  # bytes of skipped output that are kept, the newest ones
 _MARK = b"redraw"  # payload of the PING before a request for the screen
 
@@ -149,12 +148,11 @@ class TerminalView:
     # -- the line
 
     def say(self, text: str) -> None:
-        """Show a line over the screen, or over the first one that comes. A newer text stands before an older one."""
-        requested = self._line != ""
-        self._line = "; ".join(filter(None, (text, self._line)))[:_LONGEST]
+        """Show a line over the screen, or over the first one that comes, in place of an earlier line."""
+        requested, self._line = self._line != "", text or self._line
         if self._kept_screen is not None:
             self.display.cover(self._line)
-        elif self._line and self.display.started and not requested:
+        elif text and self.display.started and not requested:
             self._await_quiet()
 
     def refuse_key(self, why: str) -> None:
