@@ -206,7 +206,7 @@ def _reopen(descriptor: int) -> int:
         own = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return descriptor
-    if os.fstat(own).st_rdev == os.fstat(descriptor).st_rdev and os.isatty(own):
+    if os.fstat(own).st_rdev == os.fstat(descriptor).st_rdev:
         return own
     os.close(own)
     return descriptor
