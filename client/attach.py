@@ -1,25 +1,35 @@
-"""Attaching: take over the terminal, run one attachment after the other, restore the terminal."""
+"""Attaching: take over the terminal, run one attachment after the other, restore the terminal.
+
+The client's loop waits for terminal, daemon, link and timers, and calls the attachment.
+"""
 
 from __future__ import annotations
 
 import os
+import select
 import signal
+import time
 from collections.abc import Callable
+from math import inf
 
 from sesh import names, wire
 from sesh.client.attachment import Attachment
-from sesh.client.display import Display
-from sesh.client.loop import ClientLoop
+from sesh.client.channel import HELD
+from sesh.client.display import MAX_PENDING, Display
+from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
-from sesh.client.terminal import RawTerminal
+from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
 from sesh.link.keeper import Keep
 from sesh.messages import Hello
 from sesh.quitkey import KEY, quit_key
 
 Connect = Callable[[str, str | None], tuple[wire.Connection, Keep]]
+
+_DRAIN, _DRAIN_AFTER_DETACH = 10.0, 0.2
+"""Seconds without progress after which unwritten output is dropped: after the session's end, and after any other."""
 
 
 def attach(
@@ -51,43 +61,48 @@ def first_hello(host: str, options: AttachOptions) -> Hello:
     """Return this terminal's HELLO, to send together with a request to `host`."""
     terminal = RawTerminal()
     seen = Shown(terminal.path()).positions(host)
-    more: Hello = {"client": os.urandom(8).hex(), "replace": options.replace, "seen": seen}
-    return terminal_hello(terminal, options, host, more)
+    return terminal_hello(terminal, options, host, {"client": os.urandom(8).hex(), "seen": seen})
 
 
 class _Client:
-    """One terminal, attached to one session at a time; a SWITCH brings it to the next."""
+    """One terminal, attached to one session at a time, with or without a link; a SWITCH brings it to the next."""
 
     def __init__(self, display: Display, options: AttachOptions, connect: Connect) -> None:
         self._display, self._options, self._connect = display, options, connect
-        self._shown = Shown(display.terminal.path())
+        self._terminal = display.terminal
+        self._shown = Shown(self._terminal.path())
+        self._keys = KeyParser(options.detach_key)
         self._attachment: Attachment
+        self._poll, self._watched = select.poll(), dict[int, int]()
+        """The descriptors registered with the poll, and their events."""
+
+    # -- one attachment after the other
 
     def run(self, connection: wire.Connection, name: str, host: str | None, keep: Keep) -> AttachmentEnd:
-        """Attach to the first session and to each later one; restore the terminal even after an error."""
-        loop = self._begin(connection, name, host, keep, replace=self._options.replace)
+        """Attach to the first session and to each later one; restore the terminal even after an error.
+
+        Raises the daemon's error, Unreachable (HELLO unanswered), ProtocolError, OSError if no descriptor is left.
+        """
+        self._begin(connection, name, host, keep)
         line, ended = "", False
         try:
-            outcome = loop.run(typed_ahead=KEY if quit_key.taken() else b"")
+            outcome = self._carry()
             while outcome.kind is EndKind.SWITCH:
-                loop = self._switched(loop, outcome)
-                outcome = loop.run()
-            line = outcome.line(self._options.words_for, self._options.waiting)
+                self._switch(outcome)
+                outcome = self._carry()
+            line = self._options.closing_line(outcome)
             ended = outcome.kind is EndKind.ENDED
         finally:
             self._display.leave(line, self._attachment.farewell)
             self._close(ended=ended)
         return outcome
 
-    def _begin(
-        self, connection: wire.Connection, name: str, host: str | None, keep: Keep, *, replace: bool = False
-    ) -> ClientLoop:
+    def _begin(self, connection: wire.Connection, name: str, host: str | None, keep: Keep) -> None:
         self._attachment = Attachment(self._display, name, host, self._options, self._shown, keep)
-        self._attachment.connect(connection, replace=replace)
-        return ClientLoop(self._attachment)
+        self._attachment.connect(connection)
 
-    def _switched(self, loop: ClientLoop, outcome: AttachmentEnd) -> ClientLoop:
-        """Return the loop of the next session; if that session cannot be shown, stay, and return `loop`."""
+    def _switch(self, outcome: AttachmentEnd) -> None:
+        """Begin to attach to the next session; if that session cannot be shown, stay in this one."""
         attachment, reason = self._attachment, ""
         try:
             name, host = _checked_target(attachment, outcome.name, outcome.host)
@@ -100,17 +115,16 @@ class _Client:
         else:
             self._display.suspend(attachment.farewell)
             self._close(ended=False)
-            self._options.first_notice = ""  # it was about the first session
-            return self._begin(connection, name, host, keep)
+            self._begin(connection, name, host, keep)
+            return
         attachment.stay(reason)
-        return loop
 
     def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, Keep]:
         """Connect to the next session. If it is on a host, lend the terminal to ssh, which may ask a question."""
         if host is None:
             return self._connect(name, None)
         self._display.suspend()
-        with self._display.terminal.lent():
+        with self._terminal.lent():
             return self._connect(name, host)
 
     def _close(self, *, ended: bool) -> None:
@@ -121,18 +135,106 @@ class _Client:
         attachment.channel.close()
         self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
 
+    # -- the loop
+
+    def _carry(self) -> AttachmentEnd:
+        """Carry bytes until the attachment ends; also after a failed SWITCH."""
+        attachment = self._attachment
+        try:
+            if quit_key.taken():  # typed before the terminal was raw
+                attachment.typed(b"", detaches=self._keys.feed(KEY)[1])
+            attachment.handle_frames()
+            while True:
+                self._turn(attachment)
+        except AttachmentEnd as end:
+            attachment.complete(end)
+            attachment.view.take_back()
+            self._display.drain(_DRAIN if end.kind in (EndKind.ENDED, EndKind.LOST) else _DRAIN_AFTER_DETACH)
+            return end
+
+    def _turn(self, attachment: Attachment) -> None:
+        """Wait for events, and handle them."""
+        display, channel, terminal = self._display, attachment.channel, self._terminal
+        ready = self._wait(attachment)
+        if terminal.signals in ready:  # a new size must precede the keys typed after it
+            self._handle_signals(attachment)
+        if terminal.inbound in ready:
+            self._read_keys(attachment)
+        if display.queue:
+            display.flush()
+        if channel.unsent:
+            channel.send()
+        if channel.connection is not None and channel.connection.inbound in ready:
+            attachment.received()
+        attachment.timers.run()
+        if attachment.keeper is not None:
+            channel.confirm(len(display.queue))
+            attachment.look_after_link(ready)
+
+    def _wait(self, attachment: Attachment) -> dict[int, int]:
+        """Block until a descriptor is ready or a timer is due; return the ready descriptors.
+
+        A descriptor without events is not polled, because it would still report its hangup.
+        """
+        terminal, channel, pending = self._terminal, attachment.channel, len(self._display.queue)
+        left = attachment.timers.wait_time()
+        wanted = {terminal.signals: select.POLLIN}
+        if (keeper := attachment.running_keeper) is not None:
+            due = max(0.0, keeper.due - time.monotonic())
+            left = due if left is None else min(left, due)
+            wanted |= dict.fromkeys(keeper.descriptors, select.POLLIN)
+        if channel.connection is None or len(channel.input.unsent) < HELD:
+            wanted[terminal.inbound] = select.POLLIN
+        if pending:
+            wanted[terminal.outbound] = select.POLLOUT
+        if (connection := channel.connection) is not None:
+            if pending < MAX_PENDING:
+                wanted[connection.inbound] = select.POLLIN
+            if channel.unsent:  # the same descriptor, if it is a socket
+                wanted[connection.outbound] = wanted.get(connection.outbound, 0) | select.POLLOUT
+        if wanted != self._watched:
+            self._poll, self._watched = select.poll(), wanted
+            for descriptor, events in wanted.items():
+                self._poll.register(descriptor, events)
+        return dict(self._poll.poll(None if left is None or left == inf else left * 1000))
+
+    def _read_keys(self, attachment: Attachment) -> None:
+        data = self._terminal.read()
+        if data is None:
+            return  # another process read it first
+        if not data:
+            attachment.leave(reason="hangup")
+        typed, detaches = self._keys.feed(data, time.monotonic())
+        attachment.typed(typed, detaches=detaches)
+        if self._keys.holding:
+            attachment.timers.set("keys", FLUSH_DELAY, self._flush_keys)
+
+    def _flush_keys(self) -> None:
+        typed, detaches = self._keys.flush()
+        self._attachment.typed(typed, detaches=detaches)
+
+    def _handle_signals(self, attachment: Attachment) -> None:
+        terminal = self._terminal
+        signals = terminal.take_signals()
+        stopped = signal.SIGTSTP in signals and signals.isdisjoint(EXIT_SIGNALS)
+        if stopped:
+            attachment.view.suspend()
+            terminal.suspend()
+            signals = terminal.take_signals()
+        for number in signals.intersection(EXIT_SIGNALS):
+            attachment.leave(EndKind.SIGNAL, number)
+        if stopped or signal.SIGCONT in signals:
+            terminal.raw()
+            attachment.redisplay()
+        elif signal.SIGWINCH in signals:
+            attachment.view.resize()
+
 
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None]:
-    """Return the name and host of a SWITCH. A remote daemon may only name sessions of its own host.
-
-    Raises UsageError for another host, and for the session that is already shown.
-    """
+    """Return the name and host of a SWITCH. Raises UsageError if a remote daemon names a session of another host."""
     names.check_name(name)
     if host is not None:
         names.check_host(host)
     if attachment.host is not None and host not in (None, attachment.host):
         raise UsageError(f"{attachment.host} may not switch to another host")
-    host = attachment.host or host
-    if (name, host) == (attachment.name, attachment.host):
-        raise UsageError(f"this terminal already shows {name}")
-    return name, host
+    return name, attachment.host or host

@@ -1,6 +1,6 @@
-"""One attachment to one session: handles the terminal's input and the daemon's frames (see `client.loop`).
+"""One attachment to one session: handles the terminal's input and the daemon's frames (see `client.attach`).
 
-greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ raises `AttachmentEnd`; `ClientLoop.run` returns it
+greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ raises `AttachmentEnd`
   ▲  ▲                 │  │ link lost
   │  └──── next link ──┘  ▼
   └───── next link ──── offline; if the host refuses the login, the user logs in
@@ -18,14 +18,13 @@ from typing import NoReturn
 from sesh import measures, protocol, wire, wording
 from sesh.client.channel import Channel
 from sesh.client.display import Display
-from sesh.client.keys import Event
 from sesh.client.link_line import LinkLine, login_lines
 from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
-from sesh.keys import Key, has_keys, pressed
+from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.keeper import Keep, LinkKeeper
 from sesh.link_health import Health
 from sesh.loop.timers import Timers
@@ -34,6 +33,7 @@ from sesh.wire import Connection, Peer
 
 HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO, on this machine and over a link
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
+_SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 _LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
 
@@ -72,16 +72,16 @@ class Attachment:
         self.view = TerminalView(display, self.channel, self.timers, predicts)
         self.keeper = keep(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
         self.running_keeper: LinkKeeper | None = None
-        self.link_line = LinkLine(self.view, host or "", options.leaves(without="Ctrl-C"))
+        self.link_line = LinkLine(self.view, self.timers, host or "", options.leaves(without="Ctrl-C"))
 
     # -- connections
 
-    def connect(self, connection: Connection, *, replace: bool = False) -> None:
+    def connect(self, connection: Connection) -> None:
         """Take a connection, the first or the next; send HELLO, unless its bridge has."""
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
         entry = connection.entry(self.name, self.session_id, attaches=True)
-        first = first_frame(connection, self._hello(replace=replace), self.options)
+        first = first_frame(connection, self._hello(), self.options)
         self.channel.open(connection, entry + first)
         self.phase = AttachmentPhase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
@@ -89,11 +89,11 @@ class Attachment:
             self.keeper.watch(connection.health)
             self.link_line.reset()
 
-    def _hello(self, *, replace: bool = False) -> Hello:
+    def _hello(self) -> Hello:
         """Return HELLO; by `client`, `id` and `since` the daemon recognizes a returning client."""
         more: Hello = {"client": self._client, "id": self.session_id, "since": self.view.position}
         if not self.session_id:
-            more = {"client": self._client, "replace": replace, "seen": self._shown.positions(self.host)}
+            more = {"client": self._client, "seen": self._shown.positions(self.host)}
         return terminal_hello(self.display.terminal, self.options, self.host, more)
 
     def _ping(self, payload: bytes) -> None:
@@ -202,6 +202,7 @@ class Attachment:
             self.leave()
         self.view.take_back()
         self.phase, self.running_keeper = AttachmentPhase.LEAVING, None
+        self.link_line.reset()
         self.timers.set("leave", self.channel.goodbye_time, self.leave)
 
     def stay(self, reason: str) -> None:
@@ -213,31 +214,29 @@ class Attachment:
 
     # -- from the terminal
 
-    def typed(self, events: list[Event]) -> None:
-        if self.phase is AttachmentPhase.LEAVING:
-            return  # what follows the detach key, such as its release, must not reach the outer shell
-        for event in events:
-            if event[0] == "detach":
-                self.display.terminal.drop_input()
-                self.detach()
-                return
-            self._take_keys(event[1])
+    def typed(self, data: bytes, *, detaches: bool = False) -> None:
+        """Send input, or keep it until there is a link, whose WELCOME says which input the daemon already has.
 
-    def _take_keys(self, data: bytes) -> None:
-        """Send input, or keep it until there is a link, whose WELCOME says which input the daemon already has."""
-        offline = self.phase is AttachmentPhase.OFFLINE
-        if offline and pressed(data, _CTRL_C):
+        `detaches`: the detach key follows. What follows the key must not reach the outer shell.
+        """
+        phase = self.phase
+        if phase is AttachmentPhase.LEAVING:
+            return
+        if phase is AttachmentPhase.OFFLINE and pressed(data, _CTRL_C):
             self.leave(EndKind.LOST)
-        if self.keeper is not None and has_keys(data):  # not only a report of mouse or focus
-            self.keeper.typed(enter=pressed(data, *_ENTER))
+        if self.keeper is not None and data:
+            self.keeper.typed(enter=not self.keeper.up and pressed(data, *_ENTER))
         if self.options.read_only:
-            if not offline and has_keys(data):
+            if phase is not AttachmentPhase.OFFLINE and data[:1] not in (b"", ESCAPE):  # else a report, as of the focus
                 self.view.refuse_key(f"read-only: keys are not passed on; {self.options.leaves()}")
-        elif offline or (self.session_id and self.phase is AttachmentPhase.GREETING):
+        elif phase is AttachmentPhase.OFFLINE or (self.session_id and phase is AttachmentPhase.GREETING):
             self.channel.input.hold(data)
-        else:
-            self.channel.type(data)
+        elif data:
+            self.channel.send(self.channel.input.add(data))
             self.view.typed(self.channel.input.number, data)
+        if detaches:
+            self.display.terminal.drop_input()
+            self.detach()
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or after this process was stopped."""
@@ -265,18 +264,23 @@ class Attachment:
             self._handle(self.channel.connection, *self.channel.frames.popleft())
 
     def _handle(self, connection: Connection, kind: int, payload: bytes) -> None:
+        channel = self.channel
         if not connection.welcome:
             if self._accepts(connection, kind, payload):
                 self._handle_welcome(connection)
-            return
-        self.channel.take(kind, payload)
-        if kind == protocol.PONG and self.keeper is not None:
-            self.view.follow_round_trip(self.keeper.health.round_trip)
-        if kind == protocol.RELOADED:
+        elif kind in _SCREEN:
+            channel.got += len(payload) - 8
+            self.view.show(kind, payload)
+        elif kind == protocol.ACK:
+            if frames := channel.input.acknowledge(protocol.split_number(payload)[0]):
+                channel.send(frames)
+        elif kind == protocol.RELOADED:
             self._reloaded()
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, connection.message(kind, payload))
         else:
+            if kind == protocol.PONG and self.keeper is not None:
+                self.view.follow_round_trip(self.keeper.health.round_trip)
             self.view.handle(kind, payload)
 
     def _accepts(self, connection: Connection, kind: int, payload: bytes) -> bool:
@@ -301,7 +305,7 @@ class Attachment:
         if self.keeper is not None:
             self.keeper.entered(self.name, since=self.view.position, joined=connection.peer.pid)
         if resuming:
-            self.channel.send(b"".join(self.channel.input.resume(int(welcome.get("last_input") or 0))))
+            self.channel.send(self.channel.input.resume(int(welcome.get("last_input") or 0)))
             if not self.view.continues:
                 if not self.display.started:
                     self.display.resume()
@@ -316,8 +320,8 @@ class Attachment:
         notice = self.options.first_notice
         if welcome.get("new") is True and not self.options.read_only:
             notice = f"{notice or f'new session {self.name}'} · {self.options.leaves()}"
-        self.view.say(str(welcome.get("missed") or ""))
-        self.view.say(notice)
+        self.view.say("; ".join(filter(None, (notice, str(welcome.get("missed") or "")))))
+        self.options.replace, self.options.first_notice = False, ""
 
     def _handle_message(self, kind: int, message: Message) -> None:
         if kind not in (protocol.SWITCH, protocol.TELL):
@@ -329,6 +333,7 @@ class Attachment:
             self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
+            self.view.show_skipped()
             raise AttachmentEnd.ended(self.name, self.host, message)
         elif kind == protocol.DETACH:
             self.farewell = message

@@ -63,7 +63,7 @@ class Display:
             data = data if screen else self._character + data
             data, self._character = data[: len(data) - len(half)], half
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
-        self.draw(before + data + after if before or after else data)
+        self.draw(before + data + after)
         if self._notification:
             self.notify()
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from math import inf
+from functools import partial
 
 from sesh import measures
 from sesh.client.view import TerminalView
 from sesh.errors import NO_ANSWER, LoginRefused
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
+from sesh.loop.timers import Timers
 
 SAY_AFTER = 1.0
 """Seconds of doubt after which the line reports the doubt. A link that answers sooner costs no redraw."""
@@ -18,19 +18,15 @@ SAY_AFTER = 1.0
 class LinkLine:
     """The line of one attachment. `leaves`: names the key that leaves."""
 
-    def __init__(self, view: TerminalView, host: str, leaves: str) -> None:
-        self._view, self._host, self._leaves = view, host, leaves
-        self._doubted_at, self._text = inf, ""
-        """When doubt began (monotonic), and the text on the last row."""
-
-    @property
-    def due(self) -> float:
-        """When to call `update` (monotonic)."""
-        return inf if self._text else self._doubted_at + SAY_AFTER
+    def __init__(self, view: TerminalView, timers: Timers, host: str, leaves: str) -> None:
+        self._view, self._timers, self._host, self._leaves = view, timers, host, leaves
+        self._text = ""
+        """The text on the last row."""
 
     def reset(self) -> None:
         """Forget the line: another link has replaced the doubted one, and its screen covers the line."""
-        self._doubted_at, self._text = inf, ""
+        self._timers.clear("doubt")
+        self._text = ""
 
     def heard(self) -> None:
         """Remove the line, before the frames that have come over the link are shown; the doubt is over."""
@@ -40,15 +36,18 @@ class LinkLine:
             self._view.redraw()
 
     def update(self, keeper: LinkKeeper) -> None:
-        """Draw the line if the link is doubted for long."""
-        now = time.monotonic()
-        self._doubted_at = inf if keeper.up else min(self._doubted_at, now)
-        if now >= self._doubted_at + SAY_AFTER:
-            self._draw(keeper, measures.time_of_day(keeper.heard_time))
+        """Draw the line if the link is doubted for long, and what has changed in it since."""
+        if keeper.up:
+            self._timers.clear("doubt")
+        elif self._text:
+            self._draw(keeper)
+        else:
+            self._timers.ensure("doubt", SAY_AFTER, partial(self._draw, keeper))
 
-    def _draw(self, keeper: LinkKeeper, since: str) -> None:
+    def _draw(self, keeper: LinkKeeper) -> None:
         """Draw since when and why there is no answer, and which keys work; `no link` if Ctrl-C gives up, too."""
         display, reason, lost = self._view.display, keeper.reason, keeper.health.state is Health.LOST
+        since = measures.time_of_day(keeper.heard_time)
         state, place = ("no link", f"to {self._host}") if lost else ("no answer", f"from {self._host}")
         why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # it may have a URL to log in at
         text = f"{state} {place} since {since}{why}; Enter tries now, {self._leaves}"

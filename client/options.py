@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sesh import programs, protocol, wire
 from sesh.about import PROGRAM
+from sesh.client.outcome import AttachmentEnd
 from sesh.client.terminal import RawTerminal
 from sesh.keys import DetachKey
 from sesh.messages import Hello
@@ -18,11 +19,11 @@ from sesh.wire import Connection
 class AttachOptions:
     """The options of a client that attaches.
 
-    `read_only`: send no input. `replace`: detach the other clients. `replay`: show the scrollback, at most `lines` of
-    it (None: the daemon's default). `detach_key`: None for none. `first_notice`: shown over the first screen.
+    `read_only`: send no input. `replay`: show the scrollback, at most `lines` of it (None: the daemon's default).
+    `detach_key`: None for none. `replace` (detach the other clients) and `first_notice` (shown over the screen) are for
+    the first session.
     `predict`: when to show keys before their echo, on links. `renew`: further variables that shells take from this
-    client. `waiting`: counts the sessions that wait for the user, except the named one. `words_for`: returns the words
-    to type for a session, since some names are also verbs.
+    client. `closing_line`: returns the line to print at the end.
     """
 
     read_only: bool = False
@@ -33,8 +34,7 @@ class AttachOptions:
     predict: str = "never"
     renew: Sequence[str] = ()
     first_notice: str = ""
-    waiting: Callable[[str], int] = lambda _: 0
-    words_for: Callable[[str], str] = str
+    closing_line: Callable[[AttachmentEnd], str] = AttachmentEnd.line
 
     def leaves(self, without: str = f"{PROGRAM} --detach") -> str:
         """Return `KEY leaves`; `without`: the key or command to name if there is no detach key."""
@@ -54,7 +54,7 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
         "tty": terminal.path(),
         "machine": os.uname().nodename,
         "read_only": options.read_only,
-        "replace": False,
+        "replace": options.replace,
         "replay": options.replay,
         "lines": options.lines,
         "remote": host is not None,

@@ -26,8 +26,7 @@ class RawTerminal:
     """The terminal on two descriptors, raw inside the `with` block.
 
     The end of the block restores termios, signal handlers and blocking. Signals arrive as bytes on the descriptor
-    `signals`, which wakes a poll. The handler also sets `signalled`, for a signal that comes after the poll returned.
-    Raises Refused if a descriptor is not a terminal.
+    `signals`, which wakes a poll. Raises Refused if a descriptor is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -35,7 +34,6 @@ class RawTerminal:
             raise Refused("attaching needs a terminal on stdin and stdout; in scripts, use --exec, --send and --screen")
         self.inbound, self.outbound = inbound, outbound
         self.signals = -1
-        self.signalled = False
         self._attributes: list[Any] = []
         self._undo = ExitStack()
 
@@ -60,7 +58,7 @@ class RawTerminal:
         given = self.outbound
         self.outbound = _reopen(self.outbound)
         if self.outbound != given:
-            undo.callback(_close, self.outbound)
+            undo.callback(os.close, self.outbound)
         else:
             undo.callback(os.set_blocking, given, os.get_blocking(given))
         os.set_blocking(self.outbound, False)
@@ -69,14 +67,11 @@ class RawTerminal:
         """Set the wakeup descriptor and handlers. Python writes only signals that have a handler."""
         self.signals, wakeup = os.pipe()
         for descriptor in (self.signals, wakeup):
-            undo.callback(_close, descriptor)
+            undo.callback(os.close, descriptor)
             os.set_blocking(descriptor, False)
         undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
         for number in _HANDLED_SIGNALS:
-            undo.callback(signal.signal, number, signal.signal(number, self._note_signal) or signal.SIG_DFL)
-
-    def _note_signal(self, _number: int, _frame: object) -> None:
-        self.signalled = True
+            undo.callback(signal.signal, number, signal.signal(number, lambda *_: None) or signal.SIG_DFL)
 
     # -- the line discipline
 
@@ -179,17 +174,12 @@ class RawTerminal:
             termios.tcflush(self.inbound, termios.TCIFLUSH)
 
     def take_signals(self) -> set[int]:
-        """Return the signals received since the last call; of SIGTSTP and SIGCONT only the later one.
-
-        Otherwise a process that was continued already would stop again, with nobody to continue it.
-        """
-        self.signalled = False
+        """Return the signals received since the last call, without SIGTSTP if the process was continued meanwhile."""
         try:
-            signals = os.read(self.signals, 4096)
+            signals = set(os.read(self.signals, 4096))
         except BlockingIOError:
             return set()
-        continued = signals.rfind(signal.SIGCONT) > signals.rfind(signal.SIGTSTP)
-        return set(signals) - {signal.SIGTSTP if continued else signal.SIGCONT}
+        return signals - {signal.SIGTSTP} if signal.SIGCONT in signals else signals
 
 
 def _change_settings(change: Callable[[], object]) -> None:
@@ -210,21 +200,13 @@ def _interrupt(number: int, _frame: object) -> None:
     raise KeyboardInterrupt(number)
 
 
-def _close(descriptor: int) -> None:
-    """Close a descriptor; ignore an error, after which it is closed all the same."""
-    try:
-        os.close(descriptor)
-    except OSError:
-        return
-
-
 def _reopen(descriptor: int) -> int:
     """Open the terminal again, non-blocking; return `descriptor` itself if that fails."""
     try:
         own = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return descriptor
-    if os.fstat(own).st_rdev == os.fstat(descriptor).st_rdev and os.isatty(own):
+    if os.fstat(own).st_rdev == os.fstat(descriptor).st_rdev:
         return own
     os.close(own)
     return descriptor

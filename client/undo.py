@@ -88,9 +88,12 @@ class Undo:
         Blocks may split a sequence anywhere.
         """
         data = self._carry + block
-        end = _unfinished_at(data)
-        for match in _CHANGE.finditer(data, 0, end):
-            self._change(match)
+        character = _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
+        end = character.start() if character else len(data)
+        if b"\x1b" in data:
+            end = min(end, _unfinished_at(data))
+            for match in _CHANGE.finditer(data, 0, end):
+                self._change(match)
         carry = data[end:]
         self._carry = carry if len(carry) <= _LONGEST else carry[:_HEAD]
         return b"" if carry[:1] == b"\x1b" else carry
@@ -207,11 +210,7 @@ def _numbers(parameters: bytes) -> list[int]:
 
 
 def _unfinished_at(data: bytes) -> int:
-    """Return the index of an incomplete sequence or character at the end of the data, else the data's length."""
+    """Return the index of an incomplete sequence at the end of the data, else the data's length."""
     last = data.rfind(b"\x1b")
     before = data.rfind(b"\x1b", 0, last) if last == len(data) - 1 else -1  # `last` may begin the ST of a string
-    for start in (before, last):
-        if start >= 0 and _UNFINISHED.match(data, start):
-            return start
-    character = _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
-    return character.start() if character else len(data)
+    return next((at for at in (before, last) if at >= 0 and _UNFINISHED.match(data, at)), len(data))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # round trip (seconds) above which prediction begins, below which it ends
 DURATION = 3.0  # seconds after which the line is removed, even without a key
 _QUIET = 0.25  # seconds without output after which the line is drawn again
-_LONGEST = 4096  # characters; a longer line of sesh's own is cut
+_MOST_SKIPPED = 1 << 20  # bytes of skipped output that are kept, the newest ones
 _MARK = b"redraw"  # payload of the PING before a request for the screen
 
 
@@ -51,21 +51,39 @@ class TerminalView:
         self._kept_screen: bytes | None = None
         """The REDRAW that is kept while the line is drawn."""
         self._skip = Skip.NOTHING
+        self._skipped = b""
+        """The output skipped since the request for the screen."""
 
     @property
     def continues(self) -> bool:
-        """True if the terminal needs only the output from `position` on: nothing is covered or incomplete."""
-        display = self.display
-        return display.started and not (display.covered or display.undo.unfinished) and self._skip is Skip.NOTHING
+        """True if the terminal needs only the output from `position` on."""
+        return self.display.started and not self.display.covered and self._skip is Skip.NOTHING
 
     # -- from the daemon
 
+    def show(self, kind: int, payload: bytes) -> None:
+        """Show a frame of output or of the screen, skip it, or keep it under the line."""
+        output = kind == protocol.OUTPUT
+        if not output or self._line or self._skip is not Skip.NOTHING:
+            if self._withholds(kind, payload):
+                return
+            if not output:
+                self._show_screen(payload)
+                return
+        position, data = protocol.split_number(payload)
+        data = data[max(0, self.position - position) :]  # the first bytes may have come over an earlier link
+        position = max(position, self.position)
+        self.position = position + len(data)
+        before, after = self._predictor.output(position, data) if self._predictor is not None else (b"", b"")
+        self.display.show(data, before, after)
+
+    def _show_screen(self, payload: bytes) -> None:
+        self.position, data = protocol.split_number(payload)
+        self.display.show(data, self._withdrawn(), screen=True)
+
     def handle(self, kind: int, payload: bytes) -> None:
-        """Show a frame, skip it, or keep it under the line; pass it to the predictor if it is about that."""
-        if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
-            if not self._withholds(kind, payload):
-                self._show(kind, payload)
-        elif kind == protocol.PONG and self._skip is Skip.UNTIL_PONG and payload == _MARK:
+        """Take a PONG, or a frame for the predictor."""
+        if kind == protocol.PONG and self._skip is Skip.UNTIL_PONG and payload == _MARK:
             self._skip = Skip.UNTIL_SCREEN  # the PONG comes after all earlier frames: the next screen is the answer
         elif kind in (protocol.ECHOED, protocol.MODEL) and self._predictor is not None:
             self.display.draw(self._predictor.handle(kind, payload))
@@ -73,7 +91,10 @@ class TerminalView:
     def _withholds(self, kind: int, payload: bytes) -> bool:
         """Skip or keep a frame; return False if it is to be shown."""
         if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and kind == protocol.OUTPUT):
+            if kind == protocol.OUTPUT:
+                self._skipped = (self._skipped + payload[8:])[-_MOST_SKIPPED:]
             return True
+        self._skipped = b""
         if self._skip is not Skip.NOTHING or kind != protocol.REDRAW:
             self._skip = Skip.NOTHING
             if self._line:
@@ -91,17 +112,9 @@ class TerminalView:
         self._timers.ensure("end of line", DURATION, self.end_line)
         return True
 
-    def _show(self, kind: int, payload: bytes) -> None:
-        position, data = protocol.split_number(payload)
-        if kind != protocol.OUTPUT:
-            self.position = position
-            self.display.show(data, self._withdrawn(), screen=True)
-            return
-        data = data[max(0, self.position - position) :]  # the first bytes may have come over an earlier link
-        position = max(position, self.position)
-        self.position = position + len(data)
-        before, after = self._predictor.output(position, data) if self._predictor is not None else (b"", b"")
-        self.display.show(data, before, after)
+    def show_skipped(self) -> None:
+        """Show the skipped output: the session has ended, and the requested screen will not come."""
+        self.display.show(self._skipped)
 
     def notify(self, news: str, *, shown: bool) -> None:
         """Notify the user. If the terminal has only a bell, also show a line, unless the session is `shown`."""
@@ -135,12 +148,11 @@ class TerminalView:
     # -- the line
 
     def say(self, text: str) -> None:
-        """Show a line over the screen, or over the first one that comes. A newer text stands before an older one."""
-        requested = self._line != ""
-        self._line = "; ".join(filter(None, (text, self._line)))[:_LONGEST]
+        """Show a line over the screen, or over the first one that comes, in place of an earlier line."""
+        requested, self._line = self._line != "", text or self._line
         if self._kept_screen is not None:
             self.display.cover(self._line)
-        elif self._line and self.display.started and not requested:
+        elif text and self.display.started and not requested:
             self._await_quiet()
 
     def refuse_key(self, why: str) -> None:
@@ -171,7 +183,7 @@ class TerminalView:
     def _show_kept_screen(self) -> None:
         screen, self._kept_screen = self._kept_screen, None
         if screen is not None:
-            self._show(protocol.REDRAW, screen)
+            self._show_screen(screen)
 
     # -- the screen
 
@@ -182,7 +194,7 @@ class TerminalView:
         an earlier screen.
         """
         self.take_back()
-        self._skip = Skip.UNTIL_PONG
+        self._skip, self._skipped = Skip.UNTIL_PONG, b""
         position = self.position.to_bytes(8, "big")
         self._channel.send(protocol.frame(protocol.PING, _MARK) + protocol.frame(protocol.REDRAW, position))
 

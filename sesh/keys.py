@@ -151,17 +151,6 @@ def name_of(chord: Chord) -> str:
     return _NAMES.get((kind, number), "")
 
 
-def is_cursor(name: str) -> bool:
-    """Return whether a key's bytes depend on DECCKM: a cursor key without modifiers."""
-    return name.capitalize() in CURSOR
-
-
-def bytes_of(name: str, *, application: bool = False) -> bytes:
-    """Return the bytes that a key sends; `application`: as in `Key`. Raises UsageError if no key has the name."""
-    key = Key.parse(name)
-    return key.application if application else key.sent
-
-
 def _split(name: str) -> tuple[int, str]:
     if len(name) == 2 and name[0] == "^":
         return CTRL, name[1]
@@ -182,24 +171,17 @@ PRESS, REPEAT, RELEASE = 1, 2, 3
 LONGEST = 128
 """Bytes at which a control sequence is cut off, because one so long is neither a key nor a reply."""
 _LOCKS = 64 | 128
-_MOUSE = rb"(?:[\xc2-\xdf](?:[\x80-\xbf]|(?=[^\x80-\xbf]))|[\x20-\xc1\xe0-\xff])"
-"""Matches a character of a mouse report (CSI M); mode 1005 sends those from 0x80 on in UTF-8."""
 _CUT = rb"(?=[^\x80-\xbf])"
 _TOKEN = re.compile(
     # Each form, or its beginning before a byte that cannot belong to it: CSI M, CSI, SS3, other keys with ESC,
-    rb"\x1b(?:\[M(?:%(mouse)s{3}|%(mouse)s{0,2}(?=[\x00-\x1f]))"
+    rb"\x1b(?:\[M(?:[\x20-\xff]{3}|[\x20-\xff]{0,2}(?=[\x00-\x1f]))"
     rb"|\[(?!M)[\x20-\x3f]{0,%(most)d}[\x40-\x7e]|\[[\x20-\x3f]{%(most)d}[\x20-\x3f]|\[[\x20-\x3f]*(?=[^\x20-\x7e])"
     rb"|O(?:[\x40-\x7e]|(?=[^\x40-\x7e]))|[^[O\x1b]|(?=\x1b))"
     # characters in UTF-8, and single bytes.
     rb"|[\xc2-\xdf](?:[\x80-\xbf]|%(cut)s)|[\xe0-\xef](?:[\x80-\xbf]{2}|[\x80-\xbf]?%(cut)s)"
-    rb"|[\xf0-\xf4](?:[\x80-\xbf]{3}|[\x80-\xbf]{0,2}%(cut)s)|[^\x1b\xc2-\xf4]"
-    % {b"mouse": _MOUSE, b"most": LONGEST - 3, b"cut": _CUT}
+    rb"|[\xf0-\xf4](?:[\x80-\xbf]{3}|[\x80-\xbf]{0,2}%(cut)s)|[^\x1b\xc2-\xf4]" % {b"most": LONGEST - 3, b"cut": _CUT}
 )
 _PASTED = re.compile(rb"\x1b\[200~.*?(?:\x1b\[201~|\Z)", re.DOTALL)
-_STRING = re.compile(rb"\x1b(?:[]P]|_G)[\x20-\x7e\x80-\xff]*(?:\x07|\x1b\\)")
-"""Matches a terminal's reply that is a string: OSC, DCS, APC of images."""
-_POSITION = re.compile(rb"\x1b\[(?!1;(?:[2-9]|1[0-6])R)[0-9]+;[0-9]+R")
-"""Matches a cursor position report, except for those that could also be F3 with modifiers."""
 
 
 def token(data: bytes, start: int) -> tuple[int, bool]:
@@ -251,12 +233,6 @@ def is_report(sequence: bytes) -> bool:
         return False
     introduced = len(sequence) > 2 and sequence[2] in b"<=>?M"
     return introduced or sequence[-1] in b"IMOcntxy" or len(sequence) >= LONGEST
-
-
-def has_keys(data: bytes) -> bool:
-    """Return whether `data` has typed or pasted bytes, not only the terminal's reports and replies."""
-    found = tokens(_STRING.sub(b"", data))
-    return any(not is_report(sequence) and not _POSITION.fullmatch(sequence) for sequence, _ in found)
 
 
 def paste_end(data: bytes, start: int) -> tuple[int, int]:

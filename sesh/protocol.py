@@ -21,8 +21,8 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 |          |        | restores the terminal                                                                   |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |
 | SWITCH   | daemon | JSON: name, host: the session to attach to                                              |
-| PING     | both   | any bytes                                                                               |
-| PONG     | both   | the payload of the PING                                                                 |
+| PING     | client | any bytes                                                                               |
+| PONG     | daemon | the payload of the PING                                                                 |
 | REQUEST  | client | JSON: id, verb, begin_by (deadline to begin, in seconds since the start of the daemon's |
 |          |        | machine), and the verb's own keys                                                       |
 | RESPONSE | daemon | JSON: id, then either ok or error {code, what, hint, exit}                              |
@@ -63,7 +63,8 @@ _MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([,\[{])', re.DOTALL)
 """Finds strings, and in group 1 each mark outside strings that begins a value; there is about one for each value."""
 MOST = 1 << 62  # the largest accepted position, count or number
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
-_NUMBER, _ECHO, _SIZE = struct.Struct(">Q"), struct.Struct(">QQB"), struct.Struct(">4H")
+_ECHO, _SIZE = struct.Struct(">QQB"), struct.Struct(">4H")
+_TRUNCATED = "the other side sent a truncated frame"
 INPUT_WINDOW = 256 << 10
 """Bytes of INPUT without an ACK at which a client pauses; at twice as many, the daemon stops reading."""
 CHUNK = 256 << 10
@@ -118,13 +119,14 @@ def _unpacked(form: struct.Struct, payload: bytes) -> Any:
     try:
         return form.unpack_from(payload)
     except struct.error as error:
-        raise errors.ProtocolError("the other side sent a truncated frame") from error
+        raise errors.ProtocolError(_TRUNCATED) from error
 
 
 def split_number(payload: bytes) -> tuple[int, bytes]:
     """Return the number and the bytes of a numbered frame's payload. Raises ProtocolError if it is too short."""
-    (number,) = _unpacked(_NUMBER, payload)
-    return number, payload[8:]
+    if len(payload) < 8:
+        raise errors.ProtocolError(_TRUNCATED)
+    return int.from_bytes(payload[:8], "big"), payload[8:]
 
 
 def echoed(number: int, position: int, flags: int) -> bytes:

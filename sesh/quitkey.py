@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 Handler = Callable[[int, FrameType | None], object] | int | None
@@ -25,10 +26,8 @@ class QuitKey:
 
     def __enter__(self) -> QuitKey:
         self.typed = self._armed = False
-        try:
+        with suppress(ValueError):  # only the main thread handles signals
             self._before = signal.signal(signal.SIGQUIT, self._note)
-        except ValueError:
-            self._before = None  # only the main thread handles signals
         return self
 
     def __exit__(self, *_: object) -> None:

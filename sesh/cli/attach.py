@@ -104,8 +104,7 @@ def _options(cli: Invocation, view: View) -> AttachOptions:
         lines=settings.replay_lines,
         predict=settings.predict,
         renew=settings.renew,
-        waiting=_waiting,
-        words_for=words_for,
+        closing_line=lambda end: end.line(words_for, _waiting),
     )
 
 

@@ -47,12 +47,12 @@ def play(rng: random.Random, view: TerminalView) -> None:
     data = b"".join(item for item in (piece(rng) for _ in range(40)) if item not in _ODD)
     session = Emulator(COLUMNS, ROWS)
     for block in cut(rng, data[: rng.randrange(len(data))]):
-        view.handle(protocol.OUTPUT, view.position.to_bytes(8, "big") + block)
+        view.show(protocol.OUTPUT, view.position.to_bytes(8, "big") + block)
         session.feed(block)
         if rng.random() < 0.1:
             view.say("a line of sesh")
             drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
-            view.handle(protocol.REDRAW, view.position.to_bytes(8, "big") + drawing.finish())
+            view.show(protocol.REDRAW, view.position.to_bytes(8, "big") + drawing.finish())
         elif rng.random() < 0.1:
             view.end_line()
 
@@ -71,6 +71,19 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         display.leave("detached from work", goodbye)
         assert not held(terminal.written, COLUMNS, ROWS), seed
         assert terminal.written.endswith(b"[detached from work]\r\n")
+
+
+def test_what_a_program_prints_at_its_end_is_shown_although_the_screen_was_requested() -> None:
+    """After a pause of the link, the client skipped all output for a screen that an ended session does not send."""
+    terminal = Terminal()
+    view = TerminalView(Display(terminal), Channel(on_link=True), Timers(), "never")  # type: ignore[arg-type]
+    view.show(protocol.SCREEN, bytes(8) + b"$ make\r\n")
+    view.display.cover("no answer")
+    view.redraw()
+    view.show(protocol.OUTPUT, bytes(8) + b"all done\r\n")
+    assert not terminal.written.endswith(b"all done\r\n")
+    view.show_skipped()
+    assert terminal.written.endswith(b"all done\r\n")
 
 
 def test_half_a_character_is_held_back_until_the_rest_or_a_new_screen_comes() -> None:
