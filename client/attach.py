@@ -17,7 +17,6 @@ from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
 from sesh.link.keeper import Keep
 from sesh.messages import Hello
-from sesh.quitkey import KEY, quit_key
 
 Connect = Callable[[str, str | None], tuple[wire.Connection, Keep]]
 
@@ -39,7 +38,7 @@ def attach(
 
     Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
-    quit_key.disarm()
+    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ typed again as the client leaves is nobody's
     with connection, RawTerminal() as terminal:
         outcome = _Client(Display(terminal), options, connect).run(connection, name, host, keep)
     if outcome.kind is EndKind.SIGNAL:
@@ -68,7 +67,7 @@ class _Client:
         loop = self._begin(connection, name, host, keep, replace=self._options.replace)
         line, ended = "", False
         try:
-            outcome = loop.run(typed_ahead=KEY if quit_key.taken() else b"")
+            outcome = loop.run()
             while outcome.kind is EndKind.SWITCH:
                 loop = self._switched(loop, outcome)
                 outcome = loop.run()

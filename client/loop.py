@@ -24,17 +24,13 @@ class ClientLoop:
         self.attachment, self._terminal = attachment, attachment.display.terminal
         self._keys = KeyParser(attachment.options.detach_key)
 
-    def run(self, *, typed_ahead: bytes = b"") -> AttachmentEnd:
+    def run(self) -> AttachmentEnd:
         """Carry bytes until the attachment ends; may be called again after a failed SWITCH.
-
-        `typed_ahead`: a key typed before the terminal was raw, used if it is the detach key.
 
         Raises the daemon's error, Unreachable (HELLO unanswered), ProtocolError, OSError if no descriptor is left.
         """
         attachment = self.attachment
         try:
-            if ("detach",) in self._keys.feed(typed_ahead):
-                attachment.detach()
             attachment.handle_frames()
             while True:
                 self._turn()

@@ -18,7 +18,6 @@ from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import natural
 from sesh.ops import enter, lookup
 from sesh.ops.index import DEBOUNCE, Key, SessionIndex
-from sesh.quitkey import quit_key
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Summary
 from sesh.store import listing
@@ -67,11 +66,10 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     if cli.line.json:
         return _follow(cli, wanted)
     hosts, row = cli.line.hosts, None
-    with quit_key:  # catches Ctrl-\ between the board and a session, where the terminal is not raw
-        while (row := _chosen(cli, hosts, wanted, SortOrder.WAITING, row)) is not None:
-            code = _enter(cli, row)
-            if listing.current() is not None or quit_key.taken():
-                return code
+    while (row := _chosen(cli, hosts, wanted, SortOrder.WAITING, row)) is not None:
+        code = _enter(cli, row)
+        if listing.current() is not None:
+            return code
     return 0
 
 
