@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 
 import pytest
@@ -180,8 +181,10 @@ def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
         ("", 0, False),
     ],
 )
-def test_quiet_hours_may_go_over_midnight(span: str, minute: int, quiet: bool) -> None:
-    assert in_quiet_hours(span, minute) is quiet
+def test_quiet_hours_may_go_over_midnight(monkeypatch: pytest.MonkeyPatch, span: str, minute: int, quiet: bool) -> None:
+    now = time.struct_time((2026, 3, 1, *divmod(minute, 60), 0, 6, 60, 0))
+    monkeypatch.setattr(time, "localtime", lambda: now)
+    assert in_quiet_hours(span) is quiet
 
 
 @pytest.mark.parametrize(
