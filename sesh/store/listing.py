@@ -29,11 +29,7 @@ _CONNECT_TIMEOUT = 0.2
 _WAKING = 0.5  # seconds for a live daemon to make its socket again
 _LOOK = 0.005  # seconds between two looks for a file
 
-KEYS = (
-    "name", "host", "state", "attached", "current", "pid", "created", "last_activity", "cwd", "command", "title",
-    "exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity",
-    "last_line",
-)  # fmt: skip
+KEYS = (*(key for key in Summary.__annotations__ if key in Summary.__required_keys__), "last_line")
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 

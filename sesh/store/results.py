@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from base64 import b64encode
+from contextlib import suppress
 
 from sesh import files, paths, protocol
 from sesh.errors import Refused
@@ -36,17 +37,10 @@ def _path(session_id: str, suffix: str) -> str:
 def keep(result: JobResult, output: bytes | None) -> None:
     """Store a result under its `id`, and remove the oldest ones; ignore a failed write, such as to a full disk."""
     folder = directory()
-    try:
-        try:
-            os.mkdir(folder, paths.PRIVATE)
-        except FileExistsError:
-            pass
-        if not paths.trusted(folder):
-            return
+    with suppress(OSError, Refused):
+        files.make_private(folder)
         _write(result, output)
         _prune(folder)
-    except (OSError, Refused):
-        return
 
 
 def _write(result: JobResult, output: bytes | None) -> None:
