@@ -151,17 +151,6 @@ def name_of(chord: Chord) -> str:
     return _NAMES.get((kind, number), "")
 
 
-def is_cursor(name: str) -> bool:
-    """Return whether a key's bytes depend on DECCKM: a cursor key without modifiers."""
-    return name.capitalize() in CURSOR
-
-
-def bytes_of(name: str, *, application: bool = False) -> bytes:
-    """Return the bytes that a key sends; `application`: as in `Key`. Raises UsageError if no key has the name."""
-    key = Key.parse(name)
-    return key.application if application else key.sent
-
-
 def _split(name: str) -> tuple[int, str]:
     if len(name) == 2 and name[0] == "^":
         return CTRL, name[1]

@@ -15,7 +15,7 @@ from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among, number
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
-from sesh.keys import CHORDS, bytes_of
+from sesh.keys import CHORDS, Key
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.ops.send import type_into
@@ -200,7 +200,7 @@ def send(
     if not (words or enter or keys):
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     for pressed in keys:
-        bytes_of(pressed)  # refuses an unknown key before stdin is read
+        Key.parse(pressed)  # refuses an unknown key before stdin is read
     typed = descriptors.stdin_blocks(CHUNK, cli.open_stdin()) if words == ["-"] else os.fsencode(" ".join(words))
     sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.out.done(name=name, **sent)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sesh import errors, wording
 from sesh.about import SESH
 from sesh.errors import Refused, UsageError
-from sesh.keys import bytes_of, is_cursor
+from sesh.keys import Key
 from sesh.messages import ASKED, MODES, SEND, SendAnswer, Words
 from sesh.names import printable
 from sesh.ops import search
@@ -44,13 +44,12 @@ def type_into(
     any. Raises UsageError if a key is unknown, the text is too long, or `question` is no regular expression, and
     Refused if the text was typed without its Enter. Raises NotFound, Refused, Busy.
     """
-    for key in keys:
-        bytes_of(key)  # refuse an unknown key before anything is typed
+    pressed = [Key.parse(key) for key in keys]  # refuses an unknown key before anything is typed
     pattern = search.Pattern(question) if question is not None else None
     if enter or question is not None:
         text = _joined([text] if isinstance(text, bytes) else text)
     with _open_stream(target, name) as stream:
-        last = _bytes_of_keys(stream.connection, keys)
+        last = _bytes_of_keys(stream.connection, pressed)
         if enter and text == b"":
             enter, last = False, b"\r" + last  # without a text, Enter is an ordinary key
         words: Words = {"force": force, "enter": enter}
@@ -153,11 +152,11 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
         _type_once(stream, text.encode(), {**words, "enter": len(text) != 1 or state["line"]})
 
 
-def _bytes_of_keys(connection: Connection, keys: Sequence[str]) -> bytes:
+def _bytes_of_keys(connection: Connection, keys: Sequence[Key]) -> bytes:
     application = False  # DECCKM, which changes the bytes of cursor keys
-    if any(map(is_cursor, keys)):
+    if any(key.application != key.sent for key in keys):
         application = connection.request(MODES, deadline=_soon())[0]["cursor"]
-    return b"".join(bytes_of(key, application=application) for key in keys)
+    return b"".join(key.application if application else key.sent for key in keys)
 
 
 def _chunks(text: bytes | Iterable[bytes], last: bytes) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sesh.errors import UsageError
-from sesh.keys import bytes_of
+from sesh.keys import Key
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ from sesh.keys import bytes_of
     ],
 )
 def test_keys_send_what_a_terminal_sends(name: str, sent: bytes) -> None:
-    assert bytes_of(name) == sent
+    assert Key.parse(name).sent == sent
 
 
 @pytest.mark.parametrize("name", ["", "Entre", "C-", "C-é", "C-ß", "F13", "F0", "C-Enterx", "X-c", "ab"])
 def test_what_is_no_key_is_a_usage_error(name: str) -> None:
     with pytest.raises(UsageError, match="is not a key"):
-        bytes_of(name)
+        Key.parse(name)
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_what_is_no_key_is_a_usage_error(name: str) -> None:
     [("Up", b"\x1b[A", b"\x1bOA"), ("Home", b"\x1b[H", b"\x1bOH"), ("C-Up", b"\x1b[1;5A", b"\x1b[1;5A")],
 )
 def test_cursor_keys_are_as_the_program_wants_them(name: str, normal: bytes, application: bytes) -> None:
-    assert bytes_of(name) == normal
-    assert bytes_of(name, application=True) == application
+    assert Key.parse(name).sent == normal
+    assert Key.parse(name).application == application

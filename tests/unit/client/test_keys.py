@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sesh.client.keys import KeyParser
 from sesh.errors import UsageError
-from sesh.keys import CHORDS, DetachKey, bytes_of
+from sesh.keys import CHORDS, DetachKey, Key
 
 DETACH = ("detach",)
 
@@ -232,7 +232,7 @@ def test_a_key_is_what_a_terminal_without_a_protocol_sends_for_it_or_none(modifi
     keys = []
     for key in (*CHORDS, *map(chr, range(0x21, 0x7F))):
         try:
-            sent = bytes_of(modifiers + key)
+            sent = Key.parse(modifiers + key).sent
         except UsageError:
             with pytest.raises(UsageError):
                 DetachKey.parse(f"C-] {modifiers}{key}")
