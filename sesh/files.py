@@ -15,7 +15,6 @@ from typing import Any
 
 from sesh import check, errors, paths, protocol
 from sesh.errors import Refused, TimedOut, remedy
-from sesh.machine import start_time
 from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
 
 ABANDONED_AFTER = 600.0
@@ -109,17 +108,6 @@ def write_after(path: str, size: int, data: bytes) -> None:
 
 def _is_own_file(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
-
-
-def is_abandoned(path: str) -> bool:
-    """Return whether a temporary file was left by a process that was killed some time ago."""
-    match = UNFINISHED.fullmatch(os.path.basename(path))
-    if match is None or start_time(int(match[1])):
-        return False
-    try:
-        return time.time() - os.lstat(path).st_mtime > ABANDONED_AFTER
-    except FileNotFoundError:
-        return False
 
 
 def flush(path: str) -> None:

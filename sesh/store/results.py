@@ -39,25 +39,14 @@ def keep(result: JobResult, output: bytes | None) -> None:
     folder = directory()
     with suppress(OSError, Refused):
         files.make_private(folder)
-        _write(result, output)
+        if output is not None:
+            files.write_whole(_path(result["id"], _OUTPUT), output)
+        files.write_whole(_path(result["id"], _RESULT), protocol.encode(result))
         _prune(folder)
 
 
-def _write(result: JobResult, output: bytes | None) -> None:
-    """Write a result and its output, both or neither. Raises OSError."""
-    path = _path(result["id"], _OUTPUT)
-    if output is not None:
-        files.write_whole(path, output)
-    try:
-        files.write_whole(_path(result["id"], _RESULT), protocol.encode(result))
-    except OSError:
-        if output is not None:
-            os.unlink(path)
-        raise
-
-
 def _prune(folder: str) -> None:
-    """Remove old and surplus results, and unfinished files of killed processes."""
+    """Remove old and surplus results, outputs without a result, and unfinished files."""
     written: dict[str, float] = {}
     for found in os.scandir(folder):
         try:
@@ -69,12 +58,12 @@ def _prune(folder: str) -> None:
     kept = {entry[: -len(_RESULT)] for entry in by_age[-NEWEST:] if now - written[entry] < KEPT_SECONDS}
     for entry, at in written.items():
         stem, suffix = os.path.splitext(entry)
-        if suffix not in (_RESULT, _OUTPUT) or not is_id(stem):
-            is_surplus = files.is_abandoned(os.path.join(folder, entry))
-        elif stem + _RESULT in written:
+        is_own = suffix in (_RESULT, _OUTPUT) and is_id(stem)
+        if is_own and stem + _RESULT in written:
             is_surplus = stem not in kept
-        else:
-            is_surplus = now - at > files.ABANDONED_AFTER  # the result of a newer output may not be written yet
+        else:  # an unfinished file, or an output whose result may not be written yet
+            is_own = is_own or files.UNFINISHED.fullmatch(entry) is not None
+            is_surplus = is_own and now - at > files.ABANDONED_AFTER
         if is_surplus:
             try:
                 os.unlink(os.path.join(folder, entry))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import stat
@@ -61,22 +60,8 @@ def test_only_the_newest_hundred_of_the_last_week_are_kept(tmp_path: Path) -> No
     assert not (folder / kept[0]).exists()
 
 
-def test_a_disk_that_fills_behind_the_output_keeps_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Up to 4 MiB of output stayed on the disk for good, without a result by which it could be found."""
-    write_whole = files.write_whole
-
-    def full(path: str, data: bytes) -> None:
-        if path.endswith(".json"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write_whole(path, data)
-
-    monkeypatch.setattr(files, "write_whole", full)
-    results.keep(result(1), b"output")
-    assert os.listdir(tmp_path / "sessions" / ".results") == []
-
-
 def test_an_output_without_its_result_goes_with_the_next_one(tmp_path: Path) -> None:
-    """A daemon that is killed after it writes the output, and before it writes the result, leaves such a file."""
+    """A daemon that is killed after it writes the output, or whose disk is full then, leaves such a file."""
     results.keep(result(1), b"output")
     folder = tmp_path / "sessions" / ".results"
     for number, age in ((2, 0.0), (3, files.ABANDONED_AFTER + 1)):
