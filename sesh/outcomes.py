@@ -102,17 +102,10 @@ class Renamed(Named):
     renamed_from: schema.Name
 
 
-class Killed(TypedDict):
-    """The sessions that were ended, and errors by the names of the others."""
+class ActedOn(TypedDict):
+    """The sessions for which a verb is done, and errors by the names of the others."""
 
-    killed: list[schema.Name]
-    failed: dict[str, schema.ErrorFacts]
-
-
-class ReloadedSessions(TypedDict):
-    """The sessions whose daemons now run this version, and errors by the names of the others."""
-
-    reloaded: list[schema.Name]
+    done: list[schema.Name]
     failed: dict[str, schema.ErrorFacts]
 
 

@@ -176,7 +176,7 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
                 raise
             except SeshError as error:
                 failed[name] = error
-    return {"hits": hits, "failed": sessions.outcome(chosen, failed)[1]}
+    return {"hits": hits, "failed": sessions.outcome(chosen, failed)["failed"]}
 
 
 def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]:

@@ -26,7 +26,7 @@ ANSWERS = [each for each in vars(messages).values() if is_typeddict(each)]
 _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _KEYS = st.sampled_from(
     [*(key for answer in ANSWERS for key in answer.__annotations__), "sessions", "refusals", "home", "code", "text",
-     "message", "state", "cells", "killed", "failed", "output", "$bytes", "event"]
+     "message", "state", "cells", "done", "failed", "output", "$bytes", "event"]
 )  # fmt: skip
 _VALUES = st.recursive(
     st.none()
@@ -66,7 +66,7 @@ WHOLE: dict[Any, Any] = {
     shell.history: [_COMMAND],
     jobs.result: {**data.job_result(name="web", reason="r", command=["c"], directory="/"), "output": {"$bytes": ""}},
     search.grep: {"hits": [_HIT], "failed": {"web": _ERROR}},
-    sessions.kill: {"killed": ["web"], "failed": {"web": _ERROR}},
+    sessions.kill: {"done": ["web"], "failed": {"web": _ERROR}},
     sessions.label: {"a": "b"},
     doctor.all_: [{"check": "c", "state": "s", "message": "m", "remedy": "r"}],
     sweep.leftovers: [{"kind": "k", "what": "w", "age": 1, "pid": 1}],
