@@ -7,7 +7,7 @@ defines the code.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
@@ -172,16 +172,9 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """The verb or call was stopped. `echoed`: the user pressed a key that the terminal echoed, such as `^C`.
-
-    The message says what goes on; it is empty if nothing does.
-    """
+    """The verb or call was stopped. `echoed`: the user pressed a key that the terminal echoed, such as `^C`."""
 
     echoed = False
-
-    def line(self, host: str | None = None) -> str:
-        """Return the message, or `interrupted` if it is empty."""
-        return super().line(host) or self.code
 
 
 class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FOUND):
@@ -247,24 +240,16 @@ class InternalError(SeshError, exit_code=ExitCode.SESH_FAILED):
     """A bug in sesh."""
 
 
-def rebuild(facts: object) -> SeshError:
+def rebuild(facts: Mapping[str, Any]) -> SeshError:
     """Return the exception, marked `answered`, for an error's facts from `SeshError.facts` or `--json`."""
-    if not isinstance(facts, dict):
-        error: SeshError = ProtocolError("the other side refused without giving a reason")
-    else:
-        code = str(facts.get("code"))
-        number = facts.get("exit")
-        kind = _kinds.get(code, InternalError)
-        if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
-            kind = CannotStart
-        elif number == ExitCode.UNKNOWN:
-            kind = Unknown
-        error = kind(
-            str(facts.get("what") or facts.get("message")),
-            hint=str(facts.get("hint") or ""),
-            exit_code=number if isinstance(number, int) else None,
-            code=None if kind is InternalError else code,
-        )
+    code, number = facts["code"], facts.get("exit")
+    kind = _kinds.get(code, InternalError)
+    if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
+        kind = CannotStart
+    elif number == ExitCode.UNKNOWN:
+        kind = Unknown
+    what, hint = facts.get("what") or facts["message"], facts.get("hint", "")
+    error = kind(what, hint=hint, exit_code=number, code=None if kind is InternalError else code)
     error.answered = True
     return error
 
