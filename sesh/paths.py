@@ -36,11 +36,6 @@ def home() -> str:
         return "/"
 
 
-def expanded(path: str) -> str:
-    """Return a path with `~` replaced by `home()`, and `~user` as in a shell."""
-    return home() + path[1:] if path == "~" or path[:2] == "~/" else os.path.expanduser(path)
-
-
 def directory() -> str:
     """Return the absolute path of the directory of sessions, unchecked: `SESH_DIR`, else `~/.sesh`."""
     # abspath drops a slash at the end, with which lstat would follow a link.

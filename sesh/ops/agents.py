@@ -105,7 +105,7 @@ def _serialized(value: Value, like: bytes | None) -> bytes:
 
 def settings(agent: str) -> str:
     variable, folder, file, *_ = AGENTS[agent]
-    return os.path.join(paths.expanded(os.environ.get(variable) or folder), file)
+    return os.path.join(os.path.expanduser(os.environ.get(variable) or folder), file)
 
 
 def disabled(agent: str) -> bool:

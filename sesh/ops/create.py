@@ -106,7 +106,7 @@ def checked_directory(caller: Caller, directory: str) -> str:
     if not directory:
         raise Refused("DIR is empty; write . for the current directory")
     if directory == "~" or directory[:2] == "~/":  # from Python or JSON, where no shell expands it
-        directory = paths.expanded(directory)
+        directory = os.path.expanduser(directory)
     if caller.origin is not None:
         directory = caller.origin.directory(directory)
     try:
