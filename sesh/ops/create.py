@@ -195,8 +195,7 @@ def _is_in(name: str, root: str) -> bool:
     record = records.readable(name)
     if record is None:  # the session is starting: its daemon answers once it has written the record
         try:
-            if (connection := find.running(name)) is not None:
-                connection.single_request(SUMMARY, timeout=find.PATIENCE)
+            find.ask(name, SUMMARY, timeout=find.PATIENCE)
         except SeshError:
             return False
         record = records.readable(name)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import messages, wire
+from sesh import messages
 from sesh.client.display import notification
 from sesh.config import in_quiet_hours
 from sesh.daemon.clients import client
+from sesh.reach import find
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 from tests.support.processes import descendants
 from tests.terminal.looking import logs
@@ -105,7 +106,7 @@ def test_what_a_person_ends_has_not_failed(sesh: Sesh, home: Home, monkeypatch: 
     terminal = here(home)
     ends: dict[str, Callable[[str], object]] = {
         "killed-job": lambda name: sesh("--kill", name),
-        "interrupted-job": lambda name: wire.ask(name, messages.INTERRUPT),
+        "interrupted-job": lambda name: find.ask(name, messages.INTERRUPT),
         "ctrl-c-job": lambda name: sesh("--send", name, "--key", "C-c"),
     }
     for name in ends:
