@@ -76,22 +76,14 @@ def refusals() -> list[str]:
 def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
     """Yield each name and its daemon's answer, None without one.
 
-    Send all requests before reading the first answer, in batches if this process lacks descriptors.
+    Send all requests before reading the first answer, in batches that leave this process some descriptors.
     """
-    left = list(names)
-    while left:
-        pending: list[wire.Connection | None] = []
-        for name in left[: most_connections()]:
-            try:
-                pending.append(asked(name))
-            except OSError as error:
-                if not (pending and paths.lacks_descriptors(error)):
-                    raise
-                break
+    most = most_connections()
+    for first in range(0, len(names), most):
+        pending = [(name, asked(name)) for name in names[first : first + most]]
         deadline = time.monotonic() + patience
-        for name, connection in zip(left, pending, strict=False):
+        for name, connection in pending:
             yield name, _answer(connection, deadline)
-        del left[: len(pending)]
 
 
 def asked(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connection | None:
