@@ -187,7 +187,9 @@ class RemoteLog(TypedDict):
     events: list[dict[str, Plain | list[Plain] | dict[str, Plain]]]
 
 
-class _Hit(TypedDict):
+class Hit(TypedDict):
+    """A line that `--grep` found. `line`: its number among the kept lines, from 1."""
+
     session: schema.Name
     line: int
     text: schema.Text
@@ -195,11 +197,6 @@ class _Hit(TypedDict):
     after: list[schema.Text]
     command: list[schema.Text] | None
     started: schema.Moment | None
-
-
-class Hit(_Hit, total=False):
-    """A line that `--grep` found. `line`: its number among the kept lines, from 1."""
-
     host: str | None
 
 

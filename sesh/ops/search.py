@@ -195,6 +195,7 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
             "after": lines[number + 1 : number + 1 + context],
             "command": command["command"] if command else None,
             "started": command["started"] if command else None,
+            "host": None,
         }
         for number, command in zip(numbers, _printed_by(lines, numbers, commands), strict=True)
     ]

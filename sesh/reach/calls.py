@@ -51,7 +51,7 @@ def _reply(caller: Caller, question: QuestionAnswer) -> str:
     letters = {letter for letter, _ in answers}
     if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
         raise errors.malformed("RESPONSE", ".answers cannot be chosen from")
-    return caller.ask(question["question"], answers, default, question.get("above", ""))
+    return caller.ask(question["question"], answers, default, question["above"])
 
 
 def result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple[Any, bool]:

@@ -56,7 +56,10 @@ _ROW = data.summary(
     activity={"state": "waiting", "why": "hook", "since": "2026-03-01T11:57:00Z", "question": "q", "kind": "k"},
 )  # fmt: skip
 _COMMAND = data.command(command=["make"], exit_code=0, duration=1.0, started="2026-03-01T11:57:00Z")
-_HIT = {"session": "web", "line": 1, "text": "t", "before": ["b"], "after": ["a"], "command": ["c"], "started": "s"}
+_HIT = {
+    "session": "web", "line": 1, "text": "t", "before": ["b"], "after": ["a"], "command": ["c"], "started": "s",
+    "host": None,
+}  # fmt: skip
 _ERROR = {"code": "busy", "what": "w", "hint": "h", "exit": 1}
 WHOLE: dict[Any, Any] = {
     sessions.summaries: [_ROW],
