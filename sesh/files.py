@@ -135,7 +135,7 @@ def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> 
     except FileNotFoundError:
         return None
     except OSError as error:
-        if paths.lacks_descriptors(error):
+        if error.errno in (errno.EMFILE, errno.ENFILE):
             raise
         raise damaged(path, str(error.strerror)) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import grp
 import os
 import pwd
@@ -18,11 +17,6 @@ from sesh.names import check_name, is_name, subject
 PRIVATE = 0o700
 OWN = 0o600
 SOCKET, RECORD = ".sock", ".json"
-
-
-def lacks_descriptors(error: OSError) -> bool:
-    """Return whether an error means that this process, or this machine, has no descriptors left."""
-    return error.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def home() -> str:

@@ -387,7 +387,10 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
 
 
 def open_socket(name: str) -> socket.socket | None:
-    """Return a non-blocking socket to a daemon, connected unless its backlog is full; None if nobody listens."""
+    """Return a non-blocking socket to a daemon, connected unless its backlog is full; None if nobody listens.
+
+    Raises OSError.
+    """
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
@@ -398,11 +401,9 @@ def open_socket(name: str) -> socket.socket | None:
     except (FileNotFoundError, ConnectionRefusedError):
         opened.close()
         return None
-    except OSError as error:
+    except OSError:  # such as a lack of descriptors
         opened.close()
-        if paths.lacks_descriptors(error):
-            raise
-        raise errors.Unreachable(f"{paths.socket_path(name)}: {error.strerror}") from error
+        raise
     return opened
 
 
