@@ -14,7 +14,7 @@ from sesh import files, machine, paths, protocol
 from sesh.errors import Refused
 from sesh.schema import Record
 
-KEPT_SECONDS = 7 * 86400.0  # a session that ended without a client is removed this many seconds after its end
+KEPT_SECONDS = 7 * 86400.0  # after these, a result is removed, and a session that ended without a client
 FILES = ("agent", "checkpoint", "env", "scrollback0", "scrollback1")  # `.KIND.ID`
 _LARGEST = 4 << 20  # bytes; a larger record is refused
 

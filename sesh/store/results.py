@@ -15,9 +15,9 @@ from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.outcomes import RunResult
 from sesh.schema import JobResult, RunFacts
+from sesh.store.records import KEPT_SECONDS
 
 NEWEST = 100  # older results are removed
-KEPT_SECONDS = 7 * 24 * 3600.0  # seconds, then a result is removed
 _LARGEST = 4 << 20  # bytes; a larger result or output is refused
 _RESULT, _OUTPUT = ".json", ".out"
 

@@ -13,7 +13,7 @@ import pytest
 from sesh import files
 from sesh.errors import Refused
 from sesh.schema import JobResult
-from sesh.store import results
+from sesh.store import records, results
 from tests.support.data import job_result
 
 pytestmark = pytest.mark.usefixtures("sessions")
@@ -54,7 +54,7 @@ def test_only_the_newest_hundred_of_the_last_week_are_kept(tmp_path: Path) -> No
     assert len(kept) == results.NEWEST
     assert f"{0:016x}.json" not in kept
     assert len(list(folder.glob("*.out"))) == results.NEWEST
-    old = time.time() - results.KEPT_SECONDS - 1
+    old = time.time() - records.KEPT_SECONDS - 1
     os.utime(folder / kept[0], (old, old))
     results.keep(result(501), None)
     assert not (folder / kept[0]).exists()
