@@ -158,10 +158,6 @@ class Exists(SeshError, code="exists"):
 class Refused(SeshError, code="refused"):
     """sesh declines the action, for the reason in the message."""
 
-    def __init__(self, message: str, *, typed: bool = False, **more: Any) -> None:
-        super().__init__(message, **more)
-        self.typed = typed
-
 
 class Busy(SeshError, code="busy", exit_code=ExitCode.SESH_FAILED):
     """The session is busy with another request."""
