@@ -24,7 +24,6 @@ from sesh.errors import malformed, placed
 from sesh.names import is_colour, is_id, is_latin, is_name, is_system_text
 from sesh.protocol import MOST
 
-MOST_ROWS = 10_000  # rows of a host's list; further ones are dropped
 Test = Callable[["Check", Any], Any]  # a method of Check, with its keyword arguments: returns the checked value
 
 
@@ -167,12 +166,12 @@ class Check:
         return tests[-1](self, value)
 
     def array(self, value: Any, *, test: Test, is_rows: bool = False) -> list[Any]:
-        """Check a list. `is_rows`: of a host's rows, drop the malformed ones, and those beyond `MOST_ROWS`."""
+        """Check a list. `is_rows`: drop the malformed ones of a host's rows."""
         _LIST(self, value)
         if not (is_rows and self.far):
             return [self.part(index, test, item) for index, item in enumerate(value)]
         passed = []
-        for item in value[:MOST_ROWS]:
+        for item in value:
             with suppress(Malformed):
                 passed.append(test(self, item))
         self.left_out += len(value) - len(passed)

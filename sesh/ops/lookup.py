@@ -26,6 +26,7 @@ from sesh.workers import Workers
 
 _Answer = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
 
+MOST_ROWS = 10_000  # sessions of one host that a list, or a stream of events, keeps track of
 PATIENCE = 2.0  # seconds, then a host counts as silent
 _REASON_DELAY = 0.2  # seconds after the timeout for a worker to give the reason in ssh's words
 _QUIET = 0.5  # seconds, then a status line names the hosts that have not answered

@@ -63,7 +63,7 @@ def result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple
     checked = check.checked_from_host(answer_type(op), protocol.value(data), op.wire_name, passed)
     if count := passed.left_out:
         rows = "one row was" if count == 1 else f"{count} rows were"
-        caller.note(f"@{host}: {rows} left out: malformed, or too many")
+        caller.note(f"@{host}: {rows} left out: malformed")
     return checked, not count
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sesh import check, messages, protocol, wire, wording
 from sesh.errors import ProtocolError, SeshError
-from sesh.ops import doctor, jobs, lookup, search, sessions, shell, sweep, views
+from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
 from sesh.reach import calls
 from sesh.reach.caller import Caller
 from tests.support import data
@@ -164,14 +164,6 @@ def test_a_screen_of_another_type_is_refused_and_odd_cells_are_left_out(value: A
             passed(views.screen, value)
     else:
         assert passed(views.screen, value)["cells"] == [[]]
-
-
-def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:
-    caller = lookup.NoteCollector()
-    many = json.dumps([data.summary()] * (check.MOST_ROWS + 5)).encode()
-    rows, whole = calls.result(caller, "box", sessions.summaries, many)
-    assert (len(rows), whole) == (check.MOST_ROWS, False)
-    assert caller.notes == ["@box: 5 rows were left out: malformed, or too many"]
 
 
 def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like_them_is_not() -> None:
