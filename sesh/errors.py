@@ -30,7 +30,6 @@ class ExitCode(IntEnum):
     UNKNOWN = 255
 
 
-_LONGEST_TEXT = 4096
 SIGNAL_BASE = 128
 """The exit code is this plus N if signal N ended the program, as in a shell."""
 BY_KERNEL = "killed, perhaps for memory"  # the `reason` after a SIGKILL that sesh did not send
@@ -87,12 +86,7 @@ class SeshError(Exception):
         return for_host(line, host)
 
     def facts(self) -> ErrorFacts:
-        return {
-            "code": self.code,
-            "exit": int(self.exit_code),
-            "what": self.message[:_LONGEST_TEXT],
-            "hint": self.hint[:_LONGEST_TEXT],
-        }
+        return {"code": self.code, "exit": int(self.exit_code), "what": self.message, "hint": self.hint}
 
 
 _kinds: dict[str, type[SeshError]] = {}
