@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from functools import cache
 from typing import Any
 
@@ -80,10 +81,12 @@ def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
     """
     most = most_connections()
     for first in range(0, len(names), most):
-        pending = [(name, asked(name)) for name in names[first : first + most]]
-        deadline = time.monotonic() + patience
-        for name, connection in pending:
-            yield name, _answer(connection, deadline)
+        batch = names[first : first + most]
+        with ExitStack() as opened:  # closes the connections if there are no descriptors left all the same
+            pending = [opened.enter_context(asked(name) or nullcontext()) for name in batch]
+            deadline = time.monotonic() + patience
+            for name, connection in zip(batch, pending, strict=True):
+                yield name, _answer(connection, deadline)
 
 
 def asked(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connection | None:
