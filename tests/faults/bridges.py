@@ -61,8 +61,8 @@ class Bridge:
     def leads(self, *, dies: bool = False, **words: Any) -> None:
         """Pretend to connect to a session, and greet as its daemon; with `dies`, exit before the greeting."""
         request = self.take(protocol.REQUEST)
-        facts = {"name": "work", "session_id": "abc", "daemon_pid": None, "cwd": None, "command": [], "notes": []}
-        self.say(protocol.RESPONSE, **{"id": request.get("id"), "ok": True, **facts, **words})
+        facts = {"name": "work", "session_id": "abc", "daemon_pid": None, "cwd": None, "notes": [], **words}
+        self.say(protocol.RESPONSE, **{"id": request.get("id"), "ok": True, "command": [], **facts})
         if "greeting" not in request:
             self.take(protocol.HELLO)
         if dies:
