@@ -24,7 +24,6 @@ from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
 from sesh.link.keeper import Keep
 from sesh.messages import Hello
-from sesh.quitkey import KEY, quit_key
 
 Connect = Callable[[str, str | None], tuple[wire.Connection, Keep]]
 
@@ -49,7 +48,7 @@ def attach(
 
     Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
-    quit_key.disarm()
+    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ typed again as the client leaves is nobody's
     with connection, RawTerminal() as terminal:
         outcome = _Client(Display(terminal), options, connect).run(connection, name, host, keep)
     if outcome.kind is EndKind.SIGNAL:
@@ -141,8 +140,6 @@ class _Client:
         """Carry bytes until the attachment ends; also after a failed SWITCH."""
         attachment = self._attachment
         try:
-            if quit_key.taken():  # typed before the terminal was raw
-                attachment.typed(b"", detaches=self._keys.feed(KEY)[1])
             attachment.handle_frames()
             while True:
                 self._turn(attachment)

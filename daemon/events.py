@@ -167,7 +167,7 @@ class Missed:
         if self.notifications:
             parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
         away = self._away
-        return f"away {measures.span(away) if away >= _LONG else 'a moment'}: {'; '.join(parts)}"
+        return f"away {measures.short(away) if away >= _LONG else 'a moment'}: {'; '.join(parts)}"
 
 
 def _counted(count: int, noun: str) -> str:

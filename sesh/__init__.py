@@ -5,8 +5,9 @@
 
 from typing import TYPE_CHECKING
 
+from sesh.about import __version__
+
 if TYPE_CHECKING:
-    from sesh.about import __version__
     from sesh.api import Met, Result, Sent, SeshError, Session, Stop, execute, sessions
 
 __all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "__version__", "execute", "sessions"]
@@ -14,10 +15,6 @@ __all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "__version__
 
 def __getattr__(name: str) -> object:
     """Load a name on first use. Attaching needs no name, and an import error at the top would print a traceback."""
-    if name == "__version__":
-        from sesh.about import __version__
-
-        return __version__
     if name in __all__:
         from sesh import api
 

@@ -4,8 +4,6 @@ import os
 import signal
 import sys
 
-from sesh.quitkey import quit_key
-
 
 def main() -> int:
     """Run sesh on the command line of this process; return the exit code."""
@@ -26,8 +24,9 @@ def main() -> int:
 
 def start() -> None:
     """Run sesh, and exit the process with its exit code."""
-    with quit_key:
-        code = main()
+    if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
+        signal.signal(signal.SIGQUIT, signal.default_int_handler)  # Ctrl-\ must not dump core
+    code = main()
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ during shutdown must not dump core
     sys.exit(code)
 

@@ -24,7 +24,6 @@ from sesh.errors import malformed, placed
 from sesh.names import is_colour, is_id, is_latin, is_name, is_system_text
 from sesh.protocol import MOST
 
-MOST_ROWS = 10_000  # rows of a host's list; further ones are dropped
 Test = Callable[["Check", Any], Any]  # a method of Check, with its keyword arguments: returns the checked value
 
 
@@ -83,7 +82,7 @@ def test_of(hint: Any) -> Test:
         kind, note = inner
         return partial(Check.number, kind=kind, bounds=note) if isinstance(note, range) else _WORDS[note]
     if origin is Literal:
-        return partial(Check.choice, choices={each: each for each in inner})
+        return _one_of(inner)
     if origin in (Union, types.UnionType):
         tests = [test_of(each) for each in inner if each is not type(None)]
         return partial(Check.either, tests=tests, nullable=type(None) in inner)
@@ -102,7 +101,7 @@ def test_of(hint: Any) -> Test:
 def _test_of_class(hint: type[Any]) -> Test:
     """Return the test of an Enum, a TypedDict, a dataclass or a NamedTuple."""
     if issubclass(hint, Enum):
-        return partial(Check.choice, choices={each.value: each for each in hint})
+        return partial(Check.made, make=hint, test=_one_of([each.value for each in hint]))
     fields = {key: test_of(each) for key, each in get_type_hints(hint, include_extras=True).items()}
     if is_typeddict(hint):
         return partial(Check.table, fields=fields, required=hint.__required_keys__)
@@ -133,16 +132,6 @@ class Check:
         if holds(value):
             return value
         raise Malformed(reason)
-
-    def kind(self, value: Any, *, kind: type, name: str) -> Any:
-        if isinstance(value, kind):
-            return value
-        raise Malformed(f"is not {name}")
-
-    def choice(self, value: Any, *, choices: Mapping[Any, Any]) -> Any:
-        if isinstance(value, (str, int)) and value in choices:
-            return choices[value]
-        raise Malformed(f"is not one of {', '.join(map(str, choices))}")
 
     def number(self, value: Any, *, kind: type, bounds: range) -> Any:
         is_number = isinstance(value, (int, kind)) and not isinstance(value, bool)
@@ -177,12 +166,12 @@ class Check:
         return tests[-1](self, value)
 
     def array(self, value: Any, *, test: Test, is_rows: bool = False) -> list[Any]:
-        """Check a list. `is_rows`: of a host's rows, drop the malformed ones, and those beyond `MOST_ROWS`."""
-        self.kind(value, kind=list, name="a list")
+        """Check a list. `is_rows`: drop the malformed ones of a host's rows."""
+        _LIST(self, value)
         if not (is_rows and self.far):
             return [self.part(index, test, item) for index, item in enumerate(value)]
         passed = []
-        for item in value[:MOST_ROWS]:
+        for item in value:
             with suppress(Malformed):
                 passed.append(test(self, item))
         self.left_out += len(value) - len(passed)
@@ -190,18 +179,18 @@ class Check:
 
     def items(self, value: Any, *, tests: Sequence[Test]) -> tuple[Any, ...]:
         """Check a list of as many values as there are tests."""
-        self.kind(value, kind=list, name="a list")
+        _LIST(self, value)
         if len(value) != len(tests):
             raise Malformed(f"is not a list of {len(tests)}")
         return tuple(self.part(index, test, value[index]) for index, test in enumerate(tests))
 
     def mapping(self, value: Any, *, key: Test, test: Test) -> dict[str, Any]:
-        self.kind(value, kind=dict, name="an object")
+        _OBJECT(self, value)
         return {key(self, name): self.part(name, test, item) for name, item in value.items()}
 
     def table(self, value: Any, *, fields: Mapping[str, Test], required: Collection[str]) -> dict[str, Any]:
         """Check an object's known keys; drop the others."""
-        self.kind(value, kind=dict, name="an object")
+        _OBJECT(self, value)
         if missing := next((name for name in required if name not in value), ""):
             raise Malformed(f".{missing} is missing")
         if self.exact and (unknown := next((name for name in value if name not in fields), "")):
@@ -209,10 +198,19 @@ class Check:
         return {name: self.part(name, fields[name], item) for name, item in value.items() if name in fields}
 
 
+def _one_of(choices: Sequence[Any]) -> Test:
+    return partial(Check.unchanged, holds=choices.__contains__, reason=f"is not one of {', '.join(map(str, choices))}")
+
+
+def _is(kind: type, name: str) -> Test:
+    return partial(Check.unchanged, holds=lambda value: isinstance(value, kind), reason=f"is not {name}")
+
+
+_LIST, _OBJECT = _is(list, "a list"), _is(dict, "an object")
 _LINE = partial(Check.text, harmless=wording.line)
 _TYPES: dict[Any, Test] = {
     str: _LINE,
-    bool: partial(Check.kind, kind=bool, name="true or false"),
+    bool: _is(bool, "true or false"),
     int: partial(Check.number, kind=int, bounds=range(MOST + 1)),
     float: partial(Check.number, kind=float, bounds=range(-(10**15), 10**15)),
     bytes: Check.octets,

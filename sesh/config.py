@@ -32,7 +32,6 @@ else:
 MOST_REPLAY_LINES = 1_000_000
 LARGEST = 1 << 20  # bytes of the file; a larger one is not read
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
-_DEEPEST = 20  # depth of nested groups at which resolving them fails
 _TABLES = ("groups", "remotes")
 
 
@@ -60,22 +59,21 @@ class Config:
     remotes: dict[str, list[str]] = field(default_factory=dict)  # the command that reaches a host, by name or pattern
     warnings: list[str] = field(default_factory=list)
 
-    def hosts_of(self, words: Sequence[str], within: tuple[str, ...] = ()) -> list[str]:
-        """Return the hosts that words after `@` name, each once; groups are resolved recursively.
+    def hosts_of(self, words: Sequence[str]) -> list[str]:
+        """Return the hosts that words after `@` name, also by groups of groups, each once.
 
-        `within`: the enclosing groups. Raises UsageError for a group that contains itself, and if words name no host.
+        Raises UsageError if words name no host.
         """
-        hosts: dict[str, None] = {}
-        for word in words:
+        hosts, resolved = dict[str, None](), set[str]()
+        pending = [*reversed(words)]
+        while pending:
+            word = pending.pop()
             if word not in self.groups:
                 hosts[word] = None
-            elif word in within or len(within) == _DEEPEST:
-                cycle = (*within[within.index(word) :], word) if word in within else (*within, "…")
-                shown = " -> ".join(map(printable, cycle))
-                raise UsageError(f"the group {cycle[0]} leads back to itself: {shown}", hint=f"see {self.path}")
-            else:
-                hosts.update(dict.fromkeys(self.hosts_of(self.groups[word], (*within, word))))
-        if words and not (hosts or within):  # no hosts would mean this machine
+            elif word not in resolved:  # a group may contain itself
+                resolved.add(word)
+                pending += reversed(self.groups[word])
+        if words and not hosts:  # no hosts would mean this machine
             raise UsageError(f"the group @{words[0]} names no host", hint=f"see {self.path}")
         return list(hosts)
 
@@ -105,7 +103,6 @@ class Config:
             else:
                 for name, entry in value.items():
                     self._try(f"{key}.{printable(name)}", partial(getattr(self, f"_set_{key}"), name, entry))
-        self._try("groups", partial(self.hosts_of, [*self.groups]))
 
     def _try(self, place: str, setter: Callable[[], object]) -> None:
         try:
@@ -169,14 +166,13 @@ def _span(text: str) -> tuple[int, int] | None:
     raise UsageError('write two times of day, such as "22:00-07:00"')
 
 
-def in_quiet_hours(text: str, minute: int | None = None) -> bool:
-    """Return whether a minute of the day (default: now) is in the quiet hours."""
+def in_quiet_hours(text: str) -> bool:
+    """Return whether it is within the quiet hours now."""
     span = _span(text)
     if span is None:
         return False
-    if minute is None:
-        now = time.localtime()
-        minute = now.tm_hour * 60 + now.tm_min
+    now = time.localtime()
+    minute = now.tm_hour * 60 + now.tm_min
     begin, end = span
     if begin <= end:
         return begin <= minute < end

@@ -7,7 +7,7 @@ defines the code.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
@@ -30,7 +30,6 @@ class ExitCode(IntEnum):
     UNKNOWN = 255
 
 
-_LONGEST_TEXT = 4096
 SIGNAL_BASE = 128
 """The exit code is this plus N if signal N ended the program, as in a shell."""
 BY_KERNEL = "killed, perhaps for memory"  # the `reason` after a SIGKILL that sesh did not send
@@ -87,12 +86,7 @@ class SeshError(Exception):
         return for_host(line, host)
 
     def facts(self) -> ErrorFacts:
-        return {
-            "code": self.code,
-            "exit": int(self.exit_code),
-            "what": self.message[:_LONGEST_TEXT],
-            "hint": self.hint[:_LONGEST_TEXT],
-        }
+        return {"code": self.code, "exit": int(self.exit_code), "what": self.message, "hint": self.hint}
 
 
 _kinds: dict[str, type[SeshError]] = {}
@@ -158,10 +152,6 @@ class Exists(SeshError, code="exists"):
 class Refused(SeshError, code="refused"):
     """sesh declines the action, for the reason in the message."""
 
-    def __init__(self, message: str, *, typed: bool = False, **more: Any) -> None:
-        super().__init__(message, **more)
-        self.typed = typed
-
 
 class Busy(SeshError, code="busy", exit_code=ExitCode.SESH_FAILED):
     """The session is busy with another request."""
@@ -172,16 +162,9 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """The verb or call was stopped. `echoed`: the user pressed a key that the terminal echoed, such as `^C`.
-
-    The message says what goes on; it is empty if nothing does.
-    """
+    """The verb or call was stopped. `echoed`: the user pressed a key that the terminal echoed, such as `^C`."""
 
     echoed = False
-
-    def line(self, host: str | None = None) -> str:
-        """Return the message, or `interrupted` if it is empty."""
-        return super().line(host) or self.code
 
 
 class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FOUND):
@@ -191,12 +174,9 @@ class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FO
 class Unreachable(SeshError, code="unreachable"):
     """The host or the daemon does not answer.
 
-    `reason`: why, in a few words for a list; empty if unknown. `at`: when another process noticed the failure,
-    by time.time; 0 if this process did. `unread`: the peer has surely not read the last request. `here`: the cause is
-    this machine, which has no descriptor, process or disk space left for a link.
+    `reason`: why, in a few words for a list; empty if unknown. `unread`: the peer has surely not read the last request.
+    `here`: the cause is this machine, which has no descriptor, process or disk space left for a link.
     """
-
-    at = 0.0
 
     def __init__(
         self, message: str, *, reason: str = "", unread: bool = False, here: bool = False, **more: Any
@@ -250,24 +230,16 @@ class InternalError(SeshError, exit_code=ExitCode.SESH_FAILED):
     """A bug in sesh."""
 
 
-def rebuild(facts: object) -> SeshError:
+def rebuild(facts: Mapping[str, Any]) -> SeshError:
     """Return the exception, marked `answered`, for an error's facts from `SeshError.facts` or `--json`."""
-    if not isinstance(facts, dict):
-        error: SeshError = ProtocolError("the other side refused without giving a reason")
-    else:
-        code = str(facts.get("code"))
-        number = facts.get("exit")
-        kind = _kinds.get(code, InternalError)
-        if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
-            kind = CannotStart
-        elif number == ExitCode.UNKNOWN:
-            kind = Unknown
-        error = kind(
-            str(facts.get("what") or facts.get("message")),
-            hint=str(facts.get("hint") or ""),
-            exit_code=number if isinstance(number, int) else None,
-            code=None if kind is InternalError else code,
-        )
+    code, number = facts["code"], facts.get("exit")
+    kind = _kinds.get(code, InternalError)
+    if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
+        kind = CannotStart
+    elif number == ExitCode.UNKNOWN:
+        kind = Unknown
+    what, hint = facts.get("what") or facts["message"], facts.get("hint", "")
+    error = kind(what, hint=hint, exit_code=number, code=None if kind is InternalError else code)
     error.answered = True
     return error
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from sesh import check, errors, paths, protocol
 from sesh.errors import Refused, TimedOut, remedy
-from sesh.machine import start_time
 from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
 
 ABANDONED_AFTER = 600.0
@@ -111,17 +110,6 @@ def _is_own_file(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
 
 
-def is_abandoned(path: str) -> bool:
-    """Return whether a temporary file was left by a process that was killed some time ago."""
-    match = UNFINISHED.fullmatch(os.path.basename(path))
-    if match is None or start_time(int(match[1])):
-        return False
-    try:
-        return time.time() - os.lstat(path).st_mtime > ABANDONED_AFTER
-    except FileNotFoundError:
-        return False
-
-
 def flush(path: str) -> None:
     """Wait until the content of a file or directory is on disk (fsync). Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -147,7 +135,7 @@ def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> 
     except FileNotFoundError:
         return None
     except OSError as error:
-        if paths.lacks_descriptors(error):
+        if error.errno in (errno.EMFILE, errno.ENFILE):
             raise
         raise damaged(path, str(error.strerror)) from error
 

@@ -25,10 +25,6 @@ KEPT = 50  # lines that a daemon keeps in memory; older ones are dropped
 LARGEST = 4 << 20  # bytes at which the file no longer grows
 _LONGEST_LINE = 1000
 _FILE = "debug.log"
-_EXPECTED = (
-    errors.UsageError, errors.NotFound, errors.Exists, errors.CannotStart, errors.Interrupted, KeyboardInterrupt,
-)  # fmt: skip
-"""Errors caused by the user's request; not logged."""
 
 
 def wanted() -> bool:
@@ -61,12 +57,10 @@ _LOGGER.addHandler(_HANDLER)
 
 
 def write_error(part: str, error: BaseException) -> None:
-    """Log an error, unless the user's request caused it. Never raises.
+    """Log an error. Never raises.
 
     Of sesh's own errors only those of links are logged with their message; others may quote a question or typed text.
     """
-    if isinstance(error, _EXPECTED):
-        return
     if not isinstance(error, SeshError):
         _write(part, f"internal: {_described(error)}", error)
     elif isinstance(error, (errors.Unreachable, errors.ProtocolError)):

@@ -141,18 +141,8 @@ def ago(passed: float) -> str:
 
 def short(passed: float) -> str:
     """Return seconds in their largest whole unit: 40s, 3m, 2h, 4d."""
-    return "".join(_largest(passed))
-
-
-def span(passed: float) -> str:
-    """Return a duration in its largest whole unit: 40 s, 3 min, 2 h, 4 d."""
-    count, unit = _largest(passed)
-    return f"{count} {'min' if unit == 'm' else unit}"
-
-
-def _largest(passed: float) -> tuple[str, str]:
     size, unit = next((row for row in _UNITS if passed >= row[0]), (1, "s"))
-    return str(max(0, int(passed // size))), unit
+    return f"{max(0, int(passed // size))}{unit}"
 
 
 def exact(passed: float) -> str:

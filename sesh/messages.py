@@ -320,17 +320,6 @@ class _Notes(TypedDict, total=False):
     notes: list[tuple[Sentence, bool]]
 
 
-class _Question(_Notes):
-    question: Sentence
-    answers: list[tuple[str, Sentence]]
-    default: str
-
-
-class _Entered(_Notes):
-    name: Name
-    session_id: str
-
-
 @final
 class ResultAnswer(_Notes):
     """The op has returned; its result is in DATA. Each answer is `ok`, but this one has no other key."""
@@ -339,16 +328,21 @@ class ResultAnswer(_Notes):
 
 
 @final
-class QuestionAnswer(_Question, total=False):
+class QuestionAnswer(_Notes):
     """A choice for the user: `answers` (letter, meaning), the `default` letter, and text to show `above`."""
 
+    question: Sentence
+    answers: list[tuple[str, Sentence]]
+    default: str
     above: Styled
 
 
 @final
-class EnteredAnswer(_Entered, total=False):
+class EnteredAnswer(_Notes):
     """The link carries the frames of a session's daemon from now on. The caller may keep the other facts."""
 
+    name: Name
+    session_id: str
     daemon_pid: int | None
     cwd: Text | None
     command: list[Text]

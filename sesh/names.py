@@ -50,18 +50,10 @@ def is_colour(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and re.fullmatch("#[0-9a-f]{6}", text) is not None
 
 
-def is_resume(command: object) -> TypeGuard[list[str]]:
-    """Return whether `command` is a valid resume command: words of at most `MAX_RESUME` bytes."""
-    if not (isinstance(command, list) and all(isinstance(word, str) and is_system_text(word) for word in command)):
-        return False
-    size = len("\0".join(command).encode("utf-8", "surrogateescape"))
-    return 0 < size <= MAX_RESUME and command[0] != ""
-
-
 def check_resume(command: list[str]) -> list[str]:
-    """Return a resume command, or an empty one. Raises Refused if it is not valid."""
-    if command and not is_resume(command):
-        raise errors.Refused(f"a resume command has words of at most {MAX_RESUME:,} bytes; nothing was changed")
+    """Return a resume command, or an empty one. Raises Refused if it is too long, or names no program."""
+    if command[:1] == [""] or len(" ".join(command).encode("utf-8", "surrogatepass")) > MAX_RESUME:
+        raise errors.Refused(f"a resume command is a program and its arguments, at most {MAX_RESUME:,} bytes")
     return command
 
 

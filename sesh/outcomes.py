@@ -102,17 +102,10 @@ class Renamed(Named):
     renamed_from: schema.Name
 
 
-class Killed(TypedDict):
-    """The sessions that were ended, and errors by the names of the others."""
+class ActedOn(TypedDict):
+    """The sessions for which a verb is done, and errors by the names of the others."""
 
-    killed: list[schema.Name]
-    failed: dict[str, schema.ErrorFacts]
-
-
-class ReloadedSessions(TypedDict):
-    """The sessions whose daemons now run this version, and errors by the names of the others."""
-
-    reloaded: list[schema.Name]
+    done: list[schema.Name]
     failed: dict[str, schema.ErrorFacts]
 
 
@@ -194,7 +187,9 @@ class RemoteLog(TypedDict):
     events: list[dict[str, Plain | list[Plain] | dict[str, Plain]]]
 
 
-class _Hit(TypedDict):
+class Hit(TypedDict):
+    """A line that `--grep` found. `line`: its number among the kept lines, from 1."""
+
     session: schema.Name
     line: int
     text: schema.Text
@@ -202,11 +197,6 @@ class _Hit(TypedDict):
     after: list[schema.Text]
     command: list[schema.Text] | None
     started: schema.Moment | None
-
-
-class Hit(_Hit, total=False):
-    """A line that `--grep` found. `line`: its number among the kept lines, from 1."""
-
     host: str | None
 
 

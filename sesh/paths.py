@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import grp
 import os
 import pwd
@@ -20,11 +19,6 @@ OWN = 0o600
 SOCKET, RECORD = ".sock", ".json"
 
 
-def lacks_descriptors(error: OSError) -> bool:
-    """Return whether an error means that this process, or this machine, has no descriptors left."""
-    return error.errno in (errno.EMFILE, errno.ENFILE)
-
-
 def home() -> str:
     """Return the user's home directory: `HOME` if it is an absolute path, else that of passwd(5)."""
     named = os.environ.get("HOME", "")
@@ -34,11 +28,6 @@ def home() -> str:
         return pwd.getpwuid(os.geteuid()).pw_dir
     except KeyError:
         return "/"
-
-
-def expanded(path: str) -> str:
-    """Return a path with `~` replaced by `home()`, and `~user` as in a shell."""
-    return home() + path[1:] if path == "~" or path[:2] == "~/" else os.path.expanduser(path)
 
 
 def directory() -> str:

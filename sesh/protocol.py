@@ -160,11 +160,8 @@ def encode(values: Mapping[str, object]) -> bytes:
 
 
 def parse(payload: bytes) -> dict[str, Any]:
-    """Return the JSON object of a payload. Raises ProtocolError if it is not one."""
-    try:
-        values = json.loads(payload.decode("utf-8", "surrogateescape"))
-    except (ValueError, RecursionError) as error:
-        raise errors.ProtocolError("the other side sent a message that is not JSON") from error
+    """Return the JSON object of a payload. Raises ProtocolError if it is not one, and as `value`."""
+    values = value(payload)
     if not isinstance(values, dict):
         raise errors.ProtocolError("the other side sent a message that is not a JSON object")
     return values
@@ -191,7 +188,7 @@ def value(data: bytes | bytearray) -> Any:
     try:
         return json.loads(data.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
-        raise errors.ProtocolError("the other side sent an answer that is not JSON") from error
+        raise errors.ProtocolError("the other side sent a message that is not JSON") from error
 
 
 class Decoder:

@@ -260,33 +260,32 @@ class Connection:
         data: bytes = b"",
         deadline: float | None = None,
         *,
-        greets: bool = False,
         repeats: bool = False,
         **words: Any,
     ) -> tuple[Answer, bytes]:
         """Make a request, to begin before the deadline; return the answer and its bytes.
 
-        `greets`: send HELLO in the same write. `repeats`: the caller repeats the request after Lost. Raises Unknown
-        if the request may have been carried out; else as `send` and `answer`.
+        `repeats`: the caller repeats the request after Lost. Raises Unknown if the request may have been carried out;
+        else as `send` and `answer`.
         """
-        hello = hello_frame("request") if greets else b""
         while True:
             self._requests += 1
             asked = asking(request, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
-                self.send(hello + asked, deadline)
+                self.send(asked, deadline)
                 return self._outcome(request, self._requests, deadline, repeats=repeats)
             except errors.Reloaded:
                 self.come_back()
-                hello = hello_frame("request")
+                self.send(hello_frame("request"), deadline)
 
     def single_request(
         self, request: RequestType[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
     ) -> tuple[Answer, bytes]:
-        """Make one request, as `request`, and close the connection."""
+        """Send HELLO, make one request, as `request`, and close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
-            return self.request(request, data, deadline, greets=True, **words)
+            self.send(hello_frame("request"), deadline)
+            return self.request(request, data, deadline, **words)
 
     def _outcome(
         self, request: RequestType[Answer], number: int, deadline: float | None, *, repeats: bool
@@ -388,7 +387,10 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
 
 
 def open_socket(name: str) -> socket.socket | None:
-    """Return a non-blocking socket to a daemon, connected unless its backlog is full; None if nobody listens."""
+    """Return a non-blocking socket to a daemon, connected unless its backlog is full; None if nobody listens.
+
+    Raises OSError.
+    """
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
@@ -399,11 +401,9 @@ def open_socket(name: str) -> socket.socket | None:
     except (FileNotFoundError, ConnectionRefusedError):
         opened.close()
         return None
-    except OSError as error:
+    except OSError:  # such as a lack of descriptors
         opened.close()
-        if paths.lacks_descriptors(error):
-            raise
-        raise errors.Unreachable(f"{paths.socket_path(name)}: {error.strerror}") from error
+        raise
     return opened
 
 
@@ -411,13 +411,6 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
     descriptor = opened.detach()
     os.set_blocking(descriptor, True)
     return Connection(descriptor, descriptor, name)
-
-
-def ask(
-    name: str, request: RequestType[Answer], /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
-) -> tuple[Answer, bytes]:
-    """Make one request to the daemon of `name`. Raises as `connect` and `Connection.single_request`."""
-    return connect(name).single_request(request, data, timeout=timeout, **words)
 
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:

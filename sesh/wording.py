@@ -19,7 +19,7 @@ from sesh.schema import ReportFacts, Summary
 
 _NOTIFICATION_COLUMNS = 30
 _MOST_MARKS = 256  # zero-width characters after which `cut` stops looking for columns
-LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20  # characters at which a host's text is cut
+LONGEST_LINE = 4096  # characters at which a line of a host is cut
 STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"  # SGR and links (OSC 8)
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 """Controls except tab and line feed, and marks that change the direction of text."""
@@ -45,7 +45,6 @@ def sentence(text: str) -> str:
 
 def paragraphs(text: str) -> str:
     """Return a host's text without controls, except tabs and line feeds; keep bytes that are not UTF-8."""
-    text = text[:_LONGEST_PARAGRAPHS]
     return text if text.isprintable() else re.sub(_CONTROLS, "", text)
 
 

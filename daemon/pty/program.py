@@ -126,12 +126,12 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
         variables["HOME"] = variables["HOME"] or paths.home()
     variables["SESH_SESSION"] = spec["name"]
     if variables.pop("SSH_AUTH_SOCK", ""):
-        variables["SSH_AUTH_SOCK"] = records.agent_path(session_id)
+        variables["SSH_AUTH_SOCK"] = records.file_of(session_id, "agent")
     variables.update(spec.get("extra") or {})
     if creator.get("SESH_DIR"):
         variables["SESH_DIR"] = paths.directory()
     variables["PWD"] = spec["directory"]
-    variables["SESH_ENV_FILE"] = records.environment_path(session_id)
+    variables["SESH_ENV_FILE"] = records.file_of(session_id, "env")
     return variables
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 from sesh import protocol
 from sesh.about import SESH
@@ -124,7 +125,7 @@ class History:
             return False
         answer = self.answers[key]
         if answer.result is None:
-            request.refuse(rebuild(answer.error))
+            request.refuse(rebuild(cast(ErrorFacts, answer.error)))
             return True
         command = self._kept(answer.number)
         output = command.output if command is not None else b""

@@ -20,7 +20,7 @@ _LARGEST = 128 << 10
 
 def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
     """Write changed variables to the file; ignore a failure, such as a full disk."""
-    path = records.environment_path(session_id)
+    path = records.file_of(session_id, "env")
     try:
         content = files.read_own(path, _LARGEST)
     except (OSError, Refused):
@@ -35,7 +35,7 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
     # Do not unset a variable that no client has set: it may be the user's own.
     known = {key: value for key, value in changes.items() if value or before.get(key)}
     now = {**before, **known, "SESH_SESSION": name}
-    if os.path.islink(link := records.agent_path(session_id)):
+    if os.path.islink(link := records.file_of(session_id, "agent")):
         now["SSH_AUTH_SOCK"] = link
     if now == before:
         return
@@ -49,7 +49,7 @@ def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:
 
     For the first agent, also set SSH_AUTH_SOCK, because the shells were started without it.
     """
-    link = records.agent_path(session_id)
+    link = records.file_of(session_id, "agent")
     socket = next((socket for socket in sockets if socket and socket != link and os.path.exists(socket)), "")
     if not socket:
         return

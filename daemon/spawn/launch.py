@@ -19,7 +19,6 @@ from contextlib import suppress
 from sesh import about, errors, files, machine, messages, names, paths, programs, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, Refused, SeshError
-from sesh.quitkey import quit_key
 from sesh.schema import LaunchSpec
 
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
@@ -69,7 +68,6 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
         raise (errors.Silent if spec.get("timeout") is None else errors.TimedOut)(message) from error
-    quit_key.disarm()
     return connection
 
 

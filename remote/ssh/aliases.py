@@ -10,7 +10,7 @@ import re
 import shlex
 from glob import glob
 
-from sesh import files, paths
+from sesh import files
 from sesh.errors import InvalidHost
 from sesh.names import check_host
 
@@ -23,7 +23,7 @@ def aliases() -> list[str]:
     """Return the `Host` names that are not patterns, without duplicates, the user's before the system's."""
     names = dict[str, None]()
     read = set[str]()
-    for path in (paths.expanded("~/.ssh/config"), SYSTEM_CONFIG):
+    for path in (os.path.expanduser("~/.ssh/config"), SYSTEM_CONFIG):
         _add_aliases(names, path, os.path.dirname(path), read)
     return list(names)
 
@@ -46,7 +46,7 @@ def _add_aliases(names: dict[str, None], path: str, folder: str, read: set[str])
             names.update(dict.fromkeys(filter(_is_alias, words)))
             continue
         for word in words:
-            for included in sorted(glob(os.path.join(folder, paths.expanded(word)))):  # in ssh's order
+            for included in sorted(glob(os.path.join(folder, os.path.expanduser(word)))):  # in ssh's order
                 _add_aliases(names, included, folder, read)
 
 

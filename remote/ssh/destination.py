@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from sesh import paths, programs
+from sesh import programs
 from sesh.errors import NO_ANSWER, InvalidHost, Unreachable
 from sesh.names import check_host, printable
 
@@ -89,7 +89,7 @@ def environment_options() -> list[str]:
                 check_host(hop)
             if keyword == "ControlPersist" and value == "no":
                 value = _SHORTEST_PERSIST
-            options += option(keyword, paths.expanded(value))
+            options += option(keyword, os.path.expanduser(value))
     return options
 
 

@@ -160,7 +160,7 @@ def control_directory() -> str:
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if configured := os.environ.get("SESH_CTRL_DIR"):
-        folder = os.path.abspath(paths.expanded(configured))
+        folder = os.path.abspath(os.path.expanduser(configured))
     elif runtime and _is_own(runtime):
         folder = os.path.join(runtime, "sesh")
     else:

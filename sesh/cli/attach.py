@@ -21,7 +21,6 @@ from sesh.link.keeper import Keep
 from sesh.messages import SWITCH, WAIT, Hello
 from sesh.names import is_name
 from sesh.ops import views
-from sesh.quitkey import quit_key
 from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
@@ -69,7 +68,6 @@ def attach_terminal(
         target.sync()
     hello = first_hello(target.host, options) if current is None and target.host is not None else None
     name, connection = enter(hello)
-    quit_key.disarm()
     if target.host is None:
         _refuse_own(name, connection)
     if current is not None:

@@ -18,7 +18,6 @@ from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import natural
 from sesh.ops import enter, lookup
 from sesh.ops.index import DEBOUNCE, Key, SessionIndex
-from sesh.quitkey import quit_key
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Summary
 from sesh.store import listing
@@ -67,11 +66,10 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     if cli.line.json:
         return _follow(cli, wanted)
     hosts, row = cli.line.hosts, None
-    with quit_key:  # catches Ctrl-\ between the board and a session, where the terminal is not raw
-        while (row := _chosen(cli, hosts, wanted, SortOrder.WAITING, row)) is not None:
-            code = _enter(cli, row)
-            if listing.current() is not None or quit_key.taken():
-                return code
+    while (row := _chosen(cli, hosts, wanted, SortOrder.WAITING, row)) is not None:
+        code = _enter(cli, row)
+        if listing.current() is not None:
+            return code
     return 0
 
 
@@ -184,7 +182,7 @@ def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the list as a line of JSON after each change, until Ctrl-C; return the exit code."""
     printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE
-    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.line.hosts or None) as index:
+    with Interrupts(tie=False, message="interrupted") as interrupts, SessionIndex(cli, cli.line.hosts or None) as index:
         watched = [(index.inbound, select.POLLIN), (interrupts.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
             if time.monotonic() >= print_at and None not in index.pending:

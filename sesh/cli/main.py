@@ -9,7 +9,6 @@ from sesh.cli.line import split
 from sesh.cli.person import discard_typeahead
 from sesh.cli.verbs import GO, load
 from sesh.errors import SeshError
-from sesh.quitkey import quit_key
 
 
 def run(argv: list[str]) -> int:
@@ -17,7 +16,6 @@ def run(argv: list[str]) -> int:
     if os.environ.get("_SESH_COMPLETE"):
         return int(load("complete.answer")())
     line = split(argv)
-    (quit_key.arm if line.verb.attaches else quit_key.release)()
     cli = Invocation(line)
     bare = line.verb.name == GO and line.tail is None and not line.create
     try:

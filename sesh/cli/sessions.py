@@ -97,7 +97,7 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
     cli = ctx.obj
     _check_asked(cli, yes=yes)
     answer = cli.target.call(sessions.kill_all, ask=not yes)
-    return _report(cli, answer["killed"], _errors(answer["failed"]), "killed")
+    return _report(cli, answer["done"], _errors(answer["failed"]), "killed")
 
 
 def rename(
@@ -160,11 +160,11 @@ def reload(ctx: Context, names: Names = None) -> int:
     cli = ctx.obj
     answer = cli.find(*(names or ())).call(sessions.reload, names=names or [])
     if not cli.line.json:
-        for name in answer["reloaded"]:
+        for name in answer["done"]:
             cli.out.text(f"{name} runs the installed sesh now")
-        if not (answer["reloaded"] or answer["failed"]):
+        if not (answer["done"] or answer["failed"]):
             cli.out.text("no session runs")
-    return _report(cli, answer["reloaded"], _errors(answer["failed"]), "reloaded")
+    return _report(cli, answer["done"], _errors(answer["failed"]), "reloaded")
 
 
 def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:

@@ -23,8 +23,7 @@ class Verb(NamedTuple):
     """One verb.
 
     `name`: without dashes. `place`: its function, as `module.function` of this package. `short`: the short form, with
-    its dash. `command`: the words after `--` are a command. `attaches`: it may attach to a session. `follows`: it
-    prints what happens until it is stopped.
+    its dash. `command`: the words after `--` are a command. `follows`: it prints what happens until it is stopped.
     """
 
     name: str
@@ -33,7 +32,6 @@ class Verb(NamedTuple):
     short: str = ""
     hosts: Hosts = Hosts.ONE
     command: bool = False
-    attaches: bool = False
     follows: bool = False
 
     @property
@@ -61,12 +59,12 @@ NONE, EACH, ALL = Hosts.NONE, Hosts.EACH, Hosts.ALL
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "Go to a session": (
-        Verb(GO, "Go to NAME, or start it; - goes to the last session", "entering.go", command=True, attaches=True),
-        Verb("attach", "Go to NAME, which must exist", "entering.attach", "-a", attaches=True),
-        Verb("new", "Start a session; without NAME, a numbered one", "entering.new", "-n", command=True, attaches=True),
-        Verb("pick", "Choose a session from a list, its screen beside it", "choose.pick", hosts=ALL, attaches=True),
-        Verb("next", "Go to the session that has waited longest for you", "choose.next_", hosts=ALL, attaches=True),
-        Verb("here", "Go to the session of this directory's repository", "entering.here", command=True, attaches=True),
+        Verb(GO, "Go to NAME, or start it; - goes to the last session", "entering.go", command=True),
+        Verb("attach", "Go to NAME, which must exist", "entering.attach", "-a"),
+        Verb("new", "Start a session; without NAME, a numbered one", "entering.new", "-n", command=True),
+        Verb("pick", "Choose a session from a list, its screen beside it", "choose.pick", hosts=ALL),
+        Verb("next", "Go to the session that has waited longest for you", "choose.next_", hosts=ALL),
+        Verb("here", "Go to the session of this directory's repository", "entering.here", command=True),
         Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", "-x"),
     ),
     "See what goes on": (

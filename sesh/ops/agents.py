@@ -20,12 +20,13 @@ import shlex
 import stat
 from typing import Any, NamedTuple
 
-from sesh import files, machine, paths, wire
+from sesh import files, machine, paths
 from sesh.about import DISTRIBUTION, PROGRAM, SESH, launcher
 from sesh.errors import Refused, UsageError
 from sesh.messages import RESUME, STATE, STATUS
 from sesh.names import printable
 from sesh.protocol import STATES
+from sesh.reach import find
 from sesh.schema import Record
 from sesh.store import listing
 
@@ -105,7 +106,7 @@ def _serialized(value: Value, like: bytes | None) -> bytes:
 
 def settings(agent: str) -> str:
     variable, folder, file, *_ = AGENTS[agent]
-    return os.path.join(paths.expanded(os.environ.get(variable) or folder), file)
+    return os.path.join(os.path.expanduser(os.environ.get(variable) or folder), file)
 
 
 def disabled(agent: str) -> bool:
@@ -209,7 +210,7 @@ def report(state: str, question: str) -> str:
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
     name = session("--state", " …")
-    wire.ask(name, STATE, state=state, question=question)
+    find.ask(name, STATE, state=state, question=question)
     return name
 
 
@@ -253,15 +254,15 @@ def report_event(agent: str, text: str) -> None:
     compacted = name == "SessionStart" and event.get("source") == "compact"  # the agent is still working
     if not compacted and not (name == "Notification" and kind == "permission_prompt" and _waits(session)):
         question = _question(event) if state == "waiting" else ""
-        wire.ask(session, STATE, state=state, question=question, hook=True)
+        find.ask(session, STATE, state=state, question=question, hook=True)
     if name not in ("SessionStart", "Notification", "SessionEnd") or event.get("source") in ("resume", "compact"):
         # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
         word = event["session_id"]
         if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
-            wire.ask(session, RESUME, command=[*_RESUME[agent], word])
+            find.ask(session, RESUME, command=[*_RESUME[agent], word])
     ends = name == "SessionEnd" and event.get("reason") not in ("clear", "resume")
     if ends and record.get("shell") and not machine.shutting_down():
-        wire.ask(session, RESUME, command=[])  # only the shell is left to restart
+        find.ask(session, RESUME, command=[])  # only the shell is left to restart
 
 
 def _waits(name: str) -> bool:
@@ -269,7 +270,7 @@ def _waits(name: str) -> bool:
 
     If Claude Code asks for network access in its sandbox, it sends only the notification (seen in 2.1.76).
     """
-    activity = wire.ask(name, STATUS)[0]["session"]["activity"]
+    activity = find.ask(name, STATUS)[0]["session"]["activity"]
     return bool(activity and activity["state"] == "waiting" and activity["why"] == "hook")
 
 

@@ -106,7 +106,7 @@ def checked_directory(caller: Caller, directory: str) -> str:
     if not directory:
         raise Refused("DIR is empty; write . for the current directory")
     if directory == "~" or directory[:2] == "~/":  # from Python or JSON, where no shell expands it
-        directory = paths.expanded(directory)
+        directory = os.path.expanduser(directory)
     if caller.origin is not None:
         directory = caller.origin.directory(directory)
     try:
@@ -195,8 +195,7 @@ def _is_in(name: str, root: str) -> bool:
     record = records.readable(name)
     if record is None:  # the session is starting: its daemon answers once it has written the record
         try:
-            if (connection := find.running(name)) is not None:
-                connection.single_request(SUMMARY, timeout=find.PATIENCE)
+            find.ask(name, SUMMARY, timeout=find.PATIENCE)
         except SeshError:
             return False
         record = records.readable(name)

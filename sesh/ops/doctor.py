@@ -125,7 +125,7 @@ def _locale(caller: Caller) -> Iterator[Finding]:
 
 def _path(caller: Caller) -> Iterator[Finding]:
     """Check PATH, and every program called sesh in it: other projects have one too."""
-    own = paths.expanded("~/.local/bin")
+    own = os.path.expanduser("~/.local/bin")
     folders = os.environ.get("PATH", "").split(os.pathsep)
     if own in (os.path.normpath(folder) for folder in folders if folder):
         yield row("path", OK, f"{own} is in PATH")

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from sesh import files, machine, measures, paths, protocol, wire
-from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, polled
 from sesh.errors import DaemonDied, Ended, SeshError
 from sesh.messages import EVENTS
+from sesh.ops.lookup import MOST_ROWS
 from sesh.outcomes import RemoteLog
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget

@@ -17,7 +17,6 @@ from functools import partial
 from math import inf
 
 from sesh import errors, files, machine, paths, wire
-from sesh.check import MOST_ROWS
 from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health
@@ -350,8 +349,8 @@ class _HostReports:
             else:
                 self._rows[row["name"]] = lookup.placed(row, self._host, self._home, self._clock)
                 self._sizes[row["name"]] = len(repr(row))
-        if len(self._rows) > MOST_ROWS or sum(self._sizes.values()) > _LARGEST:
-            raise errors.malformed("the list", f"is over {MOST_ROWS} sessions, or {_LARGEST >> 20} MiB")
+        if len(self._rows) > lookup.MOST_ROWS or sum(self._sizes.values()) > _LARGEST:
+            raise errors.malformed("the list", f"is over {lookup.MOST_ROWS} sessions, or {_LARGEST >> 20} MiB")
 
     def _report(self) -> Report:
         self._remark = "; ".join(self._caller.notes) or self._remark

@@ -12,8 +12,8 @@ import os
 from collections.abc import Sequence
 
 from sesh import check, programs, wording
-from sesh.errors import SeshError, UsageError, placed
-from sesh.names import check_host, check_label, check_name, is_resume
+from sesh.errors import Refused, SeshError, UsageError, placed
+from sesh.names import check_host, check_label, check_name, check_resume
 from sesh.ops import create, enter, lookup
 from sesh.outcomes import LayoutEntry, Made
 from sesh.reach import find
@@ -88,11 +88,10 @@ def _checked(value: object, place: str) -> LayoutEntry:
         entry: LayoutEntry = check.checked_here(LayoutEntry, value)
         if entry["host"] is not None:
             check_host(entry["host"])
-        if entry["resume"] is not None and not is_resume(entry["resume"]):
-            raise check.Malformed(".resume is not a command of at most 32 KiB")
+        check_resume(entry["resume"] or [])
         for key, label in entry["labels"].items():
             check_label(f"{key}={label}")
-    except (check.Malformed, UsageError) as error:
+    except (check.Malformed, UsageError, Refused) as error:
         raise check.Malformed(placed(place, str(error))) from error
     return entry
 

@@ -26,6 +26,7 @@ from sesh.workers import Workers
 
 _Answer = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
 
+MOST_ROWS = 10_000  # sessions of one host that a list, or a stream of events, keeps track of
 PATIENCE = 2.0  # seconds, then a host counts as silent
 _REASON_DELAY = 0.2  # seconds after the timeout for a worker to give the reason in ssh's words
 _QUIET = 0.5  # seconds, then a status line names the hosts that have not answered
@@ -129,9 +130,8 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
 def note_failure(host: str, error: Unreachable | TimedOut) -> None:
     """Record that a host has not answered, and why."""
     if not (isinstance(error, Unreachable) and error.here):
-        at = error.at if isinstance(error, Unreachable) else 0.0
         with suppress(Refused):  # the record cannot be written: the next list asks the host again
-            known.record_failure(host, reason(error), at, refused=isinstance(error, errors.LoginRefused))
+            known.record_failure(host, reason(error), refused=isinstance(error, errors.LoginRefused))
 
 
 # -- asking many

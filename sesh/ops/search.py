@@ -176,7 +176,7 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
                 raise
             except SeshError as error:
                 failed[name] = error
-    return {"hits": hits, "failed": sessions.outcome(chosen, failed)[1]}
+    return {"hits": hits, "failed": sessions.outcome(chosen, failed)["failed"]}
 
 
 def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]:
@@ -195,6 +195,7 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
             "after": lines[number + 1 : number + 1 + context],
             "command": command["command"] if command else None,
             "started": command["started"] if command else None,
+            "host": None,
         }
         for number, command in zip(numbers, _printed_by(lines, numbers, commands), strict=True)
     ]

@@ -129,7 +129,9 @@ def _type_once(stream: Stream, text: bytes, words: Words) -> SendAnswer:
             stream.greet(until=_soon())
     if reason := answer.get("reason"):
         name = stream.name
-        raise Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}", typed=True)
+        refused = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
+        refused.typed = True
+        raise refused
     return answer
 
 

@@ -16,11 +16,11 @@ from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.messages import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
 from sesh.names import check_name
 from sesh.ops import agents, dormant
-from sesh.outcomes import Detached, Killed, Named, ReloadedSessions, Renamed
+from sesh.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Changes, op
-from sesh.schema import ErrorFacts, Record, Summary
+from sesh.schema import Record, Summary
 from sesh.store import listing, recent, records
 
 _RELOAD_TIMEOUT = 45.0  # seconds; the daemon's emulator catches up, then the daemon tries the new sesh and executes it
@@ -50,12 +50,12 @@ def of_this_machine() -> list[str]:
     return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
-def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
+def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
     """Return the names that worked, and the facts of each error by name. If only one was chosen, raise its error."""
     if failed and len(chosen) == 1:
         raise failed[chosen[0]]
     done = [name for name in chosen if name not in failed]
-    return done, {name: error.facts() for name, error in failed.items()}
+    return {"done": done, "failed": {name: error.facts() for name, error in failed.items()}}
 
 
 # -- changing
@@ -115,7 +115,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
 
 
 @op()
-def reload(caller: Caller, names: Sequence[str] = ()) -> ReloadedSessions:
+def reload(caller: Caller, names: Sequence[str] = ()) -> ActedOn:
     """Make the daemons of sessions execute this sesh, while their programs keep running.
 
     Without names, these are all daemons of this machine. If there is only one session, its error is raised.
@@ -130,8 +130,7 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> ReloadedSessions:
             _reload(name)
         except SeshError as error:
             failed[name] = error
-    done, refused = outcome(chosen, failed)
-    return {"reloaded": done, "failed": refused}
+    return outcome(chosen, failed)
 
 
 def _reload(name: str) -> None:
@@ -146,16 +145,15 @@ def _reload(name: str) -> None:
 # -- ending
 
 
-@op(changes=lambda _, result: Changes(ended=result["killed"]))
-def kill(_caller: Caller, names: Sequence[str]) -> Killed:
+@op(changes=lambda _, result: Changes(ended=result["done"]))
+def kill(_caller: Caller, names: Sequence[str]) -> ActedOn:
     """End sessions. If there is only one, its error is raised."""
     chosen = [check_name(name) for name in dict.fromkeys(names)]
-    killed, failed = outcome(chosen, _end_all(chosen))
-    return {"killed": killed, "failed": failed}
+    return outcome(chosen, _end_all(chosen))
 
 
-@op(changes=lambda _, result: Changes(ended=result["killed"]))
-def kill_all(caller: Caller, ask: bool = True) -> Killed:
+@op(changes=lambda _, result: Changes(ended=result["done"]))
+def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
     """End all sessions of this machine; `ask`: confirm first. Raises Refused if the person declines."""
     chosen = of_this_machine()
     find.note_damage(caller)
@@ -165,8 +163,7 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
         if not caller.agrees(f"end {many}{on_host} ({wording.cut(', '.join(chosen), _COLUMNS)})?"):
             raise Refused("no session was ended")
     refused = {name: error for name, error in _end_all(chosen).items() if not isinstance(error, NotFound)}
-    killed, failed = outcome(chosen, refused)  # a session that has just ended counts as killed
-    return {"killed": killed, "failed": failed}
+    return outcome(chosen, refused)  # a session that has just ended counts as killed
 
 
 def _end_all(names: Sequence[str]) -> dict[str, SeshError]:

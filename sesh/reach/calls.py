@@ -51,7 +51,7 @@ def _reply(caller: Caller, question: QuestionAnswer) -> str:
     letters = {letter for letter, _ in answers}
     if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
         raise errors.malformed("RESPONSE", ".answers cannot be chosen from")
-    return caller.ask(question["question"], answers, default, question.get("above", ""))
+    return caller.ask(question["question"], answers, default, question["above"])
 
 
 def result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple[Any, bool]:
@@ -63,7 +63,7 @@ def result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple
     checked = check.checked_from_host(answer_type(op), protocol.value(data), op.wire_name, passed)
     if count := passed.left_out:
         rows = "one row was" if count == 1 else f"{count} rows were"
-        caller.note(f"@{host}: {rows} left out: malformed, or too many")
+        caller.note(f"@{host}: {rows} left out: malformed")
     return checked, not count
 
 

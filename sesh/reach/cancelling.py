@@ -26,7 +26,7 @@ class Interrupts(Stop):
 
     Within its context the main thread records signals, except ignored ones, and `read` returns them. `stop` records a
     Ctrl-C from another thread. The third Ctrl-C in a row raises Interrupted with `message`, except with `tie`. SIGQUIT
-    raises Interrupted too, if the disposition of SIGQUIT was the default.
+    raises Interrupted too, unless the program that calls the API handles it.
 
     `typed`: a Ctrl-C was read, so the terminal has printed `^C`. `terminal`: with `tie`, the terminal's descriptor, to
     be polled for a hangup, as the SIGHUP may reach only another process, such as su.
@@ -58,7 +58,7 @@ class Interrupts(Stop):
                     with suppress(OSError):  # no controlling terminal
                         self.terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
                         self._undo.callback(os.close, self.terminal)
-        if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
+        if signal.getsignal(signal.SIGQUIT) in (signal.SIG_DFL, signal.default_int_handler):
             self._undo.callback(signal.signal, signal.SIGQUIT, signal.signal(signal.SIGQUIT, self._leave))
         return self
 
@@ -100,7 +100,7 @@ class Interrupts(Stop):
     def stop_on_first(self) -> Iterator[None]:
         """Within the block, the first signal stops the wait."""
         before, self._stops_on_first = self.message, True
-        self.message = ""
+        self.message = "interrupted"
         try:
             yield
         finally:

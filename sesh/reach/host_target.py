@@ -288,8 +288,8 @@ class HostTarget(Target):
             answer["name"],
             time.time(),
             id=answer["session_id"] or None,
-            cwd=answer.get("cwd"),
-            command=answer.get("command"),
+            cwd=answer["cwd"],
+            command=answer["command"],
             home=link.home or None,
         )
 

@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from functools import cache
 from typing import Any
 
@@ -29,11 +30,7 @@ _CONNECT_TIMEOUT = 0.2
 _WAKING = 0.5  # seconds for a live daemon to make its socket again
 _LOOK = 0.005  # seconds between two looks for a file
 
-KEYS = (
-    "name", "host", "state", "attached", "current", "pid", "created", "last_activity", "cwd", "command", "title",
-    "exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity",
-    "last_line",
-)  # fmt: skip
+KEYS = (*(key for key in Summary.__annotations__ if key in Summary.__required_keys__), "last_line")
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
@@ -80,22 +77,16 @@ def refusals() -> list[str]:
 def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
     """Yield each name and its daemon's answer, None without one.
 
-    Send all requests before reading the first answer, in batches if this process lacks descriptors.
+    Send all requests before reading the first answer, in batches that leave this process some descriptors.
     """
-    left = list(names)
-    while left:
-        pending: list[wire.Connection | None] = []
-        for name in left[: most_connections()]:
-            try:
-                pending.append(asked(name))
-            except OSError as error:
-                if not (pending and paths.lacks_descriptors(error)):
-                    raise
-                break
-        deadline = time.monotonic() + patience
-        for name, connection in zip(left, pending, strict=False):
-            yield name, _answer(connection, deadline)
-        del left[: len(pending)]
+    most = most_connections()
+    for first in range(0, len(names), most):
+        batch = names[first : first + most]
+        with ExitStack() as opened:  # closes the connections if there are no descriptors left all the same
+            pending = [opened.enter_context(asked(name) or nullcontext()) for name in batch]
+            deadline = time.monotonic() + patience
+            for name, connection in zip(batch, pending, strict=True):
+                yield name, _answer(connection, deadline)
 
 
 def asked(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connection | None:

@@ -14,7 +14,7 @@ from sesh import files, machine, paths, protocol
 from sesh.errors import Refused
 from sesh.schema import Record
 
-KEPT_SECONDS = 7 * 86400.0  # a session that ended without a client is removed this many seconds after its end
+KEPT_SECONDS = 7 * 86400.0  # after these, a result is removed, and a session that ended without a client
 FILES = ("agent", "checkpoint", "env", "scrollback0", "scrollback1")  # `.KIND.ID`
 _LARGEST = 4 << 20  # bytes; a larger record is refused
 
@@ -79,24 +79,17 @@ def wake(record: Record) -> bool:
 
 
 def file_of(session_id: str, kind: str) -> str:
-    """Return the path of a session's file of a kind in `FILES`."""
+    """Return the path of a session's file of a kind in `FILES`.
+
+    `agent` is a link to the ssh agent of the newest client; `env` has variables for the session's shells.
+    """
     return os.path.join(paths.directory(), f".{kind}.{session_id}")
-
-
-def agent_path(session_id: str) -> str:
-    """Return the path of the link to the ssh agent of the session's newest client."""
-    return file_of(session_id, "agent")
-
-
-def environment_path(session_id: str) -> str:
-    """Return the path of the file with variables for the session's shells."""
-    return file_of(session_id, "env")
 
 
 def link_agent(session_id: str, target: str) -> None:
     """Point a session's agent link to `target` atomically; leave it unchanged if that fails."""
     with suppress(OSError):
-        files.replace_link(agent_path(session_id), target)
+        files.replace_link(file_of(session_id, "agent"), target)
 
 
 # -- removing

@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 import time
 from base64 import b64encode
+from contextlib import suppress
 
 from sesh import files, paths, protocol
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.outcomes import RunResult
 from sesh.schema import JobResult, RunFacts
+from sesh.store.records import KEPT_SECONDS
 
 NEWEST = 100  # older results are removed
-KEPT_SECONDS = 7 * 24 * 3600.0  # seconds, then a result is removed
 _LARGEST = 4 << 20  # bytes; a larger result or output is refused
 _RESULT, _OUTPUT = ".json", ".out"
 
@@ -36,34 +37,16 @@ def _path(session_id: str, suffix: str) -> str:
 def keep(result: JobResult, output: bytes | None) -> None:
     """Store a result under its `id`, and remove the oldest ones; ignore a failed write, such as to a full disk."""
     folder = directory()
-    try:
-        try:
-            os.mkdir(folder, paths.PRIVATE)
-        except FileExistsError:
-            pass
-        if not paths.trusted(folder):
-            return
-        _write(result, output)
-        _prune(folder)
-    except (OSError, Refused):
-        return
-
-
-def _write(result: JobResult, output: bytes | None) -> None:
-    """Write a result and its output, both or neither. Raises OSError."""
-    path = _path(result["id"], _OUTPUT)
-    if output is not None:
-        files.write_whole(path, output)
-    try:
-        files.write_whole(_path(result["id"], _RESULT), protocol.encode(result))
-    except OSError:
+    with suppress(OSError, Refused):
+        files.make_private(folder)
         if output is not None:
-            os.unlink(path)
-        raise
+            files.write_whole(_path(result["id"], _OUTPUT), output)
+        files.write_whole(_path(result["id"], _RESULT), protocol.encode(result))
+        _prune(folder)
 
 
 def _prune(folder: str) -> None:
-    """Remove old and surplus results, and unfinished files of killed processes."""
+    """Remove old and surplus results, outputs without a result, and unfinished files."""
     written: dict[str, float] = {}
     for found in os.scandir(folder):
         try:
@@ -75,12 +58,12 @@ def _prune(folder: str) -> None:
     kept = {entry[: -len(_RESULT)] for entry in by_age[-NEWEST:] if now - written[entry] < KEPT_SECONDS}
     for entry, at in written.items():
         stem, suffix = os.path.splitext(entry)
-        if suffix not in (_RESULT, _OUTPUT) or not is_id(stem):
-            is_surplus = files.is_abandoned(os.path.join(folder, entry))
-        elif stem + _RESULT in written:
+        is_own = suffix in (_RESULT, _OUTPUT) and is_id(stem)
+        if is_own and stem + _RESULT in written:
             is_surplus = stem not in kept
-        else:
-            is_surplus = now - at > files.ABANDONED_AFTER  # the result of a newer output may not be written yet
+        else:  # an unfinished file, or an output whose result may not be written yet
+            is_own = is_own or files.UNFINISHED.fullmatch(entry) is not None
+            is_surplus = is_own and now - at > files.ABANDONED_AFTER
         if is_surplus:
             try:
                 os.unlink(os.path.join(folder, entry))

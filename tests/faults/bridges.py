@@ -61,8 +61,8 @@ class Bridge:
     def leads(self, *, dies: bool = False, **words: Any) -> None:
         """Pretend to connect to a session, and greet as its daemon; with `dies`, exit before the greeting."""
         request = self.take(protocol.REQUEST)
-        facts = {"id": request.get("id"), "ok": True, "name": "work", "session_id": "abc", "notes": [], **words}
-        self.say(protocol.RESPONSE, **facts)
+        facts = {"name": "work", "session_id": "abc", "daemon_pid": None, "cwd": None, "notes": [], **words}
+        self.say(protocol.RESPONSE, **{"id": request.get("id"), "ok": True, "command": [], **facts})
         if "greeting" not in request:
             self.take(protocol.HELLO)
         if dies:
@@ -211,7 +211,7 @@ ATTACKS: dict[str, Attack] = {
     "notes": answers(None, GOOD, notes=[[f"n{number}{ESCAPES}", False] for number in range(500)]),
     "odd-error": answers(error={"code": ["x"], "message": 3}),
     "odd-welcome": answers(None, GOOD, welcome={"version": [1]}),
-    "asks": answers(question=f"really{ESCAPES}?", answers=[["y", f"Yes{ESCAPES}"], ["n", "No"]], default="y"),
+    "asks": answers(question=f"really{ESCAPES}?", answers=[["y", f"Yes{ESCAPES}"], ["n", "No"]], default="y", above=""),
     "picture": answers({"text": "x", "lines": ["x"]}, GOOD),
     "picture-cells": answers({"columns": 80, "rows": 24, "title": "t", "cells": []}, GOOD),
     "misframes": says(b"\x11\xff\xff\xff\xff" + b"x" * 100),

@@ -16,6 +16,7 @@ from sesh import messages, protocol, wire
 from sesh.daemon.spawn import launch
 from sesh.errors import SeshError, TimedOut, Unreachable
 from sesh.machine import start_time
+from sesh.reach import find
 from sesh.schema import LaunchSpec
 from sesh.store import records
 from tests.support import Home, forking, processes, wait_until
@@ -173,11 +174,11 @@ class Daemons:
 
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
         """Return the answer to one verb."""
-        return wire.ask(name, getattr(messages, verb.upper()), data, **words)[0]
+        return find.ask(name, getattr(messages, verb.upper()), data, **words)[0]
 
     def show(self, name: str, verb: str = "screen", **words: Any) -> str:
         """Return the text that a verb answers with."""
-        return wire.ask(name, getattr(messages, verb.upper()), **words)[1].decode()
+        return find.ask(name, getattr(messages, verb.upper()), **words)[1].decode()
 
     def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
         """Wait until the screen contains a text; return the screen."""

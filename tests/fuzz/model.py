@@ -151,7 +151,7 @@ class Sessions(RuleBasedStateMachine):
         """The daemon executes sesh again; its clients receive RELOADED and attach again, the leader last."""
         if not self._alive(session):
             return
-        assert sessions.reload(Caller(), [session.name])["reloaded"] == [session.name]
+        assert sessions.reload(Caller(), [session.name])["done"] == [session.name]
         for each in session.clients:
             each.client.wait(protocol.RELOADED)
             each.client.close()

@@ -20,7 +20,6 @@ LATE = {
     ("client/view.py", "sesh.client.predict"): "pyte",
     ("remote/deploy/deploy.py", "sesh.remote.deploy"): "fabric",
     ("sesh/__init__.py", "sesh"): "the API, which the program itself does not use",
-    ("sesh/__init__.py", "sesh.about"): "the same",
     ("sesh/__main__.py", "sesh.cli"): "Ctrl-C while modules load is no traceback",
     ("sesh/__main__.py", "sesh.cli.main"): "the same",
     ("sesh/cli/agents.py", "sesh.mcp.serve"): "mcp",

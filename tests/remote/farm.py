@@ -12,8 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from sesh import messages, wire
+from sesh import messages
 from sesh.errors import SeshError
+from sesh.reach import find
 from tests.remote.accounts import FOLDER, ROOT, Account, Accounts
 from tests.remote.proxy import Proxy
 from tests.remote.runtime import EVERYONE, of_this_run
@@ -337,7 +338,7 @@ class Farm:
         with far.as_its_user():
             for name in far.names():
                 with suppress(SeshError, OSError):
-                    wire.ask(name, messages.KILL, timeout=5)
+                    find.ask(name, messages.KILL, timeout=5)
         processes.kill(processes.zygotes(far.processes()))
         try:
             wait_until(lambda: not far.processes(), timeout=self.patience)

@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from sesh import messages, wire
+from sesh import messages
 from sesh.errors import NotFound, SeshError
 from sesh.names import is_name
 from sesh.ops import views
+from sesh.reach import find
 from sesh.reach.caller import Caller
 from tests.support import forking, processes
 from tests.support.terminal import Terminal
@@ -282,7 +283,7 @@ class Home:
             found = os.listdir(self.directory) if os.path.isdir(self.directory) else []
             for name in sorted(each[:-5] for each in found if each.endswith(".sock") and is_name(each[:-5])):
                 with suppress(SeshError, OSError):
-                    wire.ask(name, messages.KILL, timeout=5)
+                    find.ask(name, messages.KILL, timeout=5)
 
     def _outlived(self, seconds: float) -> list[int]:
         deadline = time.monotonic() + seconds

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sesh import wire
 from sesh.cli import hook
 from sesh.ops import agents
+from sesh.reach import find
 from tests.support import Home, Terminal, wait_until
 from tests.support.hooking import SESSION, Agent
 
@@ -117,7 +117,7 @@ def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, m
             stands.update(words)
         return [{"session": {"activity": {"why": "hook", **stands}}}]
 
-    monkeypatch.setattr(wire, "ask", ask)
+    monkeypatch.setattr(find, "ask", ask)
     monkeypatch.setattr(agents, "_session_of", lambda _agent: {"name": "work"})
     for event, words, state, question in TURNS[name]:
         agents.report_event(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))

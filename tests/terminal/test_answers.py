@@ -16,6 +16,7 @@ from sesh.api import Session
 from sesh.errors import Refused, TimedOut
 from sesh.messages import Words
 from sesh.ops import search, send
+from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
@@ -172,6 +173,6 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     assert "\nrun" not in opened.text()
     opened.type("\x15")
     wait_until(lambda: home.summary("work")["activity"]["state"] == "idle")
-    wire.ask("work", messages.STATE, state="waiting", question="agent waits")
+    find.ask("work", messages.STATE, state="waiting", question="agent waits")
     assert sesh("--send", "work", "echo en''tered", "--enter", "--question", "agent").code == 0
     opened.wait_for("\nentered")

@@ -81,7 +81,7 @@ def test_the_line_goes_by_itself_and_gives_the_prompt_back(
 
 
 def test_a_command_is_news_and_an_absence_has_its_length_from_a_minute_on() -> None:
-    for seconds, told, words in ((59, False, "a moment"), (61, True, "1 min"), (7201, True, "2 h")):
+    for seconds, told, words in ((59, False, "a moment"), (61, True, "1m"), (7201, True, "2h")):
         missed = Missed()
         missed.note({"event": "command_ended", "exit_code": 0})
         missed.since = time.time() - seconds

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from sesh import machine, messages, wire
+from sesh import machine, messages
 from sesh.daemon import checkpoint
 from sesh.errors import UsageError
 from sesh.names import MAX_RESUME
+from sesh.reach import find
 from tests.support import Home, need, wait_until
 
 AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*"\nexec cat\n'
@@ -370,7 +371,7 @@ def test_a_resume_command_is_bounded_and_a_list_of_words(home: Home, monkeypatch
     monkeypatch.setenv("SESH_DIR", home.directory)
     for command in ("agent", ["agent", 1], [["agent"]], {"agent": 1}, None, ["a\0b"], 5):
         with pytest.raises(UsageError, match=r"\.command"):
-            wire.ask("a", messages.RESUME, command=command)
+            find.ask("a", messages.RESUME, command=command)
     assert record(home, "a")["resume"] == ["agent"]
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import messages, wire
+from sesh import messages
 from sesh.api import Session
 from sesh.daemon import delivery
 from sesh.errors import Refused
+from sesh.reach import find
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 from tests.support.composers.kinds import composer, logged
 from tests.terminal.looking import screen
@@ -152,7 +153,7 @@ def test_the_rest_of_a_text_never_reaches_another_program(home: Home, monkeypatc
 
 
 def test_what_a_program_says_that_it_asks_is_not_answered_by_accident(home: Home, taken: Taken, inside: None) -> None:
-    wire.ask("agent", messages.STATE, state="waiting", question="Allow rm -rf build?")
+    find.ask("agent", messages.STATE, state="waiting", question="Allow rm -rf build?")
     busy(home, "agent", "go on with it", 'agent asks "Allow rm -rf build?"')
     assert home.sesh("--send", "agent", "x" * 9, "--enter", "--question", "push").code == 1
     assert home.sesh("--send", "agent", "no, keep it", "--enter", "--question", "rm -rf").code == 0
@@ -228,7 +229,7 @@ def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
     answers: list[object] = []
 
     def ask() -> None:
-        answers.append(wire.ask("mute", messages.SEND, b"a text", enter=True, key="5ec1")[0]["reason"])
+        answers.append(find.ask("mute", messages.SEND, b"a text", enter=True, key="5ec1")[0]["reason"])
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -250,10 +251,10 @@ def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(
         assert sent.code == code
         assert ("at most 4,095 bytes; nothing was typed" in sent.stderr) == (code == 1)
     assert sesh("--send", "lines", "-", "--enter", input=("x" * 4000 + "\n") * 3).code == 0
-    wire.ask("lines", messages.SEND, b"short\n" + b"x" * 3000)
+    find.ask("lines", messages.SEND, b"short\n" + b"x" * 3000)
     with pytest.raises(Refused, match="at most 4,095 bytes; the rest was not typed"):
-        wire.ask("lines", messages.SEND, b"y" * 3000, more=True)
-    wire.ask("lines", messages.SEND, b"y" * 1000 + b"\n")
+        find.ask("lines", messages.SEND, b"y" * 3000, more=True)
+    find.ask("lines", messages.SEND, b"y" * 1000 + b"\n")
     wait_until(lambda: "y" * 79 in screen(home, "lines"))
 
 

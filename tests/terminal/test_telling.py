@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 
 import pytest
 
-from sesh import messages, wire
+from sesh import messages
 from sesh.client.display import notification
 from sesh.config import in_quiet_hours
 from sesh.daemon.clients import client
+from sesh.reach import find
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 from tests.support.processes import descendants
 from tests.terminal.looking import logs
@@ -104,7 +106,7 @@ def test_what_a_person_ends_has_not_failed(sesh: Sesh, home: Home, monkeypatch: 
     terminal = here(home)
     ends: dict[str, Callable[[str], object]] = {
         "killed-job": lambda name: sesh("--kill", name),
-        "interrupted-job": lambda name: wire.ask(name, messages.INTERRUPT),
+        "interrupted-job": lambda name: find.ask(name, messages.INTERRUPT),
         "ctrl-c-job": lambda name: sesh("--send", name, "--key", "C-c"),
     }
     for name in ends:
@@ -180,8 +182,10 @@ def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
         ("", 0, False),
     ],
 )
-def test_quiet_hours_may_go_over_midnight(span: str, minute: int, quiet: bool) -> None:
-    assert in_quiet_hours(span, minute) is quiet
+def test_quiet_hours_may_go_over_midnight(monkeypatch: pytest.MonkeyPatch, span: str, minute: int, quiet: bool) -> None:
+    now = time.struct_time((2026, 3, 1, *divmod(minute, 60), 0, 6, 60, 0))
+    monkeypatch.setattr(time, "localtime", lambda: now)
+    assert in_quiet_hours(span) is quiet
 
 
 @pytest.mark.parametrize(

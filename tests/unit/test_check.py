@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sesh import check, messages, protocol, wire, wording
 from sesh.errors import ProtocolError, SeshError
-from sesh.ops import doctor, jobs, lookup, search, sessions, shell, sweep, views
+from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
 from sesh.reach import calls
 from sesh.reach.caller import Caller
 from tests.support import data
@@ -26,7 +26,7 @@ ANSWERS = [each for each in vars(messages).values() if is_typeddict(each)]
 _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _KEYS = st.sampled_from(
     [*(key for answer in ANSWERS for key in answer.__annotations__), "sessions", "refusals", "home", "code", "text",
-     "message", "state", "cells", "killed", "failed", "output", "$bytes", "event"]
+     "message", "state", "cells", "done", "failed", "output", "$bytes", "event"]
 )  # fmt: skip
 _VALUES = st.recursive(
     st.none()
@@ -56,7 +56,10 @@ _ROW = data.summary(
     activity={"state": "waiting", "why": "hook", "since": "2026-03-01T11:57:00Z", "question": "q", "kind": "k"},
 )  # fmt: skip
 _COMMAND = data.command(command=["make"], exit_code=0, duration=1.0, started="2026-03-01T11:57:00Z")
-_HIT = {"session": "web", "line": 1, "text": "t", "before": ["b"], "after": ["a"], "command": ["c"], "started": "s"}
+_HIT = {
+    "session": "web", "line": 1, "text": "t", "before": ["b"], "after": ["a"], "command": ["c"], "started": "s",
+    "host": None,
+}  # fmt: skip
 _ERROR = {"code": "busy", "what": "w", "hint": "h", "exit": 1}
 WHOLE: dict[Any, Any] = {
     sessions.summaries: [_ROW],
@@ -66,7 +69,7 @@ WHOLE: dict[Any, Any] = {
     shell.history: [_COMMAND],
     jobs.result: {**data.job_result(name="web", reason="r", command=["c"], directory="/"), "output": {"$bytes": ""}},
     search.grep: {"hits": [_HIT], "failed": {"web": _ERROR}},
-    sessions.kill: {"killed": ["web"], "failed": {"web": _ERROR}},
+    sessions.kill: {"done": ["web"], "failed": {"web": _ERROR}},
     sessions.label: {"a": "b"},
     doctor.all_: [{"check": "c", "state": "s", "message": "m", "remedy": "r"}],
     sweep.leftovers: [{"kind": "k", "what": "w", "age": 1, "pid": 1}],
@@ -161,14 +164,6 @@ def test_a_screen_of_another_type_is_refused_and_odd_cells_are_left_out(value: A
             passed(views.screen, value)
     else:
         assert passed(views.screen, value)["cells"] == [[]]
-
-
-def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:
-    caller = lookup.NoteCollector()
-    many = json.dumps([data.summary()] * (check.MOST_ROWS + 5)).encode()
-    rows, whole = calls.result(caller, "box", sessions.summaries, many)
-    assert (len(rows), whole) == (check.MOST_ROWS, False)
-    assert caller.notes == ["@box: 5 rows were left out: malformed, or too many"]
 
 
 def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like_them_is_not() -> None:

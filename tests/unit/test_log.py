@@ -19,11 +19,11 @@ def test_faults_are_in_a_private_file_where_it_is_asked_for(
     monkeypatch.setenv("SESH_DEBUG", debug)
     FaultLog().note("a fault in a verb", ValueError("typed"))
     log.write_error("command --send", Refused("typed"))
-    log.write_error("command --send", UsageError("expected"))
+    log.write_error("command --send", UsageError("typed"))
     if debug != "1":
         assert list(tmp_path.iterdir()) == []
         return
     (file,) = tmp_path.iterdir()
     assert (file.name, file.stat().st_mode & 0o777) == ("debug.log", 0o600)
     faults = [line.split(": ", 1)[1] for line in file.read_text().splitlines()]
-    assert faults == ["a fault in a verb: ValueError", "refused"]
+    assert faults == ["a fault in a verb: ValueError", "refused", "usage"]

@@ -157,8 +157,8 @@ class Drawing:
         self._screens(out)
         out.set_pen(DEFAULT)
         strings = _strings(screen, repaints, self._pushed.titles) + status
-        parts = (strings, _saved_modes(screen), _tabs(screen, repaints), _margins(screen), _modes(screen), _keys(screen))
-        for part in parts:
+        settings = _saved_modes(screen), _tabs(screen, repaints), _margins(screen), _modes(screen), _keys(screen)
+        for part in (strings, *settings):
             if part:
                 out.sequence(part)
         put_cursor(out, screen)

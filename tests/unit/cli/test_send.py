@@ -67,5 +67,5 @@ def test_what_is_no_key_is_a_usage_error(name: str) -> None:
     [("Up", b"\x1b[A", b"\x1bOA"), ("Home", b"\x1b[H", b"\x1bOH"), ("C-Up", b"\x1b[1;5A", b"\x1b[1;5A")],
 )
 def test_cursor_keys_are_as_the_program_wants_them(name: str, normal: bytes, application: bytes) -> None:
-    key = Key.parse(name)
-    assert (key.sent, key.application) == (normal, application)
+    assert Key.parse(name).sent == normal
+    assert Key.parse(name).application == application

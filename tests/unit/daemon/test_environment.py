@@ -43,7 +43,7 @@ def executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
 
 def test_a_session_has_the_user_s_variables_and_its_own_but_none_of_the_creating_terminal() -> None:
     own = {"SESH_SESSION": "work", "TERM": "xterm-256color", "PWD": "/there"}
-    own["SESH_ENV_FILE"] = records.environment_path("0123")
+    own["SESH_ENV_FILE"] = records.file_of("0123", "env")
     assert made() == CREATOR | own
     foreign = ("TMUX_PANE", "STY", "WINDOWID", "KITTY_WINDOW_ID", "TERM_PROGRAM", "ITERM_SESSION_ID", "LINES", "OLDPWD")
     assert made(dict.fromkeys((*foreign, *own), "x")) == made()
@@ -63,7 +63,7 @@ def test_term_is_the_creating_terminals_if_this_host_has_its_terminfo(described:
 
 def test_the_agent_is_the_session_s_and_unset_where_there_is_none() -> None:
     """The variable was set without an agent, so `[ -z "$SSH_AUTH_SOCK" ]` in a login file never started one."""
-    assert made({"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == records.agent_path("0123")
+    assert made({"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == records.file_of("0123", "agent")
     assert "SSH_AUTH_SOCK" not in made({"SSH_AUTH_SOCK": ""})
 
 

@@ -50,7 +50,7 @@ def test_r07_a_stale_socket_is_cleared_with_its_record_and_its_link(directory: s
     abandoned = Listener.claim("work")
     abandoned.socket.close()
     record("work", daemon_pid=(1 << 22) - 1)
-    os.symlink("/nowhere", records.agent_path("00ff"))
+    os.symlink("/nowhere", records.file_of("00ff", "agent"))
     claimed = Listener.claim("work")
     assert sorted(os.listdir(directory)) == [".lock", "work.sock"]
     assert connects("work")
@@ -61,7 +61,7 @@ def test_while_a_removed_socket_is_made_again_the_other_files_of_the_session_sta
     """The record was missing for a moment, and the session from lists; its checkpoint was removed for good."""
     claimed = Listener.claim("work")
     record("work")
-    own = [paths.record_path("work"), records.file_of("00ff", "checkpoint"), records.agent_path("00ff")]
+    own = [paths.record_path("work"), records.file_of("00ff", "checkpoint"), records.file_of("00ff", "agent")]
     for path in own[1:]:
         Path(path).write_text("")
     os.unlink(paths.socket_path("work"))

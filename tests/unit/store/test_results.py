@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import stat
@@ -14,7 +13,7 @@ import pytest
 from sesh import files
 from sesh.errors import Refused
 from sesh.schema import JobResult
-from sesh.store import results
+from sesh.store import records, results
 from tests.support.data import job_result
 
 pytestmark = pytest.mark.usefixtures("sessions")
@@ -55,28 +54,14 @@ def test_only_the_newest_hundred_of_the_last_week_are_kept(tmp_path: Path) -> No
     assert len(kept) == results.NEWEST
     assert f"{0:016x}.json" not in kept
     assert len(list(folder.glob("*.out"))) == results.NEWEST
-    old = time.time() - results.KEPT_SECONDS - 1
+    old = time.time() - records.KEPT_SECONDS - 1
     os.utime(folder / kept[0], (old, old))
     results.keep(result(501), None)
     assert not (folder / kept[0]).exists()
 
 
-def test_a_disk_that_fills_behind_the_output_keeps_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Up to 4 MiB of output stayed on the disk for good, without a result by which it could be found."""
-    write_whole = files.write_whole
-
-    def full(path: str, data: bytes) -> None:
-        if path.endswith(".json"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write_whole(path, data)
-
-    monkeypatch.setattr(files, "write_whole", full)
-    results.keep(result(1), b"output")
-    assert os.listdir(tmp_path / "sessions" / ".results") == []
-
-
 def test_an_output_without_its_result_goes_with_the_next_one(tmp_path: Path) -> None:
-    """A daemon that is killed after it writes the output, and before it writes the result, leaves such a file."""
+    """A daemon that is killed after it writes the output, or whose disk is full then, leaves such a file."""
     results.keep(result(1), b"output")
     folder = tmp_path / "sessions" / ".results"
     for number, age in ((2, 0.0), (3, files.ABANDONED_AFTER + 1)):
