@@ -6,7 +6,6 @@ import os
 
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
-from sesh.cli.person import discard_typeahead
 from sesh.cli.verbs import GO, load
 from sesh.errors import SeshError
 from sesh.quitkey import quit_key
@@ -32,5 +31,3 @@ def run(argv: list[str]) -> int:
     except SeshError as error:
         error.host = error.host or cli.host
         raise
-    finally:
-        discard_typeahead(cli)

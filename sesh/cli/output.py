@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import traceback
 from collections.abc import Sequence
 
@@ -22,10 +23,13 @@ class Output:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
+        self._line_open = False  # the last line that was printed has no end yet
 
     def write(self, data: bytes) -> None:
         """Print bytes. Raises BrokenPipeError, Refused."""
         printing.write(data)
+        if data:
+            self._line_open = data[-1:] != b"\n"
 
     def text(self, line: str) -> int:
         """Print one line, or several; return the exit code 0."""
@@ -59,7 +63,9 @@ class Output:
         return self.value({"ok": True, **facts}) if self.json else ExitCode.OK
 
     def note(self, line: str, host: str | None = None) -> None:
-        """Print a note on stderr, its commands rewritten for `host`."""
+        """Print a note on stderr, its commands rewritten for `host`; on a terminal below an unfinished line."""
+        if self._line_open and os.isatty(printing.STDOUT):
+            self.write(b"\n")
         printing.note(line, host)
 
     def report(self, cause: BaseException, verb: Verb, host: str | None = None) -> int:

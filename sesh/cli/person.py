@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sesh import descriptors
 from sesh.cli import printing
 from sesh.cli.output import Output
 from sesh.errors import for_host
@@ -22,7 +21,7 @@ class Person(Caller):
     """The caller at this process's streams: notes go to stderr, questions to the terminal.
 
     `host`: where the verb is done, to be named in notes; None for this machine. With `--json`, and for one of several
-    hosts, no status line is shown. `told_question`: a command that sesh waited for has asked the person.
+    hosts, no status line is shown.
     """
 
     audience = printing.STDOUT
@@ -31,20 +30,10 @@ class Person(Caller):
         self.out, self.host = out, host
         self.can_ask = not out.several and printing.on_terminal()
         self.watched = not out.several and not out.json and os.isatty(printing.STDERR)
-        self.told_question = False
+        self.hears_questions = os.isatty(printing.STDERR)
         self._remembered: list[str] = []
         self._status_shown = False
         self._noted_hosts: set[str] = set()
-
-    @property
-    def hears_questions(self) -> bool:  # type: ignore[override]
-        """True if a person sees notes at once, or if a command may be waiting for our piped input."""
-        return os.isatty(printing.STDERR) or self.piped
-
-    @property
-    def piped(self) -> bool:  # type: ignore[override]
-        """True if stdin is a pipe with unread bytes, and JSON is not wanted."""
-        return not self.out.json and printing.from_pipe() and descriptors.unread(0) > 0
 
     def note(self, line: str) -> None:
         """Print one line of sesh's own on stderr; commands in it are written as `{SESH} --verb`."""
@@ -104,26 +93,6 @@ class Person(Caller):
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
         answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
         return questions.ask(for_host(question, self.host), answers, default, dumb=printing.dumb())
-
-    def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
-        """Print the question of a command."""
-        self.told_question = True
-        super().tell_question(name, question, feeding, passing=passing and self.watched)
-
-
-def discard_typeahead(person: Person) -> None:
-    """Discard keys typed here while a command asked, because the shell would run them, even a password."""
-    if not person.told_question or not os.isatty(0):
-        return
-    try:
-        if os.tcgetpgrp(0) != os.getpgrp():
-            return  # tcflush would stop a process in the background
-        typed = descriptors.unread(0)
-        termios.tcflush(0, termios.TCIFLUSH)
-    except (OSError, termios.error):
-        return  # the terminal is gone
-    if typed:
-        person.note("what was typed here meanwhile was dropped: the command did not get it")
 
 
 def _echo_off() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import stat
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -93,14 +92,6 @@ def encoded(line: str) -> bytes:
 def on_terminal() -> bool:
     """Return whether stdin and stdout are terminals, so that sesh can ask a person, or attach."""
     return os.isatty(0) and os.isatty(1)
-
-
-def from_pipe() -> bool:
-    """Return whether stdin is a pipe."""
-    try:
-        return stat.S_ISFIFO(os.fstat(0).st_mode)
-    except OSError:
-        return False  # stdin is closed
 
 
 def dumb() -> bool:

@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated
 
 from typer import Argument, Option
@@ -48,9 +49,6 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         raise UsageError("a command may not hold a NUL")
     live = None if cli.line.json or no_wait else shell.OutputWriter(cli.out.write, ansi=ansi)
 
-    def note_question(question: str) -> None:
-        cli.tell_question(name, question, "--run passes none on, --exec --stdin does")
-
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         failing_with(ExitCode.SESH_FAILED),
@@ -60,7 +58,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         cli.stop.calling(stream.cut),
     ):
         stream.check = interrupts.check_recorded
-        tell = note_question if cli.hears_questions and not no_wait else None
+        tell = partial(cli.tell_question, name) if cli.hears_questions and not no_wait else None
         facts, output = shell.run(
             stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
         )

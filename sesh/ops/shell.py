@@ -156,7 +156,7 @@ class _Run:
         raise AssertionError  # `frames` never ends
 
     def _watched(self) -> Watched:
-        return [(self._interrupts.inbound, select.POLLIN)], True
+        return [(self._interrupts.inbound, select.POLLIN)]
 
     def _ask(self) -> None:
         """Send the command with the remaining time. The first time, a host gets it in one write with HELLO."""
