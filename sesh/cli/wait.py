@@ -113,7 +113,7 @@ def _wait_for_several(
             raise error
         return _wait_until_met(target, place[1], conditions)
 
-    return gather(cli, {place: asking(cli, place[0], partial(wait_at, place)) for place in places}, first=first)
+    return gather({place: asking(cli, place[0], partial(wait_at, place)) for place in places}, first=first)
 
 
 def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
@@ -189,7 +189,7 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
         if views.has_labels(row, labels) and row["state"] in states
     ]
     jobs_of = {host: asking(cli, host, lambda target: target.call(jobs.ended, labels=labels)) for host in lists if kept}
-    for where, ended in gather(cli, jobs_of).items():
+    for where, ended in gather(jobs_of).items():
         if isinstance(ended, SeshError):
             raise ended
         places += [(where, name) for name in ended]
