@@ -19,9 +19,8 @@ from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
 from sesh.keys import CHORDS, bytes_of
 from sesh.names import printable, subject
 from sesh.ops import shell
-from sesh.ops.send import type_into
+from sesh.ops.send import LONGEST, type_into
 from sesh.outcomes import Command
-from sesh.protocol import CHUNK
 from sesh.schema import RunFacts
 from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
@@ -199,6 +198,6 @@ def send(
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     for pressed in keys:
         bytes_of(pressed)  # refuses an unknown key before stdin is read
-    typed = descriptors.stdin_blocks(CHUNK, cli.open_stdin()) if words == ["-"] else os.fsencode(" ".join(words))
+    typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.open_stdin())
     sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.out.done(name=name, **sent)
