@@ -26,8 +26,6 @@ from sesh.tui import board
 from sesh.tui.rows import Row, SortOrder
 from sesh.wording import activity_facts, since
 
-_QUESTION_DELAY = 1.0  # seconds that `next` waits for a working session to ask, if no session waits
-
 
 def pick(
     ctx: Context,
@@ -148,13 +146,8 @@ def next_(
     current = (None, str(record["name"])) if record is not None else None
     with SessionIndex(cli, cli.line.hosts or None) as index:
         _await(index, lookup.PATIENCE, lambda: False)
-        deadline = time.monotonic() + _QUESTION_DELAY
-        while not (waiting := _waiting(rows := index.sessions(wanted))) and _any_works(rows):
-            if time.monotonic() >= deadline:
-                break
-            polled([(index.inbound, select.POLLIN)], deadline)
-            index.update()
-        silent = _silent(index)
+        rows, silent = index.sessions(wanted), _silent(index)
+    waiting = {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
     chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
@@ -164,20 +157,14 @@ def next_(
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Return the session that began to wait next after `last`, in a circle; else the one that waits longest."""
+    """Return the session that began to wait next after `last`, in a circle; else the one that waits longest.
+
+    `waiting`: for each session the time when it began to wait, 0 if unknown.
+    """
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
         return order[(order.index(last) + 1) % len(order)]
     return order[0] if order else None
-
-
-def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
-    """Return the waiting sessions, each with the time when it began to wait, or 0 if that is unknown."""
-    return {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
-
-
-def _any_works(rows: dict[Key, Summary]) -> bool:
-    return any(activity_facts(row)[0] == "working" for row in rows.values())
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:

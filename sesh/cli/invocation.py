@@ -59,10 +59,7 @@ class Invocation(Person):
         if absent:
             from sesh.ops import lookup
 
-            found = lookup.located(self, absent)
-            if not creates:
-                lookup.note_unknown(self, found)
-            for name, place in found.items():
+            for name, place in lookup.located(self, absent).items():
                 try:
                     places[name] = lookup.host_of(self, name, place, "" if creates else self.line.verb.dashed)
                 except SeshError as error:

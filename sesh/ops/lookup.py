@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -225,22 +225,17 @@ class Whereabouts:
 
     hosts: list[str] = field(default_factory=list)  # hosts that have the session
     silent: dict[str, str] = field(default_factory=dict)  # hosts that had it and do not answer, with the reason
-    unknown: dict[str, str] = field(default_factory=dict)  # other hosts that do not answer, with the reason
 
 
 def located(caller: Caller, names: Sequence[str]) -> dict[str, Whereabouts]:
     """Ask the known remotes for these sessions; return the whereabouts of each."""
     places = {name: Whereabouts() for name in names}
-    failures: dict[str, str] = {}
     for host, rows, why in lists(caller, names):
-        failures |= {host: why} if why else {}
         for place in [places[row["name"]] for row in rows if row["name"] in places]:
             if why:
                 place.silent[host] = why
             else:
                 place.hosts.append(host)
-    for place in places.values():
-        place.unknown = {host: why for host, why in failures.items() if host not in place.silent}
     return places
 
 
@@ -266,12 +261,3 @@ def host_of(caller: Caller, name: str, place: Whereabouts, verb: str = "") -> st
     if not answer.isdecimal():
         raise Refused("nothing was done")
     return hosts[int(answer) - 1]
-
-
-def note_unknown(caller: Caller, places: Mapping[str, Whereabouts]) -> None:
-    """Note the sessions that no host reported, and that may be on a silent host."""
-    absent = [name for name, place in places.items() if place.unknown and not (place.hosts or place.silent)]
-    if absent:
-        (host, why), *others = places[absent[0]].unknown.items()  # the same hosts for all absent sessions
-        more = f", nor {len(others)} more" if others else ""
-        caller.note(f"@{host} {absence(host, why)}{more}; {', '.join(absent)} may be there")
