@@ -59,11 +59,7 @@ class Invocation(Person):
         if absent:
             from sesh.ops import lookup
 
-            for name, place in lookup.located(self, absent).items():
-                try:
-                    places[name] = lookup.host_of(self, name, place, "" if creates else self.line.verb.dashed)
-                except SeshError as error:
-                    places[name] = error
+            places |= lookup.hosts_of(self, absent, "" if creates else self.line.verb.dashed)
         return places
 
     def find(self, *names: str | None, creates: bool = False) -> Target:
