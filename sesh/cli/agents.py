@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from sesh import programs
 from sesh.about import PROGRAM
 from sesh.cli.words import Context, among
 from sesh.errors import Refused
@@ -67,10 +66,6 @@ def integrate(
         cli.out.text(f"{'' if changed else 'nothing to do: '}{state} {plain(path)}")
     if changed and not (remove or cli.line.json):
         cli.out.text(_CODEX_ADVICE if agent == "codex" else f"{agent} loads them at its next start")
-        if programs.find(agent) is None:
-            cli.out.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
-    if not remove and agents.disabled(agent):
-        cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
     return cli.out.done(agent=agent, path=path, changed=changed)
 
 

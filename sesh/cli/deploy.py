@@ -132,16 +132,11 @@ def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts; return the exit code. Print only JSON, since `fleet` prints the progress."""
-    had_sesh = {host for host in hosts if known.of(host).get("version")}
     results = fleet.deploy_all([destination_of(cli, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
-    older = [row["host"] for row in rows if row.get("changed") and row["host"] in had_sesh]
     if cli.line.json:
         cli.out.value({"ok": not failed, "hosts": rows})
-    elif older:
-        command = " ".join([PROGRAM, *(f"@{host}" for host in older), "--reload"])
-        cli.note(f"running sessions keep their old version until: {command}")
     return 1 if failed else 0
 
 

@@ -7,7 +7,7 @@ from sesh.cli import printing
 from sesh.cli.attach import NO_OPTIONS, View, attach_terminal, contains_this_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb, similar_verb, words_for
-from sesh.errors import NotFound, SeshError, Unreachable, UsageError
+from sesh.errors import NotFound, Unreachable, UsageError
 from sesh.messages import Hello
 from sesh.names import check_name
 from sesh.ops import enter, sessions
@@ -72,8 +72,5 @@ def back(cli: Invocation, view: View) -> int:
             return _attach_to(cli, cli.target, name, view)
         except NotFound:
             continue  # the session has ended, or was lost
-        except SeshError as error:
-            error.message = f"cannot go back to {name}: {error.message or error}"
-            raise
     cli.host = None
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")

@@ -15,8 +15,7 @@ from sesh.cli.gather import asking, gather
 from sesh.cli.invocation import Invocation
 from sesh.cli.output import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
-from sesh.errors import BY_KERNEL, ENDS, TIMED_OUT, NotFound, SeshError, UsageError
-from sesh.names import subject
+from sesh.errors import NotFound, SeshError, UsageError
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
@@ -123,22 +122,19 @@ def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, 
         cli.out.value(rows if several else rows[0])
     else:
         for (host, name), answer in answers.items():
-            session = wording.title((host, name)) if several else name
             if isinstance(answer, SeshError):
                 cli.note(printing.on_host(host, answer.line(host)))
             else:
-                _print(cli, answer, session, f"{session}: " if several else "")
+                _print(cli, answer, f"{wording.title((host, name))}: " if several else "")
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
     return next((code for code in codes if code), 0)
 
 
-def _print(cli: Invocation, answer: Condition, session: str, prefix: str) -> None:
-    """Print the condition that holds, after `prefix`; note if the kernel or a timeout ended the session."""
+def _print(cli: Invocation, answer: Condition, prefix: str) -> None:
+    """Print the condition that holds, after `prefix`."""
     fact = answer["exit_code"] if answer["match"] is None else answer["match"]
     detail = "" if fact is None else wording.plain(fact)
     cli.out.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
-    if (reason := answer.get("reason")) in (BY_KERNEL, TIMED_OUT):
-        cli.note(f"{subject(session)} {ENDS[reason]}")
 
 
 def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:

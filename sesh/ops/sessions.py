@@ -78,9 +78,6 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
             raise UsageError(f"no session given; write: {SESH} --rename OLD NEW")
         name = str(here["name"])
     old, new = check_name(name), check_name(new)
-    if old == new:
-        find.required(old).close()
-        return {"name": new, "renamed_from": old}
     try:
         if find.dormant(old) is not None:
             dormant.rename(old, new)
