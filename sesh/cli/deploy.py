@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 from typer import Argument, Option
@@ -11,7 +12,7 @@ from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context
-from sesh.errors import InvalidHost, NotDeployed, NotFound, Refused, SeshError, UsageError
+from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_host, printable
 from sesh.ops import undeploy
 from sesh.outcomes import DeployedHost, PrintedDeployError
@@ -91,7 +92,8 @@ def forget(
             remotes = known.hosts()
             hint = f"known: {_named(remotes)}" if remotes else "no remote is known"
             failed[host] = NotFound(f"@{host} is not a known remote", hint=hint)
-        _retire_connection(cli, host)
+        with suppress(SeshError):  # ssh may not know the host any more
+            master.retire(destination_of(cli, host))  # ends the shared connection, unless it is in use
     if not cli.line.json:
         for host, paths in removed.items():
             cli.out.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
@@ -105,16 +107,6 @@ def forget(
 
 def _named(hosts: Sequence[str]) -> str:
     return ", ".join(f"@{host}" for host in hosts)
-
-
-def _retire_connection(cli: Invocation, host: str) -> None:
-    """End the shared connection to a host, unless it is in use."""
-    try:
-        master.retire(destination_of(cli, host))
-    except InvalidHost:
-        return  # ssh no longer knows the host
-    except SeshError as error:
-        cli.note(f"a shared connection to @{host} may stay open: {error}")
 
 
 def _given(cli: Invocation, words: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import IO, Any
+from typing import Any
 
 from sesh import descriptors
 from sesh.about import PROGRAM
@@ -28,7 +28,6 @@ from sesh.workers import Workers
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
-_BLOCK = 1 << 16
 _UNREAD = -1  # the code of a verb whose output nobody reads any more
 _printing = threading.Lock()  # one host prints at a time
 
@@ -42,7 +41,13 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
         several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
         verb = cli.line.verb.dashed or f"{PROGRAM} NAME"
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
-    return _FanOut(cli, run_verb, follows=cli.line.verb.follows or bool(words.get("follow"))).run_all()
+    follows = cli.line.verb.follows or bool(words.get("follow"))
+    with tempfile.NamedTemporaryFile() as stdin:
+        if words.get("stdin") or words.get("text") == ["-"]:
+            for data in descriptors.stdin_blocks():
+                stdin.write(data)
+            stdin.flush()
+        return _FanOut(cli, run_verb, stdin.name, follows=follows).run_all()
 
 
 class HostOutput(Output):
@@ -103,43 +108,19 @@ class HostOutput(Output):
         return rows
 
 
-class _StdinCopy:
-    """All of stdin in a file, which the first host that wants it writes."""
-
-    def __init__(self) -> None:
-        self._writing = threading.Lock()
-        self._file: IO[bytes] | None = None
-
-    def open(self, stop: Stop) -> int:
-        """Return a descriptor of the file, to read it from its start. Raises Interrupted if `stop` comes first."""
-        with self._writing, Interrupts(tie=False, message="") as stopped, stop.calling(stopped.stop):
-            if self._file is None:
-                file = tempfile.NamedTemporaryFile()
-                while (data := self._read(stopped)) != b"":
-                    file.write(data or b"")
-                file.flush()
-                self._file = file
-            return os.open(self._file.name, os.O_RDONLY)
-
-    def _read(self, stopped: Interrupts) -> bytes | None:
-        polled([(0, select.POLLIN), (stopped.inbound, select.POLLIN)], None)
-        stopped.check()
-        return descriptors.stdin_block(_BLOCK)
-
-
 class _HostInvocation(Invocation):
-    """The command line of one of several hosts, with an output of its own."""
+    """The command line of one of several hosts, with an output of its own; `stdin`: a file with a copy of stdin."""
 
     out: HostOutput
 
-    def __init__(self, line: CommandLine, out: HostOutput, copy: _StdinCopy) -> None:
+    def __init__(self, line: CommandLine, out: HostOutput, stdin: str) -> None:
         super().__init__(line, out)
         self.stop.message = ""
-        self._copy = copy
+        self._stdin = stdin
 
     def open_stdin(self) -> int:
-        """Return the descriptor of a copy of stdin."""
-        return self._copy.open(self.stop)
+        """Return a descriptor of the copy of stdin."""
+        return os.open(self._stdin, os.O_RDONLY)
 
 
 class _FanOut:
@@ -148,7 +129,7 @@ class _FanOut:
     `signals`: those received. They are passed on to the hosts whose verb waits for them; any other host is stopped.
     """
 
-    def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], *, follows: bool) -> None:
+    def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], stdin: str, *, follows: bool) -> None:
         self._cli, self._run_verb, self._follows = cli, run_verb, follows
         self._room = threading.Semaphore(len(cli.line.hosts) if follows else _MOST)
         self._workers: Workers[str, int] = Workers()
@@ -156,10 +137,9 @@ class _FanOut:
         self._interrupts = Interrupts(tie=True, message="")
         self.signals: set[int] = set()
         self._hosts: dict[str, _HostInvocation] = {}
-        copy = _StdinCopy()
         for host in cli.line.hosts:
             out = HostOutput(host, json=cli.line.json, follows=follows)
-            self._hosts[host] = _HostInvocation(replace(cli.line, hosts=[host]), out, copy)
+            self._hosts[host] = _HostInvocation(replace(cli.line, hosts=[host]), out, stdin)
 
     def _run_on(self, host: str, stop: Stop) -> Iterator[int]:
         """Run the verb on a host, in its thread; yield the exit code."""

@@ -93,11 +93,7 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
         if facts.get("truncated"):
             cli.note("the command wrote more; only the end was kept")
         if facts.get("session_ended") and cli.watched:
-            reason = facts.get("reason") or ""
-            if reason == "exited":
-                cli.note(f"the command ended the shell of {name}, and with it the session")
-            else:
-                cli.note(f"{subject(name)} {ENDS.get(reason, 'has ended')}, and the command with it")
+            cli.note(f"{subject(name)} {ENDS.get(facts.get('reason') or '', 'has ended')}, and the command with it")
         if facts.get("timed_out"):
             cli.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0

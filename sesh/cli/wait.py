@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated
@@ -21,7 +22,6 @@ from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
 from sesh.outcomes import Condition
 from sesh.reach.target import Target
-from sesh.schema import Summary
 
 Place = tuple[str | None, str]  # the host of a session (None for this machine), and its name
 
@@ -165,30 +165,24 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
 
     `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
     """
-    lists: dict[str | None, Sequence[Summary]] = {}
-    for host, answer in lookup.summaries(cli, cli.line.hosts, named=True):
-        if isinstance(answer, SeshError):
-            raise answer
-        lists[host] = answer
-    if not cli.line.hosts:
-        lists[None] = cli.target.call(session_ops.summaries)
-        for host, rows, reason in lookup.lists(cli):
-            if not reason:
-                lists[host] = rows
-            elif any(views.has_labels(row, labels) for row in rows):
-                cli.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
     states = ("running", "exited") if kept else ("running",)
-    places = [
-        (host, row["name"])
-        for host, rows in lists.items()
-        for row in rows
-        if views.has_labels(row, labels) and row["state"] in states
-    ]
-    jobs_of = {host: asking(cli, host, lambda target: target.call(jobs.ended, labels=labels)) for host in lists if kept}
-    for where, ended in gather(jobs_of).items():
-        if isinstance(ended, SeshError):
-            raise ended
-        places += [(where, name) for name in ended]
+
+    def names_at(target: Target) -> list[str]:
+        if not cli.line.hosts:
+            target = target.until(time.monotonic() + lookup.PATIENCE)
+        rows = [row for row in target.call(session_ops.summaries) if views.has_labels(row, labels)]
+        ended = target.call(jobs.ended, labels=labels) if kept else []
+        return [*(row["name"] for row in rows if row["state"] in states), *ended]
+
+    hosts: Sequence[str | None] = cli.line.hosts or [None, *lookup.known_hosts(cli)[0]]
+    places: dict[Place, None] = {}
+    for host, answer in gather({host: asking(cli, host, names_at) for host in hosts}).items():
+        if not isinstance(answer, SeshError):
+            places |= dict.fromkeys((host, name) for name in answer)
+        elif host is None or cli.line.hosts:
+            raise answer
+        else:
+            cli.note(f"@{host} {lookup.absence(host, lookup.reason(answer))}: its sessions are not waited for")
     if not places:
         raise views.unlabelled(labels)
-    return list(dict.fromkeys(places))
+    return list(places)

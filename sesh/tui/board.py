@@ -245,8 +245,8 @@ class _Board:
         rows = drawn(self._selection, width, height, time.time(), coloured=self._view.coloured)
         remarks = [] if rows else [" no match" if self._query else " no sessions"]
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
-            if not self._query and (words := report.silence or report.remark):
-                remarks.append(f"@{host}  {words}")
+            if not self._query and report.silence:
+                remarks.append(f"@{host}  {report.silence}")
         remarks = [cut(plain(remark), width) for remark in remarks]
         lines = [*rows, *(remark + " " * (width - columns(remark)) for remark in remarks)]
         return lines[:height] + [" " * width] * (height - len(lines))

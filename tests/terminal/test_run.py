@@ -370,7 +370,7 @@ def test_a_command_that_ends_its_session_is_said_to_have_done_so_and_one_that_is
     assert "session_ended" not in home.sesh("--run", "t", "--json", "--", "(exit 7)").json()
     person = home.terminal("--run", "t", "--", "exit 7")
     assert person.exit_code() == 7
-    person.wait_for("the command ended the shell of t, and with it the session")
+    person.wait_for("t has ended, and the command with it")
     home.sesh("--open", "t")
     person = home.terminal("--run", "t", "--", "sleep 1000")
     wait_until(lambda: in_front(home, "sleep"))
