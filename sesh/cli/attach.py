@@ -18,7 +18,7 @@ from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError, UsageError
 from sesh.keys import DetachKey
 from sesh.link.keeper import Keep
-from sesh.messages import SWITCH, WAIT, Hello
+from sesh.messages import SWITCH, Hello
 from sesh.names import is_name
 from sesh.ops import views
 from sesh.quitkey import quit_key
@@ -73,7 +73,7 @@ def attach_terminal(
     if target.host is None:
         _refuse_own(name, connection)
     if current is not None:
-        return _switch_over(cli, target, current, name, connection)
+        return _switch_over(target, current, name, connection)
     recent.remember(name, target.host)
     options.first_notice = cli.first_notice
     if target.host is not None:
@@ -164,23 +164,14 @@ def _check_switch(current: Record, view: View, name: str, host: str | None) -> N
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def _switch_over(cli: Invocation, target: Target, current: Record, name: str, connection: Connection) -> int:
-    """Switch the current session's client; only print a session that has exited: the client would end at once."""
-    if target.call(views.status, name=name)["state"] == "exited":
-        return _show_ended(cli, target, name, connection)
+def _switch_over(target: Target, current: Record, name: str, connection: Connection) -> int:
+    """Switch the current session's client, but not to a session that has ended: the client would end at once."""
     connection.close()
+    if target.call(views.status, name=name)["state"] == "exited":
+        raise Refused(f"{name} has ended", hint=f"see: {SESH} --screen {name}")
     if not _switch(current, name, target.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
-
-
-def _show_ended(cli: Invocation, target: Target, name: str, connection: Connection) -> int:
-    """Print the last screen and the end of an exited session; return its exit code."""
-    end, _ = connection.single_request(WAIT)
-    text = views.drawn(target, name, "text")["text"].rstrip("\n")
-    outcome = AttachmentEnd.ended(name, target.host, end)
-    cli.out.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
-    return _exit_code(outcome)
 
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:

@@ -47,7 +47,7 @@ def pick(
 
 
 def picked(cli: Invocation, label: Sequence[tuple[str, str]] = (), view: View = NO_OPTIONS) -> int:
-    """Attach to the session chosen on the board; return the exit code, 1 if none is chosen. Raises NotFound."""
+    """Attach to the session chosen on the board; return the exit code, 1 if none is chosen."""
     row = _chosen(cli, cli.line.hosts, dict(label), SortOrder.RECENT)
     return ExitCode.FAILED if row is None else _enter(cli, row, view)
 
@@ -76,18 +76,13 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
 def _chosen(
     cli: Invocation, hosts: list[str], wanted: dict[str, str], order: SortOrder, selected: Row | None = None
 ) -> Row | None:
-    """Show the board; return the chosen row. Raises NotFound if there is nothing to pick from."""
+    """Show the board; return the chosen row."""
     picks = order is SortOrder.RECENT
     if not printing.on_terminal() or printing.dumb():
         verb = "--pick" if picks else "--watch"
         raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     with SessionIndex(cli, hosts or None) as index:
         _await(index, inf, lambda: None not in index.pending)
-        if picks:
-            _await(index, lookup.PATIENCE, lambda: bool(index.sessions(wanted)))
-            if not index.sessions(wanted):
-                missing = "no session has these labels" if wanted else "there are no sessions"
-                raise _not_found(missing, _silent(index), f"`{SESH} NAME` creates one")
         creates = picks and len(hosts) < 2
         view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
         return board.show(index, view, selected)
@@ -99,16 +94,6 @@ def _await(index: SessionIndex, timeout: float, enough: Callable[[], bool]) -> N
     while index.pending and not enough() and time.monotonic() < deadline:
         polled([(index.inbound, select.POLLIN)], deadline)
         index.update()
-
-
-def _silent(index: SessionIndex) -> list[str]:
-    """Return the hosts that do not answer, each with the reason."""
-    machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
-    return [f"@{host} ({report.silence})" for host, report in machines if report.silence]
-
-
-def _not_found(message: str, silent: Sequence[str], hint: str) -> NotFound:
-    return NotFound(f"{message}, but {', '.join(silent)} could not be asked" if silent else message, hint=hint)
 
 
 def _enter(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
@@ -146,12 +131,15 @@ def next_(
     current = (None, str(record["name"])) if record is not None else None
     with SessionIndex(cli, cli.line.hosts or None) as index:
         _await(index, lookup.PATIENCE, lambda: False)
-        rows, silent = index.sessions(wanted), _silent(index)
+        rows = index.sessions(wanted)
+        machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
+    silent = [f"@{host} ({report.silence})" for host, report in machines if report.silence]
     waiting = {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
     chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
-        raise _not_found(message, silent, f"`{SESH}` lists all sessions with their states")
+        message += f", but {', '.join(silent)} could not be asked" if silent else ""
+        raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
     cli.host = chosen[0]
     return go.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
 

@@ -9,7 +9,7 @@ from typer import Option
 
 from sesh import measures, wording
 from sesh.about import PROGRAM, __version__
-from sesh.cli import output, printing
+from sesh.cli import output
 from sesh.cli.gather import on_hosts
 from sesh.cli.invocation import Invocation
 from sesh.cli.printing import on_host
@@ -21,7 +21,6 @@ from sesh.outcomes import Finding, LeftoverFacts, PrintedError
 from sesh.reach.target import Target
 from sesh.remote import known
 
-_COLOURS = {OK: "32", WARNING: "33", ERROR: "31"}
 _DEFAULT_AGE = 7 * 86400.0  # seconds, if no person can be asked
 
 _Swept = list[LeftoverFacts] | SeshError  # the leftovers of a machine, or its error
@@ -74,11 +73,8 @@ def _check(target: Target) -> list[Finding]:
 def _shown(finding: Finding) -> str:
     """Return a finding as one line, and its remedy as another."""
     state, check = wording.plain(finding["state"]), wording.plain(finding["check"])
-    shown = f"{state:<8}"
-    if printing.coloured() and state in _COLOURS:
-        shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
     remedy = f"\n{'':<21} -> {finding['remedy']}" if finding["remedy"] else ""
-    return f"{shown} {check:<12} {finding['message']}{remedy}"
+    return f"{state:<8} {check:<12} {finding['message']}{remedy}"
 
 
 Older = Annotated[

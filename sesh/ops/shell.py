@@ -251,13 +251,7 @@ def history(_caller: Caller, name: str) -> list[Command]:
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
-    try:
-        answer, output = find.read(name, HISTORY, n=number)
-    except NotFound:
-        if find.dormant(name) is None:
-            raise
-        message = f"the output of command {number} was lost with the daemon of {name}"
-        raise NotFound(message, hint=f"see: {SESH} --logs {name}") from None
+    answer, output = find.read(name, HISTORY, n=number)
     return {**_dated({key: answer.get(key) for key in _FACTS}), "output": output}
 
 
