@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from sesh.about import SESH
-from sesh.cli import go, printing
+from sesh.cli import attach, printing
 from sesh.cli.attach import NO_OPTIONS, View
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
@@ -101,8 +101,8 @@ def _enter(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
     if row.session is not None:
         cli.host = row.host
         if row.session["state"] == "running":
-            return go.attach(cli, row.name, view)
-    return go.go(cli, row.name, view=view)
+            return attach.attach(cli, row.name, view)
+    return attach.go(cli, row.name, view=view)
 
 
 def next_(
@@ -141,7 +141,7 @@ def next_(
         message += f", but {', '.join(silent)} could not be asked" if silent else ""
         raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
     cli.host = chosen[0]
-    return go.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
+    return attach.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:

@@ -26,7 +26,7 @@ def run(argv: list[str]) -> int:
             case [] if bare:
                 return int(load("list.list_or_pick")(cli))
             case [word] if bare and (word == "-" or word[:1] != "-") and len(cli.line.hosts) < 2:
-                return int(load("go.go")(cli, word))
+                return int(load("attach.go")(cli, word))
         return int(load("app.run")(cli))
     except SeshError as error:
         error.host = error.host or cli.host

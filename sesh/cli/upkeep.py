@@ -10,7 +10,7 @@ from typer import Option
 from sesh import measures, wording
 from sesh.about import PROGRAM, __version__
 from sesh.cli import output
-from sesh.cli.gather import on_hosts
+from sesh.cli.fanout import on_hosts
 from sesh.cli.invocation import Invocation
 from sesh.cli.printing import on_host
 from sesh.cli.words import TIME, Context, parsed

@@ -12,7 +12,7 @@ from typer import Option
 from sesh import wording
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.gather import asking, gather
+from sesh.cli.fanout import asking, gather
 from sesh.cli.invocation import Invocation
 from sesh.cli.output import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
