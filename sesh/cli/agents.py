@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from sesh.about import PROGRAM
-from sesh.cli.words import Context, among
+from sesh.cli.words import Context, offering
 from sesh.errors import Refused
 from sesh.ops import agents
 from sesh.protocol import STATES
@@ -23,7 +23,7 @@ codex's shared server runs hooks without a terminal, where they do nothing; star
 
 def state(
     ctx: Context,
-    state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=among(*STATES))],
+    state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=offering(lambda: STATES))],
     text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
 ) -> int:
     """Set the state of the session in which this command runs: working, waiting, idle, done or failed.

@@ -11,6 +11,7 @@ from typer import Argument, Option
 from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
+from sesh.cli.printing import error_facts
 from sesh.cli.words import Context
 from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_host, printable
@@ -136,10 +137,5 @@ def _row(result: HostResult) -> DeployedHost:
     outcome = result.outcome
     if not isinstance(outcome, SeshError):
         return outcome
-    facts: PrintedDeployError = {
-        "code": outcome.code,
-        "message": str(outcome),
-        "step": outcome.step,
-        "foreign": outcome.foreign,
-    }
+    facts: PrintedDeployError = {**error_facts(outcome), "step": outcome.step, "foreign": outcome.foreign}
     return {"host": result.destination.host, "ok": False, "error": facts}

@@ -18,7 +18,7 @@ from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
-from sesh.cli.output import Output, sesh_error
+from sesh.cli.printing import Output, sesh_error
 from sesh.cli.verbs import VERBS, Hosts
 from sesh.descriptors import polled
 from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshError, UsageError

@@ -13,7 +13,7 @@ from sesh import errors, reach
 from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
-from sesh.cli.output import Output
+from sesh.cli.printing import Output
 from sesh.errors import Refused, SeshError, UsageError, for_host
 from sesh.names import check_host
 from sesh.reach import find

@@ -11,7 +11,7 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import Output
+from sesh.cli.printing import Output
 from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, SeshError, UsageError, failing_with
 from sesh.names import printable, subject

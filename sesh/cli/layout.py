@@ -11,7 +11,7 @@ from typer import Argument, Option
 from sesh import descriptors, errors, wording
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import error_facts
+from sesh.cli.printing import error_facts
 from sesh.cli.words import Context, Names
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path

@@ -11,7 +11,7 @@ from sesh import errors, paths
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import error_row
+from sesh.cli.printing import error_row
 from sesh.cli.table import Table
 from sesh.cli.verbs import load
 from sesh.errors import SeshError, for_host

@@ -14,7 +14,7 @@ from typer import Argument, Option
 from sesh import descriptors, measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among, number
+from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number, offering
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
 from sesh.keys import CHORDS, bytes_of
 from sesh.names import printable, subject
@@ -159,7 +159,7 @@ def send(
         Option(
             "--key",
             metavar="KEY",
-            autocompletion=among(*_OFFERED_KEYS),
+            autocompletion=offering(lambda: _OFFERED_KEYS),
             help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
         ),
     ] = None,

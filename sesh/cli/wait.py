@@ -14,7 +14,7 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.fanout import asking, gather
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import error_row
+from sesh.cli.printing import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.ops import jobs, lookup, search, views

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sesh.cli.invocation import Invocation
 from sesh.cli.jobs import FollowedOutput, report
 from sesh.cli.line import split
-from sesh.cli.output import Output
+from sesh.cli.printing import Output
 from sesh.errors import Interrupted
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult
