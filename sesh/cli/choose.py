@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import inf
 
 from sesh.about import SESH
@@ -82,18 +82,9 @@ def _chosen(
         verb = "--pick" if picks else "--watch"
         raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     with SessionIndex(cli, hosts or None) as index:
-        _await(index, inf, lambda: None not in index.pending)
         creates = picks and len(hosts) < 2
         view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
         return board.show(index, view, selected)
-
-
-def _await(index: SessionIndex, timeout: float, enough: Callable[[], bool]) -> None:
-    """Wait until `enough()`, until all machines have reported, or until the timeout."""
-    deadline = time.monotonic() + timeout
-    while index.pending and not enough() and time.monotonic() < deadline:
-        polled([(index.inbound, select.POLLIN)], deadline)
-        index.update()
 
 
 def _enter(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
@@ -130,7 +121,10 @@ def next_(
     record = listing.current()
     current = (None, str(record["name"])) if record is not None else None
     with SessionIndex(cli, cli.line.hosts or None) as index:
-        _await(index, lookup.PATIENCE, lambda: False)
+        deadline = time.monotonic() + lookup.PATIENCE
+        while index.pending and time.monotonic() < deadline:
+            polled([(index.inbound, select.POLLIN)], deadline)
+            index.update()
         rows = index.sessions(wanted)
         machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
     silent = [f"@{host} ({report.silence})" for host, report in machines if report.silence]

@@ -14,7 +14,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import load
 from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, number
-from sesh.errors import NotFound, Refused, UsageError, for_host
+from sesh.errors import NotFound, Refused, for_host
 from sesh.ops import views
 from sesh.ops.wait import LiveLog
 from sesh.schema import ActivityFacts, Status, Summary
@@ -101,8 +101,6 @@ def logs(
     """
     cli = ctx.obj
     name = cli.session(name)
-    if count == 0 and not follow:
-        raise UsageError("0 is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
     target = cli.find(name)
     limit = _DEFAULT_LINES if count is None else count
     if follow:

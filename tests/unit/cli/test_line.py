@@ -58,6 +58,7 @@ def test_a_verb_is_the_same_with_dashes_without_and_in_short(verb: Verb) -> None
         ("-v", "version", ""),
         ("send web @all", "send", "web @all"),
         ("--timeout 5 exec web", GO, "--timeout 5 exec web"),
+        ("-nd web", "new", "-d web"),
         ("-Ar kill", GO, "-r kill"),
         ("-rn web", GO, "-rn web"),
         ("---K", GO, "---K"),
