@@ -140,6 +140,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
         find.ask(name, LABEL, set=labels)
+        caller.remember(f"labels set: {', '.join(map('='.join, labels.items()))}")
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
         caller.note_on_entry(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
