@@ -109,9 +109,9 @@ def back(cli: Invocation, view: View) -> int:
 
 
 def attach_terminal(
-    cli: Invocation, target: Target, name: str, enter: Enter, view: View = NO_OPTIONS, *, sync: bool = True
+    cli: Invocation, target: Target, name: str, enter_session: Enter, view: View = NO_OPTIONS, *, sync: bool = True
 ) -> int:
-    """Attach this terminal to the session that `enter` finds or creates on the target; return the exit code.
+    """Attach this terminal to the session that `enter_session` finds or creates; return the exit code.
 
     Inside a session, switch its own client instead. `sync`: first push the user's files to the host. Raises
     Refused without a terminal, and if this terminal is already in the session to attach to.
@@ -127,7 +127,7 @@ def attach_terminal(
     if sync:
         target.sync()
     hello = first_hello(target.host, options) if current is None and target.host is not None else None
-    name, connection = enter(hello)
+    name, connection = enter_session(hello)
     quit_key.disarm()
     if target.host is None:
         _refuse_own(name, connection)

@@ -47,11 +47,11 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
         verb = cli.line.verb.dashed or f"{PROGRAM} NAME"
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
     follows = cli.line.verb.follows or bool(words.get("follow"))
-    with tempfile.NamedTemporaryFile() as stdin:
-        if words.get("stdin") or words.get("text") == ["-"]:
-            for data in descriptors.stdin_blocks():
-                stdin.write(data)
-            stdin.flush()
+    reads_stdin = words.get("stdin") or words.get("text") == ["-"]
+    with tempfile.NamedTemporaryFile() if reads_stdin else open(os.devnull, "r+b") as stdin:
+        for data in descriptors.stdin_blocks() if reads_stdin else ():
+            stdin.write(data)
+        stdin.flush()
         return _FanOut(cli, run_verb, stdin.name, follows=follows).run_all()
 
 
