@@ -125,16 +125,12 @@ def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, 
             if isinstance(answer, SeshError):
                 cli.note(printing.on_host(host, answer.line(host)))
             else:
-                _print(cli, answer, f"{wording.title((host, name))}: " if several else "")
+                prefix = f"{wording.title((host, name))}: " if several else ""
+                fact = answer["exit_code"] if answer["match"] is None else answer["match"]
+                detail = "" if fact is None else wording.plain(fact)
+                cli.out.text(prefix + ": ".join(filter(None, (answer["met"], detail))))
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
     return next((code for code in codes if code), 0)
-
-
-def _print(cli: Invocation, answer: Condition, prefix: str) -> None:
-    """Print the condition that holds, after `prefix`."""
-    fact = answer["exit_code"] if answer["match"] is None else answer["match"]
-    detail = "" if fact is None else wording.plain(fact)
-    cli.out.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
 
 
 def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
