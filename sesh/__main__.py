@@ -16,10 +16,10 @@ def main() -> int:
     except BrokenPipeError:
         return 128 + signal.SIGPIPE  # silent, like any program whose reader has left
     except (Exception, KeyboardInterrupt) as error:
-        from sesh.cli import line, output
+        from sesh.cli import line, printing
 
         split = line.split(argv)
-        return output.Output(json=split.json).report(error, split.verb)
+        return printing.Output(json=split.json).report(error, split.verb)
 
 
 def start() -> None:

@@ -90,19 +90,19 @@ def stdin_block(size: int, descriptor: int = 0) -> bytes | None:
         raise Refused(f"cannot read stdin: {error.strerror}") from error
 
 
-def stdin_blocks(size: int = _BLOCK, descriptor: int = 0) -> Iterator[bytes]:
-    """Yield stdin in blocks of at most `size` bytes. Raises Refused."""
-    while (data := stdin_block(size, descriptor)) != b"":
+def stdin_blocks(descriptor: int = 0) -> Iterator[bytes]:
+    """Yield stdin in blocks. Raises Refused."""
+    while (data := stdin_block(_BLOCK, descriptor)) != b"":
         if data is None:
             select.select([descriptor], [], [])
         else:
             yield data
 
 
-def whole_stdin(largest: int) -> bytes:
+def whole_stdin(largest: int, descriptor: int = 0) -> bytes:
     """Return stdin, at most `largest` + 1 bytes, so that callers can detect more. Raises Refused."""
     content = bytearray()
-    for data in stdin_blocks():
+    for data in stdin_blocks(descriptor):
         content += data
         if len(content) > largest:
             break

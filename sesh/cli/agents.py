@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from sesh import programs
 from sesh.about import PROGRAM
-from sesh.cli.words import Context, among
+from sesh.cli.words import Context, offering
 from sesh.errors import Refused
 from sesh.ops import agents
 from sesh.protocol import STATES
@@ -24,7 +23,7 @@ codex's shared server runs hooks without a terminal, where they do nothing; star
 
 def state(
     ctx: Context,
-    state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=among(*STATES))],
+    state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=offering(lambda: STATES))],
     text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
 ) -> int:
     """Set the state of the session in which this command runs: working, waiting, idle, done or failed.
@@ -67,10 +66,6 @@ def integrate(
         cli.out.text(f"{'' if changed else 'nothing to do: '}{state} {plain(path)}")
     if changed and not (remove or cli.line.json):
         cli.out.text(_CODEX_ADVICE if agent == "codex" else f"{agent} loads them at its next start")
-        if programs.find(agent) is None:
-            cli.out.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
-    if not remove and agents.disabled(agent):
-        cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
     return cli.out.done(agent=agent, path=path, changed=changed)
 
 

@@ -1,4 +1,4 @@
-"""Attach this terminal to a session; inside a session, switch its client instead."""
+"""`sesh NAME`, `sesh -`, and attaching this terminal for any verb; inside a session, its client is switched instead."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from sesh import machine, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import words_for
+from sesh.cli.verbs import find_verb, similar_verb, words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
 from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
-from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError, UsageError
+from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError
 from sesh.keys import DetachKey
 from sesh.link.keeper import Keep
-from sesh.messages import SWITCH, WAIT, Hello
-from sesh.names import is_name
-from sesh.ops import views
+from sesh.messages import SWITCH, Hello
+from sesh.names import check_name, is_name
+from sesh.ops import enter, sessions, views
 from sesh.reach import find
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
-from sesh.schema import Record
+from sesh.schema import Record, Spec
 from sesh.store import listing, recent, records
 from sesh.wire import Connection
 
-Enter = Callable[[Hello | None], Entered]
+Enter = Callable[[Hello | None], Entered]  # finds or creates the session
 
 _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
@@ -48,10 +48,69 @@ class View:
 NO_OPTIONS = View()
 
 
+def go(cli: Invocation, name: str, spec: Spec | None = None, view: View = NO_OPTIONS) -> int:
+    """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last."""
+    spec = cli.spec() if spec is None else spec
+    bare = spec["directory"] is None and spec["command"] is None
+    if name == "-":
+        if not bare:
+            raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
+        return back(cli, view)
+    check_name(name)
+    if view.read_only and bare:
+        return attach(cli, name, view)  # a new shell has nothing to watch
+    similar = similar_verb(name) if bare and not cli.line.create else ""
+    if find_verb(name) is not None:
+        cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
+
+    target = cli.find(name, creates=True)
+
+    def entered(hello: Hello | None) -> Entered:
+        return target.enter(enter.go, hello, name=name, spec=spec, near=similar)
+
+    try:
+        return attach_terminal(cli, target, name, entered, view)
+    except Unreachable:
+        if target.host is not None or find.running(name) is not None:
+            raise
+        # The session ended while sesh connected to it: the second call creates it again.
+        return attach_terminal(cli, target, name, entered, view)
+
+
+def attach(cli: Invocation, name: str, view: View = NO_OPTIONS) -> int:
+    """Attach to a session that must exist; `-` is the one attached last. Raises NotFound."""
+    if name == "-":
+        return back(cli, view)
+    check_name(name)
+    return _attach_to(cli, cli.find(name), name, view)
+
+
+def _attach_to(cli: Invocation, target: Target, name: str, view: View) -> int:
+    if not printing.on_terminal() and name != "-":
+        target.call(sessions.there, name=name, required=True)  # raises NotFound
+    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.attach, hello, name=name), view)
+
+
+def back(cli: Invocation, view: View) -> int:
+    """Attach to the last attached session that still runs and that this terminal is not in. Raises NotFound."""
+    if cli.host is not None:
+        return _attach_to(cli, cli.target, "-", view)
+    for host, name in enter.recent():
+        if host is None and contains_this_terminal(name):
+            continue
+        cli.host = host
+        try:
+            return _attach_to(cli, cli.target, name, view)
+        except NotFound:
+            continue  # the session has ended, or was lost
+    cli.host = None
+    raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
+
+
 def attach_terminal(
-    cli: Invocation, target: Target, name: str, enter: Enter, view: View = NO_OPTIONS, *, sync: bool = True
+    cli: Invocation, target: Target, name: str, enter_session: Enter, view: View = NO_OPTIONS, *, sync: bool = True
 ) -> int:
-    """Attach this terminal to the session that `enter` finds or creates on the target; return the exit code.
+    """Attach this terminal to the session that `enter_session` finds or creates; return the exit code.
 
     Inside a session, switch its own client instead. `sync`: first push the user's files to the host. Raises
     Refused without a terminal, and if this terminal is already in the session to attach to.
@@ -67,11 +126,11 @@ def attach_terminal(
     if sync:
         target.sync()
     hello = first_hello(target.host, options) if current is None and target.host is not None else None
-    name, connection = enter(hello)
+    name, connection = enter_session(hello)
     if target.host is None:
         _refuse_own(name, connection)
     if current is not None:
-        return _switch_over(cli, target, current, name, connection)
+        return _switch_over(target, current, name, connection)
     recent.remember(name, target.host)
     options.first_notice = cli.first_notice
     if target.host is not None:
@@ -161,23 +220,14 @@ def _check_switch(current: Record, view: View, name: str, host: str | None) -> N
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def _switch_over(cli: Invocation, target: Target, current: Record, name: str, connection: Connection) -> int:
-    """Switch the current session's client; only print a session that has exited: the client would end at once."""
-    if target.call(views.status, name=name)["state"] == "exited":
-        return _show_ended(cli, target, name, connection)
+def _switch_over(target: Target, current: Record, name: str, connection: Connection) -> int:
+    """Switch the current session's client, but not to a session that has ended: the client would end at once."""
     connection.close()
+    if target.call(views.status, name=name)["state"] == "exited":
+        raise Refused(f"{name} has ended", hint=f"see: {SESH} --screen {name}")
     if not _switch(current, name, target.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
-
-
-def _show_ended(cli: Invocation, target: Target, name: str, connection: Connection) -> int:
-    """Print the last screen and the end of an exited session; return its exit code."""
-    end, _ = connection.single_request(WAIT)
-    text = views.drawn(target, name, "text")["text"].rstrip("\n")
-    outcome = AttachmentEnd.ended(name, target.host, end)
-    cli.out.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
-    return _exit_code(outcome)
 
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import inf
 
 from sesh.about import SESH
-from sesh.cli import go, printing
+from sesh.cli import attach, printing
 from sesh.cli.attach import NO_OPTIONS, View
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
@@ -24,8 +24,6 @@ from sesh.store import listing
 from sesh.tui import board
 from sesh.tui.rows import Row, SortOrder
 from sesh.wording import activity_facts, since
-
-_QUESTION_DELAY = 1.0  # seconds that `next` waits for a working session to ask, if no session waits
 
 
 def pick(
@@ -48,7 +46,7 @@ def pick(
 
 
 def picked(cli: Invocation, label: Sequence[tuple[str, str]] = (), view: View = NO_OPTIONS) -> int:
-    """Attach to the session chosen on the board; return the exit code, 1 if none is chosen. Raises NotFound."""
+    """Attach to the session chosen on the board; return the exit code, 1 if none is chosen."""
     row = _chosen(cli, cli.line.hosts, dict(label), SortOrder.RECENT)
     return ExitCode.FAILED if row is None else _enter(cli, row, view)
 
@@ -76,39 +74,15 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
 def _chosen(
     cli: Invocation, hosts: list[str], wanted: dict[str, str], order: SortOrder, selected: Row | None = None
 ) -> Row | None:
-    """Show the board; return the chosen row. Raises NotFound if there is nothing to pick from."""
+    """Show the board; return the chosen row."""
     picks = order is SortOrder.RECENT
     if not printing.on_terminal() or printing.dumb():
         verb = "--pick" if picks else "--watch"
         raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     with SessionIndex(cli, hosts or None) as index:
-        _await(index, inf, lambda: None not in index.pending)
-        if picks:
-            _await(index, lookup.PATIENCE, lambda: bool(index.sessions(wanted)))
-            if not index.sessions(wanted):
-                missing = "no session has these labels" if wanted else "there are no sessions"
-                raise _not_found(missing, _silent(index), f"`{SESH} NAME` creates one")
         creates = picks and len(hosts) < 2
         view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
         return board.show(index, view, selected)
-
-
-def _await(index: SessionIndex, timeout: float, enough: Callable[[], bool]) -> None:
-    """Wait until `enough()`, until all machines have reported, or until the timeout."""
-    deadline = time.monotonic() + timeout
-    while index.pending and not enough() and time.monotonic() < deadline:
-        polled([(index.inbound, select.POLLIN)], deadline)
-        index.update()
-
-
-def _silent(index: SessionIndex) -> list[str]:
-    """Return the hosts that do not answer, each with the reason."""
-    machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
-    return [f"@{host} ({report.silence})" for host, report in machines if report.silence]
-
-
-def _not_found(message: str, silent: Sequence[str], hint: str) -> NotFound:
-    return NotFound(f"{message}, but {', '.join(silent)} could not be asked" if silent else message, hint=hint)
 
 
 def _enter(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
@@ -116,8 +90,8 @@ def _enter(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
     if row.session is not None:
         cli.host = row.host
         if row.session["state"] == "running":
-            return go.attach(cli, row.name, view)
-    return go.go(cli, row.name, view=view)
+            return attach.attach(cli, row.name, view)
+    return attach.go(cli, row.name, view=view)
 
 
 def next_(
@@ -145,37 +119,32 @@ def next_(
     record = listing.current()
     current = (None, str(record["name"])) if record is not None else None
     with SessionIndex(cli, cli.line.hosts or None) as index:
-        _await(index, lookup.PATIENCE, lambda: False)
-        deadline = time.monotonic() + _QUESTION_DELAY
-        while not (waiting := _waiting(rows := index.sessions(wanted))) and _any_works(rows):
-            if time.monotonic() >= deadline:
-                break
+        deadline = time.monotonic() + lookup.PATIENCE
+        while index.pending and time.monotonic() < deadline:
             polled([(index.inbound, select.POLLIN)], deadline)
             index.update()
-        silent = _silent(index)
+        rows = index.sessions(wanted)
+        machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
+    silent = [f"@{host} ({report.silence})" for host, report in machines if report.silence]
+    waiting = {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
     chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
-        raise _not_found(message, silent, f"`{SESH}` lists all sessions with their states")
+        message += f", but {', '.join(silent)} could not be asked" if silent else ""
+        raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
     cli.host = chosen[0]
-    return go.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
+    return attach.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Return the session that began to wait next after `last`, in a circle; else the one that waits longest."""
+    """Return the session that began to wait next after `last`, in a circle; else the one that waits longest.
+
+    `waiting`: for each session the time when it began to wait, 0 if unknown.
+    """
     order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
     if last in order:
         return order[(order.index(last) + 1) % len(order)]
     return order[0] if order else None
-
-
-def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
-    """Return the waiting sessions, each with the time when it began to wait, or 0 if that is unknown."""
-    return {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
-
-
-def _any_works(rows: dict[Key, Summary]) -> bool:
-    return any(activity_facts(row)[0] == "working" for row in rows.values())
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 from typer import Argument, Option
@@ -10,8 +11,9 @@ from typer import Argument, Option
 from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
+from sesh.cli.printing import error_facts
 from sesh.cli.words import Context
-from sesh.errors import InvalidHost, NotDeployed, NotFound, Refused, SeshError, UsageError
+from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_host, printable
 from sesh.ops import undeploy
 from sesh.outcomes import DeployedHost, PrintedDeployError
@@ -91,7 +93,8 @@ def forget(
             remotes = known.hosts()
             hint = f"known: {_named(remotes)}" if remotes else "no remote is known"
             failed[host] = NotFound(f"@{host} is not a known remote", hint=hint)
-        _retire_connection(cli, host)
+        with suppress(SeshError):  # ssh may not know the host any more
+            master.retire(destination_of(cli, host))  # ends the shared connection, unless it is in use
     if not cli.line.json:
         for host, paths in removed.items():
             cli.out.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
@@ -105,16 +108,6 @@ def forget(
 
 def _named(hosts: Sequence[str]) -> str:
     return ", ".join(f"@{host}" for host in hosts)
-
-
-def _retire_connection(cli: Invocation, host: str) -> None:
-    """End the shared connection to a host, unless it is in use."""
-    try:
-        master.retire(destination_of(cli, host))
-    except InvalidHost:
-        return  # ssh no longer knows the host
-    except SeshError as error:
-        cli.note(f"a shared connection to @{host} may stay open: {error}")
 
 
 def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
@@ -132,16 +125,11 @@ def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts; return the exit code. Print only JSON, since `fleet` prints the progress."""
-    had_sesh = {host for host in hosts if known.of(host).get("version")}
     results = fleet.deploy_all([destination_of(cli, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
-    older = [row["host"] for row in rows if row.get("changed") and row["host"] in had_sesh]
     if cli.line.json:
         cli.out.value({"ok": not failed, "hosts": rows})
-    elif older:
-        command = " ".join([PROGRAM, *(f"@{host}" for host in older), "--reload"])
-        cli.note(f"running sessions keep their old version until: {command}")
     return 1 if failed else 0
 
 
@@ -149,10 +137,5 @@ def _row(result: HostResult) -> DeployedHost:
     outcome = result.outcome
     if not isinstance(outcome, SeshError):
         return outcome
-    facts: PrintedDeployError = {
-        "code": outcome.code,
-        "message": str(outcome),
-        "step": outcome.step,
-        "foreign": outcome.foreign,
-    }
+    facts: PrintedDeployError = {**error_facts(outcome), "step": outcome.step, "foreign": outcome.foreign}
     return {"host": result.destination.host, "ok": False, "error": facts}

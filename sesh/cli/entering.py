@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Option
 
 from sesh.about import SESH
-from sesh.cli import go as going
+from sesh.cli import attach as attaching
 from sesh.cli import words
 from sesh.cli.attach import View, attach_terminal
 from sesh.cli.invocation import Invocation
@@ -45,7 +45,7 @@ def go(  # noqa: PLR0913 (a session and an attachment have that many options)
     if name is None:
         raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
     view = View(replace, read_only, no_replay, no_detach_key)
-    return going.go(ctx.obj, name, ctx.obj.spec(directory, env, label), view)
+    return attaching.go(ctx.obj, name, ctx.obj.spec(directory, env, label), view)
 
 
 def attach(
@@ -63,7 +63,7 @@ def attach(
       sesh attach work
       sesh attach --read-only work
     """
-    return going.attach(ctx.obj, name, View(replace, read_only, no_replay, no_detach_key))
+    return attaching.attach(ctx.obj, name, View(replace, read_only, no_replay, no_detach_key))
 
 
 def new(  # noqa: PLR0913 (a session and an attachment have that many options)

@@ -1,4 +1,4 @@
-"""Run a verb on several hosts, in a thread for each; print their output and a summary."""
+"""Run a verb, or call a function, on several machines, in a thread for each."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import cycle
-from typing import IO, Any
+from typing import Any, TypeVar
 
-from sesh import descriptors
+from sesh import descriptors, reach
 from sesh.about import PROGRAM
 from sesh.cli import printing
-from sesh.cli.gather import Gathering
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
-from sesh.cli.output import Output, sesh_error
+from sesh.cli.printing import Output, sesh_error
 from sesh.cli.verbs import VERBS, Hosts
 from sesh.descriptors import polled
 from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshError, UsageError
+from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
+from sesh.reach.target import Target
 from sesh.stop import Stop
+from sesh.workers import Workers
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
-_BLOCK = 1 << 16
 _UNREAD = -1  # the code of a verb whose output nobody reads any more
-_COLOURS = (36, 33, 35, 32, 34, 31)
 _printing = threading.Lock()  # one host prints at a time
+
+Key = TypeVar("Key")
+Answer = TypeVar("Answer")
 
 
 def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
@@ -44,24 +46,28 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
         several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
         verb = cli.line.verb.dashed or f"{PROGRAM} NAME"
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
-    return _FanOut(cli, run_verb, follows=cli.line.verb.follows or bool(words.get("follow"))).run_all()
+    follows = cli.line.verb.follows or bool(words.get("follow"))
+    reads_stdin = words.get("stdin") or words.get("text") == ["-"]
+    with tempfile.NamedTemporaryFile() if reads_stdin else open(os.devnull, "r+b") as stdin:
+        for data in descriptors.stdin_blocks() if reads_stdin else ():
+            stdin.write(data)
+        stdin.flush()
+        return _FanOut(cli, run_verb, stdin.name, follows=follows).run_all()
 
 
 class HostOutput(Output):
     """The output of one of several hosts: lines after the host's name, or JSON with the host.
 
-    `cli`: the command line of all hosts, whose status line goes before anything is printed. `follows`: print JSON
-    values as they come, else collect them in `values`.
+    `follows`: print JSON values as they come, else collect them in `values`.
     """
 
     several = True
 
-    def __init__(self, cli: Invocation, host: str, colour: int, *, follows: bool) -> None:
-        super().__init__(json=cli.line.json)
+    def __init__(self, host: str, *, json: bool, follows: bool) -> None:
+        super().__init__(json=json)
         self.values: list[Any] = []
-        self._cli, self._host, self._follows = cli, host, follows
-        prefix = f"\x1b[{colour}m{host}: \x1b[0m" if printing.coloured() else f"{host}: "
-        self._prefix = b"" if self.json else prefix.encode()
+        self._host, self._follows = host, follows
+        self._prefix = b"" if json else f"{host}: ".encode()
         self._unfinished = b""
         self._ended = False
 
@@ -71,8 +77,7 @@ class HostOutput(Output):
             *lines, unfinished = (self._unfinished + data).split(b"\n")
             pieces, self._unfinished = printing.pieces(unfinished) if self._prefix else ([], unfinished)
             lines += pieces
-            if lines and not self._ended:
-                self._cli.status("")
+            if not self._ended:
                 printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
 
     def value(self, thing: object) -> int:
@@ -88,10 +93,8 @@ class HostOutput(Output):
 
     def note(self, line: str, host: str | None = None) -> None:
         """Print a note after the host's name."""
-        if self._ended:
-            return
-        self._cli.status("")
-        super().note(f"{self._host}: {line}", host)
+        if not self._ended:
+            super().note(f"{self._host}: {line}", host)
 
     def finish_line(self) -> None:
         """Print an unfinished line."""
@@ -110,121 +113,107 @@ class HostOutput(Output):
         return rows
 
 
-class _StdinCopy:
-    """All of stdin in a file, which the first host that wants it writes."""
-
-    def __init__(self) -> None:
-        self._writing = threading.Lock()
-        self._file: IO[bytes] | None = None
-
-    def open(self, stop: Stop) -> int:
-        """Return a descriptor of the file, to read it from its start. Raises Interrupted if `stop` comes first."""
-        with self._writing, Interrupts(tie=False, message="interrupted") as stopped, stop.calling(stopped.stop):
-            if self._file is None:
-                file = tempfile.NamedTemporaryFile()
-                while (data := self._read(stopped)) != b"":
-                    file.write(data or b"")
-                file.flush()
-                self._file = file
-            return os.open(self._file.name, os.O_RDONLY)
-
-    def _read(self, stopped: Interrupts) -> bytes | None:
-        polled([(0, select.POLLIN), (stopped.inbound, select.POLLIN)], None)
-        stopped.check()
-        return descriptors.stdin_block(_BLOCK)
-
-
 class _HostInvocation(Invocation):
-    """The command line of one of several hosts, with an output of its own."""
+    """The command line of one of several hosts, with an output of its own; `stdin`: a file with a copy of stdin."""
 
     out: HostOutput
 
-    def __init__(self, line: CommandLine, out: HostOutput, copy: _StdinCopy) -> None:
+    def __init__(self, line: CommandLine, out: HostOutput, stdin: str) -> None:
         super().__init__(line, out)
         self.stop.message = "interrupted"
-        self._copy = copy
+        self._stdin = stdin
 
     def open_stdin(self) -> int:
-        """Return the descriptor of a copy of stdin."""
-        return self._copy.open(self.stop)
+        """Return a descriptor of the copy of stdin."""
+        return os.open(self._stdin, os.O_RDONLY)
 
 
-class _FanOut(Gathering[str, int]):
+class _FanOut:
     """The runs of a verb on several hosts.
 
     `signals`: those received. They are passed on to the hosts whose verb waits for them; any other host is stopped.
     """
 
-    def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], *, follows: bool) -> None:
-        hosts = cli.line.hosts
-        super().__init__(cli, {host: partial(self._run_on, host) for host in hosts})
-        self._run_verb, self._follows = run_verb, follows
-        self._room = threading.Semaphore(len(hosts) if follows else _MOST)
+    def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], stdin: str, *, follows: bool) -> None:
+        self._cli, self._run_verb, self._follows = cli, run_verb, follows
+        self._room = threading.Semaphore(len(cli.line.hosts) if follows else _MOST)
+        self._workers: Workers[str, int] = Workers()
+        self._answers: dict[str, int | SeshError] = {}
         self._interrupts = Interrupts(tie=True, message="interrupted")
         self.signals: set[int] = set()
         self._hosts: dict[str, _HostInvocation] = {}
-        copy = _StdinCopy()
-        for host, colour in zip(hosts, cycle(_COLOURS), strict=False):
-            out = HostOutput(cli, host, colour, follows=follows)
-            self._hosts[host] = _HostInvocation(replace(cli.line, hosts=[host]), out, copy)
+        for host in cli.line.hosts:
+            out = HostOutput(host, json=cli.line.json, follows=follows)
+            self._hosts[host] = _HostInvocation(replace(cli.line, hosts=[host]), out, stdin)
 
-    def _run_on(self, host: str, stop: Stop) -> int:
-        """Run the verb on a host, in its thread; return the exit code."""
+    def _run_on(self, host: str, stop: Stop) -> Iterator[int]:
+        """Run the verb on a host, in its thread; yield the exit code."""
         cli = self._hosts[host]
         with self._room, stop.calling(cli.stop.stop):
             cli.stop.check()
             try:
                 try:
-                    return self._run_verb(cli)
+                    code = self._run_verb(cli)
                 finally:
                     cli.out.finish_line()
             except BrokenPipeError:
-                return _UNREAD
+                code = _UNREAD
             except Exception as error:
                 raise sesh_error(error, cli.line.verb) from error
+        yield code
 
-    def take(self, host: str, answer: int | SeshError) -> None:
+    def _take(self, host: str, answer: int | SeshError) -> None:
         """Take the exit code of a host, or print its error. Raises BrokenPipeError, UsageError."""
         if answer == _UNREAD:
             raise BrokenPipeError
         if isinstance(answer, UsageError) and not (answer.answered or isinstance(answer, InvalidHost)):
             raise answer  # the command line is wrong for all hosts
-        super().take(host, answer)
+        self._answers[host] = answer
         out = self._hosts[host].out
         if isinstance(answer, SeshError) and (answer.message or out.json):  # no message: interrupted, says the summary
-            out.report(answer, self.cli.line.verb, host)
+            out.report(answer, self._cli.line.verb, host)
         out.end()
 
-    def signalled(self) -> None:
+    def _signalled(self) -> None:
         """Pass signals on to the verbs that wait for them, and stop the others."""
         for number in self._interrupts.read():
             self.signals.add(number)
             if number == signal.SIGINT:
                 printing.fresh_line()
-            for host in self._hosts.keys() - self.answers:
+            for host in self._hosts.keys() - self._answers:
                 _deliver(self._hosts[host], number)
         until = time.monotonic() + _LEAVING
         while (late := self._stopped()) and time.monotonic() < until:
-            polled([(self.workers.inbound, select.POLLIN)], until)
-            for host, answer in self.workers.take():
-                self.take(host, answer)
+            polled([(self._workers.inbound, select.POLLIN)], until)
+            self._take_all()
         for host in late:
-            self.workers.end(host)
-            self.take(host, Interrupted(self._hosts[host].stop.message))
+            self._workers.end(host)
+            self._take(host, Interrupted(self._hosts[host].stop.message))
+
+    def _take_all(self) -> None:
+        for host, answer in self._workers.take():
+            self._take(host, answer)
 
     def _stopped(self) -> list[str]:
         """Return the hosts that were stopped and have not answered yet."""
-        return [host for host, cli in self._hosts.items() if cli.stop.stopped and host not in self.answers]
+        return [host for host, cli in self._hosts.items() if cli.stop.stopped and host not in self._answers]
 
     def run_all(self) -> int:
         """Run the verb on all hosts, and print a summary; return the exit code. Raises UsageError."""
-        with self._interrupts:
-            self.run(self._interrupts.inbound)
-        codes = {host: _code(self.answers[host]) for host in self._hosts}
+        signals = self._interrupts.inbound
+        with self._interrupts, self._workers:
+            for host in self._hosts:
+                self._workers.begin(host, partial(self._run_on, host))
+            while len(self._answers) < len(self._hosts):
+                ready = polled([(self._workers.inbound, select.POLLIN), (signals, select.POLLIN)], None)
+                if signals in ready:
+                    self._signalled()
+                self._take_all()
+        codes = {host: _code(self._answers[host]) for host in self._hosts}
         rows = [row for host, code in codes.items() for row in self._hosts[host].out.rows(code)]
-        if rows or (self.cli.line.json and not self._follows):
-            self.cli.out.value(rows)
-        elif not self.cli.line.json and set(codes.values()) != {ExitCode.INTERRUPTED}:
+        if rows or (self._cli.line.json and not self._follows):
+            self._cli.out.value(rows)
+        elif not self._cli.line.json and set(codes.values()) != {ExitCode.INTERRUPTED}:
             table = printing.aligned([(host, _verdict(code)) for host, code in codes.items()])
             printing.write(printing.encoded("\n".join([*table, ""])), printing.STDERR)
         if ended := self.signals & {signal.SIGTERM, signal.SIGHUP}:
@@ -252,3 +241,56 @@ def _code(answer: int | SeshError) -> int:
 
 def _verdict(code: int) -> str:
     return f"{'interrupted' if code == ExitCode.INTERRUPTED else 'failed'} ({code})" if code else "ok"
+
+
+# -- one function for several machines
+
+
+def gather(work: Mapping[Key, Callable[[Stop], Answer]], *, first: bool = False) -> dict[Key, Answer | SeshError]:
+    """Call all functions at once; return the answers or errors, in the order of the keys.
+
+    `first`: return only the first answer, unless there are only errors.
+    """
+    answers: dict[Key, Answer | SeshError] = {}
+    with Workers[Key, Answer]() as workers:
+        for key, function in work.items():
+            workers.begin(key, partial(_answer, function))
+        while len(answers) < len(work):
+            polled([(workers.inbound, select.POLLIN)], None)
+            answers |= workers.take()
+            found = [key for key, answer in answers.items() if not isinstance(answer, SeshError)]
+            if first and found:
+                return {key: answers[key] for key in work if key in found}
+    return {key: answers[key] for key in work}
+
+
+def _answer(function: Callable[[Stop], Answer], stop: Stop) -> Iterator[Answer]:
+    yield function(stop)
+
+
+class _HostCaller(Caller):
+    """The caller in the thread of one of several hosts: it cannot ask, and its notes name the host."""
+
+    def __init__(self, cli: Invocation, host: str | None, stop: Stop) -> None:
+        self.local, self.stop, self._host = cli.local, stop, host
+
+    def note(self, line: str) -> None:
+        """Print a note."""
+        printing.note(printing.on_host(self._host, line), self._host)
+
+
+def asking(cli: Invocation, host: str | None, ask: Callable[[Target], Answer]) -> Callable[[Stop], Answer]:
+    """Return the function that calls `ask` with the target for a host, in the thread of that host."""
+    return lambda stop: ask(reach.target_of(_HostCaller(cli, host, stop), host))
+
+
+def on_hosts(
+    cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], Answer]
+) -> dict[str | None, Answer | SeshError]:
+    """Call `ask` for hosts of the line, or None for this machine; return the answers or errors.
+
+    If the line has at most one host, an error is raised, and the person may be asked to log in.
+    """
+    if len(cli.line.hosts) < 2:
+        return {host: ask(cli.target_of(host)) for host in hosts}
+    return gather({host: asking(cli, host, ask) for host in hosts})

@@ -9,9 +9,9 @@ from typer import Argument, Option
 
 from sesh import errors, wording
 from sesh.cli import printing
-from sesh.cli.gather import on_hosts
+from sesh.cli.fanout import on_hosts
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import error_row
+from sesh.cli.printing import error_row
 from sesh.cli.words import Context, Names, number
 from sesh.errors import SeshError
 from sesh.ops import search

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import termios
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,11 +13,11 @@ from sesh import errors, reach
 from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
-from sesh.cli.output import Output
-from sesh.cli.person import Person
-from sesh.errors import Refused, SeshError, UsageError
+from sesh.cli.printing import Output
+from sesh.errors import Refused, SeshError, UsageError, for_host
 from sesh.names import check_host
 from sesh.reach import find
+from sesh.reach.caller import Answers, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Spec
@@ -23,18 +26,31 @@ from sesh.store import listing
 
 Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on sessions of a machine; returns its failures
 
+_GREETING_LINES = 3  # older lines are dropped
+_CONNECTING_AFTER = 0.5  # seconds
 
-class Invocation(Person):
-    """A command line while it executes: where its session is, and its caller.
 
-    `host`: the host of the line, or the one on which `find` has found the session. `interrupts`: the signals of the
-    verb's wait, while it waits.
+class Invocation(Caller):
+    """A command line while it executes: where its session is, and its caller at this process's streams.
+
+    Notes go to stderr, questions to the terminal. `host`: the host of the line, or the one on which `find` has found
+    the session; None for this machine. `watched`: a person sees a status line; not with `--json`, nor for one of
+    several hosts. `interrupts`: the signals of the verb's wait, while it waits.
     """
 
+    audience = printing.STDOUT
+
     def __init__(self, line: CommandLine, out: Output | None = None) -> None:
-        super().__init__(out or Output(json=line.json), line.host)
+        self.out = out = out or Output(json=line.json)
+        self.can_ask = not out.several and printing.on_terminal()
+        self.hears_questions = os.isatty(printing.STDERR)
+        self.watched = not out.several and not out.json and self.hears_questions
+        self._remembered: list[str] = []
+        self._status_shown = False
+        self._noted_hosts: set[str] = set()
         self.local, self.stop = line.local, Stop()
         self.interrupts: Interrupts | None = None
+        self.host = line.host
         hosts = [check_host(host) for host in line.hosts]  # before `settings`, whose notes name the host
         self.line = replace(line, hosts=self.settings().hosts_of(hosts)) if hosts else line  # resolves groups
         self.host = self.line.host
@@ -59,14 +75,7 @@ class Invocation(Person):
         if absent:
             from sesh.ops import lookup
 
-            found = lookup.located(self, absent)
-            if not creates:
-                lookup.note_unknown(self, found)
-            for name, place in found.items():
-                try:
-                    places[name] = lookup.host_of(self, name, place, "" if creates else self.line.verb.dashed)
-                except SeshError as error:
-                    places[name] = error
+            places |= lookup.hosts_of(self, absent, "" if creates else self.line.verb.dashed)
         return places
 
     def find(self, *names: str | None, creates: bool = False) -> Target:
@@ -154,3 +163,72 @@ class Invocation(Person):
                 yield self.interrupts
             finally:
                 self.interrupts = None
+
+    # -- the person
+
+    def note(self, line: str) -> None:
+        """Print one line of sesh's own on stderr; commands in it are written as `{SESH} --verb`."""
+        self.status("")
+        self.out.note(line, self.host)
+
+    def show_ssh_line(self, line: str) -> None:
+        """Print a line of ssh while it connects, if a person sees it."""
+        if self.watched:
+            self.status("")
+            printing.stderr_line(line)
+
+    def status(self, line: str) -> None:
+        """Show a status line in the row of the cursor, if a person sees it; an empty line removes it."""
+        if self._status_shown or (line and self.watched and not printing.dumb()):
+            columns = printing.width(printing.STDERR)
+            shown = for_host(line, self.host)[: columns - 1]
+            printing.write(printing.encoded(f"\r{shown}\x1b[K"), printing.STDERR)
+            self._status_shown = bool(line)
+
+    @contextmanager
+    def connecting(self, host: str) -> Iterator[None]:
+        """Print "connecting to HOST" once if the block takes half a second and ssh asks nothing."""
+        if not self.watched or host in self._noted_hosts:
+            yield
+            return
+        timer = threading.Timer(_CONNECTING_AFTER, self._note_connecting, [host])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # no line may appear on the session's screen
+
+    def _note_connecting(self, host: str) -> None:
+        if not _echo_off():
+            self._noted_hosts.add(host)
+            printing.note(f"connecting to {host}; Ctrl-C stops")
+
+    def remember(self, line: str) -> None:
+        """Keep a line for `first_notice`."""
+        line = for_host(line, None)
+        self._remembered = [*(other for other in self._remembered if other != line), line][-_GREETING_LINES:]
+
+    @property
+    def first_notice(self) -> str:
+        """The text over the first screen of an attachment; empty for none."""
+        return "; ".join(self._remembered)
+
+    def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
+        """Ask the person; return the letter of the answer, empty for none."""
+        from sesh.tui import question as questions
+
+        self.status("")
+        if above:
+            printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
+        answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
+        return questions.ask(for_host(question, self.host), answers, default, dumb=printing.dumb())
+
+
+def _echo_off() -> bool:
+    """Return whether the terminal's echo is off: ssh turns it off before it asks for a secret."""
+    try:
+        return not termios.tcgetattr(printing.STDERR)[3] & termios.ECHO
+    except termios.error:
+        return False

@@ -11,16 +11,14 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import Output
+from sesh.cli.printing import Output
 from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds
-from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
+from sesh.errors import ENDS, TIMED_OUT, ExitCode, SeshError, UsageError, failing_with
 from sesh.names import printable, subject
 from sesh.ops import enter, jobs
 from sesh.queries import QueryRemover
 from sesh.schema import JobResult, JobSpec
 from sesh.store.results import command_json
-
-_PIPE_BUF = 4096  # bytes that a writable pipe takes without blocking
 
 Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
 Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]
@@ -96,36 +94,23 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         raise
     if not cli.line.json:
         cli.out.text(name)
-        if cli.watched:
-            ways = f"its end: {SESH} --wait {name} --exit; its output: {SESH} --logs {name}"
-            cli.note(f"{subject(name)} runs; {ways}")
     return cli.out.done(name=name, session=name, host=cli.host, created=True)
 
 
 def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
     """Start the job and wait for it; return its exit code, 124 after a timeout."""
-    sink = FollowedOutput(cli.out) if follow else None
+    followed = FollowedOutput(cli.out) if follow else None
     source = cli.open_stdin() if stdin else None
     with cli.catching(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
         wanted = printed or cli.line.json
-        job, result, retained = jobs.run(cli.target, data, interrupts, sink=sink, wanted=wanted, stdin=source)
-    exited = result.get("reason") == "exited"
-    ctrl_c = interrupts.typed and cli.watched
-    try:
-        if sink is not None:
-            cli.out.write(sink.pending)
-        if ctrl_c:
+        live = followed.take if followed is not None else None
+        job, result, retained = jobs.run(cli.target, data, interrupts, live=live, wanted=wanted, stdin=source)
+    with failing_with(ExitCode.UNKNOWN):  # the job has ended, and 1 could be the job's own code
+        if followed is not None:
+            followed.take(b"", last=True)
+        if interrupts.typed and cli.watched:
             printing.fresh_line()
-        elif sink is not None and not exited:
-            sink.leave_line()
-        code = report(cli, job, result, retained, printed=printed)
-    except Refused as error:
-        error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be the job's own code
-        raise
-    quiet = not (printed or follow or cli.line.json)
-    if quiet and exited and cli.watched and (code or result.get("position")):
-        cli.note(f"{subject(job)} ended: {code}; see what it printed: {SESH} --logs {job}")
-    return code
+        return report(cli, job, result, retained, printed=printed)
 
 
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
@@ -139,10 +124,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
         return code
     ending = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")
     if printed:
-        on_terminal = os.isatty(printing.STDOUT)
-        cli.out.write(QueryRemover().take(output) if on_terminal else output)
-        if on_terminal and ending and output[-1:] not in (b"", b"\n"):
-            cli.out.write(b"\n")  # so that the note starts a new line
+        cli.out.write(QueryRemover().take(output) if os.isatty(printing.STDOUT) else output)
         if result.get("truncated"):
             cli.note(f"{subject(name)} wrote more; only the end was kept; --follow prints all")
     if ending:
@@ -151,47 +133,27 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
 
 
 class FollowedOutput:
-    """Buffers output for stdout: `\\r\\n` becomes `\\n`; if JSON is wanted, each line becomes an object.
+    """Prints output as it comes: `\\r\\n` becomes `\\n`; if JSON is wanted, each line becomes an object.
 
     Queries are removed if stdout is a terminal, because the terminal's replies would become input of the shell.
     """
 
-    descriptor = printing.STDOUT
-
     def __init__(self, out: Output) -> None:
-        self.pending = b""
         self._out = out
-        self._remover = QueryRemover() if not out.json and os.isatty(self.descriptor) else None
-        self._buffer = b""
-        self._line_open = False
+        self._remover = QueryRemover() if not out.json and os.isatty(printing.STDOUT) else None
+        self._held = b""  # a final `\r`; for JSON an unfinished line
 
-    def take(self, data: bytes) -> None:
-        """Take output; hold back a final `\\r` until the next byte, and for JSON an unfinished line."""
-        data = self._buffer + (data if self._remover is None else self._remover.take(data))
-        if self._out.json:
-            *rows, unfinished = data.split(b"\n")
-            pieces, self._buffer = printing.pieces(unfinished)
-            self.pending += b"".join(map(self._object, [*(row.removesuffix(b"\r") for row in rows), *pieces]))
-        else:
-            self._buffer = b"\r" if data.endswith(b"\r") else b""
-            self.pending += data.removesuffix(b"\r").replace(b"\r\n", b"\n")
-
-    def end(self) -> None:
-        """Release the buffer, because the output has ended."""
-        data, self._buffer = self._buffer, b""
-        self.pending += self._object(data.removesuffix(b"\r")) if self._out.json and data else data
-
-    def write(self) -> None:
-        """Write as much as stdout takes without blocking."""
-        piece, self.pending = self.pending[:_PIPE_BUF], self.pending[_PIPE_BUF:]
-        self._out.write(piece)
-        self._line_open = piece[-1:] != b"\n"
-
-    def leave_line(self) -> None:
-        """End an unfinished line on a terminal, so that a note starts a new one."""
-        if self._line_open and os.isatty(self.descriptor):
-            self._out.write(b"\n")
-            self._line_open = False
-
-    def _object(self, row: bytes) -> bytes:
-        return self._out.json_line({"line": row.decode("utf-8", "replace")})
+    def take(self, data: bytes, *, last: bool = False) -> None:
+        """Print output; hold back what the next byte may change, unless this is the `last` output."""
+        data = self._held + (data if self._remover is None else self._remover.take(data))
+        if not self._out.json:
+            self._held = b"\r" if data.endswith(b"\r") and not last else b""
+            self._out.write(data.removesuffix(self._held).replace(b"\r\n", b"\n"))
+            return
+        *lines, unfinished = data.split(b"\n")
+        pieces, self._held = printing.pieces(unfinished)
+        lines = [*(line.removesuffix(b"\r") for line in lines), *pieces]
+        if last and self._held:
+            lines.append(self._held.removesuffix(b"\r"))
+        rows = [{"line": line.decode("utf-8", "replace")} for line in lines]
+        self._out.write(b"".join(map(self._out.json_line, rows)))

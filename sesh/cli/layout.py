@@ -9,9 +9,9 @@ from typing import Annotated, cast
 from typer import Argument, Option
 
 from sesh import descriptors, errors, wording
-from sesh.about import PROGRAM, SESH
+from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import error_facts
+from sesh.cli.printing import error_facts
 from sesh.cli.words import Context, Names
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
@@ -54,9 +54,6 @@ def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", s
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin")
     if (host := cli.host) is not None:
-        for other in sorted({entry["host"] or "" for entry in entries} - {"", host}):
-            hint = f"to create them: {PROGRAM} --import, without @{host}"
-            cli.note(f"the sessions on @{other} are skipped; {hint}")
         entries = [{**entry, "host": host} for entry in entries if entry["host"] in (None, host)]
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):

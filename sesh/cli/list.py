@@ -11,10 +11,10 @@ from sesh import errors, paths
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import error_row
+from sesh.cli.printing import error_row
 from sesh.cli.table import Table
 from sesh.cli.verbs import load
-from sesh.errors import NotFound, SeshError, for_host
+from sesh.errors import SeshError, for_host
 from sesh.ops import lookup, views
 from sesh.ops.views import has_labels
 from sesh.remote import known
@@ -35,10 +35,7 @@ class _Group(NamedTuple):
 def list_or_pick(cli: Invocation) -> int:
     """Show the board if the settings say so, else print the list: `sesh` alone."""
     if printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
-        try:
-            return int(load("choose.picked")(cli))
-        except NotFound:
-            pass  # there is no session to pick; the list says so
+        return int(load("choose.picked")(cli))
     return show(cli)
 
 

@@ -6,7 +6,6 @@ import os
 
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
-from sesh.cli.person import discard_typeahead
 from sesh.cli.verbs import GO, load
 from sesh.errors import SeshError
 
@@ -25,10 +24,8 @@ def run(argv: list[str]) -> int:
             case [] if bare:
                 return int(load("list.list_or_pick")(cli))
             case [word] if bare and (word == "-" or word[:1] != "-") and len(cli.line.hosts) < 2:
-                return int(load("go.go")(cli, word))
+                return int(load("attach.go")(cli, word))
         return int(load("app.run")(cli))
     except SeshError as error:
         error.host = error.host or cli.host
         raise
-    finally:
-        discard_typeahead(cli)

@@ -14,7 +14,7 @@ from sesh.about import PROGRAM, SESH, __version__
 from sesh.cli import app
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, find_verb
-from sesh.cli.words import Context, among
+from sesh.cli.words import Context, offering
 from sesh.errors import UsageError
 from sesh.names import printable
 
@@ -48,7 +48,8 @@ def shell_init(ctx: Context, shell: Shell) -> int:
 def help_(
     ctx: Context,
     verb: Annotated[
-        str | None, Argument(metavar="VERB", show_default=False, autocompletion=among(*(verb.name for verb in VERBS)))
+        str | None,
+        Argument(metavar="VERB", show_default=False, autocompletion=offering(lambda: (verb.name for verb in VERBS))),
     ] = None,
 ) -> int:
     """Show the overview; `sesh VERB --help` shows the help of one verb.

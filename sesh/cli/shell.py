@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated
 
 from typer import Argument, Option
@@ -13,14 +14,13 @@ from typer import Argument, Option
 from sesh import descriptors, measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, among, number
+from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number, offering
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
 from sesh.keys import CHORDS, Key
 from sesh.names import printable, subject
 from sesh.ops import shell
-from sesh.ops.send import type_into
+from sesh.ops.send import LONGEST, type_into
 from sesh.outcomes import Command
-from sesh.protocol import CHUNK
 from sesh.schema import RunFacts
 from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
@@ -48,9 +48,6 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         raise UsageError("a command may not hold a NUL")
     live = None if cli.line.json or no_wait else shell.OutputWriter(cli.out.write, ansi=ansi)
 
-    def note_question(question: str) -> None:
-        cli.tell_question(name, question, "--run passes none on, --exec --stdin does")
-
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         failing_with(ExitCode.SESH_FAILED),
@@ -60,7 +57,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         cli.stop.calling(stream.cut),
     ):
         stream.check = interrupts.check_recorded
-        tell = note_question if cli.hears_questions and not no_wait else None
+        tell = partial(cli.tell_question, name) if cli.hears_questions and not no_wait else None
         facts, output = shell.run(
             stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
         )
@@ -96,11 +93,7 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
         if facts.get("truncated"):
             cli.note("the command wrote more; only the end was kept")
         if facts.get("session_ended") and cli.watched:
-            reason = facts.get("reason") or ""
-            if reason == "exited":
-                cli.note(f"the command ended the shell of {name}, and with it the session")
-            else:
-                cli.note(f"{subject(name)} {ENDS.get(reason, 'has ended')}, and the command with it")
+            cli.note(f"{subject(name)} {ENDS.get(facts.get('reason') or '', 'has ended')}, and the command with it")
         if facts.get("timed_out"):
             cli.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
@@ -166,7 +159,7 @@ def send(
         Option(
             "--key",
             metavar="KEY",
-            autocompletion=among(*_OFFERED_KEYS),
+            autocompletion=offering(lambda: _OFFERED_KEYS),
             help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
         ),
     ] = None,
@@ -201,6 +194,6 @@ def send(
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     for pressed in keys:
         Key.parse(pressed)  # refuses an unknown key before stdin is read
-    typed = descriptors.stdin_blocks(CHUNK, cli.open_stdin()) if words == ["-"] else os.fsencode(" ".join(words))
+    typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.open_stdin())
     sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.out.done(name=name, **sent)

@@ -12,9 +12,8 @@ from sesh.wording import at_home, columns, cut, plain
 
 _HEADINGS = ("  NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
 _NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(7)
-_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)  # dropped in this order, if the terminal is too narrow
+_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY, _STATE)  # dropped in this order on a narrow terminal
 _MIN_TEXT = 12  # columns of a directory or a command; a narrower one is dropped
-_MIN_NAME = 6  # columns of a name or a state, as long as the terminal has them
 _GAP = 2
 
 
@@ -92,7 +91,4 @@ def _fitted(wanted: Sequence[int], limit: int | None) -> dict[int, int]:
                 fitted[index] -= less
         if over <= 0:
             return fitted
-    if limit < 2 * _MIN_NAME + _GAP:
-        return {_NAME: limit}
-    state = max(_MIN_NAME, widths[_STATE] - over)
-    return {_NAME: limit - _GAP - state, _STATE: state}
+    return {_NAME: limit}

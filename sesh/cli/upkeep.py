@@ -9,19 +9,18 @@ from typer import Option
 
 from sesh import measures, wording
 from sesh.about import PROGRAM, __version__
-from sesh.cli import output, printing
-from sesh.cli.gather import on_hosts
+from sesh.cli.fanout import on_hosts
 from sesh.cli.invocation import Invocation
-from sesh.cli.printing import on_host
+from sesh.cli.printing import error_facts, error_row, on_host
 from sesh.cli.words import TIME, Context, parsed
 from sesh.errors import SeshError, for_host, rebuild
-from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
+from sesh.ops import doctor as checks
+from sesh.ops.doctor import ERROR, OK, WARNING, row
 from sesh.ops.sweep import clear, leftovers
 from sesh.outcomes import Finding, LeftoverFacts, PrintedError
 from sesh.reach.target import Target
 from sesh.remote import known
 
-_COLOURS = {OK: "32", WARNING: "33", ERROR: "31"}
 _DEFAULT_AGE = 7 * 86400.0  # seconds, if no person can be asked
 
 _Swept = list[LeftoverFacts] | SeshError  # the leftovers of a machine, or its error
@@ -56,12 +55,12 @@ def _check(target: Target) -> list[Finding]:
     """Return the findings of a machine, for a host including those about its link."""
     host = target.host
     if host is None:
-        return target.call(all_)
+        return target.call(checks.all_)
     try:
-        findings = target.call(all_)
+        findings = target.call(checks.all_)
     except SeshError as error:
         remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{PROGRAM} --deploy @{host}"}
-        return [error_row("link", error, remedies.get(error.code, ""))]
+        return [checks.error_row("link", error, remedies.get(error.code, ""))]
     version = known.of(host).get("version", "")
     older = row("version", WARNING, f"@{host} has sesh {version}, this is {__version__}", f"{PROGRAM} --deploy @{host}")
     return [
@@ -74,11 +73,8 @@ def _check(target: Target) -> list[Finding]:
 def _shown(finding: Finding) -> str:
     """Return a finding as one line, and its remedy as another."""
     state, check = wording.plain(finding["state"]), wording.plain(finding["check"])
-    shown = f"{state:<8}"
-    if printing.coloured() and state in _COLOURS:
-        shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
     remedy = f"\n{'':<21} -> {finding['remedy']}" if finding["remedy"] else ""
-    return f"{shown} {check:<12} {finding['message']}{remedy}"
+    return f"{state:<8} {check:<12} {finding['message']}{remedy}"
 
 
 Older = Annotated[
@@ -137,11 +133,11 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
 def _row(host: str | None, answer: _Swept, *, dry_run: bool) -> dict[str, object]:
     """Return the JSON for a machine."""
     if isinstance(answer, SeshError):
-        return output.error_row(answer, host)
+        return error_row(answer, host)
     for piece in answer:
         piece.setdefault("cleared", False)
         if "error" in piece:
-            piece["error"] = output.error_facts(rebuild(piece["error"]), host)
+            piece["error"] = error_facts(rebuild(piece["error"]), host)
     return {"ok": not _failed(answer), "host": host, "dry_run": dry_run, "pieces": answer}
 
 

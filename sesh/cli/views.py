@@ -1,7 +1,8 @@
-"""Verbs that show sessions: `list`, `screen`, `logs` (the last lines), `status` (all facts)."""
+"""Verbs that show sessions: `list`, `screen`, `logs`, `status` (all facts)."""
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Annotated, Literal
 
@@ -9,11 +10,15 @@ from typer import Argument, Option
 
 from sesh import measures, wording
 from sesh.about import SESH
+from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import load
 from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, number
-from sesh.errors import UsageError, for_host
+from sesh.errors import NotFound, Refused, for_host
 from sesh.ops import views
+from sesh.ops.wait import LiveLog
 from sesh.schema import ActivityFacts, Status, Summary
+from sesh.store import listing
 
 _DEFAULT_LINES = 300
 _REASONS = {
@@ -96,20 +101,48 @@ def logs(
     """
     cli = ctx.obj
     name = cli.session(name)
-    if count == 0 and not follow:
-        raise UsageError("0 is not a number of lines", hint=f"write: {SESH} --logs NAME 100")
     target = cli.find(name)
     limit = _DEFAULT_LINES if count is None else count
     if follow:
-        return int(load("live.follow")(cli, name, limit, ansi=ansi))
-    asks_more = count is None and cli.watched
-    lines = target.call(views.logs, name=name, lines=limit + asks_more, ansi=ansi)
+        _check_not_inside(cli, name)
+        try:
+            _follow(cli, name, limit, ansi=ansi)
+        except KeyboardInterrupt:
+            return printing.interrupted()
+        return 0
+    lines = target.call(views.logs, name=name, lines=limit, ansi=ansi)
     if cli.line.json:
         return cli.out.value({"session": name, "host": cli.host, "lines": lines})
-    cli.out.lines(lines[-limit:])
-    if len(lines) > limit:
-        cli.note(f"the last {limit} lines; more: {SESH} --logs {name} N")
+    cli.out.lines(lines)
     return 0
+
+
+def _check_not_inside(cli: Invocation, name: str) -> None:
+    """Raise Refused if sesh would print into the session that it follows: each line would be printed for ever."""
+    current = listing.current() if cli.host is None and os.isatty(printing.STDOUT) else None
+    if current is not None and current["name"] == name:
+        hint = f"follow it in another window, or write into a file: {SESH} --logs {name} -f > FILE"
+        raise Refused(f"you are in {name}, where each line that -f prints would be printed again and again", hint=hint)
+
+
+def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
+    """Print the last lines, then new ones until the session ends; of a lost session only the last lines."""
+
+    def write(lines: list[str]) -> None:
+        if cli.line.json:
+            cli.out.write(b"".join(cli.out.json_line({"line": line}) for line in lines))
+        else:
+            cli.out.lines(lines)
+
+    target = cli.target
+    try:
+        stream = target.open_stream(name)
+    except NotFound:
+        write(target.call(views.logs, name=name, lines=count, ansi=ansi))
+        return
+    with stream, cli.stop.calling(stream.cut):
+        stream.audience = cli.audience
+        LiveLog(stream, count, ansi=ansi, write=write, note=cli.note).follow()
 
 
 def status(ctx: Context, name: AnyName = None) -> int:

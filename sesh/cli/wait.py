@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated
@@ -11,18 +12,16 @@ from typer import Option
 from sesh import wording
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.gather import asking, gather
+from sesh.cli.fanout import asking, gather
 from sesh.cli.invocation import Invocation
-from sesh.cli.output import error_row
+from sesh.cli.printing import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
-from sesh.errors import BY_KERNEL, ENDS, TIMED_OUT, NotFound, SeshError, UsageError
-from sesh.names import subject
+from sesh.errors import NotFound, SeshError, UsageError
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
 from sesh.outcomes import Condition
 from sesh.reach.target import Target
-from sesh.schema import Summary
 
 Place = tuple[str | None, str]  # the host of a session (None for this machine), and its name
 
@@ -113,7 +112,7 @@ def _wait_for_several(
             raise error
         return _wait_until_met(target, place[1], conditions)
 
-    return gather(cli, {place: asking(cli, place[0], partial(wait_at, place)) for place in places}, first=first)
+    return gather({place: asking(cli, place[0], partial(wait_at, place)) for place in places}, first=first)
 
 
 def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
@@ -123,22 +122,15 @@ def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, 
         cli.out.value(rows if several else rows[0])
     else:
         for (host, name), answer in answers.items():
-            session = wording.title((host, name)) if several else name
             if isinstance(answer, SeshError):
                 cli.note(printing.on_host(host, answer.line(host)))
             else:
-                _print(cli, answer, session, f"{session}: " if several else "")
+                prefix = f"{wording.title((host, name))}: " if several else ""
+                fact = answer["exit_code"] if answer["match"] is None else answer["match"]
+                detail = "" if fact is None else wording.plain(fact)
+                cli.out.text(prefix + ": ".join(filter(None, (answer["met"], detail))))
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
     return next((code for code in codes if code), 0)
-
-
-def _print(cli: Invocation, answer: Condition, session: str, prefix: str) -> None:
-    """Print the condition that holds, after `prefix`; note if the kernel or a timeout ended the session."""
-    fact = answer["exit_code"] if answer["match"] is None else answer["match"]
-    detail = "" if fact is None else wording.plain(fact)
-    cli.out.text(f"{prefix}{answer['met']}: {detail}" if detail else f"{prefix}{answer['met']}")
-    if (reason := answer.get("reason")) in (BY_KERNEL, TIMED_OUT):
-        cli.note(f"{subject(session)} {ENDS[reason]}")
 
 
 def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
@@ -169,30 +161,24 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
 
     `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
     """
-    lists: dict[str | None, Sequence[Summary]] = {}
-    for host, answer in lookup.summaries(cli, cli.line.hosts, named=True):
-        if isinstance(answer, SeshError):
-            raise answer
-        lists[host] = answer
-    if not cli.line.hosts:
-        lists[None] = cli.target.call(session_ops.summaries)
-        for host, rows, reason in lookup.lists(cli):
-            if not reason:
-                lists[host] = rows
-            elif any(views.has_labels(row, labels) for row in rows):
-                cli.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
     states = ("running", "exited") if kept else ("running",)
-    places = [
-        (host, row["name"])
-        for host, rows in lists.items()
-        for row in rows
-        if views.has_labels(row, labels) and row["state"] in states
-    ]
-    jobs_of = {host: asking(cli, host, lambda target: target.call(jobs.ended, labels=labels)) for host in lists if kept}
-    for where, ended in gather(cli, jobs_of).items():
-        if isinstance(ended, SeshError):
-            raise ended
-        places += [(where, name) for name in ended]
+
+    def names_at(target: Target) -> list[str]:
+        if not cli.line.hosts:
+            target = target.until(time.monotonic() + lookup.PATIENCE)
+        rows = [row for row in target.call(session_ops.summaries) if views.has_labels(row, labels)]
+        ended = target.call(jobs.ended, labels=labels) if kept else []
+        return [*(row["name"] for row in rows if row["state"] in states), *ended]
+
+    hosts: Sequence[str | None] = cli.line.hosts or [None, *lookup.known_hosts(cli)[0]]
+    places: dict[Place, None] = {}
+    for host, answer in gather({host: asking(cli, host, names_at) for host in hosts}).items():
+        if not isinstance(answer, SeshError):
+            places |= dict.fromkeys((host, name) for name in answer)
+        elif host is None or cli.line.hosts:
+            raise answer
+        else:
+            cli.note(f"@{host} {lookup.absence(host, lookup.reason(answer))}: its sessions are not waited for")
     if not places:
         raise views.unlabelled(labels)
-    return list(dict.fromkeys(places))
+    return list(places)

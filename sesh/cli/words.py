@@ -46,11 +46,6 @@ def offering(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in words() if word.startswith(incomplete)]
 
 
-def among(*words: str) -> Callable[[str], list[str]]:
-    """Return the completion function of a parameter that takes one of these words."""
-    return offering(lambda: words)
-
-
 def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     """Return `parse` as a parser for typer, which names the option or argument in the error."""
 

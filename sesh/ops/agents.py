@@ -109,12 +109,6 @@ def settings(agent: str) -> str:
     return os.path.join(os.path.expanduser(os.environ.get(variable) or folder), file)
 
 
-def disabled(agent: str) -> bool:
-    """Return whether the settings turn all hooks off; False if sesh cannot parse them. Raises Refused."""
-    value = _parsed(_read(settings(agent)))
-    return value is not None and bool(value.get("disableAllHooks"))
-
-
 def integrate(agent: str, *, remove: bool = False) -> bool:
     """Add and update the hooks, or remove them; return whether the settings changed. Raises ByHand, Refused."""
     path = os.path.realpath(settings(agent))

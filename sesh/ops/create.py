@@ -14,8 +14,7 @@ from threading import Lock
 from sesh import descriptors, files, machine, measures, paths
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
-from sesh.errors import Exists, Refused, SeshError, UsageError
-from sesh.messages import SUMMARY
+from sesh.errors import Exists, Refused, UsageError
 from sesh.names import LONGEST_NAME, check_label, check_variable, is_name, printable_path
 from sesh.outcomes import SessionHere
 from sesh.reach import find
@@ -193,12 +192,6 @@ def here(caller: Caller, directory: str) -> SessionHere:
 def _is_in(name: str, root: str) -> bool:
     """Return whether a session's first or current directory lies in a repository or directory."""
     record = records.readable(name)
-    if record is None:  # the session is starting: its daemon answers once it has written the record
-        try:
-            find.ask(name, SUMMARY, timeout=find.PATIENCE)
-        except SeshError:
-            return False
-        record = records.readable(name)
     if record is None or not records.here(record):
         return False
     now = machine.directory_of(record.get("pid") or 0) if records.alive(record) else ""

@@ -103,8 +103,7 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     if answer == "c" and caller.agrees(f"{name}: its screen and scrollback go; close it?"):
         if not forget(name, str(session_id)):
             raise Refused(f"{name} is in use again; nothing was closed")
-        code = summary.get("exit_code")
-        raise Refused(f"{name} is closed", exit_code=code if isinstance(code, int) else None)
+        raise Refused(f"{name} is closed", exit_code=summary.get("exit_code"))
     if answer not in ("s", "n"):
         raise Refused("nothing was done")
     return start(caller, launch_spec, name, summary, again=answer == "s")

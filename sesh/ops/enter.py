@@ -220,10 +220,10 @@ def _choice(caller: Caller, name: str, connection: Connection | None, summary: S
     if not caller.can_ask:
         raise Exists(f"{state}; choose --join, --replace or --new-name")
     try:
-        session = find.summary(connection, _PATIENCE)
+        find.summary(connection, _PATIENCE)
     except SeshError:
         return _ask_choice(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
-    return _ask_choice(caller, name, f"{state}{_about(session)}", "j", ("j", "Join"))
+    return _ask_choice(caller, name, state, "j", ("j", "Join"))
 
 
 def _ask_choice(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
@@ -232,12 +232,6 @@ def _ask_choice(caller: Caller, name: str, question: str, default: str, *more: t
     if choice is None:
         raise Refused("nothing was done")
     return choice
-
-
-def _about(session: Summary) -> str:
-    state = wording.state(session) if session["state"] == "running" else ""
-    facts = (state, wording.at_home(session.get("cwd") or ""), " ".join(session.get("command") or []))
-    return f" ({', '.join(wording.cut(wording.plain(fact), 40) for fact in facts if fact)})"
 
 
 # -- jobs

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -20,7 +20,7 @@ from sesh import errors, files, machine, paths, wire
 from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health
-from sesh.messages import EVENTS, SUMMARY
+from sesh.messages import EVENTS
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.views import has_labels
@@ -59,11 +59,9 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     poll_at = -inf
     with closing(_ChangeWatch()) as watch:
         while True:
-            polls = time.monotonic() >= poll_at
-            changed = watch.changed()
-            current = [] if polls else [row for row in rows or () if watch.keeps(row) and row.get("id") not in changed]
-            before = rows
-            rows = listing.summaries(_PATIENCE, [*current, *watch.summaries(watch.followed if polls else changed)])
+            polls, quiet = time.monotonic() >= poll_at, watch.quiet()
+            before, current = rows, [row for row in rows or () if row.get("id") in quiet and not polls]
+            rows = listing.summaries(_PATIENCE, current)
             poll_at = time.monotonic() + POLL if polls else poll_at
             if rows != before:
                 yield rows
@@ -86,7 +84,6 @@ class _ChangeWatch:
     def __init__(self) -> None:
         self._directory = machine.watch_directory(paths.directory())
         self._followed: dict[str, wire.Connection] = {}  # connections with events, by session id
-        self._requests = 1  # per connection; the first is EVENTS
 
     def close(self) -> None:
         if self._directory >= 0:
@@ -99,55 +96,22 @@ class _ChangeWatch:
         own = [self._directory] if self._directory >= 0 else []
         return [*own, *(connection.inbound for connection in self._followed.values())]
 
-    @property
-    def followed(self) -> set[str]:
-        """The ids of the sessions whose events are followed."""
-        return set(self._followed)
-
-    def keeps(self, row: Summary) -> bool:
-        """Return whether a row stays valid until the session's next event, or until the next poll.
-
-        All other rows are queried each time.
-        """
-        return row.get("id") in self._followed or row["state"] == "running"
-
-    def changed(self) -> set[str]:
-        """Return the ids of the sessions that have changed since the last call."""
+    def quiet(self) -> set[str]:
+        """Return the ids of the followed sessions that have not changed since the last call."""
         if self._directory >= 0 and polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)  # names are not needed: a session without a row is always queried
-        changed: set[str] = set()
+        quiet: set[str] = set()
         for session_id, connection in list(self._followed.items()):
             try:
+                changed = False
                 while connection.read():
-                    changed.add(session_id)
+                    changed = True
+                if not changed:
+                    quiet.add(session_id)
             except SeshError:
-                changed.add(session_id)
                 self._followed.pop(session_id).close()
             connection.leftovers()
-        return changed
-
-    def summaries(self, sessions: Collection[str]) -> list[Summary]:
-        """Ask followed sessions over the connections that carry their events; return the summaries that come.
-
-        A new connection for each would cost more than the answers.
-        """
-        self._requests += 1
-        request = wire.asking(SUMMARY, self._requests)
-        asked: dict[str, wire.Connection] = {}
-        for session_id in self._followed.keys() & sessions:
-            with suppress(SeshError):  # `changed` closes a broken connection
-                self._followed[session_id].send(request)
-                asked[session_id] = self._followed[session_id]
-        deadline = time.monotonic() + _PATIENCE
-        rows: list[Summary] = []
-        for session_id, connection in asked.items():
-            try:
-                row = connection.answer(SUMMARY, self._requests, deadline)[0]["session"]
-                if not connection.leftovers():  # an event after the answer makes it old
-                    rows.append(row)
-            except SeshError:
-                self._followed.pop(session_id).close()
-        return rows
+        return quiet
 
     def follow(self, sessions: Sequence[Summary]) -> None:
         """Follow the events of these sessions, and of no others, up to this process's limit of connections.
@@ -186,11 +150,10 @@ def follow(caller: Caller) -> Iterator[list[Summary]]:
 
 @dataclass(frozen=True)
 class Report:
-    """The sessions of a machine, with its notes as `remark`."""
+    """The sessions of a machine."""
 
     rows: list[Summary]
     silence: str = ""  # why the rows may be stale; empty if they are current
-    remark: str = ""
 
 
 class SessionIndex:
@@ -303,12 +266,10 @@ class _HostReports:
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers
-        self._caller = lookup.NoteCollector()
         self._rows: dict[str, Summary] = {}
         self._sizes: dict[str, int] = {}  # approximate characters of each row
-        self._home, self._clock, self._remark = "", 0.0, ""
+        self._home, self._clock = "", 0.0
         self._complete = False  # true once the link has reported all sessions
-        self._saved = True
 
     def follow(self, stop: Stop) -> Iterator[Report]:
         """Yield a report after each change; reconnect a lost link. Raises the error if the first link fails.
@@ -316,7 +277,7 @@ class _HostReports:
         Runs in a worker thread.
         """
         deadline = time.monotonic() + _OPEN_TIMEOUT
-        target = HostTarget(self._caller, self._host, named=False, stop=stop).until(deadline)
+        target = HostTarget(Caller(), self._host, named=False, stop=stop).until(deadline)
         changed = partial(self._report_health, stop)
         try:
             for rows in target.items(follow, self._begin, changed=changed):
@@ -334,8 +295,7 @@ class _HostReports:
 
     def _begin(self, link: Link) -> dict[str, object]:
         """Start over with a new link, which reports all sessions; return the arguments of the op."""
-        self._home, self._clock, self._remark, self._complete = link.home, link.clock, "", False
-        self._caller.notes.clear()
+        self._home, self._clock, self._complete = link.home, link.clock, False
         self._rows.clear()
         self._sizes.clear()
         return {}
@@ -353,10 +313,7 @@ class _HostReports:
             raise errors.malformed("the list", f"is over {lookup.MOST_ROWS} sessions, or {_LARGEST >> 20} MiB")
 
     def _report(self) -> Report:
-        self._remark = "; ".join(self._caller.notes) or self._remark
-        self._caller.notes.clear()
-        self._saved = False
-        return Report([self._rows[name] for name in sorted(self._rows, key=natural)], remark=self._remark)
+        return Report([self._rows[name] for name in sorted(self._rows, key=natural)])
 
     def _report_health(self, stop: Stop, health: Health) -> None:
         """Report the sessions as current or stale, by the link's health."""
@@ -367,6 +324,5 @@ class _HostReports:
             self._workers.put(self._host, stop, self._report())
 
     def _save(self) -> None:
-        if not self._saved:
+        if self._complete:
             known.keep(self._host, self._rows.values())
-            self._saved = True

@@ -9,8 +9,8 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 from sesh import descriptors, errors, protocol, wire
 from sesh.about import SESH
@@ -35,29 +35,12 @@ _CHUNK = 64 << 10
 _GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; ending a job takes up to two
 
 
-class Sink(Protocol):
-    """A receiver of a job's live output: `descriptor` is polled for writing while `pending` is not empty."""
-
-    descriptor: int
-    pending: bytes
-
-    def take(self, data: bytes) -> None: ...
-
-    def end(self) -> None: ...
-
-    def write(self) -> None:
-        """Write some of the pending output; called when `descriptor` is writable."""
-
-    def leave_line(self) -> None:
-        """Start a new line for a note, unless the terminal's line is empty; called when nothing is pending."""
-
-
 class _Waiter:
     """The wait for a job's end over the stream to its daemon. A Ctrl-C meanwhile goes to the job.
 
     The stream's deadline lies after the job's timeout, so a daemon that misses the deadline is stuck. `interrupts`:
-    signals, recorded since before the job began. `output`: receives live output. `collects`: the result has the output,
-    or the end of it. `reports`: tell the person about a question, because the job does not read this terminal.
+    signals, recorded since before the job began. `live`: receives output as it comes. `collects`: the result has the
+    output, or the end of it. `reports`: tell the person about a question, because the job does not read this terminal.
     """
 
     def __init__(
@@ -66,13 +49,13 @@ class _Waiter:
         interrupts: Interrupts,
         caller: Caller,
         forwarder: _StdinForwarder | None,
-        output: Sink | None,
+        live: Callable[[bytes], object] | None,
         *,
         collects: bool,
         reports: bool,
     ) -> None:
         self._stream, self._interrupts, self._caller, self._forwarder = stream, interrupts, caller, forwarder
-        self._output, self._collected, self._reports = output, bytearray() if collects else None, reports
+        self._live, self._collected, self._reports = live, bytearray() if collects else None, reports
         self._ending = False  # the job is to be killed: each new connection repeats the request
         self._passed_on = PassedOn(INTERRUPT, _SIGNAL)
         self._set_message()
@@ -88,10 +71,10 @@ class _Waiter:
 
         Raises Interrupted at the third Ctrl-C, InternalError if the daemon dies, TimedOut.
         """
-        output = self._output
         self._stream.position = 0
-        if output is not None and not (self._interrupts.terminal >= 0 and os.isatty(output.descriptor)):
-            self._stream.audience = output.descriptor
+        audience = self._caller.audience
+        if self._live is not None and not (self._interrupts.terminal >= 0 and os.isatty(audience)):
+            self._stream.audience = audience
         self._stream.check = self._check_signals
         try:
             facts = self._wait()
@@ -102,13 +85,8 @@ class _Waiter:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN) from None
-        if output is not None:
-            output.end()
-            while output.pending:
-                for descriptor in descriptors.polled(self._watched()[0], None):
-                    self._serve(descriptor)
-            if self._stream.skipped:
-                self._caller.note(f"{self._stream.skipped} bytes that {self._stream.name} wrote were not kept")
+        if self._live is not None and self._stream.skipped:
+            self._caller.note(f"{self._stream.skipped} bytes that {self._stream.name} wrote were not kept")
         if self._collected is None:
             return facts, b""
         return {**facts, "truncated": self._stream.position > len(self._collected)}, bytes(self._collected)
@@ -134,7 +112,7 @@ class _Waiter:
     def _ask(self) -> None:
         """Ask for the job's end, and for the output after the last byte received."""
         connection, position = self._stream.connection, self._stream.position
-        words: Words = {"follow": self._output is not None or self._collected is not None}
+        words: Words = {"follow": self._live is not None or self._collected is not None}
         if position:
             words["from"] = position
         requests = _END if self._ending else self._passed_on.frames()
@@ -151,22 +129,19 @@ class _Waiter:
             self._forwarder.send(connection)
 
     def _take(self, data: bytes) -> None:
-        if self._output is not None:
-            self._output.take(data)
+        if self._live is not None:
+            self._live(data)
         if self._collected is not None:
             self._collected += data
             del self._collected[:-COLLECTED]
 
     def _watched(self) -> Watched:
-        """Return the descriptors to poll, and whether to read the daemon: not while output is pending."""
         watched = [(self._interrupts.inbound, select.POLLIN)]
         if self._interrupts.terminal >= 0:
             watched.append((self._interrupts.terminal, 0))
-        if self._output is not None and self._output.pending:
-            return [*watched, (self._output.descriptor, select.POLLOUT)], False
         if self._forwarder is not None and self._forwarder.hungry:
             watched.append((self._forwarder.descriptor, select.POLLIN))
-        return watched, True
+        return watched
 
     def _serve(self, descriptor: int) -> None:
         if descriptor == self._interrupts.inbound:
@@ -175,8 +150,6 @@ class _Waiter:
             self._forward(self._interrupts.hangup())
         elif self._forwarder is not None and descriptor == self._forwarder.descriptor:
             self._forwarder.read(self._stream.connection)
-        elif self._output is not None:
-            self._output.write()
 
     def _handle_answer(self, number: int, data: bytes) -> JobResult | None:
         """Handle an answer; return the job's result if the answer has it."""
@@ -187,11 +160,7 @@ class _Waiter:
             self._passed_on.answered()
         elif number == _QUESTION and "met" in (asked := connection.response(WAIT, data)):
             self._reports = False
-            if self._output is not None:
-                self._output.leave_line()
-            question = asked.get("question", "")
-            feeding = "to feed it this input, use --stdin"
-            self._caller.tell_question(self._stream.name, question, feeding, passing=self._output is None)
+            self._caller.tell_question(self._stream.name, asked.get("question", ""))
         elif number == _WAIT:
             end = connection.response(WAIT, data)
             if "met" in end or end["exit_code"] is None:
@@ -226,15 +195,15 @@ def run(
     data: JobSpec,
     interrupts: Interrupts,
     *,
-    sink: Sink | None = None,
+    live: Callable[[bytes], object] | None = None,
     wanted: bool = True,
     stdin: int | None = None,
 ) -> tuple[str, JobResult, bytes]:
     """Run a job to its end; return its name, its result, and its output.
 
-    `data`: the arguments of `enter.job`. `wanted`: collect the output, or the end of a long output. `stdin`: the
-    descriptor of the input for the job. An error without an exit code of its own gets 125 if the job did not run, and
-    255 if the end of the job is unknown.
+    `data`: the arguments of `enter.job`. `live`: receives output as it comes. `wanted`: collect the output, or the end
+    of a long output. `stdin`: the descriptor of the input for the job. An error without an exit code of its own gets
+    125 if the job did not run, and 255 if the end of the job is unknown.
     """
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
@@ -246,20 +215,14 @@ def run(
                 target.sync()
             stream = target.until(deadline).begin(enter.job, interrupts, **data, stdin=stdin is not None)
     except errors.Ended as ended:  # the job ended before the wait began
-        if sink is not None:
-            sink.take(ended.output)
-            sink.end()
+        if live is not None:
+            live(ended.output)
         return ended.name, ended.result, ended.output
     with errors.failing_with(ExitCode.UNKNOWN), stream, target.caller.stop.calling(stream.cut):
         stream.deadline = late
         reports = stdin is None and target.caller.hears_questions
-        waiter = _Waiter(stream, interrupts, target.caller, forwarder, sink, collects=wanted, reports=reports)
-        if sink is None:
-            target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
-        try:
-            result, output = waiter.result()
-        finally:
-            target.caller.status("")
+        waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, collects=wanted, reports=reports)
+        result, output = waiter.result()
     if target.host is not None and not data.get("keep"):
         known.drop(target.host, [stream.name])
     return stream.name, result, output

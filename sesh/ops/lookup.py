@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from typing import Any
@@ -219,41 +218,34 @@ def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, li
 # -- finding a session
 
 
-@dataclass
-class Whereabouts:
-    """The known remotes that may have a session."""
+def hosts_of(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, str | SeshError | None]:
+    """Ask the known remotes for these sessions; return the host of each, None if no host has it, or an error.
 
-    hosts: list[str] = field(default_factory=list)  # hosts that have the session
-    silent: dict[str, str] = field(default_factory=dict)  # hosts that had it and do not answer, with the reason
-    unknown: dict[str, str] = field(default_factory=dict)  # other hosts that do not answer, with the reason
-
-
-def located(caller: Caller, names: Sequence[str]) -> dict[str, Whereabouts]:
-    """Ask the known remotes for these sessions; return the whereabouts of each."""
-    places = {name: Whereabouts() for name in names}
-    failures: dict[str, str] = {}
+    If several hosts have a session, the person chooses one. `verb`: the option for the command line in a hint; empty if
+    the person gave a name alone. The errors are NotFound if a silent host had the session, and Refused if several hosts
+    have it and the person chooses none.
+    """
+    hosts: dict[str, list[str]] = {name: [] for name in names}
+    silent: dict[str, tuple[str, str]] = {}  # by session, a host that had it and does not answer, and why
     for host, rows, why in lists(caller, names):
-        failures |= {host: why} if why else {}
-        for place in [places[row["name"]] for row in rows if row["name"] in places]:
+        for name in hosts.keys() & {row["name"] for row in rows}:
             if why:
-                place.silent[host] = why
+                silent.setdefault(name, (host, why))
             else:
-                place.hosts.append(host)
-    for place in places.values():
-        place.unknown = {host: why for host, why in failures.items() if host not in place.silent}
+                hosts[name].append(host)
+    places: dict[str, str | SeshError | None] = {}
+    for name in names:
+        try:
+            places[name] = _host_of(caller, name, hosts[name], silent.get(name), verb)
+        except SeshError as error:
+            places[name] = error
     return places
 
 
-def host_of(caller: Caller, name: str, place: Whereabouts, verb: str = "") -> str | None:
-    """Return the host that has the session; None if no host has it.
-
-    If several hosts have it, the person chooses one. `verb`: the option for the command line in a hint; empty if the
-    person gave a name alone. Raises NotFound if a silent host had the session, Refused if several hosts have it and
-    the person chooses none.
-    """
-    hosts = place.hosts
-    if place.silent and not hosts:
-        host, why = next(iter(place.silent.items()))
+def _host_of(caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str) -> str | None:
+    """Return the host that has the session; raise the error of `hosts_of`."""
+    if silent is not None and not hosts:
+        host, why = silent
         hint = f"to ask it again: {SESH} @{host}" if verb else f"to create it here: {PROGRAM} --local {name}"
         raise NotFound(f"{name} was on @{host}, which {absence(host, why)}", hint=hint)
     if len(hosts) < 2:
@@ -266,12 +258,3 @@ def host_of(caller: Caller, name: str, place: Whereabouts, verb: str = "") -> st
     if not answer.isdecimal():
         raise Refused("nothing was done")
     return hosts[int(answer) - 1]
-
-
-def note_unknown(caller: Caller, places: Mapping[str, Whereabouts]) -> None:
-    """Note the sessions that no host reported, and that may be on a silent host."""
-    absent = [name for name, place in places.items() if place.unknown and not (place.hosts or place.silent)]
-    if absent:
-        (host, why), *others = places[absent[0]].unknown.items()  # the same hosts for all absent sessions
-        more = f", nor {len(others)} more" if others else ""
-        caller.note(f"@{host} {absence(host, why)}{more}; {', '.join(absent)} may be there")

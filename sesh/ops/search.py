@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from math import inf
 from typing import NoReturn
 
 from sesh import descriptors, wording
@@ -219,21 +218,15 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """Yield for each numbered line the command that printed it, or None.
+    """Yield for each numbered line the last command that was typed in it or above it; None without one.
 
-    It is the last command on or above the line, unless its output was too short to reach the line. `numbers` are
-    sorted, so that one pass over the lines is enough.
+    `numbers` are sorted, so that one pass over the lines is enough.
     """
     ends = tuple(text for text, _ in commands)
-    last, left, first = None, 0.0, 0
+    last, first = None, 0
     for number in numbers:
         for line in map(str.rstrip, lines[first : number + 1]):
             if line.endswith(ends):
                 last = next(command for text, command in commands if line.endswith(text))
-                left = inf if last["output_bytes"] is None else last["output_bytes"]
-            elif left > 0:  # subtract the fewest bytes that print this line: one tab may make many blanks
-                left -= len(" ".join(line.split()).encode("utf-8", "replace")) + 1
-            else:
-                last = None
         first = number + 1
         yield last

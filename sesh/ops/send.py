@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sesh import errors, wording
@@ -22,14 +22,15 @@ from sesh.wire import Connection
 
 _TIMEOUT = 30.0  # seconds for a program to read one chunk
 _ENTER_TIMEOUT = 3 * _TIMEOUT  # seconds for a text and its Enter, which may wait for another text
-_LONGEST_UNIT = 1 << 20  # bytes; a longer text with Enter, or a longer answer, is refused
+LONGEST = 64 << 20  # bytes; a longer text is refused
+_LONGEST_UNIT = 1 << 20  # bytes; a longer text with Enter, or at a question, is refused
 _ANY = "."  # the pattern for any question, also an empty one
 
 
 def type_into(
     target: Target,
     name: str,
-    text: bytes | Iterable[bytes] = b"",
+    text: bytes = b"",
     *,
     keys: Sequence[str] = (),
     enter: bool = False,
@@ -39,28 +40,33 @@ def type_into(
     """Type a text, then Enter if wanted, then keys.
 
     `enter`: send Enter apart from the text, and type nothing into a person's unfinished line or at a question, unless
-    `force`. Without `enter`, the pieces of a text are typed as they arrive. Keys without a text are typed at once, even
-    while another text is being typed. `question`: type only if the session asks a question that matches; `.` matches
-    any. Raises UsageError if a key is unknown, the text is too long, or `question` is no regular expression, and
-    Refused if the text was typed without its Enter. Raises NotFound, Refused, Busy.
+    `force`. Keys without a text are typed at once, even while another text is being typed. `question`: type only if the
+    session asks a question that matches; `.` matches any. Raises UsageError if a key is unknown, the text is too long,
+    or `question` is no regular expression, and Refused if the text was typed without its Enter. Raises NotFound,
+    Refused, Busy.
     """
     pressed = [Key.parse(key) for key in keys]  # refuses an unknown key before anything is typed
     pattern = search.Pattern(question) if question is not None else None
-    if enter or question is not None:
-        text = _joined([text] if isinstance(text, bytes) else text)
+    as_unit = enter or pattern is not None
+    most = _LONGEST_UNIT if as_unit else LONGEST
+    if len(text) > most:
+        options = " with --enter or --question" if as_unit else ""
+        message = f"a text{options} has at most {most:,} bytes; nothing was typed"
+        raise UsageError(message, hint="put it into a file, and send the file's path")
     with _open_stream(target, name) as stream:
         last = _bytes_of_keys(stream.connection, pressed)
-        if enter and text == b"":
+        if enter and not text:
             enter, last = False, b"\r" + last  # without a text, Enter is an ordinary key
-        words: Words = {"force": force, "enter": enter}
-        if pattern is not None:
-            words = {**words, **_question(stream.connection, name, pattern)}
-        if not isinstance(text, bytes) or (not enter and pattern is None):
-            return _type(stream.connection, text, last)
-        answer = _type_once(stream, text if enter else text + last, words)
-        if enter and last:
-            stream.connection.request(SEND, last, _soon(), more=True, keys=True)
-        return _outcome(len(text) + enter + len(last), answer)
+        if not (enter or pattern is not None):
+            answer = _type(stream.connection, text + last, keys=not text)
+        else:
+            words: Words = {"force": force, "enter": enter}
+            if pattern is not None:
+                words = {**words, **_question(stream.connection, name, pattern)}
+            answer = _type_once(stream, text if enter else text + last, words)
+            if enter and last:
+                stream.connection.request(SEND, last, _soon(), more=True, keys=True)
+    return {"bytes": len(text) + enter + len(last), "position": answer.get("position"), "typed": True}
 
 
 @contextmanager
@@ -70,30 +76,13 @@ def _open_stream(target: Target, name: str) -> Iterator[Stream]:
         yield stream
 
 
-def _type(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
-    """Type a text, each piece as it arrives, then keys."""
-    first: SendAnswer | None = None
-    size = 0
-    for chunk in _chunks(text, last):
-        answer, _ = connection.request(SEND, chunk, _soon(), more=first is not None, keys=text == b"")
-        first = first or answer
-        size += len(chunk)
-    return _outcome(size, first or {})
-
-
-def _outcome(size: int, answer: SendAnswer) -> Sent:
-    return {"bytes": size, "position": answer.get("position"), "typed": True}
-
-
-def _joined(pieces: Iterable[bytes]) -> bytes:
-    """Join the pieces of a text. Raises UsageError if it is too long."""
-    whole = bytearray()
-    for piece in pieces:
-        whole += piece
-        if len(whole) > _LONGEST_UNIT:
-            message = f"a text with --enter or --question has at most {_LONGEST_UNIT:,} bytes; nothing was typed"
-            raise UsageError(message, hint="put it into a file, and send the file's path")
-    return bytes(whole)
+def _type(connection: Connection, typed: bytes, *, keys: bool) -> SendAnswer:
+    """Type bytes, a chunk for each request; return the first answer."""
+    answers = [
+        connection.request(SEND, typed[start : start + CHUNK], _soon(), more=start > 0, keys=keys)[0]
+        for start in range(0, len(typed) or 1, CHUNK)
+    ]
+    return answers[0]
 
 
 def _question(connection: Connection, name: str, pattern: search.Pattern) -> Words:
@@ -159,16 +148,6 @@ def _bytes_of_keys(connection: Connection, keys: Sequence[Key]) -> bytes:
     if any(key.application != key.sent for key in keys):
         application = connection.request(MODES, deadline=_soon())[0]["cursor"]
     return b"".join(key.application if application else key.sent for key in keys)
-
-
-def _chunks(text: bytes | Iterable[bytes], last: bytes) -> Iterator[bytes]:
-    """Yield the bytes to type, one chunk for each request; at least one, even if it is empty."""
-    if isinstance(text, bytes):
-        text += last
-        yield from (text[start : start + CHUNK] for start in range(0, len(text) or 1, CHUNK))
-    else:
-        yield from text
-        yield last
 
 
 def _soon() -> float:

@@ -7,8 +7,8 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Thread
 
 from sesh import descriptors, errors, machine, paths, wire, wording
 from sesh.about import SESH
@@ -78,9 +78,6 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
             raise UsageError(f"no session given; write: {SESH} --rename OLD NEW")
         name = str(here["name"])
     old, new = check_name(name), check_name(new)
-    if old == new:
-        find.required(old).close()
-        return {"name": new, "renamed_from": old}
     try:
         if find.dormant(old) is not None:
             dormant.rename(old, new)
@@ -179,13 +176,8 @@ def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
         except SeshError as error:
             failed[name] = error
 
-    most = descriptors.most_connections()
-    for first in range(0, len(others), most):
-        threads = [Thread(target=end_one, args=(name,)) for name in others[first : first + most]]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    with ThreadPoolExecutor(descriptors.most_connections()) as pool:
+        list(pool.map(end_one, others))
     for name in own:
         end_one(name)
     return failed

@@ -27,12 +27,9 @@ from sesh.vt import grammar
 Ran = tuple[RunFacts, bytes]  # a command's facts and its output
 
 _GRACE = 2.5  # seconds to wait after the timeout for the daemon's answer, which has the output so far
-_LONGEST = 4096  # bytes of an unfinished escape sequence to hold back; a longer one passes as text
 _RUN, _INTERRUPT, _QUESTION = 1, 2, 3  # ids of requests
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
-_STRING_START = f"(?:{grammar.OSC_START}|{grammar.STRING_START})"
-_UNFINISHED = re.compile(rf"\x1b(?:{grammar.CSI_START}|{grammar.ESCAPE_START}|{_STRING_START}\x1b?)\Z".encode())
 
 
 def without_sequences(output: bytes) -> bytes:
@@ -87,14 +84,11 @@ class OutputWriter:
         self._held = b""
 
     def take(self, data: bytes, *, last: bool = False) -> None:
-        data, self._held = self._held + data, b""
-        if not self._ansi:
-            unfinished = None if last else _UNFINISHED.search(data, max(0, len(data) - _LONGEST))
-            if unfinished is not None:
-                data = data[: unfinished.start()]
-                self._held = unfinished[0]
-            data = without_sequences(data)
-        self._write(data)
+        """Write output; without `ansi` only whole lines, because the output may have been cut in a sequence."""
+        data = self._held + data
+        end = len(data) if last or self._ansi else data.rfind(b"\n") + 1
+        self._held = data[end:]
+        self._write(data[:end] if self._ansi else without_sequences(data[:end]))
 
 
 class _Delivery(Enum):
@@ -156,7 +150,7 @@ class _Run:
         raise AssertionError  # `frames` never ends
 
     def _watched(self) -> Watched:
-        return [(self._interrupts.inbound, select.POLLIN)], True
+        return [(self._interrupts.inbound, select.POLLIN)]
 
     def _ask(self) -> None:
         """Send the command with the remaining time. The first time, a host gets it in one write with HELLO."""
@@ -251,13 +245,7 @@ def history(_caller: Caller, name: str) -> list[Command]:
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
-    try:
-        answer, output = find.read(name, HISTORY, n=number)
-    except NotFound:
-        if find.dormant(name) is None:
-            raise
-        message = f"the output of command {number} was lost with the daemon of {name}"
-        raise NotFound(message, hint=f"see: {SESH} --logs {name}") from None
+    answer, output = find.read(name, HISTORY, n=number)
     return {**_dated({key: answer.get(key) for key in _FACTS}), "output": output}
 
 

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 
 from sesh import about, files, machine, paths
@@ -33,27 +32,18 @@ _TERM_TIMEOUT = 4.0  # seconds from SIGTERM to SIGKILL; a daemon gives its sessi
 _KILL_TIMEOUT = 1.0  # seconds to wait for a process's death after SIGKILL
 
 
-class Kind(str, Enum):
-    ENDED = "ended"
-    LOST = "lost"
-    FILE = "file"
-    DAEMON = "daemon"
-    BRIDGE = "bridge"
-    VERSION = "version"
-
-
 @dataclass(frozen=True)
 class Leftover:
     """A leftover. `clear` returns False if the leftover is in use again; raises SeshError, OSError."""
 
-    kind: Kind
+    kind: str  # ended, lost, file, daemon, bridge or version
     what: str  # the session, the path, or the command
     age: float  # seconds since a session's end, a file's last change, or a process's start
     clear: Callable[[], bool]
     pid: int | None = None
 
     def facts(self) -> LeftoverFacts:
-        return {"kind": self.kind.value, "what": self.what, "age": max(0, int(self.age)), "pid": self.pid}
+        return {"kind": self.kind, "what": self.what, "age": max(0, int(self.age)), "pid": self.pid}
 
 
 @op(reads=True)
@@ -74,7 +64,7 @@ def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) 
     Processes are ended only with `ends`. A row is `cleared`, also if the leftover was gone already. Otherwise it has a
     reason in `left`, or an `error`.
     """
-    present = {(leftover.kind.value, leftover.what, leftover.pid): leftover for leftover in _find_all()}
+    present = {(leftover.kind, leftover.what, leftover.pid): leftover for leftover in _find_all()}
     rows: list[LeftoverFacts] = []
     for row in wanted:
         leftover = present.get((row["kind"], str(row["what"]), row["pid"]))
@@ -103,26 +93,26 @@ def _sessions() -> Iterator[Leftover]:
     """Find kept sessions that have ended, and lost ones; not another machine's, nor the caller's own."""
     ancestors = _ancestors()
     for session in listing.summaries():
-        kind = {"exited": Kind.ENDED, "lost": Kind.LOST}.get(session["state"])
+        kind = {"exited": "ended", "lost": "lost"}.get(session["state"])
         if kind is None or session.get("current") or "machine" in session or session.get("pid") in ancestors:
             continue
         name = session["name"]
         record = records.readable(name)
-        has_ended = record is not None and not (kind is Kind.LOST and records.alive(record))
+        has_ended = record is not None and not (kind == "lost" and records.alive(record))
         if record is not None and has_ended:
             yield Leftover(kind, name, _age_of(name, kind), partial(_forget, name, str(record.get("id"))))
 
 
-def _age_of(name: str, kind: Kind) -> float:
+def _age_of(name: str, kind: str) -> float:
     """Return the seconds since a session ended, or since a sweep first found it lost; 0 if unknown.
 
     The last activity is no measure: a session that was idle for a year may have been lost a minute ago.
     """
     with suppress(OSError, Refused), files.locked(paths.directory()):
         record = records.readable(name)
-        if record is None or (kind is Kind.LOST and records.alive(record)):
+        if record is None or (kind == "lost" and records.alive(record)):
             return 0.0
-        if kind is Kind.ENDED or record.get("found_lost"):
+        if kind == "ended" or record.get("found_lost"):
             return records.age(record)
         records.write({**record, "found_lost": True})
     return 0.0  # so that an unattended sweep, which has a minimum age, keeps the session
@@ -148,7 +138,7 @@ def _files() -> Iterator[Leftover]:
         path = os.path.join(folder, entry)
         with suppress(FileNotFoundError):  # its owner has just removed it
             if _is_leftover(path, ids):
-                yield Leftover(Kind.FILE, path, _age(path), partial(_remove, path))
+                yield Leftover("file", path, _age(path), partial(_remove, path))
 
 
 def _remove(path: str) -> bool:
@@ -226,7 +216,7 @@ def _versions() -> Iterator[Leftover]:
         if not own.is_version(path) or part in launcher + os.path.realpath(__file__) or _is_running(path):
             continue
         if (age := _age(path)) > files.ABANDONED_AFTER:  # a deploy may be about to activate a recent one
-            yield Leftover(Kind.VERSION, path, age, partial(_remove_version, path))
+            yield Leftover("version", path, age, partial(_remove_version, path))
 
 
 def _is_running(path: str) -> bool:
@@ -280,7 +270,7 @@ def _end_daemon(pid: int, start: str) -> bool:
     return ended
 
 
-def _orphan(kind: Kind, what: str, pid: int, end: Callable[[int, str], bool]) -> Leftover:
+def _orphan(kind: str, what: str, pid: int, end: Callable[[int, str], bool]) -> Leftover:
     start = machine.start_time(pid)
     return Leftover(kind, what, machine.running_time(start), partial(end, pid, start), pid)
 
@@ -308,7 +298,7 @@ def daemons() -> Iterator[Leftover]:
     for pid, _, words in machine.own_processes() if sockets else ():
         is_daemon = words and words[0].startswith(f"{PROGRAM}: ")
         if is_daemon and pid not in spared and not sockets.isdisjoint(machine.open_paths(pid)):
-            yield _orphan(Kind.DAEMON, f"daemon {pid}, without a session", pid, _end_daemon)
+            yield _orphan("daemon", f"daemon {pid}, without a session", pid, _end_daemon)
 
 
 def bridges() -> Iterator[Leftover]:
@@ -321,4 +311,4 @@ def bridges() -> Iterator[Leftover]:
         is_bridge = words[-1:] == ["--bridge"] and programs.intersection(map(os.path.basename, words[:-1]))
         # A daemon forked by a bridge may still show the bridge's command line, but its directory is `/`.
         if is_bridge and parent in reapers and pid not in spared and machine.directory_of(pid) != "/":
-            yield _orphan(Kind.BRIDGE, f"{PROGRAM} --bridge, without its ssh", pid, _end)
+            yield _orphan("bridge", f"{PROGRAM} --bridge, without its ssh", pid, _end)

@@ -28,7 +28,6 @@ class Caller:
     can_ask = False  # a person can be asked, also by ssh
     watched = False  # a person sees notes at once
     hears_questions = False  # the caller wants a note when the command that it waits for asks a question
-    piped = False  # stdin is a pipe with unread bytes
     audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown
     local = False  # ask no remote
     session_id: str | None = None  # the id for a session that the op creates
@@ -56,21 +55,10 @@ class Caller:
         """Show "connecting" within the block if it takes long."""
         return nullcontext()
 
-    def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
-        """Report the question of the command that sesh waits for.
-
-        `feeding`: how to feed sesh's stdin to the command, for a `piped` caller. `passing`: use the status line, which
-        is removed when the command ends.
-        """
-        if self.piped:
-            self.note(f"{subject(name)} waits for input on its terminal; {feeding}")
-            return
+    def tell_question(self, name: str, question: str) -> None:
+        """Note the question of the command that sesh waits for."""
         asked = f": {wording.plain(question)}" if question else ""
-        line = f"{subject(name)} waits{asked}; answer it in another terminal: {SESH} {name}"
-        if passing:
-            self.status(line)
-        else:
-            self.note(line)
+        self.note(f"{subject(name)} waits{asked}; answer it in another terminal: {SESH} {name}")
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Ask the person, if `can_ask`; return the letter of the answer, empty without one. Raises Interrupted.

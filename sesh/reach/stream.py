@@ -20,7 +20,7 @@ from sesh.stop import Stop
 from sesh.wire import Connection
 
 Frame = tuple[int, int, bytes]  # kind, position of OUTPUT, id of RESPONSE or descriptor of READY, data
-Watched = tuple[list[tuple[int, int]], bool]  # descriptors to poll with their events; whether to read the connection
+Watched = list[tuple[int, int]]  # descriptors to poll, with their events
 
 READY = -1  # not a frame: a watched descriptor is ready
 LATE = -2  # not a frame: the time `until` of `frames` has passed; yielded again after each poll
@@ -128,8 +128,8 @@ class Stream:
             yield LATE, 0, b""
         ready: list[int] = []
         if not frames:
-            watched, reads = others() if others is not None else ([], True)
-            ready = self._ready(watched, until) if reads else polled(watched, None)
+            watched = others() if others is not None else []
+            ready = self._ready(watched, until)
             yield from ((READY, descriptor, b"") for descriptor in ready if descriptor in dict(watched))
             if connection.inbound in ready:
                 connection.read()
@@ -146,7 +146,7 @@ class Stream:
         self._next = keeper.run(ready)
         return self._next is None and keeper.health.state is not Health.LOST
 
-    def _ready(self, watched: list[tuple[int, int]], until: float | None) -> list[int]:
+    def _ready(self, watched: Watched, until: float | None) -> list[int]:
         """Poll the connection, the watched descriptors, and those of the keeper; return the ready ones."""
         descriptors, due = (self._keeper.descriptors, self._keeper.due) if self._keeper is not None else ((), inf)
         watched = [*watched, *((each, select.POLLIN) for each in (self.connection.inbound, *descriptors))]

@@ -33,11 +33,7 @@ from sesh.wording import activity_facts, columns, cut, plain
 _PREVIEW_COLUMNS = 64  # a narrower terminal shows no preview
 _DETAIL_ROWS = 4  # a lower terminal shows no details of the selected row
 _LEAVE_KEYS = ("escape", "C-c", "C-d", "C-\\", "hangup")
-_HINTS = (  # the first that fits the terminal is shown
-    "Enter attach  Tab answer  ↑↓ choose  ^X end  ^E rename  Esc leave",
-    "Enter attach  Tab answer  ^X end  ^E rename",
-    "Enter Tab ^X ^E Esc",
-)
+_HINT = "Enter attach  Tab answer  ↑↓ choose  ^X end  ^E rename  Esc leave"
 
 
 @dataclass(frozen=True)
@@ -245,8 +241,8 @@ class _Board:
         rows = drawn(self._selection, width, height, time.time(), coloured=self._view.coloured)
         remarks = [] if rows else [" no match" if self._query else " no sessions"]
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
-            if not self._query and (words := report.silence or report.remark):
-                remarks.append(f"@{host}  {words}")
+            if not self._query and report.silence:
+                remarks.append(f"@{host}  {report.silence}")
         remarks = [cut(plain(remark), width) for remark in remarks]
         lines = [*rows, *(remark + " " * (width - columns(remark)) for remark in remarks)]
         return lines[:height] + [" " * width] * (height - len(lines))
@@ -266,12 +262,12 @@ class _Board:
         row = self._selection.row
         if self._input is not None:
             return f"\x1b[1m{cut(self._input.shown(), width - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
-        hints: tuple[str, ...] = _HINTS
+        hint = _HINT
         if self._message:
-            hints = (self._message,)
+            hint = self._message
         elif row is not None and row.session is None:
-            hints = (f"Enter create a session: {row.title}",)
-        return f"\x1b[2m{cut(next((hint for hint in hints if columns(hint) <= width), hints[-1]), width)}"
+            hint = f"Enter create a session: {row.title}"
+        return f"\x1b[2m{cut(hint, width)}"
 
     def _screen(self) -> ScreenText | str | None:
         """Return the screen of the selected session, or the reason why it has none."""

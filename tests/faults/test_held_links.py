@@ -57,14 +57,6 @@ def host(home: Home, inside: None) -> Iterator[Host]:
         thread.join(30)
 
 
-def test_what_a_host_leaves_out_is_said_once_however_often_it_says_so(host: Host) -> None:
-    """Each change added one more copy to the remark."""
-    malformed: list[Row] = [GOOD, ODD_ROWS["labels"]]
-    host.says(*[malformed, []] * 4, [{**GOOD, "attached": 1}], [])
-    report = host.until(lambda report: report.rows[0]["attached"])
-    assert report.remark == "@evil: one row was left out: malformed"
-
-
 def test_an_item_of_which_nothing_is_left_does_not_say_that_this_is_all(host: Host) -> None:
     """An incomplete list was shown and kept."""
     host.says(

@@ -24,7 +24,7 @@ LATE = {
     ("sesh/__main__.py", "sesh.cli.main"): "the same",
     ("sesh/cli/agents.py", "sesh.mcp.serve"): "mcp",
     ("sesh/cli/invocation.py", "sesh.ops"): "known remotes, which a session here does without",
-    ("sesh/cli/person.py", "sesh.tui"): "a question, which few verbs ask",
+    ("sesh/cli/invocation.py", "sesh.tui"): "a question, which few verbs ask",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
     ("sesh/ops/wait.py", "sesh.vt.lines"): "pyte",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
@@ -66,7 +66,7 @@ def test_rooms_are_packages_of_sesh_through_links() -> None:
         assert bare == [], f"a second copy of {room} would be loaded"
 
 
-@pytest.mark.parametrize("name", ["sesh.cli.go", "sesh.cli.list", "sesh.client.attach", "sesh.daemon.spawn.launch"])
+@pytest.mark.parametrize("name", ["sesh.cli.attach", "sesh.cli.list", "sesh.client.attach", "sesh.daemon.spawn.launch"])
 def test_attaching_loads_no_heavy_package(name: str) -> None:
     code = f"import sys, sesh.cli.main, {name}; print(*{{each.partition('.')[0] for each in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -37,10 +37,7 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     before = foreign.read(".local/bin/sesh")
     newer = bundle.packed({**light, "lib/sesh/newer.py": b""})
     monkeypatch.setattr(bundle, "build", lambda: newer)
-    upgraded = home.sesh("--upgrade", timeout=60)
-    assert upgraded.code == 0
-    *_, hint, last = upgraded.stderr.split("\n")
-    assert (hint.partition(":")[0], {*hint.split()[-3:]}, last) == ("sesh", {"@one", "@two", "--reload"}, "")
+    assert home.sesh("--upgrade", timeout=60).code == 0
     assert [len(versions(far)) for far in hosts] == [2, 2]
     again = home.sesh("--deploy", "@one", "@theirs", "--json", timeout=60)
     assert again.code == 1

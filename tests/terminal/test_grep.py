@@ -11,7 +11,7 @@ import pytest
 from sesh.daemon import request_methods
 from sesh.ops import search
 from tests.support import Home, Result, wait_until
-from tests.terminal.looking import history, logs, screen
+from tests.terminal.looking import history, screen
 
 Sesh = Callable[..., Result]
 
@@ -51,19 +51,6 @@ def test_the_command_that_printed_a_line_is_named(home: Home, sesh: Sesh) -> Non
     hit = sesh("--grep", "^0ne$", "work", "--json").json()[0]
     assert hit["command"] == ["echo one | tr o 0"]
     assert hit["started"].endswith("Z")
-
-
-def test_a_command_is_not_named_for_what_another_has_printed(home: Home, sesh: Sesh) -> None:
-    """Without shell integration, a typed command's output must not be attributed to an earlier `--run`."""
-    sesh("--open", "work")
-    sesh("--run", "work", "--", "echo served-first; seq 3; false")
-    sesh("--send", "work", "echo served-o''n", "--enter")
-    wait_until(lambda: "served-on" in logs(home, "work"))
-    hits = sesh("--grep", "^served", "--json").json()
-    assert [(hit["text"], hit["command"]) for hit in hits] == [
-        ("served-first", ["echo served-first; seq 3; false"]),
-        ("served-on", None),
-    ]
 
 
 def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -> None:

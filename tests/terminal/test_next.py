@@ -42,12 +42,3 @@ def test_inside_a_session_it_switches(sesh: Sesh, home: Home) -> None:
     terminal.wait_for("one asks?")
     terminal.type("yes\r")
     terminal.wait_for("got yes")
-
-
-def test_a_question_that_was_asked_just_now_counts(home: Home) -> None:
-    """`--next` must not report too early that no session waits."""
-    home.sesh("--open", "ask", "--", "sh", "-c", 'printf "Deploy? "; read answer')
-    going = home.terminal("--next")
-    going.wait_for("Deploy?")
-    going.type("\x1c")
-    assert going.exit_code() == 0

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sesh import descriptors
 from tests.support import Home, wait_until
 from tests.terminal.looking import screen
 
@@ -25,12 +26,12 @@ def test_a_text_that_comes_in_parts_is_typed_whole(home: Home, pipe: tuple[int, 
     home.sesh("--open", "work", "--", "cat")
     sending = home.start("--send", "work", "-", stdin=pipe[0])
     os.write(pipe[1], b"one\n")
-    wait_until(lambda: "one" in screen(home, "work"))
+    wait_until(lambda: descriptors.unread(pipe[0]) == 0)
     os.write(pipe[1], b"two\n")
     os.close(pipe[1])
     sending.communicate(timeout=30)
     assert sending.returncode == 0
-    wait_until(lambda: "two" in screen(home, "work"))
+    wait_until(lambda: "one\ntwo" in screen(home, "work"))
 
 
 def test_a_job_that_is_fed_in_parts_gets_all_of_it(home: Home, pipe: tuple[int, int]) -> None:

@@ -35,18 +35,6 @@ def test_the_jobs_code_is_seshs(sesh: Sesh, home: Home, script: str, code: int) 
     assert home.names() == []
 
 
-def test_a_person_is_told_where_the_output_of_a_failed_job_is(home: Home) -> None:
-    """The session is gone, so the message must say where to find the output."""
-    failed = home.terminal("--exec", "build", "--", "sh", "-c", "echo broken; exit 3")
-    assert failed.exit_code() == 3
-    failed.wait_for("build ended: 3; see what it printed: sesh --logs build")
-    assert home.sesh("--logs", "build").stdout == "broken\n"
-    for line in (["--print", "--", "false"], ["--", "true"], ["--json", "--", "false"]):
-        quiet = home.terminal("--exec", *line)
-        quiet.exit_code()
-        assert "ended" not in quiet.text()
-
-
 def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home) -> None:
     """Otherwise the terminal's answers (`R1;2c`) stand at the shell's prompt, as if typed."""
     asked = r"\033[6n\033[c\033[>c\033[?2026$p\033]11;?\007\033P+q436f\033\\\033[>q\033[?u"
@@ -138,19 +126,6 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGHUP
     wait_until(lambda: home.names() == [])
-
-
-def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> None:
-    """`echo hi | sesh --exec -- cat` must not hang without a message."""
-    end, feed = os.pipe()
-    os.write(feed, b"hi\n")  # sesh checks stdin once, at the start
-    process = home.start("--exec", "job", "--", "cat", stdin=end)
-    os.close(end)
-    assert process.stderr is not None
-    assert b"job waits for input on its terminal; to feed it this input, use --stdin" in process.stderr.readline()
-    home.sesh("--kill", "job")
-    process.communicate(timeout=30)
-    os.close(feed)
 
 
 def test_who_waits_for_a_job_that_is_killed_is_told_so(home: Home) -> None:

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from sesh.cli import printing
 from sesh.cli.fanout import HostOutput
-from sesh.cli.invocation import Invocation
-from sesh.cli.line import split
 
 PIECES = st.lists(
     st.sampled_from([b"", b"\n", b"a", "ä".encode(), b"long" * 5_000]) | st.binary(max_size=9), max_size=30
@@ -19,7 +17,7 @@ PIECES = st.lists(
 @given(PIECES)
 def test_every_line_is_shown_once_at_the_latest_at_the_end(pieces: list[bytes]) -> None:
     shown: list[bytes] = []
-    out = HostOutput(Invocation(split([])), "host", 36, follows=False)
+    out = HostOutput("host", json=False, follows=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(printing, "write", shown.append)
         for piece in pieces:

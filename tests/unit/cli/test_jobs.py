@@ -12,11 +12,20 @@ from hypothesis import strategies as st
 from sesh.cli.invocation import Invocation
 from sesh.cli.jobs import FollowedOutput, report
 from sesh.cli.line import split
-from sesh.cli.output import Output
+from sesh.cli.printing import Output
 from sesh.errors import Interrupted
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult
 from tests.support.data import job_result
+
+
+class Printed(Output):
+    """Keeps what is printed."""
+
+    printed = b""
+
+    def write(self, data: bytes) -> None:
+        self.printed += data
 
 
 def test_a_ctrl_c_after_two_seconds_is_a_first_one_again() -> None:
@@ -42,31 +51,33 @@ def test_a_signal_waits_to_be_polled_or_interrupts_a_wait_that_cannot_pass_it_on
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n", b"\xff", b"bc"])), st.data())
 def test_line_ends_come_out_as_the_program_wrote_them_in_any_chunking(parts: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(parts)
-    output, lines = FollowedOutput(Output(json=False)), FollowedOutput(Output(json=True))
+    text, json_lines = Printed(json=False), Printed(json=True)
+    output, lines = FollowedOutput(text), FollowedOutput(json_lines)
     while whole:
         size = data.draw(st.integers(1, len(whole)))
         output.take(whole[:size])
         lines.take(whole[:size])
         whole = whole[size:]
     expected = b"".join(parts).replace(b"\r\n", b"\n")
-    output.end()
-    lines.end()
-    assert output.pending == expected
+    output.take(b"", last=True)
+    lines.take(b"", last=True)
+    assert text.printed == expected
     rows = b"".join(parts).split(b"\n")
     count = len(rows) if rows[-1] else len(rows) - 1
-    assert lines.pending.count(b'{"line": ') == count
+    assert json_lines.printed.count(b'{"line": ') == count
 
 
 @pytest.mark.parametrize("text", ["xyz", "aä€😀", "\udc80"])
 def test_a_line_of_json_without_an_end_comes_in_pieces_and_is_not_kept(text: str) -> None:
     """The whole line was kept, and copied for each block."""
-    output, whole = FollowedOutput(Output(json=True)), text.encode("utf-8", "surrogateescape") * 50_000
+    out, whole = Printed(json=True), text.encode("utf-8", "surrogateescape") * 50_000
+    output = FollowedOutput(out)
     for start in range(0, len(whole), 7_001):
         output.take(whole[start : start + 7_001])
-    assert output.pending.count(b"\n") == len(whole) // (1 << 16)
+    assert out.printed.count(b"\n") == len(whole) // (1 << 16)
     output.take(b"\r\nend")
-    output.end()
-    *pieces, end = [json.loads(line)["line"] for line in output.pending.splitlines()]
+    output.take(b"", last=True)
+    *pieces, end = [json.loads(line)["line"] for line in out.printed.splitlines()]
     assert ("".join(pieces), end) == (whole.decode("utf-8", "replace"), "end")
 
 

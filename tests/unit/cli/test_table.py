@@ -79,7 +79,7 @@ def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str,
         (50, "* web   attached 2  waiting   3m    …y/to/the/site"),
         (30, "* web   attached 2  waiting"),
         (20, "* web   attached 2"),
-        (14, "* web   attac…"),
+        (14, "* web"),
         (5, "* web"),
     ],
 )

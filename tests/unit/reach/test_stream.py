@@ -66,7 +66,7 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
     with Stream(ends[0], "work") as stream:
         assert next(stream.frames(nothing, until=time.monotonic() + 0.05))[0] == LATE
         others = [(inbound, select.POLLIN)]
-        assert next(stream.frames(nothing, others=lambda: (others, True))) == (READY, inbound, b"")
+        assert next(stream.frames(nothing, others=lambda: others)) == (READY, inbound, b"")
     for descriptor in (inbound, outbound):
         os.close(descriptor)
 
