@@ -98,8 +98,7 @@ class Link(wire.Connection):
         assert process.stdout is not None  # noqa: S101
         super().__init__(process.stdout.fileno(), process.stdin.fileno())
         self.destination = destination
-        self._process, self._stderr = process, stderr
-        self.output = SshOutput(stderr.fileno())
+        self._process, self.output = process, SshOutput(stderr)
         self.bridge: Welcome = {}
         self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
@@ -138,27 +137,20 @@ class Link(wire.Connection):
         frames = request.frames() if request is not None and request.repeatable else b""
         self._request = request if 0 < len(frames) <= _MOST_EARLY else None
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
-            super().send(wire.hello_frame("bridge", near=near) + (frames if self._request else b""), deadline)
+            self.send(wire.hello_frame("bridge", near=near) + (frames if self._request else b""), deadline)
 
     def welcomed(self) -> bool:
         """Read what has arrived; return whether the bridge's WELCOME has. Skips the output of login files.
 
         Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has begun and may go on.
         """
-        try:
-            if self._noise is None:
-                self.read()
-            else:
-                self._skip_login_output()
-            while self._frames and not self.bridge:
-                if self.accept(*self._frames.popleft()):
-                    self.bridge, self.welcome = self.welcome, {}
-        except Unreachable as error:
-            if error.answered or self._noise is not None:
-                raise
-            # If ssh has lost its connection, the bridge may go on, and carry out the request that was sent with HELLO.
-            lost = Lost if self._exit_code() == ssh.FAILED else Unreachable
-            raise lost(f"lost the link to @{self.destination.host}") from error
+        if self._noise is None:
+            self.read()
+        else:
+            self._skip_login_output()
+        while self._frames and not self.bridge:
+            if self.accept(*self._frames.popleft()):
+                self.bridge, self.welcome = self.welcome, {}
         if self.bridge:
             now = time.time()
             self.clock = self.bridge.get("now", now) - now
@@ -259,13 +251,6 @@ class Link(wire.Connection):
 
     # -- frames
 
-    def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Write all of `data`. Raises Lost if the link broke."""
-        try:
-            super().send(data, deadline)
-        except Unreachable as error:
-            raise self._lost(error) from error
-
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """Receive a frame, and ping a silent link. Raises Lost if the link broke or went silent."""
         health = self.health
@@ -283,20 +268,16 @@ class Link(wire.Connection):
                 if deadline is not None and now >= deadline:
                     raise
 
-    def read(self) -> bool:
-        """Read available bytes. Raises Lost if the link broke."""
-        try:
-            return super().read()
-        except Unreachable as error:
-            raise self._lost(error) from error
-
-    def _lost(self, error: Unreachable) -> Unreachable:
+    def _closed(self, error: OSError | None = None) -> Unreachable:
         """Return the error for an ended connection: Lost if ssh failed or hangs, as the session may then still run.
 
         SIGTERM means that somebody has ended the command on purpose.
         """
+        if self._noise is not None:  # what the host has printed is no frame; `welcomed` reads it
+            return Unreachable(f"{self.destination.host} has not started sesh")
+        closed = super()._closed(error)
         ended = self._exit_code() in (0, -signal.SIGTERM)
-        return error if ended else Lost(f"lost the link to @{self.destination.host}")
+        return closed if ended else Lost(f"lost the link to @{self.destination.host}")
 
     # -- closing
 
@@ -319,7 +300,7 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._stderr.close()
+        self.output.close()
 
     def _exit_code(self) -> int:
         try:

@@ -137,7 +137,7 @@ class _Login:
         _remove(lock)
         if is_open or process.returncode == 0:
             return self.asked or (None if self.ask else False)
-        printed = SshOutput(lock.fileno()).text()
+        printed = SshOutput(lock).text()
         if words.reasons(printed) or not self.ask:
             raise words.failure(self.destination, printed)
         if self.asked:
@@ -176,7 +176,7 @@ class _Login:
 
         if self._await_socket(lock, lambda: _locked(lock) or hangs()):
             return
-        printed = SshOutput(lock.fileno()).text()
+        printed = SshOutput(lock).text()
         if hangs():
             _remove(lock)
         elif words.reasons(printed) and not self.ask:
@@ -184,7 +184,7 @@ class _Login:
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
         """Wait until the socket accepts; return False if its ssh ends before that. Raises Unreachable, Interrupted."""
-        output = SshOutput(lock.fileno())
+        output = SshOutput(lock)
         while not ended():
             if is_alive(self.destination):
                 return True
