@@ -19,10 +19,11 @@ from sesh.errors import Refused, SeshError, Unreachable, malformed
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
-from sesh.remote.deploy.carrier import Carrier, CommandResult, is_open, log_in, shown
+from sesh.remote.deploy.carrier import Carrier, is_open, log_in, shown
 from sesh.remote.deploy.install import Order
 from sesh.remote.deploy.survey import command
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.exchange import CommandResult
 from sesh.remote.ssh.starting import login_files_hint
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")

@@ -17,10 +17,10 @@ from contextlib import suppress
 from typing import NoReturn
 
 from sesh.errors import ProtocolError, Unreachable, silent_host
-from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult, shown
+from sesh.remote.deploy.carrier import TIMEOUT, Carrier, shown
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, resolve
-from sesh.remote.ssh.exchange import MOST_STDOUT
+from sesh.remote.ssh.exchange import MOST_PRINTED, CommandResult
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # paramiko warns about its own old ciphers
@@ -76,8 +76,8 @@ class _Bound(invoke.watchers.StreamWatcher):
 
     def submit(self, stream: str) -> Iterator[str]:
         """Check the size of the output so far; type no response."""
-        if len(stream) > MOST_STDOUT:
-            reason = f"printed more than {MOST_STDOUT >> 20} MiB, and was not read to the end"
+        if len(stream) > MOST_PRINTED:
+            reason = f"printed more than {MOST_PRINTED >> 20} MiB, and was not read to the end"
             raise invoke.exceptions.WatcherError(reason)
         return iter(())
 
