@@ -160,7 +160,7 @@ class HostTarget(Target):
     def _entered(self, link: Link, request: Request, deadline: float | None) -> EnteredAnswer:
         """Return the host's answer to a request that enters a session; close the link if there is none."""
         try:
-            with self.stop.calling(link.abort), opening.local_faults(self.destination):
+            with self.stop.calling(link.abort):
                 answer, _ = calls.answered(self.caller, link, request, deadline)
         except BaseException:
             link.close()
@@ -184,7 +184,7 @@ class HostTarget(Target):
         """
         caller, host = self.caller, self.destination
         try:
-            with caller.connecting(self.host) if self.named else nullcontext(), opening.local_faults(host):
+            with caller.connecting(self.host) if self.named else nullcontext():
                 link = opening.open_link(
                     host,
                     ask=self._asks,
