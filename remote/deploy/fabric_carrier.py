@@ -123,7 +123,6 @@ def is_plain(destination: Destination) -> bool:
     return (
         all(settings.get(keyword) == defaults.get(keyword) for keyword in {*settings, *defaults} - _FOLLOWED)
         and destination.setting("identityagent") in ("", "none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK")
-        and not any(set(path) & set('%"\\') for keyword in _PATHS for path in settings.get(keyword, []))
         and not any(_has_marks(path) for path in _files(destination, *_PATHS[1:]))
     )
 

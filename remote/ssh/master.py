@@ -29,7 +29,7 @@ from sesh import programs
 from sesh.errors import Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, words
-from sesh.remote.ssh.destination import TIMEOUT, Destination, program
+from sesh.remote.ssh.destination import NO_SSH, TIMEOUT, Destination, program
 from sesh.remote.ssh.words import AuthenticationFailed, Say, SshOutput
 from sesh.stop import Stop
 
@@ -162,7 +162,7 @@ class _Login:
             )
         except OSError as error:
             _remove(lock)
-            raise programs.cannot_run(argv[0], error, "install the OpenSSH client, or check SESH_SSH") from error
+            raise programs.cannot_run(argv[0], error, NO_SSH) from error
 
     def follow(self, lock: BinaryIO) -> None:
         """Wait for the login of another process. Unless `ask`, raise its failure.
