@@ -189,14 +189,14 @@ def keep(host: str, rows: Iterable[Mapping[str, object]]) -> None:
     _revise(host, lambda before: {**_without_failure(before), "listed": listed, "sessions": kept})
 
 
-def saw(host: str, name: str, at: float, **facts: object) -> None:
-    """Cache that a session ran `at` (seconds since the epoch). `facts` fill in keys that the host has not listed."""
+def saw(host: str, name: str, at: float, session_id: str = "") -> None:
+    """Cache that a session ran `at` (seconds since the epoch). `session_id`: empty if unknown."""
 
     def change(rows: Rows) -> Rows:
         before: Mapping[str, object] = next((row for row in rows if row["name"] == name), {})
-        if facts.get("id") not in (None, before.get("id")):
-            before = {}  # another session of this name
-        now = {**facts, **before, "name": name, "state": "running", "seen": at}
+        if session_id not in ("", before.get("id")):
+            before = {"id": session_id}  # another session of this name
+        now = {**before, "name": name, "state": "running", "seen": at}
         return _cacheable([*(row for row in rows if row["name"] != name), now])
 
     _revise_rows(host, change)

@@ -47,7 +47,6 @@ from sesh.store import recent, records, results
 Answered = tuple[OpAnswer, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session
 
 _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
-_LONGEST_COMMAND = 1024  # characters; an answer has only the first word of a longer command
 _ENTERING = ".entering."  # a prefix; with a session's id it is the name of a lock file
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of a client that `pings` is closed
 _TRIES = 5  # tries to find a session that is renamed between two reads
@@ -342,13 +341,10 @@ def _id_of(name: str) -> str:
 
 
 def _entered_answer(name: str, session_id: str) -> EnteredAnswer:
-    """Return the answer for an entered session, with the facts that the client caches."""
+    """Return the answer for an entered session."""
     record = records.readable(name) or {}
-    command = record.get("command") or []
     return {
         "name": name,
         "session_id": str(record.get("id") or session_id),
         "daemon_pid": record.get("daemon_pid"),
-        "cwd": record.get("cwd"),
-        "command": command if sum(map(len, command)) <= _LONGEST_COMMAND else command[:1],
     }

@@ -347,11 +347,9 @@ class QuestionAnswer(_Question, total=False):
 
 @final
 class EnteredAnswer(_Entered, total=False):
-    """The link carries the frames of a session's daemon from now on. The caller may keep the other facts."""
+    """The link carries the frames of a session's daemon from now on."""
 
     daemon_pid: int | None
-    cwd: Text | None
-    command: list[Text]
 
 
 @final

@@ -172,10 +172,6 @@ def open_link(
     patience = known.stale_after(destination.host) if before is not None else inf
     try:
         link = opening.open(prompts=prompts, patience=patience)
-    except AuthenticationFailed:  # the shared connection has too many sessions (MaxSessions), so ssh logs in again
-        if prompts or not ask:
-            raise
-        link = opening.open(prompts=True)
     except Unreachable:
         if before is None or master.is_alive(destination):
             raise

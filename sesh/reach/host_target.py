@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
@@ -96,7 +96,7 @@ class HostTarget(Target):
                     raise Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
             result: Result
             result, _ = calls.result(self.caller, self.host, op, answer)
-            self._note_changes(op.changes(data, result), data)
+            self._note_changes(op.changes(data, result))
         return result
 
     def enter(
@@ -154,7 +154,7 @@ class HostTarget(Target):
                     links = opening.HostLinks(self.destination, logs=False)
                     keeper = keeper or stack.enter_context(closing(LinkKeeper(links)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-            self._note_entered(link, answer)
+            known.saw(self.host, answer["name"], time.time(), answer["session_id"])
         return answer["name"], link
 
     def _entered(self, link: Link, request: Request, deadline: float | None) -> EnteredAnswer:
@@ -281,26 +281,14 @@ class HostTarget(Target):
 
     # -- the host among the known remotes
 
-    def _note_entered(self, link: Link, answer: EnteredAnswer) -> None:
-        """Cache the facts of the session that a link has entered."""
-        known.saw(
-            self.host,
-            answer["name"],
-            time.time(),
-            id=answer["session_id"] or None,
-            cwd=answer.get("cwd"),
-            command=answer.get("command"),
-            home=link.home or None,
-        )
-
-    def _note_changes(self, changes: Changes, data: Mapping[str, Any]) -> None:
-        """Update the cached sessions after an op with the arguments `data`."""
+    def _note_changes(self, changes: Changes) -> None:
+        """Update the cached sessions after an op."""
         if changes.ended:
             known.drop(self.host, changes.ended)
         if changes.renamed is not None:
             known.rename(self.host, *changes.renamed)
         if changes.running:
-            known.saw(self.host, changes.running, time.time(), command=(data.get("spec") or {}).get("command"))
+            known.saw(self.host, changes.running, time.time())
 
     # -- the user's files
 
