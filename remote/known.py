@@ -16,10 +16,10 @@ from contextlib import suppress
 from math import inf
 from typing import TypedDict
 
-from sesh import check, errors, files, measures, paths
+from sesh import check, errors, files, paths
 from sesh.check import Check, Malformed
 from sesh.errors import Refused
-from sesh.names import check_host, printable
+from sesh.names import check_host, natural, printable
 from sesh.schema import Moment, Name, Text
 
 FAILURE_PAUSE = 60.0  # seconds for which a failure counts; in that time a host that refused a login is not asked
@@ -61,7 +61,6 @@ class CachedSession(_CachedName, total=False):
 class KnownHost(TypedDict, total=False):
     """The facts of a host."""
 
-    last_used: Moment
     version: str  # of its sesh
     asks: bool  # the last login asked a person
     round_trip: float  # seconds
@@ -78,9 +77,8 @@ Rows = list[CachedSession]
 
 
 def hosts() -> list[str]:
-    """Return the known remotes, the last used first."""
-    known = _hosts()
-    return sorted(known, key=lambda host: known[host].get("last_used", ""), reverse=True)
+    """Return the known remotes, sorted by name."""
+    return sorted(_hosts(), key=natural)
 
 
 def of(host: str) -> KnownHost:
@@ -89,12 +87,12 @@ def of(host: str) -> KnownHost:
 
 
 def record(host: str, version: str = "", *, asks: bool | None = None) -> None:
-    """Record a host as used now.
+    """Record that sesh was used on a host.
 
     `version`: of the host's sesh; empty keeps the recorded one. `asks`: whether the login asked a person; None keeps
     the recorded value.
     """
-    facts: KnownHost = {"last_used": measures.stamp()}
+    facts: KnownHost = {}
     if version:
         facts["version"] = version
     if asks is not None:
