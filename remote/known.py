@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from math import inf
 from typing import TypedDict
 
 from sesh import check, errors, files, paths
@@ -26,7 +25,6 @@ FAILURE_PAUSE = 60.0  # seconds for which a failure counts; in that time a host 
 
 _MOST_BYTES = 256 << 10  # of one host's cached sessions; the rest is dropped
 _LARGEST = 16 << 20  # bytes of the file; a larger one is neither read nor written
-_STALE_AFTER = 1.5  # seconds without a byte, plus two round trips, then a shared connection counts as stale
 
 
 class HostFailure(TypedDict):
@@ -63,7 +61,6 @@ class KnownHost(TypedDict, total=False):
 
     version: str  # of its sesh
     asks: bool  # the last login asked a person
-    round_trip: float  # seconds
     listed: float  # when the host last listed its sessions, in seconds since 1970
     sessions: list[CachedSession]  # that list, with later changes to single sessions
     failure: HostFailure  # absent once the host has answered
@@ -122,14 +119,6 @@ def forget(host: str) -> bool:
 def asks(host: str) -> bool:
     """Return whether the last login to a host asked a person."""
     return of(host).get("asks", False)
-
-
-def stale_after(host: str) -> float:
-    """Return after how many seconds without a byte a shared connection counts as stale.
-
-    Never (infinite) if another login would ask a person.
-    """
-    return inf if asks(host) else _STALE_AFTER + 2 * of(host).get("round_trip", 0.0)
 
 
 # -- failures

@@ -29,6 +29,7 @@ from sesh.remote.ssh.words import AuthenticationFailed, Say
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
+PATIENCE = 1.5  # seconds of silence over a shared connection, then an ssh of its own is tried too
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
 _LOOK = 0.1  # seconds between two looks at ssh's stderr
 
@@ -169,7 +170,7 @@ def open_link(
     opening = _Opening(destination, request, until, stop, say)
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
     prompts = ask and not master.is_shared(destination)
-    patience = known.stale_after(destination.host) if before is not None else inf
+    patience = inf if before is None or known.asks(destination.host) else PATIENCE
     try:
         link = opening.open(prompts=prompts, patience=patience)
     except Unreachable:

@@ -129,8 +129,6 @@ def _record_left(outcome: AttachmentEnd, host: str) -> None:
         known.drop(host, [outcome.name])
     elif outcome.heard_time:
         known.saw(host, outcome.name, outcome.heard_time)
-    if outcome.round_trip:
-        known.note(host, {"round_trip": round(outcome.round_trip, 4)})
 
 
 def _waiting(left: str) -> int:

@@ -15,8 +15,7 @@ import pytest
 
 from sesh import protocol
 from sesh.errors import Interrupted, Lost, NotDeployed, SeshError, Unreachable
-from sesh.remote import known
-from sesh.remote.ssh import master
+from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Outcome, Request
 from sesh.remote.ssh.opening import open_link
@@ -140,7 +139,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
         return [str(path)]
 
     monkeypatch.setattr("sesh.remote.ssh.ssh.command", command)
-    monkeypatch.setattr(known, "stale_after", lambda _: 0.1)
+    monkeypatch.setattr(opening, "PATIENCE", 0.1)
     monkeypatch.setattr(master, "close", close)
     monkeypatch.setattr(master, "is_alive", lambda _: True)
     for name, value in (("ensure", None), ("identity", START), ("is_shared", True)):
