@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from queue import SimpleQueue
+from queue import Queue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
@@ -47,6 +47,7 @@ from sesh.store import recent, records, results
 Answered = tuple[OpAnswer, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session
 
 _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
+_MOST_UNREAD = 100  # frames that wait for the main thread; beyond them the link is not read
 _ENTERING = ".entering."  # a prefix; with a session's id it is the name of a lock file
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of a client that `pings` is closed
 _TRIES = 5  # tries to find a session that is renamed between two reads
@@ -95,17 +96,16 @@ def serve() -> int:
 class Bridge:
     """One link after its HELLO. A thread reads frames and answers PING; the main thread carries out requests.
 
-    Once a request has entered a session, the thread relays frames to the daemon, and the main thread relays the
-    daemon's bytes to the client.
+    Once a request has entered a session, the main thread relays frames to the daemon, PING too, and another thread
+    relays the daemon's bytes to the client.
     """
 
     def __init__(self, near: wire.Connection, origin: Origin) -> None:
         self._near, self._origin = near, origin
-        self._sending, self._switching = Lock(), Lock()
-        # Frames for the main thread; the last item is the error that ended the link.
-        self._frames: SimpleQueue[tuple[int, bytes] | SeshError] = SimpleQueue()
-        self._daemon: wire.Connection | None = None
-        self._pings = False
+        self._sending = Lock()
+        # Frames for the main thread; the last item is the error that ended the link, or None if the daemon closed it.
+        self._frames: Queue[tuple[int, bytes] | SeshError | None] = Queue(_MOST_UNREAD)
+        self._entered = self._pings = False
         # The write end of a pipe is the `audience` of each op. When the link ends, `_read` closes the read end, so that
         # a poll of the write end returns.
         self._ended, self._audience = os.pipe()
@@ -114,68 +114,60 @@ class Bridge:
         """Carry out requests one by one; return the exit code. Raises Unreachable once the client is gone."""
         Thread(target=self._read, daemon=True).start()
         carried = bytearray()
-        while True:
-            kind, payload = self._next()
+        while (frame := self._next()) is not None:
+            kind, payload = frame
             if kind == protocol.DATA:
                 protocol.carry(carried, payload)
             elif kind == protocol.REQUEST:
                 if self._near.gone():
-                    return 0  # begin no request whose client is gone
+                    break  # begin no request whose client is gone
                 request = protocol.parse(payload)
                 daemon = self._answer(request, bytes(carried))
                 carried.clear()
                 if daemon is not None:
-                    with daemon:
-                        return self._relay(daemon)
+                    self._relay(daemon)
+                    break
+        return 0
 
-    def _next(self) -> tuple[int, bytes]:
+    def _next(self) -> tuple[int, bytes] | None:
         frame = self._frames.get()
         if isinstance(frame, SeshError):
             raise frame
         return frame
 
-    def _relay_to(self, daemon: wire.Connection, *, pings: bool) -> None:
-        """Relay queued and future frames to a daemon.
+    def _relay(self, daemon: wire.Connection) -> None:
+        """Relay frames to a daemon, and its bytes to the client, until one of them is gone."""
+        Thread(target=self._relay_back, args=(daemon,), daemon=True).start()
+        try:
+            while (frame := self._next()) is not None:
+                _forward(daemon, *frame)
+        finally:
+            daemon.abort()
 
-        Call this before the answer is sent, so that the daemon, not the bridge, gets the PINGs after the answer.
-        """
-        with self._switching:
-            while not self._frames.empty():
-                _forward(daemon, *self._next())
-            self._daemon, self._pings = daemon, pings
-
-    def _relay(self, daemon: wire.Connection) -> int:
-        """Relay the daemon's bytes to the client until the end; return the exit code."""
-        with suppress(ConnectionResetError):
+    def _relay_back(self, daemon: wire.Connection) -> None:
+        """Relay the daemon's bytes to the client; runs in a thread."""
+        with suppress(ConnectionResetError, Unreachable):
             while block := os.read(daemon.inbound, _LARGEST_BLOCK):
                 self._send(block)
-        return 0
+        self._frames.put(None)
 
     def _read(self) -> None:
         """Read the link to its end; runs in a thread."""
         try:
             while True:
                 try:
-                    self._take(*self._near.receive(time.monotonic() + _IDLE_TIMEOUT))
+                    kind, payload = self._near.receive(time.monotonic() + _IDLE_TIMEOUT)
                 except TimedOut:
                     if self._pings:
-                        os._exit(1)  # the main thread may be blocked in a write to the dead link
+                        os._exit(1)  # another thread may be blocked in a write to the dead link
+                    continue
+                if kind == protocol.PING and not self._entered:
+                    self._send(protocol.frame(protocol.PONG, payload))
+                else:
+                    self._frames.put((kind, payload))
         except (Unreachable, ProtocolError) as error:
             os.close(self._ended)
-            with self._switching:
-                self._frames.put(error)
-                if self._daemon is not None:
-                    self._daemon.abort()
-
-    def _take(self, kind: int, payload: bytes) -> None:
-        with self._switching:
-            daemon = self._daemon
-            if daemon is None and kind != protocol.PING:
-                self._frames.put((kind, payload))
-        if daemon is not None:
-            _forward(daemon, kind, payload)
-        elif kind == protocol.PING:
-            self._send(protocol.frame(protocol.PONG, payload))
+            self._frames.put(error)
 
     def _send(self, data: bytes) -> None:
         with self._sending:
@@ -203,8 +195,8 @@ class Bridge:
         if daemon is not None and "greeting" in words:
             with suppress(Unreachable):  # the relay notices a closed connection
                 daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
-        if daemon is not None:
-            self._relay_to(daemon, pings=words.get("pings", False))
+        if daemon is not None:  # before the answer is sent, so that the daemon gets the PINGs after the answer
+            self._entered, self._pings = True, words.get("pings", False)
         response = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
         self._send(protocol.data_frames(output) + response)
         return daemon
