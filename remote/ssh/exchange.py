@@ -53,8 +53,9 @@ def run(
         try:
             code = _exit_code(process, [out, err], host, time.monotonic() + timeout)
         except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            if process.returncode is None:  # otherwise its pid may be another process's by now
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
             if isinstance(error, TimeoutError):
                 if destination.via is None:
                     master.close(destination, ends_links=False)
