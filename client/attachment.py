@@ -80,7 +80,7 @@ class Attachment:
         """Take a connection, the first or the next; send HELLO, unless its bridge has."""
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
-        entry = connection.entry(self.name, self.session_id, attaches=True)
+        entry = connection.entry(self.name, self.session_id)
         first = first_frame(connection, self._hello(replace=replace), self.options)
         self.channel.open(connection, entry + first)
         self.phase = AttachmentPhase.GREETING

@@ -13,9 +13,9 @@ Such a request has more keys:
   with this id exists, the bridge enters it; if that session has ended, the response has its `result`. So a repeated
   request creates no second session.
 - `greeting`: the HELLO that the bridge sends to the daemon, with the ssh agent and the display that the link forwards.
-- `pings`: the client sends a PING at least once a minute; the bridge closes the link after two minutes without a byte.
 
-The bridge answers PING with PONG at any time.
+The bridge answers PING with PONG at any time. An attached terminal sends PINGs: the bridge closes its link after two
+minutes without a byte.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Answered = tuple[OpAnswer, bytes, wire.Connection | None]  # an answer, its DATA
 _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
 _MOST_UNREAD = 100  # frames that wait for the main thread; beyond them the link is not read
 _ENTERING = ".entering."  # a prefix; with a session's id it is the name of a lock file
-_IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of a client that `pings` is closed
+_IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
 _TRIES = 5  # tries to find a session that is renamed between two reads
 
 
@@ -105,7 +105,7 @@ class Bridge:
         self._sending = Lock()
         # Frames for the main thread; the last item is the error that ended the link, or None if the daemon closed it.
         self._frames: Queue[tuple[int, bytes] | SeshError | None] = Queue(_MOST_UNREAD)
-        self._entered = self._pings = False
+        self._entered, self._attached = "", False  # the session's name; a terminal's HELLO has passed
         # The write end of a pipe is the `audience` of each op. When the link ends, `_read` closes the read end, so that
         # a poll of the write end returns.
         self._ended, self._audience = os.pipe()
@@ -140,9 +140,18 @@ class Bridge:
         Thread(target=self._relay_back, args=(daemon,), daemon=True).start()
         try:
             while (frame := self._next()) is not None:
-                _forward(daemon, *frame)
+                kind, payload = frame
+                if kind == protocol.HELLO:
+                    self._note_client(protocol.parse(payload))
+                _forward(daemon, kind, payload)
         finally:
             daemon.abort()
+
+    def _note_client(self, hello: Mapping[str, object]) -> None:
+        """Note from its HELLO whether the client is a terminal that attaches."""
+        if hello.get("role") == "attach":
+            self._attached = True
+            recent.remember(self._entered)
 
     def _relay_back(self, daemon: wire.Connection) -> None:
         """Relay the daemon's bytes to the client; runs in a thread."""
@@ -158,7 +167,7 @@ class Bridge:
                 try:
                     kind, payload = self._near.receive(time.monotonic() + _IDLE_TIMEOUT)
                 except TimedOut:
-                    if self._pings:
+                    if self._attached:
                         os._exit(1)  # another thread may be blocked in a write to the dead link
                     continue
                 if kind == protocol.PING and not self._entered:
@@ -192,11 +201,12 @@ class Bridge:
         except Exception as error:
             self._send(_refusal(number, error))
             return None
-        if daemon is not None and "greeting" in words:
-            with suppress(Unreachable):  # the relay notices a closed connection
-                daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
         if daemon is not None:  # before the answer is sent, so that the daemon gets the PINGs after the answer
-            self._entered, self._pings = True, words.get("pings", False)
+            self._entered = str(answer.get("name"))
+            if "greeting" in words:
+                self._note_client(words["greeting"])
+                with suppress(Unreachable):  # the relay notices a closed connection
+                    daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
         response = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
         self._send(protocol.data_frames(output) + response)
         return daemon
@@ -288,8 +298,6 @@ def _enter(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], 
         # A session that ends just after the op has connected has no record any more; its end is found by its id.
         before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
         name, connection = op(caller, **arguments)
-    if request.get("pings"):
-        recent.remember(name)
     return _entered_answer(name, before), b"", connection
 
 

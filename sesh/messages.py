@@ -94,7 +94,6 @@ class OpRequest(Envelope, total=False):
     answers: list[str]
     session_id: Id
     greeting: dict[str, object]
-    pings: bool
 
 
 class Message(TypedDict, total=False):

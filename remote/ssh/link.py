@@ -54,8 +54,7 @@ class Request:
     `data`: the arguments of the op, as JSON. `asks`: a person can answer the host's questions. `repeatable`: the
     request changes nothing, or has an id by which the host carries it out only once; so it may be sent in one write
     with HELLO. `enters`: the op enters a session. `session_id`: of that session, or for the session to create. `hello`:
-    of an attached terminal, for the daemon. `attaches`: a terminal attaches, and sends PINGs, as it does with `hello`.
-    `outcome`: over the last link that sent it, set by that link.
+    of an attached terminal, for the daemon. `outcome`: over the last link that sent it, set by that link.
     """
 
     op: str
@@ -65,7 +64,6 @@ class Request:
     enters: bool = False
     session_id: str = ""
     hello: Hello | None = None
-    attaches: bool = False
     outcome: Outcome = Outcome.NOT_SENT
 
     @classmethod
@@ -77,7 +75,6 @@ class Request:
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request; `answers`: replies to the host's questions so far."""
         words: Words = {"op": self.op, "asks": self.asks, "answers": answers}
-        words["pings"] = self.attaches or self.hello is not None
         if self.session_id:
             words["session_id"] = self.session_id
         if self.hello is not None:
@@ -106,9 +103,6 @@ class Link(wire.Connection):
         self._request: Request | None = None  # was sent by `greet` or `ask`, and is not answered yet
         self._entry: bytearray | None = None  # the data of the answer to `entry`, until the answer is complete
         self._noise: bytes | None = b""  # printed by login files; None once the bridge has sent its first bytes
-
-    def __enter__(self) -> Link:
-        return self
 
     @property
     def agent(self) -> str | None:
@@ -197,11 +191,11 @@ class Link(wire.Connection):
             self._settle(Outcome.ANSWERED)
         return answer, data
 
-    def entry(self, name: str, session_id: str, *, attaches: bool = False) -> bytes:
+    def entry(self, name: str, session_id: str) -> bytes:
         """Return the request that enters a session, to be sent in one write with HELLO for its daemon.
 
         It is empty if the link has entered one, or has sent this request already, with a HELLO for the daemon.
-        `accept` reads the answer, before the daemon's WELCOME. `attaches`: a terminal does, which sends PINGs.
+        `accept` reads the answer, before the daemon's WELCOME.
         """
         if self.peer.name:
             return b""
@@ -209,7 +203,7 @@ class Link(wire.Connection):
         if self._request is not None:
             self.peer.hello = self._request.hello
             return b""
-        return Request.attach(name, session_id, attaches=attaches).frames()
+        return Request.attach(name, session_id).frames()
 
     def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
         """Store a WELCOME and return True; read the answer to `entry`. Raises Ended, and the error of the answer."""

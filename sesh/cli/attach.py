@@ -82,7 +82,7 @@ def attach_terminal(
     def connect(name: str, host: str | None) -> tuple[Connection, Keep]:
         """Connect to the session that this terminal is switched to."""
         other = cli.target_of(host)
-        connection = other.connect(name, attaches=True)
+        connection = other.connect(name)
         if host is None:
             _refuse_own(name, connection)
         recent.remember(name, host)

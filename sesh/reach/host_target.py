@@ -113,9 +113,9 @@ class HostTarget(Target):
             outcome = f"{data.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {PROGRAM} @{self.host}") from None
 
-    def connect(self, name: str, *, attaches: bool = False) -> Connection:
+    def connect(self, name: str) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(Request.attach(name, asks=self._asks, attaches=attaches))[1]
+        return self._enter(Request.attach(name, asks=self._asks))[1]
 
     def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
         request = self._request(op, data)

@@ -49,11 +49,8 @@ class Target:
         """
         return op(self.caller, *args, **kwargs)
 
-    def connect(self, name: str, *, attaches: bool = False) -> Connection:
-        """Return a new connection to an existing session. Raises as `find.required`.
-
-        `attaches`: for a terminal, so that a host records the session as its last attached one.
-        """
+    def connect(self, name: str) -> Connection:
+        """Return a new connection to an existing session. Raises as `find.required`."""
         try:
             return find.required(name, self.deadline)
         except errors.Silent as error:

@@ -252,7 +252,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
     own = Bridge(home)
     try:
-        own.greeted().send(wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", greeting=GREETING, pings=True))
+        own.greeted().send(wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", greeting=GREETING))
         assert own.process.wait(30) == 1
     finally:
         own.close()
