@@ -35,7 +35,7 @@ _LOST = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
 _PATHS = ("identityfile", "userknownhostsfile", "globalknownhostsfile")
 # Settings that fabric follows or may ignore. If any other setting differs from ssh's default, ssh connects instead.
 _FOLLOWED = {
-    *_PATHS, "hostname", "user", "port", "identitiesonly", "identityagent", "connecttimeout",
+    *_PATHS, "hostname", "user", "port", "identitiesonly", "connecttimeout",
     # irrelevant for a deploy, and often set for all hosts
     "host", "addkeystoagent", "compression", "forwardagent", "forwardx11", "gssapiauthentication", "hashknownhosts",
     "sendenv", "serveralivecountmax", "serveraliveinterval", "stricthostkeychecking", "tcpkeepalive", "updatehostkeys",
@@ -118,13 +118,11 @@ def connect(destination: Destination) -> FabricCarrier | None:
 
 def is_plain(destination: Destination) -> bool:
     """Return whether fabric can parse and follow the user's whole configuration."""
-    settings = destination.settings
-    defaults = ssh_defaults()
-    return (
-        all(settings.get(keyword) == defaults.get(keyword) for keyword in {*settings, *defaults} - _FOLLOWED)
-        and destination.setting("identityagent") in ("", "none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK")
-        and not any(_has_marks(path) for path in _files(destination, *_PATHS[1:]))
-    )
+    settings, defaults = destination.settings, ssh_defaults()
+    others = {*settings, *defaults} - _FOLLOWED
+    if any(settings.get(keyword) != defaults.get(keyword) for keyword in others):
+        return False
+    return not any(map(_has_marks, _files(destination, *_PATHS[1:])))
 
 
 @functools.cache
@@ -135,7 +133,6 @@ def ssh_defaults() -> dict[str, list[str]]:
 
 def _connection(destination: Destination) -> fabric.Connection:
     """Return an unopened connection with the settings of `ssh -G`, without fabric's own configuration files."""
-    agent = destination.setting("identityagent")
     return fabric.Connection(
         host=destination.setting("hostname"),
         user=destination.setting("user"),
@@ -145,7 +142,7 @@ def _connection(destination: Destination) -> fabric.Connection:
         connect_timeout=ssh.connect_timeout(destination),
         connect_kwargs={
             "key_filename": _files(destination, "identityfile"),
-            "allow_agent": agent != "none" and destination.setting("identitiesonly") != "yes",
+            "allow_agent": destination.setting("identitiesonly") != "yes",
             "look_for_keys": False,
             "banner_timeout": LOGIN_TIMEOUT,
             "auth_timeout": LOGIN_TIMEOUT,
