@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from typing import TypeVar
 
 from sesh import errors
@@ -166,16 +166,6 @@ class HostTarget(Target):
             link.close()
             raise
         return answer  # type: ignore[return-value]  # `Link.ask` has checked it
-
-    @contextmanager
-    def _timed(self) -> Iterator[None]:
-        """Convert the errors of a silent host past the deadline to TimedOut."""
-        try:
-            yield
-        except (Unreachable, TimedOut) as error:
-            if self.deadline is not None and time.monotonic() >= self.deadline and not error.answered:
-                raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
-            raise
 
     def _open(self, request: Request | None = None) -> Link:
         """Open a link to sesh on the host. Raises Unreachable, NotDeployed, Interrupted.
