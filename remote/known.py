@@ -124,12 +124,12 @@ def asks(host: str) -> bool:
 # -- failures
 
 
-def record_failure(host: str, reason: str = "", at: float = 0.0, *, refused: bool = False) -> None:
-    """Record why a known host did not answer. `at`: seconds since the epoch, 0 for now.
+def record_failure(host: str, reason: str = "", *, refused: bool = False) -> None:
+    """Record why a known host did not answer.
 
     `refused`: the host refused a login; another attempt would fail too, and may lock the user out.
     """
-    note(host, {"failure": {"at": at or time.time(), "reason": reason, "refused": refused}})
+    note(host, {"failure": {"at": time.time(), "reason": reason, "refused": refused}})
 
 
 def paused_until(host: str) -> float:

@@ -191,12 +191,9 @@ class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FO
 class Unreachable(SeshError, code="unreachable"):
     """The host or the daemon does not answer.
 
-    `reason`: why, in a few words for a list; empty if unknown. `at`: when another process noticed the failure,
-    by time.time; 0 if this process did. `unread`: the peer has surely not read the last request. `here`: the cause is
-    this machine, which has no descriptor, process or disk space left for a link.
+    `reason`: why, in a few words for a list; empty if unknown. `unread`: the peer has surely not read the last request.
+    `here`: the cause is this machine, which has no descriptor, process or disk space left for a link.
     """
-
-    at = 0.0
 
     def __init__(
         self, message: str, *, reason: str = "", unread: bool = False, here: bool = False, **more: Any
