@@ -49,11 +49,6 @@ class Carrier:
         """Close the connection, unless other commands share it."""
 
 
-def is_open(destination: Destination) -> bool:
-    """Return whether commands by ssh need no login."""
-    return destination.via is not None or master.is_alive(destination)
-
-
 def log_in(destination: Destination, *, ask: bool = False) -> None:
     """Open the shared connection; replace one that does not answer. `ask`: ssh may prompt. Raises SeshError."""
     if destination.via is not None:
