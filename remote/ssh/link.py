@@ -16,7 +16,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 from math import inf
 from typing import IO, Any
 
@@ -39,14 +38,6 @@ _EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended
 _MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
-class Outcome(Enum):
-    """What became of a request. After UNKNOWN the host may have carried it out."""
-
-    NOT_SENT = "not sent"
-    UNKNOWN = "unknown"
-    ANSWERED = "answered"
-
-
 @dataclass
 class Request:
     """A request to a bridge.
@@ -54,7 +45,7 @@ class Request:
     `data`: the arguments of the op, as JSON. `asks`: a person can answer the host's questions. `repeatable`: the
     request changes nothing, or has an id by which the host carries it out only once; so it may be sent in one write
     with HELLO. `enters`: the op enters a session. `session_id`: of that session, or for the session to create. `hello`:
-    of an attached terminal, for the daemon. `outcome`: over the last link that sent it, set by that link.
+    of an attached terminal, for the daemon. `unknown`: the host may have carried it out, but has not answered.
     """
 
     op: str
@@ -64,7 +55,7 @@ class Request:
     enters: bool = False
     session_id: str = ""
     hello: Hello | None = None
-    outcome: Outcome = Outcome.NOT_SENT
+    unknown: bool = False
 
     @classmethod
     def attach(cls, name: str, session_id: str = "", **more: Any) -> Request:
@@ -176,7 +167,7 @@ class Link(wire.Connection):
             answer, data = self.answer(OP, _NUMBER, until, pace=_SLOWEST if deadline is None else inf)
         except SeshError as error:
             if error.answered:
-                self._settle(Outcome.ANSWERED)
+                self._settle()
             late = isinstance(error, TimedOut) and deadline is None
             if error.answered or not (late or isinstance(error, Unreachable)):
                 raise
@@ -188,7 +179,7 @@ class Link(wire.Connection):
         if request.enters and "question" not in answer:
             self._note_session(answer, data, request.hello)
         else:
-            self._settle(Outcome.ANSWERED)
+            self._settle()
         return answer, data
 
     def entry(self, name: str, session_id: str) -> bytes:
@@ -220,16 +211,16 @@ class Link(wire.Connection):
         """Note the session that an answer says the link has entered. Raises Ended with its result if it has ended."""
         if "name" not in answer:
             raise errors.malformed("RESPONSE", ".name is missing")
-        self._settle(Outcome.ANSWERED)
+        self._settle()
         if "result" in answer:
             raise Ended(answer["name"], answer["result"], data)
         session_id = str(answer.get("session_id") or "")
         self.peer = wire.Peer(answer["name"], session_id, hello, self.peer.ahead, answer.get("daemon_pid"))
 
-    def _settle(self, outcome: Outcome) -> None:
-        """Record what became of the request that was sent."""
+    def _settle(self, *, unknown: bool = False) -> None:
+        """Record whether it is unknown what became of the request that was sent."""
         if self._request is not None:
-            self._request.outcome, self._request = outcome, None
+            self._request.unknown, self._request = unknown, None
 
     def incompatible(self) -> ProtocolError:
         """Return the error if the bridge, or the session's daemon, has another protocol number."""
@@ -284,7 +275,7 @@ class Link(wire.Connection):
         if self.inbound < 0:
             return
         if self.bridge or not (self.silent or self._process.poll() in range(ssh.FAILED)):
-            self._settle(Outcome.UNKNOWN)  # without WELCOME, such an exit code is that of a bridge that did not start
+            self._settle(unknown=True)  # without WELCOME, such an exit code is that of a bridge that did not start
         self.inbound = self.outbound = -1
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:

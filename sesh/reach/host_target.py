@@ -34,7 +34,7 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Outcome, Request
+from sesh.remote.ssh.link import Link, Request
 from sesh.remote.sync import sync
 from sesh.stop import Stop
 from sesh.wire import Connection
@@ -108,7 +108,7 @@ class HostTarget(Target):
         try:
             return self._enter(request)
         except KeyboardInterrupt:
-            if not op.creates or request.outcome is Outcome.NOT_SENT:
+            if not (op.creates and request.unknown):
                 raise
             outcome = f"{data.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {PROGRAM} @{self.host}") from None
@@ -122,7 +122,7 @@ class HostTarget(Target):
         try:
             return self._enter(request, interrupts)
         except SeshError as error:
-            if request.outcome is Outcome.UNKNOWN:
+            if request.unknown:
                 unknown = f"{error.message}; the job may or may not have started"
                 error.message = interrupts.message if isinstance(error, Interrupted) else unknown
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code

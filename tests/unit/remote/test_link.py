@@ -17,7 +17,7 @@ from sesh import protocol
 from sesh.errors import Interrupted, Lost, NotDeployed, SeshError, Unreachable
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Outcome, Request
+from sesh.remote.ssh.link import Link, Request
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND
 from sesh.remote.ssh.words import REACHED
@@ -171,11 +171,11 @@ def test_a_shared_connection_that_was_silent_for_a_while_and_answers_first_is_ke
 
 
 @pytest.mark.usefixtures("nothing_left")
-@pytest.mark.parametrize(("code", "outcome"), [(127, Outcome.NOT_SENT), (255, Outcome.UNKNOWN)])
-def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, code: int, outcome: Outcome) -> None:
+@pytest.mark.parametrize(("code", "unknown"), [(127, False), (255, True)])
+def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, code: int, unknown: bool) -> None:
     request = Request("views.status", b"{}")
-    for before, expected in (("", Outcome.NOT_SENT), ("echo sesh is looked for >&2; head -c 1 >/dev/null", outcome)):
+    for before, expected in (("", False), ("echo sesh is looked for >&2; head -c 1 >/dev/null", unknown)):
         played.shared = f"{before}\nexit {code}"
         with pytest.raises(SeshError):
             played.opened(request)
-        assert request.outcome is expected
+        assert request.unknown is expected
