@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotDeployed, SeshError, Unreachable
+from sesh.names import printable_path
 from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED
 
+_OTHER = ", but another program: "
 # A line for the login shell, which POSIX shells, fish and csh read alike; all other data is sent in frames. It runs the
 # first launcher of this project, as other projects have a program called sesh too.
 BRIDGE_COMMAND = (
     f'exec sh -c \'echo "{REACHED}" >&2; '
     f'for p in ~/.local/bin/{PROGRAM} "$(command -v {DISTRIBUTION})" "$(command -v {PROGRAM})"; '
-    f'do [ -x "$p" ] && head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy" && '
-    f'exec "$p" --bridge; done; echo "{PROGRAM}: not found" >&2; exit 127\''
+    f'do [ -x "$p" ] || continue; o="$p"; '
+    f'head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy" && exec "$p" --bridge; '
+    f'done; echo "{PROGRAM}: not found${{o:+{_OTHER}$o}}" >&2; exit 127\''
 )
 _LONGEST_REASON = 200  # characters; a longer reason from a host is cut off
 
@@ -26,7 +29,7 @@ def failure(destination: Destination, code: int, stderr: str, printed: bytes) ->
     stdout = printed.decode("utf-8", "replace").strip("\0").strip()
     lines = words.reasons(stderr)[-1:] or stdout.splitlines()[-1:]
     last = lines[0].rstrip(".")[:_LONGEST_REASON] if lines else ""
-    reached = REACHED in stderr
+    reached = REACHED in stderr or REACHED in stdout  # a shell that cannot parse the line may quote it
     if code == ssh.FAILED and not via:
         return words.failure(destination, stderr)
     ending = f"(exit {code}){f': {last}' if last else ''}"
@@ -34,7 +37,9 @@ def failure(destination: Destination, code: int, stderr: str, printed: bytes) ->
         message = f"the shell on {host} ended before sesh was started {ending}"
         return Unreachable(message, hint=login_files_hint(host), reason="its login files end the shell")
     if reached and (code in (126, 127) or "not found" in stderr.lower()):
-        return NotDeployed(f"{host} has no sesh", hint=f"install it with: {PROGRAM} --deploy @{host}")
+        other = printable_path(last.partition(_OTHER)[2])
+        found = f", and {other} there is another program" if _OTHER in last else ""
+        return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {PROGRAM} --deploy @{host}")
     if reached:
         hint = f"if it is broken, install this one there: {PROGRAM} --deploy @{host}"
         reason = f"sesh did not start there{f': {last}' if last else ''}"
