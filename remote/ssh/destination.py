@@ -120,6 +120,7 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
     if not done.returncode and "hostname" in settings:
         return settings
     reason = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
-    if given := [name for name in ("SESH_SSH", *(name for name, *_ in VARIABLES)) if os.environ.get(name)]:
+    names = "SESH_SSH", *(name for name, *_ in VARIABLES)
+    if given := [printable(f"{name}={os.environ[name]}") for name in names if os.environ.get(name)]:
         raise Unreachable(f"{printable(ssh)} -G {host}: {reason}", hint=f"check {', '.join(given)}")
     raise InvalidHost(f"ssh refuses the host {host}: {reason}")

@@ -78,7 +78,7 @@ class Sync:
 
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
         """Scan the listed paths, push those that have changed, and remember the outcome for the next sync."""
-        before = _remembered(self.destination.host)
+        before = remembered(self.destination.host)
         trees, states = dict[str, Tree](), dict[str, str]()
         for line in lines:
             try:
@@ -200,7 +200,7 @@ class Sync:
 # -- remembered outcomes
 
 
-def _remembered(host: str) -> dict[str, str]:
+def remembered(host: str) -> dict[str, str]:
     """Return the states of lines after the last sync: of their files, or why they could not be pushed.
 
     Without a readable file it is empty, and all lines are pushed again. Raises Refused for an unsafe directory.
