@@ -80,7 +80,7 @@ class Attachment:
         """Take a connection, the first or the next; send HELLO, unless its bridge has."""
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
-        entry = connection.entry(self.name, self.session_id, attaches=True)
+        entry = connection.entry(self.name, self.session_id)
         first = first_frame(connection, self._hello(), self.options)
         self.channel.open(connection, entry + first)
         self.phase = AttachmentPhase.GREETING
@@ -192,7 +192,7 @@ class Attachment:
         """Add to the end: the running program, and the state of the link."""
         end.early, end.runs = not self.session_id, str(self.farewell.get("command") or "")
         if self.keeper is not None and not end.early:
-            end.round_trip, end.heard_time = self.keeper.health.round_trip, self.keeper.heard_time
+            end.heard_time = self.keeper.heard_time
             answered = self.keeper.up and (self.phase is not AttachmentPhase.LEAVING or self.farewell)
             end.undelivered = not (answered or self.channel.input.arrived)
 

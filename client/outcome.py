@@ -31,9 +31,8 @@ class AttachmentEnd(Exception):
 
     `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `reason`: why the
     attachment ended. `said`: the host's message about a session that no longer exists. `early`: the user left before
-    the daemon answered. `runs`: the program that runs on after a detach. `round_trip`: the link's, in seconds; 0 if
-    unknown. `heard_time`: time of the last bytes over the link (seconds since the epoch); 0 without a link.
-    `undelivered`: keys may not have reached the program.
+    the daemon answered. `runs`: the program that runs on after a detach. `heard_time`: time of the last bytes over the
+    link (seconds since the epoch); 0 without a link. `undelivered`: keys may not have reached the program.
     """
 
     kind: EndKind
@@ -43,7 +42,6 @@ class AttachmentEnd(Exception):
     signal: int | None = None
     reason: str = ""
     said: str = ""
-    round_trip: float = 0.0
     heard_time: float = 0.0
     early: bool = False
     runs: str = ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -74,8 +73,7 @@ def log(event: str, **fields: object) -> None:
         # "replace": file names that are not UTF-8 have surrogates. SESH_EVENT_LOG may be a link such as /dev/stderr.
         append(file, f"{line}\n".encode("utf-8", "replace"), through_links=is_named)
     except (OSError, Refused) as error:
-        # Only the main thread may print, as the terminal may be raw.
-        if is_named and file not in _warned and threading.current_thread() is threading.main_thread():
+        if is_named and file not in _warned:
             _warned.add(file)
             _print(f"cannot write events to SESH_EVENT_LOG={file}: {error}")
 

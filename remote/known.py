@@ -13,20 +13,18 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from math import inf
 from typing import TypedDict
 
-from sesh import check, errors, files, measures, paths
+from sesh import check, errors, files, paths
 from sesh.check import Check, Malformed
 from sesh.errors import Refused
-from sesh.names import check_host, printable
+from sesh.names import check_host, natural, printable
 from sesh.schema import Moment, Name, Text
 
 FAILURE_PAUSE = 60.0  # seconds for which a failure counts; in that time a host that refused a login is not asked
 
 _MOST_BYTES = 256 << 10  # of one host's cached sessions; the rest is dropped
 _LARGEST = 16 << 20  # bytes of the file; a larger one is neither read nor written
-_STALE_AFTER = 1.5  # seconds without a byte, plus two round trips, then a shared connection counts as stale
 
 
 class HostFailure(TypedDict):
@@ -61,10 +59,8 @@ class CachedSession(_CachedName, total=False):
 class KnownHost(TypedDict, total=False):
     """The facts of a host."""
 
-    last_used: Moment
     version: str  # of its sesh
     asks: bool  # the last login asked a person
-    round_trip: float  # seconds
     listed: float  # when the host last listed its sessions, in seconds since 1970
     sessions: list[CachedSession]  # that list, with later changes to single sessions
     failure: HostFailure  # absent once the host has answered
@@ -78,9 +74,8 @@ Rows = list[CachedSession]
 
 
 def hosts() -> list[str]:
-    """Return the known remotes, the last used first."""
-    known = _hosts()
-    return sorted(known, key=lambda host: known[host].get("last_used", ""), reverse=True)
+    """Return the known remotes, sorted by name."""
+    return sorted(_hosts(), key=natural)
 
 
 def of(host: str) -> KnownHost:
@@ -89,12 +84,12 @@ def of(host: str) -> KnownHost:
 
 
 def record(host: str, version: str = "", *, asks: bool | None = None) -> None:
-    """Record a host as used now.
+    """Record that sesh was used on a host.
 
     `version`: of the host's sesh; empty keeps the recorded one. `asks`: whether the login asked a person; None keeps
     the recorded value.
     """
-    facts: KnownHost = {"last_used": measures.stamp()}
+    facts: KnownHost = {}
     if version:
         facts["version"] = version
     if asks is not None:
@@ -124,14 +119,6 @@ def forget(host: str) -> bool:
 def asks(host: str) -> bool:
     """Return whether the last login to a host asked a person."""
     return of(host).get("asks", False)
-
-
-def stale_after(host: str) -> float:
-    """Return after how many seconds without a byte a shared connection counts as stale.
-
-    Never (infinite) if another login would ask a person.
-    """
-    return inf if asks(host) else _STALE_AFTER + 2 * of(host).get("round_trip", 0.0)
 
 
 # -- failures
@@ -189,14 +176,14 @@ def keep(host: str, rows: Iterable[Mapping[str, object]]) -> None:
     _revise(host, lambda before: {**_without_failure(before), "listed": listed, "sessions": kept})
 
 
-def saw(host: str, name: str, at: float, **facts: object) -> None:
-    """Cache that a session ran `at` (seconds since the epoch). `facts` fill in keys that the host has not listed."""
+def saw(host: str, name: str, at: float, session_id: str = "") -> None:
+    """Cache that a session ran `at` (seconds since the epoch). `session_id`: empty if unknown."""
 
     def change(rows: Rows) -> Rows:
         before: Mapping[str, object] = next((row for row in rows if row["name"] == name), {})
-        if facts.get("id") not in (None, before.get("id")):
-            before = {}  # another session of this name
-        now = {**facts, **before, "name": name, "state": "running", "seen": at}
+        if session_id not in ("", before.get("id")):
+            before = {"id": session_id}  # another session of this name
+        now = {**before, "name": name, "state": "running", "seen": at}
         return _cacheable([*(row for row in rows if row["name"] != name), now])
 
     _revise_rows(host, change)
@@ -219,22 +206,16 @@ def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> None:
 
 
 def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
-    """Return sessions as they are cached; drop malformed ones, and those beyond `_MOST_BYTES`."""
-    shape = check.test_of(CachedSession)
-    keys = CachedSession.__annotations__
-    kept: Rows = []
+    """Return sessions as they are cached, without those beyond `_MOST_BYTES`. `_parse` drops malformed ones."""
+    kept: list[dict[str, object]] = []
     left = _MOST_BYTES
     for row in rows:
-        try:
-            present = {key: row[key] for key in keys if row.get(key) is not None}
-            known: CachedSession = shape(Check(far=True), present)
-        except Malformed:
-            continue
-        left -= len(json.dumps(known))
+        facts = {key: row[key] for key in CachedSession.__annotations__ if row.get(key) is not None}
+        left -= len(json.dumps(facts))
         if left < 0:
             break
-        kept.append(known)
-    return kept
+        kept.append(facts)
+    return kept  # type: ignore[return-value]  # checked when the file is read
 
 
 # -- the file

@@ -13,9 +13,9 @@ Such a request has more keys:
   with this id exists, the bridge enters it; if that session has ended, the response has its `result`. So a repeated
   request creates no second session.
 - `greeting`: the HELLO that the bridge sends to the daemon, with the ssh agent and the display that the link forwards.
-- `pings`: the client sends a PING at least once a minute; the bridge closes the link after two minutes without a byte.
 
-The bridge answers PING with PONG at any time.
+The bridge answers PING with PONG at any time. An attached terminal sends PINGs: the bridge closes its link after two
+minutes without a byte.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from queue import SimpleQueue
+from queue import Queue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
@@ -47,9 +47,9 @@ from sesh.store import recent, records, results
 Answered = tuple[OpAnswer, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session
 
 _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
-_LONGEST_COMMAND = 1024  # characters; an answer has only the first word of a longer command
+_MOST_UNREAD = 100  # frames that wait for the main thread; beyond them the link is not read
 _ENTERING = ".entering."  # a prefix; with a session's id it is the name of a lock file
-_IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of a client that `pings` is closed
+_IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
 _TRIES = 5  # tries to find a session that is renamed between two reads
 
 
@@ -96,17 +96,16 @@ def serve() -> int:
 class Bridge:
     """One link after its HELLO. A thread reads frames and answers PING; the main thread carries out requests.
 
-    Once a request has entered a session, the thread relays frames to the daemon, and the main thread relays the
-    daemon's bytes to the client.
+    Once a request has entered a session, the main thread relays frames to the daemon, PING too, and another thread
+    relays the daemon's bytes to the client.
     """
 
     def __init__(self, near: wire.Connection, origin: Origin) -> None:
         self._near, self._origin = near, origin
-        self._sending, self._switching = Lock(), Lock()
-        # Frames for the main thread; the last item is the error that ended the link.
-        self._frames: SimpleQueue[tuple[int, bytes] | SeshError] = SimpleQueue()
-        self._daemon: wire.Connection | None = None
-        self._pings = False
+        self._sending = Lock()
+        # Frames for the main thread; the last item is the error that ended the link, or None if the daemon closed it.
+        self._frames: Queue[tuple[int, bytes] | SeshError | None] = Queue(_MOST_UNREAD)
+        self._entered, self._attached = "", False  # the session's name; a terminal's HELLO has passed
         # The write end of a pipe is the `audience` of each op. When the link ends, `_read` closes the read end, so that
         # a poll of the write end returns.
         self._ended, self._audience = os.pipe()
@@ -115,68 +114,69 @@ class Bridge:
         """Carry out requests one by one; return the exit code. Raises Unreachable once the client is gone."""
         Thread(target=self._read, daemon=True).start()
         carried = bytearray()
-        while True:
-            kind, payload = self._next()
+        while (frame := self._next()) is not None:
+            kind, payload = frame
             if kind == protocol.DATA:
                 protocol.carry(carried, payload)
             elif kind == protocol.REQUEST:
                 if self._near.gone():
-                    return 0  # begin no request whose client is gone
+                    break  # begin no request whose client is gone
                 request = protocol.parse(payload)
                 daemon = self._answer(request, bytes(carried))
                 carried.clear()
                 if daemon is not None:
-                    with daemon:
-                        return self._relay(daemon)
+                    self._relay(daemon)
+                    break
+        return 0
 
-    def _next(self) -> tuple[int, bytes]:
+    def _next(self) -> tuple[int, bytes] | None:
         frame = self._frames.get()
         if isinstance(frame, SeshError):
             raise frame
         return frame
 
-    def _relay_to(self, daemon: wire.Connection, *, pings: bool) -> None:
-        """Relay queued and future frames to a daemon.
+    def _relay(self, daemon: wire.Connection) -> None:
+        """Relay frames to a daemon, and its bytes to the client, until one of them is gone."""
+        Thread(target=self._relay_back, args=(daemon,), daemon=True).start()
+        try:
+            while (frame := self._next()) is not None:
+                kind, payload = frame
+                if kind == protocol.HELLO:
+                    self._note_client(protocol.parse(payload))
+                _forward(daemon, kind, payload)
+        finally:
+            daemon.abort()
 
-        Call this before the answer is sent, so that the daemon, not the bridge, gets the PINGs after the answer.
-        """
-        with self._switching:
-            while not self._frames.empty():
-                _forward(daemon, *self._next())
-            self._daemon, self._pings = daemon, pings
+    def _note_client(self, hello: Mapping[str, object]) -> None:
+        """Note from its HELLO whether the client is a terminal that attaches."""
+        if hello.get("role") == "attach":
+            self._attached = True
+            recent.remember(self._entered)
 
-    def _relay(self, daemon: wire.Connection) -> int:
-        """Relay the daemon's bytes to the client until the end; return the exit code."""
-        with suppress(ConnectionResetError):
+    def _relay_back(self, daemon: wire.Connection) -> None:
+        """Relay the daemon's bytes to the client; runs in a thread."""
+        with suppress(ConnectionResetError, Unreachable):
             while block := os.read(daemon.inbound, _LARGEST_BLOCK):
                 self._send(block)
-        return 0
+        self._frames.put(None)
 
     def _read(self) -> None:
         """Read the link to its end; runs in a thread."""
         try:
             while True:
                 try:
-                    self._take(*self._near.receive(time.monotonic() + _IDLE_TIMEOUT))
+                    kind, payload = self._near.receive(time.monotonic() + _IDLE_TIMEOUT)
                 except TimedOut:
-                    if self._pings:
-                        os._exit(1)  # the main thread may be blocked in a write to the dead link
+                    if self._attached:
+                        os._exit(1)  # another thread may be blocked in a write to the dead link
+                    continue
+                if kind == protocol.PING and not self._entered:
+                    self._send(protocol.frame(protocol.PONG, payload))
+                else:
+                    self._frames.put((kind, payload))
         except (Unreachable, ProtocolError) as error:
             os.close(self._ended)
-            with self._switching:
-                self._frames.put(error)
-                if self._daemon is not None:
-                    self._daemon.abort()
-
-    def _take(self, kind: int, payload: bytes) -> None:
-        with self._switching:
-            daemon = self._daemon
-            if daemon is None and kind != protocol.PING:
-                self._frames.put((kind, payload))
-        if daemon is not None:
-            _forward(daemon, kind, payload)
-        elif kind == protocol.PING:
-            self._send(protocol.frame(protocol.PONG, payload))
+            self._frames.put(error)
 
     def _send(self, data: bytes) -> None:
         with self._sending:
@@ -201,11 +201,12 @@ class Bridge:
         except Exception as error:
             self._send(_refusal(number, error))
             return None
-        if daemon is not None and "greeting" in words:
-            with suppress(Unreachable):  # the relay notices a closed connection
-                daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
-        if daemon is not None:
-            self._relay_to(daemon, pings=words.get("pings", False))
+        if daemon is not None:  # before the answer is sent, so that the daemon gets the PINGs after the answer
+            self._entered = str(answer.get("name"))
+            if "greeting" in words:
+                self._note_client(words["greeting"])
+                with suppress(Unreachable):  # the relay notices a closed connection
+                    daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
         response = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
         self._send(protocol.data_frames(output) + response)
         return daemon
@@ -297,8 +298,6 @@ def _enter(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], 
         # A session that ends just after the op has connected has no record any more; its end is found by its id.
         before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
         name, connection = op(caller, **arguments)
-    if request.get("pings"):
-        recent.remember(name)
     return _entered_answer(name, before), b"", connection
 
 
@@ -342,13 +341,10 @@ def _id_of(name: str) -> str:
 
 
 def _entered_answer(name: str, session_id: str) -> EnteredAnswer:
-    """Return the answer for an entered session, with the facts that the client caches."""
+    """Return the answer for an entered session."""
     record = records.readable(name) or {}
-    command = record.get("command") or []
     return {
         "name": name,
         "session_id": str(record.get("id") or session_id),
         "daemon_pid": record.get("daemon_pid"),
-        "cwd": record.get("cwd"),
-        "command": command if sum(map(len, command)) <= _LONGEST_COMMAND else command[:1],
     }

@@ -94,7 +94,6 @@ class OpRequest(Envelope, total=False):
     answers: list[str]
     session_id: Id
     greeting: dict[str, object]
-    pings: bool
 
 
 class Message(TypedDict, total=False):
@@ -339,13 +338,11 @@ class QuestionAnswer(_Notes):
 
 @final
 class EnteredAnswer(_Notes):
-    """The link carries the frames of a session's daemon from now on. The caller may keep the other facts."""
+    """The link carries the frames of a session's daemon from now on."""
 
     name: Name
     session_id: str
     daemon_pid: int | None
-    cwd: Text | None
-    command: list[Text]
 
 
 @final

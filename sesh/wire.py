@@ -23,7 +23,7 @@ from sesh.names import check_name
 from sesh.schema import ErrorFacts, Event
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
     from sesh.link_health import LinkHealth
 
@@ -74,7 +74,7 @@ class Connection:
         """The last deadline that has passed. One more read is allowed after it, because bytes may have come in time."""
         self._reloaded = False
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -200,7 +200,7 @@ class Connection:
 
     # -- the daemon's WELCOME
 
-    def entry(self, name: str, session_id: str, *, attaches: bool = False) -> bytes:
+    def entry(self, name: str, session_id: str) -> bytes:
         """Return the frames that bring this connection to the session's daemon; none on this machine."""
         return b""
 

@@ -118,7 +118,8 @@ class Workers(Generic[Key, Item]):
         except SeshError as error:
             last = error
         except OSError as error:
-            last = Unreachable(f"cannot ask: {error.strerror or error}", here=True)
+            reason = error.strerror or str(error)
+            last = Unreachable(f"cannot ask: {reason}", reason=reason, here=True)
         except Exception as error:  # a bug must not end the other workers
             last = InternalError(f"internal error, {type(error).__name__}: {error}")
         with suppress(Interrupted):

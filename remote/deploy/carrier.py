@@ -6,24 +6,19 @@ Neither prompts, except for `log_in` with `ask`.
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import suppress
-from typing import NamedTuple
 
 from sesh.errors import Refused, Unreachable
 from sesh.remote.ssh import exchange, master, ssh
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.exchange import CommandResult
 from sesh.wording import one_line
 
-TIMEOUT = 180.0  # seconds without a byte in either direction, then the host counts as unreachable
+TIMEOUT = 300.0  # seconds for a command on the host: enough for all trials, and for an upload over a slow link
 LOGIN_TIMEOUT = 30.0  # seconds for a login that asks nobody
 ANSWER_TIMEOUT = 15.0  # seconds for a login shell to answer over an open shared connection, then sesh replaces it
 _LONGEST_SHOWN = 200  # characters; longer text from a host is cut off
-
-
-class CommandResult(NamedTuple):
-    code: int
-    out: str
-    err: str  # the end of stderr
 
 
 class Carrier:
@@ -35,28 +30,23 @@ class Carrier:
     def run(self, line: str) -> CommandResult:
         """Run a line in the host's login shell, without input.
 
-        Raises Unreachable if the connection fails or is silent for TIMEOUT seconds, ProtocolError if the host prints
-        too much.
+        Raises Unreachable if the connection fails or the line takes longer than TIMEOUT, ProtocolError if the host
+        prints too much.
         """
-        printed = self._exchange(line, b"")
-        return CommandResult(printed.code, printed.out.decode("utf-8", "replace"), printed.stderr)
+        return exchange.run(self.destination, ssh.command(self.destination, line), timeout=TIMEOUT)
 
     def put(self, data: bytes, path: str) -> None:
         """Write a file in HOME on the host. `path`: letters, digits, `.`, `-` and `/`. Raises SeshError."""
-        done = self._exchange(f"exec sh -c 'cd && exec cat > {path}'", data)
+        argv = ssh.command(self.destination, f"exec sh -c 'cd && exec cat > {path}'")
+        with tempfile.TemporaryFile() as file:
+            file.write(data)
+            file.seek(0)
+            done = exchange.run(self.destination, argv, stdin=file, timeout=TIMEOUT)
         if done.code:
-            raise Refused(f"{self.destination.host}: {shown(done.stderr) or f'{path} was not written'}")
-
-    def _exchange(self, line: str, data: bytes) -> exchange.Printed:
-        return exchange.run(self.destination, ssh.command(self.destination, line), data, silence=TIMEOUT)
+            raise Refused(f"{self.destination.host}: {shown(done.err) or f'{path} was not written'}")
 
     def close(self) -> None:
         """Close the connection, unless other commands share it."""
-
-
-def is_open(destination: Destination) -> bool:
-    """Return whether commands by ssh need no login."""
-    return destination.via is not None or master.is_alive(destination)
 
 
 def log_in(destination: Destination, *, ask: bool = False) -> None:
@@ -65,7 +55,7 @@ def log_in(destination: Destination, *, ask: bool = False) -> None:
         return
     if master.is_alive(destination):
         with suppress(Unreachable):
-            exchange.run(destination, ssh.command(destination, "exec true"), silence=ANSWER_TIMEOUT)
+            exchange.run(destination, ssh.command(destination, "exec true"), timeout=ANSWER_TIMEOUT)
     master.ensure(destination, ask=ask, timeout=None if ask else LOGIN_TIMEOUT)
 
 

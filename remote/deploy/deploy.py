@@ -19,10 +19,12 @@ from sesh.errors import Refused, SeshError, Unreachable, malformed
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
-from sesh.remote.deploy.carrier import Carrier, CommandResult, is_open, log_in, shown
+from sesh.remote.deploy.carrier import Carrier, log_in, shown
 from sesh.remote.deploy.install import Order
 from sesh.remote.deploy.survey import command
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.exchange import CommandResult
 from sesh.remote.ssh.starting import login_files_hint
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
@@ -86,7 +88,8 @@ def deploy(
 
 def open_carrier(destination: Destination) -> Carrier:
     """Connect by fabric, or by ssh as a fallback and where no login is needed. Raises SeshError."""
-    if not is_open(destination) and not known.asks(destination.host):
+    needs_login = destination.via is None and not master.is_alive(destination)
+    if needs_login and not known.asks(destination.host):
         try:
             from sesh.remote.deploy import fabric_carrier
 

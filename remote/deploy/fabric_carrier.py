@@ -17,10 +17,10 @@ from contextlib import suppress
 from typing import NoReturn
 
 from sesh.errors import ProtocolError, Unreachable, silent_host
-from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult, shown
+from sesh.remote.deploy.carrier import TIMEOUT, Carrier, shown
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, resolve
-from sesh.remote.ssh.exchange import MOST_STDOUT
+from sesh.remote.ssh.exchange import MOST_PRINTED, CommandResult
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # paramiko warns about its own old ciphers
@@ -35,7 +35,7 @@ _LOST = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
 _PATHS = ("identityfile", "userknownhostsfile", "globalknownhostsfile")
 # Settings that fabric follows or may ignore. If any other setting differs from ssh's default, ssh connects instead.
 _FOLLOWED = {
-    *_PATHS, "hostname", "user", "port", "identitiesonly", "identityagent", "connecttimeout",
+    *_PATHS, "hostname", "user", "port", "identitiesonly", "connecttimeout",
     # irrelevant for a deploy, and often set for all hosts
     "host", "addkeystoagent", "compression", "forwardagent", "forwardx11", "gssapiauthentication", "hashknownhosts",
     "sendenv", "serveralivecountmax", "serveraliveinterval", "stricthostkeychecking", "tcpkeepalive", "updatehostkeys",
@@ -76,8 +76,8 @@ class _Bound(invoke.watchers.StreamWatcher):
 
     def submit(self, stream: str) -> Iterator[str]:
         """Check the size of the output so far; type no response."""
-        if len(stream) > MOST_STDOUT:
-            reason = f"printed more than {MOST_STDOUT >> 20} MiB, and was not read to the end"
+        if len(stream) > MOST_PRINTED:
+            reason = f"printed more than {MOST_PRINTED >> 20} MiB, and was not read to the end"
             raise invoke.exceptions.WatcherError(reason)
         return iter(())
 
@@ -118,14 +118,11 @@ def connect(destination: Destination) -> FabricCarrier | None:
 
 def is_plain(destination: Destination) -> bool:
     """Return whether fabric can parse and follow the user's whole configuration."""
-    settings = destination.settings
-    defaults = ssh_defaults()
-    return (
-        all(settings.get(keyword) == defaults.get(keyword) for keyword in {*settings, *defaults} - _FOLLOWED)
-        and destination.setting("identityagent") in ("", "none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK")
-        and not any(set(path) & set('%"\\') for keyword in _PATHS for path in settings.get(keyword, []))
-        and not any(_has_marks(path) for path in _files(destination, *_PATHS[1:]))
-    )
+    settings, defaults = destination.settings, ssh_defaults()
+    others = {*settings, *defaults} - _FOLLOWED
+    if any(settings.get(keyword) != defaults.get(keyword) for keyword in others):
+        return False
+    return not any(map(_has_marks, _files(destination, *_PATHS[1:])))
 
 
 @functools.cache
@@ -136,7 +133,6 @@ def ssh_defaults() -> dict[str, list[str]]:
 
 def _connection(destination: Destination) -> fabric.Connection:
     """Return an unopened connection with the settings of `ssh -G`, without fabric's own configuration files."""
-    agent = destination.setting("identityagent")
     return fabric.Connection(
         host=destination.setting("hostname"),
         user=destination.setting("user"),
@@ -146,7 +142,7 @@ def _connection(destination: Destination) -> fabric.Connection:
         connect_timeout=ssh.connect_timeout(destination),
         connect_kwargs={
             "key_filename": _files(destination, "identityfile"),
-            "allow_agent": agent != "none" and destination.setting("identitiesonly") != "yes",
+            "allow_agent": destination.setting("identitiesonly") != "yes",
             "look_for_keys": False,
             "banner_timeout": LOGIN_TIMEOUT,
             "auth_timeout": LOGIN_TIMEOUT,

@@ -80,16 +80,10 @@ class Installer:
         """Carry out the order; return the answer (`Found`). If it raises, the launcher is unchanged."""
         self.check_program()
         installed = self.order["installs"] or self.is_in_use()
-        try:
-            if self.order["installs"]:
-                self.install()
-            elif not installed:
-                self.make_scratch()
-        except BaseException:
-            for folder in (self.versions, self.versions.parent):
-                with contextlib.suppress(OSError):  # not empty
-                    folder.rmdir()
-            raise
+        if self.order["installs"]:
+            self.install()
+        elif not installed:
+            self.make_scratch()
         platform = f"{os.uname().sysname} {os.uname().machine}"
         return {"python": self.python, "platform": platform, "path": str(self.final), "installed": installed}
 

@@ -10,6 +10,7 @@ from sesh.errors import NO_ANSWER, InvalidHost, Unreachable
 from sesh.names import check_host, printable
 
 TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a name server
+NO_SSH = "install the OpenSSH client, or check SESH_SSH"  # the hint for an ssh that cannot be started
 
 
 class Destination:
@@ -101,15 +102,14 @@ def option(keyword: str, value: str) -> list[str]:
 def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -> dict[str, list[str]]:
     """Run `ssh -G` with options; return the settings by lower-case keyword.
 
-    Raises InvalidHost if ssh refuses the host, Unreachable if ssh fails in another way.
+    Raises InvalidHost if ssh refuses the host, Unreachable if ssh cannot run or a variable of sesh may be wrong.
     """
     ssh = program()
     host = destination.host
-    hint = "install the OpenSSH client" if ssh == "ssh" else "SESH_SSH has to name a program that takes ssh's options"
     try:
         done = programs.run([ssh, *options, "-G", *destination.target], timeout)
     except OSError as error:
-        raise programs.cannot_run(printable(ssh), error, hint) from error
+        raise programs.cannot_run(printable(ssh), error, NO_SSH) from error
     except subprocess.TimeoutExpired as error:
         hint = "a `Match exec` in ssh_config or a name server may be slow"
         raise Unreachable(f"ssh -G {host} did not end within {timeout:.3g} s", hint=hint, reason=NO_ANSWER) from error
@@ -120,8 +120,7 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
     if not done.returncode and "hostname" in settings:
         return settings
     reason = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
-    given = [f"{name}={os.environ[name]}" for name, *_ in VARIABLES if os.environ.get(name)]
-    if ssh != "ssh" or (given and reason.startswith("command-line")):
-        hint = f"check {', '.join(map(printable, given))}" if ssh == "ssh" else hint
-        raise Unreachable(f"{printable(ssh)} -G {host}: {reason}", hint=hint)
+    names = "SESH_SSH", *(name for name, *_ in VARIABLES)
+    if given := [printable(f"{name}={os.environ[name]}") for name in names if os.environ.get(name)]:
+        raise Unreachable(f"{printable(ssh)} -G {host}: {reason}", hint=f"check {', '.join(given)}")
     raise InvalidHost(f"ssh refuses the host {host}: {reason}")

@@ -16,7 +16,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 from math import inf
 from typing import IO, Any
 
@@ -39,14 +38,6 @@ _EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended
 _MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
-class Outcome(Enum):
-    """What became of a request. After UNKNOWN the host may have carried it out."""
-
-    NOT_SENT = "not sent"
-    UNKNOWN = "unknown"
-    ANSWERED = "answered"
-
-
 @dataclass
 class Request:
     """A request to a bridge.
@@ -54,8 +45,7 @@ class Request:
     `data`: the arguments of the op, as JSON. `asks`: a person can answer the host's questions. `repeatable`: the
     request changes nothing, or has an id by which the host carries it out only once; so it may be sent in one write
     with HELLO. `enters`: the op enters a session. `session_id`: of that session, or for the session to create. `hello`:
-    of an attached terminal, for the daemon. `attaches`: a terminal attaches, and sends PINGs, as it does with `hello`.
-    `outcome`: over the last link that sent it, set by that link.
+    of an attached terminal, for the daemon. `unknown`: the host may have carried it out, but has not answered.
     """
 
     op: str
@@ -65,8 +55,7 @@ class Request:
     enters: bool = False
     session_id: str = ""
     hello: Hello | None = None
-    attaches: bool = False
-    outcome: Outcome = Outcome.NOT_SENT
+    unknown: bool = False
 
     @classmethod
     def attach(cls, name: str, session_id: str = "", **more: Any) -> Request:
@@ -77,7 +66,6 @@ class Request:
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request; `answers`: replies to the host's questions so far."""
         words: Words = {"op": self.op, "asks": self.asks, "answers": answers}
-        words["pings"] = self.attaches or self.hello is not None
         if self.session_id:
             words["session_id"] = self.session_id
         if self.hello is not None:
@@ -98,8 +86,7 @@ class Link(wire.Connection):
         assert process.stdout is not None  # noqa: S101
         super().__init__(process.stdout.fileno(), process.stdin.fileno())
         self.destination = destination
-        self._process, self._stderr = process, stderr
-        self.output = SshOutput(stderr.fileno())
+        self._process, self.output = process, SshOutput(stderr)
         self.bridge: Welcome = {}
         self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
@@ -107,9 +94,6 @@ class Link(wire.Connection):
         self._request: Request | None = None  # was sent by `greet` or `ask`, and is not answered yet
         self._entry: bytearray | None = None  # the data of the answer to `entry`, until the answer is complete
         self._noise: bytes | None = b""  # printed by login files; None once the bridge has sent its first bytes
-
-    def __enter__(self) -> Link:
-        return self
 
     @property
     def agent(self) -> str | None:
@@ -138,27 +122,20 @@ class Link(wire.Connection):
         frames = request.frames() if request is not None and request.repeatable else b""
         self._request = request if 0 < len(frames) <= _MOST_EARLY else None
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
-            super().send(wire.hello_frame("bridge", near=near) + (frames if self._request else b""), deadline)
+            self.send(wire.hello_frame("bridge", near=near) + (frames if self._request else b""), deadline)
 
     def welcomed(self) -> bool:
         """Read what has arrived; return whether the bridge's WELCOME has. Skips the output of login files.
 
         Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has begun and may go on.
         """
-        try:
-            if self._noise is None:
-                self.read()
-            else:
-                self._skip_login_output()
-            while self._frames and not self.bridge:
-                if self.accept(*self._frames.popleft()):
-                    self.bridge, self.welcome = self.welcome, {}
-        except Unreachable as error:
-            if error.answered or self._noise is not None:
-                raise
-            # If ssh has lost its connection, the bridge may go on, and carry out the request that was sent with HELLO.
-            lost = Lost if self._exit_code() == ssh.FAILED else Unreachable
-            raise lost(f"lost the link to @{self.destination.host}") from error
+        if self._noise is None:
+            self.read()
+        else:
+            self._skip_login_output()
+        while self._frames and not self.bridge:
+            if self.accept(*self._frames.popleft()):
+                self.bridge, self.welcome = self.welcome, {}
         if self.bridge:
             now = time.time()
             self.clock = self.bridge.get("now", now) - now
@@ -190,7 +167,7 @@ class Link(wire.Connection):
             answer, data = self.answer(OP, _NUMBER, until, pace=_SLOWEST if deadline is None else inf)
         except SeshError as error:
             if error.answered:
-                self._settle(Outcome.ANSWERED)
+                self._settle()
             late = isinstance(error, TimedOut) and deadline is None
             if error.answered or not (late or isinstance(error, Unreachable)):
                 raise
@@ -202,14 +179,14 @@ class Link(wire.Connection):
         if request.enters and "question" not in answer:
             self._note_session(answer, data, request.hello)
         else:
-            self._settle(Outcome.ANSWERED)
+            self._settle()
         return answer, data
 
-    def entry(self, name: str, session_id: str, *, attaches: bool = False) -> bytes:
+    def entry(self, name: str, session_id: str) -> bytes:
         """Return the request that enters a session, to be sent in one write with HELLO for its daemon.
 
         It is empty if the link has entered one, or has sent this request already, with a HELLO for the daemon.
-        `accept` reads the answer, before the daemon's WELCOME. `attaches`: a terminal does, which sends PINGs.
+        `accept` reads the answer, before the daemon's WELCOME.
         """
         if self.peer.name:
             return b""
@@ -217,7 +194,7 @@ class Link(wire.Connection):
         if self._request is not None:
             self.peer.hello = self._request.hello
             return b""
-        return Request.attach(name, session_id, attaches=attaches).frames()
+        return Request.attach(name, session_id).frames()
 
     def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
         """Store a WELCOME and return True; read the answer to `entry`. Raises Ended, and the error of the answer."""
@@ -234,16 +211,16 @@ class Link(wire.Connection):
         """Note the session that an answer says the link has entered. Raises Ended with its result if it has ended."""
         if "name" not in answer:
             raise errors.malformed("RESPONSE", ".name is missing")
-        self._settle(Outcome.ANSWERED)
+        self._settle()
         if "result" in answer:
             raise Ended(answer["name"], answer["result"], data)
         session_id = str(answer.get("session_id") or "")
         self.peer = wire.Peer(answer["name"], session_id, hello, self.peer.ahead, answer.get("daemon_pid"))
 
-    def _settle(self, outcome: Outcome) -> None:
-        """Record what became of the request that was sent."""
+    def _settle(self, *, unknown: bool = False) -> None:
+        """Record whether it is unknown what became of the request that was sent."""
         if self._request is not None:
-            self._request.outcome, self._request = outcome, None
+            self._request.unknown, self._request = unknown, None
 
     def incompatible(self) -> ProtocolError:
         """Return the error if the bridge, or the session's daemon, has another protocol number."""
@@ -258,13 +235,6 @@ class Link(wire.Connection):
         )
 
     # -- frames
-
-    def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Write all of `data`. Raises Lost if the link broke."""
-        try:
-            super().send(data, deadline)
-        except Unreachable as error:
-            raise self._lost(error) from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """Receive a frame, and ping a silent link. Raises Lost if the link broke or went silent."""
@@ -283,20 +253,16 @@ class Link(wire.Connection):
                 if deadline is not None and now >= deadline:
                     raise
 
-    def read(self) -> bool:
-        """Read available bytes. Raises Lost if the link broke."""
-        try:
-            return super().read()
-        except Unreachable as error:
-            raise self._lost(error) from error
-
-    def _lost(self, error: Unreachable) -> Unreachable:
+    def _closed(self, error: OSError | None = None) -> Unreachable:
         """Return the error for an ended connection: Lost if ssh failed or hangs, as the session may then still run.
 
         SIGTERM means that somebody has ended the command on purpose.
         """
+        if self._noise is not None:  # what the host has printed is no frame; `welcomed` reads it
+            return Unreachable(f"{self.destination.host} has not started sesh")
+        closed = super()._closed(error)
         ended = self._exit_code() in (0, -signal.SIGTERM)
-        return error if ended else Lost(f"lost the link to @{self.destination.host}")
+        return closed if ended else Lost(f"lost the link to @{self.destination.host}")
 
     # -- closing
 
@@ -309,7 +275,7 @@ class Link(wire.Connection):
         if self.inbound < 0:
             return
         if self.bridge or not (self.silent or self._process.poll() in range(ssh.FAILED)):
-            self._settle(Outcome.UNKNOWN)  # without WELCOME, such an exit code is that of a bridge that did not start
+            self._settle(unknown=True)  # without WELCOME, such an exit code is that of a bridge that did not start
         self.inbound = self.outbound = -1
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
@@ -319,7 +285,7 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._stderr.close()
+        self.output.close()
 
     def _exit_code(self) -> int:
         try:

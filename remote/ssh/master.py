@@ -29,7 +29,7 @@ from sesh import programs
 from sesh.errors import Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, words
-from sesh.remote.ssh.destination import TIMEOUT, Destination, program
+from sesh.remote.ssh.destination import NO_SSH, TIMEOUT, Destination, program
 from sesh.remote.ssh.words import AuthenticationFailed, Say, SshOutput
 from sesh.stop import Stop
 
@@ -137,7 +137,7 @@ class _Login:
         _remove(lock)
         if is_open or process.returncode == 0:
             return self.asked or (None if self.ask else False)
-        printed = SshOutput(lock.fileno()).text()
+        printed = SshOutput(lock).text()
         if words.reasons(printed) or not self.ask:
             raise words.failure(self.destination, printed)
         if self.asked:
@@ -162,7 +162,7 @@ class _Login:
             )
         except OSError as error:
             _remove(lock)
-            raise programs.cannot_run(argv[0], error, "install the OpenSSH client, or check SESH_SSH") from error
+            raise programs.cannot_run(argv[0], error, NO_SSH) from error
 
     def follow(self, lock: BinaryIO) -> None:
         """Wait for the login of another process. Unless `ask`, raise its failure.
@@ -176,7 +176,7 @@ class _Login:
 
         if self._await_socket(lock, lambda: _locked(lock) or hangs()):
             return
-        printed = SshOutput(lock.fileno()).text()
+        printed = SshOutput(lock).text()
         if hangs():
             _remove(lock)
         elif words.reasons(printed) and not self.ask:
@@ -184,7 +184,7 @@ class _Login:
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
         """Wait until the socket accepts; return False if its ssh ends before that. Raises Unreachable, Interrupted."""
-        output = SshOutput(lock.fileno())
+        output = SshOutput(lock)
         while not ended():
             if is_alive(self.destination):
                 return True

@@ -12,13 +12,11 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
 from sesh import descriptors, paths, programs
-from sesh.about import SESH
 from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.link.keeper import Attempt
 from sesh.messages import Near
@@ -31,6 +29,7 @@ from sesh.remote.ssh.words import AuthenticationFailed, Say
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
+PATIENCE = 1.5  # seconds of silence over a shared connection, then an ssh of its own is tried too
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
 _LOOK = 0.1  # seconds between two looks at ssh's stderr
 
@@ -171,13 +170,9 @@ def open_link(
     opening = _Opening(destination, request, until, stop, say)
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
     prompts = ask and not master.is_shared(destination)
-    patience = known.stale_after(destination.host) if before is not None else inf
+    patience = inf if before is None or known.asks(destination.host) else PATIENCE
     try:
         link = opening.open(prompts=prompts, patience=patience)
-    except AuthenticationFailed:  # the shared connection has too many sessions (MaxSessions), so ssh logs in again
-        if prompts or not ask:
-            raise
-        link = opening.open(prompts=True)
     except Unreachable:
         if before is None or master.is_alive(destination):
             raise
@@ -186,17 +181,6 @@ def open_link(
         link = opening.open()
     link.asked = asked
     return link
-
-
-@contextmanager
-def local_faults(destination: Destination) -> Iterator[None]:
-    """Convert OSError of this machine to Unreachable."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"cannot open a link to @{destination.host}: {reason}"
-        raise Unreachable(message, hint=f"see: {SESH} --doctor", reason=reason, here=True) from error
 
 
 # -- replacing a lost link
@@ -223,24 +207,23 @@ class HostLinks:
         If the last login asked a person, reopen the shared connection instead, without asking. With
         `attempt.may_prompt` reopen it too, and let ssh ask. Print nothing: this may run in a thread while the terminal
         is raw. Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
-        Interrupted.
+        Interrupted, and OSError.
         """
         destination, asks, request = self._destination, attempt.may_prompt, None
         host, until = destination.host, time.monotonic() + START_TIMEOUT
         if (to := attempt.session) is not None:
             request = Request.attach(to.name, to.session_id, hello=to.hello)
         try:
-            with local_faults(destination):
-                if known.paused_until(host) and not asks:
-                    why = known.failure(host)
-                    raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
-                if asks or known.asks(host):
-                    _drop_shared(destination)
-                    deadline, stop, say = None if asks else until, attempt.stop, attempt.hear
-                    link = open_link(destination, ask=asks, deadline=deadline, request=request, stop=stop, say=say)
-                else:
-                    opening = _Opening(destination, request, until, attempt.stop, attempt.hear)
-                    link = opening.open(seconds=max(1, round(attempt.seconds)))
+            if known.paused_until(host) and not asks:
+                why = known.failure(host)
+                raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
+            if asks or known.asks(host):
+                _drop_shared(destination)
+                deadline, stop, say = None if asks else until, attempt.stop, attempt.hear
+                link = open_link(destination, ask=asks, deadline=deadline, request=request, stop=stop, say=say)
+            else:
+                opening = _Opening(destination, request, until, attempt.stop, attempt.hear)
+                link = opening.open(seconds=max(1, round(attempt.seconds)))
         except AuthenticationFailed as error:
             known.note(host, {"asks": True})
             if attempt.lost:  # so that other lost links to the host do not repeat the refused login

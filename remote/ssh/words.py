@@ -7,6 +7,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable
+from typing import IO
 
 from sesh.errors import NO_ANSWER, LoginRefused, Unreachable
 from sesh.remote.ssh.destination import Destination
@@ -44,22 +45,25 @@ class AuthenticationFailed(LoginRefused):
 class SshOutput:
     """The stderr of a running ssh, in a file."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor, self._relayed, self._grown_at = descriptor, 0, 0.0
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._relayed, self._grown_at = file, 0, 0.0
+
+    def close(self) -> None:
+        self._file.close()
 
     def text(self) -> str:
         """Return the end of the file."""
-        start = max(0, os.fstat(self._descriptor).st_size - _KEPT)
-        return os.pread(self._descriptor, _KEPT, start).decode("utf-8", "replace")
+        start = max(0, os.fstat(self._file.fileno()).st_size - _KEPT)
+        return os.pread(self._file.fileno(), _KEPT, start).decode("utf-8", "replace")
 
     def relay(self, say: Say) -> None:
         """Call `say` with each new line after a short delay."""
-        if os.fstat(self._descriptor).st_size == self._relayed:
+        if os.fstat(self._file.fileno()).st_size == self._relayed:
             self._grown_at = 0.0
         elif not self._grown_at:
             self._grown_at = time.monotonic()
         elif time.monotonic() > self._grown_at + _DELAY:
-            block = os.pread(self._descriptor, _KEPT, self._relayed)
+            block = os.pread(self._file.fileno(), _KEPT, self._relayed)
             self._relayed += len(block)
             for line in block.decode("utf-8", "replace").splitlines():
                 if line.strip() and not line.endswith(REACHED):

@@ -49,10 +49,6 @@ class Tree:
     left_out: list[str] = field(default_factory=list)  # protected files, relative to HOME
 
     @property
-    def is_directory(self) -> bool:
-        return os.path.isdir(self.source)
-
-    @property
     def bytes(self) -> int:
         return sum(status.st_size for _, _, status in self.entries if stat.S_ISREG(status.st_mode))
 

@@ -2,25 +2,37 @@
 
 Blank lines and lines that begin with `#` are ignored. A line is pushed if its files have changed since its last push to
 the host; a line that cannot be pushed is reported again if the reason changes. Without changes sesh does not connect.
+
+A path is sent by rsync, which also deletes files on the host, or as a tar archive. The host's login shell gets only
+fixed text: file names are sent in rsync's protocol, or in the archive.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import tarfile
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import IO
 
-from sesh import config, files, paths
+from sesh import config, files, paths, programs
 from sesh.errors import Refused
 from sesh.names import printable
 from sesh.remote import eventlog
-from sesh.remote.ssh import master, words
+from sesh.remote.ssh import exchange, master, ssh, words
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.sync.home import HomeDirectory, Tree
-from sesh.remote.sync.push import Push
+from sesh.remote.sync.home import PROTECTED, HomeDirectory, Tree
 
+TIMEOUT = 30.0  # seconds for the host to answer, then the shared connection counts as silent
 _LARGEST = 4 << 20  # bytes; a larger file of outcomes is ignored
+_NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has no rsync, or if login files print into its protocol
+_VANISHED = 24  # rsync's exit code if some files vanished during the transfer
+_WILDCARDS = re.compile(r"[*?[\\]")
+_MAX_STDERR = 2_000  # characters; a longer stderr is cut off
+
+ProgramEnd = tuple[int | None, str]  # a program's exit code (None if it did not run to its end), and its stderr
 
 
 def listed() -> list[str]:
@@ -49,23 +61,28 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
     return result
 
 
-@dataclass
 class Sync:
-    """One sync: the lines of the list by outcome."""
+    """One sync: the lines of the list by outcome.
 
-    destination: Destination
-    pushed: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)  # unchanged since an earlier sync, or the same file on the host
-    failed: dict[str, str] = field(default_factory=dict)  # with the reason
+    `skipped`: lines that are unchanged since an earlier sync, or whose files are the same ones on the host. `failed`:
+    lines with the reason.
+    """
+
+    def __init__(self, destination: Destination) -> None:
+        self.destination = destination
+        self.pushed: list[str] = []
+        self.skipped: list[str] = []
+        self.failed: dict[str, str] = {}
+        self._home = HomeDirectory(paths.home())
+        self._lacks_rsync = ""  # where there is no rsync: "here", "there", or empty
 
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
         """Scan the listed paths, push those that have changed, and remember the outcome for the next sync."""
         before = remembered(self.destination.host)
-        home = HomeDirectory(paths.home())
         trees, states = dict[str, Tree](), dict[str, str]()
         for line in lines:
             try:
-                trees[line] = home.tree(line)
+                trees[line] = self._home.tree(line)
                 states[line] = f"{self.destination.key} {trees[line].digest}"  # an alias may lead elsewhere by now
             except Refused as error:
                 states[line] = str(error)
@@ -82,20 +99,21 @@ class Sync:
                 if line in refused:
                     self._fail(line, line, None, states[line])
             if to_push:
-                self._push(home, to_push)
+                self._push(to_push)
         finally:  # also after Ctrl-C
             done = {*self.pushed, *self.skipped, *refused}
             self._log("sync_done", ok=len(done) == len(lines) and not self.failed)
             _remember(self.destination.host, {line: state for line, state in states.items() if line in done})
 
-    def _push(self, home: HomeDirectory, trees: dict[str, Tree]) -> None:
+    def _push(self, trees: dict[str, Tree]) -> None:
         eventlog.prose(f"syncing files to {self.destination.host} …")
-        push = Push(self.destination, home)
-        if push.shares_home():
+        if self._shares_home():
             self.skipped += trees
             return
+        if programs.find("rsync") is None:
+            self._go_on_without_rsync("here", "no rsync here")
         for line, tree in trees.items():
-            code, stderr = push.send(tree)
+            code, stderr = self._send(tree)
             if code != 0:
                 self._fail(line, tree.path, code, stderr)
                 continue
@@ -111,6 +129,75 @@ class Sync:
 
     def _log(self, event: str, **fields: object) -> None:
         eventlog.log(event, host=self.destination.host, **fields)
+
+    # -- sending
+
+    def _shares_home(self) -> bool:
+        """Return whether HOME on the host is this HOME: create a file here, look for it there. Raises SeshError."""
+        with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
+            line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
+            argv = ssh.command(self.destination, line)
+            return exchange.run(self.destination, argv, timeout=TIMEOUT).code == 0
+
+    def _send(self, tree: Tree) -> ProgramEnd:
+        """Make a path on the host the same as here, or without rsync add and replace its files. Raises SeshError."""
+        host = self.destination.host
+        try:
+            if not self._lacks_rsync:
+                end = self._run(tree, self._rsync)
+                if end[0] not in _NO_RSYNC:
+                    return end
+                self._go_on_without_rsync("there", f"rsync does not run on {host}")
+            self._log("tool_missing", tool="rsync", path=tree.path, where=self._lacks_rsync)
+            return self._run(tree, self._tar)
+        except OSError as error:
+            return None, f"{error.filename or tree.path}: {error.strerror or error}"
+
+    def _go_on_without_rsync(self, where: str, reason: str) -> None:
+        self._lacks_rsync = where
+        eventlog.prose(f"{reason}: files deleted here stay on {self.destination.host}")
+
+    def _run(self, tree: Tree, command: Callable[[Tree, IO[bytes]], list[str]]) -> ProgramEnd:
+        """Run the command for a tree, with what it has written to a file as stdin."""
+        with tempfile.TemporaryFile() as stdin:
+            argv = command(tree, stdin)
+            stdin.seek(0)
+            done = exchange.run(self.destination, argv, stdin=stdin)
+        return 0 if done.code == _VANISHED else done.code, done.err.strip()[:_MAX_STDERR]
+
+    def _rsync(self, tree: Tree, stdin: IO[bytes]) -> list[str]:
+        """Write the path of a tree, as it has to be sent; return rsync's command.
+
+        A slash after a directory's name, and -L for a file, make rsync follow a listed path that is a symbolic link.
+        """
+        is_directory = os.path.isdir(tree.source)
+        stdin.write(os.fsencode(f"./{tree.path}{'/' * is_directory}\0"))
+        options = ["-rlpt" if is_directory else "-rLpt", "--delete", "--relative", "--no-implied-dirs"]
+        # --checksum: size and mtime in seconds miss a file that was written twice within a second.
+        options += ["--checksum", "--files-from=-", "--from0", "-q"]
+        # These are patterns: `?` stands for each character that would be a wildcard.
+        options += [f"--exclude=/{_WILDCARDS.sub('?', path)}" for path in tree.left_out]
+        options += [f"--exclude={path}" for path in PROTECTED]
+        # rsync's own quoting for words of -e, to which it appends `HOST rsync --server …`.
+        shell = " ".join("'" + word.replace("'", "''") + "'" for word in self._remote_command())
+        return ["rsync", *options, "-e", shell, "--", f"{self._home.top}/", "sesh:./"]
+
+    def _tar(self, tree: Tree, stdin: IO[bytes]) -> list[str]:
+        """Write an archive of a tree; return the command that unpacks it on the host."""
+        # GNU's format has no limit for names, and all current tar programs read it.
+        with tarfile.open(mode="w", fileobj=stdin, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
+            for path, real, _ in tree.entries:
+                archive.add(real, path, recursive=False)
+        return [*self._remote_command(), "sesh", "tar", "-xpof", "-"]  # -o: the files belong to the host's user
+
+    def _remote_command(self) -> list[str]:
+        """Return a command that runs a program in HOME on the host. The caller appends any word ($0), then the argv."""
+        script = 'umask 077; cd && exec "$@"'  # new parent directories of a listed path are private
+        remote = script if self.destination.via is not None else f"exec sh -c '{script}'"
+        return ssh.command(self.destination, remote)
+
+
+# -- remembered outcomes
 
 
 def remembered(host: str) -> dict[str, str]:

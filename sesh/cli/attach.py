@@ -139,7 +139,7 @@ def attach_terminal(
     def connect(name: str, host: str | None) -> tuple[Connection, Keep]:
         """Connect to the session that this terminal is switched to."""
         other = cli.target_of(host)
-        connection = other.connect(name, attaches=True)
+        connection = other.connect(name)
         if host is None:
             _refuse_own(name, connection)
         recent.remember(name, host)
@@ -185,8 +185,6 @@ def _record_left(outcome: AttachmentEnd, host: str) -> None:
         known.drop(host, [outcome.name])
     elif outcome.heard_time:
         known.saw(host, outcome.name, outcome.heard_time)
-    if outcome.round_trip:
-        known.note(host, {"round_trip": round(outcome.round_trip, 4)})
 
 
 def _waiting(left: str) -> int:

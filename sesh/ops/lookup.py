@@ -45,7 +45,7 @@ def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
     failures: dict[str, str] = {}
     if caller.local or caller.origin is not None or not paths.knows_remotes():
         return hosts, failures
-    for host in sorted(known.hosts(), key=natural):
+    for host in known.hosts():
         if known.paused_until(host):
             failures[host] = known.failure(host) or "login refused"
         else:

@@ -72,15 +72,13 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
     return connection
 
 
-def ask(
-    name: str, request: RequestType[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
-) -> tuple[Answer, bytes]:
+def ask(name: str, request: RequestType[Answer], *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
     """Send one request to a session's daemon over a new connection; return the answer. Raises as `required`."""
-    deadline = None if timeout is None else time.monotonic() + timeout
+    deadline = time.monotonic() + timeout
     with required(name) as connection:
         connection.send(wire.hello_frame("request"), deadline)
         welcomed(connection, name)
-        return connection.request(request, data, deadline, **words)
+        return connection.request(request, deadline=deadline, **words)
 
 
 def read(name: str, request: RequestType[Answer], *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, nullcontext
-from typing import Any, TypeVar
+from contextlib import ExitStack, closing, nullcontext
+from typing import TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
@@ -34,7 +34,7 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Outcome, Request
+from sesh.remote.ssh.link import Link, Request
 from sesh.remote.sync import sync
 from sesh.stop import Stop
 from sesh.wire import Connection
@@ -96,7 +96,7 @@ class HostTarget(Target):
                     raise Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
             result: Result
             result, _ = calls.result(self.caller, self.host, op, answer)
-            self._note_changes(op.changes(data, result), data)
+            self._note_changes(op.changes(data, result))
         return result
 
     def enter(
@@ -108,21 +108,21 @@ class HostTarget(Target):
         try:
             return self._enter(request)
         except KeyboardInterrupt:
-            if not op.creates or request.outcome is Outcome.NOT_SENT:
+            if not (op.creates and request.unknown):
                 raise
             outcome = f"{data.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {PROGRAM} @{self.host}") from None
 
-    def connect(self, name: str, *, attaches: bool = False) -> Connection:
+    def connect(self, name: str) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(Request.attach(name, asks=self._asks, attaches=attaches))[1]
+        return self._enter(Request.attach(name, asks=self._asks))[1]
 
     def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
         request = self._request(op, data)
         try:
             return self._enter(request, interrupts)
         except SeshError as error:
-            if request.outcome is Outcome.UNKNOWN:
+            if request.unknown:
                 unknown = f"{error.message}; the job may or may not have started"
                 error.message = interrupts.message if isinstance(error, Interrupted) else unknown
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
@@ -154,28 +154,18 @@ class HostTarget(Target):
                     links = opening.HostLinks(self.destination, logs=False)
                     keeper = keeper or stack.enter_context(closing(LinkKeeper(links)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-            self._note_entered(link, answer)
+            known.saw(self.host, answer["name"], time.time(), answer["session_id"])
         return answer["name"], link
 
     def _entered(self, link: Link, request: Request, deadline: float | None) -> EnteredAnswer:
         """Return the host's answer to a request that enters a session; close the link if there is none."""
         try:
-            with self.stop.calling(link.abort), opening.local_faults(self.destination):
+            with self.stop.calling(link.abort):
                 answer, _ = calls.answered(self.caller, link, request, deadline)
         except BaseException:
             link.close()
             raise
         return answer  # type: ignore[return-value]  # `Link.ask` has checked it
-
-    @contextmanager
-    def _timed(self) -> Iterator[None]:
-        """Convert the errors of a silent host past the deadline to TimedOut."""
-        try:
-            yield
-        except (Unreachable, TimedOut) as error:
-            if self.deadline is not None and time.monotonic() >= self.deadline and not error.answered:
-                raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
-            raise
 
     def _open(self, request: Request | None = None) -> Link:
         """Open a link to sesh on the host. Raises Unreachable, NotDeployed, Interrupted.
@@ -184,7 +174,7 @@ class HostTarget(Target):
         """
         caller, host = self.caller, self.destination
         try:
-            with caller.connecting(self.host) if self.named else nullcontext(), opening.local_faults(host):
+            with caller.connecting(self.host) if self.named else nullcontext():
                 link = opening.open_link(
                     host,
                     ask=self._asks,
@@ -281,26 +271,14 @@ class HostTarget(Target):
 
     # -- the host among the known remotes
 
-    def _note_entered(self, link: Link, answer: EnteredAnswer) -> None:
-        """Cache the facts of the session that a link has entered."""
-        known.saw(
-            self.host,
-            answer["name"],
-            time.time(),
-            id=answer["session_id"] or None,
-            cwd=answer["cwd"],
-            command=answer["command"],
-            home=link.home or None,
-        )
-
-    def _note_changes(self, changes: Changes, data: Mapping[str, Any]) -> None:
-        """Update the cached sessions after an op with the arguments `data`."""
+    def _note_changes(self, changes: Changes) -> None:
+        """Update the cached sessions after an op."""
         if changes.ended:
             known.drop(self.host, changes.ended)
         if changes.renamed is not None:
             known.rename(self.host, *changes.renamed)
         if changes.running:
-            known.saw(self.host, changes.running, time.time(), command=(data.get("spec") or {}).get("command"))
+            known.saw(self.host, changes.running, time.time())
 
     # -- the user's files
 

@@ -29,29 +29,25 @@ class Changes:
     running: str = ""
 
 
-def _no_changes(_arguments: Mapping[str, Any], _result: Any) -> Changes:
-    return Changes()
+Change = Callable[[Mapping[str, Any], Any], Changes]  # gets the arguments of a call, and its result
 
 
 class Op(Protocol[Arguments, Result_co]):
     wire_name: str  # `module.function`
     creates: bool
     reads: bool
-    changes: Callable[[Mapping[str, Any], Any], Changes]
+    changes: Change
 
     def __call__(self, caller: Caller, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result_co: ...
 
 
 def op(
-    *,
-    creates: bool = False,
-    reads: bool = False,
-    changes: Callable[[Mapping[str, Any], Any], Changes] = _no_changes,
+    *, creates: bool = False, reads: bool = False, changes: Change = lambda _arguments, _result: Changes()
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
     """Mark a function as an op, which a host may be asked to call.
 
-    `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice. `changes`: tells
-    from arguments and result which sessions have changed, for the caller's cache of a host's sessions.
+    `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice. `changes`:
+    returns which sessions have changed, for the caller's cache of a host's sessions.
     """
 
     def marked(function: Callable[Concatenate[Caller, Arguments], Result]) -> Op[Arguments, Result]:

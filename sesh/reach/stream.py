@@ -16,7 +16,6 @@ from sesh.link_health import Health
 from sesh.messages import Welcome
 from sesh.names import subject
 from sesh.reach import find
-from sesh.stop import Stop
 from sesh.wire import Connection
 
 Frame = tuple[int, int, bytes]  # kind, position of OUTPUT, id of RESPONSE or descriptor of READY, data
@@ -51,7 +50,7 @@ class Stream:
         self.connection, self.name, self.host, self.deadline = connection, name, host, deadline
         self.position: int | None = None
         self.skipped, self.audience = 0, -1
-        self.check: Callable[[], object] = Stop().check
+        self.check: Callable[[], object] = lambda: None
         self._note, self._end_of, self._cut = note, end_of, False
         self._last_id = ""  # of the session, until the next link has entered it
         self._keeper = keep(self._ping, lambda: None)

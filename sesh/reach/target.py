@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from typing import TypeVar
 
@@ -49,17 +51,21 @@ class Target:
         """
         return op(self.caller, *args, **kwargs)
 
-    def connect(self, name: str, *, attaches: bool = False) -> Connection:
-        """Return a new connection to an existing session. Raises as `find.required`.
-
-        `attaches`: for a terminal, so that a host records the session as its last attached one.
-        """
-        try:
+    def connect(self, name: str) -> Connection:
+        """Return a new connection to an existing session. Raises as `find.required`."""
+        with self._timed():
             return find.required(name, self.deadline)
-        except errors.Silent as error:
-            if self.deadline is None or time.monotonic() < self.deadline:
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Convert the error for silence past the deadline to TimedOut."""
+        try:
+            yield
+        except (errors.Unreachable, errors.TimedOut) as error:
+            if self.deadline is None or time.monotonic() < self.deadline or error.answered:
                 raise
-            raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
+            silent = f"@{self.host}" if self.host else "the session's daemon"
+            raise errors.TimedOut(f"timed out: {silent} did not answer in time") from None
 
     def keeper(self, _ping: Ping, _session: Session) -> LinkKeeper | None:
         """Return a keeper of a link, which gets these arguments; None on this machine."""

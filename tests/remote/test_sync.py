@@ -17,7 +17,7 @@ import pytest
 from sesh import programs
 from sesh.errors import Unreachable
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.sync import push
+from sesh.remote.sync import sync as room
 from sesh.remote.sync.sync import sync
 from tests.remote.farm import Farm, SshHost
 from tests.remote.via import Beside
@@ -140,7 +140,7 @@ def test_a_connection_that_has_gone_silent_is_given_up(farm: Farm, here: Home, m
     here.write("a", "more")
     far.proxy.strand()
     with monkeypatch.context() as patch:
-        patch.setattr(push, "TIMEOUT", 0.5)
+        patch.setattr(room, "TIMEOUT", 0.5)
         with pytest.raises(Unreachable):
             sync(Destination("box"))
     assert pushed(here, far, "a") == ["a"]

@@ -20,7 +20,7 @@ from sesh.errors import NotFound, Unreachable, UsageError
 from sesh.reach import calls, find
 from sesh.reach.origin import Origin
 from sesh.store import records
-from tests.support import Home, rounds
+from tests.support import Home, rounds, wait_until
 
 
 class Bridge:
@@ -237,8 +237,9 @@ def test_a_ping_behind_the_answer_is_the_daemon_s_to_answer(monkeypatch: pytest.
     led.begin()
     os.read(led.back, 1 << 16)
     os.write(led.near, ping)
-    assert led.daemon.recv(100) == ping
+    wait_until(lambda: not led.link._frames.empty())
     goes_on.set()
+    assert led.daemon.recv(100) == ping
     led.daemon.shutdown(socket.SHUT_RDWR)
     led.close()
 
@@ -251,7 +252,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
     own = Bridge(home)
     try:
-        own.greeted().send(wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", greeting=GREETING, pings=True))
+        own.greeted().send(wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", greeting=GREETING))
         assert own.process.wait(30) == 1
     finally:
         own.close()

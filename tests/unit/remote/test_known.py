@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from math import inf
 from pathlib import Path
 
 import pytest
@@ -61,14 +60,6 @@ def test_a_file_that_others_may_read_or_that_is_a_link_is_not_believed(file: Pat
     file.symlink_to(tmp_path / "elsewhere")
     known.record("box")
     assert (known.hosts(), len(known.damage())) == ([], 1)
-
-
-def test_a_connection_is_doubted_by_the_round_trip_and_never_where_a_person_would_be_asked() -> None:
-    known.record("box")
-    known.note("box", {"round_trip": 0.25})
-    assert (known.stale_after("box"), known.stale_after("other")) == (2.0, 1.5)
-    known.note("box", {"round_trip": 0.001, "asks": True})
-    assert known.stale_after("box") == inf
 
 
 def test_sessions_are_kept_without_what_a_terminal_would_act_upon(file: Path) -> None:

@@ -15,10 +15,9 @@ import pytest
 
 from sesh import protocol
 from sesh.errors import Interrupted, Lost, NotDeployed, SeshError, Unreachable
-from sesh.remote import known
-from sesh.remote.ssh import master
+from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Outcome, Request
+from sesh.remote.ssh.link import Link, Request
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND
 from sesh.remote.ssh.words import REACHED
@@ -145,7 +144,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
         return [str(path)]
 
     monkeypatch.setattr("sesh.remote.ssh.ssh.command", command)
-    monkeypatch.setattr(known, "stale_after", lambda _: 0.1)
+    monkeypatch.setattr(opening, "PATIENCE", 0.1)
     monkeypatch.setattr(master, "close", close)
     monkeypatch.setattr(master, "is_alive", lambda _: True)
     for name, value in (("ensure", None), ("identity", START), ("is_shared", True)):
@@ -177,11 +176,11 @@ def test_a_shared_connection_that_was_silent_for_a_while_and_answers_first_is_ke
 
 
 @pytest.mark.usefixtures("nothing_left")
-@pytest.mark.parametrize(("code", "outcome"), [(127, Outcome.NOT_SENT), (255, Outcome.UNKNOWN)])
-def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, code: int, outcome: Outcome) -> None:
+@pytest.mark.parametrize(("code", "unknown"), [(127, False), (255, True)])
+def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, code: int, unknown: bool) -> None:
     request = Request("views.status", b"{}")
-    for before, expected in (("", Outcome.NOT_SENT), ("echo sesh is looked for >&2; head -c 1 >/dev/null", outcome)):
+    for before, expected in (("", False), ("echo sesh is looked for >&2; head -c 1 >/dev/null", unknown)):
         played.shared = f"{before}\nexit {code}"
         with pytest.raises(SeshError):
             played.opened(request)
-        assert request.outcome is expected
+        assert request.unknown is expected
