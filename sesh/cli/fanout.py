@@ -119,7 +119,7 @@ class _StdinCopy:
 
     def open(self, stop: Stop) -> int:
         """Return a descriptor of the file, to read it from its start. Raises Interrupted if `stop` comes first."""
-        with self._writing, Interrupts(tie=False, message="interrupted") as stopped, stop.calling(stopped.stop):
+        with self._writing, Interrupts(tie=False, message="") as stopped, stop.calling(stopped.stop):
             if self._file is None:
                 file = tempfile.NamedTemporaryFile()
                 while (data := self._read(stopped)) != b"":
@@ -141,7 +141,7 @@ class _HostInvocation(Invocation):
 
     def __init__(self, line: CommandLine, out: HostOutput, copy: _StdinCopy) -> None:
         super().__init__(line, out)
-        self.stop.message = "interrupted"
+        self.stop.message = ""
         self._copy = copy
 
     def open_stdin(self) -> int:
@@ -160,7 +160,7 @@ class _FanOut(Gathering[str, int]):
         super().__init__(cli, {host: partial(self._run_on, host) for host in hosts})
         self._run_verb, self._follows = run_verb, follows
         self._room = threading.Semaphore(len(hosts) if follows else _MOST)
-        self._interrupts = Interrupts(tie=True, message="interrupted")
+        self._interrupts = Interrupts(tie=True, message="")
         self.signals: set[int] = set()
         self._hosts: dict[str, _HostInvocation] = {}
         copy = _StdinCopy()
@@ -238,7 +238,7 @@ def _deliver(cli: Invocation, number: int) -> None:
     """Pass a signal on to a verb that waits for it; stop any other verb."""
     try:
         if (interrupts := cli.interrupts) is None:
-            raise Interrupted("interrupted")
+            raise Interrupted("")
         interrupts.deliver(number)
     except Interrupted as stopped:
         if not cli.stop.stopped:
