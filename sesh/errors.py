@@ -162,9 +162,16 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """The verb or call was stopped. `echoed`: the user pressed a key that the terminal echoed, such as `^C`."""
+    """The verb or call was stopped. `echoed`: the user pressed a key that the terminal echoed, such as `^C`.
+
+    The message says what goes on; it is empty if nothing does.
+    """
 
     echoed = False
+
+    def line(self, host: str | None = None) -> str:
+        """Return the message, or `interrupted` if it is empty."""
+        return super().line(host) or self.code
 
 
 class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FOUND):

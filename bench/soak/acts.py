@@ -16,8 +16,9 @@ from functools import partial
 from bench.soak import programs
 from bench.soak.attaching import Attached
 from bench.soak.ground import SETTLING, Session, Sessions, answers
-from sesh import messages, wire
+from sesh import messages
 from sesh.api import Session as Api
+from sesh.reach import find
 from tests.remote.farm import SshHost
 from tests.support import Terminal, wait_until
 
@@ -120,12 +121,12 @@ class Acts:
         line = f"{kind} {times}\n".encode()
         if self.dice.random() < 0.5:
             with Attached(session.name) as client:
-                wire.ask(session.name, messages.SEND, line, timeout=SETTLING)
+                find.ask(session.name, messages.SEND, line, timeout=SETTLING)
                 expected = zlib.crc32(data * times)
                 assert client.checksum(len(data) * times) == expected, f"{session}: {times} times {kind} differ"
                 client.leave()
         else:
-            wire.ask(session.name, messages.SEND, line, timeout=SETTLING)
+            find.ask(session.name, messages.SEND, line, timeout=SETTLING)
             if session.reloads and self.dice.random() < 0.1:
                 self.reload(session, flooded=True)
         self.output += len(data) * times
@@ -135,7 +136,7 @@ class Acts:
         end = b"%s END %07d" % (session.token.encode(), session.floods)
 
         def shown() -> bool:
-            return end in wire.ask(session.name, messages.SCREEN, timeout=FLOOD_ENDS)[1]
+            return end in find.ask(session.name, messages.SCREEN, timeout=FLOOD_ENDS)[1]
 
         wait_until(shown, FLOOD_ENDS, what=f"{end!r} on the screen")
         session.flooding = False
@@ -178,7 +179,7 @@ class Acts:
         """End a job whose creator was killed; its exit code is found; another job takes its place."""
         session, code = self._any("job"), self.dice.randrange(1, 120)
         waiter = self.home.start("--wait", session.name, "--exit")
-        wire.ask(session.name, messages.SEND, f"{code}\n".encode(), timeout=SETTLING)
+        find.ask(session.name, messages.SEND, f"{code}\n".encode(), timeout=SETTLING)
         waiter.communicate(timeout=SETTLING)
         assert waiter.returncode == code, (waiter.returncode, code)
         wait_until(lambda: session.name not in self.home.names(), SETTLING)
@@ -233,10 +234,10 @@ class Acts:
 
 
 def _has_size(session: Session, wanted: tuple[int, int]) -> bool:
-    summary = wire.ask(session.name, messages.SUMMARY, timeout=SETTLING)[0]["session"]
+    summary = find.ask(session.name, messages.SUMMARY, timeout=SETTLING)[0]["session"]
     return (summary["columns"], summary["rows"]) == wanted
 
 
 def _pids(session: Session) -> tuple[int, int]:
-    status = wire.ask(session.name, messages.STATUS, timeout=60)[0]["session"]
+    status = find.ask(session.name, messages.STATUS, timeout=60)[0]["session"]
     return status["daemon_pid"] or 0, status["pid"] or 0

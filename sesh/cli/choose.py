@@ -151,7 +151,7 @@ def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the list as a line of JSON after each change, until Ctrl-C; return the exit code."""
     printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE
-    with Interrupts(tie=False, message="interrupted") as interrupts, SessionIndex(cli, cli.line.hosts or None) as index:
+    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.line.hosts or None) as index:
         watched = [(index.inbound, select.POLLIN), (interrupts.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
             if time.monotonic() >= print_at and None not in index.pending:

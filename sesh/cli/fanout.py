@@ -120,7 +120,7 @@ class _HostInvocation(Invocation):
 
     def __init__(self, line: CommandLine, out: HostOutput, stdin: str) -> None:
         super().__init__(line, out)
-        self.stop.message = "interrupted"
+        self.stop.message = ""
         self._stdin = stdin
 
     def open_stdin(self) -> int:
@@ -139,7 +139,7 @@ class _FanOut:
         self._room = threading.Semaphore(len(cli.line.hosts) if follows else _MOST)
         self._workers: Workers[str, int] = Workers()
         self._answers: dict[str, int | SeshError] = {}
-        self._interrupts = Interrupts(tie=True, message="interrupted")
+        self._interrupts = Interrupts(tie=True, message="")
         self.signals: set[int] = set()
         self._hosts: dict[str, _HostInvocation] = {}
         for host in cli.line.hosts:
@@ -227,7 +227,7 @@ def _deliver(cli: Invocation, number: int) -> None:
     """Pass a signal on to a verb that waits for it; stop any other verb."""
     try:
         if (interrupts := cli.interrupts) is None:
-            raise Interrupted("interrupted")
+            raise Interrupted("")
         interrupts.deliver(number)
     except Interrupted as stopped:
         if not cli.stop.stopped:

@@ -203,7 +203,7 @@ def sesh_error(cause: BaseException, verb: Verb | None = None) -> SeshError:
     if isinstance(cause, SeshError):
         return cause
     if isinstance(cause, KeyboardInterrupt):
-        return errors.Interrupted(str(cause) or "interrupted")
+        return errors.Interrupted(str(cause))
     if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
         file = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
         hint = remedy(cause) or "try again when the system has recovered"

@@ -100,7 +100,7 @@ class Interrupts(Stop):
     def stop_on_first(self) -> Iterator[None]:
         """Within the block, the first signal stops the wait."""
         before, self._stops_on_first = self.message, True
-        self.message = "interrupted"
+        self.message = ""
         try:
             yield
         finally:

@@ -54,7 +54,7 @@ class _Question:
                 if key in ("escape", "C-d", "hangup") or (letter in _DECLINING and letter not in self._labels):
                     return ""
                 if key in ("C-c", "C-\\"):
-                    raise Interrupted("interrupted")
+                    raise Interrupted("")
                 self._move(letter if letter in self._labels else key)
                 if letter in self._labels:
                     return letter
