@@ -121,12 +121,12 @@ class Acts:
         line = f"{kind} {times}\n".encode()
         if self.dice.random() < 0.5:
             with Attached(session.name) as client:
-                find.ask(session.name, messages.SEND, line, timeout=SETTLING)
+                find.ask(session.name, messages.SEND, data=line, timeout=SETTLING)
                 expected = zlib.crc32(data * times)
                 assert client.checksum(len(data) * times) == expected, f"{session}: {times} times {kind} differ"
                 client.leave()
         else:
-            find.ask(session.name, messages.SEND, line, timeout=SETTLING)
+            find.ask(session.name, messages.SEND, data=line, timeout=SETTLING)
             if session.reloads and self.dice.random() < 0.1:
                 self.reload(session, flooded=True)
         self.output += len(data) * times
@@ -179,7 +179,7 @@ class Acts:
         """End a job whose creator was killed; its exit code is found; another job takes its place."""
         session, code = self._any("job"), self.dice.randrange(1, 120)
         waiter = self.home.start("--wait", session.name, "--exit")
-        find.ask(session.name, messages.SEND, f"{code}\n".encode(), timeout=SETTLING)
+        find.ask(session.name, messages.SEND, data=f"{code}\n".encode(), timeout=SETTLING)
         waiter.communicate(timeout=SETTLING)
         assert waiter.returncode == code, (waiter.returncode, code)
         wait_until(lambda: session.name not in self.home.names(), SETTLING)

@@ -174,7 +174,7 @@ class Daemons:
 
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
         """Return the answer to one verb."""
-        return find.ask(name, getattr(messages, verb.upper()), data, **words)[0]
+        return find.ask(name, getattr(messages, verb.upper()), data=data, **words)[0]
 
     def show(self, name: str, verb: str = "screen", **words: Any) -> str:
         """Return the text that a verb answers with."""

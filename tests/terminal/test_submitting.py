@@ -229,7 +229,7 @@ def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
     answers: list[object] = []
 
     def ask() -> None:
-        answers.append(find.ask("mute", messages.SEND, b"a text", enter=True, key="5ec1")[0]["reason"])
+        answers.append(find.ask("mute", messages.SEND, data=b"a text", enter=True, key="5ec1")[0]["reason"])
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -251,10 +251,10 @@ def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(
         assert sent.code == code
         assert ("at most 4,095 bytes; nothing was typed" in sent.stderr) == (code == 1)
     assert sesh("--send", "lines", "-", "--enter", input=("x" * 4000 + "\n") * 3).code == 0
-    find.ask("lines", messages.SEND, b"short\n" + b"x" * 3000)
+    find.ask("lines", messages.SEND, data=b"short\n" + b"x" * 3000)
     with pytest.raises(Refused, match="at most 4,095 bytes; the rest was not typed"):
-        find.ask("lines", messages.SEND, b"y" * 3000, more=True)
-    find.ask("lines", messages.SEND, b"y" * 1000 + b"\n")
+        find.ask("lines", messages.SEND, data=b"y" * 3000, more=True)
+    find.ask("lines", messages.SEND, data=b"y" * 1000 + b"\n")
     wait_until(lambda: "y" * 79 in screen(home, "lines"))
 
 
