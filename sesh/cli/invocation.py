@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from sesh import errors, reach
+from sesh import descriptors, errors, reach
 from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
@@ -46,7 +46,7 @@ class Invocation(Caller):
         self.hears_questions = os.isatty(printing.STDERR)
         self.watched = not out.several and not out.json and self.hears_questions
         self._remembered: list[str] = []
-        self._status_shown = False
+        self._status_shown = self._told_question = False
         self._noted_hosts: set[str] = set()
         self.local, self.stop = line.local, Stop()
         self.interrupts: Interrupts | None = None
@@ -163,6 +163,13 @@ class Invocation(Caller):
                 yield self.interrupts
             finally:
                 self.interrupts = None
+                if self._told_question and _discard_typeahead():
+                    self.note("what was typed here meanwhile was dropped: the command did not get it")
+
+    def tell_question(self, name: str, question: str) -> None:
+        """Print that a command asks something, and what."""
+        self._told_question = True
+        super().tell_question(name, question)
 
     # -- the person
 
@@ -224,6 +231,18 @@ class Invocation(Caller):
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
         answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
         return questions.ask(for_host(question, self.host), answers, default, dumb=printing.dumb())
+
+
+def _discard_typeahead() -> bool:
+    """Discard keys typed while a command asked, because the shell would run them, even a password; return if any."""
+    try:
+        if os.tcgetpgrp(0) != os.getpgrp():
+            return False  # tcflush would stop a process in the background
+        typed = descriptors.unread(0) > 0
+        termios.tcflush(0, termios.TCIFLUSH)
+    except (OSError, termios.error):
+        return False  # stdin is no terminal, or the terminal is gone
+    return typed
 
 
 def _echo_off() -> bool:

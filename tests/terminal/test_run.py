@@ -395,7 +395,7 @@ def test_who_waits_for_a_command_hears_that_it_asks_something_and_those_behind_t
     assert (waiting.exit_code(), behind.exit_code()) == (0, 0)
 
 
-def test_what_is_typed_ahead_beside_a_command_goes_to_the_shell(home: Home) -> None:
+def test_what_is_typed_ahead_beside_a_command_goes_to_the_shell_and_an_answer_to_nobody(home: Home) -> None:
     """`--run` must not report an old notification, or drop what was typed ahead."""
     home.sesh("--open", "work")
     home.sesh("--run", "work", "--", r"printf '\033]9;old news\a'")
@@ -408,6 +408,16 @@ def test_what_is_typed_ahead_beside_a_command_goes_to_the_shell(home: Home) -> N
     home.write("go", "")
     shell.wait_for("typed-ahead")
     assert "work waits" not in shell.text()
+    # A password typed while the command asks must not be run by this shell, or enter its history.
+    shell.type("clear; sesh --run work -- 'read name; true'; echo asked=$?\r")
+    shell.wait_for("work waits")
+    shell.type("echo mis''typed\r")
+    home.sesh("--send", "work", "Ada", "--enter")
+    shell.wait_for("asked=0")
+    shell.type("echo la''st\r")
+    shell.wait_for("\nlast")
+    assert "mistyped" not in shell.text()
+    assert "what was typed here meanwhile was dropped: the command did not get it" in shell.text()
 
 
 def test_tcsh_is_idle_at_its_prompt_and_a_run_there_is_refused_with_the_shells_that_it_works_in(home: Home) -> None:
