@@ -163,8 +163,12 @@ def open_link(
     """
     stop = stop or Stop()
     before = master.identity(destination)
-    timeout = deadline - time.monotonic() if deadline is not None else None if ask else START_TIMEOUT
-    asked = master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
+
+    def reopen() -> bool | None:
+        timeout = deadline - time.monotonic() if deadline is not None else None if ask else START_TIMEOUT
+        return master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
+
+    asked = reopen()
     destination.shared = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
     opening = _Opening(destination, request, until, stop, say)
@@ -177,7 +181,7 @@ def open_link(
         if before is None or master.is_alive(destination):
             raise
         # The shared connection has just ended: reopen it once.
-        master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
+        reopen()
         link = opening.open()
     link.asked = asked
     return link

@@ -221,9 +221,9 @@ def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, li
 def hosts_of(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, str | SeshError | None]:
     """Ask the known remotes for these sessions; return the host of each, None if no host has it, or an error.
 
-    If several hosts have a session, the person chooses one. `verb`: the option for the command line in a hint; empty if
-    the person gave a name alone. The errors are NotFound if a silent host had the session, and Refused if several hosts
-    have it and the person chooses none.
+    If several hosts have a session, or a silent one had it, the person chooses one. `verb`: the option for the command
+    line in a hint; empty if the person gave a name alone. The errors are NotFound if only a silent host had the session,
+    and Refused if the person chooses none.
     """
     hosts: dict[str, list[str]] = {name: [] for name in names}
     silent: dict[str, tuple[str, str]] = {}  # by session, a host that had it and does not answer, and why
@@ -243,18 +243,19 @@ def hosts_of(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, 
 
 
 def _host_of(caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str) -> str | None:
-    """Return the host that has the session; raise the error of `hosts_of`."""
+    """Return the host that has the session; raise the error of `hosts_of`. A silent host may have it, too."""
+    was = f"was on @{silent[0]}, which {absence(*silent)}" if silent is not None else ""
     if silent is not None and not hosts:
-        host, why = silent
-        hint = f"to ask it again: {SESH} @{host}" if verb else f"to create it here: {PROGRAM} --local {name}"
-        raise NotFound(f"{name} was on @{host}, which {absence(host, why)}", hint=hint)
-    if len(hosts) < 2:
+        hint = f"to ask it again: {SESH} @{silent[0]}" if verb else f"to create it here: {PROGRAM} --local {name}"
+        raise NotFound(f"{name} {was}", hint=hint)
+    if len(hosts) < 2 and not was:
         return hosts[0] if hosts else None
+    runs = f"{name} runs on {', '.join(f'@{host}' for host in hosts)}{was and f', and {was}'}"
     if not caller.can_ask:
         line = " ".join(filter(None, (PROGRAM, f"@{hosts[0]}", verb, name)))
-        raise Refused(f"{name} runs on {', '.join(f'@{host}' for host in hosts)}; choose one: {line}")
+        raise Refused(f"{runs}; choose one: {line}")
     answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
-    answer = caller.ask(f"{name} runs on several hosts:", [*answers, CANCEL], "1")
+    answer = caller.ask(f"{runs}:", [*answers, CANCEL], "1")
     if not answer.isdecimal():
         raise Refused("nothing was done")
     return hosts[int(answer) - 1]

@@ -80,6 +80,18 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Bes
     assert home.names() == []
 
 
+def test_a_silent_host_that_had_the_session_counts_as_one_that_has_it(home: Home, beside: Beside) -> None:
+    """A kill ended the other host's session without a word."""
+    one, two = beside("one"), beside("two")
+    for far in (one, two):
+        far.sesh("--open", "work", "--", "cat")
+    known(home, one, two)
+    two.away()
+    done = home.sesh("--kill", "work")
+    assert (done.code, one.names()) == (1, ["work"])
+    assert re.search(r"work runs on @one, and was on @two, which .*; choose one: sesh @one --kill work", done.stderr)
+
+
 def test_sessions_are_searched_wherever_they_are(home: Home, beside: Beside) -> None:
     """`--grep` was the only verb that did not look for a name on known remotes."""
     one, two = beside("one"), beside("two")
