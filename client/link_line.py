@@ -62,5 +62,5 @@ class LinkLine:
 def login_lines(host: str, reason: Exception) -> list[str]:
     r"""Return the lines that say why and how to log in. Ctrl-\ always leaves, as a signal."""
     if isinstance(reason, LoginRefused) and reason.asks:
-        return [f"{host} asks for a password or a second factor: Enter logs in, Ctrl-\\ leaves"]
+        return [f"{host} {reason.reason}: Enter logs in, Ctrl-\\ leaves"]
     return [str(reason), "Enter tries again, Ctrl-\\ leaves"]

@@ -229,6 +229,11 @@ class Ending:
         session, end = self.session, self._life.end
         if isinstance(client.state, Drawn):
             session.relay.draw()
+        if self._final_phase == Phase.LEFT and self._life.asked_by != TERMINATED:  # a client saw the end after all
+            self._final_phase = Phase.REMOVED
+            if self._life.phase == Phase.LEFT:
+                self._life.become(Phase.REMOVED)
+                session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)

@@ -154,7 +154,7 @@ class RunResult(_RunResult, total=False):
 
 
 class Command(TypedDict):
-    """A command of a session's history. `exit_code`: null while it runs, and if the shell did not report it."""
+    """A command of a session's history. `exit_code`: null if the shell did not report it."""
 
     n: int
     command: list[schema.Text]

@@ -87,7 +87,7 @@ class Activity:
             self._pump.life.interrupt()
         else:
             self._pump.life.forget_interrupt()
-        self._work.key_pressed()
+        self._work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
             self.lines_entered(lines)
@@ -104,7 +104,8 @@ class Activity:
         self.kept.prompt_group = 0
 
     def command_started(self) -> None:
-        """Note that the shell has started a command: the previous one's question or result is over."""
+        """Note that the shell has started a command: the previous one's work, question or result is over."""
+        self._work.begin_again()
         self._pump.life.forget_interrupt()
         if self.kept.declared.ends_by_input(b"", self._pump.log.head):
             self.kept.answered_at = STEADY.now()

@@ -42,7 +42,8 @@ class ScreenWork:
         self.question = ""
         self._known: frozenset[str] = frozenset()  # rows shown when the program began to work after the last key
 
-    def key_pressed(self) -> None:
+    def begin_again(self) -> None:
+        """Forget earlier work: a key was pressed, or another command has started."""
         self._began, self.state = None, WorkState.NOTHING
 
     def check(self, head: int, active_at: float) -> None:
@@ -77,6 +78,8 @@ class ScreenWork:
         before = self._cells
         cells = [(row.text[:], row.pens[:]) for row in self._model.emulator.screen.rows]
         self._cells = cells
-        if before is None or len(before) != len(cells) or len(before[0][0]) != len(cells[0][0]):
+        if before is None:
+            return self.state == WorkState.NOTHING  # else it was seen before a reload
+        if len(before) != len(cells) or len(before[0][0]) != len(cells[0][0]):
             return False  # resized
         return before != cells

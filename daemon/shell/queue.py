@@ -47,7 +47,11 @@ class RunQueue:
         self.entering: Observers[[]] = Observers()  # called before the line of a run is typed
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
-        self._finished: tuple[float, int | None] = (float("-inf"), None)  # time (monotonic) and code of the last run
+        self._finished: tuple[float, int | None] = (
+            float("-inf"),
+            None,
+        )
+        """Time (monotonic) and code of the last run whose caller waited."""
         self._block_of_run = False  # a run was active before the last block: after its mark E the shell's may follow
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
@@ -127,10 +131,11 @@ class RunQueue:
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
-        """Return whether a run has made the shell exit with this code, maybe just after the run's end (as in fish)."""
+        """Return whether a run whose caller waits has made the shell exit with this code, maybe just after its end."""
         finished_at, finished_with = self._finished
         just_finished = time.monotonic() < finished_at + JUST_NOW
-        return self.active is not None or (just_finished and finished_with == code)
+        waited_for = self.active is not None and self.active.request is not None
+        return waited_for or (just_finished and finished_with == code)
 
     def program_ended(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
@@ -305,7 +310,8 @@ class RunQueue:
             self._refuse(run, run.error)
             return
         facts = run.result(code, reason=reason)
-        self._finished = (time.monotonic(), code)
+        if run.request is not None:
+            self._finished = (time.monotonic(), code)
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)

@@ -84,7 +84,7 @@ def reasons(text: str) -> list[str]:
 def failure(destination: Destination, text: str) -> Unreachable:
     """Return the error for ssh's stderr: a line, and a hint what to do."""
     host = destination.host
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().endswith(REACHED)]
     text = "\n".join(lines)  # ssh ends its lines with \r\n
     last = (reasons(text) or lines or ["no reason given"])[-1].rstrip(".")
     refusals = [line for line in lines if any(words in line for words in _REFUSALS)]

@@ -222,8 +222,8 @@ def hosts_of(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, 
     """Ask the known remotes for these sessions; return the host of each, None if no host has it, or an error.
 
     If several hosts have a session, or a silent one had it, the person chooses one. `verb`: the option for the command
-    line in a hint; empty if the person gave a name alone. The errors are NotFound if only a silent host had the session,
-    and Refused if the person chooses none.
+    line in a hint; empty if the person gave a name alone. The errors are NotFound if only a silent host had the
+    session, and Refused if the person chooses none.
     """
     hosts: dict[str, list[str]] = {name: [] for name in names}
     silent: dict[str, tuple[str, str]] = {}  # by session, a host that had it and does not answer, and why
