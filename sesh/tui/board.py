@@ -131,6 +131,8 @@ class _Board:
     def _update(self, *, reset: bool = False) -> None:
         """Refresh the rows from the index. `reset`: select the first row."""
         listed = self._index.sessions(self._view.wanted)
+        if not listed and self._index.pending and self._selection.rows:
+            return  # keep the selected row until a machine has reported
         self._count = len(listed)
         if self._view.order is SortOrder.WAITING:
             self._ring(listed)
