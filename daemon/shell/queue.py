@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections import deque
+from math import inf
 
 from sesh import machine
 from sesh.about import SESH
@@ -41,17 +42,12 @@ class RunQueue:
     """The queued runs, and the active one."""
 
     def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events, faults: FaultLog) -> None:
-        self._facts, self._pump, self._timers, self._events = facts, pump, timers, events
-        self._faults = faults
+        self._facts, self._pump, self._timers, self._events, self._faults = facts, pump, timers, events, faults
         self.history = History()
         self.entering: Observers[[]] = Observers()  # called before the line of a run is typed
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
-        self._finished: tuple[float, int | None] = (
-            float("-inf"),
-            None,
-        )
-        """Time (monotonic) and code of the last run whose caller waited."""
+        self._finished: tuple[float, int | None] = (-inf, None)  # time (monotonic) and code of the last run waited for
         self._block_of_run = False  # a run was active before the last block: after its mark E the shell's may follow
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
@@ -134,8 +130,7 @@ class RunQueue:
         """Return whether a run whose caller waits has made the shell exit with this code, maybe just after its end."""
         finished_at, finished_with = self._finished
         just_finished = time.monotonic() < finished_at + JUST_NOW
-        waited_for = self.active is not None and self.active.request is not None
-        return waited_for or (just_finished and finished_with == code)
+        return bool(self.active and self.active.request) or (just_finished and finished_with == code)
 
     def program_ended(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
