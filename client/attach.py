@@ -153,8 +153,8 @@ class _Client:
         """Wait for events, and handle them."""
         display, channel, terminal = self._display, attachment.channel, self._terminal
         ready = self._wait(attachment)
-        if terminal.signals in ready:  # a new size must precede the keys typed after it
-            self._handle_signals(attachment)
+        if terminal.signals in ready or terminal.inbound in ready:  # a signal may have come as the poll returned
+            self._handle_signals(attachment)  # first: a new size must precede the keys typed after it
         if terminal.inbound in ready:
             self._read_keys(attachment)
         if display.queue:
