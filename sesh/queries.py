@@ -86,12 +86,6 @@ class QueryScanner:
     def __init__(self, carry: bytes = b"") -> None:
         self.carry = carry
 
-    def skip(self, block: bytes) -> list[Finding]:
-        """Pass over a block without findings, except the unfinished sequence at its end."""
-        unfinished = _UNFINISHED.search((self.carry + block)[-_LONGEST_CONTROL:])
-        self.carry = unfinished[0] if unfinished is not None else b""
-        return []
-
     def find(self, block: bytes) -> list[Finding]:
         """Return the findings that the block completes, in order. Never raises."""
         if not self.carry and b"\x1b" not in block and b"\x07" not in block:

@@ -25,7 +25,9 @@ FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
 _SCHEME_REPORTS, _ASK_SCHEME = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
-KEEP_UP = 8 << 10  # bytes emulated between two reads: the time in which the kernel's buffer of the pty fills
+KEEP_UP_FROM = 256 << 10  # bytes before `MAX_LAG` from which on output is emulated between two reads
+KEEP_UP, KEEP_UP_TIME = 8 << 10, 0.0005
+"""Bytes emulated between two reads, and the most seconds: in this time the kernel's buffer of the pty fills."""
 TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
 
 
@@ -74,10 +76,9 @@ class Relay:
     # -- the emulator
 
     def keep_up(self) -> None:
-        """Emulate some plain output if the emulator is far behind. Called between reads, while the program writes."""
-        start = self.model.position
-        if self.model.lag >= MAX_LAG // 2 and self.log.is_plain(start, start + KEEP_UP):
-            self.model.step(start + KEEP_UP)
+        """Emulate a little if the program will soon wait for the emulator. Called between reads, while it writes."""
+        if self.model.lag >= MAX_LAG - KEEP_UP_FROM:
+            self.model.step(self.model.position + KEEP_UP, KEEP_UP_TIME)
 
     def local_positions(self) -> list[int]:
         return [client.position for client in self.clients.all if client.window is None and client.gets_output()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 
 RETAINED = 256 << 10  # bytes kept although all readers have them, for clients that reconnect
 JOB_RETAINED = 1 << 20  # the same for a job, whose result contains them
@@ -21,26 +21,22 @@ class OutputLog:
         self.whole = False  # keep `MAX_LAG` bytes, for a creator that may want the output from the first byte on
         self._blocks: list[bytes] = []
         self._starts: list[int] = []
-        self._plain: list[bool] = []  # for each block
 
     def restore(self, base: int, data: bytes) -> None:
         self.base = self.head = base
-        for kept in (self._blocks, self._starts, self._plain):
-            kept.clear()
+        self._blocks.clear()
+        self._starts.clear()
         if data:
             self.append(data)
 
-    def append(self, block: bytes, *, plain: bool = False) -> None:
-        """Add a block. `plain`: it is known to be `vt.bulk.is_plain`, after an unfinished sequence before it."""
+    def append(self, block: bytes) -> None:
         # Join small blocks: echoed keys come one by one, and a block takes much more memory than one byte.
         last = self._blocks[-1] if self._blocks else b""
         if 0 < len(last) <= _JOINED - len(block):
             self._blocks[-1] = last + block
-            self._plain[-1] = False
         else:
             self._blocks.append(block)
             self._starts.append(self.head)
-            self._plain.append(plain)
         self.head += len(block)
         self.appended_at = time.monotonic()
 
@@ -59,11 +55,6 @@ class OutputLog:
             index += 1
         return views
 
-    def is_plain(self, start: int, end: int) -> bool:
-        """Return whether all blocks with these bytes are known to be plain."""
-        first = max(0, bisect_right(self._starts, start) - 1)
-        return all(self._plain[first : bisect_left(self._starts, end)])
-
     def bytes(self, start: int, end: int | None = None) -> bytes:
         """Return a copy of the bytes from `start`, or from `base` if that is later, up to `end`."""
         start = max(start, self.base)
@@ -81,6 +72,6 @@ class OutputLog:
         """Drop whole blocks before `needed`, but keep the last `retained` bytes."""
         count = bisect_right(self._starts, min(needed, self.head - self.retained)) - 1
         if count > 0:
-            for kept in (self._blocks, self._starts, self._plain):
-                del kept[:count]
+            del self._blocks[:count]
+            del self._starts[:count]
             self.base = self._starts[0]

@@ -16,7 +16,6 @@ from sesh.daemon.timer import Timer
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
 from sesh.queries import Finding, QueryScanner
-from sesh.vt import bulk
 
 LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
 MAX_ANSWERS = 4 << 10  # bytes of answers in the input queue; at the limit, answers are dropped
@@ -141,9 +140,8 @@ class Pump:
         block, start = self.filter(block), self.log.head
         if not block:
             return
-        plain = len(block) >= bulk.SMALLEST and bulk.is_plain(self.scanner.carry + block)
-        self.log.append(block, plain=plain)
-        findings = self.scanner.skip(block) if plain else self.scanner.find(block)
+        self.log.append(block)
+        findings = self.scanner.find(block)
         self.appended()
         self.last_activity = STEADY.now()
         self.traffic()

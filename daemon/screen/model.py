@@ -111,8 +111,8 @@ class Model:
         if not self.lag:
             self._apply_resizes()
 
-    def step(self, end: int | None = None) -> None:
-        """Feed the emulator one slice, for a few milliseconds, up to position `end` at most."""
+    def step(self, end: int | None = None, seconds: float = STEP_TIME) -> None:
+        """Feed the emulator one slice, for at most `seconds`, up to position `end` at most."""
         self._apply_resizes()
         if not self.lag:
             return
@@ -127,7 +127,7 @@ class Model:
         stops = [end, *self._ahead[:1], *(resize[0] for resize in self._resizes), *local_positions]
         end = min(position for position in stops if position > start)
         self.position = end  # first: if the emulator fails, skip the slice, as a retry could fail forever
-        taken = emulator.feed(self._log.bytes(start, end), STEP_TIME, plain=self._log.is_plain(start, end))
+        taken = emulator.feed(self._log.bytes(start, end), seconds)
         self.position = start + taken
         for states in (self._states, self._in_flight):
             if self.position in states:

@@ -31,8 +31,7 @@ _LONGEST_LINE = LINE_LIMIT // 8
 
 _END = b"\r\n"
 _TEXT = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\t"
-_NOT_SGR = re.compile(rb"\x1b(?!\[[0-;]*(?:m|\Z)|\Z)")
-"""Matches an escape that does not begin an SGR, or a part of one at the end."""
+_NOT_SGR = re.compile(rb"\x1b(?!\[[0-;]*m)")
 _SGR = re.compile(rb"\x1b\[([0-;]*)m")
 _TO_LAST_RESET = re.compile(rb".*(\x1b\[0?m)", re.DOTALL)
 _RUN = re.compile(r"([^\x1b]+)|\x1b\[([0-;]*)m")
@@ -94,13 +93,10 @@ class Bulk:
         self._parser = parser
         self._tail = b""  # the tail if it is not drawn; meanwhile the screen is blank
 
-    def feed(self, data: bytes, deadline: float | None = None, *, plain: bool = False) -> int:
-        """Parse output as `Parser.parse` does, or push bulk output; return the number of bytes taken, at least one.
-
-        `plain`: the data `is_plain`.
-        """
+    def feed(self, data: bytes, deadline: float | None = None) -> int:
+        """Parse output as `Parser.parse` does, or push bulk output; return the number of bytes taken, at least one."""
         if len(data) >= SMALLEST and self._scrolls(b"\t" in data):
-            bulk = _bulk_part(data, plain=plain)
+            bulk = _bulk_part(data)
             parts = _split(self._tail + bulk, self._parser.screen.lines) if bulk else None
             if parts is not None:
                 self._push(*parts)
@@ -154,23 +150,18 @@ class Bulk:
         self._tail = tail
 
 
-def is_plain(data: bytes) -> bool:
-    """Return whether data has only text, SGR, tabs, CR and CR LF; the last SGR may be unfinished."""
-    return _has_plain_controls(data) and _NOT_SGR.search(data) is None
-
-
 def _has_plain_controls(data: bytes) -> bool:
     """Return whether the controls are only escapes, tabs, CR and CR LF."""
     controls = data.translate(None, _TEXT)
     return not controls.translate(None, b"\r\n\x1b") and controls.count(b"\n") == data.count(_END)
 
 
-def _bulk_part(data: bytes, *, plain: bool) -> bytes:
+def _bulk_part(data: bytes) -> bytes:
     """Return the bulk output that `data` begins with: whole lines; an unfinished one is left for the next call."""
-    other = None if plain else _NOT_SGR.search(data)
+    other = _NOT_SGR.search(data)
     end = data.rfind(_END, 0, other.start() if other is not None else len(data))
     lines = data[: end + len(_END)] if end >= 0 else b""
-    return lines if (plain or _has_plain_controls(lines)) and _has_short_lines(lines) else b""
+    return lines if _has_plain_controls(lines) and _has_short_lines(lines) else b""
 
 
 def _split(data: bytes, rows: int) -> tuple[bytes, bytes] | None:

@@ -52,14 +52,14 @@ class Emulator:
     def last_error(self) -> Exception | None:
         return self._parser.last_error
 
-    def feed(self, data: bytes, seconds: float | None = None, *, plain: bool = False) -> int:
+    def feed(self, data: bytes, seconds: float | None = None) -> int:
         """Parse output; return the number of bytes parsed, at least one.
 
         With `seconds`, one slice is parsed, up to the deadline; the caller then feeds the remaining bytes. `feed` never
-        raises: a sequence that fails is skipped (`last_error`). `plain`: the data is known to be `bulk.is_plain`.
+        raises: a sequence that fails is skipped (`last_error`).
         """
         if seconds is not None:
-            return self._bulk.feed(data[:SLICE], perf_counter() + seconds, plain=plain)
+            return self._bulk.feed(data[:SLICE], perf_counter() + seconds)
         start = 0
         while start < len(data):
             start += self._bulk.feed(data[start : start + SLICE])
