@@ -63,7 +63,7 @@ class Session:
         pump.appended.add(faults, self.relay.deliver, self.checkpoints.soon)
         pump.traffic.add(faults, self.activity.wake, self.waits.wake)
         pump.found.add(faults, answering.handle, self.findings.handle)
-        pump.between_reads = self.relay.keep_up
+        pump.between_reads.add(faults, self.relay.keep_up)
         self.model.local_positions = self.relay.local_positions
         self.clients.resized.add(faults, pump.resize, self.relay.resize, self._resized, answering.resized)
         self.events.added.add(faults, self._happened)

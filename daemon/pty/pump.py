@@ -90,7 +90,7 @@ class Pump:
         self.pty: Pty | None = None
         self.paused = False  # the readers of the log lag
         self.filter: Callable[[bytes], bytes] = bytes  # returns the visible part of a block
-        self.between_reads: Callable[[], object] = lambda: None  # called between two reads of a flood
+        self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
         self.stdin: StdinPipe | None = None
         self.last_activity = STEADY.now()

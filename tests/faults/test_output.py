@@ -22,7 +22,7 @@ def halt(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
     for name in ("clients.relay.MAX_LAG", "screen.model.MAX_LAG"):
         monkeypatch.setattr(f"sesh.daemon.{name}", LARGEST)
     step, path = Model.step, f"{home.path}/halt"
-    monkeypatch.setattr(Model, "step", lambda model, end=None: os.path.exists(path) or step(model, end))
+    monkeypatch.setattr(Model, "step", lambda model, *words: os.path.exists(path) or step(model, *words))
     return path
 
 
