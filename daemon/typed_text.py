@@ -182,9 +182,9 @@ class Typing:
             self._begin(self._queued.popleft())
 
     def _look(self, delivery: Delivery, asked: Standing | None, reader: tuple[int, bool]) -> tuple[int, object, bool]:
-        """Return what a delivery asks for; cancel it if the rest of its text would reach another program or a question.
+        """Return what a delivery asks for; cancel it at the program's end, or if a person has typed.
 
-        A person's keys, and the program's end, cancel it too.
+        Cancel it also if the rest of its text would reach another program, or answer a question.
         """
         session, pump = self._session, self._pump
         if not pump.paused:

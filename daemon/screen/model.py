@@ -112,7 +112,7 @@ class Model:
             self._apply_resizes()
 
     def step(self, end: int | None = None, seconds: float = STEP_TIME) -> None:
-        """Feed the emulator one slice, for at most `seconds`, up to position `end` at most."""
+        """Feed the emulator one slice: for at most `seconds`, and up to position `end`."""
         self._apply_resizes()
         if not self.lag:
             return

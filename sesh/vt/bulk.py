@@ -151,7 +151,7 @@ class Bulk:
 
 
 def _has_plain_controls(data: bytes) -> bool:
-    """Return whether the controls are only escapes, tabs, CR and CR LF."""
+    """Return whether data has no control characters but ESC, tabs, CR and CR LF."""
     controls = data.translate(None, _TEXT)
     return not controls.translate(None, b"\r\n\x1b") and controls.count(b"\n") == data.count(_END)
 
@@ -172,6 +172,7 @@ def _split(data: bytes, rows: int) -> tuple[bytes, bytes] | None:
 
 
 def _has_short_lines(data: bytes) -> bool:
+    """Return whether no line has more than `_LONGEST_LINE` bytes; False also for some shorter lines."""
     half = _LONGEST_LINE // 2  # if each half of this size has a line's end, no line is longer than the whole
     return all(data.find(_END, start, start + half) >= 0 for start in range(0, len(data) - half, half))
 
