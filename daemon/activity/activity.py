@@ -227,19 +227,22 @@ class Activity:
         kept = self.kept
         silent = self._silent()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
-            self._settled = False
-            self._timers.set(Timer.ACTIVITY, max(SETTLED - silent, _LEAST_DELAY), self._check)
-            return
+            return self._check_once_settled(silent)
         why, asked = self._observe(silent)
         if why == Why.READ and not self._pump.paused and self._pump.read_output():
-            self.wake()  # the question was not complete
-            return
+            return self.wake()  # the question was not complete
+        if silent < SETTLED and STATES[why] == State.WAITING:  # an answer to this event would be refused
+            return self._check_once_settled(silent)
         kept.declared.checked(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
         self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))
         due = rules.next_check(kept.standing, silent)
         if due is not None:
             self._timers.set(Timer.ACTIVITY, max(due - silent, _LEAST_DELAY), self._check)
+
+    def _check_once_settled(self, silent: float) -> None:
+        self._settled = False
+        self._timers.set(Timer.ACTIVITY, max(SETTLED - silent, _LEAST_DELAY), self._check)
 
     def _silent(self) -> float:
         """Return the seconds since output or typing. On a raw terminal, output counts only if it changes a cell."""

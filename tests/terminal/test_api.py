@@ -178,3 +178,13 @@ def test_ctrl_c_reaches_the_command_and_then_the_caller_and_a_job_goes_on(home: 
             assert caller.stdout.readline() == b"1\n"
     assert work.run("echo free").output == "free\n"
     assert in_front("job") == ["sleep", "100"]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+def test_a_question_may_be_answered_as_soon_as_its_event_comes() -> None:
+    asks = "for asked in one two three; do sleep 0.1; read -p $asked? answer; done"
+    work = Session.open("work", command=["bash", "-c", asks])
+    for event in work.events(since=0):
+        if event["event"] == "activity" and event["state"] == "waiting":
+            work.send("y", enter=True, if_waiting=f"^{event['question']}".replace("?", "[?]"))
+    assert not work.exists()
