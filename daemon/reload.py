@@ -29,7 +29,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.snapshot import Descriptors, Snapshot, decoded, encoded, session_of, snapshot_of
 from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
-from sesh.messages import RELOAD, SEND, ReloadAnswer
+from sesh.messages import RELOAD, SEND, ReloadResponse
 from sesh.names import printable
 
 POLL = 0.01  # seconds between two looks at the trial
@@ -38,7 +38,7 @@ FEEDER_TIMEOUT = 10.0  # seconds for a job's feeder to reconnect; then the job's
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import take_over; take_over({memory})"
 
 
-def steps(server: Server, request: PeerRequest[ReloadAnswer], python: str, path: list[str]) -> Steps:
+def steps(server: Server, request: PeerRequest[ReloadResponse], python: str, path: list[str]) -> Steps:
     """Try the other sesh, then answer the request and execute that sesh. Raises Busy, Refused.
 
     `python`, `path`: the other sesh's interpreter and module search path.

@@ -24,22 +24,22 @@ from sesh.daemon.waits import Wait
 from sesh.errors import Refused, UsageError
 from sesh.measures import STEADY
 from sesh.messages import (
-    DetachAnswer,
-    FeedAnswer,
-    HistoryAnswer,
-    LabelAnswer,
-    LogsAnswer,
+    DetachResponse,
+    FeedResponse,
+    HistoryResponse,
+    LabelResponse,
+    LogsResponse,
     Message,
-    ModesAnswer,
-    NoAnswer,
-    ReloadAnswer,
-    RenameAnswer,
-    ScreenAnswer,
-    SessionAnswer,
-    SwitchAnswer,
-    TellAnswer,
-    TypedAnswer,
-    WaitAnswer,
+    ModesResponse,
+    NoResponse,
+    ReloadResponse,
+    RenameResponse,
+    ScreenResponse,
+    SessionResponse,
+    SwitchResponse,
+    TellResponse,
+    TypedResponse,
+    WaitResponse,
 )
 from sesh.names import printable
 from sesh.schema import RunFacts, Seconds
@@ -53,7 +53,9 @@ MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
 Position = Literal["screen", "sent", "start"] | int  # a position in the output, or a word for one
-Reload = Callable[[PeerRequest[ReloadAnswer], str, list[str]], Steps]  # request, Python's path, its module search path
+Reload = Callable[
+    [PeerRequest[ReloadResponse], str, list[str]], Steps
+]  # request, Python's path, its module search path
 
 
 class RequestMethods:
@@ -65,19 +67,19 @@ class RequestMethods:
         self._session, self._handler, self._ending, self._files = session, handler, ending, files
         self._reload = reload
 
-    def unknown(self, request: PeerRequest[NoAnswer]) -> None:
+    def unknown(self, request: PeerRequest[NoResponse]) -> None:
         name = printable(request.name)
         raise UsageError(f"sesh {__version__}, which {self._session.name} runs, has no request {name}")
 
     # -- requests that read
 
-    def summary(self, request: PeerRequest[SessionAnswer]) -> None:
+    def summary(self, request: PeerRequest[SessionResponse]) -> None:
         request.respond({"session": description.summary(self._session)})
 
-    def status(self, request: PeerRequest[SessionAnswer]) -> None:
+    def status(self, request: PeerRequest[SessionResponse]) -> None:
         request.respond({"session": description.status(self._session)})
 
-    def screen(self, request: PeerRequest[ScreenAnswer], format_: str | None = None) -> Steps:
+    def screen(self, request: PeerRequest[ScreenResponse], format_: str | None = None) -> Steps:
         form = format_ or "text"
         if form not in ("text", "ansi", "json"):
             raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
@@ -85,7 +87,7 @@ class RequestMethods:
         model = self._session.model
         emulator = model.emulator
         row, column = emulator.cursor
-        answer: ScreenAnswer = {
+        answer: ScreenResponse = {
             "columns": emulator.columns,
             "rows": emulator.rows,
             "cursor": {"row": row, "column": column},
@@ -96,13 +98,13 @@ class RequestMethods:
         }
         request.respond(answer, export(emulator, form))
 
-    def modes(self, request: PeerRequest[ModesAnswer]) -> Steps:
+    def modes(self, request: PeerRequest[ModesResponse]) -> Steps:
         yield from self._until_drawn()
         request.respond({"cursor": self._session.model.emulator.mode(1) is True})
 
     def logs(
         self,
-        request: PeerRequest[LogsAnswer],
+        request: PeerRequest[LogsResponse],
         lines: int | None = None,
         until: int | None = None,
         *,
@@ -118,7 +120,7 @@ class RequestMethods:
         yield from self._until_drawn()
         model, emulator = self._session.model, self._session.model.emulator
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
-        answer: LogsAnswer = {
+        answer: LogsResponse = {
             "lines": len(page),
             "position": model.position,
             "alternate": emulator.alternate,
@@ -142,7 +144,7 @@ class RequestMethods:
             yield _POLL
             seconds = STEP_TIME
 
-    def history(self, request: PeerRequest[HistoryAnswer], n: int | None = None) -> None:
+    def history(self, request: PeerRequest[HistoryResponse], n: int | None = None) -> None:
         """Answer with the list of commands, or with the output of command `n`."""
         history = self._session.runs.history
         if n is None:
@@ -151,7 +153,7 @@ class RequestMethods:
         command = history.find(n, self._session.name)
         request.respond({**command.facts}, command.output)  # type: ignore[typeddict-unknown-key]
 
-    def typed(self, request: PeerRequest[TypedAnswer]) -> None:
+    def typed(self, request: PeerRequest[TypedResponse]) -> None:
         """Answer with the time of the last key on a terminal that shows notifications, None for never."""
         client = notifiable_client(self._session)
         watched = self._session.clients.watched
@@ -161,7 +163,7 @@ class RequestMethods:
 
     def wait(  # noqa: PLR0913 (so many conditions)
         self,
-        request: PeerRequest[WaitAnswer],
+        request: PeerRequest[WaitResponse],
         from_: Position | None = None,
         else_: int | None = None,
         since: Position | None = None,
@@ -202,7 +204,7 @@ class RequestMethods:
             session.relay.followers.append(connection.reader)
             connection.feed(session.log)
 
-    def events(self, request: PeerRequest[WaitAnswer], since: int | None = None) -> None:
+    def events(self, request: PeerRequest[WaitResponse], since: int | None = None) -> None:
         """Send each event after number `since` as a DATA frame; answer at the session's end."""
         if self._session.waits.of(request.connection):
             raise UsageError("a connection can follow events only once, and cannot wait as well")
@@ -230,7 +232,7 @@ class RequestMethods:
 
     # -- requests that change the session
 
-    def detach(self, request: PeerRequest[DetachAnswer], which: str | None = None, asker: int = -1) -> None:
+    def detach(self, request: PeerRequest[DetachResponse], which: str | None = None, asker: int = -1) -> None:
         """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all.
 
         `asker`: the pid of the process that asks.
@@ -245,20 +247,20 @@ class RequestMethods:
             self._handler.detach(client, "detached", asker)
         request.respond({"detached": len(chosen)})
 
-    def kill(self, request: PeerRequest[WaitAnswer], session_id: str | None = None) -> None:
+    def kill(self, request: PeerRequest[WaitResponse], session_id: str | None = None) -> None:
         """End the session, and wait for its end. Refuse if `session_id` names another session."""
         if session_id and session_id != self._session.facts["id"]:
             raise paths.absent(self._session.name)
         self._session.waits.add(Wait(request))
         self._ending.end_session()
 
-    def rename(self, request: PeerRequest[RenameAnswer], to: str = "") -> None:
+    def rename(self, request: PeerRequest[RenameResponse], to: str = "") -> None:
         new = names.check_name(to)
         if new != self._session.name:
             self._files.rename(new)
         request.respond({"name": new})
 
-    def label(self, request: PeerRequest[LabelAnswer], set_: Mapping[str, str] = NOTHING) -> None:
+    def label(self, request: PeerRequest[LabelResponse], set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session
         changes = dict(names.check_label(f"{key}={value}") for key, value in set_.items())
         if changes:
@@ -268,14 +270,16 @@ class RequestMethods:
             description.change(session, {**session.facts, "labels": labels})
         request.respond({"labels": session.facts["labels"]})
 
-    def resume(self, request: PeerRequest[NoAnswer], command: Sequence[str] = ()) -> None:
+    def resume(self, request: PeerRequest[NoResponse], command: Sequence[str] = ()) -> None:
         """Set the command that restores the session; an empty one removes it."""
         resume = names.check_resume([*command]) or None
         if resume != (self._session.facts["resume"] or None):
             description.change(self._session, {**self._session.facts, "resume": resume})
         request.respond({})
 
-    def state(self, request: PeerRequest[NoAnswer], state: str = "", question: str = "", *, hook: bool = False) -> None:
+    def state(
+        self, request: PeerRequest[NoResponse], state: str = "", question: str = "", *, hook: bool = False
+    ) -> None:
         """Set the state that the program declares. `hook`: declared by an agent's hook; OSC 7501 overrides it."""
         session = self._session
         if state not in protocol.STATES:
@@ -286,7 +290,7 @@ class RequestMethods:
         request.respond({})
 
     def switch(
-        self, request: PeerRequest[SwitchAnswer], to: str = "", host: str | None = None, *, probe: bool = False
+        self, request: PeerRequest[SwitchResponse], to: str = "", host: str | None = None, *, probe: bool = False
     ) -> None:
         """Switch the client that typed last to another session. `probe`: only answer whether one is attached."""
         client = self._session.clients.leader
@@ -300,7 +304,7 @@ class RequestMethods:
             client.connection.queue(protocol.message(protocol.SWITCH, message))
         request.respond({"switched": client is not None})
 
-    def tell(self, request: PeerRequest[TellAnswer], name: str = "", state: str = "", question: str = "") -> None:
+    def tell(self, request: PeerRequest[TellResponse], name: str = "", state: str = "", question: str = "") -> None:
         """Show a notification on the client that typed last, unless it is about this session and somebody watches."""
         session = self._session
         of_another = name != session.name
@@ -311,7 +315,7 @@ class RequestMethods:
         request.respond({"told": client is not None})
 
     def feed(
-        self, request: PeerRequest[FeedAnswer], at: int | None = None, *, ends: bool = False, mends: bool = False
+        self, request: PeerRequest[FeedResponse], at: int | None = None, *, ends: bool = False, mends: bool = False
     ) -> None:
         """Write to a job's stdin, from offset `at` on; answer when the pipe has taken it.
 
@@ -328,7 +332,7 @@ class RequestMethods:
             return
         stdin.feed(request.connection, request.respond, at, request.data, ends=ends)
 
-    def reload(self, request: PeerRequest[ReloadAnswer], python: str = "", path: Sequence[str] = ()) -> Steps:
+    def reload(self, request: PeerRequest[ReloadResponse], python: str = "", path: Sequence[str] = ()) -> Steps:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
         return self._reload(request, python, [*path])
 

@@ -24,10 +24,10 @@ from sesh.daemon.timer import Timer
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
-from sesh.messages import ReloadAnswer
+from sesh.messages import ReloadResponse
 from sesh.store import results
 
-Reload = Callable[["Server", PeerRequest[ReloadAnswer], str, list[str]], Steps]
+Reload = Callable[["Server", PeerRequest[ReloadResponse], str, list[str]], Steps]
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed

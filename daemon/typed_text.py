@@ -19,7 +19,7 @@ from sesh.daemon.pty.pump import LIMIT, Writer
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.errors import Busy, ExitCode, Refused
-from sesh.messages import AskedAnswer, SendAnswer
+from sesh.messages import AskedResponse, SendResponse
 from sesh.vt.modes import BRACKETED_PASTE
 
 MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
@@ -37,10 +37,10 @@ class Typing:
     One text at a time is delivered; keys do not wait for it. `begin` begins a request that has waited.
     """
 
-    def __init__(self, session: Session, begin: Callable[[PeerRequest[SendAnswer]], None]) -> None:
+    def __init__(self, session: Session, begin: Callable[[PeerRequest[SendResponse]], None]) -> None:
         self._session, self._pump, self._begin = session, session.pump, begin
         self._active: Delivery | None = None
-        self._queued: deque[PeerRequest[SendAnswer]] = deque()
+        self._queued: deque[PeerRequest[SendResponse]] = deque()
         self.outcomes: dict[str, str] = {}  # by `key`: why no Enter was typed, or empty
 
     def forget(self, connection: PeerConnection) -> None:
@@ -51,7 +51,7 @@ class Typing:
 
     def send(
         self,
-        request: PeerRequest[SendAnswer],
+        request: PeerRequest[SendResponse],
         key: str = "",
         since: str | None = None,
         question: str = "",
@@ -89,11 +89,11 @@ class Typing:
         self._type(request, text + b"\r" if enter else text, key, more=more)
         return None
 
-    def asked(self, request: PeerRequest[AskedAnswer], since: str | None = None, question: str = "") -> None:
+    def asked(self, request: PeerRequest[AskedResponse], since: str | None = None, question: str = "") -> None:
         """Answer with the question and the terminal's modes. `since`, `question`: refuse if it is another one."""
         request.respond(self._check_question(since, question, types=False))
 
-    def interrupt(self, request: PeerRequest[SendAnswer], key: str = "") -> None:
+    def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
         session = self._session
         if self._repeats(request, key):
@@ -104,7 +104,7 @@ class Typing:
         self._keep_outcome(key, "")
         request.respond({})
 
-    def run_interrupt(self, request: PeerRequest[SendAnswer], key: str = "") -> None:
+    def run_interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the commands that this connection has asked for; with the same `key` only once."""
         if self._repeats(request, key):
             return
@@ -113,7 +113,7 @@ class Typing:
         self._keep_outcome(key, "")
         request.respond({})
 
-    def _type(self, request: PeerRequest[SendAnswer], data: bytes, key: str, *, more: bool) -> None:
+    def _type(self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool) -> None:
         self._admit(data, more=more)
         self._keep_outcome(key, "")
         pump, position = self._pump, self._pump.typed_line.sent_at
@@ -130,7 +130,7 @@ class Typing:
         if not waits:
             taken(True)
 
-    def _repeats(self, request: PeerRequest[SendAnswer], key: str) -> bool:
+    def _repeats(self, request: PeerRequest[SendResponse], key: str) -> bool:
         """Return whether this request repeats one from an earlier link. If so, answer it with the same outcome."""
         reason = self.outcomes.get(key)
         if reason is not None:
@@ -145,7 +145,7 @@ class Typing:
 
     # -- a text and its Enter
 
-    def _deliver(self, request: PeerRequest[SendAnswer], text: bytes, pty: Pty, key: str) -> Steps:
+    def _deliver(self, request: PeerRequest[SendResponse], text: bytes, pty: Pty, key: str) -> Steps:
         """Type a text at the program's pace, and Enter after it.
 
         Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
@@ -250,7 +250,7 @@ class Typing:
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
-    def _check_question(self, since: str | None, question: str, *, types: bool) -> AskedAnswer:
+    def _check_question(self, since: str | None, question: str, *, types: bool) -> AskedResponse:
         """Return the session's question. Raises Refused if it asks none, or another than `since` and `question` say."""
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running or session.pty is None:

@@ -18,7 +18,7 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.timer import Timer
 from sesh.errors import TimedOut, UsageError
 from sesh.loop.timers import Timers
-from sesh.messages import MetAnswer, WaitAnswer
+from sesh.messages import MetResponse, WaitResponse
 
 MAX_WAITS = 16  # of one connection; more are refused
 QUIET = 0.1  # seconds of silence before a prompt counts, so that earlier output has arrived
@@ -31,7 +31,7 @@ UNSENT_POLL = 0.05  # seconds between two checks while output is unsent, which m
 class Wait:
     """A request that waits for conditions, and always for the session's end. The first that is met is the answer."""
 
-    request: PeerRequest[WaitAnswer]
+    request: PeerRequest[WaitResponse]
     output: bool = False  # the answer at the session's end carries all output
     prompt: bool = False  # waits for a shell's prompt
     since: int | None = None  # the position that output must reach before a prompt counts
@@ -89,7 +89,7 @@ class Waits:
         if next_check <= 0:
             if reader is None or reader.position >= position:
                 self.all.remove(wait)
-                answer: MetAnswer = {"met": condition, "position": position}
+                answer: MetResponse = {"met": condition, "position": position}
                 if condition == "waiting":
                     answer["question"] = self._activity.standing().question
                 wait.request.respond(answer)

@@ -36,7 +36,7 @@ from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
-from sesh.messages import OP, EnteredAnswer, Hello, OpAnswer, OpRequest, Welcome
+from sesh.messages import OP, EnteredResponse, Hello, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
@@ -44,7 +44,7 @@ from sesh.reach.op import Entered, Op
 from sesh.reach.origin import Origin
 from sesh.store import recent, records, results
 
-Answered = tuple[OpAnswer, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session
+Answered = tuple[OpResponse, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session
 
 _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
 _MOST_UNREAD = 100  # frames that wait for the main thread; beyond them the link is not read
@@ -340,7 +340,7 @@ def _id_of(name: str) -> str:
     return (records.readable(name) or {}).get("id", "")
 
 
-def _entered_answer(name: str, session_id: str) -> EnteredAnswer:
+def _entered_answer(name: str, session_id: str) -> EnteredResponse:
     """Return the answer for an entered session."""
     record = records.readable(name) or {}
     return {

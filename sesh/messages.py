@@ -1,4 +1,4 @@
-"""Types of the JSON in frames: HELLO, messages, and each request with its answer, the JSON of its RESPONSE.
+"""Types of the JSON in frames: HELLO, messages, and each request with its response.
 
 A daemon checks HELLO and REQUEST, `sesh.wire` checks a host's frames. A class of `daemon.request_methods` or
 `daemon.typed_text` has a method with the name of each request to a daemon. The method's parameters are the keys of the
@@ -141,30 +141,30 @@ class Welcome(TypedDict, total=False):
     uptime: float
 
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
-class RequestType(str, Generic[Answer]):
-    """The name of a request, and the type of its `answer`. `reads`: it changes nothing."""
+class RequestType(str, Generic[Response]):
+    """The name of a request, and the type of its `response`. `reads`: it changes nothing."""
 
-    answer: type[Answer] | UnionType
+    response: type[Response] | UnionType
     reads: bool
 
-    def __new__(cls, name: str, answer: type[Answer] | UnionType, *, reads: bool = False) -> RequestType[Answer]:
+    def __new__(cls, name: str, response: type[Response] | UnionType, *, reads: bool = False) -> RequestType[Response]:
         made = super().__new__(cls, name)
-        made.answer, made.reads = answer, reads
+        made.response, made.reads = response, reads
         return made
 
 
-class NoAnswer(TypedDict):
-    """The answer of a request that has nothing to report."""
+class NoResponse(TypedDict):
+    """The response to a request that has nothing to report."""
 
 
 # -- requests that read
 
 
-class SessionAnswer(TypedDict):
-    """The answer of `summary` and `status`. A summary lacks some keys of a status."""
+class SessionResponse(TypedDict):
+    """The response to `summary` and `status`. A summary lacks some keys of a status."""
 
     session: Status
 
@@ -176,8 +176,8 @@ class CursorPlace(TypedDict):
     column: Size
 
 
-class ScreenAnswer(TypedDict):
-    """The answer of `screen`, whose DATA is the screen. `continued`: the rows that continue the row before."""
+class ScreenResponse(TypedDict):
+    """The response to `screen`, whose DATA is the screen. `continued`: the rows that continue the row before."""
 
     columns: Size
     rows: Size
@@ -188,7 +188,7 @@ class ScreenAnswer(TypedDict):
     continued: list[int]
 
 
-class ModesAnswer(TypedDict):
+class ModesResponse(TypedDict):
     """The modes that change the bytes of keys. `cursor`: application cursor keys (DECCKM)."""
 
     cursor: bool
@@ -202,8 +202,8 @@ class _Page(TypedDict):
     alternate: bool
 
 
-class LogsAnswer(_Page, total=False):
-    """The answer of `logs`, whose DATA is a page of lines. `lines`: their number; `first`: the number of the first;
+class LogsResponse(_Page, total=False):
+    """The response to `logs`, whose DATA is a page of lines. `lines`: their number; `first`: the number of the first;
     `older`: there are lines before it. The keys of a `LineState` follow if the request wants the `end`."""
 
     open: bool
@@ -212,7 +212,7 @@ class LogsAnswer(_Page, total=False):
     start: Latin
 
 
-class HistoryAnswer(TypedDict, total=False):
+class HistoryResponse(TypedDict, total=False):
     """The command that `history` was asked for, whose DATA is its output. Without a number it has no keys, and its DATA
     is the list of commands."""
 
@@ -225,15 +225,15 @@ class HistoryAnswer(TypedDict, total=False):
     output_bytes: int
 
 
-class TypedAnswer(TypedDict):
-    """The answer of `typed`. `at`: when a key was typed on a terminal that shows notifications; `watched`: a person
+class TypedResponse(TypedDict):
+    """The response to `typed`. `at`: when a key was typed on a terminal that shows notifications; `watched`: a person
     looks at the session."""
 
     at: float | None
     watched: bool
 
 
-class AskedAnswer(TypedDict):
+class AskedResponse(TypedDict):
     """The question of a program. `hides`: echo is off, as for a password; `line`: the program reads a line."""
 
     since: Moment | None
@@ -251,61 +251,61 @@ class _Met(TypedDict):
 
 
 @final
-class MetAnswer(_Met, total=False):
+class MetResponse(_Met, total=False):
     """A condition of `wait` holds: prompt, idle, or waiting with a `question`."""
 
     question: Sentence
 
 
 @final
-class EndAnswer(Outcome):
+class EndResponse(Outcome):
     """The session has ended, after `position` bytes of output."""
 
     position: int
 
 
-WaitAnswer = MetAnswer | EndAnswer
+WaitResponse = MetResponse | EndResponse
 
 
 # -- requests that change the session
 
 
-class SendAnswer(TypedDict, total=False):
-    """The answer of `send`, and of an `interrupt` that is repeated. `position`: of the output, before the program got
+class SendResponse(TypedDict, total=False):
+    """The response to `send`, and of an `interrupt` that is repeated. `position`: of the output, before the program got
     the bytes; `reason`: why Enter was not pressed, or empty."""
 
     position: int | None
     reason: str
 
 
-class DetachAnswer(TypedDict):
+class DetachResponse(TypedDict):
     detached: int
 
 
-class RenameAnswer(TypedDict):
+class RenameResponse(TypedDict):
     name: Name
 
 
-class LabelAnswer(TypedDict):
+class LabelResponse(TypedDict):
     labels: dict[str, str]
 
 
-class SwitchAnswer(TypedDict):
+class SwitchResponse(TypedDict):
     switched: bool
 
 
-class TellAnswer(TypedDict):
+class TellResponse(TypedDict):
     told: bool
 
 
-class FeedAnswer(TypedDict):
+class FeedResponse(TypedDict):
     """The state of a job's stdin: the number of bytes `received`, and whether it takes more."""
 
     received: int
     open: bool
 
 
-class ReloadAnswer(TypedDict):
+class ReloadResponse(TypedDict):
     name: Name
     version: str
 
@@ -320,14 +320,14 @@ class _Notes(TypedDict, total=False):
 
 
 @final
-class ResultAnswer(_Notes):
+class ResultResponse(_Notes):
     """The op has returned; its result is in DATA. Each answer is `ok`, but this one has no other key."""
 
     ok: bool
 
 
 @final
-class QuestionAnswer(_Notes):
+class QuestionResponse(_Notes):
     """A choice for the user: `answers` (letter, meaning), the `default` letter, and text to show `above`."""
 
     question: Sentence
@@ -337,7 +337,7 @@ class QuestionAnswer(_Notes):
 
 
 @final
-class EnteredAnswer(_Notes):
+class EnteredResponse(_Notes):
     """The link carries the frames of a session's daemon from now on."""
 
     name: Name
@@ -346,43 +346,43 @@ class EnteredAnswer(_Notes):
 
 
 @final
-class EndedAnswer(_Notes):
+class EndedResponse(_Notes):
     """The session to enter has ended; its output is in DATA."""
 
     name: Name
     result: JobResult
 
 
-EntryAnswer = EnteredAnswer | EndedAnswer
-OpAnswer = QuestionAnswer | EndedAnswer | EnteredAnswer | ResultAnswer  # a check takes the first that fits
+EntryResponse = EnteredResponse | EndedResponse
+OpResponse = QuestionResponse | EndedResponse | EnteredResponse | ResultResponse  # a check takes the first that fits
 
 
-SUMMARY = RequestType("summary", SessionAnswer, reads=True)
-STATUS = RequestType("status", SessionAnswer, reads=True)
-SCREEN = RequestType("screen", ScreenAnswer, reads=True)
-MODES = RequestType("modes", ModesAnswer, reads=True)
-LOGS = RequestType("logs", LogsAnswer, reads=True)
-HISTORY = RequestType("history", HistoryAnswer, reads=True)
-TYPED = RequestType("typed", TypedAnswer, reads=True)
-ASKED = RequestType("asked", AskedAnswer, reads=True)
-WAIT: RequestType[WaitAnswer] = RequestType("wait", WaitAnswer, reads=True)
-EVENTS: RequestType[WaitAnswer] = RequestType("events", WaitAnswer, reads=True)
+SUMMARY = RequestType("summary", SessionResponse, reads=True)
+STATUS = RequestType("status", SessionResponse, reads=True)
+SCREEN = RequestType("screen", ScreenResponse, reads=True)
+MODES = RequestType("modes", ModesResponse, reads=True)
+LOGS = RequestType("logs", LogsResponse, reads=True)
+HISTORY = RequestType("history", HistoryResponse, reads=True)
+TYPED = RequestType("typed", TypedResponse, reads=True)
+ASKED = RequestType("asked", AskedResponse, reads=True)
+WAIT: RequestType[WaitResponse] = RequestType("wait", WaitResponse, reads=True)
+EVENTS: RequestType[WaitResponse] = RequestType("events", WaitResponse, reads=True)
 RUN = RequestType("run", RunFacts)
-RUN_INTERRUPT = RequestType("run_interrupt", SendAnswer)
-SEND = RequestType("send", SendAnswer)
-INTERRUPT = RequestType("interrupt", SendAnswer)
-FEED = RequestType("feed", FeedAnswer)
-DETACH = RequestType("detach", DetachAnswer)
-KILL: RequestType[WaitAnswer] = RequestType("kill", WaitAnswer)
-RENAME = RequestType("rename", RenameAnswer)
-LABEL = RequestType("label", LabelAnswer)
-RESUME = RequestType("resume", NoAnswer)
-STATE = RequestType("state", NoAnswer)
-SWITCH = RequestType("switch", SwitchAnswer)
-TELL = RequestType("tell", TellAnswer)
-RELOAD = RequestType("reload", ReloadAnswer)
+RUN_INTERRUPT = RequestType("run_interrupt", SendResponse)
+SEND = RequestType("send", SendResponse)
+INTERRUPT = RequestType("interrupt", SendResponse)
+FEED = RequestType("feed", FeedResponse)
+DETACH = RequestType("detach", DetachResponse)
+KILL: RequestType[WaitResponse] = RequestType("kill", WaitResponse)
+RENAME = RequestType("rename", RenameResponse)
+LABEL = RequestType("label", LabelResponse)
+RESUME = RequestType("resume", NoResponse)
+STATE = RequestType("state", NoResponse)
+SWITCH = RequestType("switch", SwitchResponse)
+TELL = RequestType("tell", TellResponse)
+RELOAD = RequestType("reload", ReloadResponse)
 TO_DAEMON = tuple(each for each in list(vars().values()) if isinstance(each, RequestType))
 """The requests above; those below are not to a daemon."""
 
-START = RequestType("start", NoAnswer)  # to a zygote
-OP: RequestType[OpAnswer] = RequestType("op", OpAnswer)  # to a bridge
+START = RequestType("start", NoResponse)  # to a zygote
+OP: RequestType[OpResponse] = RequestType("op", OpResponse)  # to a bridge

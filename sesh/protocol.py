@@ -55,10 +55,10 @@ BRIDGE = b"\0sesh-bridge-1\0\n"
 """Sent first by a bridge; any earlier bytes are output of the login shell's startup files."""
 
 LARGEST_PAYLOAD = 1 << 20
-LARGEST_ANSWER = 40 << 20
-"""Most bytes of DATA with one answer; more raise ProtocolError. The output of a run (32 MiB) or a scrollback fits."""
+LARGEST_RESPONSE = 40 << 20
+"""Most bytes of DATA with one response; more raise ProtocolError. The output of a run (32 MiB) or a scrollback fits."""
 MOST_VALUES = 500_000
-"""Most JSON values in one answer; more raise ProtocolError. Even a short value takes some hundred bytes of memory."""
+"""Most JSON values in one response; more raise ProtocolError. Even a short value takes some hundred bytes of memory."""
 _MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([,\[{])', re.DOTALL)
 """Finds strings, and in group 1 each mark outside strings that begins a value; there is about one for each value."""
 MOST = 1 << 62  # the largest accepted position, count or number
@@ -167,16 +167,16 @@ def parse(payload: bytes) -> dict[str, Any]:
     return values
 
 
-def answered_number(payload: bytes) -> int:
+def response_number(payload: bytes) -> int:
     """Return the id of the request that a RESPONSE answers, -1 if it has none. Raises as `parse`."""
     number = parse(payload).get("id")
     return number if isinstance(number, int) else -1
 
 
 def carry(held: bytearray, payload: bytes) -> None:
-    """Append DATA to the bytes of an answer. Raises ProtocolError beyond `LARGEST_ANSWER`."""
-    if len(held) + len(payload) > LARGEST_ANSWER:
-        raise errors.ProtocolError(f"the other side sent more than {LARGEST_ANSWER >> 20} MiB in one answer")
+    """Append DATA to the bytes of an answer. Raises ProtocolError beyond `LARGEST_RESPONSE`."""
+    if len(held) + len(payload) > LARGEST_RESPONSE:
+        raise errors.ProtocolError(f"the other side sent more than {LARGEST_RESPONSE >> 20} MiB in one answer")
     held += payload
 
 

@@ -18,7 +18,7 @@ from sesh import check, descriptors, errors, machine, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
-from sesh.messages import Answer, Hello, Message, RequestType, Switch, Welcome
+from sesh.messages import Hello, Message, RequestType, Response, Switch, Welcome
 from sesh.names import check_name
 from sesh.schema import ErrorFacts, Event
 
@@ -183,13 +183,13 @@ class Connection:
         name, hint = _MESSAGES[kind]
         return self._checked(hint, protocol.parse(payload), name)
 
-    def response(self, request: RequestType[Answer], payload: bytes) -> Answer:
+    def decode_response(self, request: RequestType[Response], payload: bytes) -> Response:
         """Return the answer in the RESPONSE to a request. Raises the error in it, ProtocolError."""
         values = protocol.parse(payload)
         if "error" in values:
             raise self._error(values)
-        answer: Answer = self._checked(request.answer, values, "RESPONSE")
-        return answer
+        response: Response = self._checked(request.response, values, "RESPONSE")
+        return response
 
     def _error(self, values: Mapping[str, object]) -> errors.SeshError:
         return errors.rebuild(self._checked(ErrorFacts, values.get("error"), "RESPONSE.error"))
@@ -248,7 +248,7 @@ class Connection:
         self._reloaded = False
         self._frames.clear()
 
-    # -- requests and their answers
+    # -- requests and their responses
 
     def not_after(self, deadline: float | None) -> float | None:
         """Return the `begin_by` for a deadline: the same moment by `uptime` of the daemon's machine."""
@@ -256,31 +256,31 @@ class Connection:
 
     def request(
         self,
-        request: RequestType[Answer],
+        request: RequestType[Response],
         data: bytes = b"",
         deadline: float | None = None,
         *,
         repeats: bool = False,
         **words: Any,
-    ) -> tuple[Answer, bytes]:
-        """Make a request, to begin before the deadline; return the answer and its bytes.
+    ) -> tuple[Response, bytes]:
+        """Make a request, to begin before the deadline; return the response and its DATA.
 
         `repeats`: the caller repeats the request after Lost. Raises Unknown if the request may have been carried out;
-        else as `send` and `answer`.
+        else as `send` and `await_response`.
         """
         while True:
             self._requests += 1
-            asked = asking(request, self._requests, data, begin_by=self.not_after(deadline), **words)
+            frames = request_frames(request, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
-                self.send(asked, deadline)
+                self.send(frames, deadline)
                 return self._outcome(request, self._requests, deadline, repeats=repeats)
             except errors.Reloaded:
                 self.come_back()
                 self.send(hello_frame("request"), deadline)
 
     def single_request(
-        self, request: RequestType[Answer], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
-    ) -> tuple[Answer, bytes]:
+        self, request: RequestType[Response], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+    ) -> tuple[Response, bytes]:
         """Send HELLO, make one request, as `request`, and close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
@@ -288,16 +288,16 @@ class Connection:
             return self.request(request, data, deadline, **words)
 
     def _outcome(
-        self, request: RequestType[Answer], number: int, deadline: float | None, *, repeats: bool
-    ) -> tuple[Answer, bytes]:
-        """Return the answer to the last request.
+        self, request: RequestType[Response], number: int, deadline: float | None, *, repeats: bool
+    ) -> tuple[Response, bytes]:
+        """Return the response to the last request.
 
         If the request changes something, wait `GRACE` longer, because the daemon may answer that it came too late.
-        Raises Unknown if the request may have been carried out, else as `answer`.
+        Raises Unknown if the request may have been carried out, else as `await_response`.
         """
         grace = 0.0 if request.reads else GRACE
         try:
-            return self.answer(request, number, None if deadline is None else deadline + grace)
+            return self.await_response(request, number, None if deadline is None else deadline + grace)
         except (errors.TimedOut, errors.Unreachable) as error:
             if error.answered or request.reads or isinstance(error, errors.Lost if repeats else errors.Reloaded):
                 raise
@@ -317,12 +317,12 @@ class Connection:
             return not self.far and descriptors.unread_by_peer(self.outbound)
         return isinstance(error, errors.Unreachable) and error.unread
 
-    def answer(
-        self, request: RequestType[Answer], number: int, deadline: float | None = None, *, pace: float = inf
-    ) -> tuple[Answer, bytes]:
-        """Return the answer to the request with this number and its bytes; skip other answers and OUTPUT.
+    def await_response(
+        self, request: RequestType[Response], number: int, deadline: float | None = None, *, pace: float = inf
+    ) -> tuple[Response, bytes]:
+        """Return the response to the request with this number, and its DATA; skip other responses and OUTPUT.
 
-        `pace`: the bytes of the answer that put the deadline off by a second. Raises as `response` and `receive`.
+        `pace`: the bytes of the response that extend the deadline by a second. Raises as `decode_response`, `receive`.
         """
         carried = bytearray()
         while True:
@@ -332,8 +332,8 @@ class Connection:
             elif kind == protocol.DATA:
                 protocol.carry(carried, payload)
             elif kind == protocol.RESPONSE:
-                if protocol.answered_number(payload) == number:
-                    return self.response(request, payload), bytes(carried)
+                if protocol.response_number(payload) == number:
+                    return self.decode_response(request, payload), bytes(carried)
                 carried.clear()
 
 
@@ -345,15 +345,17 @@ def hello_frame(role: str, /, **more: Unpack[Hello]) -> bytes:
     return protocol.message(protocol.HELLO, hello(role, **more))
 
 
-def asking(request: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any) -> bytes:
+def request_frames(
+    request: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any
+) -> bytes:
     """Return the frames of a request: DATA, if it has bytes, then REQUEST.
 
     `begin_by`: the deadline to begin, by `uptime` of the daemon's machine.
     """
     if begin_by is not None:
         words["begin_by"] = begin_by
-    asked = protocol.message(protocol.REQUEST, {"id": number, "verb": request, **words})
-    return protocol.data_frames(data) + asked
+    frame = protocol.message(protocol.REQUEST, {"id": number, "verb": request, **words})
+    return protocol.data_frames(data) + frame
 
 
 def connect(name: str, timeout: float = 5.0) -> Connection:

@@ -227,12 +227,15 @@ class Activity:
         kept = self.kept
         silent = self._silent()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
-            return self._check_once_settled(silent)
+            self._check_once_settled(silent)
+            return
         why, asked = self._observe(silent)
         if why == Why.READ and not self._pump.paused and self._pump.read_output():
-            return self.wake()  # the question was not complete
+            self.wake()  # the question was not complete
+            return
         if silent < SETTLED and STATES[why] == State.WAITING:  # an answer to this event would be refused
-            return self._check_once_settled(silent)
+            self._check_once_settled(silent)
+            return
         kept.declared.checked(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
         self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))

@@ -22,7 +22,7 @@ from sesh.daemon.timer import Timer
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.messages import TELL, TYPED, Answer, RequestType, Words
+from sesh.messages import TELL, TYPED, RequestType, Response, Words
 from sesh.schema import Event, Facts
 from sesh.store import recent
 from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
@@ -168,7 +168,7 @@ def _notify_terminal(name: str, news: News) -> bool:
     return any(answer is not None and answer["told"] for answer in answers)
 
 
-def _ask(session: str, request: RequestType[Answer], **words: Any) -> Answer | None:
+def _ask(session: str, request: RequestType[Response], **words: Any) -> Response | None:
     """Return a daemon's answer; None after an error."""
     with suppress(SeshError, OSError):
         return wire.connect(session, _TIMEOUT).single_request(request, timeout=_TIMEOUT, **words)[0]

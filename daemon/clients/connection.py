@@ -14,7 +14,7 @@ from typing import Any, Generic
 from sesh import protocol
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError
-from sesh.messages import Answer
+from sesh.messages import Response
 
 READ_SIZE = 1 << 16
 Steps = Iterator[float]
@@ -230,7 +230,7 @@ class PeerConnection(FrameSocket):
 
 
 @dataclass(eq=False)
-class PeerRequest(Generic[Answer]):
+class PeerRequest(Generic[Response]):
     """A REQUEST of a peer, with its DATA."""
 
     connection: PeerConnection
@@ -240,8 +240,8 @@ class PeerRequest(Generic[Answer]):
     name: str = ""
     begin_by: float | None = None  # its deadline, see `Envelope`
 
-    def respond(self, answer: Answer, data: bytes = b"") -> None:
-        self._send({"ok": True, **answer}, data)  # type: ignore[dict-item]  # each Answer is a TypedDict
+    def respond(self, response: Response, data: bytes = b"") -> None:
+        self._send({"ok": True, **response}, data)  # type: ignore[dict-item]  # each Response is a TypedDict
 
     def refuse(self, error: SeshError) -> None:
         self._send({"error": error.facts()}, b"")

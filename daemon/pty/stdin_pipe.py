@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from sesh.loop.loop import WRITE, Loop
-from sesh.messages import FeedAnswer
+from sesh.messages import FeedResponse
 
 
 class StdinPipe:
@@ -20,7 +20,7 @@ class StdinPipe:
         self.feeder: object = None  # the connection that feeds
         self.linger = 0.0  # seconds that the pipe stays open without its feeder
         self.waiting = memoryview(b"")  # bytes that the pipe has not taken
-        self._respond: Callable[[FeedAnswer], None] | None = None
+        self._respond: Callable[[FeedResponse], None] | None = None
         self.ends = False  # close the pipe after the waiting bytes
 
     @property
@@ -28,7 +28,7 @@ class StdinPipe:
         return self.descriptor >= 0
 
     def feed(
-        self, feeder: object, respond: Callable[[FeedAnswer], None], offset: int, data: bytes, *, ends: bool
+        self, feeder: object, respond: Callable[[FeedResponse], None], offset: int, data: bytes, *, ends: bool
     ) -> None:
         """Write bytes that start at `offset` of the input; call `respond` when the pipe has them."""
         self.feeder, self._respond, self.ends = feeder, respond, ends

@@ -56,8 +56,8 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     try:
         connection = _fork(deadline)
         try:
-            connection.send(wire.asking(messages.START, 1, json.dumps(spec).encode()), deadline)
-            connection.answer(messages.START, 0, deadline)
+            connection.send(wire.request_frames(messages.START, 1, json.dumps(spec).encode()), deadline)
+            connection.await_response(messages.START, 0, deadline)
         except BaseException as error:
             connection.abort()  # the daemon sees the end, even if another process has a copy of the descriptor
             connection.close()

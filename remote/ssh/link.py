@@ -24,7 +24,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import OP, Hello, Near, OpAnswer, Welcome, Words
+from sesh.messages import OP, Hello, Near, OpResponse, Welcome, Words
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
@@ -70,7 +70,7 @@ class Request:
             words["session_id"] = self.session_id
         if self.hello is not None:
             words["greeting"] = self.hello
-        return wire.asking(OP, _NUMBER, self.data, **words)
+        return wire.request_frames(OP, _NUMBER, self.data, **words)
 
 
 class Link(wire.Connection):
@@ -152,7 +152,7 @@ class Link(wire.Connection):
 
     def ask(
         self, request: Request, answers: Sequence[str] = (), deadline: float | None = None
-    ) -> tuple[OpAnswer, bytes]:
+    ) -> tuple[OpResponse, bytes]:
         """Send a request, unless it was sent with HELLO; return its answer and data.
 
         The answer may be a `question` for the person. Raises Ended if the request enters a session that has ended, Lost
@@ -164,7 +164,7 @@ class Link(wire.Connection):
         try:
             if not sent:
                 self.send(request.frames(answers), until)
-            answer, data = self.answer(OP, _NUMBER, until, pace=_SLOWEST if deadline is None else inf)
+            answer, data = self.await_response(OP, _NUMBER, until, pace=_SLOWEST if deadline is None else inf)
         except SeshError as error:
             if error.answered:
                 self._settle()
@@ -204,10 +204,10 @@ class Link(wire.Connection):
             protocol.carry(self._entry, payload)
         else:
             data, self._entry = bytes(self._entry), None
-            self._note_session(self.response(OP, payload), data)
+            self._note_session(self.decode_response(OP, payload), data)
         return False
 
-    def _note_session(self, answer: OpAnswer, data: bytes, hello: Hello | None = None) -> None:
+    def _note_session(self, answer: OpResponse, data: bytes, hello: Hello | None = None) -> None:
         """Note the session that an answer says the link has entered. Raises Ended with its result if it has ended."""
         if "name" not in answer:
             raise errors.malformed("RESPONSE", ".name is missing")

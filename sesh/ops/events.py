@@ -40,7 +40,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
 
     def ask() -> None:
         nonlocal since
-        began = stream.greet(wire.asking(EVENTS, _EVENTS, since=since)).get("events")
+        began = stream.greet(wire.request_frames(EVENTS, _EVENTS, since=since)).get("events")
         since = since if since is not None or not isinstance(began, int) else began
 
     try:
@@ -50,7 +50,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
                 since = event.get("seq", since)
                 yield event
             elif kind == protocol.RESPONSE:
-                stream.connection.response(EVENTS, payload)
+                stream.connection.decode_response(EVENTS, payload)
                 return
     except Ended as ended:
         yield from _last_events(stream.name, ended.result, since)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from sesh import descriptors, errors, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedAnswer, Words
+from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedResponse, Words
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.outcomes import JobOutput
@@ -30,7 +30,7 @@ from sesh.store import records, results
 
 COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its end
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # ids of requests; _SIGNAL is Ctrl-C or kill, _FEED a chunk of stdin
-_END = wire.asking(KILL, _SIGNAL)
+_END = wire.request_frames(KILL, _SIGNAL)
 _CHUNK = 64 << 10
 _GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; ending a job takes up to two
 
@@ -117,8 +117,8 @@ class _Waiter:
             words["from"] = position
         requests = _END if self._ending else self._passed_on.frames()
         if self._reports:
-            requests += wire.asking(WAIT, _QUESTION, waiting=True)
-        connection.send(wire.hello_frame("request") + wire.asking(WAIT, _WAIT, **words) + requests)
+            requests += wire.request_frames(WAIT, _QUESTION, waiting=True)
+        connection.send(wire.hello_frame("request") + wire.request_frames(WAIT, _WAIT, **words) + requests)
         try:
             connection.expect_welcome(self._stream.deadline)
         except errors.TimedOut as error:
@@ -155,14 +155,14 @@ class _Waiter:
         """Handle an answer; return the job's result if the answer has it."""
         connection = self._stream.connection
         if number == _FEED and self._forwarder is not None:
-            self._forwarder.answered(connection.response(FEED, data))
+            self._forwarder.answered(connection.decode_response(FEED, data))
         elif number == _SIGNAL:
             self._passed_on.answered()
-        elif number == _QUESTION and "met" in (asked := connection.response(WAIT, data)):
+        elif number == _QUESTION and "met" in (asked := connection.decode_response(WAIT, data)):
             self._reports = False
             self._caller.tell_question(self._stream.name, asked.get("question", ""))
         elif number == _WAIT:
-            end = connection.response(WAIT, data)
+            end = connection.decode_response(WAIT, data)
             if "met" in end or end["exit_code"] is None:
                 raise errors.malformed("RESPONSE", ".exit_code is missing")
             return end  # type: ignore[return-value]  # the other keys of a JobResult are optional
@@ -273,9 +273,9 @@ class _StdinForwarder:
             return
         words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
         with suppress(errors.Unreachable):  # the job may have ended, and its answer waits to be read
-            connection.send(wire.asking(FEED, _FEED, self._chunk, **words))
+            connection.send(wire.request_frames(FEED, _FEED, self._chunk, **words))
 
-    def answered(self, answer: FeedAnswer) -> None:
+    def answered(self, answer: FeedResponse) -> None:
         """Record that the job took the chunk, or takes no more."""
         self._over = self._ends or not answer["open"]
         self._sent += len(self._chunk or b"")

@@ -11,7 +11,7 @@ from sesh import errors, wording
 from sesh.about import SESH
 from sesh.errors import Refused, UsageError
 from sesh.keys import Key
-from sesh.messages import ASKED, MODES, SEND, SendAnswer, Words
+from sesh.messages import ASKED, MODES, SEND, SendResponse, Words
 from sesh.names import printable
 from sesh.ops import search
 from sesh.outcomes import Sent
@@ -76,7 +76,7 @@ def _open_stream(target: Target, name: str) -> Iterator[Stream]:
         yield stream
 
 
-def _type(connection: Connection, typed: bytes, *, keys: bool) -> SendAnswer:
+def _type(connection: Connection, typed: bytes, *, keys: bool) -> SendResponse:
     """Type bytes, a chunk for each request; return the first answer."""
     answers = [
         connection.request(SEND, typed[start : start + CHUNK], _soon(), more=start > 0, keys=keys)[0]
@@ -102,7 +102,7 @@ def _question(connection: Connection, name: str, pattern: search.Pattern) -> Wor
     return {"since": asked["since"], "question": question}
 
 
-def _type_once(stream: Stream, text: bytes, words: Words) -> SendAnswer:
+def _type_once(stream: Stream, text: bytes, words: Words) -> SendResponse:
     """Type a text, and return the answer. Raises Refused, `typed`, if Enter was not pressed.
 
     After a lost link the request is sent again. Its key tells the daemon to answer it without typing the text again.

@@ -139,11 +139,11 @@ class _Run:
             elif kind == protocol.DATA:
                 protocol.carry(self._carried, data)
             elif kind == protocol.RESPONSE and number == _RUN:
-                return self._stream.connection.response(RUN, data), bytes(self._carried)
+                return self._stream.connection.decode_response(RUN, data), bytes(self._carried)
             elif kind == protocol.RESPONSE and number == _INTERRUPT:
                 self._passed_on.answered()
             elif kind == protocol.RESPONSE and number == _QUESTION:
-                answer = self._stream.connection.response(WAIT, data)
+                answer = self._stream.connection.decode_response(WAIT, data)
                 if "met" in answer and self._tell is not None:
                     tell, self._tell = self._tell, None  # tell the person only once
                     tell(answer.get("question", ""))
@@ -183,9 +183,9 @@ class _Run:
             self._words["since"] = self._stream.position
         frames = b""
         if self._tell is not None:
-            frames = wire.asking(WAIT, _QUESTION, waiting=True, from_now=from_now)
+            frames = wire.request_frames(WAIT, _QUESTION, waiting=True, from_now=from_now)
         begin_by = self._stream.connection.not_after(deadline)
-        return frames + wire.asking(RUN, _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
+        return frames + wire.request_frames(RUN, _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
     def interrupt(self) -> None:
         """Interrupt the command."""

@@ -9,7 +9,7 @@ from typing import Any
 from sesh import errors, paths, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
-from sesh.messages import LOGS, SCREEN, STATUS, LogsAnswer
+from sesh.messages import LOGS, SCREEN, STATUS, LogsResponse
 from sesh.names import printable
 from sesh.ops import dormant
 from sesh.outcomes import Overview
@@ -135,7 +135,7 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
     Raises NotFound.
     """
 
-    def ask(left: int, until: int) -> tuple[LogsAnswer, bytes]:
+    def ask(left: int, until: int) -> tuple[LogsResponse, bytes]:
         return find.read(name, LOGS, timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
 
     try:
@@ -146,14 +146,14 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
 
 
 def in_turns(
-    ask: Callable[[int, int], tuple[LogsAnswer, bytes]], lines: int, most: float = inf
-) -> tuple[list[str], LogsAnswer, bool]:
+    ask: Callable[[int, int], tuple[LogsResponse, bytes]], lines: int, most: float = inf
+) -> tuple[list[str], LogsResponse, bool]:
     """Request the last lines page by page, until they have `most` bytes.
 
     `ask(count, until)`: requests up to `count` lines before number `until`. Return the lines, the answer for the newest
     page, and whether there are older lines.
     """
-    newest: LogsAnswer | None = None
+    newest: LogsResponse | None = None
     pages: list[list[str]] = []
     left, until, size = lines, protocol.MOST, 0
     while True:
@@ -170,7 +170,7 @@ def in_turns(
 
 def _last_that_fit(texts: list[str]) -> int:
     """Return how many of the last lines fit into one answer over a link."""
-    left = protocol.LARGEST_ANSWER
+    left = protocol.LARGEST_RESPONSE
     for count, text in enumerate(reversed(texts[-_MOST_FAR:])):
         left -= 4 * len(text) + 3  # JSON: at most four bytes per character, two quotes and a comma
         if left < 0:

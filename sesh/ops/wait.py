@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, TimedOut
-from sesh.messages import LOGS, SUMMARY, WAIT, EndAnswer, LogsAnswer, WaitAnswer, Words
+from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, LogsResponse, WaitResponse, Words
 from sesh.ops.search import Pattern
 from sesh.ops.views import in_turns
 from sesh.outcomes import Condition
@@ -80,7 +80,7 @@ def _condition(met: str, match: str | None, position: int) -> Condition:
     return {"met": met, "match": match, "exit_code": None, "position": position, "reason": None}
 
 
-def _end(facts: EndAnswer | JobResult) -> Condition:
+def _end(facts: EndResponse | JobResult) -> Condition:
     code, position = facts["exit_code"] or 0, facts.get("position")
     return {"met": "exit", "match": None, "exit_code": code, "position": position, "reason": facts["reason"]}
 
@@ -121,7 +121,7 @@ class _Wait:
         self._columns = _COLUMNS
         self._head: int | None = None  # the position of the output when the wait began
 
-    def answer(self) -> WaitAnswer:
+    def answer(self) -> WaitResponse:
         """Return the daemon's answer. Raises _Match, TimedOut, Ended."""
         try:
             for kind, number, data in self._stream.frames(self._ask, until=self._late):
@@ -132,7 +132,7 @@ class _Wait:
                         raise TimedOut("timed out")  # output arrives faster than it can be searched
                     self._search(number, data)
                 elif kind == protocol.RESPONSE and number == _WAIT:
-                    return self._stream.connection.response(WAIT, data)
+                    return self._stream.connection.decode_response(WAIT, data)
         except Ended as ended:
             position, data = self._stream.ended_output(ended)
             if self._searches and data:
@@ -148,7 +148,7 @@ class _Wait:
             summary, _ = stream.connection.request(SUMMARY, deadline=late)
             self._columns = summary["session"]["columns"] or self._columns
             if self._since == "start" and self._lines is None:
-                lines, newest, _ = in_turns(self._lines_before, _ALL_LINES, protocol.LARGEST_ANSWER)
+                lines, newest, _ = in_turns(self._lines_before, _ALL_LINES, protocol.LARGEST_RESPONSE)
                 self._test([(text, newest["position"]) for text in lines])
             words["follow"] = True
         if self._deadline is not None:
@@ -159,9 +159,9 @@ class _Wait:
             words |= {"from": self._since, "else": self._head}
         if self._head is None:
             self._head = welcome.get("position")
-        stream.connection.send(wire.asking(WAIT, _WAIT, **words), late)
+        stream.connection.send(wire.request_frames(WAIT, _WAIT, **words), late)
 
-    def _lines_before(self, count: int, until: int) -> tuple[LogsAnswer, bytes]:
+    def _lines_before(self, count: int, until: int) -> tuple[LogsResponse, bytes]:
         return self._stream.connection.request(LOGS, deadline=self._late, lines=count, until=until)
 
     def _search(self, position: int, data: bytes) -> None:
@@ -208,7 +208,7 @@ class LiveLog:
                 if kind == protocol.OUTPUT:
                     self._write_new(position, data)
                 elif kind == protocol.RESPONSE:
-                    self._stream.connection.response(WAIT, data)
+                    self._stream.connection.decode_response(WAIT, data)
                     break
         except Ended as ended:  # the session ended while the link was down, or before its answer
             self._write_new(*self._stream.ended_output(ended))
@@ -221,7 +221,7 @@ class LiveLog:
         if self._lines is None:
             self._lines, existing = self._existing()
         words: Words = {"follow": True, "from": self._lines.position}
-        self._stream.connection.send(wire.asking(WAIT, _WAIT, **words))
+        self._stream.connection.send(wire.request_frames(WAIT, _WAIT, **words))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             self._write(existing)
 
@@ -229,10 +229,10 @@ class LiveLog:
         """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
         connection = self._stream.connection
 
-        def ask(count: int, until: int) -> tuple[LogsAnswer, bytes]:
+        def ask(count: int, until: int) -> tuple[LogsResponse, bytes]:
             return connection.request(LOGS, lines=count, ansi=self._ansi, until=until, end=until == protocol.MOST)
 
-        lines, newest, older = in_turns(ask, max(1, self._count), protocol.LARGEST_ANSWER)
+        lines, newest, older = in_turns(ask, max(1, self._count), protocol.LARGEST_RESPONSE)
         if older and len(lines) < self._count:
             more = f"more of them: {SESH} --logs {self._stream.name} N"
             self._note(f"the last {len(lines):,} lines come before the new ones; {more}")

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from sesh import check, errors, protocol
 from sesh.check import Check
 from sesh.errors import ProtocolError
-from sesh.messages import EntryAnswer, QuestionAnswer, ResultAnswer
+from sesh.messages import EntryResponse, QuestionResponse, ResultResponse
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op
 from sesh.remote.ssh.link import Link, Request
@@ -26,7 +26,7 @@ MOST_QUESTIONS = 20  # for one request; the next one is an error
 
 def answered(
     caller: Caller, link: Link, request: Request, deadline: float | None = None
-) -> tuple[EntryAnswer | ResultAnswer, bytes]:
+) -> tuple[EntryResponse | ResultResponse, bytes]:
     """Send a request until its answer is no question; return that answer and its data. Show the notes of each.
 
     Raises ProtocolError after too many questions, and as `Link.ask`.
@@ -43,7 +43,7 @@ def answered(
     raise ProtocolError(f"the other side asked more than {MOST_QUESTIONS} questions; nothing more is answered")
 
 
-def _reply(caller: Caller, question: QuestionAnswer) -> str:
+def _reply(caller: Caller, question: QuestionResponse) -> str:
     """Ask the person a question of the other side. Raises ProtocolError for a malformed or unexpected question."""
     if not caller.can_ask:
         raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")

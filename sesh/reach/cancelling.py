@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from sesh import errors, wire
-from sesh.messages import RequestType, SendAnswer
+from sesh.messages import RequestType, SendResponse
 from sesh.stop import Stop
 
 _AGAIN = 2.0  # seconds from the first Ctrl-C; a later one starts a new count
@@ -142,7 +142,7 @@ class PassedOn:
     Each new connection repeats them; their keys let the daemon drop duplicates.
     """
 
-    def __init__(self, verb: RequestType[SendAnswer], number: int) -> None:
+    def __init__(self, verb: RequestType[SendResponse], number: int) -> None:
         self._verb, self._number = verb, number
         self._keys: list[str] = []
 
@@ -160,4 +160,4 @@ class PassedOn:
         del self._keys[:1]  # answers arrive in the order of the requests
 
     def _frame(self, key: str) -> bytes:
-        return wire.asking(self._verb, self._number, key=key)
+        return wire.request_frames(self._verb, self._number, key=key)

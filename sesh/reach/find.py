@@ -11,7 +11,7 @@ from typing import Any
 from sesh import errors, measures, paths, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, Unreachable
-from sesh.messages import SUMMARY, Answer, RequestType, Welcome
+from sesh.messages import SUMMARY, RequestType, Response, Welcome
 from sesh.names import is_name, printable, subject
 from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
@@ -72,7 +72,7 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
     return connection
 
 
-def ask(name: str, request: RequestType[Answer], *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
+def ask(name: str, request: RequestType[Response], *, timeout: float = 10.0, **words: Any) -> tuple[Response, bytes]:
     """Send one request to a session's daemon over a new connection; return the answer. Raises as `required`."""
     deadline = time.monotonic() + timeout
     with required(name) as connection:
@@ -81,7 +81,7 @@ def ask(name: str, request: RequestType[Answer], *, timeout: float = 10.0, **wor
         return connection.request(request, deadline=deadline, **words)
 
 
-def read(name: str, request: RequestType[Answer], *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
+def read(name: str, request: RequestType[Response], *, timeout: float = 10.0, **words: Any) -> tuple[Response, bytes]:
     """Send a request that changes nothing; unlike `ask`, raise NotFound if the session ends before it answers."""
     try:
         return ask(name, request, timeout=timeout, **words)

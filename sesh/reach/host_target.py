@@ -23,7 +23,7 @@ from sesh.errors import (
 )
 from sesh.link.keeper import LinkKeeper, Ping, Session
 from sesh.link_health import Health
-from sesh.messages import OP, EnteredAnswer, Hello
+from sesh.messages import OP, EnteredResponse, Hello
 from sesh.protocol import DATA
 from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
@@ -157,7 +157,7 @@ class HostTarget(Target):
             known.saw(self.host, answer["name"], time.time(), answer["session_id"])
         return answer["name"], link
 
-    def _entered(self, link: Link, request: Request, deadline: float | None) -> EnteredAnswer:
+    def _entered(self, link: Link, request: Request, deadline: float | None) -> EnteredResponse:
         """Return the host's answer to a request that enters a session; close the link if there is none."""
         try:
             with self.stop.calling(link.abort):
@@ -260,7 +260,7 @@ class HostTarget(Target):
             try:
                 for kind, _, payload in stream.frames(ask):
                     if kind != DATA:
-                        stream.connection.response(OP, payload)
+                        stream.connection.decode_response(OP, payload)
                         return
                     item, whole = calls.result(caller, self.host, op, payload)
                     # An empty list ends a report, so a list that lost all its rows is not passed on.

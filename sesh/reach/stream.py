@@ -139,7 +139,7 @@ class Stream:
                 if fresh:
                     yield kind, position, fresh
             elif kind in (protocol.DATA, protocol.RESPONSE):
-                yield kind, protocol.answered_number(payload) if kind == protocol.RESPONSE else 0, payload
+                yield kind, protocol.response_number(payload) if kind == protocol.RESPONSE else 0, payload
         if keeper is None or not (ready or time.monotonic() >= keeper.due):
             return True
         self._next = keeper.run(ready)

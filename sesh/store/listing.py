@@ -99,7 +99,7 @@ def asked(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connection | N
     except SeshError:
         return None
     try:
-        connection.send(wire.hello_frame("request") + wire.asking(request, 1))
+        connection.send(wire.hello_frame("request") + wire.request_frames(request, 1))
     except SeshError:
         connection.close()
         return None
@@ -113,7 +113,7 @@ def _answer(connection: wire.Connection | None, deadline: float) -> Summary | No
     with connection:
         try:
             connection.expect_welcome(deadline)
-            return connection.answer(SUMMARY, 1, deadline)[0]["session"]
+            return connection.await_response(SUMMARY, 1, deadline)[0]["session"]
         except (SeshError, OSError):
             return None
 

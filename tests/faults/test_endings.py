@@ -50,13 +50,13 @@ def test_a_wait_is_answered_once_the_name_is_free(
     home.write("halted", "")
     waiter = wire.connect("work")
     waiter.hello("request")
-    waiter.send(wire.asking("wait", 1))
+    waiter.send(wire.request_frames("wait", 1))
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: (records.read("work") or {}).get("ended"), what="the program's end")
     waiter.send(protocol.frame(protocol.PING))
     assert waiter.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG
     os.unlink(path)
-    assert waiter.answer(messages.WAIT, 1)[0].get("exit_code") == 6
+    assert waiter.await_response(messages.WAIT, 1)[0].get("exit_code") == 6
     assert wire.open_socket("work") is None
     waiter.close()
 

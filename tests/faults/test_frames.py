@@ -44,7 +44,7 @@ MALFORMED = [
     b"\x01\xff\xff\xff\xff",
     b"\x0f\x00\x10\x00\x01",
     b"GET / HTTP/1.1\r\n\r\n",
-    wire.asking("summary", 1),
+    wire.request_frames("summary", 1),
     protocol.frame(protocol.INPUT, b"12345678x"),
     protocol.frame(0x7F, b"new"),
     *[protocol.frame(protocol.HELLO, text) for text in (b"", b"[]", b"\xff\xfe", b"[" * 200_000)],
@@ -138,7 +138,7 @@ def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work
     for version in (0, 2, None, "1", [1]):
         with wire.connect("work") as connection:
             hello = {"protocol": version, "version": "99", "role": "attach", "replace": True, "columns": 10, "rows": 5}
-            connection.send(protocol.message(protocol.HELLO, hello) + wire.asking("kill", 1))
+            connection.send(protocol.message(protocol.HELLO, hello) + wire.request_frames("kill", 1))
             connection.expect_welcome()
             assert closed(connection)
     assert work.ask("work", "summary")["session"]["columns"] == 80
@@ -160,8 +160,11 @@ def test_one_that_asks_without_end_and_reads_nothing_is_closed(
 
     The daemon read ahead, to see whether a peer that asked for a change had gone: that took 750 MB in 8 s.
     """
-    questions = {"ping": protocol.frame(protocol.PING, bytes(1 << 19)), "request": wire.asking("status", 1) * 4000}
-    question = questions.get(kind) or wire.asking("detach", 1, which="others") * 4000
+    questions = {
+        "ping": protocol.frame(protocol.PING, bytes(1 << 19)),
+        "request": wire.request_frames("status", 1) * 4000,
+    }
+    question = questions.get(kind) or wire.request_frames("detach", 1, which="others") * 4000
     monkeypatch.setattr("sesh.daemon.server.MAX_UNSENT", 500_000)
     pid = daemons.start("work", "/bin/cat")
     before = resident(pid)

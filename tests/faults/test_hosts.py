@@ -83,7 +83,7 @@ def test_data_without_end_takes_bounded_memory(evil: Evil) -> None:
     )
     assert "40 MiB" in done.stderr
     peak = int(done.stdout.split()[-1]) << (0 if sys.platform == "darwin" else 10)
-    assert peak < 3 * protocol.LARGEST_ANSWER, peak
+    assert peak < 3 * protocol.LARGEST_RESPONSE, peak
 
 
 def test_a_malformed_row_is_left_out_and_said(evil: Evil) -> None:

@@ -99,10 +99,10 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
         home.write("next", "")
         wait_until(lambda: os.path.exists(os.path.join(home.path, "printed")))
         words: Words = {"since": asked["since"], "question": "Keep?", "enter": True}
-        connection.send(wire.asking("send", 9, b"y", **words))
+        connection.send(wire.request_frames("send", 9, b"y", **words))
         os.kill(daemon, 18)
         with pytest.raises(Refused, match="nothing was typed"):
-            connection.answer(messages.SEND, 9)
+            connection.await_response(messages.SEND, 9)
     asks(home, "DELETE ALL?")
     assert got(sesh) == []
 
@@ -127,10 +127,10 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
         connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
         words: Words = {"since": connection.request(messages.ASKED)[0]["since"], "question": "next?", "enter": True}
-        connection.send(wire.asking("send", 8, b"a", **words) + wire.asking("send", 9, b"b", **words))
-        connection.answer(messages.SEND, 8)
+        connection.send(wire.request_frames("send", 8, b"a", **words) + wire.request_frames("send", 9, b"b", **words))
+        connection.await_response(messages.SEND, 8)
         with pytest.raises(Refused, match="job asks nothing now"):
-            connection.answer(messages.SEND, 9)
+            connection.await_response(messages.SEND, 9)
     wait_until(lambda: got(sesh) == ["a"])
 
 

@@ -58,7 +58,7 @@ OTHERS = {"asked", "feed", "kill", "events"}
 
 def answered(connection: wire.Connection, verb: str, words: Mapping[str, Any], data: bytes = b"") -> dict[str, Any]:
     """Send a request, and return the keys of its answer as received, which are those of its type."""
-    connection.send(wire.asking(verb, 1, data, **words))
+    connection.send(wire.request_frames(verb, 1, data, **words))
     deadline = time.monotonic() + 20
     while True:
         kind, payload = connection.receive(deadline)
@@ -89,7 +89,7 @@ def test_each_request_is_answered_with_what_its_type_says(sesh: Sesh) -> None:
 
 def test_each_request_is_handled_with_the_type_of_its_answer() -> None:
     for verb, method in REQUESTS.items():
-        assert get_args(get_type_hints(method)["request"]) == (getattr(messages, verb.upper()).answer,)
+        assert get_args(get_type_hints(method)["request"]) == (getattr(messages, verb.upper()).response,)
 
 
 TOLD = {
@@ -127,7 +127,7 @@ def test_what_an_attached_client_is_told_is_what_its_type_says(sesh: Sesh) -> No
                     ("switch", {"to": "other"}),
                 ):
                     answered(asking, verb, words)
-            asking.send(wire.asking("detach" if last == protocol.DETACH else "kill", 9))
+            asking.send(wire.request_frames("detach" if last == protocol.DETACH else "kill", 9))
             for kind, message in told(client, last):
                 assert list(differences(message, Message)) == []
                 seen[kind] = seen.get(kind, set()) | message.keys()

@@ -70,12 +70,12 @@ def deadline() -> float:
 
 def op(op: str, number: int = 1, /, **data: Any) -> bytes:
     """The frames that ask for an op."""
-    return wire.asking("op", number, calls.encoded(data), op=op)
+    return wire.request_frames("op", number, calls.encoded(data), op=op)
 
 
 def result(connection: wire.Connection, number: int = 1) -> Any:
     """The result of the op that was asked for."""
-    return json.loads(connection.answer(messages.OP, number, deadline())[1])
+    return json.loads(connection.await_response(messages.OP, number, deadline())[1])
 
 
 def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home, far_end: Bridge) -> None:
@@ -109,7 +109,7 @@ def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(home: Home, far_end
         ("sessions.there", ["name"]),
     ]
     for number, (name, words) in enumerate(odd, 1):
-        connection.send(wire.asking("op", number, calls.encoded(words), op=name))
+        connection.send(wire.request_frames("op", number, calls.encoded(words), op=name))
         with pytest.raises(UsageError):
             result(connection, number)
     assert home.names() == []
@@ -121,9 +121,9 @@ def test_what_it_does_not_know_is_refused_and_the_link_goes_on(home: Home, far_e
     for words in ({"verb": "future"}, {"verb": "op", "op": 3}, {"verb": "enter", "op": "enter.go"}, {"verb": None}):
         connection.send(protocol.message(protocol.REQUEST, {"id": 7, **words}))
         with pytest.raises(UsageError):
-            connection.answer(messages.OP, 7, deadline())
+            connection.await_response(messages.OP, 7, deadline())
     for word in ("enter.no", "enter", "", ["x"], None):
-        connection.send(wire.asking("op", 8, calls.encoded({"name": "work"}), op=word))
+        connection.send(wire.request_frames("op", 8, calls.encoded({"name": "work"}), op=word))
         with pytest.raises(UsageError):
             result(connection, 8)
     connection.send(op("sessions.summaries"))
@@ -149,7 +149,7 @@ class Led:
 
     def begin(self, *frames: bytes, **words: Any) -> None:
         """Ask for the session, and send frames directly after the request."""
-        asked = wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", **words)
+        asked = wire.request_frames("op", 1, b'{"name": "work"}', op="enter.attach", **words)
         os.write(self.near, b"".join([asked, *frames]))
         self.thread.start()
 
@@ -198,7 +198,7 @@ def test_a_session_that_ends_as_it_is_entered_is_still_known_by_its_id(
     far_end = Bridge(home)
     connection = far_end.greeted()
     connection.send(op("enter.attach", name="work"))
-    answer, _ = connection.answer(messages.OP, 1, deadline())
+    answer, _ = connection.await_response(messages.OP, 1, deadline())
     far_end.close()
     assert answer["session_id"] == session_id  # type: ignore[typeddict-item]
 
@@ -252,13 +252,13 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
     own = Bridge(home)
     try:
-        own.greeted().send(wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", greeting=GREETING))
+        own.greeted().send(wire.request_frames("op", 1, b'{"name": "work"}', op="enter.attach", greeting=GREETING))
         assert own.process.wait(30) == 1
     finally:
         own.close()
 
 
-JOB = wire.asking("op", 1, calls.encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
+JOB = wire.request_frames("op", 1, calls.encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
 GREETING = wire.hello("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
 
 
@@ -273,8 +273,8 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
             wire.hello_frame("bridge", near={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("sessions.summaries", 1),
-            wire.asking("op", 2, calls.encoded({"name": "gone"}), op="enter.attach", greeting=greeting),
-            wire.asking("op", 3, calls.encoded({"name": "work"}), op="enter.attach", greeting=greeting),
+            wire.request_frames("op", 2, calls.encoded({"name": "gone"}), op="enter.attach", greeting=greeting),
+            wire.request_frames("op", 3, calls.encoded({"name": "work"}), op="enter.attach", greeting=greeting),
             protocol.numbered(protocol.INPUT, 1, b"typed\n"),
         ]
     )
@@ -287,8 +287,8 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
         own.connection.expect_welcome(deadline())
         assert result(own.connection, 1)[0]["name"] == "work"
         with pytest.raises(NotFound):
-            own.connection.answer(messages.OP, 2, deadline())
-        own.connection.answer(messages.OP, 3, deadline())
+            own.connection.await_response(messages.OP, 2, deadline())
+        own.connection.await_response(messages.OP, 3, deadline())
         assert own.connection.expect_welcome(deadline())["name"] == "work"
         while own.connection.receive(deadline())[0] != protocol.ACK:
             continue
@@ -313,7 +313,7 @@ def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: H
         links_ = [each.greeted() for each in both]
         for each in links_:
             each.send(JOB)
-        assert [each.answer(messages.OP, 1, deadline())[0].get("name") for each in links_] == ["1", "1"]
+        assert [each.await_response(messages.OP, 1, deadline())[0].get("name") for each in links_] == ["1", "1"]
         assert home.names() == ["1"]
     finally:
         for one in both:
@@ -327,7 +327,7 @@ def test_what_began_over_a_link_that_was_replaced_has_the_agent_of_the_next_one(
         try:
             connection = own.greeted()
             connection.send(JOB)
-            connection.answer(messages.OP, 1, deadline())
+            connection.await_response(messages.OP, 1, deadline())
         finally:
             own.close()
         assert os.readlink(os.path.join(home.directory, ".agent.c0ffee")) == agent

@@ -97,7 +97,7 @@ def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int | messages
     """A RESPONSE has the shape that its verb says, or an error of the host."""
     far, payload = _far(), json.dumps(value).encode()
     try:
-        found = far.message(kind, payload) if isinstance(kind, int) else far.response(kind, payload)
+        found = far.message(kind, payload) if isinstance(kind, int) else far.decode_response(kind, payload)
     except SeshError as error:
         found = {"error": str(error)}
     assert not any(_ACTS.search(text) for text in texts(found))
@@ -181,7 +181,7 @@ def test_text_of_this_machine_passes_as_it_is() -> None:
     """A directory whose name is no UTF-8, or holds an escape, is still found."""
     facts = data.summary(cwd="/caf\udce9\x1b", command=["x" * 9000])
     payload = protocol.encode({"id": 1, "session": facts})
-    assert wire.Connection(-1, -1).response(messages.SUMMARY, payload)["session"] == facts
+    assert wire.Connection(-1, -1).decode_response(messages.SUMMARY, payload)["session"] == facts
 
 
 def _follow(_who: object, from_: int, set: dict[str, str] | None = None, *, ends: bool = False) -> None:  # noqa: A002
@@ -204,7 +204,7 @@ def test_arguments_of_another_type_are_refused_and_so_is_a_lack(odd: object) -> 
 @pytest.mark.parametrize("session", ["work", 5, None, [], {"name": "work"}])
 def test_a_session_without_its_facts_is_refused(session: object) -> None:
     with pytest.raises(ProtocolError, match=r"RESPONSE\.session"):
-        _far().response(messages.SUMMARY, protocol.encode({"id": 1, "session": session}))
+        _far().decode_response(messages.SUMMARY, protocol.encode({"id": 1, "session": session}))
 
 
 def _changed(value: Any, put: str) -> Iterator[Any]:
