@@ -65,7 +65,7 @@ def answered(connection: wire.Connection, verb: str, words: Mapping[str, Any], d
         if kind == protocol.RESPONSE:
             found = protocol.parse(payload)
             assert (found.pop("id"), found.pop("ok", None)) == (1, True), found
-            assert list(differences(found, getattr(messages, verb.upper()).answer)) == []
+            assert list(differences(found, getattr(messages, verb.upper()).response)) == []
             return found
 
 
