@@ -106,8 +106,8 @@ def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
     wrong, count = [], 0
     for module in modules():
         for call in (node for node in module.nodes if isinstance(node, ast.Call)):
-            words = {ast.unparse(each).rpartition(".")[2].lower() for each in call.args}  # `messages.WAIT` or `WAIT`
-            for verb in words & REQUESTS.keys():
+            words = {ast.unparse(each).rpartition(".")[2] for each in call.args}  # `messages.WAIT` or `WAIT`
+            for verb in {word.lower() for word in words if word.isupper()} & REQUESTS.keys():
                 taken = {name.removesuffix("_") for name in signature(REQUESTS[verb]).parameters}
                 sent = {each.arg for each in call.keywords if each.arg is not None}
                 wrong += [f"{module.path}:{call.lineno}: {word}" for word in sent - taken - of_the_sender]
