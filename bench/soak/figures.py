@@ -40,7 +40,7 @@ class Sample:
 
 @dataclass
 class Record:
-    """All results of a soak. `sessions`: how many of each kind there are; `faults`: what went wrong."""
+    """All results of a soak; `sessions` has the number of each kind."""
 
     sessions: Mapping[str, int]
     samples: list[Sample] = field(default_factory=list)
