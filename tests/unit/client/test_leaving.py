@@ -1,4 +1,4 @@
-"""However and whenever a client leaves a session, its terminal is at rest, as it was when the client began."""
+"""However a client leaves, its terminal is at rest, and as it was before."""
 
 from __future__ import annotations
 
