@@ -1,4 +1,4 @@
-"""The line that is being typed: whether it has begun, and whether a person typed it."""
+"""The line being typed: whether it has begun, and whether by a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are pushed to a host: what is taken, refused and left out, what has changed, and what arrives.
+"""Files that are pushed to a host: those taken, refused, left out or changed.
 
 The host is another HOME on this machine, which `via` sets.
 """
@@ -226,7 +226,7 @@ def test_paths_arrive_as_they_are_here_and_links_stay_links_but_the_listed_one(
 def test_what_is_protected_is_neither_sent_nor_deleted(
     home: Path, far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rsync: bool
 ) -> None:
-    """The depth of a protected path does not matter, nor its case and the links through which it would be sent."""
+    """It is protected at any depth, in any case, and behind any link."""
     monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "events"))
     for name in ("gh/hosts.yml", "GCloud/token", "git/credentials", "git/config", "sesh/config.toml", "tool"):
         write(home / ".config" / name, "mine")
