@@ -84,10 +84,7 @@ def _cell(row: Row, name: str) -> str:
 
 
 def chart(rows: Collection[Row]) -> str:
-    """Return an SVG with a bar for each charted row, rightwards where sesh leads.
-
-    The same factor is as long on both sides: twice as slow is as long as twice as fast.
-    """
+    """Return an SVG with a bar for each charted row, rightwards where sesh leads."""
     bars = [(row, math.log(best[1])) for row in rows if row.charted and (best := row.best())]
     left = max(math.log(2), *(-length for _, length in bars))
     right = max(math.log(2), *(length for _, length in bars))

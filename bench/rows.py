@@ -46,7 +46,6 @@ class Row:
 
     @property
     def medians(self) -> dict[str, float]:
-        """The medians of the samples, by contender."""
         return {name: statistics.median(values) for name, values in self.samples.items()}
 
     def spread(self, contender: str) -> float:

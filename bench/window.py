@@ -91,10 +91,7 @@ class Window:
 
 
 def run(words: Words, environment: dict[str, str]) -> tuple[float, float]:
-    """Run a command to its end; return its milliseconds, and those of processor time.
-
-    The processor time includes that of children that the command has waited for. Raises Late if it fails.
-    """
+    """Run a command; return its milliseconds, and those of processor time. Raises Late."""
     actions = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
     began = time.perf_counter()
     pid = os.posix_spawnp(words[0], words, environment, file_actions=actions, setsigdef=_DEFAULTS)

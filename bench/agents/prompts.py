@@ -109,7 +109,6 @@ class Trial:
 
 
 def main() -> None:
-    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--load", action="store_true")
     parser.add_argument("--think", type=int, default=0)

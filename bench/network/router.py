@@ -76,7 +76,6 @@ class Router:
     # -- what is done to the network
 
     def set_trip(self, seconds: float) -> None:
-        """Set the round trip."""
         self._trip = seconds
 
     def darken(self, device: str, dark: bool) -> None:

@@ -78,10 +78,7 @@ def go_on(clients: Sequence[Watched]) -> None:
 
 
 def new_output(clients: Sequence[Watched], moment: float, patience: float) -> list[float]:
-    """Return the seconds from the moment until each terminal shows a new number.
-
-    For a terminal that shows none, this is `patience`.
-    """
+    """Return the seconds until each terminal shows a number that is new, at most `patience`."""
     seen = {client.name: client.newest() for client in clients}
     back: dict[str, float] = {}
     while len(back) < len(clients) and time.monotonic() < moment + patience:

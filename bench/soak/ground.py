@@ -133,7 +133,6 @@ class Sessions:
         return [f"{what} belongs to no session" for what in found]
 
     def sample(self, hours: float, attaches: int, output: int) -> Sample:
-        """Return the counts of this moment."""
         every = self.home.processes()
         memory = {"zygote": sum(map(pss, processes.zygotes(every))) * 1024}
         for session in self.every:

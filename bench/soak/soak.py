@@ -51,8 +51,6 @@ def soak(
 
 
 class Course:
-    """The rounds of one soak."""
-
     def __init__(self, ground: Sessions, far: SshHost | None, seed: int, say: Callable[[str], None]) -> None:
         self.ground, self.say = ground, say
         self.dice = random.Random(seed)
@@ -103,7 +101,6 @@ class Course:
             self.ground.create(session)
 
     def fault(self, text: str) -> None:
-        """Note a fault, and print it."""
         self.record.faults.append(f"after {time.monotonic() - self.began:.0f} s: {text}")
         self.say(self.record.faults[-1])
 

@@ -81,7 +81,6 @@ def written(content: Mapping[str, object]) -> str:
 
 
 def main() -> None:
-    """Write all fixtures."""
     found: dict[str, Mapping[str, object]] = {
         "options": at_home(options),
         "answers": at_home(gathering.answers),

@@ -1,7 +1,4 @@
-"""Gathers what sesh shows to users, from its pages and the output of commands.
-
-`freeze` writes the result down. `test_contract` gathers it again, and compares the two.
-"""
+"""Gathers what sesh shows to users, from its pages and the output of commands."""
 
 from __future__ import annotations
 
@@ -95,10 +92,7 @@ def structure(values: Iterable[object]) -> Structure:
 
 
 def lost(frozen: Structure, now: Structure) -> list[str]:
-    """Return the places of a frozen structure that are gone or have another kind.
-
-    Null counts as any kind. Additional places are no loss.
-    """
+    """Return frozen places that are gone or of another kind; null counts as any."""
     found = []
     for at, kinds in frozen.items():
         before, after = (set(each.split("|")) - {"null", ""} for each in (kinds, now.get(at, "")))

@@ -50,11 +50,9 @@ class Bridge:
                 return protocol.parse(payload)
 
     def say(self, kind: int, **words: Any) -> None:
-        """Send a message."""
         self.connection.send(protocol.message(kind, words))
 
     def data(self, payload: bytes) -> None:
-        """Send bytes as DATA."""
         for at in range(0, len(payload), protocol.CHUNK):
             self.connection.send(protocol.frame(protocol.DATA, payload[at : at + protocol.CHUNK]))
 

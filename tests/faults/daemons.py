@@ -51,7 +51,6 @@ class Client:
         self.connection.send(data, time.monotonic() + 10)
 
     def type(self, data: bytes, number: int | None = None) -> None:
-        """Send INPUT."""
         self.sequence = self.sequence + 1 if number is None else number
         self.send(protocol.numbered(protocol.INPUT, self.sequence, data))
 
@@ -87,7 +86,6 @@ class Client:
             self.step()
 
     def wait_output(self, data: bytes, timeout: float = PATIENCE) -> None:
-        """Wait until the output holds some bytes."""
         deadline = time.monotonic() + timeout
         while data not in self.output:
             assert not self.closed, f"closed; {bytes(self.output[-300:])!r}"
@@ -111,8 +109,6 @@ class Client:
 
 
 class Daemons:
-    """The daemons of one home."""
-
     def __init__(self, home: Home) -> None:
         self.home = home
         self._clients: list[Client] = []
@@ -173,7 +169,6 @@ class Daemons:
         return int((records.read(name) or {}).get("daemon_pid", 0))
 
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
-        """Return the answer to one verb."""
         return find.ask(name, getattr(messages, verb.upper()), data=data, **words)[0]
 
     def show(self, name: str, verb: str = "screen", **words: Any) -> str:

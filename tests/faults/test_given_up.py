@@ -124,7 +124,6 @@ def lines(home: Home, name: str) -> int:
 
 
 def stopped(home: Home) -> list[int]:
-    """Return the processes of a home that are stopped."""
     return [pid for pid in home.processes() if stat_of(pid)[:1] == ["T"]]
 
 

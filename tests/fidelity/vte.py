@@ -116,7 +116,6 @@ class Vte:
         return [part for part in there if there[part] != here[part] and part not in left_out]
 
     def close(self) -> None:
-        """End the oracle."""
         self.process.communicate()
         self.display.terminate()
         self.display.wait()

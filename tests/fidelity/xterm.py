@@ -76,7 +76,6 @@ class Xterm:
         return answer
 
     def close(self) -> None:
-        """End the oracle."""
         self.process.communicate()
 
 

@@ -191,7 +191,6 @@ class Bridge:
             self.connection.outbound = -1
 
     def close(self) -> None:
-        """End the bridge."""
         if self.connection is not None:
             self.connection.close()
             self.connection = None

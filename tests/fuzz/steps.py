@@ -50,7 +50,6 @@ class Clock:
         return self._real() + self.ahead
 
     def call(self, what: Callable[..., Value], *args: object) -> Value:
-        """Make one call; return its value."""
         began = time.process_time()
         value = what(*args)
         self.longest = max(self.longest, time.process_time() - began)

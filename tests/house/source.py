@@ -64,7 +64,6 @@ def read(path: str) -> str:
 
 @cache
 def modules() -> list[Module]:
-    """The modules of the product."""
     found: list[Module] = []
     for folder in ("sesh", *ROOMS):
         for path in python_files(folder):

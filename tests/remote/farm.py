@@ -75,10 +75,7 @@ class Ground:
 
 
 class SshHost:
-    """One host as a test sees it; `word` is its name for `@word`.
-
-    `proxy` is the network in front of a host that was made with `proxied`.
-    """
+    """One host as a test sees it, reached by `@word`, through `proxy` if any."""
 
     def __init__(self, farm: Farm, word: str, account: Account, sshd: Sshd, proxy: Proxy | None) -> None:
         self.farm = farm

@@ -72,7 +72,6 @@ class Sshd:
         return str(self.settings["ListenAddress"])
 
     def messages(self) -> str:
-        """Return the log of sshd."""
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
 

@@ -19,7 +19,6 @@ from tests.support import Home, processes, rounds, wait_until
 
 @pytest.fixture
 def hosts(beside: Beside) -> list[ViaHost]:
-    """Two hosts."""
     return [beside("one"), beside("other")]
 
 

@@ -76,7 +76,7 @@ def test_nothing_shows_early_with_never_nor_in_a_session_here(home: Home) -> Non
 
 
 def test_nothing_of_a_secret_is_drawn(home: Home) -> None:
-    """Even right after Enter, when the terminal still echoes before the secret's prompt."""
+    """A secret typed right after Enter, before its prompt, is not drawn either."""
     slow = Slow(home)
     terminal = predicting(slow)
     terminal.type(b"\x15")

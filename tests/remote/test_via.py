@@ -19,7 +19,6 @@ def reached(home: Home, command: str) -> None:
 
 @pytest.fixture
 def there() -> Iterator[Home]:
-    """Another home."""
     own = Home()
     yield own
     own.close()

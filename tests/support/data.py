@@ -58,7 +58,6 @@ def command(**facts: object) -> Command:
 
 
 def run(text: str, column: int = 0, **attributes: object) -> Run:
-    """Return a run of cells."""
     return cast("Run", {"column": column, "width": len(text), "text": text, **attributes})
 
 

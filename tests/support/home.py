@@ -73,7 +73,6 @@ class Result:
 
     @property
     def stdout(self) -> str:
-        """The output as text."""
         return self.raw.decode("utf-8", "replace")
 
     def json(self) -> Any:
@@ -135,10 +134,7 @@ class Home:
         return sorted(name[:-5] for name in os.listdir(self.directory) if name.endswith(".json"))
 
     def summary(self, name: str) -> dict[str, Any]:
-        """Return a session like `--status --json`, without a process; empty without a session.
-
-        Not for tests with threads, because it changes SESH_DIR of this process for a moment.
-        """
+        """Return a session like `--status --json`, empty without one; not for tests with threads."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)
             try:

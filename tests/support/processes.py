@@ -90,7 +90,6 @@ def of_user(uid: int) -> list[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the pids of all descendants of a process."""
     listed = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     children = _children if listed else _listed_children()
     found: list[int] = []
@@ -176,7 +175,6 @@ def called(pid: int) -> str:
 
 
 def zygotes(pids: Iterable[int]) -> list[int]:
-    """Return the zygotes among these processes."""
     return [pid for pid in pids if called(pid) == "sesh: zygote"]
 
 

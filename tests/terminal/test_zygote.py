@@ -35,7 +35,6 @@ def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def zygotes(home: Home) -> set[int]:
-    """Return the zygotes of a home."""
     return {*processes.zygotes(home.processes())}
 
 

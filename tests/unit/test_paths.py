@@ -326,7 +326,7 @@ def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
 
 
 def test_threads_of_one_process_replace_a_link_at_once(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second host found the first one's temporary link, and kept its agent."""
+    """The second host met the first one's temporary link, and kept a short-lived agent."""
     both, replace = threading.Barrier(2), os.replace
 
     def renamed(*names: str) -> None:

@@ -48,8 +48,6 @@ def unmarked(text: str) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of program."""
-
     name: str
     command: Callable[[Home, str], Sequence[str]]
     """Returns the command for a home and for the file in which the program logs (PROOF)."""

@@ -31,7 +31,6 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
 
     def row(self) -> str:
-        """Return the figures as a row of a table."""
         return f"{self.arrived}/{self.sent} | {self.entered} | {'; '.join(self.wrong[:3])}"
 
 
@@ -94,7 +93,6 @@ class Trial:
 
 
 def main(words: list[str]) -> None:
-    """Print the table."""
     count, *names = (word for word in words if word != "--load")
     print("kind | arrived | Enter | wrong", flush=True)
     with loaded() if "--load" in words else nullcontext():

@@ -31,7 +31,6 @@ class Program:
         self.line, self.at, self.pen = "", 0, b""
 
     def act(self, key: bytes) -> bytes:
-        """Act on a key; return the output."""
         if key == ENTER:
             self.line, self.at = "", 0
             return b"\r\n" + self.row()

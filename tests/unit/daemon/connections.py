@@ -49,6 +49,5 @@ class Link:
         return client
 
     def close(self) -> None:
-        """Close both ends."""
         self.other.close()
         self.socket.close()

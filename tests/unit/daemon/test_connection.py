@@ -71,7 +71,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
 def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client may get a screen instead, and then the program waited for ever."""
+    """The client got a screen instead, without the query, and the program waited for ever."""
     own = Session(daemon_facts(), (80, 24, 0, 0), None)
     client = link.attached()
     own.clients.add(client)

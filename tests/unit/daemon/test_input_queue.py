@@ -1,4 +1,4 @@
-"""The input queue writes whole units in order, whatever the program reads."""
+"""The input queue writes whole units in order, however little the program reads."""
 
 from __future__ import annotations
 

@@ -89,7 +89,6 @@ def bundle() -> Bundle:
 
 
 def other(text: str = "x = 1\n") -> Bundle:
-    """Another version."""
     return packed({**_FILES, "lib/sesh/more.py": text.encode()})
 
 
