@@ -72,7 +72,6 @@ class Window:
             self.read()
 
     def close(self) -> None:
-        """Kill the client."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self.master)

@@ -114,7 +114,6 @@ class Stand:
         return self._pipe.recv()
 
     def set_trip(self, seconds: float) -> None:
-        """Set the round trip from now on."""
         self.trip = seconds
         self._command("set_trip", seconds)
 

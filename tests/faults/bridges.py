@@ -57,7 +57,7 @@ class Bridge:
             self.connection.send(protocol.frame(protocol.DATA, payload[at : at + protocol.CHUNK]))
 
     def leads(self, *, dies: bool = False, **words: Any) -> None:
-        """Pretend to connect to a session; with `dies`, exit before the daemon's greeting."""
+        """Pretend to connect to a session as its daemon; with `dies`, exit before greeting."""
         request = self.take(protocol.REQUEST)
         facts = {"name": "work", "session_id": "abc", "daemon_pid": None, "cwd": None, "notes": [], **words}
         self.say(protocol.RESPONSE, **{"id": request.get("id"), "ok": True, "command": [], **facts})

@@ -172,7 +172,6 @@ class Daemons:
         return find.ask(name, getattr(messages, verb.upper()), data=data, **words)[0]
 
     def show(self, name: str, verb: str = "screen", **words: Any) -> str:
-        """Return the text that a verb answers with."""
         return find.ask(name, getattr(messages, verb.upper()), **words)[1].decode()
 
     def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
@@ -206,7 +205,6 @@ def running(pid: int) -> bool:
 
 
 def gone(*pids: int, timeout: float = 5) -> None:
-    """Wait until processes have ended."""
     wait_until(lambda: not any(map(running, pids)), timeout, what=f"the end of {pids}")
 
 

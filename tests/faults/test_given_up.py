@@ -128,7 +128,6 @@ def stopped(home: Home) -> list[int]:
 
 
 def go_on(home: Home) -> None:
-    """Continue all that is stopped."""
     for pid in stopped(home):
         os.kill(pid, signal.SIGCONT)
 

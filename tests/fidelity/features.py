@@ -26,7 +26,6 @@ class Feature(NamedTuple):
 
     @property
     def written(self) -> bytes:
-        """`data` as bytes."""
         return self.data.encode() if isinstance(self.data, str) else self.data
 
     def restored(self) -> bytes:

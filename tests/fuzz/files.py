@@ -91,7 +91,7 @@ def _layout(rng: random.Random) -> bytes:
 
 
 def check_layout(case: bytes) -> None:
-    """Check that a layout can be created and exported again, or names the wrong place."""
+    """Check that a layout can be created and exported, or its error names the place."""
     try:
         entries = layout.parse(case, "FILE")
     except UsageError as error:

@@ -36,7 +36,6 @@ class Target:
     slow: bool = False
 
     def seeds(self) -> list[Path]:
-        """Return the paths of the kept cases."""
         return sorted(path for path in (SEEDS / self.name).glob("*") if path.is_file())
 
     def case(self, rng: random.Random, known: list[bytes]) -> bytes:

@@ -98,7 +98,7 @@ def _with_all_bytes(script: Script) -> Script:
 
 
 def check_chunks(case: bytes) -> None:
-    """Check that cuts do not change the state, nor stops when the time is over."""
+    """Check that neither cuts nor stops for lack of time change the state."""
     script = _with_all_bytes(grammar.script(case))
     whole = fed(script)
     rng = random.Random(zlib.crc32(case))

@@ -179,7 +179,6 @@ class Terminal:
         return self._process.wait()
 
     def ended(self) -> bool:
-        """Tell whether the program has ended."""
         return self._process.poll() is not None
 
     @property
@@ -219,7 +218,6 @@ class Terminal:
         os.kill(self.pid, number)
 
     def hang_up(self) -> None:
-        """Close the window."""
         for descriptor in (self._line, self._master):
             if descriptor >= 0:
                 os.close(descriptor)

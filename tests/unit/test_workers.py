@@ -14,7 +14,6 @@ MOST_UNREAD = 1000
 
 
 def rest(stop: Stop) -> None:
-    """Wait until the worker is stopped."""
     stopped = threading.Event()
     with stop.calling(stopped.set):
         assert stopped.wait(30), "nobody stopped it"

@@ -123,7 +123,6 @@ class Composer:
     # -- the screen
 
     def draw(self) -> None:
-        """Draw all of it, if it has changed."""
         now = time.monotonic()
         turns = self.how.spinner or now < self.thinks_until
         text = "Allow this command?\n› 1. Yes\n  2. No" if self.menu else self.shown if self.how.shows else ""

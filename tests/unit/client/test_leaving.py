@@ -22,8 +22,6 @@ _ODD = {b"\x1b[3\n1m", b"\x1b[3\x7f1m", b"\x1b(\n0", b"\x1bN", b"\x1bO"}
 
 
 class Terminal:
-    """A terminal that records what is written to it."""
-
     def __init__(self) -> None:
         self.written = b""
 

@@ -11,8 +11,6 @@ from sesh.daemon.pty.typed_line import TypedLine
 
 
 class Foreground:
-    """A terminal with a program in the foreground."""
-
     group, raw = 1, True
 
     def reader(self) -> tuple[int, bool]:

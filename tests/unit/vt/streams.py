@@ -93,7 +93,6 @@ def piece(rng: random.Random) -> bytes:
 
 
 def stream(rng: random.Random, length: int) -> bytes:
-    """`length` elements of the grammar."""
     return b"".join(piece(rng) for _ in range(length))
 
 
