@@ -15,7 +15,7 @@ from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
 from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
-from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError
+from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError, for_host
 from sesh.keys import DetachKey
 from sesh.link.keeper import Keep
 from sesh.messages import SWITCH, Hello
@@ -29,7 +29,7 @@ from sesh.schema import Record, Spec
 from sesh.store import listing, recent, records
 from sesh.wire import Connection
 
-Enter = Callable[[Hello | None], Entered]  # finds or creates the session
+Connect = Callable[[Hello | None], Entered]  # finds or creates the session, and connects to it
 
 _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
@@ -55,62 +55,64 @@ def go(cli: Invocation, name: str, spec: Spec | None = None, view: View = NO_OPT
     if name == "-":
         if not bare:
             raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
-        return back(cli, view)
+        return go_back(cli, view)
     check_name(name)
     if view.read_only and bare:
         return attach(cli, name, view)  # a new shell has nothing to watch
     similar = similar_verb(name) if bare and not cli.line.create else ""
     if find_verb(name) is not None:
         cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
+    return go_at(cli, cli.find(name, creates=True), name, spec, view, similar)
 
-    target = cli.find(name, creates=True)
 
-    def entered(hello: Hello | None) -> Entered:
+def go_at(cli: Invocation, target: Target, name: str, spec: Spec, view: View, similar: str = "") -> int:
+    """Attach to a session of the target, else create it there, unless its name is `similar` to a verb."""
+
+    def connect(hello: Hello | None) -> Entered:
         return target.enter(enter.go, hello, name=name, spec=spec, near=similar)
 
     try:
-        return attach_terminal(cli, target, name, entered, view)
+        return attach_terminal(cli, target, name, connect, view)
     except Unreachable:
         if target.host is not None or find.running(name) is not None:
             raise
         # The session ended while sesh connected to it: the second call creates it again.
-        return attach_terminal(cli, target, name, entered, view)
+        return attach_terminal(cli, target, name, connect, view)
 
 
 def attach(cli: Invocation, name: str, view: View = NO_OPTIONS) -> int:
     """Attach to a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name == "-":
-        return back(cli, view)
+        return go_back(cli, view)
     check_name(name)
-    return _attach_to(cli, cli.find(name), name, view)
+    return attach_at(cli, cli.find(name), name, view)
 
 
-def _attach_to(cli: Invocation, target: Target, name: str, view: View) -> int:
+def attach_at(cli: Invocation, target: Target, name: str, view: View) -> int:
+    """Attach to a session of the target, which must exist; `-` is the one attached last there. Raises NotFound."""
     if not printing.on_terminal() and name != "-":
         target.call(sessions.there, name=name, required=True)  # raises NotFound
     return attach_terminal(cli, target, name, lambda hello: target.enter(enter.attach, hello, name=name), view)
 
 
-def back(cli: Invocation, view: View) -> int:
+def go_back(cli: Invocation, view: View) -> int:
     """Attach to the last attached session that still runs and that this terminal is not in. Raises NotFound."""
-    if cli.host is not None:
-        return _attach_to(cli, cli.target, "-", view)
+    if cli.line.host is not None:
+        return attach_at(cli, cli.target, "-", view)
     for host, name in enter.recent():
         if host is None and contains_this_terminal(name):
             continue
-        cli.host = host
         try:
-            return _attach_to(cli, cli.target, name, view)
+            return attach_at(cli, cli.target_of(host), name, view)
         except NotFound:
             continue  # the session has ended, or was lost
-    cli.host = None
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
 
 
 def attach_terminal(
-    cli: Invocation, target: Target, name: str, enter_session: Enter, view: View = NO_OPTIONS, *, sync: bool = True
+    cli: Invocation, target: Target, name: str, connect: Connect, view: View = NO_OPTIONS, *, sync: bool = True
 ) -> int:
-    """Attach this terminal to the session that `enter_session` finds or creates; return the exit code.
+    """Attach this terminal to the session that `connect` finds or creates; return the exit code.
 
     Inside a session, switch its own client instead. `sync`: first push the user's files to the host. Raises
     Refused without a terminal, and if this terminal is already in the session to attach to.
@@ -118,7 +120,7 @@ def attach_terminal(
     if not printing.on_terminal():
         named = name if is_name(name) else "NAME"
         ways = f"`{SESH} --open {named}` creates it, `--screen {named}` shows it, `--send {named}` types into it"
-        raise Refused("attaching needs a terminal", hint=ways)
+        raise Refused("attaching needs a terminal", hint=for_host(ways, target.host))
     options = _options(cli, view)
     current = listing.current()
     if current is not None:
@@ -126,7 +128,7 @@ def attach_terminal(
     if sync:
         target.sync()
     hello = first_hello(target.host, options) if current is None and target.host is not None else None
-    name, connection = enter_session(hello)
+    name, connection = connect(hello)
     if target.host is None:
         _refuse_own(name, connection)
     if current is not None:
@@ -136,7 +138,7 @@ def attach_terminal(
     if target.host is not None:
         eventlog.log("connect", host=target.host, session=name)
 
-    def connect(name: str, host: str | None) -> tuple[Connection, Keep]:
+    def switch(name: str, host: str | None) -> tuple[Connection, Keep]:
         """Connect to the session that this terminal is switched to."""
         other = cli.target_of(host)
         connection = other.connect(name)
@@ -145,7 +147,7 @@ def attach_terminal(
         recent.remember(name, host)
         return connection, other.keeper
 
-    outcome = run_client(connection, name, host=target.host, options=options, connect=connect, keep=target.keeper)
+    outcome = run_client(connection, name, host=target.host, options=options, connect=switch, keep=target.keeper)
     if outcome.host is not None:
         _record_left(outcome, outcome.host)
     return _exit_code(outcome)
@@ -222,7 +224,7 @@ def _switch_over(target: Target, current: Record, name: str, connection: Connect
     """Switch the current session's client, but not to a session that has ended: the client would end at once."""
     connection.close()
     if target.call(views.status, name=name)["state"] == "exited":
-        raise Refused(f"{name} has ended", hint=f"see: {SESH} --screen {name}")
+        raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} --screen {name}", target.host))
     if not _switch(current, name, target.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0

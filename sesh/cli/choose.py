@@ -48,7 +48,7 @@ def pick(
 def picked(cli: Invocation, label: Sequence[tuple[str, str]] = (), view: View = NO_OPTIONS) -> int:
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen."""
     row = _chosen(cli, cli.line.hosts, dict(label), SortOrder.RECENT)
-    return ExitCode.FAILED if row is None else _enter(cli, row, view)
+    return ExitCode.FAILED if row is None else _go_to(cli, row, view)
 
 
 def watch(ctx: Context, *, label: Labelled = None) -> int:
@@ -65,7 +65,7 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
         return _follow(cli, wanted)
     hosts, row = cli.line.hosts, None
     while (row := _chosen(cli, hosts, wanted, SortOrder.WAITING, row)) is not None:
-        code = _enter(cli, row)
+        code = _go_to(cli, row)
         if listing.current() is not None:
             return code
     return 0
@@ -85,13 +85,14 @@ def _chosen(
         return board.show(index, view, selected)
 
 
-def _enter(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
+def _go_to(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
-    if row.session is not None:
-        cli.host = row.host
-        if row.session["state"] == "running":
-            return attach.attach(cli, row.name, view)
-    return attach.go(cli, row.name, view=view)
+    if row.session is None:
+        return attach.go(cli, row.name, view=view)
+    target = cli.target_of(row.host)
+    if view.read_only or row.session["state"] == "running":
+        return attach.attach_at(cli, target, row.name, view)
+    return attach.go_at(cli, target, row.name, cli.spec(), view)
 
 
 def next_(
@@ -132,8 +133,8 @@ def next_(
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         message += f", but {', '.join(silent)} could not be asked" if silent else ""
         raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
-    cli.host = chosen[0]
-    return attach.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
+    host, name = chosen
+    return attach.attach_at(cli, cli.target_of(host), name, View(replace, read_only, no_replay, no_detach_key))
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:

@@ -83,7 +83,7 @@ def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tup
         rows.extend({**hit, "host": target.host} for hit in answer["hits"])
         return answer["failed"]
 
-    return rows, [error.line(cli.host) for error in cli.on_each(names, search_in).values()]
+    return rows, [error.line() for error in cli.on_each(names, search_in).values()]
 
 
 def _shown(hits: Sequence[Hit]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A command line while it executes: its words, the person who typed it, and the machines that it is about."""
+"""A command line while it executes: its words, the person who wrote it, and the machines that it is about."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _CONNECTING_AFTER = 0.5  # seconds
 
 
 class Invocation(Caller):
-    """A command line while it executes: where its session is, and its caller at this process's streams.
+    """A command line while it executes: it finds sessions, and is the caller of ops at this process's streams.
 
-    Notes go to stderr, questions to the terminal. `host`: the host of the line, or the one on which `find` has found
-    the session; None for this machine. `watched`: a person sees a status line; not with `--json`, nor for one of
-    several hosts. `interrupts`: the signals of the verb's wait, while it waits.
+    Notes go to stderr, questions to the terminal. `line`: the command line, with the hosts of its groups. `watched`: a
+    person sees a status line; not with `--json`, nor for one of several hosts. `interrupts`: the signals of the verb's
+    wait, while it waits.
     """
 
     audience = printing.STDOUT
@@ -50,15 +50,14 @@ class Invocation(Caller):
         self._noted_hosts: set[str] = set()
         self.local, self.stop = line.local, Stop()
         self.interrupts: Interrupts | None = None
-        self.host = line.host
-        hosts = [check_host(host) for host in line.hosts]  # before `settings`, whose notes name the host
-        self.line = replace(line, hosts=self.settings().hosts_of(hosts)) if hosts else line  # resolves groups
-        self.host = self.line.host
+        self.line = line
+        if hosts := [check_host(host) for host in line.hosts]:
+            self.line = replace(line, hosts=self.settings().hosts_of(hosts))
 
     @property
     def target(self) -> Target:
-        """The target of the verb: its host, else this machine."""
-        return reach.target_of(self, self.host, offer=not self.line.json)
+        """The target of the line: its host, else this machine."""
+        return reach.target_of(self, self.line.host, offer=not self.line.json)
 
     def target_of(self, host: str | None) -> Target:
         """Return the target for a host, None for this machine; never offer to deploy sesh to it."""
@@ -70,48 +69,50 @@ class Invocation(Caller):
         All sessions are on the host that the line names. If the line names none, this machine comes before the known
         remotes. `creates`: the line creates a session that no machine has.
         """
-        places: dict[str, str | SeshError | None] = dict.fromkeys(names, self.host)
-        absent = [] if self.host is not None else [name for name in places if not find.is_here(name)]
+        host = self.line.host
+        places: dict[str, str | SeshError | None] = dict.fromkeys(names, host)
+        absent = [name for name in places if not find.is_here(name)] if host is None else []
         if absent:
             from sesh.ops import lookup
 
             places |= lookup.hosts_of(self, absent, "" if creates else self.line.verb.dashed)
         return places
 
-    def find(self, *names: str | None, creates: bool = False) -> Target:
-        """Return the target that has the session, and make it the target of the verb.
+    def find(self, name: str | None, *, creates: bool = False) -> Target:
+        """Return the target that has the session, and print its host if a search has found it.
 
-        Without a name, or with several, return the target of the line. `creates`: see `places`. Raises NotFound,
-        Refused.
+        Without a name, return the target of the line. `creates`: see `places`. Raises NotFound, Refused.
         """
-        name = names[0] if len(names) == 1 else None
-        if name is not None and self.host is None:
-            host = self.places([name], creates=creates)[name]
-            if isinstance(host, SeshError):
-                raise host
-            if host is not None:
-                self._note_host(name, host)
-                self.host = host
-        return self.target
+        if name is None:
+            return self.target
+        host = self.places([name], creates=creates)[name]
+        if isinstance(host, SeshError):
+            raise host
+        if host == self.line.host:
+            return self.target
+        self._note_host(name, str(host))
+        return self.target_of(host)
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine that has some of the sessions; return the errors by session.
 
         `confirm`: ask the person before the verb ends a session of a remote. The error of a single session is raised.
         """
+        confirm = confirm and self.can_ask and not self.line.json
         failed: dict[str, SeshError] = {}
         groups: dict[str | None, list[str]] = {}
         for name, host in self.places(names).items():
-            try:
-                if isinstance(host, SeshError):
-                    raise host
-                if host != self.host:
-                    self._note_host(name, str(host), confirm=confirm)
+            elsewhere = host != self.line.host
+            if isinstance(host, SeshError):
+                failed[name] = host
+            elif elsewhere and confirm and not self.agrees(f"{name} runs on @{host}. End it?"):
+                failed[name] = Refused(f"{name} was left running")
+            else:
+                if elsewhere and not confirm:
+                    self._note_host(name, str(host))
                 groups.setdefault(host, []).append(name)
-            except SeshError as error:
-                failed[name] = error
         for host, group in groups.items():
-            target = self.target if host == self.host else self.target_of(host)
+            target = self.target if host == self.line.host else self.target_of(host)
             try:
                 refused = {name: errors.rebuild(facts) for name, facts in act(target, group).items()}
             except SeshError as error:
@@ -123,21 +124,17 @@ class Invocation(Caller):
             raise failed[names[0]]
         return failed
 
-    def _note_host(self, name: str, host: str, *, confirm: bool = False) -> None:
-        """Print the host of a session, or, if `confirm`, ask whether to end the session. Raises Refused."""
-        if not confirm or self.line.json or not self.can_ask:
-            printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
-            self.remember(f"{name} on @{host}")
-        elif not self.agrees(f"{name} runs on @{host}. End it?"):
-            raise Refused(f"{name} was left running")
+    def _note_host(self, name: str, host: str) -> None:
+        printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
+        self.remember(f"{name} on @{host}")
 
     def session(self, name: str | None) -> str:
         """Return `name`, or by default the session that sesh runs in. Raises UsageError."""
         verb = self.line.verb.dashed
         if name is not None:
             return name
-        if self.host is not None:
-            raise UsageError(f"no session given; write: {PROGRAM} @{self.host} {verb} NAME")
+        if self.line.host is not None:
+            raise UsageError(f"no session given; write: {PROGRAM} @{self.line.host} {verb} NAME")
         return listing.required(verb)
 
     def spec(
@@ -166,17 +163,17 @@ class Invocation(Caller):
                 if self._told_question and _discard_typeahead():
                     self.note("what was typed here meanwhile was dropped: the command did not get it")
 
-    def tell_question(self, name: str, question: str) -> None:
+    def tell_question(self, name: str, question: str, host: str | None) -> None:
         """Print that a command asks something, and what."""
         self._told_question = True
-        super().tell_question(name, question)
+        super().tell_question(name, question, host)
 
     # -- the person
 
     def note(self, line: str) -> None:
-        """Print one line of sesh's own on stderr; commands in it are written as `{SESH} --verb`."""
+        """Print one line of sesh's own on stderr; commands in it, written `{SESH} --verb`, are for the line's host."""
         self.status("")
-        self.out.note(line, self.host)
+        self.out.note(line, self.line.host)
 
     def show_ssh_line(self, line: str) -> None:
         """Print a line of ssh while it connects, if a person sees it."""
@@ -188,8 +185,7 @@ class Invocation(Caller):
         """Show a status line in the row of the cursor, if a person sees it; an empty line removes it."""
         if self._status_shown or (line and self.watched and not printing.dumb()):
             columns = printing.width(printing.STDERR)
-            shown = for_host(line, self.host)[: columns - 1]
-            printing.write(printing.encoded(f"\r{shown}\x1b[K"), printing.STDERR)
+            printing.write(printing.encoded(f"\r{line[: columns - 1]}\x1b[K"), printing.STDERR)
             self._status_shown = bool(line)
 
     @contextmanager
@@ -229,8 +225,7 @@ class Invocation(Caller):
         self.status("")
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
-        answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
-        return questions.ask(for_host(question, self.host), answers, default, dumb=printing.dumb())
+        return questions.ask(question, answers, default, dumb=printing.dumb())
 
 
 def _discard_typeahead() -> bool:

@@ -94,7 +94,7 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         raise
     if not cli.line.json:
         cli.out.text(name)
-    return cli.out.done(name=name, session=name, host=cli.host, created=True)
+    return cli.out.done(name=name, session=name, host=cli.line.host, created=True)
 
 
 def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
@@ -119,7 +119,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     timed_out = result.get("timed_out")
     code = ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
     if cli.line.json:
-        facts = command_json(name, cli.host, cli.line.tail, {**result, "exit_code": code}, output)
+        facts = command_json(name, cli.line.host, cli.line.tail, {**result, "exit_code": code}, output)
         cli.out.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
         return code
     ending = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")

@@ -64,9 +64,9 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     if cli.line.json:
         cli.out.value(rows)
     elif not rows and not several and os.isatty(printing.STDOUT):
-        machine = f" on @{cli.host}" if cli.host is not None else ""
+        machine = f" on @{cli.line.host}" if hosts else ""
         remark = f"no session{machine} has these labels"
-        cli.out.text(remark if wanted else for_host(f"no sessions{machine}; `{SESH} NAME` creates one", cli.host))
+        cli.out.text(remark if wanted else for_host(f"no sessions{machine}; `{SESH} NAME` creates one", cli.line.host))
     return int(several and any(group.error is not None for group in groups))
 
 

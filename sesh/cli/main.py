@@ -27,5 +27,5 @@ def run(argv: list[str]) -> int:
                 return int(load("attach.go")(cli, word))
         return int(load("app.run")(cli))
     except SeshError as error:
-        error.host = error.host or cli.host
+        error.host = error.host or cli.line.host
         raise

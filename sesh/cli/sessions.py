@@ -140,7 +140,7 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
       sesh resume-with agent --
     """
     cli = ctx.obj
-    if cli.line.tail is None or (name is None and cli.host is not None):
+    if cli.line.tail is None or (name is None and cli.line.host is not None):
         line = f"{SESH} --resume-with NAME -- CMD…"
         raise UsageError(f"no {'session' if cli.line.tail else 'command'} given; write: {line} (-- alone forgets it)")
     answer = cli.find(name).call(sessions.resume_with, name=name, command=cli.line.tail)
@@ -158,13 +158,20 @@ def reload(ctx: Context, names: Names = None) -> int:
       sesh @gpu reload
     """
     cli = ctx.obj
-    answer = cli.find(*(names or ())).call(sessions.reload, names=names or [])
+    done: list[str] = []
+
+    def reload_on(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
+        result = target.call(sessions.reload, names=some)
+        done.extend(result["done"])
+        return result["failed"]
+
+    failed = cli.on_each(names, reload_on) if names else _errors(reload_on(cli.target, []))
     if not cli.line.json:
-        for name in answer["done"]:
+        for name in done:
             cli.out.text(f"{name} runs the installed sesh now")
-        if not (answer["done"] or answer["failed"]):
+        if not (done or failed):
             cli.out.text("no session runs")
-    return _report(cli, answer["done"], _errors(answer["failed"]), "reloaded")
+    return _report(cli, done, failed, "reloaded")
 
 
 def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
@@ -176,7 +183,7 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     if not failed:
         return cli.out.done(**{key: list(done)})
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
-    message = "; ".join([*ended, *(error.line(cli.host) for error in failed.values())])
+    message = "; ".join([*ended, *(error.line(cli.line.host) for error in failed.values())])
     if cli.line.json:
         error = {"code": next(iter(failed.values())).code, "message": wording.one_line(message)}
         cli.out.value({"ok": False, key: list(done), "error": error})

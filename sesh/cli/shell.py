@@ -15,12 +15,12 @@ from sesh import descriptors, measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number, offering
-from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
+from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
 from sesh.keys import CHORDS, Key
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.ops.send import LONGEST, type_into
-from sesh.outcomes import Command
+from sesh.reach.target import Target
 from sesh.schema import RunFacts
 from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
@@ -57,7 +57,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         cli.stop.calling(stream.cut),
     ):
         stream.check = interrupts.check_recorded
-        tell = partial(cli.tell_question, name) if cli.hears_questions and not no_wait else None
+        tell = partial(cli.tell_question, name, host=stream.host) if cli.hears_questions and not no_wait else None
         facts, output = shell.run(
             stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
         )
@@ -65,7 +65,8 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         if live is not None:
             live.take(output, last=True)
             output = b""
-        return _report(cli, name, facts, output if ansi else shell.without_sequences(output), waited=not no_wait)
+        output = output if ansi else shell.without_sequences(output)
+        return _report(cli, name, stream.host, facts, output, waited=not no_wait)
 
 
 @contextmanager
@@ -82,12 +83,12 @@ def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
         raise
 
 
-def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waited: bool) -> int:
+def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, output: bytes, *, waited: bool) -> int:
     if facts.get("output_lost"):
         cli.note(f"{name} and the command ended while the link was down; the output is lost")
     code = facts.get("exit_code")
     if cli.line.json:
-        cli.out.value(command_json(name, cli.host, cli.line.tail, facts, output))
+        cli.out.value(command_json(name, host, cli.line.tail, facts, output))
     elif waited:
         cli.out.write(output)
         if facts.get("truncated"):
@@ -95,7 +96,8 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
         if facts.get("session_ended") and cli.watched:
             cli.note(f"{subject(name)} {ENDS.get(facts.get('reason') or '', 'has ended')}, and the command with it")
         if facts.get("timed_out"):
-            cli.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
+            wait = for_host(f"{SESH} --wait {name} --prompt", host)
+            cli.note(f"the command goes on in {name}; to wait for it: {wait}")
     return int(code) if isinstance(code, int) else 0
 
 
@@ -118,7 +120,7 @@ def history(
     name = cli.session(name)
     target = cli.find(name)
     if n is None:
-        return _print_history(cli, name, target.call(shell.history, name=name))
+        return _print_history(cli, target, name)
     facts = target.call(shell.history_output, name=name, number=n)
     output = facts["output"] if ansi else shell.without_sequences(facts["output"])
     if cli.line.json:
@@ -127,11 +129,12 @@ def history(
     return 0
 
 
-def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
+def _print_history(cli: Invocation, target: Target, name: str) -> int:
+    commands = target.call(shell.history, name=name)
     if cli.line.json:
         return cli.out.value(commands)
     if not commands:
-        integration = f"the shell integration: {SESH} --shell-init bash (zsh, fish)"
+        integration = for_host(f"the shell integration: {SESH} --shell-init bash (zsh, fish)", target.host)
         cli.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
     rows = []
     for command in commands:

@@ -34,13 +34,13 @@ def doctor(ctx: Context) -> int:
       sesh @gpu doctor
     """
     cli = ctx.obj
-    findings = _check(cli.target_of(cli.host))
+    findings = _check(cli.target_of(cli.line.host))
     for finding in findings:
         finding["message"] = wording.one_line(str(finding["message"]))
-        finding["remedy"] = wording.plain(for_host(finding["remedy"], cli.host)) if finding["remedy"] else None
+        finding["remedy"] = wording.plain(for_host(finding["remedy"], cli.line.host)) if finding["remedy"] else None
     states = [finding["state"] for finding in findings]
     if cli.line.json:
-        cli.out.value({"ok": ERROR not in states, "host": cli.host, "checks": findings})
+        cli.out.value({"ok": ERROR not in states, "host": cli.line.host, "checks": findings})
     else:
         for finding in findings:
             cli.out.text(_shown(finding))

@@ -1,4 +1,4 @@
-"""Verbs that attach to a session or create one: `NAME`, `attach`, `new`, `open`, `here`."""
+"""Verbs that go to a session or start one: `NAME`, `attach`, `new`, `open`, `here`."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
     """Print the session if JSON is wanted; return 0. Tell the person if a new session has the name of a verb."""
     if created and find_verb(name) is not None:
         cli.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
-    return cli.out.done(name=name, session=name, host=cli.host, created=created)
+    return cli.out.done(name=name, session=name, host=cli.line.host, created=created)
 
 
 def here(
