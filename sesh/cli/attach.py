@@ -48,44 +48,43 @@ class View:
 NO_OPTIONS = View()
 
 
-def go(cli: Invocation, name: str, spec: Spec | None = None, view: View = NO_OPTIONS) -> int:
-    """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last."""
+def go(
+    cli: Invocation, name: str, spec: Spec | None = None, view: View = NO_OPTIONS, target: Target | None = None
+) -> int:
+    """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last.
+
+    `target`: where NAME is, if that is known.
+    """
     spec = cli.spec() if spec is None else spec
     bare = spec["directory"] is None and spec["command"] is None
     if name == "-":
         if not bare:
             raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
         return go_back(cli, view)
-    check_name(name)
+    place = target or cli.find(check_name(name), creates=True)
     if view.read_only and bare:
-        return attach(cli, name, view)  # a new shell has nothing to watch
+        return attach_at(cli, place, name, view)  # a new shell has nothing to watch
     similar = similar_verb(name) if bare and not cli.line.create else ""
     if find_verb(name) is not None:
         cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
-    return go_at(cli, cli.find(name, creates=True), name, spec, view, similar)
-
-
-def go_at(cli: Invocation, target: Target, name: str, spec: Spec, view: View, similar: str = "") -> int:
-    """Attach to a session of the target, else create it there, unless its name is `similar` to a verb."""
 
     def connect(hello: Hello | None) -> Entered:
-        return target.enter(enter.go, hello, name=name, spec=spec, near=similar)
+        return place.enter(enter.go, hello, name=name, spec=spec, near=similar)
 
     try:
-        return attach_terminal(cli, target, name, connect, view)
+        return attach_terminal(cli, place, name, connect, view)
     except Unreachable:
-        if target.host is not None or find.running(name) is not None:
+        if place.host is not None or find.running(name) is not None:
             raise
         # The session ended while sesh connected to it: the second call creates it again.
-        return attach_terminal(cli, target, name, connect, view)
+        return attach_terminal(cli, place, name, connect, view)
 
 
 def attach(cli: Invocation, name: str, view: View = NO_OPTIONS) -> int:
     """Attach to a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name == "-":
         return go_back(cli, view)
-    check_name(name)
-    return attach_at(cli, cli.find(name), name, view)
+    return attach_at(cli, cli.find(check_name(name)), name, view)
 
 
 def attach_at(cli: Invocation, target: Target, name: str, view: View) -> int:

@@ -90,9 +90,9 @@ def _go_to(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
     if row.session is None:
         return attach.go(cli, row.name, view=view)
     target = cli.target_of(row.host)
-    if view.read_only or row.session["state"] == "running":
+    if row.session["state"] == "running":
         return attach.attach_at(cli, target, row.name, view)
-    return attach.go_at(cli, target, row.name, cli.spec(), view)
+    return attach.go(cli, row.name, view=view, target=target)
 
 
 def next_(
