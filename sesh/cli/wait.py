@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Annotated
 
 from typer import Option
@@ -12,7 +11,7 @@ from typer import Option
 from sesh import wording
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.fanout import asking, gather
+from sesh.cli.fanout import call_each
 from sesh.cli.invocation import Invocation
 from sesh.cli.printing import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
@@ -112,7 +111,7 @@ def _wait_for_several(
             raise error
         return _wait_until_met(target, place[1], conditions)
 
-    return gather({place: asking(cli, place[0], partial(wait_at, place)) for place in places}, first=first)
+    return call_each(cli, {place: place[0] for place in places}, wait_at, first=first)
 
 
 def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
@@ -163,7 +162,7 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
     """
     states = ("running", "exited") if kept else ("running",)
 
-    def names_at(target: Target) -> list[str]:
+    def names_on(_: str | None, target: Target) -> list[str]:
         if not cli.line.hosts:
             target = target.until(time.monotonic() + lookup.PATIENCE)
         rows = [row for row in target.call(session_ops.summaries) if views.has_labels(row, labels)]
@@ -172,13 +171,13 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
 
     hosts: Sequence[str | None] = cli.line.hosts or [None, *lookup.known_hosts(cli)[0]]
     places: dict[Place, None] = {}
-    for host, answer in gather({host: asking(cli, host, names_at) for host in hosts}).items():
-        if not isinstance(answer, SeshError):
-            places |= dict.fromkeys((host, name) for name in answer)
+    for host, found in call_each(cli, {host: host for host in hosts}, names_on).items():
+        if not isinstance(found, SeshError):
+            places |= dict.fromkeys((host, name) for name in found)
         elif host is None or cli.line.hosts:
-            raise answer
+            raise found
         else:
-            cli.note(f"@{host} {lookup.absence(host, lookup.reason(answer))}: its sessions are not waited for")
+            cli.note(f"@{host} {lookup.absence(host, lookup.reason(found))}: its sessions are not waited for")
     if not places:
         raise views.unlabelled(labels)
     return list(places)
