@@ -66,9 +66,9 @@ class VerbGroup(TyperGroup):
         with formatter.indentation():
             formatter.write_dl(START)
         formatter.write_paragraph()
-        width = max(len(verb.typed) for verb in VERBS)
+        width = max(len(verb.shown) for verb in VERBS)
         for group, verbs in GROUPS.items():
-            _write(formatter, group, [(f"{verb.typed:<{width}}", verb.summary) for verb in verbs])
+            _write(formatter, group, [(f"{verb.shown:<{width}}", verb.summary) for verb in verbs])
         rows = [*EVERYWHERE, ("--help, -h", "Show this page, or that of the verb.")]
         _write(formatter, "With every verb; VERB and --VERB are the same", rows)
         codes = "; ".join(f"{code} {meaning[0].lower()}{meaning[1:-1]}" for code, meaning in CODES)

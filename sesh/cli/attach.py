@@ -36,7 +36,7 @@ _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
 
 @dataclass(frozen=True)
-class View:
+class AttachFlags:
     """The options of verbs that attach, as `cli/words` describes them."""
 
     replace: bool = False
@@ -45,11 +45,11 @@ class View:
     no_detach_key: bool = False
 
 
-NO_OPTIONS = View()
+NO_FLAGS = AttachFlags()
 
 
-def go(
-    cli: Invocation, name: str, spec: Spec | None = None, view: View = NO_OPTIONS, target: Target | None = None
+def attach_or_create(
+    cli: Invocation, name: str, spec: Spec | None = None, flags: AttachFlags = NO_FLAGS, target: Target | None = None
 ) -> int:
     """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last.
 
@@ -60,10 +60,10 @@ def go(
     if name == "-":
         if not bare:
             raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
-        return go_back(cli, view)
+        return attach_last(cli, flags)
     place = target or cli.find(check_name(name), creates=True)
-    if view.read_only and bare:
-        return attach_at(cli, place, name, view)  # a new shell has nothing to watch
+    if flags.read_only and bare:
+        return attach_existing(cli, place, name, flags)  # a new shell has nothing to watch
     similar = similar_verb(name) if bare and not cli.line.create else ""
     if find_verb(name) is not None:
         cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
@@ -72,44 +72,37 @@ def go(
         return place.enter(enter.go, hello, name=name, spec=spec, near=similar)
 
     try:
-        return attach_terminal(cli, place, name, connect, view)
+        return attach_terminal(cli, place, name, connect, flags)
     except Unreachable:
         if place.host is not None or find.running(name) is not None:
             raise
         # The session ended while sesh connected to it: the second call creates it again.
-        return attach_terminal(cli, place, name, connect, view)
+        return attach_terminal(cli, place, name, connect, flags)
 
 
-def attach(cli: Invocation, name: str, view: View = NO_OPTIONS) -> int:
-    """Attach to a session that must exist; `-` is the one attached last. Raises NotFound."""
-    if name == "-":
-        return go_back(cli, view)
-    return attach_at(cli, cli.find(check_name(name)), name, view)
-
-
-def attach_at(cli: Invocation, target: Target, name: str, view: View) -> int:
+def attach_existing(cli: Invocation, target: Target, name: str, flags: AttachFlags) -> int:
     """Attach to a session of the target, which must exist; `-` is the one attached last there. Raises NotFound."""
     if not printing.on_terminal() and name != "-":
         target.call(sessions.there, name=name, required=True)  # raises NotFound
-    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.attach, hello, name=name), view)
+    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.attach, hello, name=name), flags)
 
 
-def go_back(cli: Invocation, view: View) -> int:
+def attach_last(cli: Invocation, flags: AttachFlags) -> int:
     """Attach to the last attached session that still runs and that this terminal is not in. Raises NotFound."""
     if cli.line.host is not None:
-        return attach_at(cli, cli.target, "-", view)
+        return attach_existing(cli, cli.target, "-", flags)
     for host, name in enter.recent():
         if host is None and contains_this_terminal(name):
             continue
         try:
-            return attach_at(cli, cli.target_of(host), name, view)
+            return attach_existing(cli, cli.target_of(host), name, flags)
         except NotFound:
             continue  # the session has ended, or was lost
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
 
 
 def attach_terminal(
-    cli: Invocation, target: Target, name: str, connect: Connect, view: View = NO_OPTIONS, *, sync: bool = True
+    cli: Invocation, target: Target, name: str, connect: Connect, flags: AttachFlags = NO_FLAGS, *, sync: bool = True
 ) -> int:
     """Attach this terminal to the session that `connect` finds or creates; return the exit code.
 
@@ -120,10 +113,10 @@ def attach_terminal(
         named = name if is_name(name) else "NAME"
         ways = f"`{SESH} --open {named}` creates it, `--screen {named}` shows it, `--send {named}` types into it"
         raise Refused("attaching needs a terminal", hint=for_host(ways, target.host))
-    options = _options(cli, view)
+    options = _options(cli, flags)
     current = listing.current()
     if current is not None:
-        _check_switch(current, view, name, target.host)
+        _check_switch(current, flags, name, target.host)
     if sync:
         target.sync()
     hello = first_hello(target.host, options) if current is None and target.host is not None else None
@@ -152,13 +145,13 @@ def attach_terminal(
     return _exit_code(outcome)
 
 
-def _options(cli: Invocation, view: View) -> AttachOptions:
+def _options(cli: Invocation, flags: AttachFlags) -> AttachOptions:
     settings = cli.settings()
     return AttachOptions(
-        read_only=view.read_only,
-        replace=view.replace,
-        replay=not view.no_replay,
-        detach_key=None if view.no_detach_key else detach_key(cli),
+        read_only=flags.read_only,
+        replace=flags.replace,
+        replay=not flags.no_replay,
+        detach_key=None if flags.no_detach_key else detach_key(cli),
         lines=settings.replay_lines,
         predict=settings.predict,
         renew=settings.renew,
@@ -210,9 +203,9 @@ def _exit_code(outcome: AttachmentEnd) -> int:
 # -- inside a session
 
 
-def _check_switch(current: Record, view: View, name: str, host: str | None) -> None:
+def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | None) -> None:
     """Raise Refused if the client of the current session cannot be switched to `name` (on `host`)."""
-    if options := [f"--{key.replace('_', '-')}" for key, value in asdict(view).items() if value]:
+    if options := [f"--{key.replace('_', '-')}" for key, value in asdict(flags).items() if value]:
         raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(options)}")
     to = name if is_name(name) and host is not None else "NAME"
     if not _switch(current, to, host, probe=True):

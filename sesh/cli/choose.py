@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from math import inf
 
 from sesh.about import SESH
-from sesh.cli import attach, printing
-from sesh.cli.attach import NO_OPTIONS, View
+from sesh.cli import printing
+from sesh.cli.attach import NO_FLAGS, AttachFlags, attach_existing, attach_or_create
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
 from sesh.descriptors import check_audience, polled
@@ -42,13 +42,13 @@ def pick(
       sesh @gpu pick
       sesh pick --label team=web
     """
-    return picked(ctx.obj, label or (), View(replace, read_only, no_replay, no_detach_key))
+    return picked(ctx.obj, label or (), AttachFlags(replace, read_only, no_replay, no_detach_key))
 
 
-def picked(cli: Invocation, label: Sequence[tuple[str, str]] = (), view: View = NO_OPTIONS) -> int:
+def picked(cli: Invocation, label: Sequence[tuple[str, str]] = (), flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen."""
     row = _chosen(cli, cli.line.hosts, dict(label), SortOrder.RECENT)
-    return ExitCode.FAILED if row is None else _go_to(cli, row, view)
+    return ExitCode.FAILED if row is None else _go_to(cli, row, flags)
 
 
 def watch(ctx: Context, *, label: Labelled = None) -> int:
@@ -85,14 +85,14 @@ def _chosen(
         return board.show(index, view, selected)
 
 
-def _go_to(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
+def _go_to(cli: Invocation, row: Row, flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is None:
-        return attach.go(cli, row.name, view=view)
+        return attach_or_create(cli, row.name, flags=flags)
     target = cli.target_of(row.host)
     if row.session["state"] == "running":
-        return attach.attach_at(cli, target, row.name, view)
-    return attach.go(cli, row.name, view=view, target=target)
+        return attach_existing(cli, target, row.name, flags)
+    return attach_or_create(cli, row.name, flags=flags, target=target)
 
 
 def next_(
@@ -134,7 +134,7 @@ def next_(
         message += f", but {', '.join(silent)} could not be asked" if silent else ""
         raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
     host, name = chosen
-    return attach.attach_at(cli, cli.target_of(host), name, View(replace, read_only, no_replay, no_detach_key))
+    return attach_existing(cli, cli.target_of(host), name, AttachFlags(replace, read_only, no_replay, no_detach_key))
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:

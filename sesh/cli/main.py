@@ -13,7 +13,7 @@ from sesh.errors import SeshError
 def run(argv: list[str]) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
     if os.environ.get("_SESH_COMPLETE"):
-        return int(load("complete.answer")())
+        return int(load("complete.print_candidates")())
     line = split(argv)
     cli = Invocation(line)
     bare = line.verb.name == GO and line.tail is None and not line.create
@@ -24,7 +24,7 @@ def run(argv: list[str]) -> int:
             case [] if bare:
                 return int(load("list.list_or_pick")(cli))
             case [word] if bare and (word == "-" or word[:1] != "-") and len(cli.line.hosts) < 2:
-                return int(load("attach.go")(cli, word))
+                return int(load("attach.attach_or_create")(cli, word))
         return int(load("app.run")(cli))
     except SeshError as error:
         error.host = error.host or cli.line.host

@@ -40,8 +40,8 @@ class Verb(NamedTuple):
         return f"--{self.name}" if self.name != GO else ""
 
     @property
-    def typed(self) -> str:
-        """The verb as typed, with its short form."""
+    def shown(self) -> str:
+        """The verb as the overview shows it, with its short form."""
         if self.name == GO:
             return f"NAME, {GO} NAME"
         return f"{self.name}, {self.short}" if self.short else self.name

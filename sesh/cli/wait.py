@@ -114,29 +114,29 @@ def _wait_for_several(
     return call_each(cli, {place: place[0] for place in places}, wait_at, first=first)
 
 
-def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
+def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
     """Print the condition that holds for each session, or its error; return the first exit code that is not 0."""
     if cli.line.json:
-        rows = [_row(place, answer) for place, answer in answers.items()]
+        rows = [_row(place, result) for place, result in results.items()]
         cli.out.value(rows if several else rows[0])
     else:
-        for (host, name), answer in answers.items():
-            if isinstance(answer, SeshError):
-                cli.note(printing.on_host(host, answer.line(host)))
+        for (host, name), result in results.items():
+            if isinstance(result, SeshError):
+                cli.note(printing.on_host(host, result.line(host)))
             else:
                 prefix = f"{wording.title((host, name))}: " if several else ""
-                fact = answer["exit_code"] if answer["match"] is None else answer["match"]
+                fact = result["exit_code"] if result["match"] is None else result["match"]
                 detail = "" if fact is None else wording.plain(fact)
-                cli.out.text(prefix + ": ".join(filter(None, (answer["met"], detail))))
-    codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
+                cli.out.text(prefix + ": ".join(filter(None, (result["met"], detail))))
+    codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in results.values()]
     return next((code for code in codes if code), 0)
 
 
-def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
+def _row(place: Place, result: Condition | SeshError) -> dict[str, object]:
     host, name = place
-    if isinstance(answer, SeshError):
-        return error_row(answer, host, session=name)
-    return {"session": name, "host": host, **answer}
+    if isinstance(result, SeshError):
+        return error_row(result, host, session=name)
+    return {"session": name, "host": host, **result}
 
 
 def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | None]:
