@@ -223,9 +223,9 @@ def _switch_over(target: Target, current: Record, name: str, connection: Connect
 
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
-    """Switch the client of the current session; return whether a client could switch. `probe`: only ask."""
-    answer, _ = find.ask(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
-    return answer["switched"]
+    """Switch the client of the current session; return whether a client could switch. `probe`: switch nothing."""
+    response, _ = find.ask(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
+    return response["switched"]
 
 
 def _refuse_own(name: str, connection: Connection) -> None:

@@ -44,38 +44,53 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
 
     The exit code is 1 if one of several hosts did not answer.
     """
-    hosts, wanted = cli.line.hosts, dict(label)
-    several = len(hosts) > 1
-    groups: Iterable[_Group] = _of_hosts(cli) if several else _of_host(cli, hosts[0]) if hosts else _of_all(cli)
-    table = Table(printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None, coloured=printing.coloured())
-    if not cli.line.json:
-        later = [row for group in groups for row in group.sessions] if several else _cached(cli)
-        table.measure(later := [row for row in later if has_labels(row, wanted)], time.time())
-        if several and later:
-            cli.out.lines(table.lines([], time.time()))  # the headings
-    rows: list[object] = []
-    for group in groups:
-        sessions = [row for row in group.sessions if has_labels(row, wanted)]
-        if group.error is not None:
-            rows.append(error_row(group.error, group.host))
-        rows += sessions
-        if not cli.line.json and (sessions or group.reason or several):
-            _print(cli, table, group, sessions)
+    several, wanted = len(cli.line.hosts) > 1, dict(label)
+    groups: Iterable[_Group] = _groups(cli, wanted)
+    if several or cli.line.json:
+        groups = list(groups)
     if cli.line.json:
-        cli.out.value(rows)
-    elif not rows and not several and os.isatty(printing.STDOUT):
-        machine = f" on @{cli.line.host}" if hosts else ""
-        remark = f"no session{machine} has these labels"
-        cli.out.text(remark if wanted else for_host(f"no sessions{machine}; `{SESH} NAME` creates one", cli.line.host))
+        cli.out.value([row for group in groups for row in _rows(group)])
+    else:
+        _print_groups(cli, groups, wanted)
     return int(several and any(group.error is not None for group in groups))
 
 
-def _print(cli: Invocation, table: Table, group: _Group, sessions: Sequence[Summary]) -> None:
-    """Print sessions below the name of their host."""
-    lines = table.lines(sessions, time.time()) if sessions else []
-    if group.host:
-        lines.insert(len(lines) - len(sessions), table.remark(group.host, group.reason))  # below the headings
-    cli.out.text("\n".join(lines))
+def _rows(group: _Group) -> list[object]:
+    error = [error_row(group.error, group.host)] if group.error is not None else []
+    return [*error, *group.sessions]
+
+
+def _print_groups(cli: Invocation, groups: Iterable[_Group], wanted: dict[str, str]) -> None:
+    """Print groups as they come, in columns that fit those of several hosts, or what is known of the later ones."""
+    several, to_terminal = len(cli.line.hosts) > 1, os.isatty(printing.STDOUT)
+    table = Table(printing.width(printing.STDOUT) if to_terminal else None, coloured=printing.coloured())
+    later = [row for group in groups for row in group.sessions] if several else _cached(cli, wanted)
+    table.measure(later, time.time())
+    if several and later:
+        cli.out.lines(table.lines([], time.time()))  # the headings
+    listed = 0
+    for group in groups:
+        listed += len(group.sessions)
+        if group.sessions or group.reason or several:
+            lines = table.lines(group.sessions, time.time()) if group.sessions else []
+            if group.host:  # below the headings
+                lines.insert(len(lines) - len(group.sessions), table.remark(group.host, group.reason))
+            cli.out.text("\n".join(lines))
+    if not (listed or several) and to_terminal:
+        machine = f" on @{cli.line.host}" if cli.line.hosts else ""
+        remark = f"no session{machine} has these labels"
+        cli.out.text(remark if wanted else for_host(f"no sessions{machine}; `{SESH} NAME` creates one", cli.line.host))
+
+
+def _groups(cli: Invocation, wanted: dict[str, str]) -> Iterator[_Group]:
+    """Yield the groups of the line's hosts, else of all machines, with the sessions that have the labels."""
+    hosts = cli.line.hosts
+    for group in _of_hosts(cli) if len(hosts) > 1 else _of_host(cli, hosts[0]) if hosts else _of_all(cli):
+        yield group._replace(sessions=_labelled(group.sessions, wanted))
+
+
+def _labelled(sessions: Sequence[Summary], wanted: dict[str, str]) -> list[Summary]:
+    return [row for row in sessions if has_labels(row, wanted)]
 
 
 def _of_all(cli: Invocation) -> Iterator[_Group]:
@@ -86,18 +101,18 @@ def _of_all(cli: Invocation) -> Iterator[_Group]:
     yield _Group(overview["sessions"])
     if not cli.line.json and (cli.watched or not cli.line.verb.dashed):  # not for `--list` in a shell's startup file
         _note_lost(cli, overview["sessions"])
-    for host, sessions, reason in lookup.lists(cli) if _asks_remotes(cli) else ():
+    for host, sessions, reason in lookup.lists(cli) if _lists_remotes(cli) else ():
         yield _Group(sessions, host, reason)
 
 
-def _asks_remotes(cli: Invocation) -> bool:
-    return not cli.line.local and paths.knows_remotes()
+def _lists_remotes(cli: Invocation) -> bool:
+    return not (cli.line.hosts or cli.line.local) and paths.knows_remotes()
 
 
-def _cached(cli: Invocation) -> list[Summary]:
+def _cached(cli: Invocation, wanted: dict[str, str]) -> list[Summary]:
     """Return the last known sessions of remotes, whose rows come later, and should fit the columns."""
-    hosts = known.hosts() if not cli.line.hosts and _asks_remotes(cli) else []
-    return [row for host in hosts for row in lookup.last_known(host, "")]
+    hosts = known.hosts() if _lists_remotes(cli) else []
+    return [row for host in hosts for row in _labelled(lookup.last_known(host, ""), wanted)]
 
 
 def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
@@ -130,13 +145,13 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
 def _of_hosts(cli: Invocation) -> list[_Group]:
     """Return the sessions of each host; of one that does not answer, its error and the last known ones."""
     groups = []
-    answers = dict(lookup.summaries(cli, cli.line.hosts, named=True))
+    results = dict(lookup.summaries(cli, cli.line.hosts, named=True))
     for host in cli.line.hosts:
-        answer = answers[host]
-        if isinstance(answer, SeshError):
-            groups.append(_Group(lookup.last_known(host, str(answer)), host, str(answer), answer))
+        result = results[host]
+        if isinstance(result, SeshError):
+            groups.append(_Group(lookup.last_known(host, str(result)), host, str(result), result))
         else:
-            groups.append(_Group(answer, host))
+            groups.append(_Group(result, host))
     return groups
 
 

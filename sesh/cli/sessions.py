@@ -52,33 +52,33 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
         names = _labelled_to_end(cli, dict(label), yes=yes)
     elif not names:
         names = [cli.session(None)]
-        _ask(cli, f"end {names[0]}, this session, and all that runs in it?", yes=yes)
+        _confirm(cli, f"end {names[0]}, this session, and all that runs in it?", yes=yes)
 
-    def end(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:
+    def end_on(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:
         return target.call(sessions.kill, names=some)["failed"]
 
-    failed = cli.on_each(names, end, confirm=not yes)
+    failed = cli.on_each(names, end_on, confirm=not yes)
     return _report(cli, [name for name in dict.fromkeys(names) if name not in failed], failed, "killed")
 
 
 def _labelled_to_end(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
     """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
-    _check_asked(cli, yes=yes)
+    _check_can_confirm(cli, yes=yes)
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if has_labels(row, wanted) and "machine" not in row]
     if not names:
         raise unlabelled(wanted)
-    _ask(cli, f"end {', '.join(names)}?", yes=yes)
+    _confirm(cli, f"end {', '.join(names)}?", yes=yes)
     return names
 
 
-def _ask(cli: Invocation, question: str, *, yes: bool) -> None:
+def _confirm(cli: Invocation, question: str, *, yes: bool) -> None:
     """Ask the person, if there is one, unless -y was given. Raises Refused if the person declines."""
     if cli.can_ask and not yes and not cli.agrees(question):
         raise Refused("no session was ended")
 
 
-def _check_asked(cli: Invocation, *, yes: bool) -> None:
+def _check_can_confirm(cli: Invocation, *, yes: bool) -> None:
     """Raise UsageError on one of several hosts without -y, because there nobody is asked."""
     if cli.out.several and not yes:
         raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
@@ -95,9 +95,9 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
       sesh @web kill-all -y
     """
     cli = ctx.obj
-    _check_asked(cli, yes=yes)
-    answer = cli.target.call(sessions.kill_all, ask=not yes)
-    return _report(cli, answer["done"], _errors(answer["failed"]), "killed")
+    _check_can_confirm(cli, yes=yes)
+    result = cli.target.call(sessions.kill_all, ask=not yes)
+    return _report(cli, result["done"], _errors(result["failed"]), "killed")
 
 
 def rename(
@@ -143,8 +143,8 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
     if cli.line.tail is None or (name is None and cli.line.host is not None):
         line = f"{SESH} --resume-with NAME -- CMD…"
         raise UsageError(f"no {'session' if cli.line.tail else 'command'} given; write: {line} (-- alone forgets it)")
-    answer = cli.find(name).call(sessions.resume_with, name=name, command=cli.line.tail)
-    return cli.out.done(**answer, resume=cli.line.tail or None)
+    session = cli.find(name).call(sessions.resume_with, name=name, command=cli.line.tail)
+    return cli.out.done(**session, resume=cli.line.tail or None)
 
 
 def reload(ctx: Context, names: Names = None) -> int:
