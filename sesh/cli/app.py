@@ -40,7 +40,7 @@ VARIABLES = """SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON, SESH_DEBUG
 SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""
 
 
-class Command(TyperCommand):
+class VerbCommand(TyperCommand):
     """The command of a verb; it takes `--json` and `--local` too."""
 
     context_class = Context
@@ -89,12 +89,12 @@ def group() -> VerbGroup:
 
 
 @cache
-def built(name: str) -> Command:
+def built(name: str) -> VerbCommand:
     """Import a verb, and build its command, which also takes `--json` and `--local`."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=Command, context_settings=_SETTINGS)(load(BY_NAME[name].place))
+    app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(load(BY_NAME[name].place))
     command = typer.main.get_command(app)
-    assert isinstance(command, Command)  # noqa: S101 (`cls` says so)
+    assert isinstance(command, VerbCommand)  # noqa: S101 (`cls` says so)
     for word, text in EVERYWHERE[1:]:
         command.params.append(TyperOption(param_decls=[word], is_flag=True, expose_value=False, help=text))
     return command

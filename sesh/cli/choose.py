@@ -42,12 +42,12 @@ def pick(
       sesh @gpu pick
       sesh pick --label team=web
     """
-    return picked(ctx.obj, label or (), AttachFlags(replace, read_only, no_replay, no_detach_key))
+    return pick_and_attach(ctx.obj, label or (), AttachFlags(replace, read_only, no_replay, no_detach_key))
 
 
-def picked(cli: Invocation, label: Sequence[tuple[str, str]] = (), flags: AttachFlags = NO_FLAGS) -> int:
+def pick_and_attach(cli: Invocation, label: Sequence[tuple[str, str]] = (), flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen."""
-    row = _chosen(cli, cli.line.hosts, dict(label), SortOrder.RECENT)
+    row = _choose_row(cli, cli.line.hosts, dict(label), SortOrder.RECENT)
     return ExitCode.FAILED if row is None else _go_to(cli, row, flags)
 
 
@@ -62,16 +62,16 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     cli = ctx.obj
     wanted = dict(label or ())
     if cli.line.json:
-        return _follow(cli, wanted)
+        return _print_changes(cli, wanted)
     hosts, row = cli.line.hosts, None
-    while (row := _chosen(cli, hosts, wanted, SortOrder.WAITING, row)) is not None:
+    while (row := _choose_row(cli, hosts, wanted, SortOrder.WAITING, row)) is not None:
         code = _go_to(cli, row)
         if listing.current() is not None:
             return code
     return 0
 
 
-def _chosen(
+def _choose_row(
     cli: Invocation, hosts: list[str], wanted: dict[str, str], order: SortOrder, selected: Row | None = None
 ) -> Row | None:
     """Show the board; return the chosen row."""
@@ -148,7 +148,7 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
     return order[0] if order else None
 
 
-def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
+def _print_changes(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the list as a line of JSON after each change, until Ctrl-C; return the exit code."""
     printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE

@@ -68,7 +68,7 @@ def events(
     except DaemonDied as died:
         cli.note(str(died))
     except KeyboardInterrupt:
-        return printing.interrupted()
+        return printing.exit_interrupted()
     return 0
 
 

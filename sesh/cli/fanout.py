@@ -202,7 +202,7 @@ class _FanOut:
         for number in self._interrupts.read():
             self._signals.add(number)
             if number == signal.SIGINT:
-                printing.fresh_line()
+                printing.start_new_line()
             for host in self._hosts.keys() - self._results:
                 _pass_on(number, self._hosts[host])
         until = time.monotonic() + _LEAVING

@@ -63,8 +63,8 @@ class Invocation(Caller):
         """Return the target for a host, None for this machine; never offer to deploy sesh to it."""
         return reach.target_of(self, host)
 
-    def places(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
-        """Return the host of each session (None for this machine), or the error of the search for it.
+    def search(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
+        """Search for sessions; return the host of each (None for this machine), or the error of its search.
 
         All sessions are on the host that the line names. If the line names none, this machine comes before the known
         remotes. `creates`: the line creates a session that no machine has.
@@ -81,11 +81,11 @@ class Invocation(Caller):
     def find(self, name: str | None, *, creates: bool = False) -> Target:
         """Return the target that has the session, and print its host if a search has found it.
 
-        Without a name, return the target of the line. `creates`: see `places`. Raises NotFound, Refused.
+        Without a name, return the target of the line. `creates`: see `search`. Raises NotFound, Refused.
         """
         if name is None:
             return self.target
-        host = self.places([name], creates=creates)[name]
+        host = self.search([name], creates=creates)[name]
         if isinstance(host, SeshError):
             raise host
         if host == self.line.host:
@@ -101,7 +101,7 @@ class Invocation(Caller):
         confirm = confirm and self.can_ask and not self.line.json
         failed: dict[str, SeshError] = {}
         groups: dict[str | None, list[str]] = {}
-        for name, host in self.places(names).items():
+        for name, host in self.search(names).items():
             elsewhere = host != self.line.host
             if isinstance(host, SeshError):
                 failed[name] = host
@@ -153,7 +153,7 @@ class Invocation(Caller):
         return 0
 
     @contextmanager
-    def catching(self, *, tie: bool, message: str) -> Iterator[Interrupts]:
+    def recording_signals(self, *, tie: bool, message: str) -> Iterator[Interrupts]:
         """Record signals within the block; `fanout` passes on those of the process. For the words, see `Interrupts`."""
         with Interrupts(tie=tie, message=message) as self.interrupts:
             try:

@@ -69,15 +69,15 @@ def note(line: str, host: str | None = None) -> None:
     stderr_line(f"{PROGRAM}: {wording.one_line(for_host(line, host))}")
 
 
-def fresh_line() -> None:
+def start_new_line() -> None:
     """Start a new line after the `^C` that the terminal printed, if stderr is a terminal."""
     if os.isatty(STDERR):
         write(b"\n", STDERR)
 
 
-def interrupted() -> int:
+def exit_interrupted() -> int:
     """Start a new line for the shell's prompt; return the exit code for Ctrl-C."""
-    fresh_line()
+    start_new_line()
     return ExitCode.INTERRUPTED
 
 
@@ -183,7 +183,7 @@ class Output:
             traceback.print_exception(type(cause), cause, cause.__traceback__)
         try:
             if isinstance(error, errors.Interrupted) and error.echoed:
-                fresh_line()
+                start_new_line()
             if self.json:
                 self.value({"error": error_facts(error, host)})
             else:

@@ -49,7 +49,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     if names and label:
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
     if label:
-        names = _labelled_to_end(cli, dict(label), yes=yes)
+        names = _choose_by_label(cli, dict(label), yes=yes)
     elif not names:
         names = [cli.session(None)]
         _confirm(cli, f"end {names[0]}, this session, and all that runs in it?", yes=yes)
@@ -61,7 +61,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     return _report(cli, [name for name in dict.fromkeys(names) if name not in failed], failed, "killed")
 
 
-def _labelled_to_end(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
+def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
     """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
     _check_can_confirm(cli, yes=yes)
     rows = cli.target.call(sessions.summaries)

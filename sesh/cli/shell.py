@@ -53,7 +53,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         failing_with(ExitCode.SESH_FAILED),
         _suggesting_job(cli, name),
         cli.find(name).open_stream(name, timeout) as stream,
-        cli.catching(tie=False, message=left) as interrupts,
+        cli.recording_signals(tie=False, message=left) as interrupts,
         cli.stop.calling(stream.cut),
     ):
         stream.check = interrupts.check_recorded

@@ -109,7 +109,7 @@ def logs(
         try:
             _follow(cli, target, name, limit, ansi=ansi)
         except KeyboardInterrupt:
-            return printing.interrupted()
+            return printing.exit_interrupted()
         return 0
     lines = target.call(views.logs, name=name, lines=limit, ansi=ansi)
     if cli.line.json:

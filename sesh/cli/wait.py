@@ -147,7 +147,7 @@ def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | No
     if cli.line.hosts:
         return {(host, name): None for host in cli.line.hosts for name in names}
     places: dict[Place, SeshError | None] = {}
-    for name, host in cli.places(names).items():
+    for name, host in cli.search(names).items():
         if isinstance(host, SeshError):
             places[None, name] = host
         else:
