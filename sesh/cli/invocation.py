@@ -184,8 +184,7 @@ class Invocation(Caller):
     def status(self, line: str) -> None:
         """Show a status line in the row of the cursor, if a person sees it; an empty line removes it."""
         if self._status_shown or (line and self.watched and not printing.dumb()):
-            columns = printing.width(printing.STDERR)
-            printing.write(printing.encoded(f"\r{line[: columns - 1]}\x1b[K"), printing.STDERR)
+            printing.write(printing.encoded(f"\r{line[: printing.width() - 1]}\x1b[K"), printing.STDERR)
             self._status_shown = bool(line)
 
     @contextmanager

@@ -63,7 +63,7 @@ def _rows(group: _Group) -> list[object]:
 def _print_groups(cli: Invocation, groups: Iterable[_Group], wanted: dict[str, str]) -> None:
     """Print groups as they come, in columns that fit those of several hosts, or what is known of the later ones."""
     several, to_terminal = len(cli.line.hosts) > 1, os.isatty(printing.STDOUT)
-    table = Table(printing.width(printing.STDOUT) if to_terminal else None, coloured=printing.coloured())
+    table = Table(printing.width() if to_terminal else None, coloured=printing.coloured())
     later = [row for group in groups for row in group.sessions] if several else _cached(cli, wanted)
     table.measure(later, time.time())
     if several and later:

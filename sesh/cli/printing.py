@@ -6,11 +6,12 @@ import errno
 import json
 import os
 import select
+import shutil
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sesh import errors, log, names, wording
+from sesh import errors, log, wording
 from sesh.about import PROGRAM
 from sesh.cli.verbs import Verb
 from sesh.errors import ExitCode, Refused, SeshError, for_host, remedy
@@ -109,15 +110,9 @@ def coloured() -> bool:
     return not dumb() and not os.environ.get("NO_COLOR") and os.isatty(STDOUT)
 
 
-def width(terminal: int) -> int:
-    """Return the columns of a terminal; COLUMNS overrides them."""
-    wanted = os.environ.get("COLUMNS", "")
-    if names.is_decimal(wanted) and int(wanted) > 0:
-        return min(int(wanted), 10_000)
-    try:
-        return os.get_terminal_size(terminal).columns or 80
-    except OSError:
-        return 80
+def width() -> int:
+    """Return the columns of the terminal; COLUMNS overrides them."""
+    return shutil.get_terminal_size().columns or 80
 
 
 # -- the output of a command line

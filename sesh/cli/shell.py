@@ -1,8 +1,7 @@
-"""Verbs that type into a session: `run` a command in its shell, list their `history`, `send` text and keys."""
+"""Verbs of a session's shell: `run` a command in it, list the `history` of commands."""
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,21 +10,18 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import descriptors, measures, paths
+from sesh import measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number, offering
+from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
-from sesh.keys import CHORDS, Key
 from sesh.names import printable, subject
 from sesh.ops import shell
-from sesh.ops.send import LONGEST, type_into
 from sesh.reach.target import Target
 from sesh.schema import RunFacts
 from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
 
-_OFFERED_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
 
 
@@ -146,57 +142,3 @@ def _print_history(cli: Invocation, target: Target, name: str) -> int:
         rows.append((f"{command['n']:>4}", began, f"{code:>3}", f"{command['duration']:>8.2f}s", line))
     cli.out.table(rows)
     return 0
-
-
-def send(
-    ctx: Context,
-    name: Name,
-    text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
-    *,
-    enter: Annotated[
-        bool,
-        Option("--enter", help="Press Enter once the program has read and shown TEXT; exit 1 if there was no Enter."),
-    ] = False,
-    key: Annotated[
-        list[str] | None,
-        Option(
-            "--key",
-            metavar="KEY",
-            autocompletion=offering(lambda: _OFFERED_KEYS),
-            help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
-        ),
-    ] = None,
-    question: Annotated[
-        str | None,
-        Option(
-            "--question",
-            metavar="REGEX",
-            help="Type only if it waits with a question that matches REGEX; . matches any question.",
-        ),
-    ] = None,
-    force: Annotated[
-        bool,
-        Option("--force", help="With --enter: type even after a person's unfinished input, or while the program asks."),
-    ] = False,
-) -> int:
-    """Type TEXT, Enter if wanted, then keys.
-
-    The words of TEXT are joined by spaces; - is stdin.
-
-    Examples:
-      sesh send work 'make test' --enter
-      sesh send work --key C-c
-      sesh send work - < notes.txt
-      sesh send agent y --enter --question 'may I run: make'
-      sesh send editor :wq --enter
-    """
-    cli = ctx.obj
-    keys = key or []
-    words = text or []
-    if not (words or enter or keys):
-        raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
-    for pressed in keys:
-        Key.parse(pressed)  # refuses an unknown key before stdin is read
-    typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.open_stdin())
-    sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
-    return cli.out.done(name=name, **sent)

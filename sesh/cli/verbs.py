@@ -81,7 +81,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("open", "Start NAME unless it runs, without going to it", "go.open_", "", EACH, command=True),
         Verb("exec", "Run CMD in its own session, and exit with its code", "jobs.exec_", "-e", EACH, command=True),
         Verb("run", "Run CMD in the shell of a session; print its output", "shell.run", "", EACH, command=True),
-        Verb("send", "Type text and keys into a session", "shell.send", "", EACH),
+        Verb("send", "Type text and keys into a session", "send.send", "", EACH),
         Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", "", ALL),
         Verb("rename", "Rename a session", "sessions.rename"),
         Verb("label", "Set or remove labels, to filter lists by", "sessions.label"),
