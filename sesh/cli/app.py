@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
+from sesh.cli.line import CommandLine
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
 from sesh.cli.words import Context
 from sesh.errors import UsageError
@@ -100,18 +101,27 @@ def built(name: str) -> VerbCommand:
     return command
 
 
+def _check_hosts(line: CommandLine) -> None:
+    """Raise UsageError if the line has more hosts than its verb takes."""
+    if line.hosts and line.verb.hosts is Hosts.NONE:
+        hint = f"see: {PROGRAM} {line.verb.name} --help"
+        raise UsageError(f"{line.verb.dashed} is about this machine, and takes no host", hint=hint)
+    if len(line.hosts) > 1 and line.verb.hosts is Hosts.ONE:
+        several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
+        verb = line.verb.dashed or f"{PROGRAM} NAME"
+        raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
+
+
 def run(cli: Invocation) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
     line = cli.line
-    command = built(cli.line.verb.name)
+    command = built(line.verb.name)
     tail = [] if line.tail is None or line.verb.command else ["--", *line.tail]
     overview = Context(group(), info_name=PROGRAM, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
-            if line.hosts and line.verb.hosts is Hosts.NONE:
-                hint = f"see: {PROGRAM} {line.verb.name} --help"
-                raise UsageError(f"{line.verb.dashed} is about this machine, and takes no host", hint=hint)
-            if len(line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
+            _check_hosts(line)
+            if len(line.hosts) > 1 and line.verb.hosts is Hosts.EACH:
                 return int(load("fanout.run")(cli, ctx.params, run))
             return int(command.invoke(ctx))
     except typer.Exit as shown:  # a page of help

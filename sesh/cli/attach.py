@@ -66,7 +66,8 @@ def attach_or_create(
         return attach_existing(cli, place, name, flags)  # a new shell has nothing to watch
     similar = similar_verb(name) if bare and not cli.line.create else ""
     if find_verb(name) is not None:
-        cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
+        returns = for_host(f"{SESH} {words_for(name)}", place.host)
+        cli.remember(f"{name} is a verb, too: `{returns}` returns to this session")
 
     def connect(hello: Hello | None) -> Entered:
         return place.enter(enter.go, hello, name=name, spec=spec, near=similar)
@@ -113,33 +114,31 @@ def attach_terminal(
         named = name if is_name(name) else "NAME"
         ways = f"`{SESH} --open {named}` creates it, `--screen {named}` shows it, `--send {named}` types into it"
         raise Refused("attaching needs a terminal", hint=for_host(ways, target.host))
-    options = _options(cli, flags)
     current = listing.current()
     if current is not None:
         _check_switch(current, flags, name, target.host)
     if sync:
         target.sync()
-    hello = first_hello(target.host, options) if current is None and target.host is not None else None
-    name, connection = connect(hello)
-    if target.host is None:
-        _refuse_own(name, connection)
     if current is not None:
-        return _switch_over(target, current, name, connection)
+        return _switch_client(target, current, connect)
+    options = _options(cli, flags)
+    hello = first_hello(target.host, options) if target.host is not None else None
+    name, connection = connect(hello)
+    _check_not_inside(name, target.host, connection)
     recent.remember(name, target.host)
     options.first_notice = cli.first_notice
     if target.host is not None:
         eventlog.log("connect", host=target.host, session=name)
 
-    def switch(name: str, host: str | None) -> tuple[Connection, Keep]:
+    def connect_next(name: str, host: str | None) -> tuple[Connection, Keep]:
         """Connect to the session that this terminal is switched to."""
-        other = cli.target_of(host)
-        connection = other.connect(name)
-        if host is None:
-            _refuse_own(name, connection)
+        target = cli.target_of(host)
+        connection = target.connect(name)
+        _check_not_inside(name, host, connection)
         recent.remember(name, host)
-        return connection, other.keeper
+        return connection, target.keeper
 
-    outcome = run_client(connection, name, host=target.host, options=options, connect=switch, keep=target.keeper)
+    outcome = run_client(connection, name, host=target.host, options=options, connect=connect_next, keep=target.keeper)
     if outcome.host is not None:
         _record_left(outcome, outcome.host)
     return _exit_code(outcome)
@@ -212,8 +211,10 @@ def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | No
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def _switch_over(target: Target, current: Record, name: str, connection: Connection) -> int:
+def _switch_client(target: Target, current: Record, connect: Connect) -> int:
     """Switch the current session's client, but not to a session that has ended: the client would end at once."""
+    name, connection = connect(None)
+    _check_not_inside(name, target.host, connection)
     connection.close()
     if target.call(views.status, name=name)["state"] == "exited":
         raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} --screen {name}", target.host))
@@ -228,9 +229,9 @@ def _switch(current: Record, name: str, host: str | None, *, probe: bool = False
     return response["switched"]
 
 
-def _refuse_own(name: str, connection: Connection) -> None:
+def _check_not_inside(name: str, host: str | None, connection: Connection) -> None:
     """Raise Refused if this terminal is in that session: the session would print itself endlessly."""
-    if contains_this_terminal(name):
+    if host is None and contains_this_terminal(name):
         connection.close()
         raise Refused(f"this terminal is in {name} already", hint="use another terminal")
 

@@ -14,12 +14,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sesh import descriptors, reach
-from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.printing import Output, sesh_error
-from sesh.cli.verbs import VERBS, Hosts
 from sesh.descriptors import polled
 from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshError, UsageError
 from sesh.reach.caller import Caller
@@ -40,12 +38,8 @@ Result = TypeVar("Result")
 def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
     """Run the verb on each host of the line; return 0 if all succeeded.
 
-    `words`: the values of the verb's parameters. Raises UsageError, also if the verb takes one host only.
+    `words`: the values of the verb's parameters. Raises UsageError.
     """
-    if cli.line.verb.hosts is Hosts.ONE:
-        several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
-        verb = cli.line.verb.dashed or f"{PROGRAM} NAME"
-        raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
     follows = cli.line.verb.follows or bool(words.get("follow"))
     reads_stdin = words.get("stdin") or words.get("text") == ["-"]
     with tempfile.NamedTemporaryFile() if reads_stdin else open(os.devnull, "r+b") as stdin:

@@ -26,7 +26,7 @@ from sesh.store import listing
 
 Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on sessions of a machine; returns its failures
 
-_GREETING_LINES = 3  # older lines are dropped
+_NOTICE_LINES = 3  # older lines are dropped
 _CONNECTING_AFTER = 0.5  # seconds
 
 
@@ -41,15 +41,17 @@ class Invocation(Caller):
     audience = printing.STDOUT
 
     def __init__(self, line: CommandLine, out: Output | None = None) -> None:
-        self.out = out = out or Output(json=line.json)
-        self.can_ask = not out.several and printing.on_terminal()
+        self.out = out or Output(json=line.json)
+        self.can_ask = not self.out.several and printing.on_terminal()
         self.hears_questions = os.isatty(printing.STDERR)
-        self.watched = not out.several and not out.json and self.hears_questions
-        self._remembered: list[str] = []
-        self._status_shown = self._told_question = False
-        self._noted_hosts: set[str] = set()
-        self.local, self.stop = line.local, Stop()
+        self.watched = self.hears_questions and not (self.out.several or self.out.json)
+        self.local = line.local
+        self.stop = Stop()
         self.interrupts: Interrupts | None = None
+        self._remembered: list[str] = []
+        self._status_shown = False
+        self._told_question = False
+        self._noted_hosts: set[str] = set()
         self.line = line
         if hosts := [check_host(host) for host in line.hosts]:
             self.line = replace(line, hosts=self.settings().hosts_of(hosts))
@@ -209,13 +211,12 @@ class Invocation(Caller):
 
     def remember(self, line: str) -> None:
         """Keep a line for `first_notice`."""
-        line = for_host(line, None)
-        self._remembered = [*(other for other in self._remembered if other != line), line][-_GREETING_LINES:]
+        self._remembered.append(for_host(line, None))
 
     @property
     def first_notice(self) -> str:
         """The text over the first screen of an attachment; empty for none."""
-        return "; ".join(self._remembered)
+        return "; ".join([*dict.fromkeys(self._remembered)][-_NOTICE_LINES:])
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Ask the person; return the letter of the answer, empty for none."""
