@@ -130,8 +130,8 @@ class Invocation(Caller):
         printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
         self.remember(f"{name} on @{host}")
 
-    def session(self, name: str | None) -> str:
-        """Return `name`, or by default the session that sesh runs in. Raises UsageError."""
+    def session_name(self, name: str | None) -> str:
+        """Return `name`, or by default that of the session in which sesh runs. Raises UsageError."""
         verb = self.line.verb.dashed
         if name is not None:
             return name
@@ -229,15 +229,15 @@ class Invocation(Caller):
 
 
 def _discard_typeahead() -> bool:
-    """Discard keys typed while a command asked, because the shell would run them, even a password; return if any."""
+    """Discard unread keys, because the shell would run them, even a password; return whether there were any."""
     try:
         if os.tcgetpgrp(0) != os.getpgrp():
             return False  # tcflush would stop a process in the background
-        typed = descriptors.unread(0) > 0
+        any_unread = descriptors.unread(0) > 0
         termios.tcflush(0, termios.TCIFLUSH)
     except (OSError, termios.error):
         return False  # stdin is no terminal, or the terminal is gone
-    return typed
+    return any_unread
 
 
 def _echo_off() -> bool:

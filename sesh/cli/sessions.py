@@ -51,7 +51,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     if label:
         names = _choose_by_label(cli, dict(label), yes=yes)
     elif not names:
-        names = [cli.session(None)]
+        names = [cli.session_name(None)]
         _confirm(cli, f"end {names[0]}, this session, and all that runs in it?", yes=yes)
 
     def end_on(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:

@@ -113,7 +113,7 @@ def history(
       sesh history work 3
     """
     cli = ctx.obj
-    name = cli.session(name)
+    name = cli.session_name(name)
     target = cli.find(name)
     if n is None:
         return _print_history(cli, target, name)

@@ -16,7 +16,7 @@ class Hosts(Enum):
     NONE = "none"
     ONE = "one"
     EACH = "each"  # `fanout` runs the verb once for each host
-    ALL = "all"  # the verb's function asks all hosts
+    ALL = "all"  # the verb's function calls all hosts
 
 
 class Verb(NamedTuple):

@@ -69,7 +69,7 @@ def screen(
       sesh screen work --format ansi
     """
     cli = ctx.obj
-    name = cli.session(name)
+    name = cli.session_name(name)
     target = cli.find(name)
     head = {"session": name, "host": target.host, "format": form}
     if form == "json":
@@ -101,7 +101,7 @@ def logs(
       sesh logs work --ansi | less -R
     """
     cli = ctx.obj
-    name = cli.session(name)
+    name = cli.session_name(name)
     target = cli.find(name)
     limit = _DEFAULT_LINES if count is None else count
     if follow:
@@ -155,7 +155,7 @@ def status(ctx: Context, name: AnyName = None) -> int:
       sesh status work --json
     """
     cli = ctx.obj
-    name = cli.session(name)
+    name = cli.session_name(name)
     target = cli.find(name)
     session = target.call(views.status, name=name)
     session["host"] = target.host
