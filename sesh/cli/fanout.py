@@ -239,7 +239,9 @@ def _code(result: int | SeshError) -> int:
 
 
 def _verdict(code: int) -> str:
-    return f"{'interrupted' if code == ExitCode.INTERRUPTED else 'failed'} ({code})" if code else "ok"
+    if not code:
+        return "ok"
+    return f"interrupted ({code})" if code == ExitCode.INTERRUPTED else f"failed ({code})"
 
 
 # -- one function for several machines
@@ -249,7 +251,8 @@ class _HostCaller(Caller):
     """The caller in the thread of one of several hosts: it cannot ask, and its notes name the host."""
 
     def __init__(self, cli: Invocation, host: str | None, stop: Stop) -> None:
-        self.local, self.stop, self._host = cli.local, stop, host
+        self.local, self.stop = cli.local, stop
+        self._host = host
 
     def note(self, line: str) -> None:
         """Print a note."""

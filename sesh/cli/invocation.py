@@ -65,20 +65,27 @@ class Invocation(Caller):
         """Return the target for a host, None for this machine; never offer to deploy sesh to it."""
         return reach.target_of(self, host)
 
-    def search(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
-        """Search for sessions; return the host of each (None for this machine), or the error of its search.
+    def search(
+        self, names: Sequence[str], *, creates: bool = False
+    ) -> tuple[dict[str, str | None], dict[str, SeshError]]:
+        """Search for sessions; return the host of each (None for this machine), and the errors of failed searches.
 
         All sessions are on the host that the line names. If the line names none, this machine comes before the known
         remotes. `creates`: the line creates a session that no machine has.
         """
-        host = self.line.host
-        places: dict[str, str | SeshError | None] = dict.fromkeys(names, host)
-        absent = [name for name in places if not find.is_here(name)] if host is None else []
+        hosts: dict[str, str | None] = dict.fromkeys(names, self.line.host)
+        absent = [name for name in hosts if not find.is_here(name)] if self.line.host is None else []
+        failed: dict[str, SeshError] = {}
         if absent:
             from sesh.ops import lookup
 
-            places |= lookup.hosts_of(self, absent, "" if creates else self.line.verb.dashed)
-        return places
+            for name, place in lookup.hosts_of(self, absent, "" if creates else self.line.verb.dashed).items():
+                if isinstance(place, SeshError):
+                    failed[name] = place
+                    del hosts[name]
+                else:
+                    hosts[name] = place
+        return hosts, failed
 
     def find(self, name: str | None, *, creates: bool = False) -> Target:
         """Return the target that has the session, and print its host if a search has found it.
@@ -87,13 +94,13 @@ class Invocation(Caller):
         """
         if name is None:
             return self.target
-        host = self.search([name], creates=creates)[name]
-        if isinstance(host, SeshError):
-            raise host
-        if host == self.line.host:
+        hosts, failed = self.search([name], creates=creates)
+        if failed:
+            raise failed[name]
+        if hosts[name] == self.line.host:
             return self.target
-        self._note_host(name, str(host))
-        return self.target_of(host)
+        self._note_host(name, hosts[name])
+        return self.target_of(hosts[name])
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine that has some of the sessions; return the errors by session.
@@ -101,18 +108,16 @@ class Invocation(Caller):
         `confirm`: ask the person before the verb ends a session of a remote. The error of a single session is raised.
         """
         confirm = confirm and self.can_ask and not self.line.json
-        failed: dict[str, SeshError] = {}
+        hosts, failed = self.search(names)
         groups: dict[str | None, list[str]] = {}
-        for name, host in self.search(names).items():
+        for name, host in hosts.items():
             elsewhere = host != self.line.host
-            if isinstance(host, SeshError):
-                failed[name] = host
-            elif elsewhere and confirm and not self.agrees(f"{name} runs on @{host}. End it?"):
+            if elsewhere and confirm and not self.agrees(f"{name} runs on @{host}. End it?"):
                 failed[name] = Refused(f"{name} was left running")
-            else:
-                if elsewhere and not confirm:
-                    self._note_host(name, str(host))
-                groups.setdefault(host, []).append(name)
+                continue
+            if elsewhere and not confirm:
+                self._note_host(name, host)
+            groups.setdefault(host, []).append(name)
         for host, group in groups.items():
             target = self.target if host == self.line.host else self.target_of(host)
             try:
@@ -126,7 +131,7 @@ class Invocation(Caller):
             raise failed[names[0]]
         return failed
 
-    def _note_host(self, name: str, host: str) -> None:
+    def _note_host(self, name: str, host: str | None) -> None:
         printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
         self.remember(f"{name} on @{host}")
 

@@ -84,8 +84,15 @@ def _print_groups(cli: Invocation, groups: Iterable[_Group], wanted: dict[str, s
 
 def _groups(cli: Invocation, wanted: dict[str, str]) -> Iterator[_Group]:
     """Yield the groups of the line's hosts, else of all machines, with the sessions that have the labels."""
-    hosts = cli.line.hosts
-    for group in _of_hosts(cli) if len(hosts) > 1 else _of_host(cli, hosts[0]) if hosts else _of_all(cli):
+    groups: Iterable[_Group]
+    match cli.line.hosts:
+        case []:
+            groups = _of_all(cli)
+        case [host]:
+            groups = _of_host(cli, host)
+        case _:
+            groups = _of_hosts(cli)
+    for group in groups:
         yield group._replace(sessions=_labelled(group.sessions, wanted))
 
 

@@ -146,13 +146,8 @@ def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | No
     """
     if cli.line.hosts:
         return {(host, name): None for host in cli.line.hosts for name in names}
-    places: dict[Place, SeshError | None] = {}
-    for name, host in cli.search(names).items():
-        if isinstance(host, SeshError):
-            places[None, name] = host
-        else:
-            places[host, name] = None
-    return places
+    hosts, failed = cli.search(names)
+    return {(hosts.get(name), name): failed.get(name) for name in names}
 
 
 def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Place]:
