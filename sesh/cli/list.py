@@ -49,15 +49,14 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     if several or cli.line.json:
         groups = list(groups)
     if cli.line.json:
-        cli.out.value([row for group in groups for row in _rows(group)])
+        rows: list[object] = []
+        for group in groups:
+            rows += [error_row(group.error, group.host)] if group.error is not None else []
+            rows += group.sessions
+        cli.out.value(rows)
     else:
         _print_groups(cli, groups, wanted)
     return int(several and any(group.error is not None for group in groups))
-
-
-def _rows(group: _Group) -> list[object]:
-    error = [error_row(group.error, group.host)] if group.error is not None else []
-    return [*error, *group.sessions]
 
 
 def _print_groups(cli: Invocation, groups: Iterable[_Group], wanted: dict[str, str]) -> None:
