@@ -47,7 +47,7 @@ def pick(
 
 def pick_and_attach(cli: Invocation, label: Sequence[tuple[str, str]] = (), flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the session chosen on the board; return the exit code, 1 if none is chosen."""
-    row = _choose_row(cli, cli.line.hosts, dict(label), SortOrder.RECENT)
+    row = _choose_row(cli, dict(label), SortOrder.RECENT)
     return ExitCode.FAILED if row is None else _go_to(cli, row, flags)
 
 
@@ -63,18 +63,17 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     wanted = dict(label or ())
     if cli.line.json:
         return _print_changes(cli, wanted)
-    hosts, row = cli.line.hosts, None
-    while (row := _choose_row(cli, hosts, wanted, SortOrder.WAITING, row)) is not None:
+    row: Row | None = None
+    while (row := _choose_row(cli, wanted, SortOrder.WAITING, row)) is not None:
         code = _go_to(cli, row)
         if listing.current() is not None:
             return code
     return 0
 
 
-def _choose_row(
-    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: SortOrder, selected: Row | None = None
-) -> Row | None:
+def _choose_row(cli: Invocation, wanted: dict[str, str], order: SortOrder, selected: Row | None = None) -> Row | None:
     """Show the board; return the chosen row."""
+    hosts = cli.line.hosts
     picks = order is SortOrder.RECENT
     if not printing.on_terminal() or printing.dumb():
         verb = "--pick" if picks else "--watch"
