@@ -61,7 +61,7 @@ class VerbGroup(TyperGroup):
     """The overview: all verbs, by group."""
 
     def format_help(self, _: Any, formatter: Any) -> None:
-        """Write the first examples, a line for each verb, the common options, the exit codes and the variables."""
+        """Write the first examples, a line for each verb, common options, exit codes, variables."""
         formatter.write_usage(PROGRAM, "[@HOST…] [NAME [DIR] | VERB …] [-- CMD…]")
         formatter.write_paragraph()
         with formatter.indentation():

@@ -51,7 +51,7 @@ NO_FLAGS = AttachFlags()
 def attach_or_create(
     cli: Invocation, name: str, spec: Spec | None = None, flags: AttachFlags = NO_FLAGS, target: Target | None = None
 ) -> int:
-    """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last.
+    """Attach to NAME wherever it is, else create it here; `-` is the session attached last.
 
     `target`: where NAME is, if that is known.
     """
@@ -82,14 +82,14 @@ def attach_or_create(
 
 
 def attach_existing(cli: Invocation, target: Target, name: str, flags: AttachFlags) -> int:
-    """Attach to a session of the target, which must exist; `-` is the one attached last there. Raises NotFound."""
+    """Attach to an existing session of the target; `-` is its last one. Raises NotFound."""
     if not printing.on_terminal() and name != "-":
         target.call(sessions.there, name=name, required=True)  # raises NotFound
     return attach_terminal(cli, target, name, lambda hello: target.enter(enter.attach, hello, name=name), flags)
 
 
 def attach_last(cli: Invocation, flags: AttachFlags) -> int:
-    """Attach to the last attached session that still runs and that this terminal is not in. Raises NotFound."""
+    """Attach to the last other session that still runs. Raises NotFound."""
     if cli.line.host is not None:
         return attach_existing(cli, cli.target, "-", flags)
     for host, name in enter.recent():
@@ -172,7 +172,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
 
 
 def _record_left(outcome: AttachmentEnd, host: str) -> None:
-    """Log the end of an attachment to a session of a host, and cache what is known of both."""
+    """Log the end of an attachment to a host; cache what is known of its session."""
     eventlog.log("disconnect", host=host, session=outcome.name, reason=outcome.kind.value)
     if outcome.kind is EndKind.ENDED:
         known.drop(host, [outcome.name])
@@ -212,11 +212,11 @@ def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | No
 
 
 def _switch_client(target: Target, current: Record, connect: Connect) -> int:
-    """Switch the current session's client, but not to a session that has ended: the client would end at once."""
+    """Switch the current session's client. Raises Refused for a session that has ended."""
     name, connection = connect(None)
     _check_not_inside(name, target.host, connection)
     connection.close()
-    if target.call(views.status, name=name)["state"] == "exited":
+    if target.call(views.status, name=name)["state"] == "exited":  # the client would end at once
         raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} --screen {name}", target.host))
     if not _switch(current, name, target.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")

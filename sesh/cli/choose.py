@@ -46,7 +46,7 @@ def pick(
 
 
 def pick_and_attach(cli: Invocation, label: Sequence[tuple[str, str]] = (), flags: AttachFlags = NO_FLAGS) -> int:
-    """Attach to the session chosen on the board; return the exit code, 1 if none is chosen."""
+    """Attach to the session chosen on the board; return 1 if none is chosen."""
     row = _choose_row(cli, dict(label), SortOrder.RECENT)
     return ExitCode.FAILED if row is None else _go_to(cli, row, flags)
 
@@ -137,7 +137,7 @@ def next_(
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Return the session that began to wait next after `last`, in a circle; else the one that waits longest.
+    """Return the session that began to wait after `last`, in a circle, else the first.
 
     `waiting`: for each session the time when it began to wait, 0 if unknown.
     """
@@ -148,7 +148,7 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
 
 
 def _print_changes(cli: Invocation, wanted: dict[str, str]) -> int:
-    """Print the list as a line of JSON after each change, until Ctrl-C; return the exit code."""
+    """Print the list as a line of JSON after each change, until Ctrl-C."""
     printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE
     with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.line.hosts or None) as index:

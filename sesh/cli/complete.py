@@ -19,7 +19,7 @@ VARIABLE = "_SESH_COMPLETE"
 
 
 class _Fish(FishComplete):
-    """Completes a line from what stands before the cursor; fish and zsh show the description of each candidate."""
+    """Completes what stands before the cursor; fish and zsh show descriptions."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         """Return the candidates for the last word."""
@@ -42,7 +42,7 @@ class _Bash(_Fish):
     name = "bash"
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return a candidate without the part up to the last break; an `@` belongs to the word after it."""
+        """Return what follows the last break of a candidate; a word includes its `@`."""
         last = self.incomplete
         return str(item.value)[max(last.rfind("=") + 1, last.rfind(":") + 1, last.rfind("@"), 0) :]
 

@@ -112,7 +112,7 @@ def _named(hosts: Sequence[str]) -> str:
 
 
 def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
-    """Return the hosts of the line and of `words`. Raises UsageError for a word without `@`, or without any host."""
+    """Return the hosts of the line and of `words`. Raises UsageError if there are none."""
     for word in words:
         if word[:1] != "@":
             raise UsageError(f"a host begins with @: {PROGRAM} {cli.line.verb.dashed} @{printable(word)}")

@@ -50,7 +50,7 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
 
 
 class HostOutput(Output):
-    """The output of one of several hosts: lines after the host's name, or JSON with the host.
+    """The output of one of several hosts: lines and JSON values with its name.
 
     `follows`: print JSON values as they come, else collect them in `values`.
     """
@@ -96,11 +96,11 @@ class HostOutput(Output):
             self.write(b"\n")
 
     def end(self) -> None:
-        """Print nothing from now on. Waits for no other host, which may be printing into a full pipe."""
+        """Print nothing from now on. It takes no lock: another host may be blocked in printing."""
         self._ended = True
 
     def rows(self, code: int) -> list[Any]:
-        """Return the rows for the list of all hosts: those of a list, or an object with host and exit code."""
+        """Return the JSON of the host as rows, each with its host and exit code."""
         rows: list[Any] = []
         for value in self.values:
             rows += value if isinstance(value, list) else [{"host": self._host, "exit_code": code, **value}]
@@ -108,7 +108,7 @@ class HostOutput(Output):
 
 
 class _HostInvocation(Invocation):
-    """The command line of one of several hosts, with an output of its own; `stdin`: a file with a copy of stdin."""
+    """The command line of one of several hosts. `stdin`: a file with a copy of stdin."""
 
     out: HostOutput
 
@@ -192,7 +192,7 @@ class _FanOut:
         out.end()
 
     def _handle_signals(self) -> None:
-        """Pass signals on to the verbs that wait for them; stop the others, and wait a moment for their ends."""
+        """Pass signals on to verbs that wait for them; stop the others."""
         for number in self._interrupts.read():
             self._signals.add(number)
             if number == signal.SIGINT:
@@ -212,7 +212,7 @@ class _FanOut:
         return [host for host, cli in self._hosts.items() if cli.stop.stopped and host not in self._results]
 
     def _print_summary(self, codes: Mapping[str, int]) -> None:
-        """Print one list of the JSON of all hosts, or how the verb ended on each host."""
+        """Print the JSON of all hosts, or how the verb ended on each."""
         json = self._cli.line.json
         rows = [row for host, code in codes.items() for row in self._hosts[host].out.rows(code)]
         if rows or (json and not self._follows):
@@ -248,7 +248,7 @@ def _verdict(code: int) -> str:
 
 
 class _HostCaller(Caller):
-    """The caller in the thread of one of several hosts: it cannot ask, and its notes name the host."""
+    """The caller in the thread of a host: it cannot ask; its notes name the host."""
 
     def __init__(self, cli: Invocation, host: str | None, stop: Stop) -> None:
         self.local, self.stop = cli.local, stop
@@ -262,7 +262,7 @@ class _HostCaller(Caller):
 def call_each(
     cli: Invocation, hosts: Mapping[Key, str | None], call: Callable[[Key, Target], Result], *, first: bool = False
 ) -> dict[Key, Result | SeshError]:
-    """Call a function with each key and the target for its host, all at once; return results or errors by key.
+    """Call a function for all hosts at once; return results or errors by key.
 
     `first`: return only the first result, unless there are only errors.
     """
@@ -286,7 +286,7 @@ def call_each(
 def on_hosts(
     cli: Invocation, hosts: Sequence[str | None], call: Callable[[Target], Result]
 ) -> dict[str | None, Result | SeshError]:
-    """Call a function with the target for each host, None for this machine; return results or errors by host.
+    """Call a function for each host, None for this machine; return results or errors.
 
     If the line has at most one host, an error is raised, and the person may be asked to log in.
     """

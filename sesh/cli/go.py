@@ -138,7 +138,7 @@ def open_(
 
 
 def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
-    """Print the session if JSON is wanted; return 0. Tell the person if a new session has the name of a verb."""
+    """Print the session if JSON is wanted; note if its name is a verb."""
     if created and find_verb(name) is not None:
         cli.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
     return cli.out.done(name=name, session=name, host=cli.line.host, created=created)

@@ -62,7 +62,7 @@ def grep(
 
 
 def _search_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search on this machine or on each host of the line; return the hits and errors, and a line for each failure."""
+    """Search the line's hosts, else this machine; return hits, and a line for each failure."""
     rows: list[Any] = []
     failures: list[str] = []
     found = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(search.grep, names=names, **query))

@@ -31,7 +31,7 @@ _CONNECTING_AFTER = 0.5  # seconds
 
 
 class Invocation(Caller):
-    """A command line while it executes: it finds sessions, and is the caller of ops at this process's streams.
+    """A command line while it executes: it finds sessions, and is the caller of ops.
 
     Notes go to stderr, questions to the terminal. `line`: the command line, with the hosts of its groups. `watched`: a
     person sees a status line; not with `--json`, nor for one of several hosts. `interrupts`: the signals of the verb's
@@ -62,13 +62,13 @@ class Invocation(Caller):
         return reach.target_of(self, self.line.host, offer=not self.line.json)
 
     def target_of(self, host: str | None) -> Target:
-        """Return the target for a host, None for this machine; never offer to deploy sesh to it."""
+        """Return the target for a host, None for this machine; it offers no deploy."""
         return reach.target_of(self, host)
 
     def search(
         self, names: Sequence[str], *, creates: bool = False
     ) -> tuple[dict[str, str | None], dict[str, SeshError]]:
-        """Search for sessions; return the host of each (None for this machine), and the errors of failed searches.
+        """Search for sessions; return their hosts, None for this machine, and the errors.
 
         All sessions are on the host that the line names. If the line names none, this machine comes before the known
         remotes. `creates`: the line creates a session that no machine has.
@@ -88,7 +88,7 @@ class Invocation(Caller):
         return hosts, failed
 
     def find(self, name: str | None, *, creates: bool = False) -> Target:
-        """Return the target that has the session, and print its host if a search has found it.
+        """Return the target that has the session; print its host if that is a find.
 
         Without a name, return the target of the line. `creates`: see `search`. Raises NotFound, Refused.
         """
@@ -151,7 +151,7 @@ class Invocation(Caller):
         label: Sequence[str] | None = None,
         size: str | None = None,
     ) -> Spec:
-        """Return the spec of a new session. Its command is the tail; None means the user's shell."""
+        """Return the spec of a new session; without a tail it runs the user's shell."""
         command = self.line.tail or None
         return {"directory": directory, "command": command, "env": env or [], "label": label or [], "size": size}
 
@@ -161,7 +161,7 @@ class Invocation(Caller):
 
     @contextmanager
     def recording_signals(self, *, tie: bool, message: str) -> Iterator[Interrupts]:
-        """Record signals within the block; `fanout` passes on those of the process. For the words, see `Interrupts`."""
+        """Record signals within the block, in a thread those that `fanout` passes on; see `Interrupts`."""
         with Interrupts(tie=tie, message=message) as self.interrupts:
             try:
                 yield self.interrupts
@@ -178,7 +178,7 @@ class Invocation(Caller):
     # -- the person
 
     def note(self, line: str) -> None:
-        """Print one line of sesh's own on stderr; commands in it, written `{SESH} --verb`, are for the line's host."""
+        """Print a line of sesh's own on stderr; its commands are for the line's host."""
         self.status("")
         self.out.note(line, self.line.host)
 
@@ -189,7 +189,7 @@ class Invocation(Caller):
             printing.stderr_line(line)
 
     def status(self, line: str) -> None:
-        """Show a status line in the row of the cursor, if a person sees it; an empty line removes it."""
+        """Show a status line if a person sees it; an empty one removes it."""
         if self._status_shown or (line and self.watched and not printing.dumb()):
             printing.write(printing.encoded(f"\r{line[: printing.width() - 1]}\x1b[K"), printing.STDERR)
             self._status_shown = bool(line)
@@ -234,7 +234,7 @@ class Invocation(Caller):
 
 
 def _discard_typeahead() -> bool:
-    """Discard unread keys, because the shell would run them, even a password; return whether there were any."""
+    """Discard unread keys, which the shell would run, even a password; return if any."""
     try:
         if os.tcgetpgrp(0) != os.getpgrp():
             return False  # tcflush would stop a process in the background
@@ -246,7 +246,7 @@ def _discard_typeahead() -> bool:
 
 
 def _echo_off() -> bool:
-    """Return whether the terminal's echo is off: ssh turns it off before it asks for a secret."""
+    """Return whether the terminal's echo is off, because ssh asks for a secret."""
     try:
         return not termios.tcgetattr(printing.STDERR)[3] & termios.ECHO
     except termios.error:

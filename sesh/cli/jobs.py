@@ -133,7 +133,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
 
 
 class FollowedOutput:
-    """Prints output as it comes: `\\r\\n` becomes `\\n`; if JSON is wanted, each line becomes an object.
+    """Prints output as it comes: with `\\n` for `\\r\\n`, or as a JSON object per line.
 
     Queries are removed if stdout is a terminal, because the terminal's replies would become input of the shell.
     """

@@ -24,7 +24,7 @@ _HOST_TIMEOUT = 5.0  # seconds for a host that the line names; other remotes get
 
 
 class _Group(NamedTuple):
-    """Sessions of a machine, below the name of the host, if they have one, and the reason why it does not answer."""
+    """Sessions of a machine, below the name of its host and why it is silent."""
 
     sessions: Sequence[Summary]
     host: str = ""
@@ -40,7 +40,7 @@ def list_or_pick(cli: Invocation) -> int:
 
 
 def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
-    """Print the sessions that have all of the labels, here and on known remotes; return the exit code.
+    """Print the sessions with the labels, here and on known remotes; return the exit code.
 
     The exit code is 1 if one of several hosts did not answer.
     """
@@ -60,7 +60,7 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
 
 
 def _print_groups(cli: Invocation, groups: Iterable[_Group], wanted: dict[str, str]) -> None:
-    """Print groups as they come, in columns that fit those of several hosts, or what is known of the later ones."""
+    """Print groups as they come, in columns that should fit the later ones too."""
     several, to_terminal = len(cli.line.hosts) > 1, os.isatty(printing.STDOUT)
     table = Table(printing.width() if to_terminal else None, coloured=printing.coloured())
     later = [row for group in groups for row in group.sessions] if several else _cached(cli, wanted)
@@ -82,7 +82,7 @@ def _print_groups(cli: Invocation, groups: Iterable[_Group], wanted: dict[str, s
 
 
 def _groups(cli: Invocation, wanted: dict[str, str]) -> Iterator[_Group]:
-    """Yield the groups of the line's hosts, else of all machines, with the sessions that have the labels."""
+    """Yield the line's hosts, else all machines, with the sessions that have the labels."""
     groups: Iterable[_Group]
     match cli.line.hosts:
         case []:
@@ -122,7 +122,7 @@ def _cached(cli: Invocation, wanted: dict[str, str]) -> list[Summary]:
 
 
 def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
-    """Yield the sessions of one host; if it does not answer, the last known ones, and raise its error."""
+    """Yield the sessions of a host, or the last known ones before its error."""
     try:
         sessions = _sessions(cli, host)
     except (errors.TimedOut, errors.Unreachable) as error:
@@ -135,7 +135,7 @@ def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
 
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
-    """Return the sessions of a host. Raises its error, for a person after a short timeout if sessions are cached."""
+    """Return the sessions of a host. Raises its error, soon if a person can see cached ones."""
     if cli.watched and known.sessions(host) and not known.asks(host):
         try:
             return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
@@ -149,7 +149,7 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
 
 
 def _of_hosts(cli: Invocation) -> list[_Group]:
-    """Return the sessions of each host; of one that does not answer, its error and the last known ones."""
+    """Return the sessions of each host, or its error and the last known ones."""
     groups = []
     results = dict(lookup.summaries(cli, cli.line.hosts, named=True))
     for host in cli.line.hosts:

@@ -66,7 +66,7 @@ def stderr_line(line: str) -> None:
 
 
 def note(line: str, host: str | None = None) -> None:
-    """Print a note on stderr, its commands rewritten for `host`; it is lost if stderr is closed."""
+    """Print a note on stderr, its commands for `host`; it is lost if stderr is closed."""
     stderr_line(f"{PROGRAM}: {wording.one_line(for_host(line, host))}")
 
 
@@ -83,7 +83,7 @@ def exit_interrupted() -> int:
 
 
 def json_line(thing: object) -> bytes:
-    """Return a line of JSON in UTF-8: invalid bytes become U+FFFD, control characters (C1 too) are escaped."""
+    """Return a line of JSON: invalid bytes become U+FFFD, controls (C1 too) are escaped."""
     return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
 
 
@@ -119,7 +119,7 @@ def width() -> int:
 
 
 class Output:
-    """The output of a command line; `json`: results and errors are JSON. `several`: it is that of one of many hosts."""
+    """The output of a command line, as JSON if `json`. `several`: one of several hosts prints."""
 
     several = False
 
@@ -165,13 +165,13 @@ class Output:
         return self.value({"ok": True, **facts}) if self.json else ExitCode.OK
 
     def note(self, line: str, host: str | None = None) -> None:
-        """Print a note on stderr, its commands rewritten for `host`; on a terminal below an unfinished line."""
+        """Print a note on stderr, its commands for `host`, below an unfinished line."""
         if self._line_open and os.isatty(STDOUT):
             self.write(b"\n")
         note(line, host)
 
     def report(self, cause: BaseException, verb: Verb, host: str | None = None) -> int:
-        """Print the error of a verb; return the exit code. With SESH_DEBUG, log it and print its traceback."""
+        """Print the error of a verb, with SESH_DEBUG its traceback; return the exit code."""
         error = sesh_error(cause, verb)
         if log.wanted():
             log.write_error(f"command {verb.dashed}".rstrip(), cause)

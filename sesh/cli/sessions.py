@@ -73,7 +73,7 @@ def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> l
 
 
 def _confirm(cli: Invocation, question: str, *, yes: bool) -> None:
-    """Ask the person, if there is one, unless -y was given. Raises Refused if the person declines."""
+    """Ask the person, if any, unless -y was given. Raises Refused if the person declines."""
     if cli.can_ask and not yes and not cli.agrees(question):
         raise Refused("no session was ended")
 
@@ -179,7 +179,7 @@ def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
 
 
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Print the outcome for several sessions; return the exit code. `key`: the JSON key of those that succeeded."""
+    """Print the outcome for several sessions; `key`: the JSON key of those that succeeded."""
     if not failed:
         return cli.out.done(**{key: list(done)})
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []

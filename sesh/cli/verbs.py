@@ -142,5 +142,5 @@ def similar_verb(name: str) -> str:
 
 
 def find_verb(word: str) -> Verb | None:
-    """Return the verb that a word names, with or without dashes; None for a session's name or an option."""
+    """Return the verb that a word names, with or without dashes; None for another word."""
     return _BY_WORD.get(word)

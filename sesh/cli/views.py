@@ -119,7 +119,7 @@ def logs(
 
 
 def _check_not_inside(target: Target, name: str) -> None:
-    """Raise Refused if sesh would print into the session that it follows: each line would be printed for ever."""
+    """Raise Refused if sesh would print into the session that it follows, without end."""
     current = listing.current() if target.host is None and os.isatty(printing.STDOUT) else None
     if current is not None and current["name"] == name:
         hint = f"follow it in another window, or write into a file: {SESH} --logs {name} -f > FILE"
@@ -127,7 +127,7 @@ def _check_not_inside(target: Target, name: str) -> None:
 
 
 def _follow(cli: Invocation, target: Target, name: str, count: int, *, ansi: bool) -> None:
-    """Print the last lines, then new ones until the session ends; of a lost session only the last lines."""
+    """Print the last lines, then new ones until the session ends, unless it is lost."""
 
     def write(lines: list[str]) -> None:
         if cli.line.json:

@@ -115,7 +115,7 @@ def _wait_for_several(
 
 
 def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
-    """Print the condition that holds for each session, or its error; return the first exit code that is not 0."""
+    """Print what holds for each session, or its error; return the first code but 0."""
     if cli.line.json:
         rows = [_row(place, result) for place, result in results.items()]
         cli.out.value(rows if several else rows[0])
@@ -140,7 +140,7 @@ def _row(place: Place, result: Condition | SeshError) -> dict[str, object]:
 
 
 def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | None]:
-    """Return the places of the sessions, each with the error of the search for it, or None.
+    """Return the places of the sessions, each with the error of its search, or None.
 
     If the line has hosts, each session has a place on each of them.
     """
@@ -151,7 +151,7 @@ def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | No
 
 
 def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Place]:
-    """Return the places of sessions with the labels: on the line's hosts, else here and on known remotes.
+    """Return the places of the labelled sessions: on the line's hosts, else on all machines.
 
     `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
     """
