@@ -28,7 +28,6 @@ from sesh.workers import Workers
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
-_UNREAD = -1  # the code of a verb whose output nobody reads any more
 _printing = threading.Lock()  # one host prints at a time
 
 Key = TypeVar("Key")
@@ -47,6 +46,10 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
             stdin.write(data)
         stdin.flush()
         return _FanOut(cli, run_verb, stdin.name, follows=follows).run_all()
+
+
+class _NotRead(SeshError):
+    """Nobody reads the output of the verb any more."""
 
 
 class HostOutput(Output):
@@ -169,8 +172,8 @@ class _FanOut:
                     code = self._run_verb(cli)
                 finally:
                     cli.out.finish_line()
-            except BrokenPipeError:
-                code = _UNREAD
+            except BrokenPipeError as broken:
+                raise _NotRead("") from broken
             except Exception as error:
                 raise sesh_error(error, cli.line.verb) from error
         yield code
@@ -181,7 +184,7 @@ class _FanOut:
 
     def _take(self, host: str, result: int | SeshError) -> None:
         """Take the exit code of a host, or print its error. Raises BrokenPipeError, UsageError."""
-        if result == _UNREAD:
+        if isinstance(result, _NotRead):
             raise BrokenPipeError
         if isinstance(result, UsageError) and not (result.answered or isinstance(result, InvalidHost)):
             raise result  # the command line is wrong for all hosts

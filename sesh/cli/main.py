@@ -7,7 +7,7 @@ import os
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.verbs import GO, load
-from sesh.errors import SeshError
+from sesh.errors import naming_host
 
 
 def run(argv: list[str]) -> int:
@@ -17,7 +17,7 @@ def run(argv: list[str]) -> int:
     line = split(argv)
     cli = Invocation(line)
     bare = line.verb.name == GO and line.tail is None and not line.create
-    try:
+    with naming_host(cli.line.host):
         match line.words:
             case _ if line.verb.name in ("hook", "bridge"):
                 return int(load(line.verb.place)(cli))
@@ -26,6 +26,3 @@ def run(argv: list[str]) -> int:
             case [word] if bare and (word == "-" or word[:1] != "-") and len(cli.line.hosts) < 2:
                 return int(load("attach.attach_or_create")(cli, word))
         return int(load("app.run")(cli))
-    except SeshError as error:
-        error.host = error.host or cli.line.host
-        raise
