@@ -12,7 +12,7 @@ from enum import Enum
 from sesh import errors, measures, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
-from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, Words
+from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
 from sesh.ops import dormant
 from sesh.outcomes import Command, CommandOutput
 from sesh.reach import find
@@ -118,7 +118,7 @@ class _Run:
         self._deadline = stream.deadline
         if self._deadline is None and timeout is not None:
             self._deadline = time.monotonic() + timeout
-        self._words: Words = {"wait": wait}
+        self._words: RequestKeys = {"wait": wait}
         if stream.host is not None:
             self._words["key"] = os.urandom(8).hex()
         self._stream.position = 0
