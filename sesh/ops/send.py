@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sesh import errors, wording
 from sesh.about import SESH
-from sesh.errors import Refused, UsageError
+from sesh.errors import NotAccepted, Refused, UsageError
 from sesh.keys import Key
 from sesh.messages import ASKED, MODES, SEND, RequestKeys, SendResponse
 from sesh.names import printable
@@ -103,7 +103,7 @@ def _question(connection: Connection, name: str, pattern: search.Pattern) -> Req
 
 
 def _type_once(stream: Stream, text: bytes, words: RequestKeys) -> SendResponse:
-    """Type a text, and return the answer. Raises Refused, `typed`, if Enter was not pressed.
+    """Type a text, and return the answer. Raises NotAccepted if Enter was not pressed.
 
     After a lost link the request is sent again. Its key tells the daemon to answer it without typing the text again.
     """
@@ -118,9 +118,7 @@ def _type_once(stream: Stream, text: bytes, words: RequestKeys) -> SendResponse:
             stream.greet(until=_soon())
     if reason := answer.get("reason"):
         name = stream.name
-        refused = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
-        refused.typed = True
-        raise refused
+        raise NotAccepted(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
     return answer
 
 

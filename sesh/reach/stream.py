@@ -10,7 +10,7 @@ from math import inf
 
 from sesh import errors, protocol, wire
 from sesh.descriptors import check_audience, polled
-from sesh.errors import Ended, SeshError
+from sesh.errors import Ended, RequestOutcome, SeshError
 from sesh.link.keeper import Keep, LinkKeeper
 from sesh.link_health import Health
 from sesh.messages import Welcome
@@ -109,15 +109,15 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                raise self._end(unread=error.unread) from error
+                raise self._end(error.outcome) from error
             self.reconnect()  # outside the block: its errors are not the daemon's
 
-    def _end(self, *, unread: bool = False) -> Ended | errors.DaemonDied:
-        """Return the end of a session whose daemon is gone. `unread`: the daemon has not read the last request."""
+    def _end(self, outcome: RequestOutcome = RequestOutcome.UNKNOWN) -> Ended | errors.DaemonDied:
+        """Return the end of a session whose daemon is gone. `outcome`: of the last request."""
         # After `cut` the daemon still runs, and the name may find another session's result.
         if not self._cut and (ended := self._end_of(self)) is not None:
             return ended
-        return errors.DaemonDied(f"the daemon of {self.name} died", unread=unread)
+        return errors.DaemonDied(f"the daemon of {self.name} died", outcome=outcome)
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Generator[Frame, None, bool]:
         """Yield what is ready; return False if the connection is to be replaced."""
