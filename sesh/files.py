@@ -9,7 +9,7 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -184,6 +184,17 @@ def _content(
 
 def damaged(path: str, why: str) -> Refused:
     return Refused(f"{path} is damaged ({why}); check it and move it away")
+
+
+def refusals(read: Callable[[str], object], entries: Iterable[str]) -> list[str]:
+    """Return the errors, with the fix, for entries whose files `read` refuses."""
+    errors = []
+    for entry in entries:
+        try:
+            read(entry)
+        except Refused as error:
+            errors.append(str(error))
+    return errors
 
 
 def read_json(path: str, hint: Any, largest: int) -> Any:

@@ -10,11 +10,11 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from functools import cache
 from typing import Any
 
-from sesh import machine, paths, wire
+from sesh import files, machine, paths, wire
 from sesh.about import SESH
 from sesh.descriptors import most_connections
 from sesh.errors import Refused, SeshError, UsageError
@@ -49,29 +49,19 @@ def summaries(patience: float | None = None, known: Collection[Summary] = ()) ->
     own = _session_of(machine.controlling_tty(), paths.directory())
     rows = dict[str, Summary]()
     for name in names:
-        try:
+        with suppress(Refused):  # `refusals` reports it
             row = answers[name] or unanswered(name)
-        except Refused:
-            continue  # `refusals` reports it
-        if row is not None and row["name"] not in rows:  # a session that was just renamed may answer to both names
-            row["current"] = own is not None and row.get("id") == own
-            rows[row["name"]] = row
+            if row is not None and row["name"] not in rows:  # a session that was just renamed may answer to both names
+                row["current"] = own is not None and row.get("id") == own
+                rows[row["name"]] = row
     return [rows[name] for name in sorted(rows, key=natural)]
 
 
 def refusals() -> list[str]:
     """Return the errors for untrusted sockets and records, with the fix."""
-    errors = []
-    for name in paths.names():
-        try:
-            paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
-        except Refused as error:
-            errors.append(str(error))
-        try:
-            records.read(name)
-        except Refused as error:
-            errors.append(str(error))
-    return errors
+    names = paths.names()
+    sockets = files.refusals(lambda name: paths.check_file(paths.socket_path(name), stat.S_IFSOCK), names)
+    return sockets + files.refusals(records.read, names)
 
 
 def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
