@@ -277,7 +277,7 @@ class Attachment:
         elif kind == protocol.RELOADED:
             self._reloaded()
         elif kind in _JSON_FRAMES:
-            self._handle_message(kind, connection.message(kind, payload))
+            self._handle_message(kind, connection.decode_message(kind, payload))
         else:
             if kind == protocol.PONG and self.keeper is not None:
                 self.view.follow_round_trip(self.keeper.health.round_trip)

@@ -89,7 +89,7 @@ class Channel:
         """Replace the connection, and send HELLO."""
         self.close()
         self.connection = connection
-        self.frames.extend(connection.leftovers())
+        self.frames.extend(connection.take_frames())
         self.got = self._confirmed = 0
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)

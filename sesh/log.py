@@ -32,7 +32,7 @@ def wanted() -> bool:
 
 
 class _Handler(logging.Handler):
-    """Appends to the user's file. Each record asks whether that is `wanted`, as a daemon learns it after its fork."""
+    """Appends to the user's file. It checks `wanted` for each record, because a daemon learns it after its fork."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError, errors.Refused):

@@ -1,4 +1,4 @@
-"""The frames of clients and daemons: a pure codec, the same over a Unix socket and over ssh.
+"""The frames of clients and daemons, without I/O: the same bytes over a Unix socket and over ssh.
 
 A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Readers skip unknown types
 and ignore unknown JSON keys. Peers with different protocol numbers still understand HELLO, WELCOME, the request
@@ -168,13 +168,13 @@ def parse(payload: bytes) -> dict[str, Any]:
 
 
 def response_number(payload: bytes) -> int:
-    """Return the id of the request that a RESPONSE answers, -1 if it has none. Raises as `parse`."""
+    """Return the id of the request to which a RESPONSE belongs, -1 if it has none. Raises as `parse`."""
     number = parse(payload).get("id")
     return number if isinstance(number, int) else -1
 
 
 def carry(held: bytearray, payload: bytes) -> None:
-    """Append DATA to the bytes of an answer. Raises ProtocolError beyond `LARGEST_RESPONSE`."""
+    """Append DATA to the bytes of a response. Raises ProtocolError beyond `LARGEST_RESPONSE`."""
     if len(held) + len(payload) > LARGEST_RESPONSE:
         raise errors.ProtocolError(f"the other side sent more than {LARGEST_RESPONSE >> 20} MiB in one answer")
     held += payload

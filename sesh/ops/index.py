@@ -110,7 +110,7 @@ class _ChangeWatch:
                     quiet.add(session_id)
             except SeshError:
                 self._followed.pop(session_id).close()
-            connection.leftovers()
+            connection.take_frames()
         return quiet
 
     def follow(self, sessions: Sequence[Summary]) -> None:

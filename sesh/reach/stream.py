@@ -122,7 +122,7 @@ class Stream:
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Generator[Frame, None, bool]:
         """Yield what is ready; return False if the connection is to be replaced."""
         connection, keeper = self.connection, self._keeper
-        frames = self.connection.leftovers()
+        frames = self.connection.take_frames()
         if until is not None and time.monotonic() >= until:
             yield LATE, 0, b""
         ready: list[int] = []
@@ -132,7 +132,7 @@ class Stream:
             yield from ((READY, descriptor, b"") for descriptor in ready if descriptor in dict(watched))
             if connection.inbound in ready:
                 connection.read()
-                frames = connection.leftovers()
+                frames = connection.take_frames()
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
                 position, fresh = self._new_part(*protocol.split_number(payload))
@@ -180,7 +180,7 @@ class Stream:
             self._replace_link(self._keeper)
             return
         try:
-            self.connection.come_back(self.name)
+            self.connection.reconnect(self.name)
         except (errors.NotFound, errors.Unreachable):
             raise self._end() from None
 
