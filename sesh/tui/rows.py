@@ -80,7 +80,11 @@ class Row:
         if self.session is None:
             return ""
         last = plain(self.session.get("last_line") or "") if self.state[0] == "working" else ""
-        return wording.asks(self.session) or last or "  ".join(filter(None, (self.place, wording.runs(self.session))))
+        return (
+            wording.question(self.session)
+            or last
+            or "  ".join(filter(None, (self.place, wording.command_column(self.session))))
+        )
 
     def age(self, now: float) -> str:
         """How long the session has waited, else how long it has been idle."""
@@ -123,7 +127,7 @@ def matching(rows: Sequence[Row], query: str) -> list[Row]:
     matches: list[tuple[bool, Row]] = []
     for row in rows:
         name = row.title.lower()
-        runs = wording.runs(row.session) if row.session is not None else ""
+        runs = wording.command_column(row.session) if row.session is not None else ""
         text = f"{name} {row.place} {runs}".lower()
         if all(word in text for word in words):
             matches.append((not all(word in name for word in words), row))
