@@ -15,7 +15,7 @@ from typing import Any
 
 from sesh import check, errors, paths, protocol
 from sesh.errors import Refused, TimedOut, remedy
-from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
+from sesh.paths import OWN, PRIVATE, check_directory, check_safe_path, directory
 
 ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""
@@ -220,7 +220,7 @@ LOCK, STARTING = ".lock", ".starting"
 
 
 def ready_directory() -> str:
-    """Return the directory of sessions; create it with mode 0700 if missing. Raises Refused as `trusted` does."""
+    """Return the directory of sessions; create it (0700) if missing. Raises Refused as `check_directory`."""
     path = directory()
     try:
         make_private(path)
@@ -232,19 +232,20 @@ def ready_directory() -> str:
 def make_private(path: str, variable: str = "SESH_DIR") -> None:
     """Create a directory with mode 0700, and its missing parents, unless it exists.
 
-    Raises OSError; Refused, as `trusted` does, if the directory is not safe, or would not be once created.
+    Raises OSError; Refused, as `check_directory` does, if the directory is not safe, or would not be once created.
     """
-    if trusted(path, variable):
+    if check_directory(path, variable):
         return
     check_safe_path(os.path.dirname(path), variable)
     with masked(0o777 & ~PRIVATE):
         os.makedirs(path, exist_ok=True)
-    if not trusted(path, variable):
+    if not check_directory(path, variable):
         raise Refused(f"{path} was just removed; try again")
 
 
 @contextmanager
 def masked(mask: int) -> Iterator[None]:
+    """Set the umask within the block."""
     before = os.umask(mask)
     try:
         yield

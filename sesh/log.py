@@ -36,7 +36,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError, errors.Refused):
-            if wanted() and paths.trusted(folder := paths.directory()):
+            if wanted() and paths.check_directory(folder := paths.directory()):
                 line = f"{self.format(record)}\n".encode("utf-8", "replace")
                 files.append(os.path.join(folder, _FILE), line, LARGEST)
 

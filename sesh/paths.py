@@ -36,8 +36,8 @@ def directory() -> str:
     return os.path.abspath(os.environ.get("SESH_DIR") or os.path.join(home(), ".sesh"))
 
 
-def trusted(path: str, variable: str = "SESH_DIR") -> bool:
-    """Return whether the directory exists. Raises Refused, with the fix, if it exists and is not safe.
+def check_directory(path: str, variable: str = "SESH_DIR") -> bool:
+    """Raise Refused, with the fix, if a directory exists and is not safe; return whether it exists.
 
     A safe directory is no link, belongs to the caller, is private, and cannot be replaced by another user. `variable`:
     the environment variable that names the directory.
@@ -198,12 +198,12 @@ def _own_directory(variable: str, below_home: str) -> str:
 def names() -> list[str]:
     """Return the sorted valid names that have a record or a socket; none without the directory. Raises Refused."""
     path = directory()
-    entries = os.listdir(path) if trusted(path) else ()
+    entries = os.listdir(path) if check_directory(path) else ()
     return sorted({entry[:-5] for entry in entries if entry[-5:] in (SOCKET, RECORD) and is_name(entry[:-5])})
 
 
 @contextmanager
-def reachable(folder: str, entry: str) -> Iterator[str]:
+def socket_address(folder: str, entry: str) -> Iterator[str]:
     """Yield an address for a socket in `folder`; with /proc even if its path exceeds the limit of `sun_path`."""
     path = os.path.join(folder, entry)
     if len(os.fsencode(path)) <= machine.LONGEST_SOCKET_PATH:

@@ -368,7 +368,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
     Raises NotFound if nobody listens, Unreachable if the daemon does not accept in time, Refused for a foreign socket.
     """
     folder = paths.directory()
-    if not paths.trusted(folder):
+    if not paths.check_directory(folder):
         raise paths.absent(name)
     if not paths.check_file(os.path.join(folder, check_name(name) + paths.SOCKET), stat.S_IFSOCK):
         raise paths.absent(name)
@@ -400,7 +400,7 @@ def open_socket(name: str) -> socket.socket | None:
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
-        with paths.reachable(paths.directory(), name + paths.SOCKET) as address:
+        with paths.socket_address(paths.directory(), name + paths.SOCKET) as address:
             opened.connect(address)
     except BlockingIOError:
         return opened

@@ -190,7 +190,7 @@ def end(name: str, session_id: str = "") -> None:
     session with this id. Raises NotFound if the name belongs to another session.
     """
     deadline = time.monotonic() + _END_TIMEOUT
-    record = records.readable(name) if paths.trusted(paths.directory()) else None
+    record = records.readable(name) if paths.check_directory(paths.directory()) else None
     try:
         connection = find.required(name)
     except NotFound:

@@ -92,7 +92,7 @@ def output(result: JobResult) -> bytes:
 
 def ids() -> set[str]:
     """Return the ids of all results. Raises Refused if their directory is not trusted."""
-    if not paths.trusted(paths.directory()) or not paths.trusted(directory()):
+    if not paths.check_directory(paths.directory()) or not paths.check_directory(directory()):
         return set()
     return {entry.removesuffix(_RESULT) for entry in os.listdir(directory()) if entry.endswith(_RESULT)}
 
