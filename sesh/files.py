@@ -294,7 +294,7 @@ def _lock(descriptor: int, timeout: float | None) -> None:
             time.sleep(0.01)  # flock has no timeout
 
 
-def refusal(error: OSError) -> Refused:
+def cannot_set_up(error: OSError) -> Refused:
     """Return the error for a session that cannot be set up, mostly because of the directory of sessions."""
     place = error.filename if isinstance(error.filename, str) else directory()
     return Refused(f"cannot set up the session: {place}: {error.strerror or error}", hint=remedy(error))

@@ -58,7 +58,7 @@ def one_line(message: str) -> str:
     return plain(" ".join(message.split()))
 
 
-def title(session: tuple[str | None, str]) -> str:
+def qualified_name(session: tuple[str | None, str]) -> str:
     """Return the words to type for a session: `@HOST NAME`."""
     host, name = session
     return f"@{plain(host)} {plain(name)}" if host is not None else plain(name)

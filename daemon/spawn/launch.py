@@ -64,7 +64,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
             _raise_if_begun(spec, error)
             raise
     except OSError as error:
-        raise files.refusal(error) from error
+        raise files.cannot_set_up(error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
         raise (errors.Silent if spec.get("timeout") is None else errors.TimedOut)(message) from error

@@ -13,7 +13,7 @@ from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.index import Key
 from sesh.schema import Summary
-from sesh.wording import activity_facts, at_home, columns, cut, plain, title
+from sesh.wording import activity_facts, at_home, columns, cut, plain, qualified_name
 
 STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}  # rows by which a key moves the selection
 _MAX_STATE = 16  # columns; a longer state is cut
@@ -45,7 +45,7 @@ class Row:
     @property
     def title(self) -> str:
         """The session as a person types it."""
-        return title((self.host, self.name))
+        return qualified_name((self.host, self.name))
 
     @property
     def current(self) -> bool:
