@@ -204,7 +204,9 @@ class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED)
     The message says what goes on; it is empty if nothing does.
     """
 
-    echoed = False
+    def __init__(self, message: str, *, echoed: bool = False, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.echoed = echoed
 
     def line(self, host: str | None = None) -> str:
         """Return the message, or `interrupted` if it is empty."""
