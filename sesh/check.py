@@ -1,4 +1,4 @@
-"""Check data from outside against its type: a host's answers, files, requests on a socket.
+"""Check data from outside against its type: what a host sends, files, requests on a socket.
 
 Each function returns the checked value, without unknown keys, which a newer sesh may send. A `str` must be text that
 the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. The

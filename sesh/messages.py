@@ -338,7 +338,7 @@ class QuestionResponse(_Notes):
 
 @final
 class EnteredResponse(_Notes):
-    """The link carries the frames of a session's daemon from now on."""
+    """The link is connected to a session's daemon: it carries that daemon's frames from now on."""
 
     name: Name
     session_id: str
@@ -347,7 +347,7 @@ class EnteredResponse(_Notes):
 
 @final
 class EndedResponse(_Notes):
-    """The session to enter has ended; its output is in DATA."""
+    """The session to connect to has ended; its output is in DATA."""
 
     name: Name
     result: JobResult

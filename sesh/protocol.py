@@ -15,8 +15,8 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 | NOTICE   | daemon | JSON: text (a line of sesh's own, which has no position)                                |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | both   | client: nothing, to request a screen; or a position (8 bytes), to request the screen    |
-|          |        | and the lines from there; until the answer the client shows no output. Daemon: the same |
-|          |        | payload as SCREEN                                                                       |
+|          |        | and the lines from there; until these come, the client shows no output. Daemon: the     |
+|          |        | same payload as SCREEN                                                                  |
 | DETACH   | both   | JSON: client: nothing; daemon: reason, and rows_below and queries, by which the client  |
 |          |        | restores the terminal                                                                   |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |

@@ -62,7 +62,7 @@ def _prune(folder: str) -> None:
 
 
 def sync(session_id: str) -> None:
-    """Flush the result of a session to the disk. Call this after the answers are sent, which must not wait."""
+    """Flush the result of a session to the disk. Call this after the responses are sent: they must not wait."""
     for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
         with suppress(OSError):  # the file was never written, or another session's daemon has removed it
             files.flush(path)
