@@ -81,7 +81,7 @@ class Host(Protocol):
 
 
 class Schedule:
-    """When attempts begin. Pure: all times are arguments (monotonic). `indirect`: see `Host`."""
+    """When attempts begin. Sans-I/O: all times are arguments (monotonic). `indirect`: see `Host`."""
 
     def __init__(self, *, indirect: bool = False) -> None:
         self.indirect, self.round_trip = indirect, 0.0
