@@ -133,17 +133,16 @@ def _is_own_group(group: int) -> bool:
     return own.gr_name == name and {*own.gr_mem} <= {name}
 
 
-def check_file(path: str, kind: int) -> os.stat_result | None:
-    """Return the status of sesh's own socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`); None if it is missing.
+def check_file(path: str, kind: int) -> bool:
+    """Raise Refused, with the fix, if one of sesh's files exists and is not safe; return whether it exists.
 
-    Raises Refused, with the fix, if it has another type, another owner than the caller, or another mode than 0600.
+    It must belong to the caller, have mode 0600, and be a socket (`stat.S_IFSOCK`) or a file (`stat.S_IFREG`).
     """
     try:
-        status = os.lstat(path)
+        check_status(path, os.lstat(path), kind)
     except FileNotFoundError:
-        return None
-    check_status(path, status, kind)
-    return status
+        return False
+    return True
 
 
 def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG) -> None:
