@@ -21,7 +21,7 @@ _NO_KEY = DetachKey(Key(("", 0, 0)))  # matches no sequence
 class KeyParser:
     """Finds the detach key among typed bytes; all others are input for the program.
 
-    Sans-I/O: feed it reads of any size. It holds back an incomplete sequence, which may become the detach key. While
+    Pure: feed it reads of any size. It holds back an incomplete sequence, because that may become the detach key. While
     `holding` is true, call `flush` after FLUSH_DELAY seconds without another read. A bracketed paste passes unparsed.
     """
 

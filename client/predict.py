@@ -76,7 +76,7 @@ class PredictedLine(NamedTuple):
 
 
 class Guesses:
-    """The keys in flight, as the expected line after each. Sans-I/O, without a clock."""
+    """The keys in flight, as the expected line after each. Pure: no I/O, no clock."""
 
     def __init__(self) -> None:
         self._screen: CursorRow | None = None
