@@ -124,7 +124,7 @@ def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, 
             if isinstance(result, SeshError):
                 cli.note(printing.on_host(host, result.line(host)))
             else:
-                prefix = f"{wording.title((host, name))}: " if several else ""
+                prefix = f"{wording.qualified_name((host, name))}: " if several else ""
                 fact = result["exit_code"] if result["match"] is None else result["match"]
                 detail = "" if fact is None else wording.plain(fact)
                 cli.out.text(prefix + ": ".join(filter(None, (result["met"], detail))))
