@@ -1,4 +1,4 @@
-"""The table of all verbs: their names, summaries and functions, and how many hosts they take."""
+"""The table of all verbs, with their summaries, functions and numbers of hosts."""
 
 from __future__ import annotations
 
