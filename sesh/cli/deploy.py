@@ -42,7 +42,7 @@ def deploy(
 
 
 def upgrade(ctx: Context) -> int:
-    """Install this version of sesh on all known remotes; asks on a terminal.
+    """Install this version of sesh on all known remotes; ask first on a terminal.
 
     It skips a remote with a ~/.local/bin/sesh that sesh did not install.
 

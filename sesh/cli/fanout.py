@@ -128,7 +128,7 @@ class _HostInvocation(Invocation):
 class _FanOut:
     """The runs of a verb on several hosts.
 
-    `signals`: those received. They are passed on to the hosts whose verb waits for them; any other host is stopped.
+    A signal is passed on to the hosts whose verb waits for signals; the verb is stopped on any other host.
     """
 
     def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], stdin: str, *, follows: bool) -> None:

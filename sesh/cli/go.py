@@ -124,7 +124,7 @@ def open_(
     label: words.Label = None,
     size: words.Size = None,
 ) -> int:
-    """Make sure that NAME runs, without attaching; succeeds if it runs already.
+    """Start NAME unless it runs already, without attaching to it.
 
     Examples:
       sesh open work

@@ -88,7 +88,7 @@ class Invocation(Caller):
         return hosts, failed
 
     def find(self, name: str | None, *, creates: bool = False) -> Target:
-        """Return the target that has the session; print a host that the line omits.
+        """Return the target that has the session; print its host if the line omits it.
 
         Without a name, return the target of the line. `creates`: see `search`. Raises NotFound, Refused.
         """
@@ -161,7 +161,7 @@ class Invocation(Caller):
 
     @contextmanager
     def recording_signals(self, *, tie: bool, message: str) -> Iterator[Interrupts]:
-        """Record signals within the block, in a thread those that `fanout` passes on; see `Interrupts`."""
+        """Record signals within the block; in a thread, those that `fanout` passes on (see `Interrupts`)."""
         with Interrupts(tie=tie, message=message) as self.interrupts:
             try:
                 yield self.interrupts

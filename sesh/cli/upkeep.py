@@ -27,7 +27,7 @@ _Swept = list[LeftoverFacts] | SeshError  # the leftovers of a machine, or its e
 
 
 def doctor(ctx: Context) -> int:
-    """Check the setup and suggest fixes; exits with 1 if sesh cannot work.
+    """Check the setup and suggest fixes; exit with 1 if sesh cannot work.
 
     Examples:
       sesh doctor
