@@ -21,5 +21,5 @@ Each module imports only those below it. Where a row names several modules, semi
 `clients`                    connections, attached clients, and the relay that sends them output
 `screen`                     the emulator, which reads the output log, and what else a terminal keeps
 `pty`                        the program: its pty, output log, queries and their answers, and input
-`phase` `observers` `timer`  how far the session has come; calls to parts that are built later; names of timers
+`base`                       the phase of the session; calls to parts that are built later; names of timers
 """

@@ -13,11 +13,11 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from sesh import machine
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.queue import RunQueue
-from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY, scrollback_bytes, stamp
 from sesh.schema import CheckpointHeader, Facts, ScrolledOff

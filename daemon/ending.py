@@ -9,14 +9,14 @@ from dataclasses import replace
 
 from sesh import protocol
 from sesh.daemon import description
+from sesh.daemon.base.phase import Phase, ProgramEnd
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Aside, Client, Drawn, client_of
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.session import Session
-from sesh.daemon.timer import Timer
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
 from sesh.measures import STEADY
 from sesh.messages import Message

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wording
+from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.daemon.observers import Observers
 from sesh.schema import Event, Facts, Unseen
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from collections import deque
 
 from sesh import wording
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.events import Events
 from sesh.daemon.pty.answers import answer, size_report
@@ -17,7 +18,6 @@ from sesh.daemon.pty.pump import MAX_ANSWERS, Pump, Writer
 from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.daemon.shell.queue import RunQueue
-from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import Size
 from sesh.queries import Finding, bounded, form, reply_form

@@ -9,13 +9,13 @@ from functools import partial
 from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import FOREIGN, PeerConnection
 from sesh.daemon.clients.echoes import ALONE
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
-from sesh.daemon.timer import Timer
 from sesh.errors import ProtocolError
 from sesh.measures import Size, clamp_size
 from sesh.messages import Hello, Message, Welcome

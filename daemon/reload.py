@@ -20,14 +20,14 @@ from typing import BinaryIO
 
 from sesh import protocol
 from sesh.about import __version__
+from sesh.daemon.base.phase import Phase
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
-from sesh.daemon.phase import Phase
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.snapshot import Descriptors, Snapshot, decoded, encoded, session_of, snapshot_of
-from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import RELOAD, SEND, ReloadResponse
 from sesh.names import printable

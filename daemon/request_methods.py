@@ -11,6 +11,7 @@ from sesh import names, paths, protocol
 from sesh.about import PROGRAM, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
 from sesh.daemon.ending import Ending
@@ -19,7 +20,6 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
-from sesh.daemon.timer import Timer
 from sesh.daemon.waits import Wait
 from sesh.errors import Refused, UsageError
 from sesh.measures import STEADY

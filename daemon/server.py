@@ -11,16 +11,16 @@ from functools import partial
 
 from sesh import about, machine, protocol
 from sesh.about import PROGRAM
+from sesh.daemon.base.phase import Phase
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import client_of
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.phase import Phase
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
-from sesh.daemon.timer import Timer
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.notifications import Notifications
+from sesh.daemon.base.phase import Life
 from sesh.daemon.checkpoint import Checkpointer
 from sesh.daemon.clients.client import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, shorten
 from sesh.daemon.findings import Answering, Findings
-from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump

@@ -13,9 +13,9 @@ from typing import Annotated, Any, TypedDict
 
 from sesh import check, protocol
 from sesh.daemon.activity.activity import Kept
+from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed
 from sesh.daemon.events import Missed
-from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Writer
 from sesh.daemon.pty.stdin_pipe import StdinPipe

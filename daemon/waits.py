@@ -11,11 +11,11 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.queue import RunQueue
-from sesh.daemon.timer import Timer
 from sesh.errors import TimedOut, UsageError
 from sesh.loop.timers import Timers
 from sesh.messages import MetResponse, WaitResponse

@@ -18,15 +18,15 @@ from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import By, Declared
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
+from sesh.daemon.base.observers import Observers
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.events import Events
-from sesh.daemon.observers import Observers
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell import shells
-from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY
 from sesh.schema import Facts

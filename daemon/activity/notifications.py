@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 
 from sesh import config, measures, wire
 from sesh.daemon.activity.rules import State, Why
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Clients
-from sesh.daemon.timer import Timer
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sesh import measures, protocol
+from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.observers import Observers
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
 from sesh.measures import STEADY, Size, clamp_size, stamp

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Aside, Client, Clients, Drawn
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
@@ -14,7 +15,6 @@ from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
 from sesh.daemon.screen.reports import Reports
-from sesh.daemon.timer import Timer
 from sesh.loop.loop import Loop
 from sesh.measures import Size
 from sesh.vt.render.clean_screen import clean_screen

@@ -6,13 +6,13 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from enum import Enum, auto
 
-from sesh.daemon.observers import Observers
-from sesh.daemon.phase import Life
+from sesh.daemon.base.observers import Observers
+from sesh.daemon.base.phase import Life
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.pty.typed_line import TypedLine
-from sesh.daemon.timer import Timer
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
 from sesh.queries import Finding, QueryScanner

@@ -15,16 +15,16 @@ from math import inf
 
 from sesh import machine
 from sesh.about import SESH
+from sesh.daemon.base.observers import Observers
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
-from sesh.daemon.observers import Observers
 from sesh.daemon.pty.pump import Pump, Writer
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import History
 from sesh.daemon.shell.marks import MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunState
 from sesh.daemon.shell.shells import Shell
-from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers

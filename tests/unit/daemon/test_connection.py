@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Live
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.findings import Answering, Findings
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter
-from sesh.daemon.timer import Timer
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 

@@ -9,10 +9,10 @@ from itertools import cycle, islice
 import pytest
 
 from sesh.daemon.activity.notifications import Notifications
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.pty.pty import READ_LIMIT, Pty
 from sesh.daemon.pty.pump import MAX_ANSWERS
 from sesh.daemon.session import Session
-from sesh.daemon.timer import Timer
 from tests.support.data import daemon_facts
 
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from sesh.check import Malformed
 from sesh.daemon import description, reload, snapshot
 from sesh.daemon.activity.rules import Standing, State, Why
+from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Writer
 from sesh.daemon.pty.stdin_pipe import StdinPipe

@@ -14,13 +14,13 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon import requests
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.delivery import Delivery
 from sesh.daemon.reload import steps
 from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.timer import Timer
 from sesh.daemon.typed_text import MAX_QUEUED
 from sesh.errors import ProtocolError
 from tests.house.source import modules
@@ -106,13 +106,12 @@ def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
     wrong, count = [], 0
     for module in modules():
         for call in (node for node in module.nodes if isinstance(node, ast.Call)):
-            words = {ast.unparse(each).rpartition(".")[2].lower() for each in call.args}  # `messages.WAIT` or `WAIT`
-            for verb in words & REQUESTS.keys():
-                if getattr(call.func, "attr", "") in ("ask", "asking", "read", "request", "single_request"):
-                    taken = {name.removesuffix("_") for name in signature(REQUESTS[verb]).parameters}
-                    sent = {each.arg for each in call.keywords if each.arg is not None}
-                    wrong += [f"{module.path}:{call.lineno}: {word}" for word in sent - taken - of_the_sender]
-                    count += 1
+            names = {ast.unparse(each).rpartition(".")[2] for each in call.args}  # such as `messages.WAIT` or `WAIT`
+            for verb in {name.lower() for name in names if name.isupper()} & REQUESTS.keys():
+                taken = {name.removesuffix("_") for name in signature(REQUESTS[verb]).parameters}
+                sent = {each.arg for each in call.keywords if each.arg is not None}
+                wrong += [f"{module.path}:{call.lineno}: {word}" for word in sent - taken - of_the_sender]
+                count += 1
     assert (wrong, count > 30) == ([], True)
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 from resource import struct_rusage
 
 from sesh import machine
-from sesh.daemon.observers import Observers
+from sesh.daemon.base.observers import Observers
 from sesh.errors import SIGNAL_BASE
 from sesh.measures import STEADY
 
