@@ -14,12 +14,12 @@ Each module imports only those below it. Where a row names several modules, semi
 `description`                the session as lists, `--status` and its record show it
 `session`                    builds and connects the parts
 `checkpoint`                 copies of the screen on disk
-`waits` `findings`           requests that wait; queries, titles, bells and marks in the output
+`waits` `replier` `findings` requests that wait; queries in the output; titles, bells and marks in it
 `activity`                   whether the program works or waits, and notifications
 `shell`                      `--run` in the live shell, and the history of commands
 `events`                     what has happened, for `--events` and for the line about missed events
 `clients`                    connections, attached clients, and the relay that sends them output
-`screen`                     the emulator, which reads the output log, and what else a terminal keeps
-`pty`                        the program: its pty, output log, queries and their answers, and input
+`screen`                     the emulator, which reads the output log; what else a terminal keeps and replies
+`pty`                        the program: its pty, its output log, and its input
 `base`                       the phase of the session; calls to parts that are built later; names of timers
 """

@@ -57,7 +57,7 @@ class Ending:
         if not session.running:
             self._finish(Phase.KEPT if session.facts["keep"] else Phase.REMOVED)
         elif self._life.phase == Phase.RUNNING and session.pty is not None:
-            self._life.asked_by = reason
+            self._life.ended_for = reason
             self._life.become(Phase.ENDING)
             session.timers.set(Timer.END, 0, self._check_processes)
 
@@ -107,18 +107,18 @@ class Ending:
         end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
         # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
         by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
-        by_request = session.life.interrupted or life.asked_by not in ("", TIMED_OUT)
-        life.end = end = replace(end, reason=life.asked_by or by_itself, by_request=by_request)
+        by_request = session.life.interrupted or life.ended_for not in ("", TIMED_OUT)
+        life.end = end = replace(end, reason=life.ended_for or by_itself, by_request=by_request)
         life.become(Phase.ENDED)
         for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
             session.timers.clear(timer)
         guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "the state")
-        answered = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
+        is_known = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
         guard(session.runs.program_ended, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
-        outlives = not answered and self._outlives(timed_out=timed_out)
+        outlives = not is_known and self._outlives(timed_out=timed_out)
         if outlives and not session.facts["persist"]:  # only the daemon has its screen
             session.facts["keep"] = True
         if session.facts["keep"]:
@@ -135,9 +135,9 @@ class Ending:
         session, facts, outlive = self.session, self.session.facts, self.session.facts["outlive"]
         if facts["job"] or facts["keep"] or outlive == "never":
             return False
-        if self._life.asked_by == TERMINATED:
+        if self._life.ended_for == TERMINATED:
             return facts["persist"]
-        if self._life.asked_by or session.clients:
+        if self._life.ended_for or session.clients:
             return False
         return bool(self._life.end.code) or timed_out or (outlive == "always" and not facts["shell"])
 
@@ -187,24 +187,24 @@ class Ending:
 
     # -- connections that wait for the end
 
-    def answer_waiters(self) -> None:
-        """Answer each wait for the end, and send each client EXIT, once it was sent all output.
+    def respond_to_waits(self) -> None:
+        """Respond to each wait for the end, and send each client EXIT, once it was sent all output.
 
-        A wait is answered only when the session's name is free, or its last screen is kept, because the caller may use
-        the name or ask for the screen next.
+        A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
+        the name or request the screen next.
         """
         session = self.session
         if self._life.phase == Phase.ENDED and not session.model.lag:
             self.complete()
         for connection in list(self._connections.values()):
             if self._life.phase != Phase.ENDED and not self._has_more(connection):
-                self._answer(connection)
+                self._respond_to(connection)
         for client in list(session.clients.all):
-            undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not self._life.asked_by
+            undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not self._life.ended_for
             if not (isinstance(client.state, Aside) or undrawn or self._has_more(client.connection)):
                 self._send_exit(client)
 
-    def _answer(self, connection: PeerConnection) -> None:
+    def _respond_to(self, connection: PeerConnection) -> None:
         session = self.session
         for wait in session.waits.of(connection):
             output = session.log.bytes(session.log.base) if wait.output else b""
@@ -229,7 +229,7 @@ class Ending:
         session, end = self.session, self._life.end
         if isinstance(client.state, Drawn):
             session.relay.draw()
-        if self._final_phase == Phase.LEFT and self._life.asked_by != TERMINATED:  # a client saw the end after all
+        if self._final_phase == Phase.LEFT and self._life.ended_for != TERMINATED:  # a client saw the end after all
             self._final_phase = Phase.REMOVED
             if self._life.phase == Phase.LEFT:
                 self._life.become(Phase.REMOVED)
@@ -246,8 +246,8 @@ class Ending:
         for connection in list(self._connections.values()):
             has_unread = connection.blocked if connection.unsent else self._has_more(connection)
             stuck = has_unread and min(since_end, time.monotonic() - connection.progress_at) > LAST_READ
-            expects_answer = connection.creator or client_of(connection) or self.session.waits.of(connection)
-            if stuck or not (connection.unsent or expects_answer):
+            waits = connection.creator or client_of(connection) or self.session.waits.of(connection)
+            if stuck or not (connection.unsent or waits):
                 self._drop(connection)
         if self._connections:
             self.session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)

@@ -65,7 +65,7 @@ class ClientHandler:
         client = Client(connection, self._clients.last_number + 1, hello, partial(self._model.remember, in_flight=True))
         created = connection.creator
         departed = self._departed(client)
-        client.last_input, client.typed_at = departed.last_input, departed.typed_at
+        client.last_input, client.used_at = departed.last_input, departed.used_at
         since = hello.get("since") if hello.get("id") == welcome["id"] else None  # a position, if it reconnects
         if since is not None and since > self._log.head:
             since = None
@@ -98,7 +98,7 @@ class ClientHandler:
             if token and other.terminal.token == token:
                 self.forget(other)
                 other.connection.fail()
-        return self._clients.departed.pop(token, Departed(0, client.typed_at, exact=True))
+        return self._clients.departed.pop(token, Departed(0, client.used_at, exact=True))
 
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
         """Choose the first output of a client that does not reconnect: lines after `seen_to`, or all bytes so far."""
@@ -148,11 +148,11 @@ class ClientHandler:
         if by_person:
             self._clients.lead(client)  # first: resize to this terminal before the program sees the key
         acknowledge = partial(self.acknowledge, client, number, size, at_once=False)
-        self._pump.type(client.number, keys, lambda _: acknowledge(), attended=by_person)
+        self._pump.type(client.number, keys, lambda _: acknowledge(), by_person=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
             self._session.runs.key_pressed()
-            self._session.activity.typed(keys)
+            self._session.activity.note_input(keys)
 
     def _release(self, client: Client) -> None:
         """Type the held, incomplete sequence as a key: its rest did not come in time."""

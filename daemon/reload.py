@@ -1,7 +1,7 @@
 """`--reload`: the daemon's process executes another sesh, which takes over the session.
 
-A trial comes first: the other sesh loads a snapshot of the session in a process of its own. Then the daemon answers,
-asks its peers to reconnect, and executes the other sesh. The snapshot, in a memory file, and the descriptors of the
+A trial comes first: the other sesh loads a snapshot of the session in a process of its own. Then the daemon responds,
+tells its peers to reconnect, and executes the other sesh. The snapshot, in a memory file, and the descriptors of the
 pty, the listening socket and a job's stdin stay open over `exec`. Bytes that arrive meanwhile wait in the kernel.
 
 The other sesh may be of another version: `take_over` and its argument must not change.
@@ -39,7 +39,7 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import t
 
 
 def steps(server: Server, request: PeerRequest[ReloadResponse], python: str, path: list[str]) -> Steps:
-    """Try the other sesh, then answer the request and execute that sesh. Raises Busy, Refused.
+    """Try the other sesh, then respond and execute that sesh. Raises Busy, Refused.
 
     `python`, `path`: the other sesh's interpreter and module search path.
     """
@@ -89,11 +89,11 @@ def _check_reloadable(server: Server, other: str) -> None:
 
 
 def _execute(server: Server, program: Callable[[int], list[str]]) -> None:
-    """Ask all peers to reconnect, and execute the other sesh. Raises OSError if that fails."""
+    """Tell all peers to reconnect, and execute the other sesh. Raises OSError if that fails."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     inherited: list[int] = []
     try:
-        for connection in server.connections.values():  # send answers first: a peer without one repeats its request
+        for connection in server.connections.values():  # send responses first: a peer without one repeats its request
             connection.queue(protocol.frame(protocol.RELOADED))
             connection.flush()
         snapshot = snapshot_of(server)

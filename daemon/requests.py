@@ -1,4 +1,4 @@
-"""Checks and dispatches requests. None that changes something begins after its deadline. An error is an answer."""
+"""Checks and dispatches requests. None that changes something begins after its deadline. An error is a response."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Requests:
             return
         data = bytes(connection.data)
         connection.data = bytearray()
-        connection.unanswered += 1
+        connection.open_requests += 1
         try:
             envelope: Envelope = check.checked_here(Envelope, words)
             name = envelope.get("verb", "")
@@ -67,7 +67,7 @@ class Requests:
         self._go_on(request, self._steps(request))
 
     def _go_on(self, request: PeerRequest[Any], steps: Steps) -> None:
-        """Take the next step of a request; answer it with the error that the step raises."""
+        """Take the next step of a request; refuse it if the step raises an error."""
         self.unfinished.discard(request)
         try:
             seconds = next(steps)
@@ -90,7 +90,7 @@ class Requests:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
     def _fail(self, request: PeerRequest[Any], error: Exception) -> None:
-        """Answer a request with an error; log one that is not a SeshError, and hide its text."""
+        """Refuse a request; log an error that is not a SeshError, and hide its text."""
         if not isinstance(error, SeshError):
             self.session.faults.note(f"a fault in the request {request.name}", error)
             error = daemon_failed()

@@ -31,10 +31,10 @@ Reload = Callable[["Server", PeerRequest[ReloadResponse], str, list[str]], Steps
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
-MAX_UNSENT = 32 << 20  # unread bytes of answers; a connection with more is closed at its next request
+MAX_UNSENT = 32 << 20  # unread bytes of responses; a connection with more is closed at its next request
 SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests; a connection with at most these is not counted
 MAX_UNFINISHED = 16 << 20  # unfinished bytes of all counted connections; above it, connections are closed
-_ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
+_WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
 
@@ -86,7 +86,7 @@ class Server:
             self._loop.turn()
             if session.running:
                 continue
-            session.faults.guard(self.ending.answer_waiters, "the ending")
+            session.faults.guard(self.ending.respond_to_waits, "the ending")
             if not self.requests.unfinished and self.ending.close_finished():
                 results.sync(session.facts["id"])
                 return
@@ -234,8 +234,8 @@ class Server:
             self.handler.input(client, payload)
         elif kind == protocol.HELLO:
             self.handler.hello(connection, protocol.parse(payload))
-        elif connection.unsent > MAX_UNSENT and kind in _ANSWERED:
-            raise ProtocolError("a connection makes requests and reads no answers")
+        elif connection.unsent > MAX_UNSENT and kind in _WITH_RESPONSE:
+            raise ProtocolError("a connection makes requests and reads no responses")
         elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
             connection.queue(protocol.frame(protocol.PONG, payload))
         elif not connection.role:

@@ -9,10 +9,11 @@ from sesh.daemon.checkpoint import Checkpointer
 from sesh.daemon.clients.client import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, shorten
-from sesh.daemon.findings import Answering, Findings
+from sesh.daemon.findings import Findings
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
+from sesh.daemon.replier import Replier
 from sesh.daemon.screen.model import Model
 from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell.command_marks import CommandMarks
@@ -51,21 +52,21 @@ class Session:
         self.waits = Waits(pump, timers, activity, runs)
         self.findings = findings = Findings(activity, CommandMarks(facts, pump, runs, events), pump, events)
         self.checkpoints = Checkpointer(facts, pump, model, timers, findings, runs)
-        self._connect(Answering(pump, model, clients, timers, runs))
+        self._connect(Replier(pump, model, clients, timers, runs))
         events.add("created", command=shorten(facts["command"]), directory=facts["directory"])
         if pty is not None:
             self.begin(pty)
 
-    def _connect(self, answering: Answering) -> None:
+    def _connect(self, replier: Replier) -> None:
         """Connect each part to later ones: when something happens in it, it calls these functions in this order."""
         faults, pump = self.faults, self.pump
         self.life.ended.add(faults, self.relay.program_ended)
         pump.appended.add(faults, self.relay.deliver, self.checkpoints.soon)
         pump.traffic.add(faults, self.activity.wake, self.waits.wake)
-        pump.found.add(faults, answering.handle, self.findings.handle)
+        pump.found.add(faults, replier.handle, self.findings.handle)
         pump.between_reads.add(faults, self.relay.keep_up)
         self.model.local_positions = self.relay.local_positions
-        self.clients.resized.add(faults, pump.resize, self.relay.resize, self._resized, answering.resized)
+        self.clients.resized.add(faults, pump.resize, self.relay.resize, self._resized, replier.resized)
         self.events.added.add(faults, self._happened)
         self.runs.entering.add(faults, self.activity.lines_entered)
         self.activity.checked.add(faults, self.waits.activity_checked)

@@ -116,7 +116,7 @@ class Typing:
     def _type(self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool) -> None:
         self._admit(data, more=more)
         self._keep_outcome(key, "")
-        pump, position = self._pump, self._pump.typed_line.sent_at
+        pump, position = self._pump, self._pump.input_line.sent_at
 
         def taken(whole: bool) -> None:
             if whole:
@@ -134,7 +134,7 @@ class Typing:
         """Return whether this request repeats one from an earlier link. If so, answer it with the same outcome."""
         reason = self.outcomes.get(key)
         if reason is not None:
-            request.respond({"position": self._pump.typed_line.sent_at, "reason": reason})
+            request.respond({"position": self._pump.input_line.sent_at, "reason": reason})
         return reason is not None
 
     def _keep_outcome(self, key: str, reason: str) -> None:
@@ -165,14 +165,14 @@ class Typing:
             unready = yield from delivery.steps()
             why = delivery.cancelled or self._obstacle(asked, reader) or unready
             if not why:
-                activity.typed(b"\r")
+                activity.note_input(b"\r")
                 write(b"\r")
             elif pty.reader() == reader:
                 write(delivery.rest())
             cut = delivery.cancelled and delivery.pieces
             reason = why and f"{why}, so {'the rest of the text was not typed' if cut else 'there was no Enter'}"
             self._keep_outcome(key, reason)
-            request.respond({"position": pump.typed_line.sent_at, "reason": reason})
+            request.respond({"position": pump.input_line.sent_at, "reason": reason})
         finally:
             self._begin_next()
 
@@ -191,7 +191,7 @@ class Typing:
             pump.read_output()  # on a busy machine, the poll may lag behind the program's output
         if session.pty is None or not pump.life.running:
             delivery.cancelled = "it has ended"
-        elif pump.typed_line.person_at > delivery.began_at:
+        elif pump.input_line.person_at > delivery.began_at:
             delivery.cancelled = _DISTURBED
         elif delivery.pieces and not delivery.cancelled:
             delivery.cancelled = self._obstacle(asked, reader)
@@ -220,7 +220,7 @@ class Typing:
         if pump.input.size + len(data) > LIMIT:
             raise Busy(f"the program in {name} has not read earlier input; try again later")
         longest = machine.longest_line(pty.descriptor)
-        unfinished = pump.typed_line.length(pty)
+        unfinished = pump.input_line.length(pty)
         if unfinished + len(data) > longest and not pty.raw():
             lengths = [len(line) for line in data.translate(_LINE_ENDS).split(b"\n")]
             if max(unfinished + lengths[0], *lengths) > longest:
@@ -228,8 +228,8 @@ class Typing:
                 message = f"the program of {name} reads lines of at most {longest:,} bytes; {rest} typed"
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
         if not more:
-            pump.typed_line.sent_at = session.log.head
-        session.activity.typed(data)
+            pump.input_line.sent_at = session.log.head
+        session.activity.note_input(data)
 
     def _check_untouched(self, data: bytes, *, answers: bool) -> None:
         """Raise Busy if a text would start the gated command, answer a question by chance, or join a person's line."""
@@ -246,7 +246,7 @@ class Typing:
             words = f'asks "{asks.question}"' if asks.question else "asks something"
             way = f"answer it: {SESH} --send {name} ANSWER --enter --question REGEX, or --key KEY"
             raise _busy(f"{name} {words}", f"{way}; --force types all the same")
-        if pty is not None and self._pump.typed_line.drafted(pty):
+        if pty is not None and self._pump.input_line.drafted(pty):
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 

@@ -1,7 +1,7 @@
 """The requests that wait for a prompt, silence, a question, or the session's end.
 
-`ending` answers those that are left at the end. A caller that waits for text follows the output and searches it itself,
-because a caller's pattern must not block the daemon's loop.
+`ending` responds to those that are left at the end. A caller that waits for text follows the output and searches it
+itself, because a caller's pattern must not block the daemon's loop.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ UNSENT_POLL = 0.05  # seconds between two checks while output is unsent, which m
 
 @dataclass(eq=False)
 class Wait:
-    """A request that waits for conditions, and always for the session's end. The first that is met is the answer."""
+    """A request that waits for conditions, and always for the session's end. It ends with the first that is met."""
 
     request: PeerRequest[WaitResponse]
-    output: bool = False  # the answer at the session's end carries all output
+    output: bool = False  # the response at the session's end carries all output
     prompt: bool = False  # waits for a shell's prompt
     since: int | None = None  # the position that output must reach before a prompt counts
     waiting: bool = False  # waits for a question
@@ -67,7 +67,7 @@ class Waits:
             self._check_in(QUIET)
 
     def activity_checked(self) -> None:
-        """Answer the waits for a question; called after each check of the session's state."""
+        """Check the waits for a question; called after each check of the session's state."""
         if self._activity.waits and any(wait.waiting for wait in self.all):
             self._check_in(0)
 
@@ -82,17 +82,17 @@ class Waits:
             self._check_in(self._check(wait))
 
     def _check(self, wait: Wait) -> float:
-        """Answer a wait if a condition is met; else return the seconds until its next check."""
+        """Respond to a wait if a condition is met; else return the seconds until its next check."""
         seconds = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": wait.idle - self._silent()}
         condition, next_check = min(seconds.items(), key=lambda item: item[1])
         reader, position = wait.request.connection.reader, self._pump.log.head
         if next_check <= 0:
             if reader is None or reader.position >= position:
                 self.all.remove(wait)
-                answer: MetResponse = {"met": condition, "position": position}
+                response: MetResponse = {"met": condition, "position": position}
                 if condition == "waiting":
-                    answer["question"] = self._activity.standing().question
-                wait.request.respond(answer)
+                    response["question"] = self._activity.standing().question
+                wait.request.respond(response)
                 return math.inf
             next_check = UNSENT_POLL
         time_left = wait.until - time.monotonic()

@@ -66,7 +66,7 @@ class Activity:
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
         self._work = ScreenWork(model)
-        self._checked_at, self._typed_at = now, 0.0
+        self._checked_at, self._input_at = now, 0.0
         self._settled = True  # the session has been checked since output and typing settled
 
     # -- inputs
@@ -78,10 +78,10 @@ class Activity:
             self._settled = False
             self._timers.set(Timer.ACTIVITY, SETTLED, self._check)
 
-    def typed(self, data: bytes) -> None:
-        """Note typed input: a line answers the question, and some keys end a declaration."""
+    def note_input(self, data: bytes) -> None:
+        """Note input, a person's or a request's: a line answers the question, and some keys end a declaration."""
         kept = self.kept
-        self._typed_at = time.monotonic()
+        self._input_at = time.monotonic()
         self._pump.last_activity = STEADY.now()
         if data[-1:] == _CTRL_C:
             self._pump.life.interrupt()
@@ -176,7 +176,7 @@ class Activity:
     @property
     def at_prompt_since_typed(self) -> bool:
         """True if a shell is at its prompt, and nobody has typed since it was found there."""
-        return self.kept.standing.why == Why.PROMPT and self._checked_at > self._pump.typed_line.typed_at
+        return self.kept.standing.why == Why.PROMPT and self._checked_at > self._pump.input_line.input_at
 
     @property
     def shell_reads(self) -> bool:
@@ -252,7 +252,7 @@ class Activity:
         pty, at = self._pump.pty, self.kept.active_at
         if pty is not None and self._pump.life.running and pty.raw():
             self._work.check(self._pump.log.head, at)
-            at = max(self._typed_at, self._work.changed_at)
+            at = max(self._input_at, self._work.changed_at)
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:

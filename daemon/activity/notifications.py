@@ -30,7 +30,7 @@ from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
 BELL_DELAY = 0.5  # seconds that a bell waits for a question, which replaces it
 BELL = "bell"
 MAX_RUNNING = 8  # children; further notifications are dropped
-MOST_ASKED = 8  # sessions that are asked for the time of their last key: those attached last
+MOST_SESSIONS = 8  # sessions whose last key is compared: those attached last
 _TIMEOUT = 0.5
 _NOT_STARTED = 120
 
@@ -129,7 +129,7 @@ def _notify_in_child(facts: Facts, news: News) -> NoReturn:
             os._exit(0)
         with suppress(OSError):  # if the directory was removed, the hook runs in /
             os.chdir(facts["directory"])
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon that was asked may have exited
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may have exited during its request
         os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **_variables(facts["name"], news)})
     finally:
         os._exit(_NOT_STARTED)
@@ -150,26 +150,26 @@ def _variables(name: str, news: News) -> dict[str, str]:
 
 
 def _notify_terminal(name: str, news: News) -> bool:
-    """Ask the client on this machine that was typed in last to notify; return whether it does.
+    """Have the client on this machine that was typed in last notify; return whether it does.
 
     Return True also if a person watches the session by now.
     """
     typed: list[tuple[float, str]] = []
     sessions = [each for each in recent.newest() if each[:1] != "@"]
-    for session in sessions[:MOST_ASKED]:
-        if (answer := _ask(session, TYPED)) is None:
+    for session in sessions[:MOST_SESSIONS]:
+        if (response := _request(session, TYPED)) is None:
             continue
-        if session == name and answer["watched"]:
+        if session == name and response["watched"]:
             return True
-        if answer["at"] is not None:
-            typed.append((answer["at"], session))
+        if response["at"] is not None:
+            typed.append((response["at"], session))
     words: Words = {"name": name, "state": news.event, "question": news.question}
-    answers = (_ask(session, TELL, **words) for _, session in sorted(typed, reverse=True))
-    return any(answer is not None and answer["told"] for answer in answers)
+    responses = (_request(session, TELL, **words) for _, session in sorted(typed, reverse=True))
+    return any(response is not None and response["told"] for response in responses)
 
 
-def _ask(session: str, request: RequestType[Response], **words: Any) -> Response | None:
-    """Return a daemon's answer; None after an error."""
+def _request(session: str, request: RequestType[Response], **words: Any) -> Response | None:
+    """Return a daemon's response; None after an error."""
     with suppress(SeshError, OSError):
         return wire.connect(session, _TIMEOUT).single_request(request, timeout=_TIMEOUT, **words)[0]
     return None

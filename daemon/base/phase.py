@@ -23,7 +23,7 @@ class Phase(Enum):
     ENDED = "ended"  # the program has ended; the emulator still draws its last output
     KEPT = "kept"  # the session stays readable under its name, and the daemon runs
     LEFT = "left"  # the program ended while nobody was attached: the daemon exits, the files stay
-    REMOVED = "removed"  # the files are removed; the daemon exits once its peers have their answers
+    REMOVED = "removed"  # the files are removed; the daemon exits once its peers have their responses
     ABANDONED = "abandoned"  # the machine shuts down: the daemon exits, and the session can be restored
 
 
@@ -58,7 +58,7 @@ class Life:
 
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
-        self.asked_by = ""  # the reason for which somebody ends the session; empty if nobody does
+        self.ended_for = ""  # why somebody ends the session; empty if nobody does
         self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
         self.ended: Observers[[]] = Observers()  # called when the program has ended
         self.end = ProgramEnd()

@@ -1,4 +1,4 @@
-"""The attached clients of a session: their terminals, how they get output, who leads, and who answers queries."""
+"""The attached clients of a session: their terminals, how they get output, who leads, who replies to queries."""
 
 from __future__ import annotations
 
@@ -97,11 +97,11 @@ class Client(Reader):
         super().__init__(connection, -1)
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
+        self.since = self.used_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
         self.window = Window(in_flight) if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
         self.state: Live | Aside | Drawn = Aside(attach=True)
-        self.redraw_due = False  # the next screen answers a REDRAW
+        self.redraw_due = False  # the next screen responds to a REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0
         self.unacknowledged = 0  # bytes of its INPUT since an ACK was last sent at once
@@ -127,7 +127,7 @@ class Client(Reader):
         return was_live
 
     def redraw_from(self, position: int) -> None:
-        """Note that the terminal shows the output up to `position`, and ignores all that comes before the answer."""
+        """Note that the terminal shows the output up to `position`, and ignores all that comes before the screen."""
         if isinstance(self.state, Aside) and self.state.attach:
             self.state = Aside(attach=True)  # it ignores parts of its replay, which begins again
         else:
@@ -147,7 +147,7 @@ class Client(Reader):
         self._send(protocol.SCREEN, 0, screen)
 
     def send_screen(self, position: int, screen: bytes) -> None:
-        """Send the screen of a position, as SCREEN, or as REDRAW if the client has asked for it."""
+        """Send the screen of a position, as SCREEN, or as REDRAW if the client has sent one."""
         kind = protocol.REDRAW if self.redraw_due else protocol.SCREEN
         self.redraw_due = False
         self.position = position
@@ -182,7 +182,7 @@ class Departed:
     """What is remembered of a client that has left."""
 
     last_input: int  # the number of its last INPUT
-    typed_at: float
+    used_at: float
     exact: bool  # its terminal shows the raw output up to its position
 
 
@@ -203,7 +203,7 @@ class Clients:
     @property
     def watched(self) -> bool:
         """True if a person has typed or attached in the last `WATCHED_FOR` seconds."""
-        return any(STEADY.now() - client.typed_at < WATCHED_FOR for client in self.all)
+        return any(STEADY.now() - client.used_at < WATCHED_FOR for client in self.all)
 
     def add(self, client: Client) -> None:
         self.all.append(client)
@@ -217,7 +217,7 @@ class Clients:
         state = client.state
         partly_drawn = client.position < 0 and isinstance(state, Aside) and state.drawing is not None
         exact = state.before_drawn is None and not partly_drawn
-        self.departed[client.terminal.token] = Departed(client.last_input, client.typed_at, exact)
+        self.departed[client.terminal.token] = Departed(client.last_input, client.used_at, exact)
         if len(self.departed) > MAX_DEPARTED:
             del self.departed[next(iter(self.departed))]
 
@@ -228,22 +228,22 @@ class Clients:
 
     def lead(self, client: Client) -> None:
         """Note that a person has typed at a client, which leads from now on."""
-        client.typed_at = STEADY.now()
+        client.used_at = STEADY.now()
         if client is not self.leader:
             self.fit()
 
     def fit(self) -> None:
         """Choose the leader, and give the session the size of its terminal."""
-        self.leader = leader = _typed_last(self.all)
+        self.leader = leader = _last_used(self.all)
         if leader is not None and leader.size != self.size:
             self.size = leader.size
             self.resized(leader.size)
 
-    def answering(self, log: OutputLog) -> Client | None:
-        """Return the client whose terminal has all output, and so answers its queries; of several, the last to type."""
-        return _typed_last([client for client in self.all if client.gets_output() and client.was_sent_all(log)])
+    def replying(self, log: OutputLog) -> Client | None:
+        """Return the client whose terminal has all output, and so replies to queries; of several, the last one used."""
+        return _last_used([client for client in self.all if client.gets_output() and client.was_sent_all(log)])
 
 
-def _typed_last(clients: list[Client]) -> Client | None:
+def _last_used(clients: list[Client]) -> Client | None:
     writable = [client for client in clients if not client.terminal.read_only]
-    return max(writable, key=lambda client: client.typed_at, default=None)
+    return max(writable, key=lambda client: client.used_at, default=None)

@@ -185,7 +185,7 @@ class PeerConnection(FrameSocket):
         self.role = ""  # by its HELLO: "attach", "request" or `FOREIGN`
         self.data = bytearray()  # DATA of the next REQUEST
         self.reader: Reader | None = None
-        self.unanswered = 0  # requests
+        self.open_requests = 0  # requests
         self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
 
     @property
@@ -194,7 +194,7 @@ class PeerConnection(FrameSocket):
 
     @property
     def idle(self) -> bool:
-        return not (self.reader or self.unanswered or self.unsent or self.backlog or self.creator)
+        return not (self.reader or self.open_requests or self.unsent or self.backlog or self.creator)
 
     @property
     def stalled(self) -> bool:
@@ -246,7 +246,7 @@ class PeerRequest(Generic[Response]):
     def refuse(self, error: SeshError) -> None:
         self._send({"error": error.facts()}, b"")
 
-    def _send(self, answer: Mapping[str, Any], data: bytes) -> None:
-        response = protocol.message(protocol.RESPONSE, {"id": self.number, **answer})
+    def _send(self, words: Mapping[str, Any], data: bytes) -> None:
+        response = protocol.message(protocol.RESPONSE, {"id": self.number, **words})
         self.connection.queue(protocol.data_frames(data), response)
-        self.connection.unanswered -= 1
+        self.connection.open_requests -= 1

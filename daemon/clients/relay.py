@@ -23,7 +23,7 @@ from sesh.vt.render.replay import Drawing, repainting, replaying
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
-_SCHEME_REPORTS, _ASK_SCHEME = 2031, "\x1b[?996n"
+_SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
 KEEP_UP_FROM = 256 << 10  # bytes before `MAX_LAG` from which on output is emulated between two reads
 KEEP_UP, KEEP_UP_TIME = 8 << 10, 0.0005
@@ -261,9 +261,9 @@ class Relay:
 
     def _status(self, since: int) -> str:
         """Return what follows the screen for a terminal that shows the output up to `since` (-1: none)."""
-        # If the program wants reports of another colour scheme, a terminal that attaches is asked for its scheme.
-        asked = _ASK_SCHEME if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
-        return self._reports.sequences(since, self.model.position, every=True) + asked
+        # A program that wants reports of the colour scheme gets one from each terminal that attaches.
+        query = _SCHEME_QUERY if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
+        return self._reports.sequences(since, self.model.position, every=True) + query
 
     def _complete(self, client: Client, screen: bytes) -> None:
         """Send a client its whole screen, or the rest of it, and make it live.

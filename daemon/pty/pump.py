@@ -9,23 +9,23 @@ from enum import Enum, auto
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.phase import Life
 from sesh.daemon.base.timer import Timer
+from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
-from sesh.daemon.pty.typed_line import TypedLine
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
 from sesh.queries import Finding, QueryScanner
 
 LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
-MAX_ANSWERS = 4 << 10  # bytes of answers in the input queue; at the limit, answers are dropped
+MAX_REPLIES = 4 << 10  # bytes of own replies in the input queue; at the limit, replies are dropped
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 
 
 class Writer(Enum):
-    """A writer of input other than a client. What ANSWERS and RUN write is not part of a person's line."""
+    """A writer of input other than a client. What REPLIES and RUN write is not part of a person's line."""
 
-    ANSWERS = auto()
+    REPLIES = auto()
     RUN = auto()
     REQUEST = auto()
 
@@ -91,7 +91,7 @@ class Pump:
         self.paused = False  # the readers of the log lag
         self.filter: Callable[[bytes], bytes] = bytes  # returns the visible part of a block
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
-        self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
+        self.scanner, self.input, self.input_line = QueryScanner(), InputQueue(), InputLine()
         self.stdin: StdinPipe | None = None
         self.last_activity = STEADY.now()
 
@@ -155,14 +155,14 @@ class Pump:
             self.appended()
 
     def type(
-        self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None, *, attended: bool = False
+        self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None, *, by_person: bool = False
     ) -> None:
-        """Type a unit of bytes. `done`: see `InputQueue.add`. `attended`: a person has typed them."""
+        """Type a unit of bytes. `done`: see `InputQueue.add`. `by_person`: a person has typed them."""
         reader = self.pty.reader() if self.pty is not None else None  # before the program gets the bytes
         self.input.add(writer, data, done)
         self.drain()
-        if writer not in (Writer.ANSWERS, Writer.RUN):
-            self.typed_line.add(data, reader, attended=attended)
+        if writer not in (Writer.REPLIES, Writer.RUN):
+            self.input_line.add(data, reader, by_person=by_person)
         self.traffic()
 
     def drain(self) -> None:
@@ -178,7 +178,7 @@ class Pump:
     @property
     def line_begun(self) -> bool:
         """True if an unfinished line was typed."""
-        return self.pty is not None and self.typed_line.length(self.pty) > 0
+        return self.pty is not None and self.input_line.length(self.pty) > 0
 
     @property
     def unread(self) -> int:

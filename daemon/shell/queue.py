@@ -62,14 +62,14 @@ class RunQueue:
     # -- requests
 
     def add(self, run: Run, timeout: float | None) -> None:
-        """Queue a run, or answer a caller that has reconnected to its run. Raises Busy if the queue is full."""
-        if run.request is not None and self.history.answer_again(run.key, run.request, run.sent or 0):
+        """Queue a run, or respond to a caller that has reconnected to its run. Raises Busy if the queue is full."""
+        if run.request is not None and self.history.repeat_response(run.key, run.request, run.sent or 0):
             return
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
             known.request, known.sent = run.request, run.sent
             if known.state >= RunState.BEGUN and not known.wait:
-                self._answer(known, known.result(None))
+                self._respond(known, known.result(None))
             run = known
         elif len(self._waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
@@ -98,15 +98,15 @@ class RunQueue:
             self._give_up(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def _time_out(self, run: Run) -> None:
-        """Answer a caller after its timeout; a command that has begun continues."""
+        """Respond to a caller after its timeout; a command that has begun continues."""
         if run.state >= RunState.BEGUN:
-            run.answer(run.result(None, timed_out=True))
+            run.respond(run.result(None, timed_out=True))
         else:
             message = f"no shell in {self.name} began with the command until the timeout; it did not run"
             self._give_up(run, TimedOut(message))
 
     def _give_up(self, run: Run, error: SeshError) -> None:
-        """Drop or withdraw a run that has not begun, with `error` as its answer."""
+        """Refuse a run that has not begun, at once or once it is withdrawn."""
         if run.state < RunState.TYPED:
             self._refuse(run, error)
         elif run.state == RunState.TYPED:
@@ -118,10 +118,10 @@ class RunQueue:
         """Return whether a mark of shell integration that arrives now is about a run."""
         return self.active is not None or self._block_of_run
 
-    def no_answers(self) -> bool:
-        """Return whether queries get no answer: during a run, while the terminal echoes.
+    def gives_no_replies(self) -> bool:
+        """Return whether queries get no reply: during a run, while the terminal echoes.
 
-        A program that expects an answer switches echo off.
+        A program that expects a reply switches echo off.
         """
         run, pty = self.active, self._pump.pty
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
@@ -181,7 +181,7 @@ class RunQueue:
         self._events.add("command_started", command=run.words, n=run.number)
         self._timers.set(Timer.RUN, QUIET, self.step)
         if not run.wait:
-            self._answer(run, run.result(None))
+            self._respond(run, run.result(None))
         return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
 
     def _command_begun(self, run: Run) -> None:
@@ -223,7 +223,7 @@ class RunQueue:
         """Type the run's line if a shell is at its prompt, else check again soon. Raises Busy, Refused."""
         shell = shells.ready_shell(self._pump, self._facts, time.monotonic() - run.since)
         if run.connection is None or run.connection.closed:
-            self._remove(run)  # without an answer: a client that reconnects asks again
+            self._remove(run)  # without a response: a client that reconnects repeats its request
         elif shell is None:
             self._timers.set(Timer.RUN, PROMPT_POLL, self.step)
         else:
@@ -243,13 +243,13 @@ class RunQueue:
         self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
         self.entering()
         self._pump.type(Writer.RUN, run.wrapper.line)
-        self._pump.typed_line.sent_at = self._pump.log.head
+        self._pump.input_line.sent_at = self._pump.log.head
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
         """Remove the files of a run that the shell has not read, so that the command cannot begin.
 
         The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes on.
-        If none arrives, `error` is the run's answer.
+        If none arrives, `error` refuses the run.
         """
         run.remove_files()
         run.error = error
@@ -314,16 +314,16 @@ class RunQueue:
             message = f"the shell in {self.name} did not report the command's exit code"
             self._refuse(run, Unknown(message, hint=f"to see what it did: {SESH} --logs {self.name}"))
         else:
-            self._answer(run, facts)
+            self._respond(run, facts)
             self._remove(run)
 
-    def _answer(self, run: Run, facts: RunFacts) -> None:
-        """Send an answer, and keep it for a caller that reconnects."""
-        self.history.add_answer(run.key, run.number, facts)
-        run.answer(facts)
+    def _respond(self, run: Run, facts: RunFacts) -> None:
+        """Respond to a run's request, and keep the response for a caller that reconnects."""
+        self.history.keep_response(run.key, run.number, facts)
+        run.respond(facts)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
-        self.history.add_answer(run.key, run.number, error)
+        self.history.keep_response(run.key, run.number, error)
         if run.request is not None:
             run.request.refuse(error)
         self._remove(run)

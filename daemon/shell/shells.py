@@ -1,4 +1,4 @@
-"""Finds the shell in the foreground of a terminal, and asks the kernel whether it is at its prompt."""
+"""Finds the shell in the foreground of a terminal, and finds out whether it is at its prompt."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
 
 def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
     """Return the seconds to wait for the prompt. `shell`: the one in the foreground, None without one."""
-    untouched = not pump.typed_line.typed_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
+    untouched = not pump.input_line.input_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
     if untouched and (shell is not None or kind_of(int(facts["pid"]))):
         return FIRST_PROMPT
     return NEXT_PROMPT if shell is not None else PROMPT_COMMANDS

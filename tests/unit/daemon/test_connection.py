@@ -15,8 +15,9 @@ from sesh.daemon.activity.activity import Activity
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Live
 from sesh.daemon.clients.connection import Reader
-from sesh.daemon.findings import Answering, Findings
+from sesh.daemon.findings import Findings
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.replier import Replier
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter
 from tests.support.data import daemon_facts
@@ -53,7 +54,7 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
         position += len(data)
 
 
-@pytest.mark.parametrize("part", [MarkFilter.filter, Answering.handle, Activity.wake, Findings.handle])
+@pytest.mark.parametrize("part", [MarkFilter.filter, Replier.handle, Activity.wake, Findings.handle])
 def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     link: Link, monkeypatch: pytest.MonkeyPatch, part: FunctionType
 ) -> None:
@@ -79,7 +80,7 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     typed: list[bytes] = []
     monkeypatch.setattr(own.pump, "type", lambda _, data: typed.append(data))
     own.pump.add(b"seen\x1b[c")
-    assert not own.timers.is_set(Timer.ANSWERS), "the client answers"
+    assert not own.timers.is_set(Timer.REPLIES), "the client answers"
     own.pump.add(bytes(256 << 10) + b"\x1b[6n")
     assert 0 < client.position < own.log.head
     while not typed:  # until the emulator has got there

@@ -50,9 +50,9 @@ LOST = {
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._active Typing._queued Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Life.asked_by Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
+        "Life.ended_for Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
     "work in progress: it begins again":
-        "Relay._drawn_at Relay._waiting_since OutputLog.appended_at Activity._checked_at Activity._typed_at "
+        "Relay._drawn_at Relay._waiting_since OutputLog.appended_at Activity._checked_at Activity._input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known Pump.paused Model._ahead Model._resizes Checkpointer._next_at "
         "Checkpointer._steps Checkpointer._file Checkpointer._position",
@@ -172,8 +172,8 @@ def lived() -> Session:
     own.faults.note("a fault")
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
     pump = own.pump
-    pump.typed_line.add(b"draft", None, attended=True)
-    pump.typed_line.sent_at, pump.last_activity = 7, 5.0
+    pump.input_line.add(b"draft", None, by_person=True)
+    pump.input_line.sent_at, pump.last_activity = 7, 5.0
     pump.input.add(Writer.REQUEST, b"unread")
     assert pump.stdin is not None
     pump.stdin.received = 9

@@ -110,7 +110,7 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
 def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An error that was no refusal left the run active and unanswered, and all runs behind it waiting."""
+    """An error that was no refusal left the run active and open_requests, and all runs behind it waiting."""
     master, slave = os.openpty()
     pty = Pty(master, slave, os.getpid())
     os.set_blocking(master, False)

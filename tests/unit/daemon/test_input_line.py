@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.pty import typed_line
-from sesh.daemon.pty.typed_line import TypedLine
+from sesh.daemon.pty import input_line
+from sesh.daemon.pty.input_line import InputLine
 
 
 class Foreground:
@@ -47,9 +47,9 @@ class Foreground:
 )
 def test_a_line_stands_until_it_is_entered_or_discarded(typed: bytes, begun: bool, drafted: bool) -> None:
     pty: Any = Foreground()
-    script, person = TypedLine(), TypedLine()
+    script, person = InputLine(), InputLine()
     script.add(typed, pty.reader())
-    person.add(typed, pty.reader(), attended=True)
+    person.add(typed, pty.reader(), by_person=True)
     assert (script.length(pty) > 0, script.drafted(pty)) == (begun, False)
     assert (person.length(pty) > 0, person.drafted(pty)) == (begun, drafted)
 
@@ -58,8 +58,8 @@ def test_what_a_program_took_is_no_part_of_the_next_ones_line_and_what_the_kerne
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pty: Any = Foreground()
-    line = TypedLine()
-    line.add(b"dd:x", pty.reader(), attended=True)
+    line = InputLine()
+    line.add(b"dd:x", pty.reader(), by_person=True)
     pty.group = 2
     assert not line.length(pty)
     assert not line.drafted(pty)
@@ -67,9 +67,9 @@ def test_what_a_program_took_is_no_part_of_the_next_ones_line_and_what_the_kerne
     pty.group = 1
     assert not line.length(pty)
     pty.raw = False
-    line.add(b"typed ahead", pty.reader(), attended=True)
+    line.add(b"typed ahead", pty.reader(), by_person=True)
     pty.group, pty.raw = 2, True
     assert line.drafted(pty)
-    monkeypatch.setattr(typed_line, "DRAFT_LASTS", 0.0)
+    monkeypatch.setattr(input_line, "DRAFT_LASTS", 0.0)
     assert not line.drafted(pty)
     assert line.length(pty)
