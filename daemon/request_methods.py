@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from sesh import names, paths, protocol
-from sesh.about import PROGRAM, __version__
+from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
 from sesh.daemon.base.timer import Timer
@@ -66,10 +66,6 @@ class RequestMethods:
     ) -> None:
         self._session, self._handler, self._ending, self._files = session, handler, ending, files
         self._reload = reload
-
-    def unknown(self, request: PeerRequest[NoResponse]) -> None:
-        name = printable(request.name)
-        raise UsageError(f"sesh {__version__}, which {self._session.name} runs, has no request {name}")
 
     # -- requests that read
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from sesh import check
+from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.connection import FOREIGN, PeerConnection, PeerRequest, Steps
 from sesh.daemon.ending import Ending
@@ -18,13 +19,18 @@ from sesh.daemon.typed_text import Typing
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.measures import uptime
 from sesh.messages import TO_DAEMON, Envelope
+from sesh.names import printable
 
 MAX_DATA = 4 << 20
-TYPING = ("asked", "interrupt", "run_interrupt", "send")  # the requests that are methods of `Typing`
-REQUESTS: dict[str, Callable[..., Steps | None]] = {
-    name: getattr(Typing if name in TYPING else RequestMethods, name) for name in TO_DAEMON
-}
-"""The method of each request has its name. Its parameters, except `request`, are the keys that the request may have."""
+
+
+def _methods_of(*owners: object) -> dict[str, Callable[..., Steps | None]]:
+    """Return the method of each request, which one of `owners`, classes or objects, has under its name."""
+    return {name: getattr(owner, name) for owner in owners for name in TO_DAEMON if hasattr(owner, name)}
+
+
+REQUESTS = _methods_of(Typing, RequestMethods)
+"""The method of each request. Its parameters, except `request`, are the keys that the request may have."""
 
 
 class Requests:
@@ -35,7 +41,7 @@ class Requests:
     ) -> None:
         self.session, self._handler = session, handler
         self.typing = Typing(session, self._begin)
-        self._methods = RequestMethods(session, handler, ending, files, reload)
+        self._methods = _methods_of(self.typing, RequestMethods(session, handler, ending, files, reload))
         self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
@@ -49,9 +55,9 @@ class Requests:
         try:
             envelope: Envelope = check.checked_here(Envelope, words)
             name = envelope.get("verb", "")
-            method = REQUESTS.get(name, RequestMethods.unknown)
-            owner = self.typing if name in TYPING else self._methods
-            call = partial(method, owner, **check.arguments(method, words))
+            call: Callable[[PeerRequest[Any]], Steps | None] = self._refuse_unknown
+            if name in REQUESTS:
+                call = partial(self._methods[name], **check.arguments(REQUESTS[name], words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")
@@ -88,6 +94,10 @@ class Requests:
     def _check_deadline(self, request: PeerRequest[Any]) -> None:
         if request.begin_by is not None and uptime() > request.begin_by:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
+
+    def _refuse_unknown(self, request: PeerRequest[Any]) -> None:
+        name = printable(request.name)
+        raise UsageError(f"sesh {__version__}, which {self.session.name} runs, has no request {name}")
 
     def _fail(self, request: PeerRequest[Any], error: Exception) -> None:
         """Refuse a request; log an error that is not a SeshError, and hide its text."""

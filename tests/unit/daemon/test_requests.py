@@ -16,7 +16,6 @@ from sesh import protocol
 from sesh.daemon import requests
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.delivery import Delivery
 from sesh.daemon.reload import steps
 from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
@@ -146,17 +145,18 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     typing, now, typed, gone = server.requests.typing, [5.0], list[Any](), Link()
     monkeypatch.setattr(requests, "uptime", lambda: now[0])
     monkeypatch.setattr(typing, "_type", lambda request, _, key, *, more: typed.append((request.number, key, more)))
-    nothing: Any = None
-    typing._active = active = Delivery(b"", "", nothing, nothing, pasted=False)
+    cancelled: list[str] = []
+    active: Any = SimpleNamespace(cancel=cancelled.append)
+    typing._active = active
     server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
     server.drop(gone.connection)
     gone.close()
     for number in range(1, MAX_QUEUED + 2):
         words = {"begin_by": 10} if number == 1 else {"key": f"{number}", "more": True}
         server.requests.handle(link.connection, {"id": number, "verb": "send", **words})
-    assert (typed, active.cancelled) == ([], "")
+    assert (typed, cancelled) == ([], [])
     server.requests.handle(link.connection, {"id": 99, "verb": "send", "keys": True})
-    assert (typed, active.cancelled) == ([(99, "", False)], "somebody typed meanwhile")
+    assert (typed, cancelled) == ([(99, "", False)], ["somebody typed meanwhile"])
     now[0] = 11.0
     typing._begin_next()
     assert typed[1:] == [(number, f"{number}", True) for number in range(2, MAX_QUEUED + 1)]
