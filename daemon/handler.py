@@ -103,7 +103,7 @@ class ClientHandler:
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
         """Choose the first output of a client that does not reconnect: lines after `seen_to`, or all bytes so far."""
         if seen_to is not None and seen_to <= self._log.head:
-            client.position = seen_to
+            client.continue_from(seen_to)
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
             client.resume(0, live=True)

@@ -24,12 +24,13 @@ from sesh.names import printable
 MAX_DATA = 4 << 20
 
 
-def _methods_of(*owners: object) -> dict[str, Callable[..., Steps | None]]:
-    """Return the method of each request, which one of `owners`, classes or objects, has under its name."""
-    return {name: getattr(owner, name) for owner in owners for name in TO_DAEMON if hasattr(owner, name)}
+def _method_of(name: str, *owners: object) -> Callable[..., Steps | None]:
+    """Return the method of a request: one of `owners`, classes or objects, has it under the request's name."""
+    method: Callable[..., Steps | None] = next(getattr(owner, name) for owner in owners if hasattr(owner, name))
+    return method
 
 
-REQUESTS = _methods_of(Typing, RequestMethods)
+REQUESTS = {str(name): _method_of(name, Typing, RequestMethods) for name in TO_DAEMON}
 """The method of each request. Its parameters, except `request`, are the keys that the request may have."""
 
 
@@ -41,7 +42,7 @@ class Requests:
     ) -> None:
         self.session, self._handler = session, handler
         self.typing = Typing(session, self._begin)
-        self._methods = _methods_of(self.typing, RequestMethods(session, handler, ending, files, reload))
+        self._methods = RequestMethods(session, handler, ending, files, reload)
         self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
@@ -57,7 +58,7 @@ class Requests:
             name = envelope.get("verb", "")
             call: Callable[[PeerRequest[Any]], Steps | None] = self._refuse_unknown
             if name in REQUESTS:
-                call = partial(self._methods[name], **check.arguments(REQUESTS[name], words))
+                call = partial(_method_of(name, self.typing, self._methods), **check.arguments(REQUESTS[name], words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sesh import measures, protocol
@@ -109,22 +109,29 @@ class Client(Reader):
     def gets_output(self) -> bool:
         return isinstance(self.state, Live)
 
+    @property
+    def blank(self) -> bool:
+        """True if its terminal shows no output of the session yet."""
+        return self.position < 0
+
     def was_sent_all(self, log: OutputLog) -> bool:
         return self.position == log.head and not self.connection.unsent
 
-    # -- transitions between the states
+    # -- transitions between the states, with the position
+
+    def continue_from(self, position: int) -> None:
+        """Note that its terminal shows the output up to `position`, from an earlier attachment."""
+        self.position = position
 
     def resume(self, position: int, *, live: bool) -> None:
         """Go on from `position`, with the bytes after it, or with a screen if these would not fit the terminal."""
         self.position = position
         self.state = Live() if live else Aside()
 
-    def set_aside(self) -> bool:
-        """Make the client wait for a screen; return whether it was live. A replay that has begun goes on."""
-        was_live = isinstance(self.state, Live)
+    def set_aside(self) -> None:
+        """Make the client wait for a screen. A replay that has begun goes on."""
         if not (isinstance(self.state, Aside) and self.state.attach):
             self.state = Aside(self.state.before_drawn)
-        return was_live
 
     def redraw_from(self, position: int) -> None:
         """Note that the terminal shows the output up to `position`, and ignores all that comes before the screen."""
@@ -133,17 +140,38 @@ class Client(Reader):
         else:
             self.position = position
 
+    def draw_on(self, aside: Aside, drawing: Drawing) -> None:
+        """Go on drawing the screen later. Send the part that is drawn, if the terminal is blank.
+
+        A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
+        get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
+        the scrollback before the screen that the echo changes.
+        """
+        if self.blank:
+            self.send_part(drawing.take())
+        self.state = replace(aside, drawing=drawing)
+
     def begin_drawn(self, before_drawn: TerminalState, *, clear: bool) -> None:
+        """Change to drawn screens. `clear`: what the terminal shows is not of this session, or not whole."""
+        if clear:
+            self.position = -1
         self.state = Drawn(Viewport(*self.size[:2], clear=clear), before_drawn)
+
+    def draw(self, position: int, screen: bytes) -> None:
+        """Send a drawn screen; an empty one changes nothing."""
+        self.position = position
+        if screen:
+            self.send_screen(position, screen)
 
     # -- screens
 
-    def flush_for_screen(self) -> bool:
-        """Send queued bytes; return whether a screen would arrive soon."""
-        return self.connection.flush() and (self.window is None or self.window.drained)
+    @property
+    def takes_screen(self) -> bool:
+        """True if a screen that is sent now would arrive soon."""
+        return not self.connection.unsent and (self.window is None or self.window.drained)
 
     def send_part(self, screen: bytes) -> None:
-        """Send a part of a screen, except the last. A client that reconnects before that part shows no output yet."""
+        """Send a part of a screen, except the last. A client that reconnects before that part is blank."""
         self._send(protocol.SCREEN, 0, screen)
 
     def send_screen(self, position: int, screen: bytes) -> None:
@@ -215,7 +243,7 @@ class Clients:
         if not client.terminal.token:
             return
         state = client.state
-        partly_drawn = client.position < 0 and isinstance(state, Aside) and state.drawing is not None
+        partly_drawn = client.blank and isinstance(state, Aside) and state.drawing is not None
         exact = state.before_drawn is None and not partly_drawn
         self.departed[client.terminal.token] = Departed(client.last_input, client.used_at, exact)
         if len(self.departed) > MAX_DEPARTED:
