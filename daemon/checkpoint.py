@@ -64,7 +64,7 @@ class Checkpointer:
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(self._id)))
         self._position = 0  # of the last checkpoint
 
-    def soon(self) -> None:
+    def schedule(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
         if self._facts["persist"] and self._pump.life.running:
             self._timers.ensure(Timer.CHECKPOINT, CHECKPOINT_AFTER, self.write_if_due)

@@ -40,8 +40,9 @@ class Ending:
         connections: dict[int, PeerConnection],
         drop: Callable[[PeerConnection], None],
     ) -> None:
-        self.session, self._files, self._handler, self._connections = session, files, handler, connections
-        self._life, self._drop = session.life, drop
+        self.session, self._life = session, session.life
+        self._files, self._handler = files, handler
+        self._connections, self._drop = connections, drop
         self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 if not sent
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
 
@@ -78,14 +79,14 @@ class Ending:
         waited = time.monotonic() - self._hung_up_at
         if not alive:
             pty.reap()
-            self._program_ended()
+            self._handle_program_end()
         elif waited > 2 * KILL_AFTER:  # another process may hang in the kernel; the program's end is enough
             if pty.reap():
-                self._program_ended()
+                self._handle_program_end()
         elif waited > KILL_AFTER:
             pty.signal_session(signal.SIGKILL)
 
-    def child_ended(self) -> None:
+    def check_program(self) -> None:
         """End the session if its program has ended by itself; called after SIGCHLD."""
         pty = self.session.pty
         if pty is None or not self.session.running:
@@ -93,9 +94,9 @@ class Ending:
         if self._life.phase == Phase.ENDING:
             self.session.timers.set(Timer.END, 0, self._check_processes)
         elif pty.reap():
-            self._program_ended()
+            self._handle_program_end()
 
-    def _program_ended(self) -> None:
+    def _handle_program_end(self) -> None:
         """Read the program's last output, report its end, store its result, and close its pty."""
         session, pump, life, guard = self.session, self.session.pump, self._life, self.session.faults.guard
         if pump.pty is None or not session.running:
@@ -112,9 +113,9 @@ class Ending:
         life.become(Phase.ENDED)
         for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
             session.timers.clear(timer)
-        guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "the state")
+        guard(lambda: session.activity.end(failed=bool(end.code) and not by_request), "the state")
         is_known = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
-        guard(session.runs.program_ended, "the commands", end.code, end.reason or "")
+        guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
@@ -157,7 +158,7 @@ class Ending:
             "columns": session.model.columns,
             "rows": session.model.rows,
             "events": session.events.last,
-            "state": session.activity.standing().state,
+            "state": session.activity.observe().state,
             "run": session.runs.history.last,
             "job": facts["job"],
             "shell": facts["shell"] or facts["resumed"],
@@ -238,17 +239,19 @@ class Ending:
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
 
-    def close_finished(self) -> bool:
-        """Close connections that are done or stuck; return whether the daemon may exit."""
-        if self._life.phase not in (Phase.LEFT, Phase.REMOVED):
-            return False
+    @property
+    def is_over(self) -> bool:
+        """True if the daemon may exit once its connections are closed."""
+        return self._life.phase in (Phase.LEFT, Phase.REMOVED)
+
+    def close_finished(self) -> None:
+        """Close the connections that are done or stuck, once the session is over."""
         since_end = STEADY.now() - (self._life.end.at or 0.0)
         for connection in list(self._connections.values()):
             has_unread = connection.blocked if connection.unsent else self._has_more(connection)
             stuck = has_unread and min(since_end, time.monotonic() - connection.progress_at) > LAST_READ
-            waits = connection.creator or client_of(connection) or self.session.waits.of(connection)
+            waits = connection.awaits_creator or client_of(connection) or self.session.waits.of(connection)
             if stuck or not (connection.unsent or waits):
                 self._drop(connection)
         if self._connections:
             self.session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)
-        return not self._connections

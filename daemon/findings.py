@@ -17,7 +17,8 @@ class Findings:
     """Handles the findings of one session."""
 
     def __init__(self, activity: Activity, marks: CommandMarks, pump: Pump, events: Events) -> None:
-        self._activity, self.marks, self._pump, self._events = activity, marks, pump, events
+        self._activity, self.marks = activity, marks
+        self._pump, self._events = pump, events
         self._parts: list[bytes] = []  # parts of an incomplete notification
         self.title = ""
         self.titled_by = 0  # the process group that has set the title
@@ -44,13 +45,13 @@ class Findings:
                 self._events.add("notification", text=text)
                 self._activity.declare("waiting", text)
         elif kind == "status":
-            self._activity.reported(body, position)
+            self._activity.take_report(body, position)
         elif kind == "ris":
-            self._activity.reset(position)
+            self._activity.clear_reports(position)
         elif kind == "progress":
-            self._activity.progressed(body)
+            self._activity.take_progress(body)
         elif kind == "mark":
-            self._activity.marked(body, position)
+            self._activity.take_mark(body, position)
             self.marks.handle(body, position)
 
 

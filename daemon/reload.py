@@ -27,7 +27,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.snapshot import Descriptors, Snapshot, decoded, encoded, session_of, snapshot_of
+from sesh.daemon.snapshot import Descriptors, Snapshot, decoded, encoded, session_of, take_snapshot
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import RELOAD, SEND, ReloadResponse
 from sesh.names import printable
@@ -49,7 +49,7 @@ def steps(server: Server, request: PeerRequest[ReloadResponse], python: str, pat
         return [python, "-I", "-c", _PROGRAM.format(path=path, memory=memory)]
 
     _check_reloadable(server, RELOAD)
-    snapshot: Snapshot = {**snapshot_of(server), "descriptors": Descriptors()}
+    snapshot: Snapshot = {**take_snapshot(server), "descriptors": Descriptors()}
     try:
         with memory_file(b"") as report, memory_file(encoded(snapshot)) as memory:
             with subprocess.Popen(program(0), stdin=memory, stdout=report, stderr=report) as trial:
@@ -96,7 +96,7 @@ def _execute(server: Server, program: Callable[[int], list[str]]) -> None:
         for connection in server.connections.values():  # send responses first: a peer without one repeats its request
             connection.queue(protocol.frame(protocol.RELOADED))
             connection.flush()
-        snapshot = snapshot_of(server)
+        snapshot = take_snapshot(server)
         with memory_file(encoded(snapshot)) as memory:
             inherited = [memory.fileno(), *snapshot["descriptors"].open()]
             for descriptor in inherited:
@@ -131,7 +131,7 @@ def take_over(memory: int) -> None:
         os.set_inheritable(descriptor, False)
     if session.pump.stdin is not None:
         session.timers.set(Timer.STDIN, FEEDER_TIMEOUT, session.pump.stdin.close)
-    session.checkpoints.soon()
+    session.checkpoints.schedule()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     server_of(session, state).run()
     os._exit(0)

@@ -53,19 +53,18 @@ MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
 Position = Literal["screen", "sent", "start"] | int  # a position in the output, or a word for one
-Reload = Callable[
-    [PeerRequest[ReloadResponse], str, list[str]], Steps
-]  # request, Python's path, its module search path
+Reloader = Callable[[PeerRequest[ReloadResponse], str, list[str]], Steps]
+"""Reloads for a request, with the path of Python and its module search path."""
 
 
 class RequestMethods:
     """The requests of one session, one for each public method, except those that type. `reload` handles `reload`."""
 
     def __init__(
-        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
+        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reloader
     ) -> None:
-        self._session, self._handler, self._ending, self._files = session, handler, ending, files
-        self._reload = reload
+        self._session, self._handler = session, handler
+        self._ending, self._files, self._reload = ending, files, reload
 
     # -- requests that read
 
@@ -190,7 +189,7 @@ class RequestMethods:
             prompt=prompt,
             since=prompt_after if isinstance(prompt_after, int) else None,
             waiting=waiting,
-            stale=session.activity.standing().since if from_now and own and session.activity.waits else None,
+            stale=session.activity.observe().since if from_now and own and session.activity.waits else None,
             idle=math.inf if idle is None else idle,
             until=math.inf if timeout is None else time.monotonic() + timeout,
         )
@@ -296,6 +295,7 @@ class RequestMethods:
             line = f"{PROGRAM} @{target} {name}"
             raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
         if client is not None and not probe:
+            self._handler.send_output(client)
             message: Message = {"name": name, "host": target, "rows_below": self._handler.rows_below(client)}
             client.connection.queue(protocol.message(protocol.SWITCH, message))
         request.respond({"switched": client is not None})

@@ -9,11 +9,11 @@ from typing import Any
 from sesh import check
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.clients.connection import FOREIGN, PeerConnection, PeerRequest, Steps
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.request_methods import Reload, RequestMethods
+from sesh.daemon.request_methods import Reloader, RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
@@ -38,7 +38,7 @@ class Requests:
     """Dispatches requests, and takes the steps of those that need time."""
 
     def __init__(
-        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
+        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reloader
     ) -> None:
         self.session, self._handler = session, handler
         self.typing = Typing(session, self._begin)
@@ -46,8 +46,8 @@ class Requests:
         self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
-        self._handler.creator_served(connection)
-        if connection.role == FOREIGN and words.get("verb") != "reload":
+        self._handler.release_creator(connection)
+        if connection.role == Role.FOREIGN and words.get("verb") != "reload":
             connection.close_when_sent()  # WELCOME has told this peer the daemon's protocol number
             return
         data = bytes(connection.data)

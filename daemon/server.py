@@ -14,7 +14,7 @@ from sesh.about import PROGRAM
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import client_of
-from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Steps
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
@@ -27,7 +27,7 @@ from sesh.measures import STEADY
 from sesh.messages import ReloadResponse
 from sesh.store import results
 
-Reload = Callable[["Server", PeerRequest[ReloadResponse], str, list[str]], Steps]
+Reload = Callable[["Server", PeerRequest[ReloadResponse], str, list[str]], Steps]  # `sesh.daemon.reload.steps`
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
@@ -46,14 +46,15 @@ class Server:
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)
-        self.session, self.listener, self._loop = session, listener, session.loop
+        self.session, self.listener = session, listener
+        self._loop = session.loop
         self.connections: dict[int, PeerConnection] = {}
         self.files = SessionFiles(session, listener, self._listen)
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, partial(reload, self))
         if creator is not None:
-            connection = PeerConnection(creator, creator=True)
+            connection = PeerConnection(creator, awaits_creator=True)
             self.admit(connection)
             session.log.whole = True
             if session.pump.stdin is not None:
@@ -73,10 +74,10 @@ class Server:
         if deadline is not None and self.session.running:
             end = partial(self.ending.end_session, keep=True, reason=TIMED_OUT)
             self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)
-        self._loop.watch(self._wakeup, READ, lambda _: self._signalled(os.read(self._wakeup, 4096)))
+        self._loop.watch(self._wakeup, READ, lambda _: self._handle_signals(os.read(self._wakeup, 4096)))
         self._listen()
         self.session.relay.settle()
-        self.ending.child_ended()  # the program may have ended before SIGCHLD had a handler
+        self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
 
     def run(self) -> None:
         """Run until the session has ended and its connections are closed."""
@@ -87,16 +88,18 @@ class Server:
             if session.running:
                 continue
             session.faults.guard(self.ending.respond_to_waits, "the ending")
-            if not self.requests.unfinished and self.ending.close_finished():
-                results.sync(session.facts["id"])
-                return
+            if self.ending.is_over and not self.requests.unfinished:
+                self.ending.close_finished()
+                if not self.connections:
+                    results.sync(session.facts["id"])
+                    return
 
-    def _signalled(self, numbers: bytes) -> None:
+    def _handle_signals(self, numbers: bytes) -> None:
         session = self.session
         if signal.SIGTERM in numbers:
             self._terminate()
         if signal.SIGCHLD in numbers:
-            self.ending.child_ended()
+            self.ending.check_program()
             session.notifications.reap()
         if signal.SIGUSR1 in numbers and session.life.named:
             self.files.restore()
@@ -139,25 +142,25 @@ class Server:
             if not idle:
                 opened.close()
                 return
-            self.drop(min(idle, key=lambda connection: bool(connection.role)))  # first those without HELLO
+            self.drop(min(idle, key=lambda connection: connection.role != Role.UNKNOWN))  # first those without HELLO
         self.admit(PeerConnection(opened))
 
     def admit(self, connection: PeerConnection) -> None:
         """Serve a connection; drop it if its HELLO does not come within `HELLO_TIMEOUT`."""
         self.connections[connection.descriptor] = connection
-        serve = partial(self._serve, connection)
+        serve = partial(self._send_queued, connection)
         connection.changed = lambda: self._loop.soon(serve)
         self._update_watch(connection)
-        if not connection.role or connection.creator:
+        if connection.role == Role.UNKNOWN or connection.awaits_creator:
             end = partial(self._no_hello, connection)
             self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
 
     def _no_hello(self, connection: PeerConnection) -> None:
-        self.handler.creator_served(connection)
-        if not connection.role:
+        self.handler.release_creator(connection)
+        if connection.role == Role.UNKNOWN:
             self.drop(connection)
 
-    def _serve(self, connection: PeerConnection) -> None:
+    def _send_queued(self, connection: PeerConnection) -> None:
         """Send a connection's queued bytes, or close it, at the end of a turn of the loop."""
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
@@ -179,9 +182,9 @@ class Server:
             self._loop.soon(self.session.events.feed)
         reads = READ if connection.listening and not connection.backlog and not full else 0
         writes = WRITE if connection.blocked else 0
-        self._loop.watch(connection.descriptor, reads | writes, partial(self._ready, connection))
+        self._loop.watch(connection.descriptor, reads | writes, partial(self._serve, connection))
 
-    def _ready(self, connection: PeerConnection, events: int) -> None:
+    def _serve(self, connection: PeerConnection, events: int) -> None:
         try:
             if events & WRITE:
                 client = client_of(connection)
@@ -224,7 +227,7 @@ class Server:
         while backlog and connection.listening:
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
-                again = partial(self._ready, connection, 0)
+                again = partial(self._serve, connection, 0)
                 self.session.timers.set((Timer.BACKLOG, connection.descriptor), 0.0, again)
                 return
         backlog.clear()
@@ -238,7 +241,7 @@ class Server:
             raise ProtocolError("a connection makes requests and reads no responses")
         elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
             connection.queue(protocol.frame(protocol.PONG, payload))
-        elif not connection.role:
+        elif connection.role == Role.UNKNOWN:
             raise ProtocolError("a connection did not begin with HELLO")
         elif kind == protocol.DATA:
             connection.data += payload
@@ -257,7 +260,7 @@ class Server:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)
         session.timers.clear((Timer.BACKLOG, connection.descriptor))
-        self.handler.creator_served(connection)
+        self.handler.release_creator(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
         self.requests.typing.forget(connection)

@@ -70,7 +70,7 @@ class Snapshot(TypedDict):
     """The bytes of a job's stdin that its pipe has taken. The feeder sends later ones again: they have no response."""
 
 
-def snapshot_of(server: Server) -> Snapshot:
+def take_snapshot(server: Server) -> Snapshot:
     session, listener = server.session, server.listener
     life, pump, clients = session.life, session.pump, session.clients
     findings, events = session.findings, session.events

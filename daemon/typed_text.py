@@ -248,7 +248,7 @@ class Typing:
         taken = 0
         while not pump.paused and taken < MOST_READS and pump.read_output():
             taken += 1
-        standing = session.activity.standing(fresh=True)
+        standing = session.activity.observe(fresh=True)
         if taken == MOST_READS or pump.paused or not session.activity.waits:
             # A "waiting" that fails `waits` is out of date: the question was answered, or output followed it.
             state = "working" if standing.state == "waiting" else standing.state

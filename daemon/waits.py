@@ -45,7 +45,8 @@ class Waits:
     """The waits of one session."""
 
     def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: RunQueue) -> None:
-        self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
+        self._pump, self._timers = pump, timers
+        self._activity, self._runs = activity, runs
         self.all: list[Wait] = []
 
     def of(self, connection: PeerConnection) -> list[Wait]:
@@ -66,7 +67,7 @@ class Waits:
         if any(wait.prompt or wait.idle < math.inf for wait in self.all):
             self._check_in(QUIET)
 
-    def activity_checked(self) -> None:
+    def check_questions(self) -> None:
         """Check the waits for a question; called after each check of the session's state."""
         if self._activity.waits and any(wait.waiting for wait in self.all):
             self._check_in(0)
@@ -91,7 +92,7 @@ class Waits:
                 self.all.remove(wait)
                 response: MetResponse = {"met": condition, "position": position}
                 if condition == "waiting":
-                    response["question"] = self._activity.standing().question
+                    response["question"] = self._activity.observe().question
                 wait.request.respond(response)
                 return math.inf
             next_check = UNSENT_POLL
@@ -120,7 +121,7 @@ class Waits:
         """Return 0 if the program asks a question that is not stale; else the seconds until the next check."""
         if not wait.waiting:
             return math.inf
-        since = self._activity.standing().since
+        since = self._activity.observe().since
         return 0 if self._activity.waits and since != wait.stale else _READS_POLL
 
     def _silent(self) -> float:

@@ -62,7 +62,7 @@ class Activity:
         self._facts, self._timers = facts, timers
         self._pump, self._model = pump, model
         self.reports, self._events = reports, events
-        self.checked: Observers[[]] = Observers()
+        self.on_check: Observers[[]] = Observers()
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
         self._work = ScreenWork(model)
@@ -90,24 +90,24 @@ class Activity:
         self._work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
-            self.lines_entered(lines)
-        ended = kept.declared.ends_by_input(data, self._pump.log.head)
+            self.note_lines(lines)
+        ended = kept.declared.note_input(data, self._pump.log.head)
         if (lines or ended) and kept.declared.standing is None:
             kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
 
-    def lines_entered(self, count: int = 1) -> None:
+    def note_lines(self, count: int = 1) -> None:
         """Note lines that are entered at the cursor: a question follows them."""
         self._model.catch_up(DRAW_TIME)
         self.kept.entered = question.cursor_line(self._model.emulator) + count - 1
         self.kept.prompt_group = 0
 
-    def command_started(self) -> None:
+    def note_command(self) -> None:
         """Note that the shell has started a command: the previous one's work, question or result is over."""
         self._work.begin_again()
         self._pump.life.forget_interrupt()
-        if self.kept.declared.ends_by_input(b"", self._pump.log.head):
+        if self.kept.declared.note_input(b"", self._pump.log.head):
             self.kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
@@ -117,7 +117,7 @@ class Activity:
         self.kept.declared.declare(declared, by)
         self._decide()
 
-    def progressed(self, body: bytes) -> None:
+    def take_progress(self, body: bytes) -> None:
         """Handle a progress report (OSC 9;4). `body`: the text after `9;4;`."""
         digit = body.partition(b";")[0]
         if digit in _PROGRESS:
@@ -125,17 +125,17 @@ class Activity:
         elif digit == b"0":
             self.kept.declared.end_progress()
 
-    def reported(self, text: bytes, position: int) -> None:
+    def take_report(self, text: bytes, position: int) -> None:
         """Handle a report (OSC 7501) that ends at `position` of the log. `text`: everything after `7501;`."""
-        self.kept.declared.reported(text, self._pump.foreground, position)
+        self.kept.declared.take_report(text, self._pump.foreground, position)
         self._decide()
 
-    def reset(self, position: int) -> None:
+    def clear_reports(self, position: int) -> None:
         """Clear the reports: the program has reset the terminal (RIS)."""
         self.reports.take({"state": "clear"}, 0, position)
         self._decide()
 
-    def marked(self, body: bytes, position: int) -> None:
+    def take_mark(self, body: bytes, position: int) -> None:
         """Handle a prompt mark (OSC 133): a command begins (C), or the shell prompts. `body`: after `133;`."""
         kept = self.kept
         if body[:1] == b"C":
@@ -145,10 +145,10 @@ class Activity:
             return
         kept.command_group, kept.prompt_group = 0, self._pump.foreground
         if body[:1] == b"A":  # at a new prompt, the program that reported has ended
-            self.reports.ended(self._pump.log.head)
+            self.reports.drop_ended(self._pump.log.head)
             self._decide()
 
-    def ended(self, *, failed: bool) -> None:
+    def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
         self._timers.clear(Timer.ACTIVITY)
         self.reports.take({"state": "clear"}, 0, self._pump.log.head)
@@ -207,7 +207,7 @@ class Activity:
         self._model.catch_up(DRAW_TIME)
         return question.last_line(self._model.emulator, begun=self._pump.line_begun)
 
-    def standing(self, *, fresh: bool = False) -> Standing:
+    def observe(self, *, fresh: bool = False) -> Standing:
         """Return the state. If it may be stale, or if `fresh`, check it first, unless a check is due anyway."""
         stale = self.kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
         if self._settled and (fresh or stale):
@@ -225,18 +225,18 @@ class Activity:
         """Check the session, and schedule the next check."""
         self._settled = True  # first: after an error, the next output schedules a check
         kept = self.kept
-        silent = self._silent()
+        silent = self._measure_silence()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
             self._check_once_settled(silent)
             return
-        why, asked = self._observe(silent)
+        why, asked = self._look(silent)
         if why == Why.READ and not self._pump.paused and self._pump.read_output():
             self.wake()  # the question was not complete
             return
         if silent < SETTLED and STATES[why] == State.WAITING:  # an answer to this event would be refused
             self._check_once_settled(silent)
             return
-        kept.declared.checked(why, self._pump.foreground, self._pump.log.head)
+        kept.declared.note_check(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
         self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))
         due = rules.next_check(kept.standing, silent)
@@ -247,7 +247,7 @@ class Activity:
         self._settled = False
         self._timers.set(Timer.ACTIVITY, max(SETTLED - silent, _LEAST_DELAY), self._check)
 
-    def _silent(self) -> float:
+    def _measure_silence(self) -> float:
         """Return the seconds since output or typing. On a raw terminal, output counts only if it changes a cell."""
         pty, at = self._pump.pty, self.kept.active_at
         if pty is not None and self._pump.life.running and pty.raw():
@@ -267,9 +267,9 @@ class Activity:
             state, why = standing.state.value, standing.why.value
             words, kind = standing.question or None, standing.kind or None
             self._events.add("activity", state=state, why=why, question=words, kind=kind)
-        self.checked()
+        self.on_check()
 
-    def _observe(self, silent: float) -> tuple[Why, str]:
+    def _look(self, silent: float) -> tuple[Why, str]:
         """Return the reason of the state, and the question: from the kernel first, then from the screen."""
         pty = self._pump.pty
         group = self._pump.foreground

@@ -48,12 +48,13 @@ class Notifications:
     """Sends the notifications of one session, each from a child process."""
 
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
-        self._facts, self._clients, self._timers, self._faults = facts, clients, timers, faults
+        self._facts, self._clients = facts, clients
+        self._timers, self._faults = timers, faults
         self.running: list[int] = []  # pids of the children
         self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of the last state and the last bell
         self._due: News | None = None  # sent when `Timer.NOTIFY` fires, unless a newer event replaces or cancels it
 
-    def event(self, event: Event) -> None:
+    def note_event(self, event: Event) -> None:
         """Schedule a notification of an event, if the event needs a person."""
         kind = event["event"]
         bell_due = self._due is not None and self._due.event == BELL

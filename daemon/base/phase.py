@@ -60,7 +60,7 @@ class Life:
         self.phase = Phase.RUNNING
         self.ended_for = ""  # why somebody ends the session; empty if nobody does
         self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
-        self.ended: Observers[[]] = Observers()  # called when the program has ended
+        self.on_end: Observers[[]] = Observers()  # called when the program has ended
         self.end = ProgramEnd()
 
     @property
@@ -89,4 +89,4 @@ class Life:
         ran = self.running
         self.phase = phase
         if ran and not self.running:
-            self.ended()
+            self.on_end()

@@ -221,7 +221,7 @@ class Clients:
         self.all: list[Client] = []
         self.leader: Client | None = None  # the client that typed last (attaching counts), except read-only ones
         self.size = size
-        self.resized: Observers[[Size]] = Observers()  # called with the session's new size
+        self.on_resize: Observers[[Size]] = Observers()  # called with the session's new size
         self.last_number = 0  # of the newest client
         self.departed: dict[str, Departed] = {}  # by the client's token
 
@@ -265,7 +265,7 @@ class Clients:
         self.leader = leader = _last_used(self.all)
         if leader is not None and leader.size != self.size:
             self.size = leader.size
-            self.resized(leader.size)
+            self.on_resize(leader.size)
 
     def replying(self, log: OutputLog) -> Client | None:
         """Return the client whose terminal has all output, and so replies to queries; of several, the last one used."""

@@ -68,7 +68,7 @@ class Relay:
         finally:
             self.pace(screen_due=screen_due)
 
-    def program_ended(self) -> None:
+    def finish(self) -> None:
         """Emulate the rest of the output, and send screens, which no longer wait for the end of an image."""
         self._schedule_emulator()
         self.settle()
@@ -117,31 +117,30 @@ class Relay:
 
         It waits for a late reader, for the emulator if that lags too far, and while a screen is due.
         """
-        late = self._leave_late_behind()
-        if late:
+        readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
+        late = [reader for reader in readers if reader.is_late(self.log)]
+        waited_for = [reader for reader in late if self._is_waited_for(reader)]
+        for reader in late:
+            if reader not in waited_for:
+                self._leave_behind(reader)
+        if waited_for:
             self.timers.ensure(Timer.PACE, STALLED, self.settle)
-        self._pump.pace(paused=late or screen_due or self.model.lag >= MAX_LAG)
+        self._pump.pace(paused=bool(waited_for) or screen_due or self.model.lag >= MAX_LAG)
         if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
-            readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
-            self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
+            positions = [reader.position for reader in readers if reader.gets_output()]
+            self.log.trim(min([self.model.position, *positions]))
 
-    def _leave_late_behind(self) -> bool:
-        """Set late clients aside, and let late followers skip output; return whether the program waits for one instead.
+    def _is_waited_for(self, reader: Reader) -> bool:
+        """Return whether the program waits for a late reader: a follower or the leader, until it stalls."""
+        matters = not isinstance(reader, Client) or reader is self.clients.leader
+        return matters and not reader.connection.stalled
 
-        It waits for followers and the leader, until they stall.
-        """
-        waits = False
-        for reader in (*self.followers, *self.clients.all):
-            waited_for = not isinstance(reader, Client) or reader is self.clients.leader
-            if not (reader.gets_output() and reader.late(self.log)):
-                continue
-            if waited_for and not reader.connection.stalled:
-                waits = True
-            elif isinstance(reader, Client):
-                self.set_aside(reader)
-            else:
-                reader.skip_to(self.log.head)
-        return waits
+    def _leave_behind(self, reader: Reader) -> None:
+        """Set a late client aside, or let a late follower skip output."""
+        if isinstance(reader, Client):
+            self.set_aside(reader)
+        else:
+            reader.skip_to(self.log.head)
 
     def set_aside(self, client: Client) -> None:
         """Give a client no more bytes, but soon a screen, and the lines that it missed."""

@@ -116,20 +116,17 @@ class History:
             if len(self.responses) > MAX_ENTRIES:
                 del self.responses[next(iter(self.responses))]
 
-    def repeat_response(self, key: str, request: PeerRequest[RunFacts], since: int) -> bool:
-        """Respond again to a caller that reconnects; return False if there was no response yet.
+    def repeat_response(self, key: str, request: PeerRequest[RunFacts], since: int) -> None:
+        """Respond again to a caller that reconnects to the run with this key.
 
         `since`: bytes of the output that the caller has.
         """
-        if key not in self.responses:
-            return False
         response = self.responses[key]
         if response.result is None:
             request.refuse(rebuild(cast(ErrorFacts, response.error)))
-            return True
+            return
         command = self._kept(response.number)
         output = command.output if command is not None else b""
         first = command.facts["output_bytes"] - len(output) if command is not None else 0
         facts: RunFacts = {**response.result, "truncated": response.result["truncated"] or first > since}
         request.respond(facts, output[max(0, since - first) :])
-        return True

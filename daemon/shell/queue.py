@@ -42,15 +42,17 @@ class RunQueue:
     """The queued runs, and the active one."""
 
     def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events, faults: FaultLog) -> None:
-        self._facts, self._pump, self._timers, self._events, self._faults = facts, pump, timers, events, faults
+        self._facts, self._events, self._faults = facts, events, faults
+        self._pump, self._timers = pump, timers
         self.history = History()
-        self.entering: Observers[[]] = Observers()  # called before the line of a run is typed
+        self.before_line: Observers[[]] = Observers()  # called before the line of a run is typed
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
-        self._finished: tuple[float, int | None] = (-inf, None)  # time (monotonic) and code of the last run waited for
+        self._finished_at = -inf  # time (monotonic) of the end of the last run that a caller waited for
+        self._finished_with: int | None = None  # its exit code
         self._block_of_run = False  # a run was active before the last block: after its mark E the shell's may follow
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
-        self._marks = MarkFilter(self._secret, self._marked, self._passed)
+        self._marks = MarkFilter(self._secret, self._take_mark, self._take_output)
 
     @property
     def name(self) -> str:
@@ -63,7 +65,8 @@ class RunQueue:
 
     def add(self, run: Run, timeout: float | None) -> None:
         """Queue a run, or respond to a caller that has reconnected to its run. Raises Busy if the queue is full."""
-        if run.request is not None and self.history.repeat_response(run.key, run.request, run.sent or 0):
+        if run.request is not None and run.key in self.history.responses:
+            self.history.repeat_response(run.key, run.request, run.sent or 0)
             return
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
@@ -90,7 +93,7 @@ class RunQueue:
             self._give_up(run, Interrupted("interrupted before the command began"))
         return sent
 
-    def key_pressed(self) -> None:
+    def withdraw_unread(self) -> None:
         """Withdraw a typed run that the shell has not read yet, because a person has typed."""
         run = self.active
         if run is not None and run.state == RunState.TYPED:
@@ -128,11 +131,10 @@ class RunQueue:
 
     def ends_shell(self, code: int | None) -> bool:
         """Return whether a run whose caller waits has made the shell exit with this code, maybe just after its end."""
-        finished_at, finished_with = self._finished
-        just_finished = time.monotonic() < finished_at + JUST_NOW
-        return bool(self.active and self.active.request) or (just_finished and finished_with == code)
+        just_finished = time.monotonic() < self._finished_at + JUST_NOW
+        return bool(self.active and self.active.request) or (just_finished and self._finished_with == code)
 
-    def program_ended(self, code: int | None, reason: str) -> None:
+    def end(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
         run = self.active
         self._pump.show(self._marks.finish())
@@ -151,7 +153,7 @@ class RunQueue:
         visible = self._faults.guard(self._marks.filter, "the commands", block)
         return block if visible is None else visible
 
-    def _passed(self, piece: bytes) -> None:
+    def _take_output(self, piece: bytes) -> None:
         run, pty = self.active, self._pump.pty
         if run is None or run.state < RunState.BEGUN:
             return
@@ -159,7 +161,7 @@ class RunQueue:
         if run.state == RunState.RUNNING and b"\n" in piece:
             run.send_lines()
 
-    def _marked(self, token: str, letter: str, code: int | None) -> bytes:
+    def _take_mark(self, token: str, letter: str, code: int | None) -> bytes:
         """Handle a mark of this session, and return its replacement in the output."""
         run = self.active
         if run is None or run.wrapper is None or run.shell is None:
@@ -168,7 +170,7 @@ class RunQueue:
         if ours and letter == "B" and run.state in (RunState.TYPED, RunState.WITHDRAWN):
             return self._begin(run, run.shell)
         if ours and letter == "C" and run.state == RunState.BEGUN:
-            self._command_begun(run)
+            self._begin_command(run)
         elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.shell.pid)):
             # A mark that is not ours is of an earlier run, whose command was this run's shell. That shell has exited.
             self._finish(run, code)
@@ -184,7 +186,7 @@ class RunQueue:
             self._respond(run, run.result(None))
         return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
 
-    def _command_begun(self, run: Run) -> None:
+    def _begin_command(self, run: Run) -> None:
         """Handle mark C: the command runs, even if the run was withdrawn."""
         run.become(RunState.RUNNING)
         run.output.clear()  # output of the shell, not of the command
@@ -221,7 +223,7 @@ class RunQueue:
 
     def _type_when_ready(self, run: Run) -> None:
         """Type the run's line if a shell is at its prompt, else check again soon. Raises Busy, Refused."""
-        shell = shells.ready_shell(self._pump, self._facts, time.monotonic() - run.since)
+        shell = shells.look_for_prompt(self._pump, self._facts, time.monotonic() - run.since)
         if run.connection is None or run.connection.closed:
             self._remove(run)  # without a response: a client that reconnects repeats its request
         elif shell is None:
@@ -238,10 +240,10 @@ class RunQueue:
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
-        self._pump.filter = self.filter  # before the first run, no mark can come
+        self._pump.filter_output(self.filter)  # before the first run, no mark can come
         run.become(RunState.TYPED)
         self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
-        self.entering()
+        self.before_line()
         self._pump.type(Writer.RUN, run.wrapper.line)
         self._pump.input_line.sent_at = self._pump.log.head
 
@@ -306,7 +308,7 @@ class RunQueue:
             return
         facts = run.result(code, reason=reason)
         if run.request is not None:
-            self._finished = (time.monotonic(), code)
+            self._finished_at, self._finished_with = time.monotonic(), code
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)

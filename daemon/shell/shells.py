@@ -42,7 +42,7 @@ def foreground(pty: Pty) -> Shell | None:
     return Shell(pid, kind, _ready(pty, pid, kind)) if kind else None
 
 
-def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
+def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     """Return the shell at its prompt; None to try again soon. `waited`: seconds so far. Raises Busy, Refused."""
     pty, name = pump.pty, facts["name"]
     if pty is None or not pump.life.running:

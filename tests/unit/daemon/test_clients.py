@@ -29,7 +29,7 @@ class Group:
     def __init__(self) -> None:
         self.sizes: list[Size] = []
         self.clients = Clients((80, 24, 0, 0))
-        self.clients.resized.add(FaultLog(), self.sizes.append)
+        self.clients.on_resize.add(FaultLog(), self.sizes.append)
         self.links: list[Link] = []
         self.log = OutputLog()
 
