@@ -15,7 +15,8 @@ Each module imports only those below it. Where a row names several modules, semi
 `description`                the session as lists, `--status` and its record show it
 `session`                    builds and connects the parts
 `checkpoint`                 copies of the screen on disk
-`waits` `replier` `findings` requests that wait; queries in the output; titles, bells and marks in it
+`waits`                      requests that wait
+`replier` `findings`         queries in the output, and their replies; titles, bells and marks in it
 `activity`                   whether the program works or waits, and notifications
 `shell`                      `--run` in the live shell, and the history of commands
 `events`                     what has happened, for `--events` and for the line about missed events

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sesh import wording
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.activity.rules import State
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.command_marks import CommandMarks
@@ -43,7 +44,7 @@ class Findings:
             parts, self._parts = [*self._parts, body], []
             if text := _printable(b": ".join(filter(None, parts))):
                 self._events.add("notification", text=text)
-                self._activity.declare("waiting", text)
+                self._activity.declare(State.WAITING, text)
         elif kind == "status":
             self._activity.take_report(body, position)
         elif kind == "ris":

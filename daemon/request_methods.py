@@ -11,6 +11,7 @@ from sesh import names, paths, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
+from sesh.daemon.activity.rules import State
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
@@ -41,7 +42,6 @@ from sesh.messages import (
     TypedResponse,
     WaitResponse,
 )
-from sesh.names import printable
 from sesh.schema import RunFacts, Seconds
 from sesh.vt.render.export import continued, export, follow_state
 
@@ -74,10 +74,7 @@ class RequestMethods:
     def status(self, request: PeerRequest[SessionResponse]) -> None:
         request.respond({"session": description.status(self._session)})
 
-    def screen(self, request: PeerRequest[ScreenResponse], format_: str | None = None) -> Steps:
-        form = format_ or "text"
-        if form not in ("text", "ansi", "json"):
-            raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
+    def screen(self, request: PeerRequest[ScreenResponse], format_: Literal["text", "ansi", "json"] = "text") -> Steps:
         yield from self._until_drawn()
         model = self._session.model
         emulator = model.emulator
@@ -91,7 +88,7 @@ class RequestMethods:
             "alternate": emulator.alternate,
             "continued": continued(emulator),
         }
-        request.respond(response, export(emulator, form))
+        request.respond(response, export(emulator, format_))
 
     def modes(self, request: PeerRequest[ModesResponse]) -> Steps:
         yield from self._until_drawn()
@@ -272,13 +269,9 @@ class RequestMethods:
             description.change(self._session, {**self._session.facts, "resume": resume})
         request.respond({})
 
-    def state(
-        self, request: PeerRequest[NoResponse], state: str = "", question: str = "", *, hook: bool = False
-    ) -> None:
+    def state(self, request: PeerRequest[NoResponse], state: State, question: str = "", *, hook: bool = False) -> None:
         """Set the state that the program declares. `hook`: declared by an agent's hook; OSC 7501 overrides it."""
         session = self._session
-        if state not in protocol.STATES:
-            raise UsageError(f"unknown state {printable(state)}; use {', '.join(protocol.STATES)}")
         if not session.running:
             raise Refused(f"the program of {session.name} has ended")
         session.activity.declare(state, question, by=By.HOOK if hook else By.VERB)

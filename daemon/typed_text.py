@@ -95,7 +95,7 @@ class Typing:
             self._respond_again(request, key)
             return
         if session.pty is not None and session.running:
-            session.life.interrupt()
+            session.life.note_input(interrupts=True)
             session.pty.signal_foreground(signal.SIGINT)
         self._keep_outcome(key, "")
         request.respond({})
@@ -106,7 +106,7 @@ class Typing:
             self._respond_again(request, key)
             return
         if self._session.runs.interrupt(request.connection):
-            self._session.life.interrupt()
+            self._session.life.note_input(interrupts=True)
         self._keep_outcome(key, "")
         request.respond({})
 

@@ -83,10 +83,7 @@ class Activity:
         kept = self.kept
         self._input_at = time.monotonic()
         self._pump.last_activity = STEADY.now()
-        if data[-1:] == _CTRL_C:
-            self._pump.life.interrupt()
-        else:
-            self._pump.life.forget_interrupt()
+        self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)
         self._work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
@@ -106,14 +103,14 @@ class Activity:
     def note_command(self) -> None:
         """Note that the shell has started a command: the previous one's work, question or result is over."""
         self._work.begin_again()
-        self._pump.life.forget_interrupt()
+        self._pump.life.note_input(interrupts=False)
         if self.kept.declared.note_input(b"", self._pump.log.head):
             self.kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
 
-    def declare(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
-        declared = Standing(State(state), Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
+    def declare(self, state: State, words: str = "", *, by: By = By.NOTICE) -> None:
+        declared = Standing(state, Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
         self.kept.declared.declare(declared, by)
         self._decide()
 

@@ -72,7 +72,7 @@ class ScreenWork:
         self.state, self.question = WorkState.OVER, asked
 
     def _compare(self) -> bool:
-        """Return whether a cell has changed since the last check; True if the emulator cannot catch up."""
+        """Keep the cells; return whether one has changed since the last check, True if the emulator cannot catch up."""
         if not self._model.catch_up(DRAW_TIME):
             return True
         before = self._cells

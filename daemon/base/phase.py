@@ -68,13 +68,9 @@ class Life:
         """True if the last key was a recent Ctrl-C, so that an end now counts as requested."""
         return time.monotonic() - self._interrupted_at < _INTERRUPTED
 
-    def interrupt(self) -> None:
-        """Note a Ctrl-C."""
-        self._interrupted_at = time.monotonic()
-
-    def forget_interrupt(self) -> None:
-        """Note another key, or a new command: from now on, the last Ctrl-C is not the cause of an end."""
-        self._interrupted_at = _NEVER
+    def note_input(self, *, interrupts: bool) -> None:
+        """Note a Ctrl-C, or another key or a new command, after which no earlier Ctrl-C is the cause of an end."""
+        self._interrupted_at = time.monotonic() if interrupts else _NEVER
 
     @property
     def running(self) -> bool:

@@ -217,7 +217,7 @@ class RunQueue:
             not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use --send")
             self._withdraw(run, shells.output_stopped(self._pump.pty, self.name) or not_read)
         elif run.state == RunState.WITHDRAWN:
-            self._not_begun(run)
+            self._retry_or_refuse(run)
         else:
             self._check_for_end(run)
 
@@ -258,7 +258,7 @@ class RunQueue:
         run.become(RunState.WITHDRAWN)
         self._timers.set(Timer.RUN, MARK_DELAY, self.step)
 
-    def _not_begun(self, run: Run) -> None:
+    def _retry_or_refuse(self, run: Run) -> None:
         """Clear the unread line with Ctrl-C and retry the run once, else refuse it.
 
         The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.

@@ -114,19 +114,19 @@ def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
     Start it under a lock, so that processes that wait for the lock find the new one. `scope`: see `own_scope`.
     """
     path = zygote_path(scoped=bool(scope))
-    if (connection := _fork_of(path)) is not None:
+    if (connection := _fork_from(path)) is not None:
         return connection
     with files.locked(paths.directory(), files.STARTING, timeout=deadline - time.monotonic()):
-        return _fork_of(path) or _start_zygote(path, scope, deadline)
+        return _fork_from(path) or _start_zygote(path, scope, deadline)
 
 
-def _fork_of(path: str) -> wire.Connection | None:
+def _fork_from(path: str) -> wire.Connection | None:
     """Return a connection to a new fork of the zygote at `path`; None if no zygote responds in time."""
     try:
         connection = _connect(path)
     except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
         return None  # no zygote, a killed one, or a stopped one whose backlog is full
-    return _forked(connection, time.monotonic() + ANSWER_TIMEOUT)
+    return _await_fork(connection, time.monotonic() + ANSWER_TIMEOUT)
 
 
 def _connect(path: str) -> wire.Connection:
@@ -140,7 +140,7 @@ def _connect(path: str) -> wire.Connection:
         return wire.adopt(opened)
 
 
-def _forked(connection: wire.Connection, deadline: float) -> wire.Connection | None:
+def _await_fork(connection: wire.Connection, deadline: float) -> wire.Connection | None:
     """Wait for the zygote's fork; without one, close the connection, so that a late fork exits, and return None."""
     try:
         connection.receive(deadline)
@@ -164,7 +164,7 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
             opened = _connect(path)  # before it starts: a zygote without connections exits
             child = _spawn(scope, listening.fileno(), path)
         with child:  # it exits at once; the zygote is its child, and init reaps that
-            connection = _forked(opened, deadline)
+            connection = _await_fork(opened, deadline)
             if connection is None:
                 child.kill()
                 message = "the process that sessions are forked from ended as it began"
