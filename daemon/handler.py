@@ -34,7 +34,7 @@ class ClientHandler:
         self._clients, self._timers = session.clients, session.timers
 
     def hello(self, connection: PeerConnection, hello: Mapping[str, object]) -> None:
-        """Answer a connection's first HELLO, and attach a client if its role is `attach`."""
+        """Respond to a connection's first HELLO, and attach a client if its role is `attach`."""
         if connection.role != Role.UNKNOWN:
             return
         if hello.get("protocol") != protocol.PROTOCOL:
@@ -66,9 +66,7 @@ class ClientHandler:
         created = connection.awaits_creator
         departed = self._take_over(client)
         client.last_input, client.used_at = departed.last_input, departed.used_at
-        since = hello.get("since") if hello.get("id") == welcome["id"] else None  # a position, if it reconnects
-        if since is not None and since > self._log.head:
-            since = None
+        since = self._position_in(hello)
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if since is None and not created:
             welcome["missed"] = self._missed()
@@ -90,6 +88,11 @@ class ClientHandler:
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
             variables.update(self._session.facts["id"], self._session.name, renewed)
+
+    def _position_in(self, hello: Hello) -> int | None:
+        """Return the position of a client that reconnects, up to which its terminal shows the output; else None."""
+        since = hello.get("since") if hello.get("id") == self._session.facts["id"] else None
+        return since if since is not None and since <= self._log.head else None
 
     def _take_over(self, client: Client) -> Departed:
         """Forget the earlier connection of a client that reconnects; return what is remembered of it.

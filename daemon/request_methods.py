@@ -53,15 +53,14 @@ MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
 Position = Literal["screen", "sent", "start"] | int  # a position in the output, or a word for one
-Reloader = Callable[[PeerRequest[ReloadResponse], str, list[str]], Steps]
-"""Reloads for a request, with the path of Python and its module search path."""
+Reload = Callable[..., Steps]  # `sesh.daemon.reload.steps`
 
 
 class RequestMethods:
     """The requests of one session, one for each public method, except those that type. `reload` handles `reload`."""
 
     def __init__(
-        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reloader
+        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
         self._session, self._handler = session, handler
         self._ending, self._files, self._reload = ending, files, reload

@@ -13,7 +13,7 @@ from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, St
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.request_methods import Reloader, RequestMethods
+from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
@@ -38,7 +38,7 @@ class Requests:
     """Dispatches requests, and takes the steps of those that need time."""
 
     def __init__(
-        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reloader
+        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
         self.session, self._handler = session, handler
         self.typing = Typing(session, self._begin)

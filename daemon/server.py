@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
 from functools import partial
 
 from sesh import about, machine, protocol
@@ -14,20 +13,18 @@ from sesh.about import PROGRAM
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import client_of
-from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
+from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
+from sesh.daemon.request_methods import Reload
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
-from sesh.messages import ReloadResponse
 from sesh.store import results
-
-Reload = Callable[["Server", PeerRequest[ReloadResponse], str, list[str]], Steps]  # `sesh.daemon.reload.steps`
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
@@ -40,7 +37,7 @@ ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out 
 
 
 class Server:
-    """Serves one session to its end. `creator`: the socket of its creator. `reload` handles the request `reload`."""
+    """Serves one session to its end. `creator`: the socket of its creator. `reload`: `reload.steps`."""
 
     def __init__(self, session: Session, listener: Listener, creator: socket.socket | None, reload: Reload) -> None:
         self._wakeup, self._waker = os.pipe()

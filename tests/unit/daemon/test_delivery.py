@@ -15,9 +15,8 @@ from sesh.daemon.recipient import Look
 from sesh.keys import PASTE, PASTE_END
 
 BEGAN = 100.0
-ENTER = ""
-STUCK = "it has not read all of the text, so there was no Enter"
-UNSHOWN = "its screen has not changed, so there was no Enter"
+ENTER, MISSING = "", ", so there was no Enter"
+STUCK, UNSHOWN = f"it has not read all of the text{MISSING}", f"its screen has not changed{MISSING}"
 
 
 class Program:
@@ -32,25 +31,17 @@ class Program:
         self.typed.append(piece)
         self.typed_at = self.now
 
-    def enter(self) -> None:
-        self.typed.append(b"\r")
-
     def look(self) -> Look:
         unread = 0 if self.now >= self.typed_at + self.reads else 5
         disturbance = "disturbed" if self.now >= self.disturbed_from else ""
         return Look(unread, sum(at <= self.now for at in self.draws), self.now < self.rests, disturbance)
 
-    def obstacle(self) -> str:
-        return ""
-
-    def is_same(self) -> bool:
-        return True
-
     def outcome(self, text: bytes = b"a text", *, pasted: bool = True) -> tuple[str, float]:
         """Return why a text gets no Enter, and when that is known."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: BEGAN + self.now))
-            program: Any = self
+            acts = {"enter": lambda: self.typed.append(b"\r"), "obstacle": str, "is_same": lambda: True}
+            program: Any = SimpleNamespace(type=self.type, look=self.look, **acts)
             steps = Delivery(text, program, pasted=pasted).steps()
             while True:
                 try:

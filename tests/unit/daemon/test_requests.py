@@ -146,8 +146,7 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     monkeypatch.setattr(requests, "uptime", lambda: now[0])
     monkeypatch.setattr(typing, "_type", lambda request, _, key, *, more: typed.append((request.number, key, more)))
     cancelled: list[str] = []
-    active: Any = SimpleNamespace(cancel=cancelled.append)
-    typing._active = active
+    monkeypatch.setattr(typing, "_active", SimpleNamespace(cancel=cancelled.append))
     server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
     server.drop(gone.connection)
     gone.close()
