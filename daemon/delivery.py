@@ -47,7 +47,7 @@ class Delivery:
         if not why:
             self._program.enter()
             return ""
-        if self._program.is_same():
+        if self._program.still_reads():
             self._program.type(self._rest())
         is_cut = self._cancelled and self._pieces
         return f"{why}, so {'the rest of the text was not typed' if is_cut else 'there was no Enter'}"

@@ -29,7 +29,7 @@ class Recipient:
     def __init__(self, session: Session, pty: Pty) -> None:
         self._session, self._pump = session, session.pump
         self._began_at = time.monotonic()
-        self._reader = pty.reader()
+        self._reader = pty.input_reader()
         self._question = session.activity.declared_question
 
     def look(self) -> Look:
@@ -52,12 +52,12 @@ class Recipient:
         asks, before = self._session.activity.declared_question, self._question
         if asks is not None and (before is None or asks.since != before.since):
             return "it asks something now"
-        return "" if self.is_same() else "another program reads the terminal now"
+        return "" if self.still_reads() else "another program reads the terminal now"
 
-    def is_same(self) -> bool:
+    def still_reads(self) -> bool:
         """Return whether the program still reads the terminal, in the same mode."""
         pty = self._session.pty
-        return pty is not None and pty.reader() == self._reader
+        return pty is not None and pty.input_reader() == self._reader
 
     def type(self, data: bytes) -> None:
         self._pump.type(Writer.REQUEST, data)

@@ -232,7 +232,7 @@ class Typing:
         """
         name = self._session.name
         self._question(since, question)
-        if self._session.activity.line_begun:  # the answer would be appended to that line
+        if self._session.activity.would_join_line:  # the answer would be appended to that line
             raise Refused(
                 f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",
                 hint=f"enter or erase it: {SESH} {name}",

@@ -187,8 +187,8 @@ class Activity:
         return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
     @property
-    def line_begun(self) -> bool:
-        """True if an unfinished line is at the shell's prompt, or was typed to a program that reads lines."""
+    def would_join_line(self) -> bool:
+        """True if a text would join an unfinished line, at a shell's prompt or of a program that reads lines."""
         pty = self._pump.pty
         if pty is None or not self._pump.line_begun:
             return False

@@ -97,7 +97,7 @@ class Client(Reader):
         super().__init__(connection, -1)
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = self.used_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
+        self.since = self.used_at = STEADY.now()  # when it attached, and when a person last used it
         self.window = Window(in_flight) if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
         self.state: Live | Aside | Drawn = Aside(attach=True)

@@ -182,10 +182,11 @@ class Relay:
         ring bells or send queries a second time.
         """
         model, aside = self.model, self._aside()
-        for client, _ in aside:
-            client.connection.flush()
         if not aside:
             self._waiting_since = 0.0
+            return
+        for client, _ in aside:
+            client.connection.flush()
         due = [(client, state) for client, state in aside if client.takes_screen]
         if not due:
             return

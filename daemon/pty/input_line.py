@@ -30,11 +30,11 @@ class InputLine:
     draft: bool = False  # a person has typed it
     input_at: float = 0.0  # time (monotonic) of the last input
     person_at: float = 0.0  # the same, of a person's
-    reader: tuple[int, bool] = (0, False)  # `Pty.reader` at the last keys
+    reader: tuple[int, bool] = (0, False)  # `Pty.input_reader` at the last keys
     sent_at: int | None = None  # the log's head when a request last typed
 
     def add(self, keys: bytes, reader: tuple[int, bool] | None, *, by_person: bool = False) -> None:
-        """Note typed keys. `reader`: `Pty.reader` before the program got them, None without a pty."""
+        """Note typed keys. `reader`: `Pty.input_reader` before the program got them, None without a pty."""
         self.input_at = time.monotonic()
         if by_person:
             self.person_at = self.input_at
@@ -47,7 +47,7 @@ class InputLine:
 
     def length(self, pty: Pty) -> int:
         """Return the length in bytes; 0 if a raw terminal's reader has changed since."""
-        return self._length(pty.reader())
+        return self._length(pty.input_reader())
 
     def _length(self, reader: tuple[int, bool]) -> int:
         return self.estimate if not self.reader[1] or self.reader == reader else 0

@@ -164,7 +164,7 @@ class Pump:
         self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None, *, by_person: bool = False
     ) -> None:
         """Type a unit of bytes. `done`: see `InputQueue.add`. `by_person`: a person has typed them."""
-        reader = self.pty.reader() if self.pty is not None else None  # before the program gets the bytes
+        reader = self.pty.input_reader() if self.pty is not None else None  # before the program gets the bytes
         self.input.add(writer, data, done)
         self.drain()
         if writer not in (Writer.REPLIES, Writer.RUN):

@@ -14,7 +14,6 @@ from sesh.daemon.delivery import POLL, RESTLESS, STALLED, STILL, Delivery
 from sesh.daemon.recipient import Look
 from sesh.keys import PASTE, PASTE_END
 
-BEGAN = 100.0
 ENTER, MISSING = "", ", so there was no Enter"
 STUCK, UNSHOWN = f"it has not read all of the text{MISSING}", f"its screen has not changed{MISSING}"
 
@@ -39,8 +38,8 @@ class Program:
     def outcome(self, text: bytes = b"a text", *, pasted: bool = True) -> tuple[str, float]:
         """Return why a text gets no Enter, and when that is known."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: BEGAN + self.now))
-            acts = {"enter": lambda: self.typed.append(b"\r"), "obstacle": str, "is_same": lambda: True}
+            patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: 100.0 + self.now))
+            acts = {"enter": lambda: self.typed.append(b"\r"), "obstacle": str, "still_reads": lambda: True}
             program: Any = SimpleNamespace(type=self.type, look=self.look, **acts)
             steps = Delivery(text, program, pasted=pasted).steps()
             while True:
