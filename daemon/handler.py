@@ -37,10 +37,7 @@ class ClientHandler:
         """Respond to a connection's first HELLO, and attach a client if its role is `attach`."""
         if connection.role != Role.UNKNOWN:
             return
-        if hello.get("protocol") != protocol.PROTOCOL:
-            connection.role = Role.FOREIGN
-        else:
-            connection.role = Role.ATTACH if hello.get("role") == "attach" else Role.REQUEST
+        connection.role = Role.KNOWN if hello.get("protocol") == protocol.PROTOCOL else Role.FOREIGN
         if not connection.awaits_creator:  # the creator has the same time for its first request
             self._timers.clear((Timer.HELLO, connection.descriptor))
         welcome: Welcome = {
@@ -52,7 +49,7 @@ class ClientHandler:
             "events": self._session.events.last,
             "last_input": 0,
         }
-        if connection.role == Role.ATTACH:
+        if connection.role == Role.KNOWN and hello.get("role") == "attach":
             try:
                 checked = check.checked_here(Hello, hello)
             except Malformed as error:

@@ -65,10 +65,7 @@ class Requests:
             number = number if isinstance(number, int) and check.fits(int, number) else 0
             PeerRequest[Any](connection, number, data).refuse(refusal)
             return
-        request: PeerRequest[Any] = PeerRequest(
-            connection, envelope.get("id", 0), data, call, name, envelope.get("begin_by")
-        )
-        self._begin(request)
+        self._begin(PeerRequest(connection, envelope.get("id", 0), data, call, name, envelope.get("begin_by")))
 
     def _begin(self, request: PeerRequest[Any]) -> None:
         self._go_on(request, self._steps(request))

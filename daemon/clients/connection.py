@@ -30,8 +30,7 @@ class Role(Enum):
     """What a peer is, by its HELLO."""
 
     UNKNOWN = auto()  # no HELLO has come
-    ATTACH = auto()  # a client that attaches
-    REQUEST = auto()  # a caller that makes requests
+    KNOWN = auto()  # a client or a caller
     FOREIGN = auto()  # one with another protocol number; only its request `reload` is handled
 
 
