@@ -80,7 +80,7 @@ class ClientHandler:
             client.resume(since, live=departed.exact and fitted and since >= self._log.base)
         else:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
-        self._relay.writable(client)
+        self._relay.go_on_with(client)
         self._announce("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
@@ -181,7 +181,7 @@ class ClientHandler:
         elif kind == protocol.GOT and (window := client.window) is not None:
             if window.confirm(protocol.split_number(payload)[0]) and window.drained:
                 client.connection.progress_at = time.monotonic()  # only if drained: a full link counts as stalled
-            self._relay.writable(client)
+            self._relay.go_on_with(client)
         elif kind == protocol.MODEL:
             self._relay.echoes.send_model(client)
         elif kind == protocol.REDRAW:

@@ -52,7 +52,7 @@ class Replier:
         elif kind == "query":
             self._reply_at(position, lambda: reply_to(body, self._model.emulator))
 
-    def resized(self, _size: Size) -> None:
+    def report_size(self, _size: Size) -> None:
         """Report the new size if the program has asked for reports (mode 2048); the pty has that size already."""
         self._reply_at(self._pump.log.head, self._size)
         self._reply_due()  # at once: the key that has changed the leader is typed next

@@ -186,7 +186,7 @@ class Server:
             if events & WRITE:
                 client = client_of(connection)
                 if client is not None:
-                    self.session.relay.writable(client)
+                    self.session.relay.go_on_with(client)
                 else:
                     connection.feed(self.session.log)
                     self.session.relay.settle()

@@ -66,7 +66,7 @@ class Session:
         pump.on_findings.add(faults, replier.handle, self.findings.handle)
         pump.between_reads.add(faults, self.relay.keep_up)
         self.model.local_positions = self.relay.local_positions
-        self.clients.on_resize.add(faults, pump.resize, self.relay.resize, self._note_resize, replier.resized)
+        self.clients.on_resize.add(faults, pump.resize, self.relay.resize, self._note_resize, replier.report_size)
         self.events.on_event.add(faults, self._note_event)
         self.runs.before_line.add(faults, self.activity.note_lines)
         self.activity.on_check.add(faults, self.waits.check_questions)

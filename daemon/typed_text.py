@@ -86,7 +86,7 @@ class Typing:
 
     def asked(self, request: PeerRequest[AskedResponse], since: str | None = None, question: str = "") -> None:
         """Respond with the question and the terminal's modes. `since`, `question`: refuse if it is another one."""
-        request.respond(self._question(since, question))
+        request.respond(self._find_question(since, question))
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
@@ -231,7 +231,7 @@ class Typing:
         No output is read between this check and the typing.
         """
         name = self._session.name
-        self._question(since, question)
+        self._find_question(since, question)
         if self._session.activity.would_join_line:  # the answer would be appended to that line
             raise Refused(
                 f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",
@@ -240,7 +240,7 @@ class Typing:
         if not force:
             self._check_gate(data)
 
-    def _question(self, since: str | None, question: str) -> AskedResponse:
+    def _find_question(self, since: str | None, question: str) -> AskedResponse:
         """Return the session's question. Raises Refused if it asks none, or another than `since` and `question` say."""
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running or session.pty is None:

@@ -84,7 +84,8 @@ class Waits:
 
     def _check(self, wait: Wait) -> float:
         """Respond to a wait if a condition is met; else return the seconds until its next check."""
-        seconds = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": wait.idle - self._silent()}
+        idle = wait.idle - self._silent()
+        seconds = {"prompt": self._until_prompt(wait), "waiting": self._until_question(wait), "idle": idle}
         condition, next_check = min(seconds.items(), key=lambda item: item[1])
         reader, position = wait.request.connection.reader, self._pump.log.head
         if next_check <= 0:
@@ -103,7 +104,7 @@ class Waits:
             return math.inf
         return min(next_check, time_left)
 
-    def _prompt(self, wait: Wait) -> float:
+    def _until_prompt(self, wait: Wait) -> float:
         """Return 0 if a shell is at its prompt; else the seconds until the next check, maybe infinite."""
         pump = self._pump
         too_early = wait.since is not None and pump.log.head < wait.since
@@ -117,7 +118,7 @@ class Waits:
             return 0
         return min(silent, MAX_PAUSE)  # twice as long each time
 
-    def _waiting(self, wait: Wait) -> float:
+    def _until_question(self, wait: Wait) -> float:
         """Return 0 if the program asks a question that is not stale; else the seconds until the next check."""
         if not wait.waiting:
             return math.inf

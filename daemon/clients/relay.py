@@ -127,8 +127,7 @@ class Relay:
             self.timers.ensure(Timer.PACE, STALLED, self.settle)
         self._pump.pace(paused=bool(waited_for) or screen_due or self.model.lag >= MAX_LAG)
         if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
-            positions = [reader.position for reader in readers if reader.gets_output()]
-            self.log.trim(min([self.model.position, *positions]))
+            self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
     def _is_waited_for(self, reader: Reader) -> bool:
         """Return whether the program waits for a late reader: a follower or the leader, until it stalls."""
@@ -156,7 +155,7 @@ class Relay:
                 self.set_aside(client)
         self.model.resize(*size)
 
-    def writable(self, client: Client) -> None:
+    def go_on_with(self, client: Client) -> None:
         """Continue with a client whose socket or link has room again."""
         self.settle()
         client.connection.feed(self.log)

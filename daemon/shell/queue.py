@@ -215,7 +215,7 @@ class RunQueue:
                 raise
         elif run.state == RunState.TYPED:
             not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use --send")
-            self._withdraw(run, shells.output_stopped(self._pump.pty, self.name) or not_read)
+            self._withdraw(run, shells.error_if_stopped(self._pump.pty, self.name) or not_read)
         elif run.state == RunState.WITHDRAWN:
             self._retry_or_refuse(run)
         else:
@@ -266,7 +266,7 @@ class RunQueue:
         error = run.error or daemon_failed()
         run.error = None
         self._pump.show(self._marks.release())
-        stopped = shells.output_stopped(self._pump.pty, self.name) is not None
+        stopped = shells.error_if_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
             self._pump.type(Writer.RUN, b"\x03")
         if stopped or not isinstance(error, Busy) or run.attempts > 1:

@@ -48,7 +48,7 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     if pty is None or not pump.life.running:
         raise Refused(f"the program of {name} has ended")
     drained = not pump.read_output()
-    if drained and (stopped := output_stopped(pty, name)) is not None:
+    if drained and (stopped := error_if_stopped(pty, name)) is not None:
         raise stopped
     shell = foreground(pty)
     hint = f"type into it: {SESH} --send {name} TEXT"
@@ -73,7 +73,7 @@ def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
     return NEXT_PROMPT if shell is not None else PROMPT_COMMANDS
 
 
-def output_stopped(pty: Pty | None, name: str) -> Busy | None:
+def error_if_stopped(pty: Pty | None, name: str) -> Busy | None:
     """Return an error if the session's output is stopped (Ctrl-S), else None."""
     if pty is None or not pty.output_stopped():
         return None
