@@ -82,7 +82,7 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
     """
     listener = Listener.claim(spec["name"], lambda: _check_wanted(spec, connection))
     try:
-        session, program = _new_session(spec)
+        session, program = _session(spec)
         try:
             write_record(session)
             if agent := spec["environment"].get("SSH_AUTH_SOCK"):  # before the program, which may use it at once
@@ -113,7 +113,7 @@ def _check_wanted(spec: LaunchSpec, creator: wire.Connection) -> None:
         raise Interrupted("its creator does not want the session any more")
 
 
-def _new_session(spec: LaunchSpec) -> tuple[Session, Program]:
+def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     """Return the session, and its program, which is not started yet. Raises CannotStart, OSError."""
     session_id = str(spec.get("id") or os.urandom(8).hex())
     variables = environment(spec, session_id)
