@@ -9,17 +9,19 @@ Each module imports only those below it. Where a row names several modules, semi
 `requests`                   checks and dispatches requests
 `request_methods`            one method for each request
 `typed_text`                 those that type
-`delivery` `ending` `files`  typing a text and its Enter; the end of the session; its socket and record
+`delivery` `recipient`       typing a text and its Enter; the program that they go to
+`ending` `files`             the end of the session; its socket and record
 `handler`                    frames of attached clients
 `description`                the session as lists, `--status` and its record show it
 `session`                    builds and connects the parts
 `checkpoint`                 copies of the screen on disk
-`waits` `findings`           requests that wait; queries, titles, bells and marks in the output
+`waits`                      requests that wait
+`replier` `findings`         queries in the output, and their replies; titles, bells and marks in it
 `activity`                   whether the program works or waits, and notifications
 `shell`                      `--run` in the live shell, and the history of commands
 `events`                     what has happened, for `--events` and for the line about missed events
 `clients`                    connections, attached clients, and the relay that sends them output
-`screen`                     the emulator, which reads the output log, and what else a terminal keeps
-`pty`                        the program: its pty, output log, queries and their answers, and input
-`phase` `observers` `timer`  how far the session has come; calls to parts that are built later; names of timers
+`screen`                     the emulator, which reads the output log; what else a terminal keeps and replies
+`pty`                        the program: its pty, its output log, and its input
+`base`                       the phase of the session; calls to parts that are built later; names of timers
 """

@@ -13,11 +13,11 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from sesh import machine
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.queue import RunQueue
-from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY, scrollback_bytes, stamp
 from sesh.schema import CheckpointHeader, Facts, ScrolledOff
@@ -64,7 +64,7 @@ class Checkpointer:
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(self._id)))
         self._position = 0  # of the last checkpoint
 
-    def soon(self) -> None:
+    def schedule(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
         if self._facts["persist"] and self._pump.life.running:
             self._timers.ensure(Timer.CHECKPOINT, CHECKPOINT_AFTER, self.write_if_due)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 
+from sesh.daemon.recipient import Recipient
 from sesh.keys import PASTE, PASTE_END
 
 POLL = 0.02  # seconds between two looks at the program
@@ -21,40 +22,40 @@ _PIECE = 1000
 
 
 class Delivery:
-    """The delivery of one text. `screen`: the program's screen before it. `write` types bytes.
+    """The delivery of one text, and its Enter."""
 
-    `look` returns the number of bytes that the program has not read, its screen, and whether it is running now.
-    """
-
-    def __init__(
-        self,
-        text: bytes,
-        screen: object,
-        write: Callable[[bytes], object],
-        look: Callable[[], tuple[int, object, bool]],
-        *,
-        pasted: bool,
-    ) -> None:
-        self.pieces = deque(_pieces(text, pasted=pasted))  # those that are not typed yet
-        self.began_at = time.monotonic()
-        self.cancelled = ""  # why nothing more may be typed
-        self._screen, self._write, self._look = screen, write, look
+    def __init__(self, text: bytes, program: Recipient, *, pasted: bool) -> None:
+        self._program, self._screen = program, program.look().screen
+        self._pieces = deque(_pieces(text, pasted=pasted))  # those that are not typed yet
+        self._cancelled = ""  # why nothing more may be typed
         self._shown_at = 0.0  # when the screen first changed after the last piece, 0 if it has not
         self._changed_at = 0.0  # when it last changed, 0 for never
 
-    def steps(self) -> Generator[float, None, str]:
-        """Type the text, and wait until Enter may follow; return why it must not follow, or an empty string."""
-        why = ""
-        while self.pieces and not why:
-            self._shown_at = 0.0
-            self._write(self.pieces.popleft())
-            why = yield from self._until_read()
-        return why or (yield from self._until_shown())
+    def cancel(self, why: str) -> None:
+        """Type nothing more, not even Enter. The first reason counts; an empty one is none."""
+        self._cancelled = self._cancelled or why
 
-    def rest(self) -> bytes:
+    def steps(self) -> Generator[float, None, str]:
+        """Type the text, and Enter if it may follow; return what was not typed and why, or an empty string."""
+        unready = ""
+        while self._pieces and not unready:
+            self._shown_at = 0.0
+            self._program.type(self._pieces.popleft())
+            unready = yield from self._until_read()
+        unready = unready or (yield from self._until_shown())
+        why = self._cancelled or self._program.obstacle() or unready
+        if not why:
+            self._program.enter()
+            return ""
+        if self._program.still_reads():
+            self._program.type(self._rest())
+        is_cut = self._cancelled and self._pieces
+        return f"{why}, so {'the rest of the text was not typed' if is_cut else 'there was no Enter'}"
+
+    def _rest(self) -> bytes:
         """Return what is still to be typed if no Enter follows: if cancelled, only the end of an open paste."""
-        rest = b"".join(self.pieces)
-        return (PASTE_END if rest.endswith(PASTE_END) else b"") if self.cancelled else rest
+        rest = b"".join(self._pieces)
+        return (PASTE_END if rest.endswith(PASTE_END) else b"") if self._cancelled else rest
 
     def _until_read(self) -> Generator[float, None, str]:
         """Wait until the program has read the last piece; return why no Enter may follow, or an empty string.
@@ -62,18 +63,18 @@ class Delivery:
         Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
         """
         typed_at, empty_looks = time.monotonic(), 0
-        while empty_looks < 2 and not self.cancelled:
+        while empty_looks < 2 and not self._cancelled:
             yield POLL
             unread = self._look_again()
             empty_looks = 0 if unread else empty_looks + 1
             if unread and time.monotonic() - typed_at > STALLED:
                 return "it has not read all of the text"
-        return self.cancelled
+        return self._cancelled
 
     def _until_shown(self) -> Generator[float, None, str]:
         """Wait until the screen has changed and settled; return why no Enter may follow, or an empty string."""
         read_at = time.monotonic()
-        while not self.cancelled:
+        while not self._cancelled:
             now = time.monotonic()
             if self._shown_at:
                 settled = now - self._changed_at >= STILL
@@ -83,18 +84,18 @@ class Delivery:
                 return "" if self._changed_at else "its screen has not changed"
             yield POLL
             self._look_again()
-        return self.cancelled
+        return self._cancelled
 
     def _look_again(self) -> int:
-        """Note whether the screen has changed; return the number of unread bytes."""
-        unread, screen, runs = self._look()
-        now = time.monotonic()
-        if screen != self._screen:
-            self._screen, self._changed_at = screen, now
+        """Note whether the screen has changed, and what cancels the text; return the number of unread bytes."""
+        look, now = self._program.look(), time.monotonic()
+        self.cancel(look.disturbance or (self._program.obstacle() if self._pieces else ""))
+        if look.screen != self._screen:
+            self._screen, self._changed_at = look.screen, now
             self._shown_at = self._shown_at or now
-        elif self._shown_at and runs:  # on a busy machine, the program may not have drawn the whole text yet
+        elif self._shown_at and look.runs:  # on a busy machine, the program may not have drawn the whole text yet
             self._changed_at = now
-        return unread
+        return look.unread
 
 
 def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:

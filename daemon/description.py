@@ -64,7 +64,7 @@ def summary(session: Session) -> Status:
         "labels": facts["labels"],
         "foreground": _foreground(session),
         "unseen": (Missed() if session.clients else session.events.missed).unseen(),  # an attached client sees it all
-        "activity": session.activity.standing().as_json(),
+        "activity": session.activity.observe().as_json(),
         "last_line": session.activity.last_line() or None,
         "id": facts["id"],
         "shell": facts["shell"] or facts["resumed"],
@@ -158,7 +158,7 @@ def record(session: Session) -> Record:
         "signal": end.signal,
         "ended": _stamp(end.at) if end.at is not None else None,
         "reason": end.reason,
-        "state": session.activity.standing().state if end.code is not None else None,
+        "state": session.activity.observe().state if end.code is not None else None,
         "version": __version__,
     }
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 
 from sesh import protocol
 from sesh.daemon import description
+from sesh.daemon.base.phase import Phase, ProgramEnd
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Aside, Client, Drawn, client_of
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.session import Session
-from sesh.daemon.timer import Timer
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
 from sesh.measures import STEADY
 from sesh.messages import Message
@@ -40,8 +40,9 @@ class Ending:
         connections: dict[int, PeerConnection],
         drop: Callable[[PeerConnection], None],
     ) -> None:
-        self.session, self._files, self._handler, self._connections = session, files, handler, connections
-        self._life, self._drop = session.life, drop
+        self.session, self._life = session, session.life
+        self._files, self._handler = files, handler
+        self._connections, self._drop = connections, drop
         self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 if not sent
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
 
@@ -57,7 +58,7 @@ class Ending:
         if not session.running:
             self._finish(Phase.KEPT if session.facts["keep"] else Phase.REMOVED)
         elif self._life.phase == Phase.RUNNING and session.pty is not None:
-            self._life.asked_by = reason
+            self._life.ended_for = reason
             self._life.become(Phase.ENDING)
             session.timers.set(Timer.END, 0, self._check_processes)
 
@@ -78,14 +79,14 @@ class Ending:
         waited = time.monotonic() - self._hung_up_at
         if not alive:
             pty.reap()
-            self._program_ended()
+            self._handle_program_end()
         elif waited > 2 * KILL_AFTER:  # another process may hang in the kernel; the program's end is enough
             if pty.reap():
-                self._program_ended()
+                self._handle_program_end()
         elif waited > KILL_AFTER:
             pty.signal_session(signal.SIGKILL)
 
-    def child_ended(self) -> None:
+    def check_program(self) -> None:
         """End the session if its program has ended by itself; called after SIGCHLD."""
         pty = self.session.pty
         if pty is None or not self.session.running:
@@ -93,9 +94,9 @@ class Ending:
         if self._life.phase == Phase.ENDING:
             self.session.timers.set(Timer.END, 0, self._check_processes)
         elif pty.reap():
-            self._program_ended()
+            self._handle_program_end()
 
-    def _program_ended(self) -> None:
+    def _handle_program_end(self) -> None:
         """Read the program's last output, report its end, store its result, and close its pty."""
         session, pump, life, guard = self.session, self.session.pump, self._life, self.session.faults.guard
         if pump.pty is None or not session.running:
@@ -107,18 +108,18 @@ class Ending:
         end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
         # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
         by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
-        by_request = session.life.interrupted or life.asked_by not in ("", TIMED_OUT)
-        life.end = end = replace(end, reason=life.asked_by or by_itself, by_request=by_request)
+        by_request = session.life.interrupted or life.ended_for not in ("", TIMED_OUT)
+        life.end = end = replace(end, reason=life.ended_for or by_itself, by_request=by_request)
         life.become(Phase.ENDED)
         for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
             session.timers.clear(timer)
-        guard(lambda: session.activity.ended(failed=bool(end.code) and not by_request), "the state")
-        answered = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
-        guard(session.runs.program_ended, "the commands", end.code, end.reason or "")
+        guard(lambda: session.activity.end(failed=bool(end.code) and not by_request), "the state")
+        is_known = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
+        guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
-        outlives = not answered and self._outlives(timed_out=timed_out)
+        outlives = not is_known and self._outlives(timed_out=timed_out)
         if outlives and not session.facts["persist"]:  # only the daemon has its screen
             session.facts["keep"] = True
         if session.facts["keep"]:
@@ -135,9 +136,9 @@ class Ending:
         session, facts, outlive = self.session, self.session.facts, self.session.facts["outlive"]
         if facts["job"] or facts["keep"] or outlive == "never":
             return False
-        if self._life.asked_by == TERMINATED:
+        if self._life.ended_for == TERMINATED:
             return facts["persist"]
-        if self._life.asked_by or session.clients:
+        if self._life.ended_for or session.clients:
             return False
         return bool(self._life.end.code) or timed_out or (outlive == "always" and not facts["shell"])
 
@@ -157,7 +158,7 @@ class Ending:
             "columns": session.model.columns,
             "rows": session.model.rows,
             "events": session.events.last,
-            "state": session.activity.standing().state,
+            "state": session.activity.observe().state,
             "run": session.runs.history.last,
             "job": facts["job"],
             "shell": facts["shell"] or facts["resumed"],
@@ -187,24 +188,24 @@ class Ending:
 
     # -- connections that wait for the end
 
-    def answer_waiters(self) -> None:
-        """Answer each wait for the end, and send each client EXIT, once it was sent all output.
+    def respond_to_waits(self) -> None:
+        """Respond to each wait for the end, and send each client EXIT, once it was sent all output.
 
-        A wait is answered only when the session's name is free, or its last screen is kept, because the caller may use
-        the name or ask for the screen next.
+        A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
+        the name or request the screen next.
         """
         session = self.session
         if self._life.phase == Phase.ENDED and not session.model.lag:
             self.complete()
         for connection in list(self._connections.values()):
             if self._life.phase != Phase.ENDED and not self._has_more(connection):
-                self._answer(connection)
+                self._respond_to(connection)
         for client in list(session.clients.all):
-            undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not self._life.asked_by
+            undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not self._life.ended_for
             if not (isinstance(client.state, Aside) or undrawn or self._has_more(client.connection)):
                 self._send_exit(client)
 
-    def _answer(self, connection: PeerConnection) -> None:
+    def _respond_to(self, connection: PeerConnection) -> None:
         session = self.session
         for wait in session.waits.of(connection):
             output = session.log.bytes(session.log.base) if wait.output else b""
@@ -229,7 +230,7 @@ class Ending:
         session, end = self.session, self._life.end
         if isinstance(client.state, Drawn):
             session.relay.draw()
-        if self._final_phase == Phase.LEFT and self._life.asked_by != TERMINATED:  # a client saw the end after all
+        if self._final_phase == Phase.LEFT and self._life.ended_for != TERMINATED:  # a client saw the end after all
             self._final_phase = Phase.REMOVED
             if self._life.phase == Phase.LEFT:
                 self._life.become(Phase.REMOVED)
@@ -238,17 +239,19 @@ class Ending:
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
 
-    def close_finished(self) -> bool:
-        """Close connections that are done or stuck; return whether the daemon may exit."""
-        if self._life.phase not in (Phase.LEFT, Phase.REMOVED):
-            return False
+    @property
+    def is_over(self) -> bool:
+        """True if the daemon may exit once its connections are closed."""
+        return self._life.phase in (Phase.LEFT, Phase.REMOVED)
+
+    def close_finished(self) -> None:
+        """Close the connections that are done or stuck, once the session is over."""
         since_end = STEADY.now() - (self._life.end.at or 0.0)
         for connection in list(self._connections.values()):
             has_unread = connection.blocked if connection.unsent else self._has_more(connection)
             stuck = has_unread and min(since_end, time.monotonic() - connection.progress_at) > LAST_READ
-            expects_answer = connection.creator or client_of(connection) or self.session.waits.of(connection)
-            if stuck or not (connection.unsent or expects_answer):
+            waits = connection.awaits_creator or client_of(connection) or self.session.waits.of(connection)
+            if stuck or not (connection.unsent or waits):
                 self._drop(connection)
         if self._connections:
             self.session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)
-        return not self._connections

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wording
+from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.daemon.observers import Observers
 from sesh.schema import Event, Facts, Unseen
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Events:
 
     def __init__(self, facts: Facts, soon: Callable[[Callable[[], object]], object]) -> None:
         self._facts, self._soon = facts, soon
-        self.added: Observers[[Event]] = Observers()  # called with each event
+        self.on_event: Observers[[Event]] = Observers()  # called with each event
         self.last = 0  # number of the newest event
         self.kept: dict[str, list[Event]] = {}  # by kind
         self._followers: dict[PeerConnection, int] = {}
@@ -62,7 +62,7 @@ class Events:
         self.kept.setdefault(event, []).append(new)
         if sum(map(len, self.kept.values())) > KEPT:
             del max(self.kept.values(), key=len)[0]
-        self.added(new)
+        self.on_event(new)
         self._soon(self.feed)
 
     def after(self, seen: int) -> list[Event]:

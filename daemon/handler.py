@@ -9,13 +9,13 @@ from functools import partial
 from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import LAG, Client, Departed
-from sesh.daemon.clients.connection import FOREIGN, PeerConnection
+from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.echoes import ALONE
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
-from sesh.daemon.timer import Timer
 from sesh.errors import ProtocolError
 from sesh.measures import Size, clamp_size
 from sesh.messages import Hello, Message, Welcome
@@ -29,19 +29,16 @@ class ClientHandler:
     """Handles the frames of one session's clients."""
 
     def __init__(self, session: Session) -> None:
-        self._session, self._pump, self._relay = session, session.pump, session.relay
-        self._log, self._model = session.log, session.model
+        self._session, self._relay = session, session.relay
+        self._pump, self._log, self._model = session.pump, session.log, session.model
         self._clients, self._timers = session.clients, session.timers
 
     def hello(self, connection: PeerConnection, hello: Mapping[str, object]) -> None:
-        """Answer a connection's first HELLO, and attach a client if its role is `attach`."""
-        if connection.role:
+        """Respond to a connection's first HELLO, and attach a client if its role is `attach`."""
+        if connection.role != Role.UNKNOWN:
             return
-        if hello.get("protocol") != protocol.PROTOCOL:
-            connection.role = FOREIGN
-        else:
-            connection.role = "attach" if hello.get("role") == "attach" else "request"
-        if not connection.creator:  # the creator has the same time for its first request
+        connection.role = Role.KNOWN if hello.get("protocol") == protocol.PROTOCOL else Role.FOREIGN
+        if not connection.awaits_creator:  # the creator has the same time for its first request
             self._timers.clear((Timer.HELLO, connection.descriptor))
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
@@ -52,7 +49,7 @@ class ClientHandler:
             "events": self._session.events.last,
             "last_input": 0,
         }
-        if connection.role == "attach":
+        if connection.role == Role.KNOWN and hello.get("role") == "attach":
             try:
                 checked = check.checked_here(Hello, hello)
             except Malformed as error:
@@ -63,12 +60,10 @@ class ClientHandler:
 
     def _attach(self, connection: PeerConnection, hello: Hello, welcome: Welcome) -> None:
         client = Client(connection, self._clients.last_number + 1, hello, partial(self._model.remember, in_flight=True))
-        created = connection.creator
-        departed = self._departed(client)
-        client.last_input, client.typed_at = departed.last_input, departed.typed_at
-        since = hello.get("since") if hello.get("id") == welcome["id"] else None  # a position, if it reconnects
-        if since is not None and since > self._log.head:
-            since = None
+        created = connection.awaits_creator
+        departed = self._take_over(client)
+        client.last_input, client.used_at = departed.last_input, departed.used_at
+        since = self._position_in(hello)
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if since is None and not created:
             welcome["missed"] = self._missed()
@@ -76,7 +71,7 @@ class ClientHandler:
         if hello.get("replace"):
             for other in list(self._clients.all):
                 self.detach(other, "replaced")
-        self.creator_served(connection)
+        self.release_creator(connection)
         connection.reader = client
         fitted = self._has_session_size(client)  # before `add`, which may give the session this client's size
         self._clients.add(client)
@@ -85,25 +80,33 @@ class ClientHandler:
             client.resume(since, live=departed.exact and fitted and since >= self._log.base)
         else:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
-        self._relay.writable(client)
-        self._changed("attached", client)
+        self._relay.go_on_with(client)
+        self._announce("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
             variables.update(self._session.facts["id"], self._session.name, renewed)
 
-    def _departed(self, client: Client) -> Departed:
-        """Return what is remembered of a client that reconnects, maybe before its old link was found dead."""
+    def _position_in(self, hello: Hello) -> int | None:
+        """Return the position of a client that reconnects, up to which its terminal shows the output; else None."""
+        since = hello.get("since") if hello.get("id") == self._session.facts["id"] else None
+        return since if since is not None and since <= self._log.head else None
+
+    def _take_over(self, client: Client) -> Departed:
+        """Forget the earlier connection of a client that reconnects; return what is remembered of it.
+
+        It may come back before its old link was found dead.
+        """
         token = client.terminal.token
         for other in list(self._clients.all):
             if token and other.terminal.token == token:
                 self.forget(other)
                 other.connection.fail()
-        return self._clients.departed.pop(token, Departed(0, client.typed_at, exact=True))
+        return self._clients.departed.pop(token, Departed(0, client.used_at, exact=True))
 
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
         """Choose the first output of a client that does not reconnect: lines after `seen_to`, or all bytes so far."""
         if seen_to is not None and seen_to <= self._log.head:
-            client.position = seen_to
+            client.continue_from(seen_to)
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
             client.resume(0, live=True)
@@ -111,10 +114,10 @@ class ClientHandler:
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
 
-    def creator_served(self, connection: PeerConnection) -> None:
+    def release_creator(self, connection: PeerConnection) -> None:
         """Stop keeping the whole log and an ended session for the creator: it has made its request, or makes none."""
-        if connection.creator:
-            connection.creator = self._log.whole = False
+        if connection.awaits_creator:
+            connection.awaits_creator = self._log.whole = False
         self._timers.clear((Timer.HELLO, connection.descriptor))
 
     def _missed(self) -> str:
@@ -148,11 +151,11 @@ class ClientHandler:
         if by_person:
             self._clients.lead(client)  # first: resize to this terminal before the program sees the key
         acknowledge = partial(self.acknowledge, client, number, size, at_once=False)
-        self._pump.type(client.number, keys, lambda _: acknowledge(), attended=by_person)
+        self._pump.type(client.number, keys, lambda _: acknowledge(), by_person=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
-            self._session.runs.key_pressed()
-            self._session.activity.typed(keys)
+            self._session.runs.withdraw_unread()
+            self._session.activity.note_input(keys)
 
     def _release(self, client: Client) -> None:
         """Type the held, incomplete sequence as a key: its rest did not come in time."""
@@ -178,7 +181,7 @@ class ClientHandler:
         elif kind == protocol.GOT and (window := client.window) is not None:
             if window.confirm(protocol.split_number(payload)[0]) and window.drained:
                 client.connection.progress_at = time.monotonic()  # only if drained: a full link counts as stalled
-            self._relay.writable(client)
+            self._relay.go_on_with(client)
         elif kind == protocol.MODEL:
             self._relay.echoes.send_model(client)
         elif kind == protocol.REDRAW:
@@ -197,6 +200,7 @@ class ClientHandler:
     def detach(self, client: Client, reason: str, asker: int = -1) -> None:
         """Detach a client: send it the reason, and the facts that it needs to restore its terminal."""
         pty, command = self._pump.pty, self._session.facts["command"]
+        self.send_output(client)
         message: Message = {
             "reason": reason,
             "rows_below": self.rows_below(client),
@@ -206,12 +210,16 @@ class ClientHandler:
         client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)
 
+    def send_output(self, client: Client) -> None:
+        """Send a client the output so far, if it takes that."""
+        if client.gets_output() and not client.connection.blocked:
+            client.connection.feed(self._log)
+            self._model.catch_up()
+
     def rows_below(self, client: Client) -> int | None:
-        """Send a client the output so far; return the number of used rows below its cursor, None if unknown."""
+        """Return the number of used rows below a client's cursor; None if it has not taken all output."""
         if not client.gets_output() or client.connection.blocked:
             return None
-        client.connection.feed(self._log)
-        self._model.catch_up()
         emulator = self._model.emulator
         return 0 if emulator.alternate else emulator.rows_below()
 
@@ -235,9 +243,9 @@ class ClientHandler:
         if not self._clients:
             self._model.remember(self._log.head)
             self._session.events.missed = Missed(position=self._log.head)
-        self._changed("detached", client)
+        self._announce("detached", client)
 
-    def _changed(self, event: str, client: Client) -> None:
+    def _announce(self, event: str, client: Client) -> None:
         """Emit an event for a client that came or left; point the agent link at the newest client's agent."""
         session = self._session
         session.events.add(

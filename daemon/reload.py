@@ -1,7 +1,7 @@
 """`--reload`: the daemon's process executes another sesh, which takes over the session.
 
-A trial comes first: the other sesh loads a snapshot of the session in a process of its own. Then the daemon answers,
-asks its peers to reconnect, and executes the other sesh. The snapshot, in a memory file, and the descriptors of the
+A trial comes first: the other sesh loads a snapshot of the session in a process of its own. Then the daemon responds,
+tells its peers to reconnect, and executes the other sesh. The snapshot, in a memory file, and the descriptors of the
 pty, the listening socket and a job's stdin stay open over `exec`. Bytes that arrive meanwhile wait in the kernel.
 
 The other sesh may be of another version: `take_over` and its argument must not change.
@@ -20,14 +20,14 @@ from typing import BinaryIO
 
 from sesh import protocol
 from sesh.about import __version__
+from sesh.daemon.base.phase import Phase
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
-from sesh.daemon.phase import Phase
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.snapshot import Descriptors, Snapshot, decoded, encoded, session_of, snapshot_of
-from sesh.daemon.timer import Timer
+from sesh.daemon.snapshot import Descriptors, Snapshot, decoded, encoded, session_of, take_snapshot
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import RELOAD, SEND, ReloadResponse
 from sesh.names import printable
@@ -39,7 +39,7 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import t
 
 
 def steps(server: Server, request: PeerRequest[ReloadResponse], python: str, path: list[str]) -> Steps:
-    """Try the other sesh, then answer the request and execute that sesh. Raises Busy, Refused.
+    """Try the other sesh, then respond and execute that sesh. Raises Busy, Refused.
 
     `python`, `path`: the other sesh's interpreter and module search path.
     """
@@ -49,7 +49,7 @@ def steps(server: Server, request: PeerRequest[ReloadResponse], python: str, pat
         return [python, "-I", "-c", _PROGRAM.format(path=path, memory=memory)]
 
     _check_reloadable(server, RELOAD)
-    snapshot: Snapshot = {**snapshot_of(server), "descriptors": Descriptors()}
+    snapshot: Snapshot = {**take_snapshot(server), "descriptors": Descriptors()}
     try:
         with memory_file(b"") as report, memory_file(encoded(snapshot)) as memory:
             with subprocess.Popen(program(0), stdin=memory, stdout=report, stderr=report) as trial:
@@ -89,14 +89,14 @@ def _check_reloadable(server: Server, other: str) -> None:
 
 
 def _execute(server: Server, program: Callable[[int], list[str]]) -> None:
-    """Ask all peers to reconnect, and execute the other sesh. Raises OSError if that fails."""
+    """Tell all peers to reconnect, and execute the other sesh. Raises OSError if that fails."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     inherited: list[int] = []
     try:
-        for connection in server.connections.values():  # send answers first: a peer without one repeats its request
+        for connection in server.connections.values():  # send responses first: a peer without one repeats its request
             connection.queue(protocol.frame(protocol.RELOADED))
             connection.flush()
-        snapshot = snapshot_of(server)
+        snapshot = take_snapshot(server)
         with memory_file(encoded(snapshot)) as memory:
             inherited = [memory.fileno(), *snapshot["descriptors"].open()]
             for descriptor in inherited:
@@ -131,7 +131,7 @@ def take_over(memory: int) -> None:
         os.set_inheritable(descriptor, False)
     if session.pump.stdin is not None:
         session.timers.set(Timer.STDIN, FEEDER_TIMEOUT, session.pump.stdin.close)
-    session.checkpoints.soon()
+    session.checkpoints.schedule()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     server_of(session, state).run()
     os._exit(0)

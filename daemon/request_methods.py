@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from sesh import names, paths, protocol
-from sesh.about import PROGRAM, __version__
+from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
+from sesh.daemon.activity.rules import State
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
 from sesh.daemon.ending import Ending
@@ -19,7 +21,6 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
-from sesh.daemon.timer import Timer
 from sesh.daemon.waits import Wait
 from sesh.errors import Refused, UsageError
 from sesh.measures import STEADY
@@ -41,21 +42,18 @@ from sesh.messages import (
     TypedResponse,
     WaitResponse,
 )
-from sesh.names import printable
 from sesh.schema import RunFacts, Seconds
 from sesh.vt.render.export import continued, export, follow_state
 
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
-PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, in one answer to `logs` at most
+PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, in one response to `logs` at most
 MAX_LABELS = 64
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
 Position = Literal["screen", "sent", "start"] | int  # a position in the output, or a word for one
-Reload = Callable[
-    [PeerRequest[ReloadResponse], str, list[str]], Steps
-]  # request, Python's path, its module search path
+Reload = Callable[..., Steps]  # `sesh.daemon.reload.steps`
 
 
 class RequestMethods:
@@ -64,12 +62,8 @@ class RequestMethods:
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
-        self._session, self._handler, self._ending, self._files = session, handler, ending, files
-        self._reload = reload
-
-    def unknown(self, request: PeerRequest[NoResponse]) -> None:
-        name = printable(request.name)
-        raise UsageError(f"sesh {__version__}, which {self._session.name} runs, has no request {name}")
+        self._session, self._handler = session, handler
+        self._ending, self._files, self._reload = ending, files, reload
 
     # -- requests that read
 
@@ -79,15 +73,12 @@ class RequestMethods:
     def status(self, request: PeerRequest[SessionResponse]) -> None:
         request.respond({"session": description.status(self._session)})
 
-    def screen(self, request: PeerRequest[ScreenResponse], format_: str | None = None) -> Steps:
-        form = format_ or "text"
-        if form not in ("text", "ansi", "json"):
-            raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
+    def screen(self, request: PeerRequest[ScreenResponse], format_: Literal["text", "ansi", "json"] = "text") -> Steps:
         yield from self._until_drawn()
         model = self._session.model
         emulator = model.emulator
         row, column = emulator.cursor
-        answer: ScreenResponse = {
+        response: ScreenResponse = {
             "columns": emulator.columns,
             "rows": emulator.rows,
             "cursor": {"row": row, "column": column},
@@ -96,7 +87,7 @@ class RequestMethods:
             "alternate": emulator.alternate,
             "continued": continued(emulator),
         }
-        request.respond(answer, export(emulator, form))
+        request.respond(response, export(emulator, format_))
 
     def modes(self, request: PeerRequest[ModesResponse]) -> Steps:
         yield from self._until_drawn()
@@ -111,7 +102,7 @@ class RequestMethods:
         ansi: bool = False,
         end: bool = False,
     ) -> Steps:
-        """Answer with a page of scrollback and screen: the last `lines` before line `until`.
+        """Respond with a page of scrollback and screen: the last `lines` before line `until`.
 
         A page ends early if rendering it takes longer than one step of the emulator. `end`: see `follow_state`.
         """
@@ -120,7 +111,7 @@ class RequestMethods:
         yield from self._until_drawn()
         model, emulator = self._session.model, self._session.model.emulator
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
-        answer: LogsResponse = {
+        response: LogsResponse = {
             "lines": len(page),
             "position": model.position,
             "alternate": emulator.alternate,
@@ -128,8 +119,8 @@ class RequestMethods:
             "older": first > emulator.scrollback.dropped,
         }
         if end:
-            answer = {**answer, **follow_state(emulator)}
-        request.respond(answer, "".join(f"{line}\n" for line in page).encode("utf-8", "replace"))
+            response = {**response, **follow_state(emulator)}
+        request.respond(response, "".join(f"{line}\n" for line in page).encode("utf-8", "replace"))
 
     def _until_drawn(self) -> Steps:
         """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most.
@@ -145,7 +136,7 @@ class RequestMethods:
             seconds = STEP_TIME
 
     def history(self, request: PeerRequest[HistoryResponse], n: int | None = None) -> None:
-        """Answer with the list of commands, or with the output of command `n`."""
+        """Respond with the list of commands, or with the output of command `n`."""
         history = self._session.runs.history
         if n is None:
             request.respond({}, protocol.encode({"commands": [command.facts for command in history.commands]}))
@@ -154,12 +145,12 @@ class RequestMethods:
         request.respond({**command.facts}, command.output)  # type: ignore[typeddict-unknown-key]
 
     def typed(self, request: PeerRequest[TypedResponse]) -> None:
-        """Answer with the time of the last key on a terminal that shows notifications, None for never."""
+        """Respond with the time of the last key on a terminal that shows notifications, None for never."""
         client = notifiable_client(self._session)
         watched = self._session.clients.watched
-        request.respond({"at": STEADY.wall_time(client.typed_at) if client is not None else None, "watched": watched})
+        request.respond({"at": STEADY.wall_time(client.used_at) if client is not None else None, "watched": watched})
 
-    # -- requests that are answered later
+    # -- requests that get their response later
 
     def wait(  # noqa: PLR0913 (so many conditions)
         self,
@@ -176,16 +167,16 @@ class RequestMethods:
         idle: Seconds | None = None,
         timeout: Seconds | None = None,
     ) -> None:
-        """Answer when a condition of `Wait` is met, or at the session's end.
+        """Respond when a condition of `Wait` is met, or at the session's end.
 
-        `follow`: before the answer, send the session's output from position `from` on. If `from` is "sent" and nothing
-        was sent yet, begin at `else`. `since`: a prompt counts only after this position, or after `from` if `since` is
+        `follow`: before that, send the session's output from position `from` on. If `from` is "sent" and nothing was
+        sent yet, begin at `else`. `since`: a prompt counts only after this position, or after `from` if `since` is
         absent. `from_now`: a question that is open now does not count, unless another caller's run is active.
         """
         session, connection = self._session, request.connection
         prompt_after = from_ if since is None else since
         if prompt_after == "sent":
-            prompt_after = session.pump.typed_line.sent_at
+            prompt_after = session.pump.input_line.sent_at
         run = session.runs.active
         own = run is None or run.connection is connection
         wait = Wait(
@@ -194,7 +185,7 @@ class RequestMethods:
             prompt=prompt,
             since=prompt_after if isinstance(prompt_after, int) else None,
             waiting=waiting,
-            stale=session.activity.standing().since if from_now and own and session.activity.waits else None,
+            stale=session.activity.observe().since if from_now and own and session.activity.waits else None,
             idle=math.inf if idle is None else idle,
             until=math.inf if timeout is None else time.monotonic() + timeout,
         )
@@ -205,7 +196,7 @@ class RequestMethods:
             connection.feed(session.log)
 
     def events(self, request: PeerRequest[WaitResponse], since: int | None = None) -> None:
-        """Send each event after number `since` as a DATA frame; answer at the session's end."""
+        """Send each event after number `since` as a DATA frame; respond at the session's end."""
         if self._session.waits.of(request.connection):
             raise UsageError("a connection can follow events only once, and cannot wait as well")
         self._session.waits.add(Wait(request))
@@ -220,7 +211,7 @@ class RequestMethods:
         *,
         wait: bool = True,
     ) -> None:
-        """Run a command (its words, separated by NUL) in the live shell; answer when it has ended.
+        """Run a command (its words, separated by NUL) in the live shell; respond when it has ended.
 
         `wait`, `key`: see `Run`. `since`: if the request waits, send the output from this byte on, as it comes.
         """
@@ -235,7 +226,7 @@ class RequestMethods:
     def detach(self, request: PeerRequest[DetachResponse], which: str | None = None, asker: int = -1) -> None:
         """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all.
 
-        `asker`: the pid of the process that asks.
+        `asker`: the pid of the process that makes the request.
         """
         clients = self._session.clients
         chosen, leader = list(clients.all), clients.leader
@@ -277,13 +268,9 @@ class RequestMethods:
             description.change(self._session, {**self._session.facts, "resume": resume})
         request.respond({})
 
-    def state(
-        self, request: PeerRequest[NoResponse], state: str = "", question: str = "", *, hook: bool = False
-    ) -> None:
+    def state(self, request: PeerRequest[NoResponse], state: State, question: str = "", *, hook: bool = False) -> None:
         """Set the state that the program declares. `hook`: declared by an agent's hook; OSC 7501 overrides it."""
         session = self._session
-        if state not in protocol.STATES:
-            raise UsageError(f"unknown state {printable(state)}; use {', '.join(protocol.STATES)}")
         if not session.running:
             raise Refused(f"the program of {session.name} has ended")
         session.activity.declare(state, question, by=By.HOOK if hook else By.VERB)
@@ -292,7 +279,7 @@ class RequestMethods:
     def switch(
         self, request: PeerRequest[SwitchResponse], to: str = "", host: str | None = None, *, probe: bool = False
     ) -> None:
-        """Switch the client that typed last to another session. `probe`: only answer whether one is attached."""
+        """Switch the client that typed last to another session. `probe`: only say whether one is attached."""
         client = self._session.clients.leader
         name = names.check_name(to)
         target = names.check_host(host) if host is not None else None
@@ -300,6 +287,7 @@ class RequestMethods:
             line = f"{PROGRAM} @{target} {name}"
             raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
         if client is not None and not probe:
+            self._handler.send_output(client)
             message: Message = {"name": name, "host": target, "rows_below": self._handler.rows_below(client)}
             client.connection.queue(protocol.message(protocol.SWITCH, message))
         request.respond({"switched": client is not None})
@@ -317,7 +305,7 @@ class RequestMethods:
     def feed(
         self, request: PeerRequest[FeedResponse], at: int | None = None, *, ends: bool = False, mends: bool = False
     ) -> None:
-        """Write to a job's stdin, from offset `at` on; answer when the pipe has taken it.
+        """Write to a job's stdin, from offset `at` on; respond when the pipe has taken it.
 
         `ends`: close stdin after these bytes. `mends`: the feeder will come back if its link is lost.
         """
@@ -349,7 +337,7 @@ def _first_position(session: Session, from_: Position | None, else_: int | None)
     if from_ == "screen":  # a `logs` that follows shows this position, or a later one
         return session.model.position
     if from_ == "sent":
-        from_ = session.pump.typed_line.sent_at
+        from_ = session.pump.input_line.sent_at
         if from_ is None:
             from_ = log.head if else_ is None else else_  # where a client that reconnects began to wait
     return max(from_, log.base) if isinstance(from_, int) else log.base

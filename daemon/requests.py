@@ -1,4 +1,4 @@
-"""Checks and dispatches requests. None that changes something begins after its deadline. An error is an answer."""
+"""Checks and dispatches requests. None that changes something begins after its deadline. An error is a response."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from sesh import check
+from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.clients.connection import FOREIGN, PeerConnection, PeerRequest, Steps
+from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -18,13 +19,19 @@ from sesh.daemon.typed_text import Typing
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.measures import uptime
 from sesh.messages import TO_DAEMON, Envelope
+from sesh.names import printable
 
 MAX_DATA = 4 << 20
-TYPING = ("asked", "interrupt", "run_interrupt", "send")  # the requests that are methods of `Typing`
-REQUESTS: dict[str, Callable[..., Steps | None]] = {
-    name: getattr(Typing if name in TYPING else RequestMethods, name) for name in TO_DAEMON
-}
-"""The method of each request has its name. Its parameters, except `request`, are the keys that the request may have."""
+
+
+def _method_of(name: str, *owners: object) -> Callable[..., Steps | None]:
+    """Return the method of a request: one of `owners`, classes or objects, has it under the request's name."""
+    method: Callable[..., Steps | None] = next(getattr(owner, name) for owner in owners if hasattr(owner, name))
+    return method
+
+
+REQUESTS = {str(name): _method_of(name, Typing, RequestMethods) for name in TO_DAEMON}
+"""The method of each request. Its parameters, except `request`, are the keys that the request may have."""
 
 
 class Requests:
@@ -39,35 +46,32 @@ class Requests:
         self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes
 
     def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
-        self._handler.creator_served(connection)
-        if connection.role == FOREIGN and words.get("verb") != "reload":
+        self._handler.release_creator(connection)
+        if connection.role == Role.FOREIGN and words.get("verb") != "reload":
             connection.close_when_sent()  # WELCOME has told this peer the daemon's protocol number
             return
         data = bytes(connection.data)
         connection.data = bytearray()
-        connection.unanswered += 1
+        connection.open_requests += 1
         try:
             envelope: Envelope = check.checked_here(Envelope, words)
             name = envelope.get("verb", "")
-            method = REQUESTS.get(name, RequestMethods.unknown)
-            owner = self.typing if name in TYPING else self._methods
-            call = partial(method, owner, **check.arguments(method, words))
+            call: Callable[[PeerRequest[Any]], Steps | None] = self._refuse_unknown
+            if name in REQUESTS:
+                call = partial(_method_of(name, self.typing, self._methods), **check.arguments(REQUESTS[name], words))
         except Malformed as error:
             number = words.get("id")
             refusal = UsageError(f"a malformed request: {error}")
             number = number if isinstance(number, int) and check.fits(int, number) else 0
             PeerRequest[Any](connection, number, data).refuse(refusal)
             return
-        request: PeerRequest[Any] = PeerRequest(
-            connection, envelope.get("id", 0), data, call, name, envelope.get("begin_by")
-        )
-        self._begin(request)
+        self._begin(PeerRequest(connection, envelope.get("id", 0), data, call, name, envelope.get("begin_by")))
 
     def _begin(self, request: PeerRequest[Any]) -> None:
         self._go_on(request, self._steps(request))
 
     def _go_on(self, request: PeerRequest[Any], steps: Steps) -> None:
-        """Take the next step of a request; answer it with the error that the step raises."""
+        """Take the next step of a request; refuse it if the step raises an error."""
         self.unfinished.discard(request)
         try:
             seconds = next(steps)
@@ -89,8 +93,12 @@ class Requests:
         if request.begin_by is not None and uptime() > request.begin_by:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
+    def _refuse_unknown(self, request: PeerRequest[Any]) -> None:
+        name = printable(request.name)
+        raise UsageError(f"sesh {__version__}, which {self.session.name} runs, has no request {name}")
+
     def _fail(self, request: PeerRequest[Any], error: Exception) -> None:
-        """Answer a request with an error; log one that is not a SeshError, and hide its text."""
+        """Refuse a request; log an error that is not a SeshError, and hide its text."""
         if not isinstance(error, SeshError):
             self.session.faults.note(f"a fault in the request {request.name}", error)
             error = daemon_failed()

@@ -6,54 +6,52 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
 from functools import partial
 
 from sesh import about, machine, protocol
 from sesh.about import PROGRAM
+from sesh.daemon.base.phase import Phase
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import client_of
-from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Steps
+from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.phase import Phase
+from sesh.daemon.request_methods import Reload
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
-from sesh.daemon.timer import Timer
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
-from sesh.messages import ReloadResponse
 from sesh.store import results
-
-Reload = Callable[["Server", PeerRequest[ReloadResponse], str, list[str]], Steps]
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
-MAX_UNSENT = 32 << 20  # unread bytes of answers; a connection with more is closed at its next request
+MAX_UNSENT = 32 << 20  # unread bytes of responses; a connection with more is closed at its next request
 SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests; a connection with at most these is not counted
 MAX_UNFINISHED = 16 << 20  # unfinished bytes of all counted connections; above it, connections are closed
-_ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
+_WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
 
 
 class Server:
-    """Serves one session to its end. `creator`: the socket of its creator. `reload` handles the request `reload`."""
+    """Serves one session to its end. `creator`: the socket of its creator. `reload`: `reload.steps`."""
 
     def __init__(self, session: Session, listener: Listener, creator: socket.socket | None, reload: Reload) -> None:
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)
-        self.session, self.listener, self._loop = session, listener, session.loop
+        self.session, self.listener = session, listener
+        self._loop = session.loop
         self.connections: dict[int, PeerConnection] = {}
         self.files = SessionFiles(session, listener, self._listen)
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, partial(reload, self))
         if creator is not None:
-            connection = PeerConnection(creator, creator=True)
+            connection = PeerConnection(creator, awaits_creator=True)
             self.admit(connection)
             session.log.whole = True
             if session.pump.stdin is not None:
@@ -73,10 +71,10 @@ class Server:
         if deadline is not None and self.session.running:
             end = partial(self.ending.end_session, keep=True, reason=TIMED_OUT)
             self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)
-        self._loop.watch(self._wakeup, READ, lambda _: self._signalled(os.read(self._wakeup, 4096)))
+        self._loop.watch(self._wakeup, READ, lambda _: self._handle_signals(os.read(self._wakeup, 4096)))
         self._listen()
         self.session.relay.settle()
-        self.ending.child_ended()  # the program may have ended before SIGCHLD had a handler
+        self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
 
     def run(self) -> None:
         """Run until the session has ended and its connections are closed."""
@@ -86,17 +84,19 @@ class Server:
             self._loop.turn()
             if session.running:
                 continue
-            session.faults.guard(self.ending.answer_waiters, "the ending")
-            if not self.requests.unfinished and self.ending.close_finished():
-                results.sync(session.facts["id"])
-                return
+            session.faults.guard(self.ending.respond_to_waits, "the ending")
+            if self.ending.is_over and not self.requests.unfinished:
+                self.ending.close_finished()
+                if not self.connections:
+                    results.sync(session.facts["id"])
+                    return
 
-    def _signalled(self, numbers: bytes) -> None:
+    def _handle_signals(self, numbers: bytes) -> None:
         session = self.session
         if signal.SIGTERM in numbers:
             self._terminate()
         if signal.SIGCHLD in numbers:
-            self.ending.child_ended()
+            self.ending.check_program()
             session.notifications.reap()
         if signal.SIGUSR1 in numbers and session.life.named:
             self.files.restore()
@@ -139,25 +139,25 @@ class Server:
             if not idle:
                 opened.close()
                 return
-            self.drop(min(idle, key=lambda connection: bool(connection.role)))  # first those without HELLO
+            self.drop(min(idle, key=lambda connection: connection.role != Role.UNKNOWN))  # first those without HELLO
         self.admit(PeerConnection(opened))
 
     def admit(self, connection: PeerConnection) -> None:
         """Serve a connection; drop it if its HELLO does not come within `HELLO_TIMEOUT`."""
         self.connections[connection.descriptor] = connection
-        serve = partial(self._serve, connection)
+        serve = partial(self._send_queued, connection)
         connection.changed = lambda: self._loop.soon(serve)
         self._update_watch(connection)
-        if not connection.role or connection.creator:
+        if connection.role == Role.UNKNOWN or connection.awaits_creator:
             end = partial(self._no_hello, connection)
             self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
 
     def _no_hello(self, connection: PeerConnection) -> None:
-        self.handler.creator_served(connection)
-        if not connection.role:
+        self.handler.release_creator(connection)
+        if connection.role == Role.UNKNOWN:
             self.drop(connection)
 
-    def _serve(self, connection: PeerConnection) -> None:
+    def _send_queued(self, connection: PeerConnection) -> None:
         """Send a connection's queued bytes, or close it, at the end of a turn of the loop."""
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
@@ -179,14 +179,14 @@ class Server:
             self._loop.soon(self.session.events.feed)
         reads = READ if connection.listening and not connection.backlog and not full else 0
         writes = WRITE if connection.blocked else 0
-        self._loop.watch(connection.descriptor, reads | writes, partial(self._ready, connection))
+        self._loop.watch(connection.descriptor, reads | writes, partial(self._serve, connection))
 
-    def _ready(self, connection: PeerConnection, events: int) -> None:
+    def _serve(self, connection: PeerConnection, events: int) -> None:
         try:
             if events & WRITE:
                 client = client_of(connection)
                 if client is not None:
-                    self.session.relay.writable(client)
+                    self.session.relay.go_on_with(client)
                 else:
                     connection.feed(self.session.log)
                     self.session.relay.settle()
@@ -224,7 +224,7 @@ class Server:
         while backlog and connection.listening:
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
-                again = partial(self._ready, connection, 0)
+                again = partial(self._serve, connection, 0)
                 self.session.timers.set((Timer.BACKLOG, connection.descriptor), 0.0, again)
                 return
         backlog.clear()
@@ -234,11 +234,11 @@ class Server:
             self.handler.input(client, payload)
         elif kind == protocol.HELLO:
             self.handler.hello(connection, protocol.parse(payload))
-        elif connection.unsent > MAX_UNSENT and kind in _ANSWERED:
-            raise ProtocolError("a connection makes requests and reads no answers")
+        elif connection.unsent > MAX_UNSENT and kind in _WITH_RESPONSE:
+            raise ProtocolError("a connection makes requests and reads no responses")
         elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
             connection.queue(protocol.frame(protocol.PONG, payload))
-        elif not connection.role:
+        elif connection.role == Role.UNKNOWN:
             raise ProtocolError("a connection did not begin with HELLO")
         elif kind == protocol.DATA:
             connection.data += payload
@@ -257,7 +257,7 @@ class Server:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)
         session.timers.clear((Timer.BACKLOG, connection.descriptor))
-        self.handler.creator_served(connection)
+        self.handler.release_creator(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
         self.requests.typing.forget(connection)

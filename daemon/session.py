@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.notifications import Notifications
+from sesh.daemon.base.phase import Life
 from sesh.daemon.checkpoint import Checkpointer
 from sesh.daemon.clients.client import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, shorten
-from sesh.daemon.findings import Answering, Findings
-from sesh.daemon.phase import Life
+from sesh.daemon.findings import Findings
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
+from sesh.daemon.replier import Replier
 from sesh.daemon.screen.model import Model
 from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell.command_marks import CommandMarks
@@ -51,35 +52,35 @@ class Session:
         self.waits = Waits(pump, timers, activity, runs)
         self.findings = findings = Findings(activity, CommandMarks(facts, pump, runs, events), pump, events)
         self.checkpoints = Checkpointer(facts, pump, model, timers, findings, runs)
-        self._connect(Answering(pump, model, clients, timers, runs))
+        self._connect(Replier(pump, model, clients, timers, runs))
         events.add("created", command=shorten(facts["command"]), directory=facts["directory"])
         if pty is not None:
             self.begin(pty)
 
-    def _connect(self, answering: Answering) -> None:
+    def _connect(self, replier: Replier) -> None:
         """Connect each part to later ones: when something happens in it, it calls these functions in this order."""
         faults, pump = self.faults, self.pump
-        self.life.ended.add(faults, self.relay.program_ended)
-        pump.appended.add(faults, self.relay.deliver, self.checkpoints.soon)
-        pump.traffic.add(faults, self.activity.wake, self.waits.wake)
-        pump.found.add(faults, answering.handle, self.findings.handle)
+        self.life.on_end.add(faults, self.relay.finish)
+        pump.on_output.add(faults, self.relay.deliver, self.checkpoints.schedule)
+        pump.on_traffic.add(faults, self.activity.wake, self.waits.wake)
+        pump.on_findings.add(faults, replier.handle, self.findings.handle)
         pump.between_reads.add(faults, self.relay.keep_up)
         self.model.local_positions = self.relay.local_positions
-        self.clients.resized.add(faults, pump.resize, self.relay.resize, self._resized, answering.resized)
-        self.events.added.add(faults, self._happened)
-        self.runs.entering.add(faults, self.activity.lines_entered)
-        self.activity.checked.add(faults, self.waits.activity_checked)
+        self.clients.on_resize.add(faults, pump.resize, self.relay.resize, self._note_resize, replier.report_size)
+        self.events.on_event.add(faults, self._note_event)
+        self.runs.before_line.add(faults, self.activity.note_lines)
+        self.activity.on_check.add(faults, self.waits.check_questions)
 
-    def _resized(self, size: Size) -> None:
+    def _note_resize(self, size: Size) -> None:
         self.events.add("resized", columns=size[0], rows=size[1])
 
-    def _happened(self, event: Event) -> None:
+    def _note_event(self, event: Event) -> None:
         if not self.clients:
             self.events.missed.note(event, by_request=self.life.interrupted)
         if event["event"] == "command_started":
-            self.activity.command_started()
+            self.activity.note_command()
         if event["event"] != "exited" or not self.life.end.by_request:
-            self.notifications.event(event)
+            self.notifications.note_event(event)
 
     def begin(self, pty: Pty) -> None:
         """Attach the pty of the program, which has started."""

@@ -13,13 +13,13 @@ from typing import Annotated, Any, TypedDict
 
 from sesh import check, protocol
 from sesh.daemon.activity.activity import Kept
+from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed
 from sesh.daemon.events import Missed
-from sesh.daemon.phase import Phase, ProgramEnd
+from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Writer
 from sesh.daemon.pty.stdin_pipe import StdinPipe
-from sesh.daemon.pty.typed_line import TypedLine
 from sesh.daemon.screen.model import ModelState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
@@ -28,7 +28,7 @@ from sesh.daemon.shell.history import History
 from sesh.measures import STEADY, Size
 from sesh.schema import Event, Facts
 
-FORMAT = 15  # of the snapshot; a sesh refuses any other
+FORMAT = 16  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
@@ -54,7 +54,7 @@ class Snapshot(TypedDict):
     clock: tuple[float, float]
     life: tuple[Phase, ProgramEnd]
     log: tuple[int, bytes]
-    pump: tuple[bytes, TypedLine, float, bytes]
+    pump: tuple[bytes, InputLine, float, bytes]
     model: ModelState
     clients: tuple[Size, int, dict[str, Departed]]
     findings: tuple[str, int, Active | None]
@@ -67,10 +67,10 @@ class Snapshot(TypedDict):
     descriptors: Descriptors
     socket_file: tuple[FileNumber, FileNumber]  # `Listener.identity`
     stdin_taken: int | None
-    """The bytes of a job's stdin that its pipe has taken. The feeder sends later ones again: they have no answer."""
+    """The bytes of a job's stdin that its pipe has taken. The feeder sends later ones again: they have no response."""
 
 
-def snapshot_of(server: Server) -> Snapshot:
+def take_snapshot(server: Server) -> Snapshot:
     session, listener = server.session, server.listener
     life, pump, clients = session.life, session.pump, session.clients
     findings, events = session.findings, session.events
@@ -85,7 +85,7 @@ def snapshot_of(server: Server) -> Snapshot:
         "clock": (STEADY.origin, STEADY.step),
         "life": (life.phase, life.end),
         "log": (session.log.base, session.log.bytes(session.log.base)),
-        "pump": (pump.scanner.carry, pump.typed_line, pump.last_activity, pump.input.content()),
+        "pump": (pump.scanner.carry, pump.input_line, pump.last_activity, pump.input.content()),
         "model": session.model.dump(),
         "clients": (clients.size, clients.last_number, clients.departed),
         "findings": (findings.title, findings.titled_by, findings.marks.active),
@@ -111,7 +111,7 @@ def session_of(state: Snapshot) -> Session:
     findings, events = session.findings, session.events
     life.phase, life.end = state["life"]
     session.log.restore(*state["log"])
-    pump.scanner.carry, pump.typed_line, pump.last_activity, unwritten = state["pump"]
+    pump.scanner.carry, pump.input_line, pump.last_activity, unwritten = state["pump"]
     session.model.restore(state["model"])
     clients.size, clients.last_number, clients.departed = state["clients"]
     findings.title, findings.titled_by, findings.marks.active = state["findings"]

@@ -1,7 +1,7 @@
 """The requests that wait for a prompt, silence, a question, or the session's end.
 
-`ending` answers those that are left at the end. A caller that waits for text follows the output and searches it itself,
-because a caller's pattern must not block the daemon's loop.
+`ending` responds to those that are left at the end. A caller that waits for text follows the output and searches it
+itself, because a caller's pattern must not block the daemon's loop.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.queue import RunQueue
-from sesh.daemon.timer import Timer
 from sesh.errors import TimedOut, UsageError
 from sesh.loop.timers import Timers
 from sesh.messages import MetResponse, WaitResponse
@@ -29,10 +29,10 @@ UNSENT_POLL = 0.05  # seconds between two checks while output is unsent, which m
 
 @dataclass(eq=False)
 class Wait:
-    """A request that waits for conditions, and always for the session's end. The first that is met is the answer."""
+    """A request that waits for conditions, and always for the session's end. It ends with the first that is met."""
 
     request: PeerRequest[WaitResponse]
-    output: bool = False  # the answer at the session's end carries all output
+    output: bool = False  # the response at the session's end carries all output
     prompt: bool = False  # waits for a shell's prompt
     since: int | None = None  # the position that output must reach before a prompt counts
     waiting: bool = False  # waits for a question
@@ -45,7 +45,8 @@ class Waits:
     """The waits of one session."""
 
     def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: RunQueue) -> None:
-        self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
+        self._pump, self._timers = pump, timers
+        self._activity, self._runs = activity, runs
         self.all: list[Wait] = []
 
     def of(self, connection: PeerConnection) -> list[Wait]:
@@ -66,8 +67,8 @@ class Waits:
         if any(wait.prompt or wait.idle < math.inf for wait in self.all):
             self._check_in(QUIET)
 
-    def activity_checked(self) -> None:
-        """Answer the waits for a question; called after each check of the session's state."""
+    def check_questions(self) -> None:
+        """Check the waits for a question; called after each check of the session's state."""
         if self._activity.waits and any(wait.waiting for wait in self.all):
             self._check_in(0)
 
@@ -82,17 +83,18 @@ class Waits:
             self._check_in(self._check(wait))
 
     def _check(self, wait: Wait) -> float:
-        """Answer a wait if a condition is met; else return the seconds until its next check."""
-        seconds = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": wait.idle - self._silent()}
+        """Respond to a wait if a condition is met; else return the seconds until its next check."""
+        idle = wait.idle - self._silent()
+        seconds = {"prompt": self._until_prompt(wait), "waiting": self._until_question(wait), "idle": idle}
         condition, next_check = min(seconds.items(), key=lambda item: item[1])
         reader, position = wait.request.connection.reader, self._pump.log.head
         if next_check <= 0:
             if reader is None or reader.position >= position:
                 self.all.remove(wait)
-                answer: MetResponse = {"met": condition, "position": position}
+                response: MetResponse = {"met": condition, "position": position}
                 if condition == "waiting":
-                    answer["question"] = self._activity.standing().question
-                wait.request.respond(answer)
+                    response["question"] = self._activity.observe().question
+                wait.request.respond(response)
                 return math.inf
             next_check = UNSENT_POLL
         time_left = wait.until - time.monotonic()
@@ -102,7 +104,7 @@ class Waits:
             return math.inf
         return min(next_check, time_left)
 
-    def _prompt(self, wait: Wait) -> float:
+    def _until_prompt(self, wait: Wait) -> float:
         """Return 0 if a shell is at its prompt; else the seconds until the next check, maybe infinite."""
         pump = self._pump
         too_early = wait.since is not None and pump.log.head < wait.since
@@ -116,11 +118,11 @@ class Waits:
             return 0
         return min(silent, MAX_PAUSE)  # twice as long each time
 
-    def _waiting(self, wait: Wait) -> float:
+    def _until_question(self, wait: Wait) -> float:
         """Return 0 if the program asks a question that is not stale; else the seconds until the next check."""
         if not wait.waiting:
             return math.inf
-        since = self._activity.standing().since
+        since = self._activity.observe().since
         return 0 if self._activity.waits and since != wait.stale else _READS_POLL
 
     def _silent(self) -> float:

@@ -18,15 +18,15 @@ from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import By, Declared
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
+from sesh.daemon.base.observers import Observers
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.events import Events
-from sesh.daemon.observers import Observers
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell import shells
-from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY
 from sesh.schema import Facts
@@ -62,11 +62,11 @@ class Activity:
         self._facts, self._timers = facts, timers
         self._pump, self._model = pump, model
         self.reports, self._events = reports, events
-        self.checked: Observers[[]] = Observers()
+        self.on_check: Observers[[]] = Observers()
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
         self._work = ScreenWork(model)
-        self._checked_at, self._typed_at = now, 0.0
+        self._checked_at, self._input_at = now, 0.0
         self._settled = True  # the session has been checked since output and typing settled
 
     # -- inputs
@@ -78,46 +78,43 @@ class Activity:
             self._settled = False
             self._timers.set(Timer.ACTIVITY, SETTLED, self._check)
 
-    def typed(self, data: bytes) -> None:
-        """Note typed input: a line answers the question, and some keys end a declaration."""
+    def note_input(self, data: bytes) -> None:
+        """Note input, a person's or a request's: a line answers the question, and some keys end a declaration."""
         kept = self.kept
-        self._typed_at = time.monotonic()
+        self._input_at = time.monotonic()
         self._pump.last_activity = STEADY.now()
-        if data[-1:] == _CTRL_C:
-            self._pump.life.interrupt()
-        else:
-            self._pump.life.forget_interrupt()
+        self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)
         self._work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
-            self.lines_entered(lines)
-        ended = kept.declared.ends_by_input(data, self._pump.log.head)
+            self.note_lines(lines)
+        ended = kept.declared.note_input(data, self._pump.log.head)
         if (lines or ended) and kept.declared.standing is None:
             kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
 
-    def lines_entered(self, count: int = 1) -> None:
+    def note_lines(self, count: int = 1) -> None:
         """Note lines that are entered at the cursor: a question follows them."""
         self._model.catch_up(DRAW_TIME)
         self.kept.entered = question.cursor_line(self._model.emulator) + count - 1
         self.kept.prompt_group = 0
 
-    def command_started(self) -> None:
+    def note_command(self) -> None:
         """Note that the shell has started a command: the previous one's work, question or result is over."""
         self._work.begin_again()
-        self._pump.life.forget_interrupt()
-        if self.kept.declared.ends_by_input(b"", self._pump.log.head):
+        self._pump.life.note_input(interrupts=False)
+        if self.kept.declared.note_input(b"", self._pump.log.head):
             self.kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
 
-    def declare(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
-        declared = Standing(State(state), Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
+    def declare(self, state: State, words: str = "", *, by: By = By.NOTICE) -> None:
+        declared = Standing(state, Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
         self.kept.declared.declare(declared, by)
         self._decide()
 
-    def progressed(self, body: bytes) -> None:
+    def take_progress(self, body: bytes) -> None:
         """Handle a progress report (OSC 9;4). `body`: the text after `9;4;`."""
         digit = body.partition(b";")[0]
         if digit in _PROGRESS:
@@ -125,17 +122,17 @@ class Activity:
         elif digit == b"0":
             self.kept.declared.end_progress()
 
-    def reported(self, text: bytes, position: int) -> None:
+    def take_report(self, text: bytes, position: int) -> None:
         """Handle a report (OSC 7501) that ends at `position` of the log. `text`: everything after `7501;`."""
-        self.kept.declared.reported(text, self._pump.foreground, position)
+        self.kept.declared.take_report(text, self._pump.foreground, position)
         self._decide()
 
-    def reset(self, position: int) -> None:
+    def clear_reports(self, position: int) -> None:
         """Clear the reports: the program has reset the terminal (RIS)."""
         self.reports.take({"state": "clear"}, 0, position)
         self._decide()
 
-    def marked(self, body: bytes, position: int) -> None:
+    def take_mark(self, body: bytes, position: int) -> None:
         """Handle a prompt mark (OSC 133): a command begins (C), or the shell prompts. `body`: after `133;`."""
         kept = self.kept
         if body[:1] == b"C":
@@ -145,10 +142,10 @@ class Activity:
             return
         kept.command_group, kept.prompt_group = 0, self._pump.foreground
         if body[:1] == b"A":  # at a new prompt, the program that reported has ended
-            self.reports.ended(self._pump.log.head)
+            self.reports.drop_ended(self._pump.log.head)
             self._decide()
 
-    def ended(self, *, failed: bool) -> None:
+    def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
         self._timers.clear(Timer.ACTIVITY)
         self.reports.take({"state": "clear"}, 0, self._pump.log.head)
@@ -176,7 +173,7 @@ class Activity:
     @property
     def at_prompt_since_typed(self) -> bool:
         """True if a shell is at its prompt, and nobody has typed since it was found there."""
-        return self.kept.standing.why == Why.PROMPT and self._checked_at > self._pump.typed_line.typed_at
+        return self.kept.standing.why == Why.PROMPT and self._checked_at > self._pump.input_line.input_at
 
     @property
     def shell_reads(self) -> bool:
@@ -190,8 +187,8 @@ class Activity:
         return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
     @property
-    def line_begun(self) -> bool:
-        """True if an unfinished line is at the shell's prompt, or was typed to a program that reads lines."""
+    def would_join_line(self) -> bool:
+        """True if a text would join an unfinished line, at a shell's prompt or of a program that reads lines."""
         pty = self._pump.pty
         if pty is None or not self._pump.line_begun:
             return False
@@ -207,7 +204,7 @@ class Activity:
         self._model.catch_up(DRAW_TIME)
         return question.last_line(self._model.emulator, begun=self._pump.line_begun)
 
-    def standing(self, *, fresh: bool = False) -> Standing:
+    def observe(self, *, fresh: bool = False) -> Standing:
         """Return the state. If it may be stale, or if `fresh`, check it first, unless a check is due anyway."""
         stale = self.kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
         if self._settled and (fresh or stale):
@@ -225,28 +222,28 @@ class Activity:
         """Check the session, and schedule the next check."""
         self._settled = True  # first: after an error, the next output schedules a check
         kept = self.kept
-        silent = self._silent()
+        silent = self._measure_silence()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
             self._settled = False
             self._timers.set(Timer.ACTIVITY, max(SETTLED - silent, _LEAST_DELAY), self._check)
             return
-        why, asked = self._observe(silent)
+        why, asked = self._look(silent)
         if why == Why.READ and not self._pump.paused and self._pump.read_output():
             self.wake()  # the question was not complete
             return
-        kept.declared.checked(why, self._pump.foreground, self._pump.log.head)
+        kept.declared.note_check(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
         self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))
         due = rules.next_check(kept.standing, silent)
         if due is not None:
             self._timers.set(Timer.ACTIVITY, max(due - silent, _LEAST_DELAY), self._check)
 
-    def _silent(self) -> float:
+    def _measure_silence(self) -> float:
         """Return the seconds since output or typing. On a raw terminal, output counts only if it changes a cell."""
         pty, at = self._pump.pty, self.kept.active_at
         if pty is not None and self._pump.life.running and pty.raw():
             self._work.check(self._pump.log.head, at)
-            at = max(self._typed_at, self._work.changed_at)
+            at = max(self._input_at, self._work.changed_at)
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:
@@ -261,9 +258,9 @@ class Activity:
             state, why = standing.state.value, standing.why.value
             words, kind = standing.question or None, standing.kind or None
             self._events.add("activity", state=state, why=why, question=words, kind=kind)
-        self.checked()
+        self.on_check()
 
-    def _observe(self, silent: float) -> tuple[Why, str]:
+    def _look(self, silent: float) -> tuple[Why, str]:
         """Return the reason of the state, and the question: from the kernel first, then from the screen."""
         pty = self._pump.pty
         group = self._pump.foreground

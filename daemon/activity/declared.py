@@ -53,19 +53,19 @@ class Declared:
         if self.by == By.PROGRESS:
             self.last = None
 
-    def reported(self, text: bytes, group: int, position: int) -> None:
+    def take_report(self, text: bytes, group: int, position: int) -> None:
         """Store the report in `text`, which ends at `position` of the log; drop an invalid one."""
         report = parse(text)
         if report is not None:
             self.reports.take(report, group, position)
             self.last = None
 
-    def ends_by_input(self, keys: bytes, position: int) -> bool:
+    def note_input(self, keys: bytes, position: int) -> bool:
         """Note typed keys (empty: a command begins); return whether they end a declaration.
 
         Only a key that cancels work ends the declaration that the program works.
         """
-        self.reports.seen(position)
+        self.reports.drop_results(position)
         if self.last is None:
             return False
         cancels = len(keys) < LONGEST and pressed(keys, *_CANCELS)  # longer input is text, not a key
@@ -74,9 +74,9 @@ class Declared:
         self.last = None
         return True
 
-    def checked(self, why: Why, group: int, position: int) -> None:
+    def note_check(self, why: Why, group: int, position: int) -> None:
         """Note the result of a check: a program that reads a line does not work. `group`: the foreground's group."""
-        self.reports.left(group, position)
+        self.reports.drop_if_gone(group, position)
         if self.last is not None and self.last.state == State.WORKING and why in (Why.PROMPT, Why.READ):
             self.last = None
 

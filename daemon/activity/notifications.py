@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 
 from sesh import config, measures, wire
 from sesh.daemon.activity.rules import State, Why
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Clients
-from sesh.daemon.timer import Timer
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
@@ -30,7 +30,7 @@ from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
 BELL_DELAY = 0.5  # seconds that a bell waits for a question, which replaces it
 BELL = "bell"
 MAX_RUNNING = 8  # children; further notifications are dropped
-MOST_ASKED = 8  # sessions that are asked for the time of their last key: those attached last
+MOST_SESSIONS = 8  # sessions whose last key is compared: those attached last
 _TIMEOUT = 0.5
 _NOT_STARTED = 120
 
@@ -48,12 +48,13 @@ class Notifications:
     """Sends the notifications of one session, each from a child process."""
 
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
-        self._facts, self._clients, self._timers, self._faults = facts, clients, timers, faults
+        self._facts, self._clients = facts, clients
+        self._timers, self._faults = timers, faults
         self.running: list[int] = []  # pids of the children
         self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of the last state and the last bell
         self._due: News | None = None  # sent when `Timer.NOTIFY` fires, unless a newer event replaces or cancels it
 
-    def event(self, event: Event) -> None:
+    def note_event(self, event: Event) -> None:
         """Schedule a notification of an event, if the event needs a person."""
         kind = event["event"]
         bell_due = self._due is not None and self._due.event == BELL
@@ -129,7 +130,7 @@ def _notify_in_child(facts: Facts, news: News) -> NoReturn:
             os._exit(0)
         with suppress(OSError):  # if the directory was removed, the hook runs in /
             os.chdir(facts["directory"])
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon that was asked may have exited
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may have exited during its request
         os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **_variables(facts["name"], news)})
     finally:
         os._exit(_NOT_STARTED)
@@ -150,26 +151,26 @@ def _variables(name: str, news: News) -> dict[str, str]:
 
 
 def _notify_terminal(name: str, news: News) -> bool:
-    """Ask the client on this machine that was typed in last to notify; return whether it does.
+    """Have the client on this machine that was typed in last notify; return whether it does.
 
     Return True also if a person watches the session by now.
     """
     typed: list[tuple[float, str]] = []
     sessions = [each for each in recent.newest() if each[:1] != "@"]
-    for session in sessions[:MOST_ASKED]:
-        if (answer := _ask(session, TYPED)) is None:
+    for session in sessions[:MOST_SESSIONS]:
+        if (response := _request(session, TYPED)) is None:
             continue
-        if session == name and answer["watched"]:
+        if session == name and response["watched"]:
             return True
-        if answer["at"] is not None:
-            typed.append((answer["at"], session))
+        if response["at"] is not None:
+            typed.append((response["at"], session))
     words: RequestKeys = {"name": name, "state": news.event, "question": news.question}
-    answers = (_ask(session, TELL, **words) for _, session in sorted(typed, reverse=True))
-    return any(answer is not None and answer["told"] for answer in answers)
+    responses = (_request(session, TELL, **words) for _, session in sorted(typed, reverse=True))
+    return any(response is not None and response["told"] for response in responses)
 
 
-def _ask(session: str, request: RequestType[Response], **words: Any) -> Response | None:
-    """Return a daemon's answer; None after an error."""
+def _request(session: str, request: RequestType[Response], **words: Any) -> Response | None:
+    """Return a daemon's response; None after an error."""
     with suppress(SeshError, OSError):
         return wire.connect(session, _TIMEOUT).single_request(request, timeout=_TIMEOUT, **words)[0]
     return None

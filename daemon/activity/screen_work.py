@@ -48,7 +48,7 @@ class ScreenWork:
 
     def check(self, head: int, active_at: float) -> None:
         """Check for a change. `head`: the log's head. `active_at`: time (monotonic) of the last output or typing."""
-        changed = head != self._head and self._changes()
+        changed = head != self._head and self._compare()
         self._head = head
         if changed:
             self._note_change(active_at)
@@ -71,8 +71,8 @@ class ScreenWork:
     def restore(self, asked: str) -> None:
         self.state, self.question = WorkState.OVER, asked
 
-    def _changes(self) -> bool:
-        """Return whether a cell has changed since the last check; True if the emulator cannot catch up."""
+    def _compare(self) -> bool:
+        """Keep the cells; return whether one has changed since the last check, True if the emulator cannot catch up."""
         if not self._model.catch_up(DRAW_TIME):
             return True
         before = self._cells

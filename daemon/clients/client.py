@@ -1,15 +1,15 @@
-"""The attached clients of a session: their terminals, how they get output, who leads, and who answers queries."""
+"""The attached clients of a session: their terminals, how they get output, who leads, who replies to queries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sesh import measures, protocol
+from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.observers import Observers
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
 from sesh.measures import STEADY, Size, clamp_size, stamp
@@ -97,11 +97,11 @@ class Client(Reader):
         super().__init__(connection, -1)
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = self.typed_at = STEADY.now()  # when it attached, and when it last typed (attaching counts)
+        self.since = self.used_at = STEADY.now()  # when it attached, and when a person last used it
         self.window = Window(in_flight) if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
         self.state: Live | Aside | Drawn = Aside(attach=True)
-        self.redraw_due = False  # the next screen answers a REDRAW
+        self.redraw_due = False  # the next screen responds to a REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0
         self.unacknowledged = 0  # bytes of its INPUT since an ACK was last sent at once
@@ -109,45 +109,73 @@ class Client(Reader):
     def gets_output(self) -> bool:
         return isinstance(self.state, Live)
 
+    @property
+    def blank(self) -> bool:
+        """True if its terminal shows no output of the session yet."""
+        return self.position < 0
+
     def was_sent_all(self, log: OutputLog) -> bool:
         return self.position == log.head and not self.connection.unsent
 
-    # -- transitions between the states
+    # -- transitions between the states, with the position
+
+    def continue_from(self, position: int) -> None:
+        """Note that its terminal shows the output up to `position`, from an earlier attachment."""
+        self.position = position
 
     def resume(self, position: int, *, live: bool) -> None:
         """Go on from `position`, with the bytes after it, or with a screen if these would not fit the terminal."""
         self.position = position
         self.state = Live() if live else Aside()
 
-    def set_aside(self) -> bool:
-        """Make the client wait for a screen; return whether it was live. A replay that has begun goes on."""
-        was_live = isinstance(self.state, Live)
+    def set_aside(self) -> None:
+        """Make the client wait for a screen. A replay that has begun goes on."""
         if not (isinstance(self.state, Aside) and self.state.attach):
             self.state = Aside(self.state.before_drawn)
-        return was_live
 
     def redraw_from(self, position: int) -> None:
-        """Note that the terminal shows the output up to `position`, and ignores all that comes before the answer."""
+        """Note that the terminal shows the output up to `position`, and ignores all that comes before the screen."""
         if isinstance(self.state, Aside) and self.state.attach:
             self.state = Aside(attach=True)  # it ignores parts of its replay, which begins again
         else:
             self.position = position
 
+    def draw_on(self, aside: Aside, drawing: Drawing) -> None:
+        """Go on drawing the screen later. Send the part that is drawn, if the terminal is blank.
+
+        A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
+        get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
+        the scrollback before the screen that the echo changes.
+        """
+        if self.blank:
+            self.send_part(drawing.take())
+        self.state = replace(aside, drawing=drawing)
+
     def begin_drawn(self, before_drawn: TerminalState, *, clear: bool) -> None:
+        """Change to drawn screens. `clear`: what the terminal shows is not of this session, or not whole."""
+        if clear:
+            self.position = -1
         self.state = Drawn(Viewport(*self.size[:2], clear=clear), before_drawn)
+
+    def draw(self, position: int, screen: bytes) -> None:
+        """Send a drawn screen; an empty one changes nothing."""
+        self.position = position
+        if screen:
+            self.send_screen(position, screen)
 
     # -- screens
 
-    def flush_for_screen(self) -> bool:
-        """Send queued bytes; return whether a screen would arrive soon."""
-        return self.connection.flush() and (self.window is None or self.window.drained)
+    @property
+    def takes_screen(self) -> bool:
+        """True if a screen that is sent now would arrive soon."""
+        return not self.connection.unsent and (self.window is None or self.window.drained)
 
     def send_part(self, screen: bytes) -> None:
-        """Send a part of a screen, except the last. A client that reconnects before that part shows no output yet."""
+        """Send a part of a screen, except the last. A client that reconnects before that part is blank."""
         self._send(protocol.SCREEN, 0, screen)
 
     def send_screen(self, position: int, screen: bytes) -> None:
-        """Send the screen of a position, as SCREEN, or as REDRAW if the client has asked for it."""
+        """Send the screen of a position, as SCREEN, or as REDRAW if the client has sent one."""
         kind = protocol.REDRAW if self.redraw_due else protocol.SCREEN
         self.redraw_due = False
         self.position = position
@@ -182,7 +210,7 @@ class Departed:
     """What is remembered of a client that has left."""
 
     last_input: int  # the number of its last INPUT
-    typed_at: float
+    used_at: float
     exact: bool  # its terminal shows the raw output up to its position
 
 
@@ -193,7 +221,7 @@ class Clients:
         self.all: list[Client] = []
         self.leader: Client | None = None  # the client that typed last (attaching counts), except read-only ones
         self.size = size
-        self.resized: Observers[[Size]] = Observers()  # called with the session's new size
+        self.on_resize: Observers[[Size]] = Observers()  # called with the session's new size
         self.last_number = 0  # of the newest client
         self.departed: dict[str, Departed] = {}  # by the client's token
 
@@ -203,7 +231,7 @@ class Clients:
     @property
     def watched(self) -> bool:
         """True if a person has typed or attached in the last `WATCHED_FOR` seconds."""
-        return any(STEADY.now() - client.typed_at < WATCHED_FOR for client in self.all)
+        return any(STEADY.now() - client.used_at < WATCHED_FOR for client in self.all)
 
     def add(self, client: Client) -> None:
         self.all.append(client)
@@ -215,9 +243,9 @@ class Clients:
         if not client.terminal.token:
             return
         state = client.state
-        partly_drawn = client.position < 0 and isinstance(state, Aside) and state.drawing is not None
+        partly_drawn = client.blank and isinstance(state, Aside) and state.drawing is not None
         exact = state.before_drawn is None and not partly_drawn
-        self.departed[client.terminal.token] = Departed(client.last_input, client.typed_at, exact)
+        self.departed[client.terminal.token] = Departed(client.last_input, client.used_at, exact)
         if len(self.departed) > MAX_DEPARTED:
             del self.departed[next(iter(self.departed))]
 
@@ -228,22 +256,22 @@ class Clients:
 
     def lead(self, client: Client) -> None:
         """Note that a person has typed at a client, which leads from now on."""
-        client.typed_at = STEADY.now()
+        client.used_at = STEADY.now()
         if client is not self.leader:
             self.fit()
 
     def fit(self) -> None:
         """Choose the leader, and give the session the size of its terminal."""
-        self.leader = leader = _typed_last(self.all)
+        self.leader = leader = _last_used(self.all)
         if leader is not None and leader.size != self.size:
             self.size = leader.size
-            self.resized(leader.size)
+            self.on_resize(leader.size)
 
-    def answering(self, log: OutputLog) -> Client | None:
-        """Return the client whose terminal has all output, and so answers its queries; of several, the last to type."""
-        return _typed_last([client for client in self.all if client.gets_output() and client.was_sent_all(log)])
+    def replying(self, log: OutputLog) -> Client | None:
+        """Return the client whose terminal has all output, and so replies to queries; of several, the last one used."""
+        return _last_used([client for client in self.all if client.gets_output() and client.was_sent_all(log)])
 
 
-def _typed_last(clients: list[Client]) -> Client | None:
+def _last_used(clients: list[Client]) -> Client | None:
     writable = [client for client in clients if not client.terminal.read_only]
-    return max(writable, key=lambda client: client.typed_at, default=None)
+    return max(writable, key=lambda client: client.used_at, default=None)

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from errno import EAGAIN
 from itertools import islice
 from typing import Any, Generic
@@ -19,11 +20,18 @@ from sesh.messages import Response
 READ_SIZE = 1 << 16
 Steps = Iterator[float]
 """The steps of a request that takes time; each yields the seconds until the next one."""
-FOREIGN = "foreign"  # a peer with another protocol number; only its request `reload` is handled
 STALLED = 2.0  # seconds without progress after which the program does not wait for a reader any more
 FOLLOWER_LAG = 16 << 20  # bytes that a follower of the output may lag before it is late
 WINDOW = 256 << 10  # bytes in flight; at the limit, no more are sent until a GOT
 PIECE = 16 << 10  # bytes of one frame: the client sends GOT for whole frames
+
+
+class Role(Enum):
+    """What a peer is, by its HELLO."""
+
+    UNKNOWN = auto()  # no HELLO has come
+    KNOWN = auto()  # a client or a caller
+    FOREIGN = auto()  # one with another protocol number; only its request `reload` is handled
 
 
 class FrameSocket:
@@ -161,7 +169,7 @@ class Reader:
         self.position = position
         self.skipped = 0  # bytes
 
-    def late(self, log: OutputLog) -> bool:
+    def is_late(self, log: OutputLog) -> bool:
         return log.head - self.position + self.connection.unsent > self.limit
 
     def gets_output(self) -> bool:
@@ -179,13 +187,13 @@ class Reader:
 class PeerConnection(FrameSocket):
     """A connection of a client or a caller."""
 
-    def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
+    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
         super().__init__(opened)
-        self.creator = creator  # it is the creator's, and no request has come over it yet
-        self.role = ""  # by its HELLO: "attach", "request" or `FOREIGN`
+        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
+        self.role = Role.UNKNOWN
         self.data = bytearray()  # DATA of the next REQUEST
         self.reader: Reader | None = None
-        self.unanswered = 0  # requests
+        self.open_requests = 0  # requests
         self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
 
     @property
@@ -194,7 +202,7 @@ class PeerConnection(FrameSocket):
 
     @property
     def idle(self) -> bool:
-        return not (self.reader or self.unanswered or self.unsent or self.backlog or self.creator)
+        return not (self.reader or self.open_requests or self.unsent or self.backlog or self.awaits_creator)
 
     @property
     def stalled(self) -> bool:
@@ -246,7 +254,7 @@ class PeerRequest(Generic[Response]):
     def refuse(self, error: SeshError) -> None:
         self._send({"error": error.facts()}, b"")
 
-    def _send(self, answer: Mapping[str, Any], data: bytes) -> None:
-        response = protocol.message(protocol.RESPONSE, {"id": self.number, **answer})
+    def _send(self, words: Mapping[str, Any], data: bytes) -> None:
+        response = protocol.message(protocol.RESPONSE, {"id": self.number, **words})
         self.connection.queue(protocol.data_frames(data), response)
-        self.connection.unanswered -= 1
+        self.connection.open_requests -= 1

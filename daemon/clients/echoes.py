@@ -11,10 +11,10 @@ import time
 from collections import deque
 
 from sesh import protocol
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
-from sesh.daemon.timer import Timer
 from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
 

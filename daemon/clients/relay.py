@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import time
 from contextlib import suppress
-from dataclasses import replace
 
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Aside, Client, Clients, Drawn
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
@@ -14,7 +14,6 @@ from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
 from sesh.daemon.screen.reports import Reports
-from sesh.daemon.timer import Timer
 from sesh.loop.loop import Loop
 from sesh.measures import Size
 from sesh.vt.render.clean_screen import clean_screen
@@ -23,7 +22,7 @@ from sesh.vt.render.replay import Drawing, repainting, replaying
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
-_SCHEME_REPORTS, _ASK_SCHEME = 2031, "\x1b[?996n"
+_SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
 KEEP_UP_FROM = 256 << 10  # bytes before `MAX_LAG` from which on output is emulated between two reads
 KEEP_UP, KEEP_UP_TIME = 8 << 10, 0.0005
@@ -64,11 +63,12 @@ class Relay:
     def _send_and_pace(self) -> None:
         screen_due = False
         try:
-            screen_due = self._send_due_screens()
+            self._send_due_screens()
+            screen_due = self._screen_is_due()
         finally:
             self.pace(screen_due=screen_due)
 
-    def program_ended(self) -> None:
+    def finish(self) -> None:
         """Emulate the rest of the output, and send screens, which no longer wait for the end of an image."""
         self._schedule_emulator()
         self.settle()
@@ -117,36 +117,35 @@ class Relay:
 
         It waits for a late reader, for the emulator if that lags too far, and while a screen is due.
         """
-        late = self._leave_late_behind()
-        if late:
+        readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
+        late = [reader for reader in readers if reader.is_late(self.log)]
+        waited_for = [reader for reader in late if self._is_waited_for(reader)]
+        for reader in late:
+            if reader not in waited_for:
+                self._leave_behind(reader)
+        if waited_for:
             self.timers.ensure(Timer.PACE, STALLED, self.settle)
-        self._pump.pace(paused=late or screen_due or self.model.lag >= MAX_LAG)
+        self._pump.pace(paused=bool(waited_for) or screen_due or self.model.lag >= MAX_LAG)
         if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
-            readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
             self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
-    def _leave_late_behind(self) -> bool:
-        """Set late clients aside, and let late followers skip output; return whether the program waits for one instead.
+    def _is_waited_for(self, reader: Reader) -> bool:
+        """Return whether the program waits for a late reader: a follower or the leader, until it stalls."""
+        matters = not isinstance(reader, Client) or reader is self.clients.leader
+        return matters and not reader.connection.stalled
 
-        It waits for followers and the leader, until they stall.
-        """
-        waits = False
-        for reader in (*self.followers, *self.clients.all):
-            waited_for = not isinstance(reader, Client) or reader is self.clients.leader
-            if not (reader.gets_output() and reader.late(self.log)):
-                continue
-            if waited_for and not reader.connection.stalled:
-                waits = True
-            elif isinstance(reader, Client):
-                self.set_aside(reader)
-            else:
-                reader.skip_to(self.log.head)
-        return waits
+    def _leave_behind(self, reader: Reader) -> None:
+        """Set a late client aside, or let a late follower skip output."""
+        if isinstance(reader, Client):
+            self.set_aside(reader)
+        else:
+            reader.skip_to(self.log.head)
 
     def set_aside(self, client: Client) -> None:
         """Give a client no more bytes, but soon a screen, and the lines that it missed."""
-        if client.set_aside():
+        if client.gets_output():
             self.model.remember(client.position)
+        client.set_aside()
         self.settle()
 
     def resize(self, size: Size) -> None:
@@ -156,87 +155,85 @@ class Relay:
                 self.set_aside(client)
         self.model.resize(*size)
 
-    def writable(self, client: Client) -> None:
+    def go_on_with(self, client: Client) -> None:
         """Continue with a client whose socket or link has room again."""
         self.settle()
         client.connection.feed(self.log)
-        if isinstance(client.state, Drawn) and client.flush_for_screen():
-            self.timers.ensure(Timer.DRAW, 0, self.draw)
+        if isinstance(client.state, Drawn):
+            client.connection.flush()
+            if client.takes_screen:
+                self.timers.ensure(Timer.DRAW, 0, self.draw)
 
     # -- screens
 
-    def _flush_aside(self) -> list[tuple[Client, Aside]]:
-        """Send queued bytes to clients that wait for a screen; return those that a screen would reach soon."""
-        aside = [(client, client.state) for client in self.clients.all if isinstance(client.state, Aside)]
-        return [(client, state) for client, state in aside if client.flush_for_screen()]
+    def _aside(self) -> list[tuple[Client, Aside]]:
+        return [(client, client.state) for client in self.clients.all if isinstance(client.state, Aside)]
 
-    def _send_due_screens(self) -> bool:
+    def _screen_is_due(self) -> bool:
+        """Return whether the program has to wait until a screen is sent."""
+        return any(client.takes_screen and (self.model.lag or aside.drawing) for client, aside in self._aside())
+
+    def _send_due_screens(self) -> None:
         """Send clients that are set aside their screens once the emulator has caught up.
 
-        Return whether the program has to wait for that. A client that has just attached does not wait: it gets the
-        screen that the emulator has, and another one later. It never gets the bytes in between. The program wrote them
-        before the client came, and they would ring bells or send queries a second time.
+        A client that has just attached does not wait for that: it gets the screen that the emulator has, and another
+        one later. It never gets the bytes in between. The program wrote them before the client came, and they would
+        ring bells or send queries a second time.
         """
-        model = self.model
-        ready = self._flush_aside()
-        if not any(isinstance(client.state, Aside) for client in self.clients.all):
+        model, aside = self.model, self._aside()
+        if not aside:
             self._waiting_since = 0.0
-        if not ready:
-            return False
+            return
+        for client, _ in aside:
+            client.connection.flush()
+        due = [(client, state) for client, state in aside if client.takes_screen]
+        if not due:
+            return
         if self._waiting_since and time.monotonic() - self._waiting_since > TOO_LONG:
             model.skip_ahead()
-        if model.lag <= SMALL_LAG or not all(aside.attach for _, aside in ready):
+        if model.lag <= SMALL_LAG or not all(state.attach for _, state in due):
             model.catch_up(STEP_TIME)
-        if not model.lag or any(aside.drawing for _, aside in ready):
+        if not model.lag or any(state.drawing for _, state in due):
             self._waiting_since = 0.0
         elif not self._waiting_since:
             self._waiting_since = time.monotonic()
-        for client, aside in ready:
-            if aside.attach or not (model.lag or model.in_image):
-                self._send_screen(client, aside)
+        for client, state in due:
+            if state.attach or not (model.lag or model.in_image):
+                self._send_screen(client, state)
         if model.lag:
             self.settle()
-        left = [client.state for client, _ in ready if isinstance(client.state, Aside)]
-        return any(model.lag or aside.drawing for aside in left)
 
     def _send_screen(self, client: Client, aside: Aside) -> None:
-        """Send a client its screen: a replay if its terminal has the session's size, else a drawn screen."""
+        """Send a client its screen, or the next part: a replay if its terminal has the session's size, else drawn.
+
+        If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
+        """
         self.model.apply_size()
         fits, drawing = client.size[:2] == self.clients.size[:2], aside.drawing
-        # If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
-        partly_sent = drawing is not None and client.position < 0
+        partly_sent = drawing is not None and client.blank
         if not (fits or partly_sent):
             self._begin_drawn(client, aside)
             return
         if drawing is None:
             drawing = self._replay(client) if aside.attach else self._repaint(client, aside.before_drawn)
-        if not drawing.advance():
-            if fits:
-                self._complete(client, drawing.finish(self._status(-1 if aside.attach else client.position)))
-            else:
-                self._begin_drawn(client, aside)
-            return
-        # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
-        # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
-        # the scrollback before the screen that the echo changes.
-        if client.position < 0:
-            client.send_part(drawing.take())
-        client.state = replace(aside, drawing=drawing)
-        self.settle()
+        if drawing.advance():
+            client.draw_on(aside, drawing)
+            self.settle()
+        elif fits:
+            self._complete(client, drawing.finish(self._status(-1 if aside.attach else client.position)))
+        else:
+            self._begin_drawn(client, aside)
 
     def _begin_drawn(self, client: Client, aside: Aside) -> None:
         """Send the first drawn screen to a client whose terminal and the session differ in size."""
-        if aside.attach:
-            client.position, before_drawn = -1, TerminalState()
-        else:
-            before_drawn = aside.before_drawn or self.model.shown_at(client.position)
-        client.begin_drawn(before_drawn, clear=aside.attach)
+        shown = TerminalState() if aside.attach else aside.before_drawn or self.model.shown_at(client.position)
+        client.begin_drawn(shown, clear=aside.attach)
         self._draw(client)
 
     def _replay(self, client: Client) -> Drawing:
         """Begin to draw scrollback and screen for a client that attaches."""
         lines = client.terminal.lines if client.terminal.replays else 0
-        if client.position >= 0:
+        if not client.blank:
             lines = min(self.model.scrolled_since(client.position), lines)
         return replaying(self.model.emulator, lines=lines)
 
@@ -261,9 +258,9 @@ class Relay:
 
     def _status(self, since: int) -> str:
         """Return what follows the screen for a terminal that shows the output up to `since` (-1: none)."""
-        # If the program wants reports of another colour scheme, a terminal that attaches is asked for its scheme.
-        asked = _ASK_SCHEME if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
-        return self._reports.sequences(since, self.model.position, every=True) + asked
+        # A program that wants reports of the colour scheme gets one from each terminal that attaches.
+        query = _SCHEME_QUERY if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
+        return self._reports.sequences(since, self.model.position, every=True) + query
 
     def _complete(self, client: Client, screen: bytes) -> None:
         """Send a client its whole screen, or the rest of it, and make it live.
@@ -295,10 +292,7 @@ class Relay:
         state, position = client.state, self.model.position
         if isinstance(state, Drawn) and client.connection.flush() and client.room():
             status = self._reports.sequences(client.position, position, every=False)
-            screen = state.viewport.draw(self.model.emulator) + status.encode()
-            client.position = position
-            if screen:
-                client.send_screen(position, screen)
+            client.draw(position, state.viewport.draw(self.model.emulator) + status.encode())
 
 
 def _return_memory() -> None:

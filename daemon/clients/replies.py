@@ -21,7 +21,7 @@ _MOST_QUERIES = 512  # of one form; the oldest is dropped
 
 
 class OpenQueries:
-    """The queries of a program that one terminal has not answered yet. All times are monotonic.
+    """The queries of a program that one terminal has not replied to yet. All times are monotonic.
 
     The first reply of its form closes a query. A conversation (kind `talk` in `sesh.queries`, such as kitty's graphics)
     may have several replies or none, and closes `OPEN_FOR` after the last one.
@@ -30,18 +30,18 @@ class OpenQueries:
     def __init__(self) -> None:
         self._waiting: dict[bytes, deque[tuple[int, float]]] = {}  # number and closing time, the oldest first
         self._talks: dict[bytes, float] = {}
-        self._asked = self._answered = 0  # numbers of the newest query, and of the newest answered one
+        self._newest = self._replied = 0  # numbers of the newest query, and of the newest with a reply
         self._late_until = 0.0  # until then, late replies may come
 
-    def ask(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
+    def open(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
         """Open a query for `seconds`. `form`: that of its reply."""
         if now >= self._late_until or (form not in self._waiting and len(self._waiting) >= _MOST_FORMS):
             self._waiting.clear()
-        self._asked += 1
+        self._newest += 1
         self._late_until = now + _LATE
-        self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._asked, now + seconds))
+        self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._newest, now + seconds))
 
-    def converse(self, form: bytes, now: float) -> None:
+    def open_talk(self, form: bytes, now: float) -> None:
         """Open a conversation, or keep it open for longer."""
         if form not in self._talks and len(self._talks) >= _MOST_FORMS:
             self._talks.clear()
@@ -49,7 +49,7 @@ class OpenQueries:
 
     def due(self, now: float) -> bool:
         """Return whether a reply may still come, perhaps late, because the newest query has none."""
-        return self._asked > self._answered and now < self._late_until
+        return self._newest > self._replied and now < self._late_until
 
     def expects(self, form: bytes, now: float) -> bool:
         """Return whether a reply of this form may still come, even late."""
@@ -61,7 +61,7 @@ class OpenQueries:
         If all queries of its form are closed, the reply is late: it uses up the oldest one, and does not pass.
         """
         if now < self._talks.get(form, 0.0):
-            self.converse(form, now)
+            self.open_talk(form, now)
             return True
         waiting = self._waiting.get(form)
         if not waiting:
@@ -71,7 +71,7 @@ class OpenQueries:
         if is_open:
             while waiting[0][1] <= now:
                 waiting.popleft()
-        self._answered = max(self._answered, waiting.popleft()[0])
+        self._replied = max(self._replied, waiting.popleft()[0])
         if not waiting:
             del self._waiting[form]
         return is_open

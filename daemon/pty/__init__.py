@@ -1,1 +1,1 @@
-"""The program and its pty: output, input, queries and their answers."""
+"""The program and its pty: output and input."""

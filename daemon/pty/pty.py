@@ -89,8 +89,8 @@ class Pty:
         """Return whether the terminal is not in canonical mode, so that the program gets each key at once."""
         return not self._modes()[_LOCAL_FLAGS] & termios.ICANON
 
-    def reader(self) -> tuple[int, bool]:
-        """Return the reader of typed keys: the foreground process group, and `raw`."""
+    def input_reader(self) -> tuple[int, bool]:
+        """Return what reads input: the foreground process group, and whether it gets each key at once."""
         return self.foreground(), self.raw()
 
     def echoes(self) -> bool:

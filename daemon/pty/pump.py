@@ -6,26 +6,26 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from enum import Enum, auto
 
-from sesh.daemon.observers import Observers
-from sesh.daemon.phase import Life
+from sesh.daemon.base.observers import Observers
+from sesh.daemon.base.phase import Life
+from sesh.daemon.base.timer import Timer
+from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
-from sesh.daemon.pty.typed_line import TypedLine
-from sesh.daemon.timer import Timer
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
 from sesh.queries import Finding, QueryScanner
 
 LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
-MAX_ANSWERS = 4 << 10  # bytes of answers in the input queue; at the limit, answers are dropped
+MAX_REPLIES = 4 << 10  # bytes of own replies in the input queue; at the limit, replies are dropped
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 
 
 class Writer(Enum):
-    """A writer of input other than a client. What ANSWERS and RUN write is not part of a person's line."""
+    """A writer of input other than a client. What REPLIES and RUN write is not part of a person's line."""
 
-    ANSWERS = auto()
+    REPLIES = auto()
     RUN = auto()
     REQUEST = auto()
 
@@ -83,15 +83,17 @@ class Pump:
     """Moves bytes in both directions."""
 
     def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
-        self.log, self._loop, self.life = log, loop, life
-        self.appended: Observers[[]] = Observers()  # called after bytes were appended to the log
-        self.traffic: Observers[[]] = Observers()  # called after output, and after input
-        self.found: Observers[[list[Finding], int]] = Observers()  # called with a block's findings, once it was sent
+        self.log, self.life = log, life
+        self._loop = loop
+        self.on_output: Observers[[]] = Observers()  # called after bytes were appended to the log
+        self.on_traffic: Observers[[]] = Observers()  # called after output, and after input
+        self.on_findings: Observers[[list[Finding], int]] = Observers()  # called with those of a block that was sent
         self.pty: Pty | None = None
         self.paused = False  # the readers of the log lag
-        self.filter: Callable[[bytes], bytes] = bytes  # returns the visible part of a block
+        self._filter: Callable[[bytes], bytes] = bytes  # see `filter_output`
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
-        self.scanner, self.input, self.typed_line = QueryScanner(), InputQueue(), TypedLine()
+        self.scanner = QueryScanner()
+        self.input, self.input_line = InputQueue(), InputLine()
         self.stdin: StdinPipe | None = None
         self.last_activity = STEADY.now()
 
@@ -115,9 +117,9 @@ class Pump:
             hung_up = self._loop.timers.is_set(Timer.REOPEN)
             reads = 0 if self.paused or hung_up else READ
             writes = WRITE if self.input.size else 0
-            self._loop.watch(self.pty.descriptor, reads | writes, self._ready)
+            self._loop.watch(self.pty.descriptor, reads | writes, self._transfer)
 
-    def _ready(self, events: int) -> None:
+    def _transfer(self, events: int) -> None:
         if events & WRITE:
             self.drain()
         if events & READ:
@@ -137,33 +139,37 @@ class Pump:
 
     def add(self, block: bytes) -> None:
         """Append the visible part of a block to the log, scan it, and send it before anything else is done with it."""
-        block, start = self.filter(block), self.log.head
+        block, start = self._filter(block), self.log.head
         if not block:
             return
         self.log.append(block)
         findings = self.scanner.find(block)
-        self.appended()
+        self.on_output()
         self.last_activity = STEADY.now()
-        self.traffic()
+        self.on_traffic()
         if findings:
-            self.found(findings, start)
+            self.on_findings(findings, start)
+
+    def filter_output(self, visible: Callable[[bytes], bytes]) -> None:
+        """Pass each block through a function from now on, which returns its visible part."""
+        self._filter = visible
 
     def show(self, data: bytes) -> None:
         """Append other bytes to the log, such as a restored screen or held output, and pass them on."""
         if data:
             self.log.append(data)
-            self.appended()
+            self.on_output()
 
     def type(
-        self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None, *, attended: bool = False
+        self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None, *, by_person: bool = False
     ) -> None:
-        """Type a unit of bytes. `done`: see `InputQueue.add`. `attended`: a person has typed them."""
-        reader = self.pty.reader() if self.pty is not None else None  # before the program gets the bytes
+        """Type a unit of bytes. `done`: see `InputQueue.add`. `by_person`: a person has typed them."""
+        reader = self.pty.input_reader() if self.pty is not None else None  # before the program gets the bytes
         self.input.add(writer, data, done)
         self.drain()
-        if writer not in (Writer.ANSWERS, Writer.RUN):
-            self.typed_line.add(data, reader, attended=attended)
-        self.traffic()
+        if writer not in (Writer.REPLIES, Writer.RUN):
+            self.input_line.add(data, reader, by_person=by_person)
+        self.on_traffic()
 
     def drain(self) -> None:
         if self.pty is None or self.pty.descriptor < 0:
@@ -178,7 +184,7 @@ class Pump:
     @property
     def line_begun(self) -> bool:
         """True if an unfinished line was typed."""
-        return self.pty is not None and self.typed_line.length(self.pty) > 0
+        return self.pty is not None and self.input_line.length(self.pty) > 0
 
     @property
     def unread(self) -> int:

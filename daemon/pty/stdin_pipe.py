@@ -37,7 +37,7 @@ class StdinPipe:
         self.waiting = memoryview(bytes(self.waiting) + fresh)
         self.watch()
         if not (self.waiting or self.ends):
-            self._answer()
+            self._report()
 
     def watch(self) -> None:
         """Watch the pipe for room, if bytes or the end of input wait."""
@@ -56,19 +56,20 @@ class StdinPipe:
         if self.ends:
             self.close()
         else:
-            self._answer()
+            self._report()
             self.watch()
 
     def close(self) -> None:
         """Close the pipe: the job sees the end of its input."""
         descriptor, self.descriptor = self.descriptor, -1
         self.waiting = memoryview(b"")
-        self._answer()
+        self._report()
         if descriptor >= 0:
             self._loop.forget(descriptor)
             os.close(descriptor)
 
-    def _answer(self) -> None:
+    def _report(self) -> None:
+        """Respond to the last `feed`, once."""
         respond, self._respond = self._respond, None
         if respond is not None:
             respond({"received": self.received, "open": self.open})

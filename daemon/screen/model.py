@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sesh.daemon.phase import Life
+from sesh.daemon.base.phase import Life
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
 from sesh.measures import scrollback_bytes
 from sesh.schema import SCROLLBACK

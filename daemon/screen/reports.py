@@ -90,12 +90,12 @@ class Reports:
             del self.records[next(iter(self.records))]
         self.group, self.changed_at, self.speaks = group, at, True
 
-    def ended(self, at: int) -> None:
+    def drop_ended(self, at: int) -> None:
         """Drop the records of a program that has ended, except its results, which stay until a person sees them."""
         self.speaks = False
         self._remove([part for part in self.records if part not in self._results()], at)
 
-    def seen(self, at: int) -> None:
+    def drop_results(self, at: int) -> None:
         """Drop results, because a person has typed; those of a program that still runs become idle."""
         for part in self._results():
             report = self.records[part]
@@ -104,13 +104,13 @@ class Reports:
                 report.pop("msg", None)
                 self.take({**report, "state": "idle"}, self.group, at)
 
-    def left(self, foreground: int, at: int) -> None:
-        """Call `ended` if the process group that reported has left the foreground and does not exist any more."""
+    def drop_if_gone(self, foreground: int, at: int) -> None:
+        """Call `drop_ended` if the process group that reported has left the foreground and does not exist any more."""
         if self.speaks and self.group and foreground not in (0, self.group):
             try:
                 os.killpg(self.group, 0)
             except ProcessLookupError:
-                self.ended(at)
+                self.drop_ended(at)
             except PermissionError:
                 return
 

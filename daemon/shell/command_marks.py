@@ -45,7 +45,8 @@ class CommandMarks:
     """Records the commands that people type; a `--run` records its own."""
 
     def __init__(self, facts: Facts, pump: Pump, runs: RunQueue, events: Events) -> None:
-        self._facts, self._pump, self._runs, self._events = facts, pump, runs, events
+        self._facts, self._events = facts, events
+        self._pump, self._runs = pump, runs
         self.active: Active | None = None
 
     def handle(self, body: bytes, position: int) -> None:

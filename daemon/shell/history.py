@@ -1,4 +1,4 @@
-"""The commands of a session, for `--history`, for events, and for callers that reconnect for an answer.
+"""The commands of a session, for `--history`, for events, and for callers that reconnect for a response.
 
 They come from `--run` and from shell integration (see `command_marks`).
 """
@@ -15,7 +15,7 @@ from sesh.daemon.clients.connection import PeerRequest
 from sesh.errors import NotFound, SeshError, rebuild
 from sesh.schema import ErrorFacts, RunFacts
 
-MAX_ENTRIES = 100  # commands kept, and answers; the oldest is dropped
+MAX_ENTRIES = 100  # commands kept, and responses; the oldest is dropped
 MAX_OUTPUT = 256 << 10  # bytes kept of one command's output, the last ones
 MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs; above it, the oldest output is dropped whole
 
@@ -44,8 +44,8 @@ class Command:
 
 
 @dataclass
-class Answered:
-    """The answer to the run of this number: a result or an error."""
+class RunResponse:
+    """The response to the run of this number: a result or an error."""
 
     number: int
     result: RunFacts | None
@@ -54,12 +54,12 @@ class Answered:
 
 @dataclass
 class History:
-    """The newest commands of a session that have ended, and the answers to its runs."""
+    """The newest commands of a session that have ended, and the responses to its runs."""
 
     count: int = 0  # of all commands so far
     last: RunFacts | None = None  # the run that was active at the session's end, with its `key`
     commands: list[Command] = field(default_factory=list)
-    answers: dict[str, Answered] = field(default_factory=dict)  # by the keys of runs
+    responses: dict[str, RunResponse] = field(default_factory=dict)  # by the keys of runs
 
     def find(self, number: int, session: str) -> Command:
         """Return a command. Raises NotFound; its message names `session`."""
@@ -106,30 +106,27 @@ class History:
             if budget < 0:
                 command.output = b""
 
-    def add_answer(self, key: str, number: int, answer: RunFacts | SeshError) -> None:
-        """Keep the first answer to a run that has a key."""
-        if key and key not in self.answers:
-            if isinstance(answer, SeshError):
-                self.answers[key] = Answered(number, None, answer.facts())
+    def keep_response(self, key: str, number: int, response: RunFacts | SeshError) -> None:
+        """Keep the first response to a run that has a key."""
+        if key and key not in self.responses:
+            if isinstance(response, SeshError):
+                self.responses[key] = RunResponse(number, None, response.facts())
             else:
-                self.answers[key] = Answered(number, answer, None)
-            if len(self.answers) > MAX_ENTRIES:
-                del self.answers[next(iter(self.answers))]
+                self.responses[key] = RunResponse(number, response, None)
+            if len(self.responses) > MAX_ENTRIES:
+                del self.responses[next(iter(self.responses))]
 
-    def answer_again(self, key: str, request: PeerRequest[RunFacts], since: int) -> bool:
-        """Repeat the answer to a caller that reconnects; return False if there was no answer yet.
+    def repeat_response(self, key: str, request: PeerRequest[RunFacts], since: int) -> None:
+        """Respond again to a caller that reconnects to the run with this key.
 
         `since`: bytes of the output that the caller has.
         """
-        if key not in self.answers:
-            return False
-        answer = self.answers[key]
-        if answer.result is None:
-            request.refuse(rebuild(cast(ErrorFacts, answer.error)))
-            return True
-        command = self._kept(answer.number)
+        response = self.responses[key]
+        if response.result is None:
+            request.refuse(rebuild(cast(ErrorFacts, response.error)))
+            return
+        command = self._kept(response.number)
         output = command.output if command is not None else b""
         first = command.facts["output_bytes"] - len(output) if command is not None else 0
-        facts: RunFacts = {**answer.result, "truncated": answer.result["truncated"] or first > since}
+        facts: RunFacts = {**response.result, "truncated": response.result["truncated"] or first > since}
         request.respond(facts, output[max(0, since - first) :])
-        return True

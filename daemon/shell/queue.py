@@ -15,16 +15,16 @@ from math import inf
 
 from sesh import machine
 from sesh.about import SESH
+from sesh.daemon.base.observers import Observers
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
-from sesh.daemon.observers import Observers
 from sesh.daemon.pty.pump import Pump, Writer
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import History
 from sesh.daemon.shell.marks import MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunState
 from sesh.daemon.shell.shells import Shell
-from sesh.daemon.timer import Timer
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
@@ -42,15 +42,17 @@ class RunQueue:
     """The queued runs, and the active one."""
 
     def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events, faults: FaultLog) -> None:
-        self._facts, self._pump, self._timers, self._events, self._faults = facts, pump, timers, events, faults
+        self._facts, self._events, self._faults = facts, events, faults
+        self._pump, self._timers = pump, timers
         self.history = History()
-        self.entering: Observers[[]] = Observers()  # called before the line of a run is typed
+        self.before_line: Observers[[]] = Observers()  # called before the line of a run is typed
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
-        self._finished: tuple[float, int | None] = (-inf, None)  # time (monotonic) and code of the last run waited for
+        self._finished_at = -inf  # time (monotonic) of the end of the last run that a caller waited for
+        self._finished_with: int | None = None  # its exit code
         self._block_of_run = False  # a run was active before the last block: after its mark E the shell's may follow
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
-        self._marks = MarkFilter(self._secret, self._marked, self._passed)
+        self._marks = MarkFilter(self._secret, self._take_mark, self._take_output)
 
     @property
     def name(self) -> str:
@@ -62,14 +64,15 @@ class RunQueue:
     # -- requests
 
     def add(self, run: Run, timeout: float | None) -> None:
-        """Queue a run, or answer a caller that has reconnected to its run. Raises Busy if the queue is full."""
-        if run.request is not None and self.history.answer_again(run.key, run.request, run.sent or 0):
+        """Queue a run, or respond to a caller that has reconnected to its run. Raises Busy if the queue is full."""
+        if run.request is not None and run.key in self.history.responses:
+            self.history.repeat_response(run.key, run.request, run.sent or 0)
             return
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
             known.request, known.sent = run.request, run.sent
             if known.state >= RunState.BEGUN and not known.wait:
-                self._answer(known, known.result(None))
+                self._respond(known, known.result(None))
             run = known
         elif len(self._waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
@@ -90,7 +93,7 @@ class RunQueue:
             self._give_up(run, Interrupted("interrupted before the command began"))
         return sent
 
-    def key_pressed(self) -> None:
+    def withdraw_unread(self) -> None:
         """Withdraw a typed run that the shell has not read yet, because a person has typed."""
         run = self.active
         if run is not None and run.state == RunState.TYPED:
@@ -98,15 +101,15 @@ class RunQueue:
             self._give_up(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def _time_out(self, run: Run) -> None:
-        """Answer a caller after its timeout; a command that has begun continues."""
+        """Respond to a caller after its timeout; a command that has begun continues."""
         if run.state >= RunState.BEGUN:
-            run.answer(run.result(None, timed_out=True))
+            run.respond(run.result(None, timed_out=True))
         else:
             message = f"no shell in {self.name} began with the command until the timeout; it did not run"
             self._give_up(run, TimedOut(message))
 
     def _give_up(self, run: Run, error: SeshError) -> None:
-        """Drop or withdraw a run that has not begun, with `error` as its answer."""
+        """Refuse a run that has not begun, at once or once it is withdrawn."""
         if run.state < RunState.TYPED:
             self._refuse(run, error)
         elif run.state == RunState.TYPED:
@@ -118,21 +121,20 @@ class RunQueue:
         """Return whether a mark of shell integration that arrives now is about a run."""
         return self.active is not None or self._block_of_run
 
-    def no_answers(self) -> bool:
-        """Return whether queries get no answer: during a run, while the terminal echoes.
+    def gives_no_replies(self) -> bool:
+        """Return whether queries get no reply: during a run, while the terminal echoes.
 
-        A program that expects an answer switches echo off.
+        A program that expects a reply switches echo off.
         """
         run, pty = self.active, self._pump.pty
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
         """Return whether a run whose caller waits has made the shell exit with this code, maybe just after its end."""
-        finished_at, finished_with = self._finished
-        just_finished = time.monotonic() < finished_at + JUST_NOW
-        return bool(self.active and self.active.request) or (just_finished and finished_with == code)
+        just_finished = time.monotonic() < self._finished_at + JUST_NOW
+        return bool(self.active and self.active.request) or (just_finished and self._finished_with == code)
 
-    def program_ended(self, code: int | None, reason: str) -> None:
+    def end(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
         run = self.active
         self._pump.show(self._marks.finish())
@@ -151,7 +153,7 @@ class RunQueue:
         visible = self._faults.guard(self._marks.filter, "the commands", block)
         return block if visible is None else visible
 
-    def _passed(self, piece: bytes) -> None:
+    def _take_output(self, piece: bytes) -> None:
         run, pty = self.active, self._pump.pty
         if run is None or run.state < RunState.BEGUN:
             return
@@ -159,7 +161,7 @@ class RunQueue:
         if run.state == RunState.RUNNING and b"\n" in piece:
             run.send_lines()
 
-    def _marked(self, token: str, letter: str, code: int | None) -> bytes:
+    def _take_mark(self, token: str, letter: str, code: int | None) -> bytes:
         """Handle a mark of this session, and return its replacement in the output."""
         run = self.active
         if run is None or run.wrapper is None or run.shell is None:
@@ -168,7 +170,7 @@ class RunQueue:
         if ours and letter == "B" and run.state in (RunState.TYPED, RunState.WITHDRAWN):
             return self._begin(run, run.shell)
         if ours and letter == "C" and run.state == RunState.BEGUN:
-            self._command_begun(run)
+            self._begin_command(run)
         elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.shell.pid)):
             # A mark that is not ours is of an earlier run, whose command was this run's shell. That shell has exited.
             self._finish(run, code)
@@ -181,10 +183,10 @@ class RunQueue:
         self._events.add("command_started", command=run.words, n=run.number)
         self._timers.set(Timer.RUN, QUIET, self.step)
         if not run.wait:
-            self._answer(run, run.result(None))
+            self._respond(run, run.result(None))
         return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
 
-    def _command_begun(self, run: Run) -> None:
+    def _begin_command(self, run: Run) -> None:
         """Handle mark C: the command runs, even if the run was withdrawn."""
         run.become(RunState.RUNNING)
         run.output.clear()  # output of the shell, not of the command
@@ -213,17 +215,17 @@ class RunQueue:
                 raise
         elif run.state == RunState.TYPED:
             not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use --send")
-            self._withdraw(run, shells.output_stopped(self._pump.pty, self.name) or not_read)
+            self._withdraw(run, shells.error_if_stopped(self._pump.pty, self.name) or not_read)
         elif run.state == RunState.WITHDRAWN:
-            self._not_begun(run)
+            self._retry_or_refuse(run)
         else:
             self._check_for_end(run)
 
     def _type_when_ready(self, run: Run) -> None:
         """Type the run's line if a shell is at its prompt, else check again soon. Raises Busy, Refused."""
-        shell = shells.ready_shell(self._pump, self._facts, time.monotonic() - run.since)
+        shell = shells.look_for_prompt(self._pump, self._facts, time.monotonic() - run.since)
         if run.connection is None or run.connection.closed:
-            self._remove(run)  # without an answer: a client that reconnects asks again
+            self._remove(run)  # without a response: a client that reconnects repeats its request
         elif shell is None:
             self._timers.set(Timer.RUN, PROMPT_POLL, self.step)
         else:
@@ -238,25 +240,25 @@ class RunQueue:
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
-        self._pump.filter = self.filter  # before the first run, no mark can come
+        self._pump.filter_output(self.filter)  # before the first run, no mark can come
         run.become(RunState.TYPED)
         self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
-        self.entering()
+        self.before_line()
         self._pump.type(Writer.RUN, run.wrapper.line)
-        self._pump.typed_line.sent_at = self._pump.log.head
+        self._pump.input_line.sent_at = self._pump.log.head
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
         """Remove the files of a run that the shell has not read, so that the command cannot begin.
 
         The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes on.
-        If none arrives, `error` is the run's answer.
+        If none arrives, `error` refuses the run.
         """
         run.remove_files()
         run.error = error
         run.become(RunState.WITHDRAWN)
         self._timers.set(Timer.RUN, MARK_DELAY, self.step)
 
-    def _not_begun(self, run: Run) -> None:
+    def _retry_or_refuse(self, run: Run) -> None:
         """Clear the unread line with Ctrl-C and retry the run once, else refuse it.
 
         The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.
@@ -264,7 +266,7 @@ class RunQueue:
         error = run.error or daemon_failed()
         run.error = None
         self._pump.show(self._marks.release())
-        stopped = shells.output_stopped(self._pump.pty, self.name) is not None
+        stopped = shells.error_if_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
             self._pump.type(Writer.RUN, b"\x03")
         if stopped or not isinstance(error, Busy) or run.attempts > 1:
@@ -306,7 +308,7 @@ class RunQueue:
             return
         facts = run.result(code, reason=reason)
         if run.request is not None:
-            self._finished = (time.monotonic(), code)
+            self._finished_at, self._finished_with = time.monotonic(), code
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)
@@ -314,16 +316,16 @@ class RunQueue:
             message = f"the shell in {self.name} did not report the command's exit code"
             self._refuse(run, Unknown(message, hint=f"to see what it did: {SESH} --logs {self.name}"))
         else:
-            self._answer(run, facts)
+            self._respond(run, facts)
             self._remove(run)
 
-    def _answer(self, run: Run, facts: RunFacts) -> None:
-        """Send an answer, and keep it for a caller that reconnects."""
-        self.history.add_answer(run.key, run.number, facts)
-        run.answer(facts)
+    def _respond(self, run: Run, facts: RunFacts) -> None:
+        """Respond to a run's request, and keep the response for a caller that reconnects."""
+        self.history.keep_response(run.key, run.number, facts)
+        run.respond(facts)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
-        self.history.add_answer(run.key, run.number, error)
+        self.history.keep_response(run.key, run.number, error)
         if run.request is not None:
             run.request.refuse(error)
         self._remove(run)

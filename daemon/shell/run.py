@@ -15,7 +15,7 @@ from sesh.errors import ExitCode, SeshError
 from sesh.schema import RunFacts
 
 MAX_OUTPUT = 32 << 20  # bytes kept of a command's output, the last ones
-MAX_UNREAD = 4 << 20  # unsent bytes at which a caller gets no more lines before the answer
+MAX_UNREAD = 4 << 20  # unsent bytes at which a caller gets no more lines before the response
 
 
 class RunState(IntEnum):
@@ -29,19 +29,19 @@ class RunState(IntEnum):
 
 
 class Run:
-    """A command of `--run`. `wait`: answer when the command has ended, not when it has begun."""
+    """A command of `--run`. `wait`: respond when the command has ended, not when it has begun."""
 
     def __init__(
         self, words: list[str], request: PeerRequest[RunFacts] | None, *, wait: bool, key: str, sent: int | None = None
     ) -> None:
         self.words, self.request, self.wait = words, request, wait
         self.key = key  # chosen by the caller, which finds its run by it after a reconnect
-        self.sent = sent  # bytes of output that the caller has; None: send all output with the answer
+        self.sent = sent  # bytes of output that the caller has; None: send all output with the response
         self.attempts = 0
         self.become(RunState.QUEUED)
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
-        self.error: SeshError | None = None  # the answer to a withdrawn run, unless the command begins
+        self.error: SeshError | None = None  # refuses a withdrawn run, unless the command begins
         self.begun: Begun | None = None
         self.output = RunOutput()
 
@@ -80,8 +80,8 @@ class Run:
         token = data.find(self.wrapper.token.encode()) if self.wrapper is not None else -1
         return data if token < 0 else data[: data.rfind(b"\n", 0, token) + 1]
 
-    def answer(self, facts: RunFacts) -> None:
-        """Answer the request, if one waits, with the output that the caller does not have."""
+    def respond(self, facts: RunFacts) -> None:
+        """Respond to the request, if one waits, with the output that the caller does not have."""
         request, self.request = self.request, None
         if request is None:
             return

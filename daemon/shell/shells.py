@@ -1,4 +1,4 @@
-"""Finds the shell in the foreground of a terminal, and asks the kernel whether it is at its prompt."""
+"""Finds the shell in the foreground of a terminal, and finds out whether it is at its prompt."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def foreground(pty: Pty) -> Shell | None:
     return Shell(pid, kind, _ready(pty, pid, kind)) if kind else None
 
 
-def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
+def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     """Return the shell at its prompt; None to try again soon. `waited`: seconds so far. Raises Busy, Refused."""
     pty, name = pump.pty, facts["name"]
     if pty is None or not pump.life.running:
         raise Refused(f"the program of {name} has ended")
     drained = not pump.read_output()
-    if drained and (stopped := output_stopped(pty, name)) is not None:
+    if drained and (stopped := error_if_stopped(pty, name)) is not None:
         raise stopped
     shell = foreground(pty)
     hint = f"type into it: {SESH} --send {name} TEXT"
@@ -67,13 +67,13 @@ def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
 
 def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
     """Return the seconds to wait for the prompt. `shell`: the one in the foreground, None without one."""
-    untouched = not pump.typed_line.typed_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
+    untouched = not pump.input_line.input_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
     if untouched and (shell is not None or kind_of(int(facts["pid"]))):
         return FIRST_PROMPT
     return NEXT_PROMPT if shell is not None else PROMPT_COMMANDS
 
 
-def output_stopped(pty: Pty | None, name: str) -> Busy | None:
+def error_if_stopped(pty: Pty | None, name: str) -> Busy | None:
     """Return an error if the session's output is stopped (Ctrl-S), else None."""
     if pty is None or not pty.output_stopped():
         return None

@@ -23,9 +23,9 @@ from sesh.schema import LaunchSpec
 
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
 """The Python program of a zygote; it uses its creator's module search path."""
-ANSWER_TIMEOUT = 0.12  # seconds for a zygote to answer; after two timeouts it is replaced
+ANSWER_TIMEOUT = 0.12  # seconds for a zygote to respond; after two timeouts it is replaced
 _START_TIMEOUT = 30.0  # seconds for zygote and daemon to start; then nothing is started
-_LOCK_TIMEOUT = 0.5  # seconds for the lock under which a creator that got no answer looks for its session
+_LOCK_TIMEOUT = 0.5  # seconds for the lock under which a creator that got no response looks for its session
 _BACKLOG = 1024
 
 _STATUS = (  # lines of /proc/self/status
@@ -42,7 +42,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
     Raises Exists, CannotStart (127, 126), Refused (working directory or sessions directory), InvalidName. Silent, or
     TimedOut for a job with a timeout, means that the daemon has not started and will not. Unknown means that it may
-    have started, and does not answer.
+    have started, and does not respond.
     """
     names.check_name(spec["name"])
     files.ready_directory()
@@ -109,24 +109,24 @@ def _fork(deadline: float) -> wire.Connection:
 
 
 def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
-    """Return a connection to a new fork of the zygote; start a zygote if none answers. Raises as `_fork`.
+    """Return a connection to a new fork of the zygote; start a zygote if none responds. Raises as `_fork`.
 
     Start it under a lock, so that processes that wait for the lock find the new one. `scope`: see `own_scope`.
     """
     path = zygote_path(scoped=bool(scope))
-    if (connection := _fork_of(path)) is not None:
+    if (connection := _fork_from(path)) is not None:
         return connection
     with files.locked(paths.directory(), files.STARTING, timeout=deadline - time.monotonic()):
-        return _fork_of(path) or _start_zygote(path, scope, deadline)
+        return _fork_from(path) or _start_zygote(path, scope, deadline)
 
 
-def _fork_of(path: str) -> wire.Connection | None:
-    """Return a connection to a new fork of the zygote at `path`; None if no zygote answers in time."""
+def _fork_from(path: str) -> wire.Connection | None:
+    """Return a connection to a new fork of the zygote at `path`; None if no zygote responds in time."""
     try:
         connection = _connect(path)
     except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
         return None  # no zygote, a killed one, or a stopped one whose backlog is full
-    return connection if _answers(connection, time.monotonic() + ANSWER_TIMEOUT) else None
+    return _await_fork(connection, time.monotonic() + ANSWER_TIMEOUT)
 
 
 def _connect(path: str) -> wire.Connection:
@@ -140,14 +140,14 @@ def _connect(path: str) -> wire.Connection:
         return wire.adopt(opened)
 
 
-def _answers(connection: wire.Connection, deadline: float) -> bool:
-    """Return whether the zygote answers; else close the connection, so that a late fork exits."""
+def _await_fork(connection: wire.Connection, deadline: float) -> wire.Connection | None:
+    """Wait for the zygote's fork; without one, close the connection, so that a late fork exits, and return None."""
     try:
         connection.receive(deadline)
     except (errors.TimedOut, errors.Unreachable):
         connection.close()
-        return False
-    return True
+        return None
+    return connection
 
 
 def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connection:
@@ -161,10 +161,11 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
             with files.masked(0o177), paths.socket_address(*os.path.split(path)) as address:
                 listening.bind(address)
             listening.listen(_BACKLOG)
-            connection = _connect(path)  # before it starts: a zygote without connections exits
+            opened = _connect(path)  # before it starts: a zygote without connections exits
             child = _spawn(scope, listening.fileno(), path)
         with child:  # it exits at once; the zygote is its child, and init reaps that
-            if not _answers(connection, deadline):
+            connection = _await_fork(opened, deadline)
+            if connection is None:
                 child.kill()
                 message = "the process that sessions are forked from ended as it began"
                 raise errors.Unreachable(message, hint=f"see `{SESH} --doctor`")

@@ -1,4 +1,4 @@
-"""The entry point of a daemon: starts the program, answers the creator, serves the session."""
+"""The entry point of a daemon: starts the program, responds to the creator, serves the session."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def run_daemon(creator: socket.socket) -> None:
             if not isinstance(failure, SeshError):
                 log.write_error("daemon", error)
                 failure = InternalError(f"cannot set up the session: {error}")
-            answer(creator, error=failure.facts())
+            respond(creator, error=failure.facts())
             os._exit(1)
-        answer(creator, ok=True)
+        respond(creator, ok=True)
         server.run()
         os._exit(0)
     except BaseException as error:
@@ -59,10 +59,10 @@ def run_daemon(creator: socket.socket) -> None:
         os._exit(1)
 
 
-def answer(creator: socket.socket, **outcome: object) -> None:
-    """Answer the request for a session. The session survives a creator that has disconnected."""
+def respond(creator: socket.socket, **response: object) -> None:
+    """Respond to the request for a session. The session survives a creator that has disconnected."""
     with suppress(OSError):
-        creator.sendall(protocol.message(protocol.RESPONSE, {"id": 0, **outcome}))
+        creator.sendall(protocol.message(protocol.RESPONSE, {"id": 0, **response}))
 
 
 def _receive_spec(connection: wire.Connection) -> LaunchSpec:

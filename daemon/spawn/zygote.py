@@ -13,7 +13,7 @@ import socket
 from contextlib import suppress
 
 from sesh import about, errors, log, machine, protocol
-from sesh.daemon.spawn.main import BLOCKED, answer, run_daemon
+from sesh.daemon.spawn.main import BLOCKED, respond, run_daemon
 
 IDLE = 60.0  # seconds without a connection after which it exits
 
@@ -70,6 +70,6 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
             listening.close()
             run_daemon(creator)
     except OSError as error:
-        answer(creator, error=errors.no_process(error).facts())
+        respond(creator, error=errors.no_process(error).facts())
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)

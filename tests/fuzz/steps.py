@@ -81,7 +81,7 @@ def _play(script: grammar.Script, clock: Clock) -> None:
     view, model, timers = Viewport(20, 5), session.model, session.timers
     for step in script.steps:
         if isinstance(step, tuple):
-            clock.call(session.clients.resized, (max(1, step[0]), max(1, step[1]), 0, 0))
+            clock.call(session.clients.on_resize, (max(1, step[0]), max(1, step[1]), 0, 0))
             continue
         for at in range(0, len(step), BLOCK):
             clock.call(session.pump.add, step[at : at + BLOCK])

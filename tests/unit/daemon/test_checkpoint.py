@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.session import Session
-from sesh.daemon.timer import Timer
 from sesh.errors import Refused
 from sesh.store import checkpoints
 from sesh.vt.emulator import Emulator

@@ -29,7 +29,7 @@ class Group:
     def __init__(self) -> None:
         self.sizes: list[Size] = []
         self.clients = Clients((80, 24, 0, 0))
-        self.clients.resized.add(FaultLog(), self.sizes.append)
+        self.clients.on_resize.add(FaultLog(), self.sizes.append)
         self.links: list[Link] = []
         self.log = OutputLog()
 
@@ -75,26 +75,26 @@ def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> 
 
 def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     one, two = group.add(), group.add()
-    assert group.clients.answering(group.log) is two
+    assert group.clients.replying(group.log) is two
     group.clients.lead(one)
-    assert group.clients.answering(group.log) is one
+    assert group.clients.replying(group.log) is one
     one.state = Aside()  # its next bytes will be a screen, which has no query
-    assert group.clients.answering(group.log) is two
+    assert group.clients.replying(group.log) is two
     group.print(1 << 20)
-    assert group.clients.answering(group.log) is None
+    assert group.clients.replying(group.log) is None
 
 
 def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     group.add(read_only=True)
-    assert group.clients.answering(group.log) is None
+    assert group.clients.replying(group.log) is None
     small = group.add(70, 10)
-    assert group.clients.answering(group.log) is small
+    assert group.clients.replying(group.log) is small
     group.add(80, 24, read_only=True)
     small.state = Aside()
     big = group.add(80, 24)
-    assert group.clients.answering(group.log) is big
+    assert group.clients.replying(group.log) is big
     big.state = Aside()
-    assert group.clients.answering(group.log) is None
+    assert group.clients.replying(group.log) is None
 
 
 class Replay:

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Live
 from sesh.daemon.clients.connection import Reader
-from sesh.daemon.findings import Answering, Findings
+from sesh.daemon.findings import Findings
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.replier import Replier
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter
-from sesh.daemon.timer import Timer
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
@@ -53,7 +54,7 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
         position += len(data)
 
 
-@pytest.mark.parametrize("part", [MarkFilter.filter, Answering.handle, Activity.wake, Findings.handle])
+@pytest.mark.parametrize("part", [MarkFilter.filter, Replier.handle, Activity.wake, Findings.handle])
 def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     link: Link, monkeypatch: pytest.MonkeyPatch, part: FunctionType
 ) -> None:
@@ -62,7 +63,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     own = Session(daemon_facts(), (80, 24, 0, 0), None)
     link.connection.reader = Reader(link.connection, 0)
     own.relay.followers.append(link.connection.reader)
-    own.pump.filter = own.runs.filter  # as once a run was typed
+    own.pump.filter_output(own.runs.filter)  # as once a run was typed
     own.pump.add(b"\x07\x1b[c")
     assert link.output() == [(0, b"\x07\x1b[c")]
     assert "StopIteration" in own.faults.kept[-1]
@@ -79,7 +80,7 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     typed: list[bytes] = []
     monkeypatch.setattr(own.pump, "type", lambda _, data: typed.append(data))
     own.pump.add(b"seen\x1b[c")
-    assert not own.timers.is_set(Timer.ANSWERS), "the client answers"
+    assert not own.timers.is_set(Timer.REPLIES), "the client answers"
     own.pump.add(bytes(256 << 10) + b"\x1b[6n")
     assert 0 < client.position < own.log.head
     while not typed:  # until the emulator has got there

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from sesh.daemon import delivery
 from sesh.daemon.delivery import POLL, RESTLESS, STALLED, STILL, Delivery
+from sesh.daemon.recipient import Look
 from sesh.keys import PASTE, PASTE_END
 
-BEGAN = 100.0
-ENTER, STUCK, UNSHOWN = "", "it has not read all of the text", "its screen has not changed"
+ENTER, MISSING = "", ", so there was no Enter"
+STUCK, UNSHOWN = f"it has not read all of the text{MISSING}", f"its screen has not changed{MISSING}"
 
 
 class Program:
@@ -23,28 +24,29 @@ class Program:
     def __init__(self, reads: float, draws: list[float], rests: float = 0.0) -> None:
         self.reads, self.draws, self.rests = reads, draws, rests
         self.now, self.typed, self.typed_at = 0.0, list[bytes](), 0.0
-        self.cancels: Callable[[Delivery], bool] = lambda _: False
+        self.disturbed_from = 1000.0
 
     def type(self, piece: bytes) -> None:
         self.typed.append(piece)
         self.typed_at = self.now
 
-    def look(self) -> tuple[int, object, bool]:
+    def look(self) -> Look:
         unread = 0 if self.now >= self.typed_at + self.reads else 5
-        return unread, sum(at <= self.now for at in self.draws), self.now < self.rests
+        disturbance = "disturbed" if self.now >= self.disturbed_from else ""
+        return Look(unread, sum(at <= self.now for at in self.draws), self.now < self.rests, disturbance)
 
     def outcome(self, text: bytes = b"a text", *, pasted: bool = True) -> tuple[str, float]:
         """Return why a text gets no Enter, and when that is known."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: BEGAN + self.now))
-            own = Delivery(text, 0, self.type, self.look, pasted=pasted)
-            steps = own.steps()
+            patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: 100.0 + self.now))
+            acts = {"enter": lambda: self.typed.append(b"\r"), "obstacle": str, "still_reads": lambda: True}
+            program: Any = SimpleNamespace(type=self.type, look=self.look, **acts)
+            steps = Delivery(text, program, pasted=pasted).steps()
             while True:
                 try:
                     self.now += next(steps)
                 except StopIteration as end:
                     return end.value, self.now
-                own.cancelled = "cancelled" if self.cancels(own) else ""
 
 
 @pytest.mark.parametrize(
@@ -95,12 +97,12 @@ def test_a_text_is_typed_piece_by_piece_as_it_is_read_cut_between_characters() -
     text = ("ä€" * 1200 + "\udc80").encode("utf-8", "surrogateescape")
     program = Program(0.01, [0.3])
     assert program.outcome(text)[0] == ENTER
-    assert b"".join(program.typed) == PASTE + text + PASTE_END
-    assert [len(piece.decode("utf-8", "surrogateescape")) for piece in program.typed] == [1006, 1000, 407]
+    assert b"".join(program.typed) == PASTE + text + PASTE_END + b"\r"
+    assert [len(piece.decode("utf-8", "surrogateescape")) for piece in program.typed] == [1006, 1000, 407, 1]
 
 
 def test_a_text_that_is_cancelled_goes_no_further() -> None:
     program = Program(0.01, [0.3])
-    program.cancels = lambda own: len(own.pieces) == 1
-    assert program.outcome(b"x" * 2500)[0] == "cancelled"
-    assert len(program.typed) == 2
+    program.disturbed_from = 0.05
+    assert program.outcome(b"x" * 2500)[0] == "disturbed, so the rest of the text was not typed"
+    assert [len(piece) for piece in program.typed] == [1006, 1000, len(PASTE_END)]

@@ -9,10 +9,10 @@ from itertools import cycle, islice
 import pytest
 
 from sesh.daemon.activity.notifications import Notifications
+from sesh.daemon.base.timer import Timer
 from sesh.daemon.pty.pty import READ_LIMIT, Pty
-from sesh.daemon.pty.pump import MAX_ANSWERS
+from sesh.daemon.pty.pump import MAX_REPLIES
 from sesh.daemon.session import Session
-from sesh.daemon.timer import Timer
 from tests.support.data import daemon_facts
 
 
@@ -67,6 +67,6 @@ def test_a_flood_makes_few_events(printer: Printer, words: list[bytes], most: in
 
 def test_answers_that_the_program_does_not_read_are_bounded(printer: Printer) -> None:
     own = printed(printer, b"\x1b[c")
-    while own.timers.is_set(Timer.ANSWERS):
+    while own.timers.is_set(Timer.REPLIES):
         own.timers.run()
-    assert 0 < own.pump.input.size < MAX_ANSWERS + 100
+    assert 0 < own.pump.input.size < MAX_REPLIES + 100

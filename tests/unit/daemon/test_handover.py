@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from sesh.check import Malformed
 from sesh.daemon import description, reload, snapshot
 from sesh.daemon.activity.rules import Standing, State, Why
+from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Writer
 from sesh.daemon.pty.stdin_pipe import StdinPipe
@@ -46,13 +46,14 @@ LOST = {
         "Echoes._unreported Echoes._flags "
         "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
-        "RunQueue.active RunQueue._waiting RunQueue._finished RunQueue._block_of_run MarkFilter._held MarkFilter._part",
+        "RunQueue.active RunQueue._waiting RunQueue._finished_at RunQueue._finished_with RunQueue._block_of_run "
+        "MarkFilter._held MarkFilter._part",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._active Typing._queued Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Life.asked_by Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
+        "Life.ended_for Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
     "work in progress: it begins again":
-        "Relay._drawn_at Relay._waiting_since OutputLog.appended_at Activity._checked_at Activity._typed_at "
+        "Relay._drawn_at Relay._waiting_since OutputLog.appended_at Activity._checked_at Activity._input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known Pump.paused Model._ahead Model._resizes Checkpointer._next_at "
         "Checkpointer._steps Checkpointer._file Checkpointer._position",
@@ -93,7 +94,7 @@ def served(own: Session) -> Iterator[Server]:
 @contextmanager
 def taken_over(own: Server) -> Iterator[Server]:
     """Yield the server that another sesh makes of a server's snapshot."""
-    with reload.memory_file(snapshot.encoded(snapshot.snapshot_of(own))) as file:
+    with reload.memory_file(snapshot.encoded(snapshot.take_snapshot(own))) as file:
         state = snapshot.decoded(os.dup(file.fileno()))
     state["descriptors"] = replace(state["descriptors"], listener=os.dup(own.listener.socket.fileno()))
     other = reload.server_of(snapshot.session_of(state), state)
@@ -131,7 +132,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
 
 def test_a_snapshot_of_other_types_is_refused() -> None:
     with served(session()) as server:
-        text = snapshot.encoded(snapshot.snapshot_of(server))
+        text = snapshot.encoded(snapshot.take_snapshot(server))
         for wrong in (text.replace(b'"running"', b'"walking"'), text.replace(b'taken": null', b'taken": "0"')):
             with pytest.raises(Malformed), reload.memory_file(wrong) as file:
                 snapshot.decoded(os.dup(file.fileno()))
@@ -162,7 +163,7 @@ def lived() -> Session:
     own.clients.departed["token"] = Departed(5, 6.0, False)
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
-    own.activity.reported(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
+    own.activity.take_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
     own.activity.kept = replace(own.activity.kept, standing=Standing(State.WAITING, Why.STOPPED, 5.0, "why?"))
     own.activity._work.restore("why?")
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
@@ -172,8 +173,8 @@ def lived() -> Session:
     own.faults.note("a fault")
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
     pump = own.pump
-    pump.typed_line.add(b"draft", None, attended=True)
-    pump.typed_line.sent_at, pump.last_activity = 7, 5.0
+    pump.input_line.add(b"draft", None, by_person=True)
+    pump.input_line.sent_at, pump.last_activity = 7, 5.0
     pump.input.add(Writer.REQUEST, b"unread")
     assert pump.stdin is not None
     pump.stdin.received = 9

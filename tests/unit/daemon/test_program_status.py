@@ -152,7 +152,7 @@ def test_the_most_urgent_record_says_how_the_program_stands(
 
 def test_a_result_stays_after_the_programs_end_until_a_person_sees_it() -> None:
     reports = take(Reports(), *(f"state={state}:id={state}" for state in STATES))
-    reports.ended(9)
+    reports.drop_ended(9)
     assert ({*reports.records}, reports.speaks) == ({"done", "error"}, False)
-    reports.seen(10)
+    reports.drop_results(10)
     assert reports.records == {}

@@ -79,9 +79,9 @@ def asked(replies: ReplyFilter, output: bytes, now: float = 0.0) -> None:
     """Note the queries in a program's output, as the daemon does."""
     for kind, body, _ in QueryScanner().find(output):
         if kind == "query":
-            replies.queries.ask(reply_form(body), now)
+            replies.queries.open(reply_form(body), now)
         elif kind == "talk":
-            replies.queries.converse(form(body), now)
+            replies.queries.open_talk(form(body), now)
 
 
 def through(replies: ReplyFilter, data: bytes, cuts: list[int], now: float = 0.0) -> bytes:

@@ -101,7 +101,7 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
     output = weakref.ref(runs.active.output)
     gc.disable()
     try:
-        runs.program_ended(0, "exited")
+        runs.end(0, "exited")
         assert output() is None
     finally:
         gc.enable()

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.pty import typed_line
-from sesh.daemon.pty.typed_line import TypedLine
+from sesh.daemon.pty import input_line
+from sesh.daemon.pty.input_line import InputLine
 
 
 class Foreground:
     group, raw = 1, True
 
-    def reader(self) -> tuple[int, bool]:
+    def input_reader(self) -> tuple[int, bool]:
         return self.group, self.raw
 
 
@@ -45,9 +45,9 @@ class Foreground:
 )
 def test_a_line_stands_until_it_is_entered_or_discarded(typed: bytes, begun: bool, drafted: bool) -> None:
     pty: Any = Foreground()
-    script, person = TypedLine(), TypedLine()
-    script.add(typed, pty.reader())
-    person.add(typed, pty.reader(), attended=True)
+    script, person = InputLine(), InputLine()
+    script.add(typed, pty.input_reader())
+    person.add(typed, pty.input_reader(), by_person=True)
     assert (script.length(pty) > 0, script.drafted(pty)) == (begun, False)
     assert (person.length(pty) > 0, person.drafted(pty)) == (begun, drafted)
 
@@ -56,18 +56,18 @@ def test_what_a_program_took_is_no_part_of_the_next_ones_line_and_what_the_kerne
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pty: Any = Foreground()
-    line = TypedLine()
-    line.add(b"dd:x", pty.reader(), attended=True)
+    line = InputLine()
+    line.add(b"dd:x", pty.input_reader(), by_person=True)
     pty.group = 2
     assert not line.length(pty)
     assert not line.drafted(pty)
-    line.add(b"\x1b", pty.reader())
+    line.add(b"\x1b", pty.input_reader())
     pty.group = 1
     assert not line.length(pty)
     pty.raw = False
-    line.add(b"typed ahead", pty.reader(), attended=True)
+    line.add(b"typed ahead", pty.input_reader(), by_person=True)
     pty.group, pty.raw = 2, True
     assert line.drafted(pty)
-    monkeypatch.setattr(typed_line, "DRAFT_LASTS", 0.0)
+    monkeypatch.setattr(input_line, "DRAFT_LASTS", 0.0)
     assert not line.drafted(pty)
     assert line.length(pty)

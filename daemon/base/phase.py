@@ -9,7 +9,7 @@ from enum import Enum
 from resource import struct_rusage
 
 from sesh import machine
-from sesh.daemon.observers import Observers
+from sesh.daemon.base.observers import Observers
 from sesh.errors import SIGNAL_BASE
 from sesh.measures import STEADY
 
@@ -23,7 +23,7 @@ class Phase(Enum):
     ENDED = "ended"  # the program has ended; the emulator still draws its last output
     KEPT = "kept"  # the session stays readable under its name, and the daemon runs
     LEFT = "left"  # the program ended while nobody was attached: the daemon exits, the files stay
-    REMOVED = "removed"  # the files are removed; the daemon exits once its peers have their answers
+    REMOVED = "removed"  # the files are removed; the daemon exits once its peers have their responses
     ABANDONED = "abandoned"  # the machine shuts down: the daemon exits, and the session can be restored
 
 
@@ -58,9 +58,9 @@ class Life:
 
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
-        self.asked_by = ""  # the reason for which somebody ends the session; empty if nobody does
+        self.ended_for = ""  # why somebody ends the session; empty if nobody does
         self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
-        self.ended: Observers[[]] = Observers()  # called when the program has ended
+        self.on_end: Observers[[]] = Observers()  # called when the program has ended
         self.end = ProgramEnd()
 
     @property
@@ -68,13 +68,9 @@ class Life:
         """True if the last key was a recent Ctrl-C, so that an end now counts as requested."""
         return time.monotonic() - self._interrupted_at < _INTERRUPTED
 
-    def interrupt(self) -> None:
-        """Note a Ctrl-C."""
-        self._interrupted_at = time.monotonic()
-
-    def forget_interrupt(self) -> None:
-        """Note another key, or a new command: from now on, the last Ctrl-C is not the cause of an end."""
-        self._interrupted_at = _NEVER
+    def note_input(self, *, interrupts: bool) -> None:
+        """Note a Ctrl-C, or another key or a new command, after which no earlier Ctrl-C is the cause of an end."""
+        self._interrupted_at = time.monotonic() if interrupts else _NEVER
 
     @property
     def running(self) -> bool:
@@ -89,4 +85,4 @@ class Life:
         ran = self.running
         self.phase = phase
         if ran and not self.running:
-            self.ended()
+            self.on_end()

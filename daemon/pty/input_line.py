@@ -23,31 +23,31 @@ _RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {PASTE_END}
 
 
 @dataclass
-class TypedLine:
+class InputLine:
     """The unfinished line, estimated from keys."""
 
     estimate: int = 0  # its length in bytes, erased ones included
     draft: bool = False  # a person has typed it
-    typed_at: float = 0.0  # time (monotonic) of the last input
+    input_at: float = 0.0  # time (monotonic) of the last input
     person_at: float = 0.0  # the same, of a person's
-    reader: tuple[int, bool] = (0, False)  # `Pty.reader` at the last keys
+    reader: tuple[int, bool] = (0, False)  # `Pty.input_reader` at the last keys
     sent_at: int | None = None  # the log's head when a request last typed
 
-    def add(self, keys: bytes, reader: tuple[int, bool] | None, *, attended: bool = False) -> None:
-        """Note typed keys. `reader`: `Pty.reader` before the program got them, None without a pty."""
-        self.typed_at = time.monotonic()
-        if attended:
-            self.person_at = self.typed_at
+    def add(self, keys: bytes, reader: tuple[int, bool] | None, *, by_person: bool = False) -> None:
+        """Note typed keys. `reader`: `Pty.input_reader` before the program got them, None without a pty."""
+        self.input_at = time.monotonic()
+        if by_person:
+            self.person_at = self.input_at
         if reader is not None:
             self.estimate, self.reader = self._length(reader), reader
         for token, _ in tokens(keys[-_MOST_BYTES:]):
             length = _length_after(token, self.estimate)
-            self.draft = length > 0 and (self.draft or (attended and length > self.estimate))
+            self.draft = length > 0 and (self.draft or (by_person and length > self.estimate))
             self.estimate = length
 
     def length(self, pty: Pty) -> int:
         """Return the length in bytes; 0 if a raw terminal's reader has changed since."""
-        return self._length(pty.reader())
+        return self._length(pty.input_reader())
 
     def _length(self, reader: tuple[int, bool]) -> int:
         return self.estimate if not self.reader[1] or self.reader == reader else 0

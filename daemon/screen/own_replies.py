@@ -1,7 +1,7 @@
-"""The daemon's answers to a program's queries, while no attached terminal can answer.
+"""The daemon's own replies to a program's queries, while no attached terminal can reply.
 
-An answer is constant, or made of numbers from the emulator: a program's own text must not come back as input, where the
-next shell would execute it. Queries for clipboard, images, titles or screen content get no answer. The forms are those
+A reply is constant, or made of numbers from the emulator: a program's own text must not come back as input, where the
+next shell would execute it. Queries for clipboard, images, titles or screen content get no reply. The forms are those
 of XTerm's control sequences, DEC's manuals and kitty's keyboard protocol.
 """
 
@@ -27,11 +27,11 @@ _FIXED = {
     b">m": b"\x1b[>4;0m",
     b"?996n": b"\x1b[?997;1n",  # dark colours
 }
-"""Constant answers by the form of the reply (`queries.reply_form`), or by the query if forms are ambiguous."""
+"""Constant replies by their form (`queries.reply_form`), or by the query if forms are ambiguous."""
 
 
-def answer(query: bytes, terminal: Emulator) -> bytes:
-    """Return the answer to a query (the body of a finding); empty if it gets none."""
+def reply_to(query: bytes, terminal: Emulator) -> bytes:
+    """Return the reply to a query (the body of a finding); empty if it gets none."""
     form = reply_form(query)
     if form in _FROM_TERMINAL:
         return _FROM_TERMINAL[form](query, terminal)
@@ -53,7 +53,7 @@ def _number(query: bytes) -> int:
 
 
 def _position(query: bytes, terminal: Emulator) -> bytes:
-    """Answer CPR and DECXCPR: the cursor's row and column from 1, relative to the margins in origin mode."""
+    """Reply to CPR and DECXCPR: the cursor's row and column from 1, relative to the margins in origin mode."""
     row, column = terminal.cursor
     if terminal.mode(6):
         row, column = max(0, row - terminal.screen.top), max(0, column - terminal.screen.left)
@@ -61,7 +61,7 @@ def _position(query: bytes, terminal: Emulator) -> bytes:
 
 
 def _mode(query: bytes, terminal: Emulator) -> bytes:
-    """Answer DECRQM: 1 for set, 2 for reset, 0 for an unknown mode."""
+    """Reply to DECRQM: 1 for set, 2 for reset, 0 for an unknown mode."""
     private = query[2:3] == b"?"
     number = _number(query)
     if number < 0:
@@ -71,13 +71,13 @@ def _mode(query: bytes, terminal: Emulator) -> bytes:
 
 
 def _window(query: bytes, terminal: Emulator) -> bytes:
-    """Answer XTWINOPS: the size in characters only."""
+    """Reply to XTWINOPS: the size in characters only."""
     form = {18: b"\x1b[8;%d;%dt", 19: b"\x1b[9;%d;%dt"}.get(_number(query))
     return form % (terminal.rows, terminal.columns) if form is not None else b""
 
 
 def _colour(query: bytes) -> bytes:
-    """Answer a query for the default colours (OSC 10 to 19) with those of a dark terminal, in xterm's form."""
+    """Reply to a query for the default colours (OSC 10 to 19) with those of a dark terminal, in xterm's form."""
     end = b"\x07" if query.endswith(b"\x07") else _ST
     number = query[2 : -len(end)].removesuffix(b";?")
     if not re.fullmatch(rb"1[0-9]", number):

@@ -1,4 +1,4 @@
-"""The daemon's own answers: exact bytes, numbers alone, and never what the program chose."""
+"""The daemon's own replies: exact bytes, numbers alone, and never what the program chose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.about import __version__
-from sesh.daemon.pty.answers import answer, size_report
+from sesh.daemon.screen.own_replies import reply_to, size_report
 from sesh.queries import QueryScanner, form, reply_form
 from sesh.vt.emulator import Emulator
 
@@ -28,8 +28,8 @@ def queries(data: bytes) -> list[bytes]:
 
 
 def asked(data: bytes, emulator: Emulator) -> bytes:
-    """All answers to what a program writes."""
-    return b"".join(answer(query, emulator) for query in queries(data))
+    """All replies to what a program writes."""
+    return b"".join(reply_to(query, emulator) for query in queries(data))
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def asked(data: bytes, emulator: Emulator) -> bytes:
     ],
     ids=repr,
 )  # fmt: skip
-def test_each_query_gets_its_fixed_answer_of_the_form_that_a_filter_lets_pass(query: bytes, expected: bytes) -> None:
+def test_each_query_gets_its_fixed_reply_of_the_form_that_a_filter_lets_pass(query: bytes, expected: bytes) -> None:
     assert asked(query, model()) == expected
     for each in queries(query):
-        assert form(answer(each, model())) in (b"", reply_form(each))
+        assert form(reply_to(each, model())) in (b"", reply_form(each))
 
 
 def test_in_origin_mode_the_row_counts_from_the_margin() -> None:
@@ -89,8 +89,8 @@ QUERY = st.tuples(
 
 
 @given(st.lists(QUERY, max_size=5))
-def test_r21_answers_hold_no_text_of_the_program(asked_for: list[tuple[tuple[bytes, bytes], bytes]]) -> None:
-    """R21: only numbers and fixed words; a line end makes a shell run the answer."""
+def test_r21_replies_hold_no_text_of_the_program(asked_for: list[tuple[tuple[bytes, bytes], bytes]]) -> None:
+    """R21: only numbers and fixed words; a line end makes a shell run the reply."""
     data = b"".join(start + body + end for (start, end), body in asked_for)
     given_back = asked(data, model())
     bare = re.sub(rb"\x1b\\|\x1b\[|\x1bP|\x1b\]|\x07|rgb:|sesh\(", b"", given_back)
