@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from sesh import descriptors, errors, protocol, wire
+from sesh import descriptors, errors, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedResponse, Words
@@ -22,7 +22,7 @@ from sesh.outcomes import JobOutput
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, READY, Stream, Watched
+from sesh.reach.stream import NewOutput, Ready, ResponseFrame, Stream, Watched
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import JobResult, JobSpec, Name
@@ -80,11 +80,13 @@ class _Waiter:
             facts = self._wait()
         except errors.Ended as ended:
             facts = ended.result
-            self._take(self._stream.ended_output(ended)[1])
+            self._take(self._stream.take_output(ended).data)
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN) from None
+        except errors.TimedOut as error:
+            raise error if error.answered else self._timed_out() from None
         if self._live is not None and self._stream.skipped:
             self._caller.note(f"{self._stream.skipped} bytes that {self._stream.name} wrote were not kept")
         if self._collected is None:
@@ -92,16 +94,16 @@ class _Waiter:
         return {**facts, "truncated": self._stream.position > len(self._collected)}, bytes(self._collected)
 
     def _wait(self) -> JobResult:
-        for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=self._stream.deadline):
-            if kind == LATE:
-                raise self._timed_out()
-            if kind == READY:
-                self._serve(number)
-            elif kind == protocol.OUTPUT:
-                self._take(data)
-            elif kind == protocol.RESPONSE and (result := self._handle_answer(number, data)) is not None:
-                return result
-        raise AssertionError  # `frames` never ends
+        for arrival in self._stream.arrivals(self._ask, watched=self._watched, until=self._stream.deadline):
+            match arrival:
+                case Ready(descriptor):
+                    self._serve(descriptor)
+                case NewOutput(_, data):
+                    self._take(data)
+                case ResponseFrame(number, payload):
+                    if (result := self._handle_answer(number, payload)) is not None:
+                        return result
+        raise AssertionError  # `arrivals` never ends
 
     def _timed_out(self) -> errors.TimedOut:
         name, host = self._stream.name, self._stream.host
@@ -119,10 +121,7 @@ class _Waiter:
         if self._reports:
             requests += wire.request_frames(WAIT, _QUESTION, waiting=True)
         connection.send(wire.hello_frame("request") + wire.request_frames(WAIT, _WAIT, **words) + requests)
-        try:
-            connection.expect_welcome(self._stream.deadline)
-        except errors.TimedOut as error:
-            raise error if error.answered else self._timed_out() from None
+        connection.expect_welcome(self._stream.deadline)
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
         self._set_message()
         if self._forwarder is not None:

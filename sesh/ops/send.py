@@ -72,7 +72,7 @@ def type_into(
 @contextmanager
 def _open_stream(target: Target, name: str) -> Iterator[Stream]:
     with target.open_stream(name) as stream:
-        stream.greet(until=_soon())
+        stream.handshake(until=_soon())
         yield stream
 
 
@@ -115,7 +115,7 @@ def _type_once(stream: Stream, text: bytes, words: Words) -> SendResponse:
             break
         except errors.Lost:
             stream.reconnect()
-            stream.greet(until=_soon())
+            stream.handshake(until=_soon())
     if reason := answer.get("reason"):
         name = stream.name
         refused = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")

@@ -135,7 +135,7 @@ def _reload(name: str) -> None:
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     with find.required(name) as connection:
         connection.send(wire.hello_frame("request"), deadline)
-        find.welcomed(connection, name, any_protocol=True)
+        find.await_welcome(connection, name, any_protocol=True)
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
 
 

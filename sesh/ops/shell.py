@@ -19,7 +19,7 @@ from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, READY, Stream, Watched
+from sesh.reach.stream import DataFrame, NewOutput, Ready, ResponseFrame, Stream, Watched
 from sesh.schema import RunFacts
 from sesh.store import listing
 from sesh.vt import grammar
@@ -128,26 +128,26 @@ class _Run:
 
     def answer(self) -> Ran:
         until = None if self._deadline is None else self._deadline + _GRACE
-        for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=until):
-            if kind == LATE:
-                raise errors.TimedOut("timed out")
-            if kind == READY:
-                if self._interrupts.read():
-                    self.interrupt()
-            elif kind == protocol.OUTPUT and self._live is not None:
-                self._live.take(data)
-            elif kind == protocol.DATA:
-                protocol.carry(self._carried, data)
-            elif kind == protocol.RESPONSE and number == _RUN:
-                return self._stream.connection.decode_response(RUN, data), bytes(self._carried)
-            elif kind == protocol.RESPONSE and number == _INTERRUPT:
-                self._passed_on.answered()
-            elif kind == protocol.RESPONSE and number == _QUESTION:
-                answer = self._stream.connection.decode_response(WAIT, data)
-                if "met" in answer and self._tell is not None:
-                    tell, self._tell = self._tell, None  # tell the person only once
-                    tell(answer.get("question", ""))
-        raise AssertionError  # `frames` never ends
+        for arrival in self._stream.arrivals(self._ask, watched=self._watched, until=until):
+            match arrival:
+                case Ready():
+                    if self._interrupts.read():
+                        self.interrupt()
+                case NewOutput(_, data):
+                    if self._live is not None:
+                        self._live.take(data)
+                case DataFrame(payload):
+                    protocol.carry(self._carried, payload)
+                case ResponseFrame(number, payload) if number == _RUN:
+                    return self._stream.connection.decode_response(RUN, payload), bytes(self._carried)
+                case ResponseFrame(number) if number == _INTERRUPT:
+                    self._passed_on.answered()
+                case ResponseFrame(number, payload) if number == _QUESTION:
+                    answer = self._stream.connection.decode_response(WAIT, payload)
+                    if "met" in answer and self._tell is not None:
+                        tell, self._tell = self._tell, None  # tell the person only once
+                        tell(answer.get("question", ""))
+        raise AssertionError  # `arrivals` never ends
 
     def _watched(self) -> Watched:
         return [(self._interrupts.inbound, select.POLLIN)]
@@ -163,11 +163,11 @@ class _Run:
             welcome_by = time.monotonic() + find.PATIENCE
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
             self._delivery = _Delivery.SENT
-            stream.greet(self._frames(begin_by, from_now=True), self._deadline)
+            stream.handshake(self._frames(begin_by, from_now=True), self._deadline)
             return
         if not first:
             self._delivery = _Delivery.FOLLOWED
-        stream.greet(until=self._deadline)
+        stream.handshake(until=self._deadline)
         frames = self._frames(self._deadline, from_now=first)
         if first:
             self._delivery = _Delivery.SENT

@@ -77,7 +77,7 @@ def ask(name: str, request: RequestType[Response], *, timeout: float = 10.0, **w
     deadline = time.monotonic() + timeout
     with required(name) as connection:
         connection.send(wire.hello_frame("request"), deadline)
-        welcomed(connection, name)
+        await_welcome(connection, name)
         return connection.request(request, deadline=deadline, **words)
 
 
@@ -91,7 +91,7 @@ def read(name: str, request: RequestType[Response], *, timeout: float = 10.0, **
         raise absent(name) from None
 
 
-def welcomed(
+def await_welcome(
     connection: wire.Connection, name: str, deadline: float | None = None, *, any_protocol: bool = False
 ) -> Welcome:
     """Return the WELCOME for a HELLO already sent.

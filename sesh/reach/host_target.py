@@ -24,12 +24,12 @@ from sesh.errors import (
 from sesh.link.keeper import LinkKeeper, Ping, Session
 from sesh.link_health import Health
 from sesh.messages import OP, EnteredResponse, Hello
-from sesh.protocol import DATA
 from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
+from sesh.reach.link_stream import LinkStream
 from sesh.reach.op import Arguments, Changes, Entered, Op, Result, by_name
-from sesh.reach.stream import Stream
+from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
@@ -216,8 +216,19 @@ class HostTarget(Target):
 
     # -- a stream
 
-    def _end_of(self, stream: Stream) -> Ended | None:
-        """Ask the host over another link how a stream's session ended; return None if that is unknown."""
+    def _stream(self, connection: Connection, name: str) -> Stream:
+        return LinkStream(
+            connection,
+            name,
+            host=self.host,
+            links=opening.HostLinks(self.destination),
+            note=self.caller.note,
+            find_end=self._find_end,
+            deadline=self.deadline,
+        )
+
+    def _find_end(self, stream: LinkStream) -> Ended | None:
+        """Find out over another link how a stream's session ended; return None if that is unknown."""
         try:
             with self.until(stream.deadline)._open() as link:
                 self._entered(link, Request.attach(stream.name, stream.session_id), stream.deadline)
@@ -241,31 +252,36 @@ class HostTarget(Target):
         reconnect needs a person, and the op's errors.
         """
         caller, stop = self.caller, self.stop
-        links = opening.HostLinks(self.destination, logs=changed is None)
 
-        def ask() -> None:
+        def request() -> None:
             link = stream.connection
             assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
             if changed is not None:
                 link.health.patience = LIST_PATIENCE
             link.send(Request(op.wire_name, calls.encoded(words(link))).frames())
 
-        def keep(ping: Ping, session: Session) -> LinkKeeper:
-            return LinkKeeper(links, ping, session, changed or (lambda _: None))
-
         stop.check()
-        stream = Stream(self._open(), "", host=self.host, keep=keep, note=caller.note)
+        stream = LinkStream(
+            self._open(),
+            "",
+            host=self.host,
+            links=opening.HostLinks(self.destination, logs=changed is None),
+            note=caller.note,
+            changed=changed or (lambda _: None),
+        )
         stream.audience, stream.check = caller.audience, stop.check
         with stream, stop.calling(stream.cut):
             try:
-                for kind, _, payload in stream.frames(ask):
-                    if kind != DATA:
-                        stream.connection.decode_response(OP, payload)
-                        return
-                    item, whole = calls.result(caller, self.host, op, payload)
-                    # An empty list ends a report, so a list that lost all its rows is not passed on.
-                    if item or whole:
-                        yield item
+                for arrival in stream.arrivals(request):
+                    match arrival:
+                        case ResponseFrame(_, payload):
+                            stream.connection.decode_response(OP, payload)
+                            return
+                        case DataFrame(payload):
+                            item, whole = calls.result(caller, self.host, op, payload)
+                            # An empty list ends a report, so a list that lost all its rows is not passed on.
+                            if item or whole:
+                                yield item
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 

@@ -16,7 +16,6 @@ from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import Arguments, Entered, Op, Result, by_name
 from sesh.reach.stream import Stream
-from sesh.store import results
 from sesh.wire import Connection
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
@@ -92,21 +91,7 @@ class Target:
         return op(self.caller, **data)
 
     def _stream(self, connection: Connection, name: str) -> Stream:
-        return Stream(
-            connection,
-            name,
-            host=self.host,
-            keep=self.keeper,
-            note=self.caller.note,
-            end_of=self._end_of,
-            deadline=self.deadline,
-        )
-
-    def _end_of(self, stream: Stream) -> errors.Ended | None:
-        """Return how a stream's session ended; None without a result. Search by name if the id is unknown."""
-        session_id = stream.session_id
-        result = results.by_id(session_id) if session_id else find.result(stream.name)
-        return errors.Ended(stream.name, result, results.output(result)) if result is not None else None
+        return Stream(connection, name, deadline=self.deadline)
 
     def sync(self) -> None:
         """Push the user's files to the target before a session starts on it: this machine has them."""
