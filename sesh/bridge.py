@@ -40,7 +40,7 @@ from sesh.messages import OP, EnteredResponse, Hello, OpRequest, OpResponse, Wel
 from sesh.names import is_name, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
-from sesh.reach.op import Entered, Op
+from sesh.reach.op import Connected, Op
 from sesh.reach.origin import Origin
 from sesh.store import recent, records, results
 
@@ -216,7 +216,7 @@ class Bridge:
             raise UsageError(f"a bridge does not know {printable(request.get('verb', ''))}")
         op = op_named(request.get("op") or "")
         arguments = check.arguments(op, protocol.value(data) if data else {}, exact=True)
-        if get_type_hints(op)["return"] == Entered:
+        if get_type_hints(op)["return"] == Connected:
             return _enter(caller, op, arguments, request)
         result = op(caller, **arguments)
         if not inspect.isgenerator(result):
@@ -284,7 +284,7 @@ def _refusal(number: object, error: Exception) -> bytes:
 # -- entering sessions
 
 
-def _enter(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: OpRequest) -> Answered:
+def _enter(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, Any], request: OpRequest) -> Answered:
     """Carry out an op that enters a session, only once even if the request is repeated with its `session_id`."""
     session_id = request.get("session_id", "")
     with _locked(session_id if op.creates else ""):
@@ -323,7 +323,7 @@ def _by_id(session_id: str) -> Answered | None:
     """
     for _ in range(_TRIES):
         current = next((name for name in paths.names() if _id_of(name) == session_id), "")
-        connection = find.running(current) if current else None
+        connection = find.try_connect(current) if current else None
         if connection is None:
             break
         if _id_of(current) == session_id:

@@ -74,7 +74,7 @@ class LinkHealth:
             self.state, self._doubt_at, self._lost_at = Health.UP, inf, inf
             self._ping_at = min(now + QUIET, self._pinged_at + BUSY_PACE)
 
-    def sent(self, now: float) -> None:
+    def key_sent(self, now: float) -> None:
         """Record a sent key, which the daemon answers with an ACK."""
         if self._may_ping:
             ping_at = min(self.heard_at + KEY_SILENCE, self._pinged_at + KEY_PACE)

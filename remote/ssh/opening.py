@@ -215,7 +215,7 @@ class HostLinks:
         """
         destination, asks, request = self._destination, attempt.may_prompt, None
         host, until = destination.host, time.monotonic() + START_TIMEOUT
-        if (to := attempt.session) is not None:
+        if (to := attempt.peer) is not None:
             request = Request.attach(to.name, to.session_id, hello=to.hello)
         try:
             if known.paused_until(host) and not asks:

@@ -108,7 +108,7 @@ def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie:
     with failing_with(ExitCode.UNKNOWN):  # the job has ended, and 1 could be the job's own code
         if followed is not None:
             followed.take(b"", last=True)
-        if interrupts.typed and cli.watched:
+        if interrupts.echoed and cli.watched:
             printing.fresh_line()
         return report(cli, job, result, retained, printed=printed)
 

@@ -43,7 +43,7 @@ LOGIN_TRIPS = 10  # the round trips that a longer connect timeout adds
 _LONGEST_WAIT = 0.25  # seconds between two calls of `check`, which may raise
 
 Ping = Callable[[bytes], object]  # sends a PING with a payload
-Session = Callable[[], Peer | None]  # returns the session for an attempt to enter at once; None for none
+CurrentPeer = Callable[[], Peer | None]  # returns the daemon that an attempt connects to at once; None for none
 
 
 @dataclass(eq=False)
@@ -53,7 +53,7 @@ class Attempt:
     seconds: float = 0.0  # ssh's connect timeout
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
-    session: Peer | None = None  # the session to enter at once, by a request in the first write; None for none
+    peer: Peer | None = None  # the daemon to connect to at once, by a request in the first write; None for none
     last_line: str = ""  # the last line printed by ssh
     stop: Stop = field(default_factory=Stop)
 
@@ -147,9 +147,9 @@ class Schedule:
 class LinkKeeper:
     """Watches a link to a host, and then each link that replaces it.
 
-    `session` is called for an attempt that no other one runs beside; to enter at once saves a round trip. `changed` is
-    called when the health of the link has changed. If the last login asked a person, a link that is only doubted is not
-    replaced.
+    `current_peer` is called for an attempt that no other one runs beside; to connect at once saves a round trip.
+    `changed` is called when the health of the link has changed. If the last login asked a person, a link that is only
+    doubted is not replaced.
 
     Call `watch` for each link, `run` at `due` and when one of `descriptors` is readable. `descriptors` change: read
     them before each poll.
@@ -159,10 +159,10 @@ class LinkKeeper:
         self,
         host: Host,
         ping: Ping = lambda _: None,
-        session: Session = lambda: None,
+        current_peer: CurrentPeer = lambda: None,
         changed: Callable[[Health], object] = lambda _: None,
     ) -> None:
-        self._host, self._ping, self._session, self._changed = host, ping, session, changed
+        self._host, self._ping, self._current_peer, self._changed = host, ping, current_peer, changed
         self.log, self._name = host.log, ""
         self.health = LinkHealth(time.monotonic())
         self.schedule = Schedule(indirect=host.indirect)
@@ -207,8 +207,8 @@ class LinkKeeper:
         self._end_attempts()
         self._note_state()
 
-    def entered(self, name: str, **facts: object) -> None:
-        """Note that a session is entered over the link; log its return after a loss. `facts`: for the log."""
+    def session_connected(self, name: str, **facts: object) -> None:
+        """Note that the link is connected to a session; log its return after a loss. `facts`: for the log."""
         self._name = name
         if self._outage is not None:
             gap, self._outage = round(time.monotonic() - self._outage, 3), None
@@ -220,10 +220,10 @@ class LinkKeeper:
         self.health.sign(now)
         self.schedule.sign(now)
 
-    def typed(self, *, enter: bool) -> None:
+    def key_sent(self, *, enter: bool) -> None:
         """Note a sent key. Enter starts an attempt at once while the link does not answer, even after a refusal."""
         now = time.monotonic()
-        self.health.sent(now)
+        self.health.key_sent(now)
         if enter and not self.up:
             self.schedule.enter_pressed(now)
 
@@ -239,7 +239,7 @@ class LinkKeeper:
         """Do all that is due; return the next link, or the error after which there will be none.
 
         Even a link that is only doubted is replaced. A refusal is returned once the link is lost, and again on each
-        call until Enter is `typed`.
+        call until Enter is pressed.
         """
         now = time.monotonic()
         if self._wake.happened(ready):
@@ -281,8 +281,8 @@ class LinkKeeper:
         schedule.round_trip = self.health.round_trip
         schedule.plan(now)
         while (seconds := schedule.begin_due(now)) is not None:
-            session = None if self._attempts.running else self._session()
-            attempt = Attempt(seconds, lost=self.health.state is Health.LOST, session=session)
+            peer = None if self._attempts.running else self._current_peer()
+            attempt = Attempt(seconds, lost=self.health.state is Health.LOST, peer=peer)
             self._attempts.begin(attempt, partial(self._attempted, attempt))
 
     def _attempted(self, attempt: Attempt, stop: Stop) -> Iterator[Connection]:
@@ -303,7 +303,7 @@ class LinkKeeper:
             self._changed(state)
 
     def _log_loss(self) -> None:
-        """Log the loss of the link, once until the session is entered again."""
+        """Log the loss of the link, once until the session is connected again."""
         if self._outage is None:
             self._outage = self.health.heard_at
             self.log("disconnect", session=self._name or None, reason="lost")
@@ -338,7 +338,7 @@ class LinkKeeper:
         self._wake.close()
 
 
-Keep = Callable[[Ping, Session], LinkKeeper | None]  # returns the keeper of a link, None on this machine
+MakeKeeper = Callable[[Ping, CurrentPeer], LinkKeeper | None]  # returns the keeper of a link, None on this machine
 
 
 def _reason(error: SeshError) -> str:

@@ -204,7 +204,7 @@ def report(state: str, question: str) -> str:
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
     name = session("--state", " …")
-    find.ask(name, STATE, state=state, question=question)
+    find.request(name, STATE, state=state, question=question)
     return name
 
 
@@ -248,15 +248,15 @@ def report_event(agent: str, text: str) -> None:
     compacted = name == "SessionStart" and event.get("source") == "compact"  # the agent is still working
     if not compacted and not (name == "Notification" and kind == "permission_prompt" and _waits(session)):
         question = _question(event) if state == "waiting" else ""
-        find.ask(session, STATE, state=state, question=question, hook=True)
+        find.request(session, STATE, state=state, question=question, hook=True)
     if name not in ("SessionStart", "Notification", "SessionEnd") or event.get("source") in ("resume", "compact"):
         # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
         word = event["session_id"]
         if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
-            find.ask(session, RESUME, command=[*_RESUME[agent], word])
+            find.request(session, RESUME, command=[*_RESUME[agent], word])
     ends = name == "SessionEnd" and event.get("reason") not in ("clear", "resume")
     if ends and record.get("shell") and not machine.shutting_down():
-        find.ask(session, RESUME, command=[])  # only the shell is left to restart
+        find.request(session, RESUME, command=[])  # only the shell is left to restart
 
 
 def _waits(name: str) -> bool:
@@ -264,7 +264,7 @@ def _waits(name: str) -> bool:
 
     If Claude Code asks for network access in its sandbox, it sends only the notification (seen in 2.1.76).
     """
-    activity = find.ask(name, STATUS)[0]["session"]["activity"]
+    activity = find.request(name, STATUS)[0]["session"]["activity"]
     return bool(activity and activity["state"] == "waiting" and activity["why"] == "hook")
 
 

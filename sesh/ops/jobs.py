@@ -156,7 +156,7 @@ class _Waiter:
         if number == _FEED and self._forwarder is not None:
             self._forwarder.answered(connection.decode_response(FEED, data))
         elif number == _SIGNAL:
-            self._passed_on.answered()
+            self._passed_on.note_response()
         elif number == _QUESTION and "met" in (asked := connection.decode_response(WAIT, data)):
             self._reports = False
             self._caller.tell_question(self._stream.name, asked.get("question", ""))

@@ -141,7 +141,7 @@ class _Run:
                 case ResponseFrame(number, payload) if number == _RUN:
                     return self._stream.connection.decode_response(RUN, payload), bytes(self._carried)
                 case ResponseFrame(number) if number == _INTERRUPT:
-                    self._passed_on.answered()
+                    self._passed_on.note_response()
                 case ResponseFrame(number, payload) if number == _QUESTION:
                     answer = self._stream.connection.decode_response(WAIT, payload)
                     if "met" in answer and self._tell is not None:
@@ -236,7 +236,7 @@ class _Run:
 def history(_caller: Caller, name: str) -> list[Command]:
     """Return the commands run in a session's shell, the newest last. Raises NotFound."""
     try:
-        commands = protocol.parse(find.read(name, HISTORY, n=None)[1])["commands"]
+        commands = protocol.parse(find.request(name, HISTORY, n=None)[1])["commands"]
     except NotFound:
         commands = dormant.history(name)
     return [_dated(facts) for facts in commands]
@@ -245,7 +245,7 @@ def history(_caller: Caller, name: str) -> list[Command]:
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
-    answer, output = find.read(name, HISTORY, n=number)
+    answer, output = find.request(name, HISTORY, n=number)
     return {**_dated({key: answer.get(key) for key in _FACTS}), "output": output}
 
 

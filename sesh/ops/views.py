@@ -52,7 +52,7 @@ def overview(caller: Caller) -> Overview:
 def status(caller: Caller, name: str) -> Status:
     """Return all facts of a session, from its daemon, its record, or a job's result. Raises NotFound."""
     try:
-        summary: Summary = find.read(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
+        summary: Summary = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
         summary = _unanswered(name, error)
     session: Status = dict(summary)  # type: ignore[assignment]  # the missing keys are filled in below
@@ -83,7 +83,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     if form not in _FORMATS:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
     try:
-        answer, data = find.read(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
+        answer, data = find.request(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
         continued = answer["continued"]
     except NotFound:
         data, continued = dormant.screen(name, form)
@@ -136,7 +136,7 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
     """
 
     def ask(left: int, until: int) -> tuple[LogsResponse, bytes]:
-        return find.read(name, LOGS, timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
+        return find.request(name, LOGS, timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
 
     try:
         texts, newest, _ = in_turns(ask, lines)

@@ -28,7 +28,7 @@ class Interrupts(Stop):
     Ctrl-C from another thread. The third Ctrl-C in a row raises Interrupted with `message`, except with `tie`. SIGQUIT
     raises Interrupted too, unless the program that calls the API handles it.
 
-    `typed`: a Ctrl-C was read, so the terminal has printed `^C`. `terminal`: with `tie`, the terminal's descriptor, to
+    `echoed`: a Ctrl-C was read, so the terminal has printed `^C`. `terminal`: with `tie`, the terminal's descriptor, to
     be polled for a hangup, as the SIGHUP may reach only another process, such as su.
     """
 
@@ -37,7 +37,7 @@ class Interrupts(Stop):
         self.tie, self.message = tie, message
         self._stops_on_first = False
         self._pressed_at: list[float] = []  # times of the Ctrl-C in a row (monotonic)
-        self.typed, self.terminal = False, -1
+        self.echoed, self.terminal = False, -1
         self.inbound, self._wakeup = os.pipe()
         self._undo = ExitStack()
         for descriptor in (self.inbound, self._wakeup):
@@ -76,7 +76,7 @@ class Interrupts(Stop):
             signals = os.read(self.inbound, 64)
         except BlockingIOError:
             return b""
-        self.typed = self.typed or signal.SIGINT in signals
+        self.echoed = self.echoed or signal.SIGINT in signals
         return signals
 
     def hangup(self) -> bytes:
@@ -156,8 +156,8 @@ class PassedOn:
         """Return the requests to repeat."""
         return b"".join(map(self._frame, self._keys))
 
-    def answered(self) -> None:
-        del self._keys[:1]  # answers arrive in the order of the requests
+    def note_response(self) -> None:
+        del self._keys[:1]  # responses arrive in the order of the requests
 
     def _frame(self, key: str) -> bytes:
         return wire.request_frames(self._verb, self._number, key=key)

@@ -21,14 +21,14 @@ from sesh.errors import (
     Unreachable,
     naming_host,
 )
-from sesh.link.keeper import LinkKeeper, Ping, Session
+from sesh.link.keeper import CurrentPeer, LinkKeeper, Ping
 from sesh.link_health import Health
 from sesh.messages import OP, EnteredResponse, Hello
 from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.link_stream import LinkStream
-from sesh.reach.op import Arguments, Changes, Entered, Op, Result, by_name
+from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name
 from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.remote import known
@@ -99,9 +99,9 @@ class HostTarget(Target):
             self._note_changes(op.changes(data, result))
         return result
 
-    def enter(
-        self, op: Op[Arguments, Entered], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Entered:
+    def connect_by(
+        self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Connected:
         """Call an op that enters a session on the host; the returned connection is the link."""
         data = by_name(op, args, kwargs)
         request = self._request(op, data, hello)
@@ -117,7 +117,7 @@ class HostTarget(Target):
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
         return self._enter(Request.attach(name, asks=self._asks))[1]
 
-    def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
+    def _begin(self, op: Op[..., Connected], data: dict[str, object], interrupts: Interrupts) -> Connected:
         request = self._request(op, data)
         try:
             return self._enter(request, interrupts)
@@ -128,11 +128,11 @@ class HostTarget(Target):
                 error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
             raise
 
-    def _request(self, op: Op[..., Entered], data: dict[str, object], hello: Hello | None = None) -> Request:
+    def _request(self, op: Op[..., Connected], data: dict[str, object], hello: Hello | None = None) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""
         return Request(op.wire_name, calls.encoded(data), self._asks, enters=True, session_id=session_id, hello=hello)
 
-    def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Entered:
+    def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Connected:
         """Open a link and enter a session over it.
 
         If the link is lost before the answer, send a request that creates a session again over another link, at most
@@ -205,8 +205,8 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def keeper(self, ping: Ping, session: Session) -> LinkKeeper:
-        return LinkKeeper(opening.HostLinks(self.destination), ping, session)
+    def make_keeper(self, ping: Ping, current_peer: CurrentPeer) -> LinkKeeper:
+        return LinkKeeper(opening.HostLinks(self.destination), ping, current_peer)
 
     def _another_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
         link = keeper.wait(self.host, check, self.deadline)

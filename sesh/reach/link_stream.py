@@ -101,7 +101,7 @@ class LinkStream(Stream):
             self._note(f"{self.name} is now called {name}")
         self.name = name
         facts = {"since": self.position or 0, "joined": self.connection.peer.pid} if name else {}
-        self._keeper.entered(name, **facts)
+        self._keeper.session_connected(name, **facts)
 
     def _check_cut(self) -> None:
         """Raise Lost if the stream was cut: it opens no other link."""

@@ -17,7 +17,7 @@ from sesh.wire import Connection
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
-Entered = tuple[str, Connection]  # the result of entering a session: the session's name, a connection to its daemon
+Connected = tuple[str, Connection]  # a session's name, and a connection to its daemon
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Op(Protocol[Arguments, Result_co]):
 def op(
     *, creates: bool = False, reads: bool = False, changes: Change = lambda _arguments, _result: Changes()
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
-    """Mark a function as an op, which a host may be asked to call.
+    """Mark a function as an op, which a host may call, too.
 
     `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice. `changes`:
     returns which sessions have changed, for the caller's cache of a host's sessions.

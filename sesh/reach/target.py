@@ -9,12 +9,12 @@ from copy import copy
 from typing import TypeVar
 
 from sesh import errors
-from sesh.link.keeper import LinkKeeper, Ping, Session
+from sesh.link.keeper import CurrentPeer, LinkKeeper, Ping
 from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.op import Arguments, Entered, Op, Result, by_name
+from sesh.reach.op import Arguments, Connected, Op, Result, by_name
 from sesh.reach.stream import Stream
 from sesh.wire import Connection
 
@@ -41,19 +41,19 @@ class Target:
         """Call an op; return its result. Raises the op's errors."""
         return op(self.caller, *args, **kwargs)
 
-    def enter(
-        self, op: Op[Arguments, Entered], _hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Entered:
-        """Call an op that enters a session; return its name, and a connection to its daemon.
+    def connect_by(
+        self, op: Op[Arguments, Connected], _hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Connected:
+        """Call an op that connects to a session; return its name, and the connection to its daemon.
 
         `_hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
         """
         return op(self.caller, *args, **kwargs)
 
     def connect(self, name: str) -> Connection:
-        """Return a new connection to an existing session. Raises as `find.required`."""
+        """Return a new connection to an existing session. Raises as `find.connect`."""
         with self._timed():
-            return find.required(name, self.deadline)
+            return find.connect(name, self.deadline)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -66,8 +66,8 @@ class Target:
             silent = f"@{self.host}" if self.host else "the session's daemon"
             raise errors.TimedOut(f"timed out: {silent} did not answer in time") from None
 
-    def keeper(self, _ping: Ping, _session: Session) -> LinkKeeper | None:
-        """Return a keeper of a link, which gets these arguments; None on this machine."""
+    def make_keeper(self, _ping: Ping, _current_peer: CurrentPeer) -> LinkKeeper | None:
+        """Return the keeper of an attachment's link, which gets these arguments; None on this machine."""
         return None
 
     def open_stream(self, name: str, limit: float | None = None) -> Stream:
@@ -77,7 +77,7 @@ class Target:
 
     def begin(
         self,
-        op: Op[Arguments, Entered],
+        op: Op[Arguments, Connected],
         interrupts: Interrupts,
         /,
         *args: Arguments.args,
@@ -87,7 +87,7 @@ class Target:
         name, connection = self._begin(op, by_name(op, args, kwargs), interrupts)
         return self._stream(connection, name)
 
-    def _begin(self, op: Op[..., Entered], data: dict[str, object], _interrupts: Interrupts) -> Entered:
+    def _begin(self, op: Op[..., Connected], data: dict[str, object], _interrupts: Interrupts) -> Connected:
         return op(self.caller, **data)
 
     def _stream(self, connection: Connection, name: str) -> Stream:

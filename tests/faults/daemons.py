@@ -174,11 +174,11 @@ class Daemons:
 
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
         """Return the answer to one verb."""
-        return find.ask(name, getattr(messages, verb.upper()), data=data, **words)[0]
+        return find.request(name, getattr(messages, verb.upper()), data=data, **words)[0]
 
     def show(self, name: str, verb: str = "screen", **words: Any) -> str:
         """Return the text that a verb answers with."""
-        return find.ask(name, getattr(messages, verb.upper()), **words)[1].decode()
+        return find.request(name, getattr(messages, verb.upper()), **words)[1].decode()
 
     def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
         """Wait until the screen contains a text; return the screen."""

@@ -59,7 +59,7 @@ pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of p
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let creators wait long and askers briefly; write the file `asked` once a `--run` waits for its answer."""
     monkeypatch.setattr(find, "PATIENCE", 0.7)
-    monkeypatch.setitem(find.ask.__kwdefaults__ or {}, "timeout", 0.7)
+    monkeypatch.setitem(find.request.__kwdefaults__ or {}, "timeout", 0.7)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
     monkeypatch.setattr(send, "_ENTER_TIMEOUT", 2.1)
     monkeypatch.setattr(sessions, "_RELOAD_TIMEOUT", 0.7)

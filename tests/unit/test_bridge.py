@@ -187,14 +187,14 @@ def test_a_session_that_ends_as_it_is_entered_is_still_known_by_its_id(
     """A wait over a link, for a job that ended at that moment, found no result: "the daemon died"."""
     home.sesh("--open", "work", "--", "cat")
     session_id = home.sesh("--status", "work", "--json").json()["id"]
-    required = find.required
+    connect = find.connect
 
     def ends(name: str) -> wire.Connection:
-        connection = required(name)
+        connection = connect(name)
         monkeypatch.setattr(records, "readable", lambda _: None)
         return connection
 
-    monkeypatch.setattr(find, "required", ends)
+    monkeypatch.setattr(find, "connect", ends)
     far_end = Bridge(home)
     connection = far_end.greeted()
     connection.send(op("enter.attach", name="work"))

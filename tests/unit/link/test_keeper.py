@@ -125,7 +125,7 @@ def test_a_loss_is_logged_once_until_the_session_is_entered_again(there: wire.Co
     assert host.logged == ["disconnect", "silent"]
     keeper.watch(link_health.LinkHealth(time.monotonic()))
     keeper.link_closed()
-    keeper.entered("work")
+    keeper.session_connected("work")
     assert host.logged[2:] == ["reconnect"]
     keeper.close()
 

@@ -117,7 +117,7 @@ class Links(RuleBasedStateMachine):
 
     @rule()
     def a_key(self) -> None:
-        self.link.sent(self.now)
+        self.link.key_sent(self.now)
         self.act()
 
     @rule()
