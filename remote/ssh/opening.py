@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import subprocess
 import tempfile
 import threading
@@ -32,6 +31,8 @@ START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once s
 PATIENCE = 1.5  # seconds of silence over a shared connection, then an ssh of its own is tried too
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
 _LOOK = 0.1  # seconds between two looks at ssh's stderr
+# A command that keeps the terminal ignores Ctrl-C and Ctrl-\, as they are for the session.
+_WITHOUT_KEYS = ("sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"')
 
 
 @dataclass
@@ -63,7 +64,7 @@ class _Opening:
             with self.stop.calling(abort):
                 winner = self._first(links, time.monotonic() + patience)
         finally:
-            if len(links) > 1 and links[0].silent and before == master.identity(self.destination):
+            if len(links) > 1 and links[0].is_silent and before == master.identity(self.destination):
                 master.close(self.destination, ends_links=False)
             for link in links:
                 if link is not winner:
@@ -84,7 +85,7 @@ class _Opening:
             for link in running:
                 link.output.relay(self.say)
                 try:
-                    if link.inbound in ready and link.welcomed():
+                    if link.inbound in ready and link.read_welcome():
                         return link
                 except SeshError as error:
                     failures[link] = error
@@ -92,7 +93,7 @@ class _Opening:
                 raise failures.get(links[-1], silent_host(self.destination.host, links[-1].output.reason()))
             if time.monotonic() >= own_at:
                 own_at = inf
-                if not failures and links[0].silent:
+                if not failures and links[0].is_silent:
                     links.append(self._start(None, seconds=ssh.connect_timeout(self.destination)))
         raise failures[links[-1]]
 
@@ -101,6 +102,7 @@ class _Opening:
         destination = self.destination
         stderr = tempfile.TemporaryFile()
         argv = ssh.command(destination, BRIDGE_COMMAND, ask=prompts, own_timeout=seconds)
+        argv = [*_WITHOUT_KEYS, *argv] if prompts else argv
         environment = ssh.environment(ask=prompts)
         if destination.via is not None:
             # `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh.
@@ -114,14 +116,13 @@ class _Opening:
                 bufsize=0,
                 env=environment,
                 start_new_session=not prompts,
-                preexec_fn=_ignore_keys if prompts else None,
             )
         except OSError as error:
             stderr.close()
             hint = f"check `via` of {destination.host} in config.toml" if destination.via is not None else ""
             raise programs.cannot_run(argv[0], error, hint) from error
         link = Link(destination, process, stderr)
-        link.greet(_near(destination), request, self.deadline)
+        link.send_hello(_near(destination), request, self.deadline)
         return link
 
 
@@ -136,12 +137,6 @@ def _near(destination: Destination) -> Near:
         "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
         "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
     }
-
-
-def _ignore_keys() -> None:
-    r"""Ignore Ctrl-C and Ctrl-\ in a command that keeps the terminal, as they are for the session."""
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def open_link(

@@ -201,7 +201,7 @@ class Stream:
         self._watch(keeper)
         if self.name:
             with suppress(errors.Unreachable):  # HELLO is not answered then, either
-                link.send(link.entry(self.name, self._last_id))
+                link.send(link.connect_request(self.name, self._last_id))
 
     def _watch(self, keeper: LinkKeeper) -> None:
         assert self.connection.health is not None  # noqa: S101 (each connection to a host is a link)

@@ -71,11 +71,11 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
         os.close(descriptor)
 
 
-def test_a_session_is_entered_by_its_id_also_after_a_link_that_broke_before_the_answer() -> None:
+def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_the_answer() -> None:
     first, *links = [Mock(peer=wire.Peer(), welcome={}) for _ in range(3)]
     first.peer = wire.Peer("work", "c0ffee")
     keeper = Mock(**{"wait.side_effect": links})
     stream = Stream(first, "work", host="box", keep=lambda *_: keeper)
     for link in links:
         stream.reconnect()
-        link.entry.assert_called_with("work", "c0ffee")
+        link.connect_request.assert_called_with("work", "c0ffee")
