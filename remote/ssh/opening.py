@@ -103,10 +103,6 @@ class _Opening:
         stderr = tempfile.TemporaryFile()
         argv = ssh.command(destination, BRIDGE_COMMAND, ask=prompts, own_timeout=seconds)
         argv = [*_WITHOUT_KEYS, *argv] if prompts else argv
-        environment = ssh.environment(ask=prompts)
-        if destination.via is not None:
-            # `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh.
-            environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
         try:
             process = programs.start(
                 argv,
@@ -114,7 +110,7 @@ class _Opening:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 bufsize=0,
-                env=environment,
+                env=ssh.environment(ask=prompts, via=destination.via is not None),
                 start_new_session=not prompts,
             )
         except OSError as error:
@@ -157,26 +153,25 @@ def open_link(
     this machine runs out of a resource.
     """
     stop = stop or Stop()
-    before = master.identity(destination)
+    was_open = master.identity(destination) is not None
 
-    def reopen() -> bool | None:
+    def ensure_shared() -> bool | None:
         timeout = deadline - time.monotonic() if deadline is not None else None if ask else START_TIMEOUT
         return master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
 
-    asked = reopen()
+    asked = ensure_shared()
     destination.shared = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
     opening = _Opening(destination, request, until, stop, say)
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
     prompts = ask and not master.is_shared(destination)
-    patience = inf if before is None or known.asks(destination.host) else PATIENCE
+    patience = PATIENCE if was_open and not known.asks(destination.host) else inf
     try:
         link = opening.open(prompts=prompts, patience=patience)
     except Unreachable:
-        if before is None or master.is_alive(destination):
+        if not was_open or master.is_alive(destination):
             raise
-        # The shared connection has just ended: reopen it once.
-        reopen()
+        ensure_shared()  # the shared connection has just ended
         link = opening.open()
     link.asked = asked
     return link
@@ -189,7 +184,8 @@ class HostLinks:
     """A host whose links a `LinkKeeper` keeps. `logs`: write losses and returns of links to the event log."""
 
     def __init__(self, destination: Destination, *, logs: bool = True) -> None:
-        self._destination, self._logs = destination, logs
+        self._destination = destination
+        self._logs = logs
         proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
         self.indirect = any(proxy not in ("", "none") for proxy in proxies)
 
@@ -201,28 +197,17 @@ class HostLinks:
             eventlog.log(event, host=self._destination.host, **facts)
 
     def open(self, attempt: Attempt) -> Link:
-        """Open a link over an ssh connection of its own.
+        """Open a link. Print nothing: this may run in a thread while the terminal is raw.
 
-        If the last login asked a person, reopen the shared connection instead, without asking. With
-        `attempt.may_prompt` reopen it too, and let ssh ask. Print nothing: this may run in a thread while the terminal
-        is raw. Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
+        Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
         Interrupted, and OSError.
         """
-        destination, asks, request = self._destination, attempt.may_prompt, None
-        host, until = destination.host, time.monotonic() + START_TIMEOUT
-        if (to := attempt.session) is not None:
-            request = Request.attach(to.name, to.session_id, hello=to.hello)
+        host = self._destination.host
+        if known.paused_until(host) and not attempt.may_prompt:
+            why = known.failure(host)
+            raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
         try:
-            if known.paused_until(host) and not asks:
-                why = known.failure(host)
-                raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
-            if asks or known.asks(host):
-                _drop_shared(destination)
-                deadline, stop, say = None if asks else until, attempt.stop, attempt.hear
-                link = open_link(destination, ask=asks, deadline=deadline, request=request, stop=stop, say=say)
-            else:
-                opening = _Opening(destination, request, until, attempt.stop, attempt.hear)
-                link = opening.open(seconds=max(1, round(attempt.seconds)))
+            link = self._open(attempt)
         except AuthenticationFailed as error:
             known.note(host, {"asks": True})
             if attempt.lost:  # so that other lost links to the host do not repeat the refused login
@@ -230,6 +215,25 @@ class HostLinks:
             raise
         known.end_pause(host)
         return link
+
+    def _open(self, attempt: Attempt) -> Link:
+        """Open a link over an ssh of its own; over a new shared connection if the host's logins ask a person."""
+        destination = self._destination
+        to = attempt.session
+        request = Request.attach(to.name, to.session_id, hello=to.hello) if to is not None else None
+        deadline = time.monotonic() + START_TIMEOUT
+        if not (attempt.may_prompt or known.asks(destination.host)):
+            opening = _Opening(destination, request, deadline, attempt.stop, attempt.hear)
+            return opening.open(seconds=max(1, round(attempt.seconds)))
+        _drop_shared(destination)
+        return open_link(
+            destination,
+            ask=attempt.may_prompt,
+            deadline=None if attempt.may_prompt else deadline,
+            request=request,
+            stop=attempt.stop,
+            say=attempt.hear,
+        )
 
     def replaced(self, *, silent: bool) -> None:
         """Renew the shared connection of the replaced link, in a thread; it is dead if the link was `silent`."""
