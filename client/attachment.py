@@ -80,9 +80,8 @@ class Attachment:
         """Take a connection, the first or the next; send HELLO, unless its bridge has."""
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
-        entry = connection.entry(self.name, self.session_id)
         first = first_frame(connection, self._hello(), self.options)
-        self.channel.open(connection, entry + first)
+        self.channel.open(connection, connection.connect_request(self.name, self.session_id) + first)
         self.phase = AttachmentPhase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
         if self.keeper is not None and connection.health is not None:

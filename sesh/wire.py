@@ -43,7 +43,7 @@ GRACE = 1.0
 
 @dataclass
 class Peer:
-    """The daemon, as known before its WELCOME. `hello`: the HELLO that a bridge has already sent to it; `ahead`: a
+    """The daemon, as known before its WELCOME. `hello`: the HELLO that the bridge sends to it; `ahead`: a
     lower bound of the seconds by which `uptime` of its machine is ahead of this machine's; `pid`: None if unknown."""
 
     name: str = ""
@@ -200,8 +200,8 @@ class Connection:
 
     # -- the daemon's WELCOME
 
-    def entry(self, name: str, session_id: str) -> bytes:
-        """Return the frames that bring this connection to the session's daemon; none on this machine."""
+    def connect_request(self, name: str, session_id: str) -> bytes:
+        """Return the request that has a host connect this link to a session; empty on this machine."""
         return b""
 
     def hello(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:

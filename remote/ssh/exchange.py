@@ -45,7 +45,7 @@ def run(
                 stdin=stdin or subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=ssh.environment(ask=False),
+                env=ssh.environment(ask=False, via=destination.via is not None),
                 start_new_session=True,
             )
         except OSError as error:

@@ -93,7 +93,7 @@ def ensure(
     login = _Login(destination, ask, deadline, say or (_print if ask else lambda _: None), stop or Stop())
     while not is_alive(destination):
         with open(f"{ssh.own_path(destination)}.start", "a+b", opener=_private) as lock:
-            if not _locked(lock):
+            if not _take(lock):
                 login.follow(lock)
             elif is_alive(destination):  # another process has just opened it
                 _remove(lock)
@@ -124,9 +124,9 @@ class _Login:
         process = self._start(lock)
         try:
             is_open = self._await_socket(lock, lambda: process.poll() is not None)
-            if is_open and not _autossh():
+            if is_open and not _autossh():  # it is going to the background
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(_CONTROL_TIMEOUT)  # it is going to the background
+                    process.wait(_CONTROL_TIMEOUT)
         except BaseException:
             if self.ask:
                 process.kill()
@@ -147,8 +147,8 @@ class _Login:
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
         """Start the ssh. Raises Unreachable."""
         if ssh.owns_control_path(self.destination):
-            with suppress(FileNotFoundError):
-                os.unlink(ssh.control_path(self.destination))  # ssh refuses to replace the socket of a killed ssh
+            with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
+                os.unlink(ssh.own_path(self.destination))
         argv = _command(self.destination, lock.name, ask=self.ask)
         errors = None if self.ask else lock  # ssh prompts on the terminal, so its messages belong there too
         try:
@@ -174,7 +174,7 @@ class _Login:
             age = time.time() - os.fstat(lock.fileno()).st_mtime  # negative after the clock was set back
             return abs(age) > _LONGEST_SILENCE
 
-        if self._await_socket(lock, lambda: _locked(lock) or hangs()):
+        if self._await_socket(lock, lambda: _take(lock) or hangs()):
             return
         printed = SshOutput(lock).text()
         if hangs():
@@ -196,7 +196,7 @@ class _Login:
         return is_alive(self.destination)
 
 
-def _locked(lock: BinaryIO) -> bool:
+def _take(lock: BinaryIO) -> bool:
     """Take the lock; return False if another process or its ssh holds it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

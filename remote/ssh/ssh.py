@@ -10,6 +10,7 @@ import hashlib
 import os
 import shlex
 import sys
+from contextlib import suppress
 
 from sesh import files, paths, programs
 from sesh.errors import Refused, SeshError
@@ -31,22 +32,22 @@ def can_prompt() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
 
 
-def environment(*, ask: bool) -> dict[str, str]:
-    """Return the environment for ssh.
+def environment(*, ask: bool, via: bool = False) -> dict[str, str]:
+    """Return the environment for ssh, or for a `via` command.
 
-    SSH_AUTH_SOCK is a symbolic link to the newest agent, as shared connections outlive agents. Unless `ask`, ssh may
-    not start an askpass program: even in BatchMode the ssh of a `ProxyCommand` would start one.
+    `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh. Unless `ask`, ssh
+    may not start an askpass program: even in BatchMode the ssh of a `ProxyCommand` would start one.
     """
     variables = programs.environment()
-    try:
-        variables["SSH_AUTH_SOCK"] = _agent_link(variables.get("SSH_AUTH_SOCK", ""))
-    except (OSError, SeshError):
-        pass  # a full disk or an unsafe directory: keep the caller's agent
+    if via:
+        return {name: value for name, value in variables.items() if not name.startswith("SESH_")}
+    with suppress(OSError, SeshError):  # a full disk or an unsafe directory: keep the caller's agent
+        variables["SSH_AUTH_SOCK"] = _renew_agent_link(variables.get("SSH_AUTH_SOCK", ""))
     return variables if ask else {**variables, "SSH_ASKPASS_REQUIRE": "never"}
 
 
-def _agent_link(agent: str) -> str:
-    """Point sesh's symbolic link at this agent, if the agent exists; return the path of the link."""
+def _renew_agent_link(agent: str) -> str:
+    """Point sesh's symbolic link at this agent, if it exists; return the link, as shared connections outlive agents."""
     link = os.path.join(control_directory(), "sesh.agent")
     agent = os.path.realpath(agent)  # resolves the symbolic link itself too
     if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(link):

@@ -29,11 +29,11 @@ def answered(
 ) -> tuple[EntryResponse | ResultResponse, bytes]:
     """Send a request until its answer is no question; return that answer and its data. Show the notes of each.
 
-    Raises ProtocolError after too many questions, and as `Link.ask`.
+    Raises ProtocolError after too many questions, and as `Link.call`.
     """
     replies: list[str] = []
     while len(replies) <= MOST_QUESTIONS:
-        answer, data = link.ask(request, replies, deadline)
+        answer, data = link.call(request, replies, deadline)
         for text, on_entry in answer.get("notes", [])[:MOST_NOTES]:
             (caller.remember if on_entry else caller.note)(text)
         if "question" in answer:

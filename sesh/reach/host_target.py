@@ -78,7 +78,7 @@ class HostTarget(Target):
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
         data = by_name(op, args, kwargs)
-        request = Request(op.wire_name, calls.encoded(data), asks=self._asks, repeatable=op.reads)
+        request = Request(op.wire_name, calls.encoded(data), can_ask=self._asks, repeatable=op.reads)
         with naming_host(self.host):
             with self._open(request) as link, self.stop.calling(link.abort):
                 self.clock, self.home = link.clock, link.home
@@ -115,7 +115,7 @@ class HostTarget(Target):
 
     def connect(self, name: str) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(Request.attach(name, asks=self._asks))[1]
+        return self._enter(Request.attach(name, can_ask=self._asks))[1]
 
     def _begin(self, op: Op[..., Connected], data: dict[str, object], interrupts: Interrupts) -> Connected:
         request = self._request(op, data)
@@ -130,7 +130,7 @@ class HostTarget(Target):
 
     def _request(self, op: Op[..., Connected], data: dict[str, object], hello: Hello | None = None) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""
-        return Request(op.wire_name, calls.encoded(data), self._asks, enters=True, session_id=session_id, hello=hello)
+        return Request(op.wire_name, calls.encoded(data), self._asks, connects=True, session_id=session_id, hello=hello)
 
     def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Connected:
         """Open a link and enter a session over it.
@@ -165,7 +165,7 @@ class HostTarget(Target):
         except BaseException:
             link.close()
             raise
-        return answer  # type: ignore[return-value]  # `Link.ask` has checked it
+        return answer  # type: ignore[return-value]  # `Link.call` has checked it
 
     def _open(self, request: Request | None = None) -> Link:
         """Open a link to sesh on the host. Raises Unreachable, NotDeployed, Interrupted.

@@ -66,7 +66,7 @@ class LinkStream(Stream):
         self._watch()
         if self.name:
             with suppress(errors.Unreachable):  # HELLO is not answered then, either
-                link.send(link.entry(self.name, self.session_id))
+                link.send(link.connect_request(self.name, self.session_id))
 
     def _watch(self) -> None:
         """Let the keeper watch the current link; close the link if the stream was cut meanwhile."""

@@ -72,7 +72,7 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
         os.close(descriptor)
 
 
-def test_a_session_is_entered_by_its_id_also_after_a_link_that_broke_before_the_answer(
+def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_the_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, *links = [Mock(peer=wire.Peer(), welcome={}) for _ in range(3)]
@@ -81,4 +81,4 @@ def test_a_session_is_entered_by_its_id_also_after_a_link_that_broke_before_the_
     stream = link_stream.LinkStream(first, "work", host="box", links=Mock(), note=Mock())
     for link in links:
         stream.reconnect()
-        link.entry.assert_called_with("work", "c0ffee")
+        link.connect_request.assert_called_with("work", "c0ffee")
