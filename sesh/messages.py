@@ -18,8 +18,8 @@ from sesh.schema import (
     Latin,
     Moment,
     Name,
-    Outcome,
     Pid,
+    ProgramEnd,
     RunFacts,
     Sentence,
     ShellCode,
@@ -75,7 +75,7 @@ class Hello(TypedDict, total=False):
     seen: Mapping[str, int]
 
 
-Words = dict[str, Any]  # the arguments of a REQUEST: all keys but those of its `Envelope`
+RequestKeys = dict[str, Any]  # the arguments of a REQUEST: all keys but those of its `Envelope`
 
 
 class Envelope(TypedDict, total=False):
@@ -258,7 +258,7 @@ class MetResponse(_Met, total=False):
 
 
 @final
-class EndResponse(Outcome):
+class EndResponse(ProgramEnd):
     """The session has ended, after `position` bytes of output."""
 
     position: int

@@ -272,7 +272,7 @@ class LaunchSpec(TypedDict, total=False):
     instead_of: str
 
 
-class Outcome(TypedDict):
+class ProgramEnd(TypedDict):
     """The end of a session's program. `cpu`: seconds; `memory`: peak in bytes; `truncated`: output was dropped.
 
     `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or `BY_KERNEL`.
@@ -288,7 +288,7 @@ class Outcome(TypedDict):
     reason: str | None
 
 
-class JobResult(Outcome, total=False):
+class JobResult(ProgramEnd, total=False):
     """The result of a session, kept for a week. `columns`, `rows`: of its terminal; `state`: done or failed; `run`: the
     command of `--run` that ended with it; `shell`: true if its program was the user's shell."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sesh import check, descriptors, errors, machine, paths, protocol
 from sesh.about import SESH, __version__
-from sesh.errors import ExitCode, Refused
+from sesh.errors import ExitCode, Refused, RequestOutcome
 from sesh.measures import uptime
 from sesh.messages import Hello, Message, RequestType, Response, Switch, Welcome
 from sesh.names import check_name
@@ -170,8 +170,9 @@ class Connection:
                 self.read()
         if self._reloaded:
             return errors.Reloaded("the session's daemon was reloaded")
-        unread = isinstance(error, ConnectionResetError)
-        return errors.Unreachable("the session's daemon closed the connection", unread=unread)
+        # The kernel resets a connection whose peer has closed it without having read everything.
+        outcome = RequestOutcome.UNREAD if isinstance(error, ConnectionResetError) else RequestOutcome.UNKNOWN
+        return errors.Unreachable("the session's daemon closed the connection", outcome=outcome)
 
     def leftovers(self) -> list[tuple[int, bytes]]:
         frames = list(self._frames)
@@ -273,7 +274,7 @@ class Connection:
             frames = request_frames(request, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
                 self.send(frames, deadline)
-                return self._outcome(request, self._requests, deadline, repeats=repeats)
+                return self._await_last_response(request, self._requests, deadline, repeats=repeats)
             except errors.Reloaded:
                 self.come_back()
                 self.send(hello_frame("request"), deadline)
@@ -287,7 +288,7 @@ class Connection:
             self.send(hello_frame("request"), deadline)
             return self.request(request, data, deadline, **words)
 
-    def _outcome(
+    def _await_last_response(
         self, request: RequestType[Response], number: int, deadline: float | None, *, repeats: bool
     ) -> tuple[Response, bytes]:
         """Return the response to the last request.
@@ -299,23 +300,25 @@ class Connection:
         try:
             return self.await_response(request, number, None if deadline is None else deadline + grace)
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered or request.reads or isinstance(error, errors.Lost if repeats else errors.Reloaded):
+            outcome = self.outcome_of(error)
+            will_repeat = isinstance(error, errors.Lost if repeats else errors.Reloaded)
+            if outcome is RequestOutcome.ANSWERED or request.reads or will_repeat:
                 raise
-            if self.unread(error):
-                error.message += "; nothing was done"
-                raise
+            if outcome is RequestOutcome.UNREAD:
+                raise error.saying(f"{error.message}; nothing was done") from error
             name = self.welcome.get("name") or self.peer.name
             message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
-    def unread(self, error: errors.SeshError) -> bool:
-        """Return whether the daemon has surely not read the last request.
+    def outcome_of(self, error: errors.SeshError) -> RequestOutcome:
+        """Return what became of the last request, for which this error has come.
 
-        Then the request will not be carried out: the daemon refuses a request that it reads after the deadline.
+        A request that is unread after the deadline will not be carried out: the daemon refuses it once it reads it.
         """
-        if isinstance(error, errors.TimedOut):
-            return not self.far and descriptors.unread_by_peer(self.outbound)
-        return isinstance(error, errors.Unreachable) and error.unread
+        is_late = isinstance(error, errors.TimedOut) and not error.answered
+        if is_late and not self.far and descriptors.unread_by_peer(self.outbound):
+            return RequestOutcome.UNREAD
+        return error.outcome
 
     def await_response(
         self, request: RequestType[Response], number: int, deadline: float | None = None, *, pace: float = inf

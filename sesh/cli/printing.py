@@ -222,4 +222,4 @@ def error_row(error: SeshError, host: str | None, **more: object) -> dict[str, o
 def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
     """Return an error as JSON shows it."""
     facts: PrintedError = {"code": error.code, "message": wording.one_line(error.line(host))}
-    return {**facts, "typed": True} if error.typed else facts
+    return {**facts, "typed": True} if isinstance(error, errors.NotAccepted) else facts

@@ -25,7 +25,7 @@ from math import inf
 from typing import Protocol
 
 from sesh.descriptors import polled
-from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
+from sesh.errors import LoginRefused, NoRoom, SeshError, TimedOut, Unreachable
 from sesh.link.wake import Wake
 from sesh.link_health import Health, LinkHealth
 from sesh.stop import Stop
@@ -343,4 +343,6 @@ MakeKeeper = Callable[[Ping, CurrentPeer], LinkKeeper | None]  # returns the kee
 
 def _reason(error: SeshError) -> str:
     """Return why an attempt failed, in a few words."""
-    return f"{error.reason}{' here' * error.here}" if isinstance(error, Unreachable) else ""
+    if isinstance(error, NoRoom):
+        return f"{error.reason} here"
+    return error.reason if isinstance(error, Unreachable) else ""
