@@ -10,18 +10,7 @@ from typing import TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import (
-    NO_ANSWER,
-    Ended,
-    ExitCode,
-    Interrupted,
-    SeshError,
-    TimedOut,
-    Unknown,
-    Unreachable,
-    failing_with,
-    naming_host,
-)
+from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
 from sesh.link.keeper import CurrentPeer, LinkKeeper, Ping
 from sesh.link_health import Health
 from sesh.messages import OP, EnteredResponse, Hello
@@ -80,11 +69,11 @@ class HostTarget(Target):
         """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
         data = by_name(op, args, kwargs)
         request = Request(op.wire_name, calls.encoded(data), can_ask=self._asks, repeatable=op.reads)
-        with naming_host(self.host):
+        with errors.naming_host(self.host):
             with self._open(request) as link, self.stop.calling(link.abort):
                 self.clock, self.home = link.clock, link.home
                 try:
-                    _, answer = calls.answered(self.caller, link, request, self.deadline)
+                    _, output = calls.call(self.caller, link, request, self.deadline)
                 except TimedOut as error:
                     raise error if error.answered else errors.silent_host(self.host) from None
                 except Unreachable as error:
@@ -94,61 +83,58 @@ class HostTarget(Target):
                         raise errors.silent_host(self.host) from None
                     unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
                     hint = "try again" if op.reads else unknown
-                    raise Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
+                    raise errors.Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
             result: Result
-            result, _ = calls.result(self.caller, self.host, op, answer)
+            result, _ = calls.decode_result(self.caller, self.host, op, output)
             self._note_changes(op.changes(data, result))
         return result
 
-    def connect_by(
-        self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    # -- sessions
+
+    def connect(self, name: str) -> Connection:
+        """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
+        return self._connect(Request.attach(name, can_ask=self._asks))[1]
+
+    def _call_connecting(
+        self,
+        op: Op[..., Connected],
+        data: dict[str, object],
+        hello: Hello | None = None,
+        interrupts: Interrupts | None = None,
     ) -> Connected:
-        """Call an op that enters a session on the host; the returned connection is the link."""
-        data = by_name(op, args, kwargs)
-        request = self._request(op, data, hello)
+        session_id = os.urandom(8).hex() if op.creates else ""
+        arguments = calls.encoded(data)
+        request = Request(op.wire_name, arguments, self._asks, connects=True, session_id=session_id, hello=hello)
         try:
-            return self._enter(request)
+            return self._connect(request, interrupts)
         except KeyboardInterrupt:
             if not (op.creates and request.unknown):
                 raise
             outcome = f"{data.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {PROGRAM} @{self.host}") from None
-
-    def connect(self, name: str) -> Connection:
-        """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(Request.attach(name, can_ask=self._asks))[1]
-
-    def _begin(self, op: Op[..., Connected], data: dict[str, object], interrupts: Interrupts) -> Connected:
-        request = self._request(op, data)
-        try:
-            return self._enter(request, interrupts)
         except SeshError as error:
-            if not request.unknown:
+            if interrupts is None or not request.unknown:
                 raise
             if isinstance(error, Interrupted):
                 raise error.saying(interrupts.message) from error
-            with failing_with(ExitCode.UNKNOWN):
+            with errors.failing_with(ExitCode.UNKNOWN):
                 raise error.saying(f"{error.message}; the job may or may not have started") from error
 
-    def _request(self, op: Op[..., Connected], data: dict[str, object], hello: Hello | None = None) -> Request:
-        session_id = os.urandom(8).hex() if op.creates else ""
-        return Request(op.wire_name, calls.encoded(data), self._asks, connects=True, session_id=session_id, hello=hello)
+    def _connect(self, request: Request, interrupts: Interrupts | None = None) -> Connected:
+        """Open a link, and have the host connect it to a session.
 
-    def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Connected:
-        """Open a link and enter a session over it.
-
-        If the link is lost before the answer, send a request that creates a session again over another link, at most
-        `_MOST_LINKS` times. The session id stays the same, so that the host creates no second session. `interrupts`:
-        the first signal stops the opening of a link. Raises Ended if the session has ended, Lost without an answer.
+        If the link is lost before the response, a request that creates a session is sent again, over at most
+        `_MOST_LINKS` links; its session id keeps the host from creating a second one. `interrupts`: the first signal
+        stops the opening of a link. Raises Ended if the session has ended, Lost without a response.
         """
-        keeper: LinkKeeper | None = None  # the same for all links: it makes a pause between two logins
+        keeper: LinkKeeper | None = None  # opens all links but the first: it makes a pause between two logins
         check = interrupts.check_recorded if interrupts is not None else self.stop.check
-        with naming_host(self.host), self._timed(), ExitStack() as stack:
+        with errors.naming_host(self.host), self._timed(), ExitStack() as stack:
             for links_left in reversed(range(_MOST_LINKS)):
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._another_link(keeper, check) if keeper else self._open(request)
-                    answer = self._entered(link, request, self.deadline)
+                        link = self._open_another(keeper, check) if keeper is not None else self._open(request)
+                    response = self._await_session(link, request, self.deadline)
                     break
                 except errors.Lost:
                     if not (request.session_id and links_left):
@@ -156,34 +142,34 @@ class HostTarget(Target):
                     links = opening.HostLinks(self.destination, logs=False)
                     keeper = keeper or stack.enter_context(closing(LinkKeeper(links)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-            known.saw(self.host, answer["name"], time.time(), answer["session_id"])
-        return answer["name"], link
+            known.saw(self.host, response["name"], time.time(), response["session_id"])
+        return response["name"], link
 
-    def _entered(self, link: Link, request: Request, deadline: float | None) -> EnteredResponse:
-        """Return the host's answer to a request that enters a session; close the link if there is none."""
+    def _await_session(self, link: Link, request: Request, deadline: float | None) -> EnteredResponse:
+        """Return the host's response once it has connected a link to a session; close the link after an error."""
         try:
             with self.stop.calling(link.abort):
-                answer, _ = calls.answered(self.caller, link, request, deadline)
+                response, _ = calls.call(self.caller, link, request, deadline)
         except BaseException:
             link.close()
             raise
-        return answer  # type: ignore[return-value]  # `Link.call` has checked it
+        return response  # type: ignore[return-value]  # `Link.call` has checked it
+
+    # -- opening a link
+
+    def _open_another(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
+        link = keeper.wait(self.host, check, self.deadline)
+        assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
+        self.caller.note(f"reconnected to @{self.host}")
+        return link
 
     def _open(self, request: Request | None = None) -> Link:
-        """Open a link to sesh on the host. Raises Unreachable, NotDeployed, Interrupted.
-
-        `request`: one to send with HELLO.
-        """
-        caller, host = self.caller, self.destination
+        """Open a link to sesh on the host; send `request` with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
+        host, say = self.destination, self.caller.show_ssh_line
         try:
-            with caller.connecting(self.host) if self.named else nullcontext():
+            with self.caller.connecting(self.host) if self.named else nullcontext():
                 link = opening.open_link(
-                    host,
-                    ask=self._asks,
-                    deadline=self.deadline,
-                    request=request,
-                    stop=self.stop,
-                    say=caller.show_ssh_line,
+                    host, ask=self._asks, deadline=self.deadline, request=request, stop=self.stop, say=say
                 )
         except errors.NotDeployed as missing:
             if not (self.offer and self._asks):
@@ -210,30 +196,17 @@ class HostTarget(Target):
     def make_keeper(self, ping: Ping, current_peer: CurrentPeer) -> LinkKeeper:
         return LinkKeeper(opening.HostLinks(self.destination), ping, current_peer)
 
-    def _another_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
-        link = keeper.wait(self.host, check, self.deadline)
-        assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
-        self.caller.note(f"reconnected to @{self.host}")
-        return link
-
     # -- a stream
 
     def _stream(self, connection: Connection, name: str) -> Stream:
-        return LinkStream(
-            connection,
-            name,
-            host=self.host,
-            links=opening.HostLinks(self.destination),
-            note=self.caller.note,
-            find_end=self._find_end,
-            deadline=self.deadline,
-        )
+        host, links, note = self.host, opening.HostLinks(self.destination), self.caller.note
+        return LinkStream(connection, name, self.deadline, host=host, links=links, note=note, find_end=self._find_end)
 
     def _find_end(self, stream: LinkStream) -> Ended | None:
         """Find out over another link how a stream's session ended; return None if that is unknown."""
         try:
             with self.until(stream.deadline)._open() as link:
-                self._entered(link, Request.attach(stream.name, stream.session_id), stream.deadline)
+                self._await_session(link, Request.attach(stream.name, stream.session_id), stream.deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -263,14 +236,8 @@ class HostTarget(Target):
             link.send(Request(op.wire_name, calls.encoded(words(link))).frames())
 
         stop.check()
-        stream = LinkStream(
-            self._open(),
-            "",
-            host=self.host,
-            links=opening.HostLinks(self.destination, logs=changed is None),
-            note=caller.note,
-            changed=changed or (lambda _: None),
-        )
+        links, ignored = opening.HostLinks(self.destination, logs=changed is None), lambda _: None
+        stream = LinkStream(self._open(), "", host=self.host, links=links, note=caller.note, changed=changed or ignored)
         stream.audience, stream.check = caller.audience, stop.check
         with stream, stop.calling(stream.cut):
             try:
@@ -280,7 +247,7 @@ class HostTarget(Target):
                             stream.connection.decode_response(OP, payload)
                             return
                         case DataFrame(payload):
-                            item, whole = calls.result(caller, self.host, op, payload)
+                            item, whole = calls.decode_result(caller, self.host, op, payload)
                             # An empty list ends a report, so a list that lost all its rows is not passed on.
                             if item or whole:
                                 yield item
@@ -298,12 +265,10 @@ class HostTarget(Target):
         if changes.running:
             known.saw(self.host, changes.running, time.time())
 
-    # -- the user's files
-
     def sync(self) -> None:
         """Push the user's files to the host; note an error."""
         try:
-            sync.sync(self.destination, self._connect)
+            sync.sync(self.destination, self._open_shared_connection)
         except Unreachable:
             return  # the next link reports the same error
         except Interrupted:
@@ -311,6 +276,6 @@ class HostTarget(Target):
         except SeshError as error:
             self.caller.note(str(error))
 
-    def _connect(self, destination: Destination) -> None:
+    def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
             master.ensure(destination, ask=self.caller.can_ask, stop=self.stop)

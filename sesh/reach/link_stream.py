@@ -29,15 +29,15 @@ class LinkStream(Stream):
         self,
         connection: Connection,
         name: str,
+        deadline: float | None = None,
         *,
         host: str,
         links: Host,
         note: Callable[[str], object],
         find_end: Callable[[LinkStream], Ended | None] = lambda _: None,
         changed: Callable[[Health], object] = lambda _: None,
-        deadline: float | None = None,
     ) -> None:
-        super().__init__(connection, name, deadline=deadline)
+        super().__init__(connection, name, deadline)
         self.host, self._note, self._end_finder = host, note, find_end
         self._keeper = LinkKeeper(links, self._ping, changed=changed)
         self._next_link: Connection | None = None  # it has already been opened, beside one that was doubted

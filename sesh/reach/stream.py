@@ -63,7 +63,7 @@ class Stream:
 
     host: str | None = None
 
-    def __init__(self, connection: Connection, name: str, *, deadline: float | None = None) -> None:
+    def __init__(self, connection: Connection, name: str, deadline: float | None = None) -> None:
         self.connection, self.name, self.deadline = connection, name, deadline
         self.session_id = connection.peer.session_id
         self.position: int | None = None

@@ -41,19 +41,53 @@ class Target:
         """Call an op; return its result. Raises the op's errors."""
         return op(self.caller, *args, **kwargs)
 
-    def connect_by(
-        self, op: Op[Arguments, Connected], _hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Connected:
-        """Call an op that connects to a session; return its name, and the connection to its daemon.
+    def sync(self) -> None:
+        """Push the user's files to the target before a session starts on it: this machine has them."""
 
-        `_hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
-        """
-        return op(self.caller, *args, **kwargs)
+    # -- sessions
 
     def connect(self, name: str) -> Connection:
         """Return a new connection to an existing session. Raises as `find.connect`."""
         with self._timed():
             return find.connect(name, self.deadline)
+
+    def connect_by(
+        self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Connected:
+        """Call an op that connects to a session; return its name, and the connection to its daemon.
+
+        `hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
+        """
+        return self._call_connecting(op, by_name(op, args, kwargs), hello=hello)
+
+    def begin(
+        self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Stream:
+        """Begin a job exactly once, by an op that connects to its session. Raises Ended if it has ended already."""
+        name, connection = self._call_connecting(op, by_name(op, args, kwargs), interrupts=interrupts)
+        return self._stream(connection, name)
+
+    def open_stream(self, name: str, limit: float | None = None) -> Stream:
+        """Open a stream to a session's daemon. `limit`: timeout in seconds for the whole stream, from connecting on."""
+        target = self.until(None if limit is None else time.monotonic() + limit)
+        return target._stream(target.connect(name), name)
+
+    def make_keeper(self, ping: Ping, current_peer: CurrentPeer) -> LinkKeeper | None:
+        """Return the keeper of an attachment's link, which gets these arguments; None on this machine."""
+        return None
+
+    def _call_connecting(
+        self,
+        op: Op[..., Connected],
+        data: dict[str, object],
+        hello: Hello | None = None,
+        interrupts: Interrupts | None = None,
+    ) -> Connected:
+        """Call an op that connects to a session. `interrupts`: for a job."""
+        return op(self.caller, **data)
+
+    def _stream(self, connection: Connection, name: str) -> Stream:
+        return Stream(connection, name, self.deadline)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -65,33 +99,3 @@ class Target:
                 raise
             silent = f"@{self.host}" if self.host else "the session's daemon"
             raise errors.TimedOut(f"timed out: {silent} did not answer in time") from None
-
-    def make_keeper(self, _ping: Ping, _current_peer: CurrentPeer) -> LinkKeeper | None:
-        """Return the keeper of an attachment's link, which gets these arguments; None on this machine."""
-        return None
-
-    def open_stream(self, name: str, limit: float | None = None) -> Stream:
-        """Open a stream to a session's daemon. `limit`: timeout in seconds for the whole stream, from connecting on."""
-        target = self.until(None if limit is None else time.monotonic() + limit)
-        return target._stream(target.connect(name), name)
-
-    def begin(
-        self,
-        op: Op[Arguments, Connected],
-        interrupts: Interrupts,
-        /,
-        *args: Arguments.args,
-        **kwargs: Arguments.kwargs,
-    ) -> Stream:
-        """Begin a job exactly once, by an op that enters its session. Raises Ended if the job has already ended."""
-        name, connection = self._begin(op, by_name(op, args, kwargs), interrupts)
-        return self._stream(connection, name)
-
-    def _begin(self, op: Op[..., Connected], data: dict[str, object], _interrupts: Interrupts) -> Connected:
-        return op(self.caller, **data)
-
-    def _stream(self, connection: Connection, name: str) -> Stream:
-        return Stream(connection, name, deadline=self.deadline)
-
-    def sync(self) -> None:
-        """Push the user's files to the target before a session starts on it: this machine has them."""

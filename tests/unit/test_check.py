@@ -80,7 +80,7 @@ WHOLE: dict[Any, Any] = {
 
 def passed(op: Any, value: Any) -> Any:
     """Check a host's answer to an op, and return it."""
-    return calls.result(Caller(), "box", op, json.dumps(value).encode())[0]
+    return calls.decode_result(Caller(), "box", op, json.dumps(value).encode())[0]
 
 
 def texts(found: Any) -> list[str]:
@@ -221,7 +221,7 @@ def _changed(value: Any, put: str) -> Iterator[Any]:
 
 @pytest.mark.parametrize("op", WHOLE, ids=lambda op: op.wire_name)
 def test_no_part_of_an_answer_lets_in_what_a_terminal_acts_on(op: Any) -> None:
-    found, whole = calls.result(Caller(), "box", op, json.dumps(WHOLE[op]).encode())
+    found, whole = calls.decode_result(Caller(), "box", op, json.dumps(WHOLE[op]).encode())
     assert found
     assert whole
     for value in _changed(WHOLE[op], "\x1b]0;t\x07"):

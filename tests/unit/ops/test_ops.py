@@ -62,7 +62,7 @@ def test_every_op_is_found_by_its_module_and_function_and_its_types_can_be_check
         assert bridge.op_named(op.wire_name) is op
         hints = get_type_hints(op, include_extras=True)
         leads = hints.pop("return") == Connected
-        assert leads or callable(check.test_of(calls.answer_type(op)))
+        assert leads or callable(check.test_of(calls.result_type(op)))
         assert leads >= op.creates
         for hint in list(hints.values())[1:]:  # the first one is the caller
             check.test_of(hint)
