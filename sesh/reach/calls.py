@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from sesh import check, errors, protocol
 from sesh.check import Check
 from sesh.errors import ProtocolError
-from sesh.messages import EntryResponse, QuestionResponse, ResultResponse
+from sesh.messages import ConnectedResponse, EndedResponse, QuestionResponse, ResultResponse
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op
 from sesh.remote.ssh.link import Link, Request
@@ -26,7 +26,7 @@ MOST_QUESTIONS = 20  # for one request; the next one is an error
 
 def call(
     caller: Caller, link: Link, request: Request, deadline: float | None = None
-) -> tuple[EntryResponse | ResultResponse, bytes]:
+) -> tuple[ConnectedResponse | EndedResponse | ResultResponse, bytes]:
     """Send a request, and again after each question, until it is carried out; return the response and its data.
 
     Show the notes of each response. Raises ProtocolError after too many questions, and as `Link.call`.

@@ -13,7 +13,7 @@ from sesh.about import PROGRAM
 from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
 from sesh.link.keeper import CurrentPeer, LinkKeeper, Ping
 from sesh.link_health import Health
-from sesh.messages import OP, EnteredResponse, Hello
+from sesh.messages import OP, ConnectedResponse, Hello
 from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
@@ -145,7 +145,7 @@ class HostTarget(Target):
             known.saw(self.host, response["name"], time.time(), response["session_id"])
         return response["name"], link
 
-    def _await_session(self, link: Link, request: Request, deadline: float | None) -> EnteredResponse:
+    def _await_session(self, link: Link, request: Request, deadline: float | None) -> ConnectedResponse:
         """Return the host's response once it has connected a link to a session; close the link after an error."""
         try:
             with self.stop.calling(link.abort):

@@ -141,8 +141,8 @@ class Led:
         self.daemon.sendall(said)
         if closes:
             self.daemon.close()
-        led = {"name": "work"}, b"", wire.adopt(ours)
-        monkeypatch.setattr(bridge, "_enter", lambda *_: led)
+        led = bridge.OpResult({"name": "work"}, daemon=wire.adopt(ours))
+        monkeypatch.setattr(bridge, "_connect", lambda *_: led)
         self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.codes: list[int] = []
