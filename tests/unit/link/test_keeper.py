@@ -152,8 +152,8 @@ def test_where_a_login_asks_somebody_no_storm_of_signs_puts_off_the_attempt(
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")
 def test_a_machine_that_has_slept_is_a_sign_once(monkeypatch: pytest.MonkeyPatch) -> None:
     wake, at = Wake(), time.clock_gettime
-    assert not wake.happened(())
+    assert not wake.take_sign(())
     monkeypatch.setattr(time, "clock_gettime", lambda clock: at(clock) + 30 * (clock == time.CLOCK_BOOTTIME))
-    assert wake.happened(())
-    assert not wake.happened(())
+    assert wake.take_sign(())
+    assert not wake.take_sign(())
     wake.close()
