@@ -46,7 +46,7 @@ class LinkHealth:
         self.round_trip = 0.0
         self._pings = 0
         self._pinged_at = now
-        self._unanswered = b""  # the payload of the newest PING until its PONG comes
+        self._awaited_pong = b""  # the payload of the newest PING until its PONG comes
         self._samples: list[float] = []  # the newest round trips
         self._fresh_at = now  # before this, a byte may be older than the newest PING or sign
         self._ping_at = now + QUIET
@@ -60,7 +60,7 @@ class LinkHealth:
 
     @property
     def _may_ping(self) -> bool:
-        """False while a PING is unanswered: in a storm of signs, further ones would put off the loss for ever."""
+        """False while a PONG is awaited: in a storm of signs, further ones would put off the loss for ever."""
         return self.state is not Health.LOST and self._lost_at == inf
 
     def heard(self, now: float, pongs: Collection[bytes] = ()) -> None:
@@ -69,9 +69,9 @@ class LinkHealth:
             return
         self._notice_stop(now)
         self.heard_at = now
-        pong = self._unanswered != b"" and self._unanswered in pongs
+        pong = self._awaited_pong != b"" and self._awaited_pong in pongs
         if pong:
-            self._unanswered = b""
+            self._awaited_pong = b""
             self._samples = [*self._samples, min(now - self._pinged_at, _LONGEST_TRIP)][-_SAMPLES:]
             self.round_trip = min(self._samples)
         if pong or self._fresh_at <= now < self._ping_at:
@@ -92,7 +92,7 @@ class LinkHealth:
             self._doubt_at = min(self._doubt_at, now + SIGN_TIME)
         if self._may_ping:
             self._ping_at = now
-            self._unanswered = b""  # the PONG of an earlier PING proves nothing now
+            self._awaited_pong = b""  # the PONG of an earlier PING proves nothing now
 
     def closed(self) -> None:
         """Record that the link is closed."""
@@ -104,8 +104,8 @@ class LinkHealth:
         self._pings += 1
         self._pinged_at = now
         self._fresh_at = now + _STALE
-        self._unanswered = b"%d" % self._pings
-        return self._unanswered
+        self._awaited_pong = b"%d" % self._pings
+        return self._awaited_pong
 
     def act(self, now: float) -> bytes:
         """Update `state`; return the payload of a PING to send, empty if none is due."""

@@ -1,4 +1,4 @@
-"""Keep a link to a host: watch its health, and replace it by the first other link whose sesh answers.
+"""Keep a link to a host: watch its health, and replace it by the first other link that opens.
 
 bytes, keys, signs ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ attempts, in threads ─▶ the next link, for the owner
 
@@ -68,7 +68,7 @@ class Host(Protocol):
     indirect: bool
 
     def open(self, attempt: Attempt) -> Connection:
-        """Open a link whose bridge has answered; runs in the attempt's thread. Raises SeshError."""
+        """Open a link whose bridge has sent WELCOME; runs in the attempt's thread. Raises SeshError."""
 
     def login_asked(self) -> bool:
         """Return whether the last login asked a person."""

@@ -115,7 +115,7 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     A restarted session begins below its old output. Raises as `create.start`.
     """
     connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
-    caller.note_on_entry(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
+    caller.note_and_remember(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
     return connection
 
 
@@ -193,7 +193,7 @@ def start_again(
             error.hint = f"to forget how {name} resumes: {SESH} --resume-with {name} --"
         raise
     for remark in remarks:
-        caller.note_on_entry(f"{name}: {remark}")
+        caller.note_and_remember(f"{name}: {remark}")
     return connection
 
 

@@ -143,7 +143,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
         caller.remember(f"labels set: {', '.join(map('='.join, labels.items()))}")
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
-        caller.note_on_entry(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
+        caller.note_and_remember(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
 # -- new sessions

@@ -38,9 +38,9 @@ class Caller:
         """Show a note of one line; it quotes commands as `{SESH} --verb`."""
 
     def remember(self, line: str) -> None:
-        """Show a line on the first screen of the entered session, as that screen covers earlier notes."""
+        """Show a line on the first screen of the attached session, as that screen covers earlier notes."""
 
-    def note_on_entry(self, line: str) -> None:
+    def note_and_remember(self, line: str) -> None:
         """Show a note now, and again on the first screen of the session."""
         self.note(line)
         self.remember(line)

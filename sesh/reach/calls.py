@@ -34,8 +34,8 @@ def call(
     answers: list[str] = []
     while len(answers) <= MOST_QUESTIONS:
         response, data = link.call(request, answers, deadline)
-        for text, on_entry in response.get("notes", [])[:MOST_NOTES]:
-            (caller.remember if on_entry else caller.note)(text)
+        for text, is_for_screen in response.get("notes", [])[:MOST_NOTES]:
+            (caller.remember if is_for_screen else caller.note)(text)
         if "question" not in response:
             return response, data
         answers.append(_ask_person(caller, response))

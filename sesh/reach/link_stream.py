@@ -52,7 +52,7 @@ class LinkStream(Stream):
     def reconnect(self) -> None:
         """Go on over another link, on which the request to connect to the session is sent first; note loss and return.
 
-        Raises why there is no other one; whether the session has ended is in the answer to HELLO.
+        Raises why there is no other one. Whether the session has ended is in the response, which `handshake` reads.
         """
         self.connection.close()
         link, self._next_link = self._next_link, None
@@ -65,7 +65,7 @@ class LinkStream(Stream):
         self.connection = link
         self._watch()
         if self.name:
-            with suppress(errors.Unreachable):  # HELLO is not answered then, either
+            with suppress(errors.Unreachable):  # HELLO gets no WELCOME then, either
                 link.send(link.connect_request(self.name, self.session_id))
 
     def _watch(self) -> None:

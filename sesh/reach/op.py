@@ -33,7 +33,7 @@ Change = Callable[[Mapping[str, Any], Any], Changes]  # gets the arguments of a 
 
 
 class Op(Protocol[Arguments, Result_co]):
-    wire_name: str  # `module.function`
+    wire_name: str  # `module.function`, by which a bridge finds it
     creates: bool
     reads: bool
     changes: Change
@@ -48,6 +48,9 @@ def op(
 
     `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice. `changes`:
     returns which sessions have changed, for the caller's cache of a host's sessions.
+
+    A host finds the op by its module and function, also if its sesh is another version: an op that was released is
+    never renamed or moved.
     """
 
     def marked(function: Callable[Concatenate[Caller, Arguments], Result]) -> Op[Arguments, Result]:

@@ -35,7 +35,7 @@ class Clock:
         self.now = until
 
     def heard(self, *, pong: bool = False) -> None:
-        self.link.heard(self.now, [self.link._unanswered] if pong else [])
+        self.link.heard(self.now, [self.link._awaited_pong] if pong else [])
 
     def state(self) -> Health:
         return self.link.state

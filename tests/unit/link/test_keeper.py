@@ -134,7 +134,7 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
     """When the link was lost an hour later, the client asked for a login without trying first."""
     keeper = made(ways(LoginRefused("the agent is locked"), there))
     until(keeper, lambda: keeper.schedule.refusal)
-    keeper.health.heard(time.monotonic(), [keeper.health._unanswered])
+    keeper.health.heard(time.monotonic(), [keeper.health._awaited_pong])
     keeper.run(())
     keeper.link_closed()
     assert until(keeper, bool) is there

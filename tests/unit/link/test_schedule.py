@@ -112,7 +112,7 @@ class Links(RuleBasedStateMachine):
 
     @rule(pong=st.booleans())
     def bytes_come(self, pong: bool) -> None:
-        self.link.heard(self.now, [self.link._unanswered] if pong else [])
+        self.link.heard(self.now, [self.link._awaited_pong] if pong else [])
         self.act()
 
     @rule()
