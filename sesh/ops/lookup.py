@@ -108,7 +108,7 @@ def sessions_of(
     `stop`: cancels the request, but not a login, because the next request may use it. `named`: a person named the host,
     so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
     """
-    target = HostTarget(caller, host, named=named, asks=False, stop=stop).until(deadline)
+    target = HostTarget(caller, host, named=named, may_ask=False, stop=stop).until(deadline)
     rows = target.call(session_ops.summaries)
     return [placed(row, host, target.home, target.clock) for row in rows]
 

@@ -24,6 +24,8 @@ NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or o
 
 
 class Caller:
+    """Where an op is called from. This one drops notes, and asks nobody."""
+
     origin: Origin | None = None  # the machine that calls over a link; None for this one
     can_ask = False  # a person can be asked, also by ssh
     watched = False  # a person sees notes at once

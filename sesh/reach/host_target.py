@@ -43,7 +43,7 @@ class HostTarget(Target):
     """A host.
 
     `offer`: offer to install sesh if the host has none. `named`: a person named the host, so it is recorded as used.
-    `asks`: ssh and the ops may ask the person, if the caller can. `stop`: lets another thread end a call with
+    `may_ask`: ssh and the ops may ask the person, if the caller can. `stop`: lets another thread end a call with
     Interrupted.
     """
 
@@ -57,18 +57,18 @@ class HostTarget(Target):
         *,
         offer: bool = False,
         named: bool = True,
-        asks: bool = True,
+        may_ask: bool = True,
         stop: Stop | None = None,
     ) -> None:
         super().__init__(caller)
         self.host, self.offer, self.named = host, offer, named
-        self.stop, self._asks = stop or caller.stop, asks and caller.can_ask
+        self.stop, self._can_ask = stop or caller.stop, may_ask and caller.can_ask
         self.destination = destination_of(caller, host)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
         data = by_name(op, args, kwargs)
-        request = Request(op.wire_name, calls.encoded(data), can_ask=self._asks, repeatable=op.reads)
+        request = Request(op.wire_name, calls.encoded(data), can_ask=self._can_ask, repeatable=op.reads)
         with errors.naming_host(self.host):
             with self._open(request) as link, self.stop.calling(link.abort):
                 self.clock, self.home = link.clock, link.home
@@ -93,7 +93,7 @@ class HostTarget(Target):
 
     def connect(self, name: str) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._connect(Request.attach(name, can_ask=self._asks))[1]
+        return self._connect(Request.attach(name, can_ask=self._can_ask))[1]
 
     def _call_connecting(
         self,
@@ -104,7 +104,7 @@ class HostTarget(Target):
     ) -> Connected:
         session_id = os.urandom(8).hex() if op.creates else ""
         arguments = calls.encoded(data)
-        request = Request(op.wire_name, arguments, self._asks, connects=True, session_id=session_id, hello=hello)
+        request = Request(op.wire_name, arguments, self._can_ask, connects=True, session_id=session_id, hello=hello)
         try:
             return self._connect(request, interrupts)
         except KeyboardInterrupt:
@@ -169,10 +169,10 @@ class HostTarget(Target):
         try:
             with self.caller.connecting(self.host) if self.named else nullcontext():
                 link = opening.open_link(
-                    host, ask=self._asks, deadline=self.deadline, request=request, stop=self.stop, say=say
+                    host, ask=self._can_ask, deadline=self.deadline, request=request, stop=self.stop, say=say
                 )
         except errors.NotDeployed as missing:
-            if not (self.offer and self._asks):
+            if not (self.offer and self._can_ask):
                 raise
             self._deploy(missing)
             return self._open(request)
