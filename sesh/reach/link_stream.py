@@ -58,8 +58,9 @@ class LinkStream(Stream):
         link, self._next_link = self._next_link, None
         if link is None:
             self._check_cut()
-            goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
-            self._note(f"lost the link to @{self.host}{goes_on}")
+            if self._keeper.schedule.refusal is None:  # else `wait` raises it at once
+                goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
+                self._note(f"lost the link to @{self.host}{goes_on}")
             link = self._keeper.wait(self.host, self._check, self.deadline)
             self._note(f"reconnected to @{self.host}")
         self.connection = link
