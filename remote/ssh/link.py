@@ -24,7 +24,7 @@ from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreach
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
 from sesh.messages import OP, Hello, Near, OpResponse, Welcome, Words
-from sesh.remote.ssh import ssh, starting
+from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
 
@@ -161,7 +161,7 @@ class Link(wire.Connection):
     def _read_login_output(self) -> None:
         data = os.read(self.inbound, 4096)
         if not data:
-            raise starting.failure(self.destination, self._exit_code(), self.output.text(), self._printed)
+            raise words.bridge_failure(self.destination, self._exit_code(), self.output.text(), self._printed)
         printed, mark, rest = (self._printed + data).partition(protocol.BRIDGE)
         self._printed = printed[-_MAX_PRINTED:]
         if mark:
