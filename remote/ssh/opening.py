@@ -208,7 +208,7 @@ class HostLinks:
         try:
             link = self._open(attempt)
         except AuthenticationFailed as error:
-            known.note(host, {"asks": True})
+            known.record_facts(host, {"asks": True})
             if attempt.lost:  # so that other lost links to the host do not repeat the refused login
                 known.record_failure(host, error.reason, refused=True)
             raise

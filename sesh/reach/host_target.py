@@ -154,7 +154,7 @@ class HostTarget(Target):
                     links = opening.HostLinks(self.destination, logs=False)
                     keeper = keeper or stack.enter_context(closing(LinkKeeper(links)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-            known.saw(self.host, answer["name"], time.time(), answer["session_id"])
+            known.cache_running(self.host, answer["name"], time.time(), answer["session_id"])
         return answer["name"], link
 
     def _entered(self, link: Link, request: Request, deadline: float | None) -> EnteredResponse:
@@ -274,11 +274,11 @@ class HostTarget(Target):
     def _note_changes(self, changes: Changes) -> None:
         """Update the cached sessions after an op."""
         if changes.ended:
-            known.drop(self.host, changes.ended)
+            known.drop_sessions(self.host, changes.ended)
         if changes.renamed is not None:
-            known.rename(self.host, *changes.renamed)
+            known.rename_session(self.host, *changes.renamed)
         if changes.running:
-            known.saw(self.host, changes.running, time.time())
+            known.cache_running(self.host, changes.running, time.time())
 
     # -- the user's files
 
