@@ -29,7 +29,7 @@ from sesh import programs
 from sesh.errors import Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, words
-from sesh.remote.ssh.destination import NO_SSH, TIMEOUT, Destination, program
+from sesh.remote.ssh.destination import TIMEOUT, Destination, program
 from sesh.remote.ssh.words import AuthenticationFailed, Say, SshOutput
 from sesh.stop import Stop
 
@@ -150,19 +150,13 @@ class _Login:
             with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
                 os.unlink(ssh.own_path(self.destination))
         argv = _command(self.destination, lock.name, ask=self.ask)
+        null = subprocess.DEVNULL
         errors = None if self.ask else lock  # ssh prompts on the terminal, so its messages belong there too
         try:
-            return programs.start(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                env=ssh.environment(ask=self.ask),
-                start_new_session=not self.ask,
-            )
-        except OSError as error:
+            return ssh.start(self.destination, argv, ask=self.ask, stdin=null, stdout=null, stderr=errors)
+        except Unreachable:
             _remove(lock)
-            raise programs.cannot_run(argv[0], error, NO_SSH) from error
+            raise
 
     def follow(self, lock: BinaryIO) -> None:
         """Wait for the login of another process. Unless `ask`, raise its failure.

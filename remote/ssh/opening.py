@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
-from sesh import descriptors, paths, programs
+from sesh import descriptors, paths
 from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.link.keeper import Attempt
 from sesh.messages import Near
@@ -99,23 +99,14 @@ class _Opening:
     def _start(self, request: Request | None, *, prompts: bool = False, seconds: int = 0) -> Link:
         """Start a link's command, and send HELLO with a request. Raises Unreachable, OSError."""
         destination = self.destination
-        stderr = tempfile.TemporaryFile()
         argv = ssh.command(destination, BRIDGE_COMMAND, ask=prompts, own_timeout=seconds)
         argv = [*_WITHOUT_KEYS, *argv] if prompts else argv
+        pipe, stderr = subprocess.PIPE, tempfile.TemporaryFile()
         try:
-            process = programs.start(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                bufsize=0,
-                env=ssh.environment(ask=prompts, via=destination.via is not None),
-                start_new_session=not prompts,
-            )
-        except OSError as error:
+            process = ssh.start(destination, argv, ask=prompts, stdin=pipe, stdout=pipe, stderr=stderr, bufsize=0)
+        except Unreachable:
             stderr.close()
-            hint = f"check `via` of {destination.host} in config.toml" if destination.via is not None else ""
-            raise programs.cannot_run(argv[0], error, hint) from error
+            raise
         link = Link(destination, process, stderr)
         link.send_hello(_near(destination), request, self.deadline)
         return link

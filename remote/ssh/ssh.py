@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import subprocess
 import sys
 from contextlib import suppress
+from typing import Any
 
 from sesh import files, paths, programs
 from sesh.errors import Refused, SeshError
 from sesh.remote.ssh.aliases import SYSTEM_CONFIG
-from sesh.remote.ssh.destination import VARIABLES, Destination, environment_options, option, program
+from sesh.remote.ssh.destination import NO_SSH, VARIABLES, Destination, environment_options, option, program
 
 CONNECT_TIMEOUT = 10  # seconds, if the user's configuration has no ConnectTimeout
 FAILED = 255  # the exit code of ssh itself, not of the remote command
@@ -30,6 +32,19 @@ _SOCKET_NAME = 24  # characters of a socket's name, a hash
 def can_prompt() -> bool:
     """Return whether ssh may prompt: stdin and stdout are a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
+
+
+def start(destination: Destination, argv: list[str], *, ask: bool, **streams: Any) -> subprocess.Popen[bytes]:
+    """Start an ssh, or the host's `via` command; unless `ask`, without a terminal and its signals. Raises Unreachable.
+
+    `streams`: for Popen.
+    """
+    via = destination.via is not None
+    try:
+        return programs.start(argv, env=environment(ask=ask, via=via), start_new_session=not ask, **streams)
+    except OSError as error:
+        hint = f"check `via` of {destination.host} in config.toml" if via else NO_SSH
+        raise programs.cannot_run(argv[0], error, hint) from error
 
 
 def environment(*, ask: bool, via: bool = False) -> dict[str, str]:
