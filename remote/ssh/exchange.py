@@ -41,15 +41,14 @@ def run(
         process = ssh.start(destination, argv, ask=False, stdin=stdin or subprocess.DEVNULL, stdout=out, stderr=err)
         try:
             code = _exit_code(process, [out, err], host, time.monotonic() + timeout)
-        except BaseException as error:
+        except TimeoutError as error:
+            if destination.via is None:
+                master.close(destination, ends_links=False)
+            raise silent_host(host) from error
+        finally:
             if process.returncode is None:  # otherwise its pid may be another process's by now
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-            if isinstance(error, TimeoutError):
-                if destination.via is None:
-                    master.close(destination, ends_links=False)
-                raise silent_host(host) from error
-            raise
         result = CommandResult(code, _text(out), _text(err))
     if code == ssh.FAILED and destination.via is None:
         raise words.failure(destination, result.err)

@@ -136,7 +136,8 @@ class _Login:
             threading.Thread(target=process.wait, daemon=True).start()  # reaps ssh, which may outlive this call
         _remove(lock)
         if is_open or process.returncode == 0:
-            return self.asked or (None if self.ask else False)
+            # Where ssh may prompt, a device may have asked the person without ssh turning echo off.
+            return None if self.ask and not self.asked else self.asked
         printed = SshOutput(lock).text()
         if words.reasons(printed) or not self.ask:
             raise words.failure(self.destination, printed)
@@ -183,7 +184,8 @@ class _Login:
             if is_alive(self.destination):
                 return True
             output.relay(self.say)
-            self.asked = self.asked or (self.ask and _is_echo_off())
+            if self.ask and _is_echo_off():
+                self.asked = True
             if self.deadline is not None and time.monotonic() >= self.deadline:
                 raise silent_host(self.destination.host, output.reason())
             self.stop.sleep(_LOOK)

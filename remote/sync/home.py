@@ -80,22 +80,8 @@ class HomeDirectory:
         self._protected = re.compile(f"^/(?:{in_home})/|/(?:{anywhere})/", re.IGNORECASE)
 
     def tree(self, line: str) -> Tree:
-        """Scan a listed path; follow it if it is a symbolic link, but follow no links below it.
-
-        Raises Refused if the path leaves HOME, is protected, or cannot be read.
-        """
-        path = self._relative(os.path.abspath(os.path.join(self.top, line.removeprefix("~/"))))
-        try:
-            source = os.path.realpath(os.path.join(self.top, path))
-            if not (path and self._relative(source)):
-                raise Refused("it is no path below HOME, or a symbolic link in it leads out of HOME")
-            if self._is_protected(path, source):
-                raise Refused("it is never copied: it holds credentials, or belongs to sesh")
-            if not (os.path.isfile(source) or stat.S_ISDIR(os.stat(source).st_mode)):
-                raise Refused("not a file or directory")
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            raise Refused(f"cannot be read: {getattr(error, 'strerror', error)}") from error
-        tree = Tree(path, source)
+        """Scan a listed path; follow it if it is a symbolic link, but follow no links below it. Raises Refused."""
+        tree = self._resolved(line)
         names = [""]
         while names:
             name = names.pop()
@@ -110,6 +96,21 @@ class HomeDirectory:
                 if stat.S_ISDIR(status.st_mode):
                     names += [f"{name}/{entry}" for entry in sorted(os.listdir(real), reverse=True)]
         return tree
+
+    def _resolved(self, line: str) -> Tree:
+        """Resolve a listed path. Raises Refused if it leaves HOME, is protected, or cannot be read."""
+        path = self._relative(os.path.abspath(os.path.join(self.top, line.removeprefix("~/"))))
+        try:
+            source = os.path.realpath(os.path.join(self.top, path))
+            if not (path and self._relative(source)):
+                raise Refused("it is no path below HOME, or a symbolic link in it leads out of HOME")
+            if self._is_protected(path, source):
+                raise Refused("it is never copied: it holds credentials, or belongs to sesh")
+            if not (os.path.isfile(source) or stat.S_ISDIR(os.stat(source).st_mode)):
+                raise Refused("not a file or directory")
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise Refused(f"cannot be read: {getattr(error, 'strerror', error)}") from error
+        return Tree(path, source)
 
     def _relative(self, path: str) -> str:
         """Return a path relative to HOME; empty if it does not lie below HOME."""
