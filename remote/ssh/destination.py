@@ -23,7 +23,7 @@ class Destination:
     def __init__(self, host: str, via: list[str] | None = None, settings: dict[str, list[str]] | None = None) -> None:
         self.host = check_host(host)
         self.via = via
-        self.shared: object = None  # the identity of the shared connection of the newest link, see `master.identity`
+        self.shared: tuple[int, int] | None = None  # the identity of the shared connection of the newest link, see `master.identity`
         self._settings = settings
 
     @property
