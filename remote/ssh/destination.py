@@ -17,13 +17,13 @@ class Destination:
     """A host, and how to reach it. `host`: as typed, without `@`.
 
     `via`: the argv of a command that runs its arguments on the host in place of ssh. `settings`: ssh's settings for the
-    host, if already resolved.
+    host, if already resolved. `shared`: the `master.identity` of the shared connection of the newest link.
     """
 
     def __init__(self, host: str, via: list[str] | None = None, settings: dict[str, list[str]] | None = None) -> None:
         self.host = check_host(host)
         self.via = via
-        self.shared: tuple[int, int] | None = None  # the identity of the shared connection of the newest link, see `master.identity`
+        self.shared: tuple[int, int] | None = None
         self._settings = settings
 
     @property

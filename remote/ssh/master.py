@@ -16,7 +16,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import termios
 import threading
 import time
@@ -76,7 +75,7 @@ def ensure(
     *,
     ask: bool = False,
     timeout: float | None = None,
-    say: Say | None = None,
+    say: Say = lambda _: None,
     stop: Stop | None = None,
 ) -> bool | None:
     """Open the shared connection of a host, unless it is open or the host has none.
@@ -90,7 +89,7 @@ def ensure(
     if not is_shared(destination):
         return None
     ask = ask and not _autossh()
-    login = _Login(destination, ask, deadline, say or (_print if ask else lambda _: None), stop or Stop())
+    login = _Login(destination, ask, deadline, say, stop or Stop())
     while not is_alive(destination):
         with open(f"{ssh.own_path(destination)}.start", "a+b", opener=_private) as lock:
             if not _take(lock):
@@ -120,7 +119,6 @@ class _Login:
     def run(self, lock: BinaryIO) -> bool | None:
         """Start an ssh, and wait until it is the shared connection. Return what `ensure` returns."""
         lock.truncate(0)  # before ssh starts: waiting processes read its mtime
-        host = self.destination.host
         process = self._start(lock)
         try:
             is_open = self._await_socket(lock, lambda: process.poll() is not None)
@@ -138,12 +136,16 @@ class _Login:
         if is_open or process.returncode == 0:
             # Where ssh may prompt, a device may have asked the person without ssh turning echo off.
             return None if self.ask and not self.asked else self.asked
-        printed = SshOutput(lock).text()
+        raise self._failure(SshOutput(lock).text())
+
+    def _failure(self, printed: str) -> Unreachable:
+        """Return the error for a login that has failed; where ssh may prompt, the terminal has its reason."""
+        host = self.destination.host
         if words.reasons(printed) or not self.ask:
-            raise words.failure(self.destination, printed)
+            return words.failure(self.destination, printed)
         if self.asked:
-            raise AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
-        raise Unreachable(f"cannot reach {host}: see the messages of ssh above")
+            return AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
+        return Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
         """Start the ssh. Raises Unreachable."""
@@ -232,10 +234,6 @@ def _autossh() -> str:
     """Return the autossh in `SESH_SSH`, which opens shared connections but cannot prompt; empty for another ssh."""
     chosen = os.environ.get("SESH_SSH", "")
     return chosen if os.path.basename(chosen) == "autossh" else ""
-
-
-def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _is_echo_off() -> bool:

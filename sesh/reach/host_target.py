@@ -295,4 +295,4 @@ class HostTarget(Target):
 
     def _connect(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(destination, ask=self.caller.can_ask, stop=self.stop)
+            master.ensure(destination, ask=self.caller.can_ask, say=self.caller.show_ssh_line, stop=self.stop)
