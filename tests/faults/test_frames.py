@@ -1,4 +1,4 @@
-"""Anything may be written to a daemon's socket: bad input costs the sender its connection, and others nothing."""
+"""Bad input at a daemon's socket costs the sender its connection, and others nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HELLO = wire.hello_frame("request")
 
 @pytest.fixture
 def work(daemons: Daemons) -> Iterator[Daemons]:
-    """Start a session `work`; check at the end that it runs on, and has logged no fault of its own."""
+    """Start a session `work`; check in the end that it runs on without a fault."""
     daemons.quiet("work", "trap '' INT QUIT; exec cat", "raw")
     yield daemons
     status = daemons.ask("work", "status")["session"]
@@ -147,7 +147,7 @@ def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work
 
 
 def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:
-    """Send the pieces; raise TimedOut if the peer does not take one within half a second."""
+    """Send the pieces; raise TimedOut if the peer takes nothing for half a second."""
     for piece in pieces:
         connection.send(piece, time.monotonic() + 0.5)
 
@@ -156,10 +156,7 @@ def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:
 def test_one_that_asks_without_end_and_reads_nothing_is_closed(
     daemons: Daemons, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """All requests of such a peer were answered before anybody else's, and the answers kept without bound.
-
-    The daemon read ahead, to see whether a peer that asked for a change had gone: that took 750 MB in 8 s.
-    """
+    """The requests of such a peer delayed all others, and their answers filled the memory."""
     questions = {
         "ping": protocol.frame(protocol.PING, bytes(1 << 19)),
         "request": wire.request_frames("status", 1) * 4000,
@@ -181,7 +178,7 @@ def test_one_that_asks_without_end_and_reads_nothing_is_closed(
 
 
 def untaken(connection: wire.Connection, data: bytes) -> bytes | None:
-    """Write what the peer takes now; return the rest, or None if the peer has closed."""
+    """Write what the peer takes now; return the rest, or None if it has closed."""
     try:
         return data[os.write(connection.outbound, data) :]
     except BlockingIOError:
@@ -191,7 +188,7 @@ def untaken(connection: wire.Connection, data: bytes) -> bytes | None:
 
 
 def test_input_beyond_the_window_is_not_read_while_the_program_takes_none(daemons: Daemons) -> None:
-    """A client that ignored its window filled the daemon's memory as fast as it could write."""
+    """A client that ignored its window filled the daemon's memory."""
     pid = daemons.quiet("work", "exec sleep 100", "raw -echo")
     client = daemons.attach("work")
     client.wait(protocol.SCREEN)

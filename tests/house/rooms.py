@@ -29,7 +29,7 @@ TIMES = os.path.join(ROOT, ".pytest_cache", "seconds.json")
 
 
 def rooms_of(path: str) -> list[str]:
-    """Return the rows of the table that count a file: `tests` and its folder, or its room and `product`."""
+    """Return the rows of the table that count a file."""
     parts = path.split("/")
     folder = "/".join(parts[:2]) if len(parts) > 2 else ""
     if parts[0] == "tests":
@@ -54,7 +54,7 @@ def _count(listing: str, read: Callable[[str], str]) -> dict[str, int]:
 
 
 def sizes(revision: str = "") -> dict[str, int]:
-    """Count the lines of each room at a revision, or as the checkout is now. Raises CalledProcessError."""
+    """Count the lines of each room at a revision, or now. Raises CalledProcessError."""
     if revision:
         return _count(_git("ls-tree", "-r", revision), lambda path: _git("show", f"{revision}:{path}"))
 
@@ -66,7 +66,7 @@ def sizes(revision: str = "") -> dict[str, int]:
 
 
 def seconds() -> dict[str, float]:
-    """Return the seconds of each folder in the last run of the whole suite, and of the run ("tests"); empty if none."""
+    """Return the seconds of each folder in the last whole run; empty without one."""
     try:
         with open(TIMES, encoding="utf-8") as file:
             times: dict[str, float] = json.load(file)
@@ -89,7 +89,7 @@ def table(rooms: Iterable[str], columns: Iterable[dict[str, int] | dict[str, flo
 
 
 def main(words: list[str]) -> int:
-    """Print the table of lines (before, now, budget) and seconds; return 1 if a budget is exceeded."""
+    """Print the table of lines and seconds; return 1 if a budget is exceeded."""
     now, spent = sizes(), seconds()
     before = sizes(words[0]) if words else {}
     print(table(sorted({*now, *before}), [before, now, BUDGETS, spent]))

@@ -1,4 +1,4 @@
-"""Whatever passes the check has its type, keeps its bounds and is printable; all else is one kind of error."""
+"""Checked values are of their type, bounded and printable; all others raise one error."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_a_session_without_its_facts_is_refused(session: object) -> None:
 
 
 def _changed(value: Any, put: str) -> Iterator[Any]:
-    """Yield copies of a value, each with this text in place of one part or key."""
+    """Yield copies of a value, with this text in place of one part or key."""
     yield put
     if isinstance(value, dict):
         for key, inner in value.items():
