@@ -176,8 +176,7 @@ class HostLinks:
     def __init__(self, destination: Destination, *, logs: bool = True) -> None:
         self._destination = destination
         self._logs = logs
-        proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
-        self.indirect = any(proxy not in ("", "none") for proxy in proxies)
+        self.indirect = any(destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
 
     def login_asked(self) -> bool:
         return known.asks(self._destination.host)

@@ -76,9 +76,10 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
     if destination.setting("stricthostkeychecking") == "ask":
         chosen += option("StrictHostKeyChecking", "accept-new")
     chosen += option("ConnectTimeout", str(connect_timeout(destination)))
-    for variable, keyword, untouched, default in VARIABLES:
-        if default and not os.environ.get(variable) and destination.setting(keyword.lower()) in ("", untouched):
-            chosen += option(keyword, default)
+    for variable in VARIABLES:
+        is_unset = destination.setting(variable.keyword.lower()) in ("", variable.ssh_default)
+        if variable.default and is_unset and not os.environ.get(variable.name):
+            chosen += option(variable.keyword, variable.default)
     return chosen
 
 
@@ -133,7 +134,7 @@ def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[st
         before = ["-J", ",".join(jumps[:-1])] if jumps[1:] else []
         hop = [program(), *batch_options(destination, ask=ask), *before, "-W", "[%h]:%p"]
         command = shlex.join([*hop, *Destination(jumps[-1]).target])
-    if command in ("", "none"):
+    if not command:
         return []
     line = 'exec "${SHELL:-/bin/sh}" -c "$0" 2>>"$1"'
     words = ["sh", "-c", line, f"exec {command}", errors.replace("%", "%%")]
@@ -145,7 +146,7 @@ def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[st
 
 def owns_control_path(destination: Destination) -> bool:
     """Return whether the control socket is sesh's own, as the user's configuration has no ControlPath."""
-    return destination.setting("controlpath") in ("", "none")
+    return not destination.setting("controlpath")
 
 
 def control_path(destination: Destination) -> str:
