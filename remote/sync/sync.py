@@ -15,7 +15,6 @@ import re
 import tarfile
 import tempfile
 from collections.abc import Callable
-from typing import IO
 
 from sesh import config, files, paths, programs
 from sesh.errors import Refused
@@ -150,31 +149,23 @@ class Sync:
         Raises OSError for a file that cannot be read, SeshError.
         """
         if not self._lacks_rsync:
-            done = self._run(tree, self._rsync)
+            done = self._rsync(tree)
             if done.code not in _NO_RSYNC:
                 return done
             self._go_on_without_rsync("there", f"rsync does not run on {self.destination.host}")
         self._log("tool_missing", tool="rsync", path=tree.path, where=self._lacks_rsync)
-        return self._run(tree, self._tar)
+        return self._tar(tree)
 
     def _go_on_without_rsync(self, where: str, reason: str) -> None:
         self._lacks_rsync = where
         eventlog.prose(f"{reason}: files deleted here stay on {self.destination.host}")
 
-    def _run(self, tree: Tree, command: Callable[[Tree, IO[bytes]], list[str]]) -> CommandResult:
-        """Run the argv that `command` returns for a tree; its stdin is what `command` has written to a file."""
-        with tempfile.TemporaryFile() as stdin:
-            argv = command(tree, stdin)
-            stdin.seek(0)
-            return exchange.run(self.destination, argv, stdin=stdin)
-
-    def _rsync(self, tree: Tree, stdin: IO[bytes]) -> list[str]:
-        """Write the path of a tree, as it has to be sent; return rsync's command.
+    def _rsync(self, tree: Tree) -> CommandResult:
+        """Send a tree with rsync.
 
         A slash after a directory's name, and -L for a file, make rsync follow a listed path that is a symbolic link.
         """
         is_directory = os.path.isdir(tree.source)
-        stdin.write(os.fsencode(f"./{tree.path}{'/' * is_directory}\0"))
         options = ["-rlpt" if is_directory else "-rLpt", "--delete", "--relative", "--no-implied-dirs"]
         # --checksum: size and mtime in seconds miss a file that was written twice within a second.
         options += ["--checksum", "--files-from=-", "--from0", "-q"]
@@ -183,15 +174,22 @@ class Sync:
         options += [f"--exclude={path}" for path in PROTECTED]
         # rsync's own quoting for words of -e, to which it appends `HOST rsync --server …`.
         shell = " ".join("'" + word.replace("'", "''") + "'" for word in self._remote_command())
-        return ["rsync", *options, "-e", shell, "--", f"{self._home.top}/", "sesh:./"]
+        argv = ["rsync", *options, "-e", shell, "--", f"{self._home.top}/", "sesh:./"]
+        with tempfile.TemporaryFile() as listed:
+            listed.write(os.fsencode(f"./{tree.path}{'/' * is_directory}\0"))
+            listed.seek(0)
+            return exchange.run(self.destination, argv, stdin=listed)
 
-    def _tar(self, tree: Tree, stdin: IO[bytes]) -> list[str]:
-        """Write an archive of a tree; return the command that unpacks it on the host."""
-        # GNU's format has no limit for names, and all current tar programs read it.
-        with tarfile.open(mode="w", fileobj=stdin, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
-            for path, real, _ in tree.entries:
-                archive.add(real, path, recursive=False)
-        return [*self._remote_command(), "sesh", "tar", "-xpof", "-"]  # -o: the files belong to the host's user
+    def _tar(self, tree: Tree) -> CommandResult:
+        """Send an archive of a tree, and unpack it on the host."""
+        argv = [*self._remote_command(), "sesh", "tar", "-xpof", "-"]  # -o: the files belong to the host's user
+        with tempfile.TemporaryFile() as packed:
+            # GNU's format has no limit for names, and all current tar programs read it.
+            with tarfile.open(mode="w", fileobj=packed, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
+                for entry in tree.entries:
+                    archive.add(entry.source, entry.path, recursive=False)
+            packed.seek(0)
+            return exchange.run(self.destination, argv, stdin=packed)
 
     def _remote_command(self) -> list[str]:
         """Return a command that runs a program in HOME on the host. The caller appends any word ($0), then the argv."""
