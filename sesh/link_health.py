@@ -1,4 +1,4 @@
-"""The state machine of one link's health. It reads no clock: all times are arguments (monotonic).
+"""The state machine of one link's health. Sans-I/O: all times are arguments (monotonic).
 
 It alone decides when a link is pinged, doubted and lost. `Link.receive` (for a request) and the keeper call `act` when
 it is `due`. `Connection.feed` calls `heard`, so this lies beside `wire`, on which `sesh/link` is built.

@@ -24,7 +24,7 @@ from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreach
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
 from sesh.messages import OP, Hello, Near, OpResponse, RequestKeys, Welcome
-from sesh.remote.ssh import ssh, starting
+from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
 
@@ -125,12 +125,12 @@ class Link(wire.Connection):
 
     @property
     def is_open(self) -> bool:
-        """Whether the bridge has sent its WELCOME."""
+        """True once the bridge has sent its WELCOME."""
         return self.stage in (Stage.OPEN, Stage.CONNECTED)
 
     @property
     def is_silent(self) -> bool:
-        """Whether the host has printed nothing yet. BRIDGE_COMMAND prints a line on stderr at once."""
+        """True until the host has printed its first byte. BRIDGE_COMMAND prints a line on stderr at once."""
         return self.stage is Stage.STARTING and not self._printed and REACHED not in self.output.text()
 
     # -- opening
@@ -161,7 +161,7 @@ class Link(wire.Connection):
     def _read_login_output(self) -> None:
         data = os.read(self.inbound, 4096)
         if not data:
-            raise starting.failure(self.destination, self._exit_code(), self.output.text(), self._printed)
+            raise words.bridge_failure(self.destination, self._exit_code(), self.output.text(), self._printed)
         printed, mark, rest = (self._printed + data).partition(protocol.BRIDGE)
         self._printed = printed[-_MAX_PRINTED:]
         if mark:
@@ -182,7 +182,6 @@ class Link(wire.Connection):
             return super().incompatible()
         host = self.destination.host
         version = self.welcome.get("version")
-        self._unanswered = None  # the bridge does not begin the request that was sent with HELLO
         return ProtocolError(
             f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
             hint=f"install this one there: {PROGRAM} --deploy @{host}",
@@ -308,9 +307,7 @@ class Link(wire.Connection):
         """Close the connection and end its command; a second call does nothing."""
         if self.inbound < 0:
             return
-        # Without WELCOME, an exit code that is not ssh's own is that of a bridge that did not start.
-        unstarted = not self.is_open and (self.is_silent or self._process.poll() in range(ssh.FAILED))
-        if self._unanswered is not None and not unstarted:
+        if self._unanswered is not None and self._may_be_begun():
             self._unanswered.unknown = True
         self.inbound = self.outbound = -1
         for stream in (self._process.stdin, self._process.stdout):
@@ -322,6 +319,14 @@ class Link(wire.Connection):
             self._process.kill()
             self._process.wait()
         self.output.close()
+
+    def _may_be_begun(self) -> bool:
+        """Return whether the host may have begun the request that was sent with HELLO, or later."""
+        if self.is_open:
+            return True
+        is_incompatible = self.welcome != {}  # such a bridge begins nothing
+        is_missing = self._process.poll() in range(ssh.FAILED)  # an exit code that is not ssh's own
+        return not (is_incompatible or is_missing or self.is_silent)
 
     def _exit_code(self) -> int:
         try:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
-from sesh import descriptors, paths, programs
+from sesh import descriptors, paths
 from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.link.keeper import Attempt
 from sesh.messages import Near
@@ -23,8 +23,7 @@ from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Request
-from sesh.remote.ssh.starting import BRIDGE_COMMAND
-from sesh.remote.ssh.words import AuthenticationFailed, Say
+from sesh.remote.ssh.words import BRIDGE_COMMAND, AuthenticationFailed, Say
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
@@ -100,23 +99,14 @@ class _Opening:
     def _start(self, request: Request | None, *, prompts: bool = False, seconds: int = 0) -> Link:
         """Start a link's command, and send HELLO with a request. Raises Unreachable, OSError."""
         destination = self.destination
-        stderr = tempfile.TemporaryFile()
         argv = ssh.command(destination, BRIDGE_COMMAND, ask=prompts, own_timeout=seconds)
         argv = [*_WITHOUT_KEYS, *argv] if prompts else argv
+        pipe, stderr = subprocess.PIPE, tempfile.TemporaryFile()
         try:
-            process = programs.start(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                bufsize=0,
-                env=ssh.environment(ask=prompts, via=destination.via is not None),
-                start_new_session=not prompts,
-            )
-        except OSError as error:
+            process = ssh.start(destination, argv, ask=prompts, stdin=pipe, stdout=pipe, stderr=stderr, bufsize=0)
+        except Unreachable:
             stderr.close()
-            hint = f"check `via` of {destination.host} in config.toml" if destination.via is not None else ""
-            raise programs.cannot_run(argv[0], error, hint) from error
+            raise
         link = Link(destination, process, stderr)
         link.send_hello(_near(destination), request, self.deadline)
         return link
@@ -186,8 +176,7 @@ class HostLinks:
     def __init__(self, destination: Destination, *, logs: bool = True) -> None:
         self._destination = destination
         self._logs = logs
-        proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
-        self.indirect = any(proxy not in ("", "none") for proxy in proxies)
+        self.indirect = any(destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
 
     def login_asked(self) -> bool:
         return known.asks(self._destination.host)
@@ -209,7 +198,7 @@ class HostLinks:
         try:
             link = self._open(attempt)
         except AuthenticationFailed as error:
-            known.note(host, {"asks": True})
+            known.record_facts(host, {"asks": True})
             if attempt.lost:  # so that other lost links to the host do not repeat the refused login
                 known.record_failure(host, error.reason, refused=True)
             raise

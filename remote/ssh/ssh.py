@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import subprocess
 import sys
 from contextlib import suppress
+from typing import Any
 
 from sesh import files, paths, programs
 from sesh.errors import Refused, SeshError
 from sesh.remote.ssh.aliases import SYSTEM_CONFIG
-from sesh.remote.ssh.destination import VARIABLES, Destination, environment_options, option, program
+from sesh.remote.ssh.destination import NO_SSH, VARIABLES, Destination, environment_options, option, program
 
 CONNECT_TIMEOUT = 10  # seconds, if the user's configuration has no ConnectTimeout
 FAILED = 255  # the exit code of ssh itself, not of the remote command
@@ -30,6 +32,19 @@ _SOCKET_NAME = 24  # characters of a socket's name, a hash
 def can_prompt() -> bool:
     """Return whether ssh may prompt: stdin and stdout are a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
+
+
+def start(destination: Destination, argv: list[str], *, ask: bool, **streams: Any) -> subprocess.Popen[bytes]:
+    """Start an ssh, or the host's `via` command; unless `ask`, without a terminal and its signals. Raises Unreachable.
+
+    `streams`: for Popen.
+    """
+    via = destination.via is not None
+    try:
+        return programs.start(argv, env=environment(ask=ask, via=via), start_new_session=not ask, **streams)
+    except OSError as error:
+        hint = f"check `via` of {destination.host} in config.toml" if via else NO_SSH
+        raise programs.cannot_run(argv[0], error, hint) from error
 
 
 def environment(*, ask: bool, via: bool = False) -> dict[str, str]:
@@ -61,9 +76,10 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
     if destination.setting("stricthostkeychecking") == "ask":
         chosen += option("StrictHostKeyChecking", "accept-new")
     chosen += option("ConnectTimeout", str(connect_timeout(destination)))
-    for variable, keyword, untouched, default in VARIABLES:
-        if default and not os.environ.get(variable) and destination.setting(keyword.lower()) in ("", untouched):
-            chosen += option(keyword, default)
+    for variable in VARIABLES:
+        is_unset = destination.setting(variable.keyword.lower()) in ("", variable.ssh_default)
+        if variable.default and is_unset and not os.environ.get(variable.name):
+            chosen += option(variable.keyword, variable.default)
     return chosen
 
 
@@ -118,7 +134,7 @@ def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[st
         before = ["-J", ",".join(jumps[:-1])] if jumps[1:] else []
         hop = [program(), *batch_options(destination, ask=ask), *before, "-W", "[%h]:%p"]
         command = shlex.join([*hop, *Destination(jumps[-1]).target])
-    if command in ("", "none"):
+    if not command:
         return []
     line = 'exec "${SHELL:-/bin/sh}" -c "$0" 2>>"$1"'
     words = ["sh", "-c", line, f"exec {command}", errors.replace("%", "%%")]
@@ -130,7 +146,7 @@ def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[st
 
 def owns_control_path(destination: Destination) -> bool:
     """Return whether the control socket is sesh's own, as the user's configuration has no ControlPath."""
-    return destination.setting("controlpath") in ("", "none")
+    return not destination.setting("controlpath")
 
 
 def control_path(destination: Destination) -> str:

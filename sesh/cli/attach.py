@@ -184,9 +184,9 @@ def _record_left(outcome: AttachmentEnd, host: str) -> None:
     """Log the end of an attachment to a session of a host, and cache what is known of both."""
     eventlog.log("disconnect", host=host, session=outcome.name, reason=outcome.kind.value)
     if outcome.kind is EndKind.ENDED:
-        known.drop(host, [outcome.name])
+        known.drop_sessions(host, [outcome.name])
     elif outcome.heard_time:
-        known.saw(host, outcome.name, outcome.heard_time)
+        known.cache_running(host, outcome.name, outcome.heard_time)
 
 
 def _waiting(left: str) -> int:

@@ -81,7 +81,7 @@ class Host(Protocol):
 
 
 class Schedule:
-    """When attempts begin. It reads no clock: all times are arguments (monotonic). `indirect`: see `Host`."""
+    """When attempts begin. Sans-I/O: all times are arguments (monotonic). `indirect`: see `Host`."""
 
     def __init__(self, *, indirect: bool = False) -> None:
         self.indirect = indirect

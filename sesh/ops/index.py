@@ -325,4 +325,4 @@ class _HostReports:
 
     def _save(self) -> None:
         if self._complete:
-            known.keep(self._host, self._rows.values())
+            known.cache_list(self._host, self._rows.values())

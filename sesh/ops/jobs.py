@@ -223,7 +223,7 @@ def run(
         waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, collects=wanted, reports=reports)
         result, output = waiter.result()
     if target.host is not None and not data.get("keep"):
-        known.drop(target.host, [stream.name])
+        known.drop_sessions(target.host, [stream.name])
     return stream.name, result, output
 
 

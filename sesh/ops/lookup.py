@@ -182,7 +182,7 @@ def _answer(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_An
     except (Unreachable, TimedOut) as error:
         note_failure(host, error)
         raise
-    known.keep(host, rows)
+    known.cache_list(host, rows)
     yield rows, "; ".join(caller.notes)
 
 

@@ -142,7 +142,7 @@ class HostTarget(Target):
                     links = opening.HostLinks(self.destination, logs=False)
                     keeper = keeper or stack.enter_context(closing(LinkKeeper(links)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-            known.saw(self.host, response["name"], time.time(), response["session_id"])
+            known.cache_running(self.host, response["name"], time.time(), response["session_id"])
         return response["name"], link
 
     def _await_session(self, link: Link, request: Request, deadline: float | None) -> ConnectedResponse:
@@ -259,11 +259,11 @@ class HostTarget(Target):
     def _note_changes(self, changes: Changes) -> None:
         """Update the cached sessions after an op."""
         if changes.ended:
-            known.drop(self.host, changes.ended)
+            known.drop_sessions(self.host, changes.ended)
         if changes.renamed is not None:
-            known.rename(self.host, *changes.renamed)
+            known.rename_session(self.host, *changes.renamed)
         if changes.running:
-            known.saw(self.host, changes.running, time.time())
+            known.cache_running(self.host, changes.running, time.time())
 
     def sync(self) -> None:
         """Push the user's files to the host; note an error."""
@@ -278,4 +278,4 @@ class HostTarget(Target):
 
     def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(destination, ask=self.caller.can_ask, stop=self.stop)
+            master.ensure(destination, ask=self.caller.can_ask, say=self.caller.show_ssh_line, stop=self.stop)

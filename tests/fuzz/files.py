@@ -327,7 +327,7 @@ def _remotes() -> Iterator[Check]:
             known.paused_until("box")
             known.record("box")
             assert ("box" in known.hosts()) or known.damage()
-            known.saw("box", "third", 5.0)
+            known.cache_running("box", "third", 5.0)
             sync.remembered("box").get("dir")
             _outcome(ops_views.overview, Caller())
 
