@@ -61,11 +61,12 @@ class SeshError(Exception):
 
     `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} --verb …` in
     both. `outcome`: of the request, if the error is about one. `host`: the host to name in such commands; it is set by
-    the first caller that knows it.
+    the first caller that knows it. `typed`: a text was typed, but the program has not accepted it.
     """
 
     code = "internal"
     exit_code: int = ExitCode.FAILED
+    typed = False
     host: str | None = None
 
     def __init_subclass__(cls, *, code: str | None = None, exit_code: int | None = None) -> None:
@@ -186,6 +187,8 @@ class Refused(SeshError, code="refused"):
 class NotAccepted(Refused):
     """A text was typed, but the program has not accepted it."""
 
+    typed = True
+
 
 class Busy(SeshError, code="busy", exit_code=ExitCode.SESH_FAILED):
     """The session is busy with another request."""
@@ -201,7 +204,9 @@ class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED)
     The message says what goes on; it is empty if nothing does.
     """
 
-    echoed = False
+    def __init__(self, message: str, *, echoed: bool = False, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.echoed = echoed
 
     def line(self, host: str | None = None) -> str:
         """Return the message, or `interrupted` if it is empty."""

@@ -1,4 +1,4 @@
-"""A connection that carries frames to a daemon or a bridge, or from a bridge: frames, requests and answers."""
+"""A connection to a daemon or a bridge: frames, the handshake (HELLO and WELCOME), requests and their responses."""
 
 from __future__ import annotations
 
@@ -38,19 +38,18 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
 }
 _LARGEST_READ = 1 << 18
 GRACE = 1.0
-"""Seconds after a request's deadline to wait for the daemon's answer that the request came too late."""
+"""Seconds after a request's deadline to wait for the daemon's response that the request came too late."""
 
 
 @dataclass
 class Peer:
-    """The daemon, as known before its WELCOME. `hello`: the HELLO that the bridge sends to it; `ahead`: a
-    lower bound of the seconds by which `uptime` of its machine is ahead of this machine's; `pid`: None if unknown."""
+    """The daemon of a session, as known before its WELCOME."""
 
     name: str = ""
     session_id: str = ""
-    hello: Hello | None = None
-    ahead: float = 0.0
-    pid: int | None = None
+    hello: Hello | None = None  # that a bridge has already sent to the daemon
+    ahead: float = 0.0  # seconds by which `uptime` of its machine is at least ahead of this machine's
+    pid: int | None = None  # None if unknown
 
 
 class Connection:
@@ -106,7 +105,7 @@ class Connection:
                     opened.shutdown(socket.SHUT_RDWR)
 
     def gone(self) -> bool:
-        """Return whether the peer has closed its end, even if unread bytes are left."""
+        """Return whether the peer has closed its end, even if bytes of it are not read yet."""
         return bool(descriptors.polled([(self.inbound, getattr(select, "POLLRDHUP", 0))], 0.0))
 
     # -- frames
@@ -174,18 +173,19 @@ class Connection:
         outcome = RequestOutcome.UNREAD if isinstance(error, ConnectionResetError) else RequestOutcome.UNKNOWN
         return errors.Unreachable("the session's daemon closed the connection", outcome=outcome)
 
-    def leftovers(self) -> list[tuple[int, bytes]]:
+    def take_frames(self) -> list[tuple[int, bytes]]:
+        """Take all frames that were read; return them."""
         frames = list(self._frames)
         self._frames.clear()
         return frames
 
-    def message(self, kind: int, payload: bytes) -> Any:
+    def decode_message(self, kind: int, payload: bytes) -> Any:
         """Return the JSON of a frame other than RESPONSE; DATA is an event. Raises ProtocolError."""
         name, hint = _MESSAGES[kind]
         return self._checked(hint, protocol.parse(payload), name)
 
     def decode_response(self, request: RequestType[Response], payload: bytes) -> Response:
-        """Return the answer in the RESPONSE to a request. Raises the error in it, ProtocolError."""
+        """Return the response to a request. Raises the error in it, ProtocolError."""
         values = protocol.parse(payload)
         if "error" in values:
             raise self._error(values)
@@ -199,18 +199,19 @@ class Connection:
         """Check a host's data against its type: a daemon's socket is the user's own, and needs no check."""
         return check.checked_from_host(hint, values, name) if self.far else values
 
-    # -- the daemon's WELCOME
+    # -- the handshake
 
     def connect_request(self, name: str, session_id: str) -> bytes:
         """Return the request that has a host connect this link to a session; empty on this machine."""
         return b""
 
-    def hello(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
+    def handshake(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
+        """Send HELLO; return the WELCOME. Raises as `send` and `expect_welcome`."""
         self.send(hello_frame(role, **more), deadline)
         return self.expect_welcome(deadline)
 
     def expect_welcome(self, deadline: float | None = None, *, any_protocol: bool = False) -> Welcome:
-        """Read the WELCOME that answers a HELLO. Raises ProtocolError for another protocol number.
+        """Read the WELCOME that follows a HELLO. Raises ProtocolError for another protocol number.
 
         `any_protocol`: accept every number, for the request `reload`, which every version understands.
         """
@@ -225,7 +226,7 @@ class Connection:
         if kind != protocol.WELCOME:
             return False
         before = self.welcome.get("id")
-        self.welcome = self.message(kind, payload)
+        self.welcome = self.decode_message(kind, payload)
         if before and self.welcome.get("id") != before:  # another session has taken the name of one that ended
             raise errors.Unreachable("the session's daemon closed the connection")
         if self.welcome.get("protocol") != protocol.PROTOCOL and not any_protocol:
@@ -237,8 +238,8 @@ class Connection:
         message = f"{name} runs sesh {version}, which is incompatible with this sesh {__version__}"
         return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
 
-    def come_back(self, name: str = "") -> None:
-        """Reconnect the same descriptors to a reloaded daemon, by its current name; the caller sends HELLO."""
+    def reconnect(self, name: str = "") -> None:
+        """Connect the same descriptors to a reloaded daemon, by its current name; the caller sends HELLO."""
         name = name or self.peer.name
         if self.far or not name:
             raise errors.Reloaded("the session's daemon was reloaded")
@@ -251,7 +252,7 @@ class Connection:
 
     # -- requests and their responses
 
-    def not_after(self, deadline: float | None) -> float | None:
+    def begin_by(self, deadline: float | None) -> float | None:
         """Return the `begin_by` for a deadline: the same moment by `uptime` of the daemon's machine."""
         return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
 
@@ -271,12 +272,12 @@ class Connection:
         """
         while True:
             self._requests += 1
-            frames = request_frames(request, self._requests, data, begin_by=self.not_after(deadline), **words)
+            frames = request_frames(request, self._requests, data, begin_by=self.begin_by(deadline), **words)
             try:
                 self.send(frames, deadline)
                 return self._await_last_response(request, self._requests, deadline, repeats=repeats)
             except errors.Reloaded:
-                self.come_back()
+                self.reconnect()
                 self.send(hello_frame("request"), deadline)
 
     def single_request(
@@ -293,7 +294,7 @@ class Connection:
     ) -> tuple[Response, bytes]:
         """Return the response to the last request.
 
-        If the request changes something, wait `GRACE` longer, because the daemon may answer that it came too late.
+        If the request changes something, wait `GRACE` longer, because the daemon may respond that it came too late.
         Raises Unknown if the request may have been carried out, else as `await_response`.
         """
         grace = 0.0 if request.reads else GRACE
@@ -367,7 +368,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
     Raises NotFound if nobody listens, Unreachable if the daemon does not accept in time, Refused for a foreign socket.
     """
     folder = paths.directory()
-    if not paths.trusted(folder):
+    if not paths.check_directory(folder):
         raise paths.absent(name)
     if not paths.check_file(os.path.join(folder, check_name(name) + paths.SOCKET), stat.S_IFSOCK):
         raise paths.absent(name)
@@ -399,7 +400,7 @@ def open_socket(name: str) -> socket.socket | None:
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
-        with paths.reachable(paths.directory(), name + paths.SOCKET) as address:
+        with paths.socket_address(paths.directory(), name + paths.SOCKET) as address:
             opened.connect(address)
     except BlockingIOError:
         return opened
@@ -413,6 +414,7 @@ def open_socket(name: str) -> socket.socket | None:
 
 
 def adopt(opened: socket.socket, name: str = "") -> Connection:
+    """Return a connection over a socket, which it owns from now on."""
     descriptor = opened.detach()
     os.set_blocking(descriptor, True)
     return Connection(descriptor, descriptor, name)

@@ -1,4 +1,4 @@
-"""Worker threads that yield items to one consumer: answers of several hosts, changes of a list, links that replace one.
+"""Worker threads that yield items to one consumer: results from hosts, changes of a list, links that replace another.
 
 They are daemon threads, not those of a ThreadPoolExecutor: the interpreter joins an executor's threads at exit, so one
 silent host would keep sesh from exiting.

@@ -70,7 +70,7 @@ def _cells(session: Summary, now: float) -> tuple[str, ...]:
         age(session.get("created"), now),
         "" if "stale" in session else age(session.get("last_activity"), now),
         at_home(plain(session.get("cwd") or ""), session.get("home", os.environ.get("HOME", ""))),
-        wording.runs(session),
+        wording.command_column(session),
     )
 
 

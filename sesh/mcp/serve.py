@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.api import SeshError, Stop
-from sesh.errors import Interrupted, NotAccepted, UsageError
+from sesh.errors import Interrupted, UsageError
 from sesh.mcp import worklog
 from sesh.mcp.tools import HINTS, STOP, Tools
 
@@ -88,7 +88,7 @@ class _Server(MCPServer[Any]):
 
 def _error_result(error: SeshError) -> CallToolResult:
     body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
-    return _result({"error": {**body, "typed": True} if isinstance(error, NotAccepted) else body}, is_error=True)
+    return _result({"error": {**body, "typed": True} if error.typed else body}, is_error=True)
 
 
 def _result(body: dict[str, Any], *, is_error: bool = False) -> CallToolResult:

@@ -47,7 +47,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
         for arrival in stream.arrivals(request):
             match arrival:
                 case DataFrame(payload):
-                    event: Event = stream.connection.message(protocol.DATA, payload)
+                    event: Event = stream.connection.decode_message(protocol.DATA, payload)
                     since = event.get("seq", since)
                     yield event
                 case ResponseFrame(_, payload):

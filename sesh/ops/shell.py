@@ -184,7 +184,7 @@ class _Run:
         frames = b""
         if self._tell is not None:
             frames = wire.request_frames(WAIT, _QUESTION, waiting=True, from_now=from_now)
-        begin_by = self._stream.connection.not_after(deadline)
+        begin_by = self._stream.connection.begin_by(deadline)
         return frames + wire.request_frames(RUN, _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
     def interrupt(self) -> None:

@@ -132,7 +132,7 @@ class Stream:
         """Yield the next arrivals. Raises Lost if another connection is to take over."""
         if until is not None and time.monotonic() >= until:
             raise errors.TimedOut("timed out", hint=f"`{SESH} --status {self.name}` shows its pid")
-        frames = self.connection.leftovers()
+        frames = self.connection.take_frames()
         ready: list[int] = []
         if not frames:
             others = watched()
@@ -140,7 +140,7 @@ class Stream:
             yield from (Ready(descriptor) for descriptor, _ in others if descriptor in ready)
             if self.connection.inbound in ready:
                 self.connection.read()
-                frames = self.connection.leftovers()
+                frames = self.connection.take_frames()
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
                 output = self._take(*protocol.split_number(payload))
@@ -179,7 +179,7 @@ class Stream:
     def reconnect(self) -> None:
         """Connect to the reloaded daemon. Raises Ended if the session has ended, DaemonDied if its end is unknown."""
         try:
-            self.connection.come_back(self.name)
+            self.connection.reconnect(self.name)
         except (errors.NotFound, errors.Unreachable):
             raise self._end() from None
 
