@@ -208,7 +208,7 @@ class Session:
         question = None
         if if_waiting is not False:
             question = "." if if_waiting is True else if_waiting
-        return Sent(**send.type_into(
+        return Sent(**send.send_input(
             self._target, self.name, os.fsencode(text), keys=list(keys), enter=enter, force=force, question=question
         ))  # fmt: skip
 
@@ -236,7 +236,7 @@ class Session:
             since = since.position
         if since is not None and since != "start" and not check.fits(int, since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
-        pattern = search.checked(pattern) if pattern is not None else None
+        pattern = search.check_pattern(pattern) if pattern is not None else None
         stop = stop or Stop()
         limit = _seconds(timeout, "timeout")
         conditions: wait.Conditions = {
@@ -245,9 +245,9 @@ class Session:
         }  # fmt: skip
         try:
             with self._stream(stop, limit) as stream, stop.calling(stream.cut):
-                condition = wait.met(stream, conditions)
+                condition = wait.await_condition(stream, conditions)
         except NotFound as missing:  # it has ended already
-            condition = wait.after_end(self._target, self.name, missing, conditions)
+            condition = wait.condition_at_end(self._target, self.name, missing, conditions)
         return Met(condition["met"], condition["match"], condition["exit_code"], condition["position"])
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
@@ -268,8 +268,8 @@ class Session:
         `json` is a dict with cells, cursor and size: the keys of `sesh --screen NAME --format json`.
         """
         if format == "json":
-            return views.cells(self._target, self.name)
-        return views.drawn(self._target, self.name, format)["text"]
+            return views.fetch_cells(self._target, self.name)
+        return views.fetch_text(self._target, self.name, format)["text"]
 
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
         """Yield events as they happen, until the session ends: the keys of `sesh --events NAME --json`.
@@ -344,7 +344,7 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     target = _target(host)
     rows: list[Summary] = [{**row, "host": target.host} for row in target.call(session_ops.summaries)]
     if remotes and host is None:
-        for _, own, _ in lookup.lists(Caller()):
+        for _, own, _ in lookup.query_known(Caller()):
             rows += own
     return rows
 

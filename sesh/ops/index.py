@@ -34,7 +34,7 @@ from sesh.stop import Stop
 from sesh.store import listing
 from sesh.workers import Workers
 
-Key = tuple[str | None, str]  # the host of a session, None for this machine, and its name
+Place = tuple[str | None, str]  # where a session is: its host, None for this machine, and its name
 POLL = 5.0  # seconds between two polls of all sessions
 DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
@@ -229,7 +229,7 @@ class SessionIndex:
         refused = [host for host in self._named if host in self.machines and known.paused_until(host)]
         return [host for host in self._named if host not in refused], {host: known.failure(host) for host in refused}
 
-    def sessions(self, wanted: dict[str, str]) -> dict[Key, Summary]:
+    def sessions(self, wanted: dict[str, str]) -> dict[Place, Summary]:
         """Return the sessions with these labels by host and name: this machine's first, then sorted by host.
 
         A session reported by two aliases of one machine is listed once.
@@ -237,7 +237,7 @@ class SessionIndex:
         listed: dict[str | None, list[Summary]] = {}
         seen: set[str] = set()
         for host in sorted(self.machines, key=lambda host: (bool(self.machines[host].silence), *_place(host))):
-            listed[host] = [row for row in lookup.unseen(self.machines[host].rows, seen) if has_labels(row, wanted)]
+            listed[host] = [row for row in lookup.take_new(self.machines[host].rows, seen) if has_labels(row, wanted)]
         return {(host, row["name"]): row for host in sorted(listed, key=_place) for row in listed[host]}
 
 

@@ -31,7 +31,7 @@ def sessions(caller: Caller) -> list[LayoutEntry]:
     here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
     elsewhere = []
-    for host, rows, why in lookup.lists(caller):
+    for host, rows, why in lookup.query_known(caller):
         if why:
             caller.note(f"the sessions on @{host} are missing: {why}")
         else:

@@ -80,7 +80,7 @@ def last_known(host: str, why: str) -> list[Summary]:
     return sessions
 
 
-def unseen(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
+def take_new(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
     """Return the sessions whose id is not in `seen`, and add their ids to it, because two hosts may be one machine."""
     fresh = [row for row in rows if row.get("id") not in seen]
     seen.update(row["id"] for row in fresh if row.get("id"))
@@ -136,7 +136,7 @@ def note_failure(host: str, error: Unreachable | TimedOut) -> None:
 # -- asking many
 
 
-def summaries(
+def query(
     caller: Caller, hosts: list[str], *, names: Collection[str] = (), named: bool = False
 ) -> Iterator[tuple[str, list[Summary] | SeshError]]:
     """Yield each host with its sessions or its error, as the answers arrive.
@@ -190,35 +190,35 @@ def _had(host: str, names: Collection[str]) -> bool:
     return any(row["name"] in names for row in known.sessions(host))
 
 
-def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, list[Summary], str]]:
+def query_known(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, list[Summary], str]]:
     """Yield each known remote with its sessions, and the reason if it is silent.
 
     A silent remote comes with its cached sessions. Hosts that answer come first, sorted by name: each waits until all
     hosts before it have answered or failed. So if a machine has two aliases, always the same alias lists its sessions.
-    `names`: see `summaries`.
+    `names`: see `query`.
     """
     hosts, failures = known_hosts(caller)
     answers: dict[str, list[Summary]] = {}
     seen: set[str] = set()
-    for host, answer in summaries(caller, [*hosts], names=names):
+    for host, answer in query(caller, [*hosts], names=names):
         if isinstance(answer, SeshError):
             failures[host] = reason(answer)
         else:
             answers[host] = answer
         while hosts and (hosts[0] in answers or hosts[0] in failures):
             if (first := hosts.pop(0)) in answers:
-                yield first, unseen(answers[first], seen), ""
+                yield first, take_new(answers[first], seen), ""
     for host in sorted(failures, key=natural):
         why = failures[host]
         until = known.paused_until(host)
         hint = f"; not asked until {measures.time_of_day(until)}, `{PROGRAM} @{host}` asks at once" if until else ""
-        yield host, unseen(last_known(host, why), seen), f"{why}{'' if names else hint}"
+        yield host, take_new(last_known(host, why), seen), f"{why}{'' if names else hint}"
 
 
 # -- finding a session
 
 
-def hosts_of(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, str | SeshError | None]:
+def locate(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, str | SeshError | None]:
     """Ask the known remotes for these sessions; return the host of each, None if no host has it, or an error.
 
     If several hosts have a session, or a silent one had it, the person chooses one. `verb`: the option for the command
@@ -227,7 +227,7 @@ def hosts_of(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, 
     """
     hosts: dict[str, list[str]] = {name: [] for name in names}
     silent: dict[str, tuple[str, str]] = {}  # by session, a host that had it and does not answer, and why
-    for host, rows, why in lists(caller, names):
+    for host, rows, why in query_known(caller, names):
         for name in hosts.keys() & {row["name"] for row in rows}:
             if why:
                 silent.setdefault(name, (host, why))
@@ -236,14 +236,14 @@ def hosts_of(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, 
     places: dict[str, str | SeshError | None] = {}
     for name in names:
         try:
-            places[name] = _host_of(caller, name, hosts[name], silent.get(name), verb)
+            places[name] = _choose_host(caller, name, hosts[name], silent.get(name), verb)
         except SeshError as error:
             places[name] = error
     return places
 
 
-def _host_of(caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str) -> str | None:
-    """Return the host that has the session; raise the error of `hosts_of`. A silent host may have it, too."""
+def _choose_host(caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str) -> str | None:
+    """Return the host that has the session; raise the error of `locate`. A silent host may have it, too."""
     was = f"was on @{silent[0]}, which {absence(*silent)}" if silent is not None else ""
     if silent is not None and not hosts:
         hint = f"to ask it again: {SESH} @{silent[0]}" if verb else f"to create it here: {PROGRAM} --local {name}"

@@ -58,7 +58,7 @@ class Pattern:
     """
 
     def __init__(self, text: str) -> None:
-        self.text = checked(text)
+        self.text = check_pattern(text)
         self._expression = re.compile(text)
         self._child: subprocess.Popen[str] | None = None
 
@@ -135,7 +135,7 @@ def _timer(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def checked(text: str) -> str:
+def check_pattern(text: str) -> str:
     """Return `text` if it is a regular expression. Raises UsageError."""
     if len(text) > _LONGEST:
         raise UsageError(f"a regular expression of {len(text):,} characters is too long; {_LONGEST:,} are the limit")

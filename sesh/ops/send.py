@@ -27,7 +27,7 @@ _LONGEST_UNIT = 1 << 20  # bytes; a longer text with Enter, or at a question, is
 _ANY = "."  # the pattern for any question, also an empty one
 
 
-def type_into(
+def send_input(
     target: Target,
     name: str,
     text: bytes = b"",
@@ -124,14 +124,14 @@ def _type_once(stream: Stream, text: bytes, words: Words) -> SendResponse:
     return answer
 
 
-def hides(target: Target, name: str, since: str, question: str) -> bool:
-    """Return whether the terminal has echo off, as for a password. Raises as `answer`."""
+def hides_input(target: Target, name: str, since: str, question: str) -> bool:
+    """Return whether the terminal has echo off, as for a password. Raises as `answer_question`."""
     with _open_stream(target, name) as stream:
         state, _ = stream.connection.request(ASKED, deadline=_soon(), since=since, question=question)
         return state["hides"]
 
 
-def answer(target: Target, name: str, text: str, since: str, question: str) -> None:
+def answer_question(target: Target, name: str, text: str, since: str, question: str) -> None:
     """Type an answer to a program's question.
 
     A line is typed with Enter, a single character at a menu without. `since` and `question` identify the question, as

@@ -94,9 +94,9 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     return cells
 
 
-def cells(target: Target, name: str) -> Screen:
+def fetch_cells(target: Target, name: str) -> Screen:
     """Return the visible rows as runs of cells. Raises NotFound."""
-    answer: Screen = _screen(target, name, "json", "cells")
+    answer: Screen = _fetch_screen(target, name, "json", "cells")
     for runs in answer["cells"]:
         edges = [edge for run in runs for edge in (run["column"], run["column"] + run["width"])]
         if edges != sorted(edges) or max(edges, default=0) > answer["columns"]:
@@ -106,11 +106,11 @@ def cells(target: Target, name: str) -> Screen:
     return answer
 
 
-def drawn(target: Target, name: str, form: str) -> ScreenText:
-    return _screen(target, name, form, "text")  # type: ignore[no-any-return]  # it has the key `text`
+def fetch_text(target: Target, name: str, form: str) -> ScreenText:
+    return _fetch_screen(target, name, form, "text")  # type: ignore[no-any-return]  # it has the key `text`
 
 
-def _screen(target: Target, name: str, form: str, part: str) -> Any:
+def _fetch_screen(target: Target, name: str, form: str, part: str) -> Any:
     answer = target.call(screen, name=name, form=form)
     if part not in answer:
         raise errors.malformed("screen", f".{part} is missing")

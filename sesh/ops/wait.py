@@ -50,7 +50,7 @@ class _Match(Exception):
         self.text, self.position = text, position
 
 
-def met(stream: Stream, conditions: Conditions) -> Condition:
+def await_condition(stream: Stream, conditions: Conditions) -> Condition:
     """Wait for the first condition to be met, and return it.
 
     Raises TimedOut, DaemonDied, and Refused if the session ends and its end is no condition.
@@ -71,7 +71,7 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         within = "in time" if timeout is None else f"within {timeout:g} s"
         hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
-    if not for_end(conditions):
+    if not includes_end(conditions):
         raise Refused(f"{name} ended ({end['exit_code']}) before the condition was met")
     return end
 
@@ -85,26 +85,26 @@ def _end(facts: EndResponse | JobResult) -> Condition:
     return {"met": "exit", "match": None, "exit_code": code, "position": position, "reason": facts["reason"]}
 
 
-def for_end(conditions: Conditions) -> bool:
+def includes_end(conditions: Conditions) -> bool:
     """Return whether the session's end is a condition. It is one, too, if no other condition is set."""
     has_flag = conditions["prompt"] or conditions["waiting"]
     has_value = conditions["idle"] is not None or conditions["pattern"] is not None
     return conditions["exit_"] or not (has_flag or has_value)
 
 
-def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """Return the end of a session that ended before the wait, as `met` does.
+def condition_at_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
+    """Return the end of a session that ended before the wait, as `await_condition` does.
 
     Raises `missing` if the end is no condition, or is unknown.
     """
-    if not for_end(conditions) or (answer := target.call(ended, name=name)) is None:
+    if not includes_end(conditions) or (answer := target.call(ended, name=name)) is None:
         raise missing
     return answer
 
 
 @op(reads=True)
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """Return a session's end, as `met` does; None if it runs or its end is unknown."""
+    """Return a session's end, as `await_condition` does; None if it runs or its end is unknown."""
     end = find.result(name)
     return _end(end) if end is not None else None
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from sesh import config, wording
@@ -18,7 +19,7 @@ from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.names import is_name, natural
 from sesh.ops import enter, send, sessions
-from sesh.ops.index import Key, SessionIndex
+from sesh.ops.index import Place, SessionIndex
 from sesh.reach.target import Target
 from sesh.tui import preview
 from sesh.tui.calls import Calls
@@ -26,7 +27,7 @@ from sesh.tui.console import FullScreen
 from sesh.tui.keys import edited
 from sesh.tui.news import News
 from sesh.tui.preview import Previews
-from sesh.tui.rows import Row, Selection, SortOrder, drawn, matching, ordered
+from sesh.tui.rows import BoardRow, Selection, SortOrder, drawn, matching, ordered
 from sesh.vt.render.screen_data import ScreenText
 from sesh.wording import activity_facts, columns, cut, plain
 
@@ -37,7 +38,7 @@ _HINT = "Enter attach  Tab answer  ↑↓ choose  ^X end  ^E rename  Esc leave"
 
 
 @dataclass(frozen=True)
-class View:
+class Settings:
     """The settings of a board.
 
     `wanted`: the labels that a session must have; `creates`: a new name may be chosen; `quiet`: hours without bells.
@@ -67,7 +68,7 @@ class _Input:
     """
 
     purpose: Purpose
-    row: Row
+    row: BoardRow
     text: str = ""
     question: tuple[str, str] = ("", "")
     hidden: bool = False
@@ -80,7 +81,7 @@ class _Input:
         return f"{verb} {self.row.title}: {'•' * len(self.text) if self.hidden else plain(self.text)}"
 
 
-def show(index: SessionIndex, view: View, selected: Row | None = None) -> Row | None:
+def show(index: SessionIndex, view: Settings, selected: BoardRow | None = None) -> BoardRow | None:
     """Show the board; return the chosen row, None if the person leaves. `selected`: the row selected first.
 
     Raises Refused without a terminal.
@@ -92,7 +93,7 @@ def show(index: SessionIndex, view: View, selected: Row | None = None) -> Row | 
 class _Board:
     """The rows, the query that filters them, and the input line. Only one thread uses it."""
 
-    def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, view: View) -> None:
+    def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, view: Settings) -> None:
         self._display, self._index, self._calls, self._view = display, index, calls, view
         self._previews, self._news = Previews(calls), News()
         self._recent = enter.recent()
@@ -101,10 +102,10 @@ class _Board:
         self._touched = False  # a key was pressed; until then, each report selects the first row
         self._query, self._message = "", ""
         self._input: _Input | None = None
-        self._chosen: Row | None = None
+        self._chosen: BoardRow | None = None
         self._done = False
 
-    def run(self, selected: Row | None) -> Row | None:
+    def run(self, selected: BoardRow | None) -> BoardRow | None:
         """Show the board until a row is chosen, or the person leaves; return the row."""
         if selected is not None:
             self._selection.rows, self._touched = [selected], True
@@ -138,7 +139,7 @@ class _Board:
             self._ring(listed)
         rows = matching(ordered(listed, self._view.order, self._recent), self._query)
         if self._view.creates and not rows and is_name(self._query):
-            rows = [Row(None, self._query)]
+            rows = [BoardRow(None, self._query)]
         self._selection.show(rows, reset=reset or not self._touched)
 
     # -- keys
@@ -161,7 +162,7 @@ class _Board:
             self._query, self._touched = query, True
             self._update(reset=True)
 
-    def _open_input(self, key: str, row: Row) -> None:
+    def _open_input(self, key: str, row: BoardRow) -> None:
         """Open the input line that a key asks for."""
         if key != "tab":
             self._input = _Input(Purpose.RENAME, row, row.name) if key == "C-e" else _Input(Purpose.END, row)
@@ -176,7 +177,7 @@ class _Board:
         def outcome(hidden: bool, problem: str) -> None:
             line.hidden = bool(hidden or problem)  # the error itself shows when the answer is sent
 
-        self._calls.begin(row.host, lambda target: send.hides(target, row.name, since, question), outcome)
+        self._calls.begin(row.host, lambda target: send.hides_input(target, row.name, since, question), outcome)
 
     def _type(self, line: _Input, key: str) -> None:
         """Handle a key in the input line."""
@@ -196,9 +197,11 @@ class _Board:
             self._act(line.row, lambda target: target.call(sessions.rename, name=name, new=line.text), renamed)
         else:
             self._input = None
-            self._act(line.row, lambda target: send.answer(target, name, line.text, *line.question), "was answered")
+            since, question = line.question
+            answered = partial(send.answer_question, name=name, text=line.text, since=since, question=question)
+            self._act(line.row, answered, "was answered")
 
-    def _act(self, row: Row, call: Callable[[Target], object], done: str) -> None:
+    def _act(self, row: BoardRow, call: Callable[[Target], object], done: str) -> None:
         """Call a function in a thread, and show its outcome."""
 
         def outcome(_answer: object, problem: str) -> None:
@@ -208,7 +211,7 @@ class _Board:
         self._message = "…"
         self._calls.begin(row.host, call, outcome)
 
-    def _ring(self, listed: dict[Key, Any]) -> None:
+    def _ring(self, listed: dict[Place, Any]) -> None:
         """Ring the bell for sessions that have begun to need a person."""
         machines = self._index.machines.items()
         answering = {host for host, report in machines if not report.silence and host not in self._index.pending}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sesh import wording
-from sesh.ops.index import Key
+from sesh.ops.index import Place
 from sesh.schema import Summary
 from sesh.tui.rows import identity
 from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
@@ -30,7 +30,7 @@ class News:
         self._machines: frozenset[str | None] = frozenset()
         self._reported_at: dict[object, float] = {}
 
-    def lines(self, sessions: Mapping[Key, Summary], answering: frozenset[str | None]) -> list[str]:
+    def lines(self, sessions: Mapping[Place, Summary], answering: frozenset[str | None]) -> list[str]:
         """Return a line for each notification. `answering`: the machines whose sessions are up to date."""
         lines = []
         reports = {session: report for session, report in self._reports.items() if report.host not in answering}

@@ -7,7 +7,7 @@ import time
 
 from sesh import wording
 from sesh.ops import views
-from sesh.ops.index import Key
+from sesh.ops.index import Place
 from sesh.tui.calls import Calls
 from sesh.vt.render.screen_data import ScreenText
 
@@ -19,12 +19,12 @@ class Previews:
     """The screens of sessions by host and name, or the reason why there is none."""
 
     def __init__(self, calls: Calls) -> None:
-        self.screens: dict[Key, ScreenText | str] = {}
+        self.screens: dict[Place, ScreenText | str] = {}
         self._calls = calls
-        self._fetched_at: dict[Key, float] = {}
-        self._asked: set[Key] = set()
+        self._fetched_at: dict[Place, float] = {}
+        self._asked: set[Place] = set()
 
-    def want(self, key: Key) -> float:
+    def want(self, key: Place) -> float:
         """Fetch a screen that is missing or old; return the seconds until the next call is due."""
         now = time.monotonic()
         due = self._fetched_at.get(key, 0.0) + (_LOCAL_INTERVAL if key[0] is None else _REMOTE_INTERVAL)
@@ -38,10 +38,10 @@ class Previews:
 
         if key not in self._asked and len(self._asked) < _MAX_FETCHES:
             self._asked.add(key)
-            self._calls.begin(key[0], lambda target: views.drawn(target, key[1], "ansi"), show)
+            self._calls.begin(key[0], lambda target: views.fetch_text(target, key[1], "ansi"), show)
         return _LOCAL_INTERVAL
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: Place) -> None:
         """Fetch a screen again on the next `want`."""
         self._fetched_at.pop(key, None)
 

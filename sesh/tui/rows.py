@@ -11,7 +11,7 @@ from typing import Any
 from sesh import measures, wording
 from sesh.names import natural
 from sesh.ops import lookup
-from sesh.ops.index import Key
+from sesh.ops.index import Place
 from sesh.schema import Summary
 from sesh.wording import activity_facts, at_home, columns, cut, plain, title
 
@@ -30,7 +30,7 @@ class SortOrder(Enum):
 
 
 @dataclass(frozen=True)
-class Row:
+class BoardRow:
     """A session; or, with `session` None, the name for a new one."""
 
     host: str | None
@@ -91,36 +91,36 @@ class Row:
         return measures.age(moment, now + self.session.get("clock", 0.0))
 
 
-def identity(key: Key, session: Summary) -> object:
+def identity(key: Place, session: Summary) -> object:
     """Return the identity of a session: its id if known, else its key."""
     return session.get("id") or key
 
 
-def ordered(sessions: Mapping[Key, Summary], order: SortOrder, recent: Sequence[Key]) -> list[Row]:
+def ordered(sessions: Mapping[Place, Summary], order: SortOrder, recent: Sequence[Place]) -> list[BoardRow]:
     """Return the rows of sessions in an order that changes only with their states.
 
     `recent`: host and name of the sessions attached last, from `enter.recent`.
     """
 
-    def waiting(item: tuple[Key, Summary]) -> tuple[int, float, Any]:
+    def waiting(item: tuple[Place, Summary]) -> tuple[int, float, Any]:
         (host, name), session = item
         state = activity_facts(session)[0]
         urgency = _URGENT.index(state) if state in _URGENT else len(_URGENT)
         return urgency, wording.since(session) if state in _URGENT else 0.0, (host or "", natural(name))
 
-    def attached(item: tuple[Key, Summary]) -> tuple[int, float]:
+    def attached(item: tuple[Place, Summary]) -> tuple[int, float]:
         key, session = item
         began = (measures.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
         return recent.index(key) if key in recent else len(recent), -began
 
     items = sorted(sessions.items(), key=waiting if order is SortOrder.WAITING else attached)
-    return [Row(host, name, session) for (host, name), session in items]
+    return [BoardRow(host, name, session) for (host, name), session in items]
 
 
-def matching(rows: Sequence[Row], query: str) -> list[Row]:
+def matching(rows: Sequence[BoardRow], query: str) -> list[BoardRow]:
     """Return the rows that match all words of a query; matches of host and name come first."""
     words = query.lower().split()
-    matches: list[tuple[bool, Row]] = []
+    matches: list[tuple[bool, BoardRow]] = []
     for row in rows:
         name = row.title.lower()
         runs = wording.runs(row.session) if row.session is not None else ""
@@ -134,16 +134,16 @@ class Selection:
     """Rows, one of them selected, and the part of them that is visible."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[BoardRow] = []
         self._index = 0  # of the selected row
         self._first = 0  # the index of the top visible row
 
     @property
-    def row(self) -> Row | None:
+    def row(self) -> BoardRow | None:
         """The selected row; None if there are no rows."""
         return self.rows[self._index] if self.rows else None
 
-    def show(self, rows: Sequence[Row], *, reset: bool = False) -> None:
+    def show(self, rows: Sequence[BoardRow], *, reset: bool = False) -> None:
         """Replace the rows. The selection stays on its row, or at its index if that row is gone.
 
         `reset`: select the first row that is not the current session.
@@ -166,7 +166,7 @@ class Selection:
             self._index = min(max(0, self._index + paging[key]), last)
         return True
 
-    def visible(self, height: int) -> list[Row]:
+    def visible(self, height: int) -> list[BoardRow]:
         """Return at most `height` rows, with the selected one; scroll no more than needed."""
         self._first = min(max(self._first, self._index - height + 1), self._index)
         return self.rows[self._first : self._first + height]

@@ -144,9 +144,9 @@ def test_a_screen_fits_into_its_columns_and_rows(value: Any, reason: str) -> Non
     target: Any = SimpleNamespace(call=lambda *_words, **_more: value)
     if reason:
         with pytest.raises(ProtocolError, match=re.escape(reason)):
-            views.cells(target, "work")
+            views.fetch_cells(target, "work")
     else:
-        assert views.cells(target, "work") is value
+        assert views.fetch_cells(target, "work") is value
 
 
 @pytest.mark.parametrize(
