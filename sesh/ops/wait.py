@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, TimedOut
-from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, LogsResponse, WaitResponse, Words
+from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, WaitResponse, Words
 from sesh.ops.search import Pattern
-from sesh.ops.views import in_turns
+from sesh.ops.views import fetch_pages
 from sesh.outcomes import Condition
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -59,10 +60,10 @@ def await_condition(stream: Stream, conditions: Conditions) -> Condition:
     deadline = stream.deadline if stream.deadline is not None or timeout is None else time.monotonic() + timeout
     try:
         with Pattern(conditions["pattern"] or "") as pattern:
-            answer = _Wait(stream, pattern, deadline, conditions).answer()
-        if "met" in answer:
-            return _condition(answer["met"], answer.get("question") or None, answer["position"])
-        end = _end(answer)
+            response = _Wait(stream, pattern, deadline, conditions).await_response()
+        if "met" in response:
+            return _condition(response["met"], response.get("question") or None, response["position"])
+        end = _end(response)
     except Ended as ended:
         end = _end(ended.result)
     except _Match as match:
@@ -97,9 +98,9 @@ def condition_at_end(target: Target, name: str, missing: NotFound, conditions: C
 
     Raises `missing` if the end is no condition, or is unknown.
     """
-    if not includes_end(conditions) or (answer := target.call(ended, name=name)) is None:
+    if not includes_end(conditions) or (end := target.call(ended, name=name)) is None:
         raise missing
-    return answer
+    return end
 
 
 @op(reads=True)
@@ -110,7 +111,7 @@ def ended(_caller: Caller, name: str) -> Condition | None:
 
 
 class _Wait:
-    """One wait. It searches the output in this process, and continues after a reconnect."""
+    """One wait, which continues after a reconnect. The pattern is searched here, the daemon knows the rest."""
 
     def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
         self._stream, self._conditions, self._since = stream, conditions, conditions["since"]
@@ -121,10 +122,10 @@ class _Wait:
         self._columns = _COLUMNS
         self._head: int | None = None  # the position of the output when the wait began
 
-    def answer(self) -> WaitResponse:
-        """Return the daemon's answer. Raises _Match, TimedOut, Ended."""
+    def await_response(self) -> WaitResponse:
+        """Return the daemon's response, once a condition holds. Raises _Match, TimedOut, Ended."""
         try:
-            for kind, number, data in self._stream.frames(self._ask, until=self._late):
+            for kind, number, data in self._stream.frames(self._send_requests, until=self._late):
                 if kind == LATE:  # the daemon is stopped or stuck
                     raise TimedOut("timed out", hint=f"`{SESH} --status {self._stream.name}` shows its pid")
                 if kind == protocol.OUTPUT:
@@ -140,7 +141,7 @@ class _Wait:
             raise
         raise AssertionError  # `frames` never ends
 
-    def _ask(self) -> None:
+    def _send_requests(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.greet(until=late)
         words: Words = {"idle": conditions["idle"], "prompt": conditions["prompt"], "waiting": conditions["waiting"]}
@@ -148,7 +149,9 @@ class _Wait:
             summary, _ = stream.connection.request(SUMMARY, deadline=late)
             self._columns = summary["session"]["columns"] or self._columns
             if self._since == "start" and self._lines is None:
-                lines, newest, _ = in_turns(self._lines_before, _ALL_LINES, protocol.LARGEST_RESPONSE)
+                lines, newest, _ = fetch_pages(
+                    partial(stream.connection.request, LOGS, deadline=late), _ALL_LINES, protocol.LARGEST_RESPONSE
+                )
                 self._test([(text, newest["position"]) for text in lines])
             words["follow"] = True
         if self._deadline is not None:
@@ -160,9 +163,6 @@ class _Wait:
         if self._head is None:
             self._head = welcome.get("position")
         stream.connection.send(wire.request_frames(WAIT, _WAIT, **words), late)
-
-    def _lines_before(self, count: int, until: int) -> tuple[LogsResponse, bytes]:
-        return self._stream.connection.request(LOGS, deadline=self._late, lines=count, until=until)
 
     def _search(self, position: int, data: bytes) -> None:
         """Search output; skip bytes already searched."""
@@ -204,7 +204,7 @@ class LiveLog:
     def follow(self) -> None:
         """Write lines until the session ends. Raises DaemonDied."""
         try:
-            for kind, position, data in self._stream.frames(self._ask):
+            for kind, position, data in self._stream.frames(self._send_requests):
                 if kind == protocol.OUTPUT:
                     self._write_new(position, data)
                 elif kind == protocol.RESPONSE:
@@ -215,24 +215,21 @@ class LiveLog:
         if self._lines is not None and self._lines.current.text:
             self._write([self._text(self._lines.current)])
 
-    def _ask(self) -> None:
+    def _send_requests(self) -> None:
         self._stream.greet()
         existing: list[str] = []
         if self._lines is None:
-            self._lines, existing = self._existing()
+            self._lines, existing = self._fetch_existing()
         words: Words = {"follow": True, "from": self._lines.position}
         self._stream.connection.send(wire.request_frames(WAIT, _WAIT, **words))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             self._write(existing)
 
-    def _existing(self) -> tuple[LineReader, list[str]]:
+    def _fetch_existing(self) -> tuple[LineReader, list[str]]:
         """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
         connection = self._stream.connection
-
-        def ask(count: int, until: int) -> tuple[LogsResponse, bytes]:
-            return connection.request(LOGS, lines=count, ansi=self._ansi, until=until, end=until == protocol.MOST)
-
-        lines, newest, older = in_turns(ask, max(1, self._count), protocol.LARGEST_RESPONSE)
+        fetch = partial(connection.request, LOGS, ansi=self._ansi, end=True)
+        lines, newest, older = fetch_pages(fetch, max(1, self._count), protocol.LARGEST_RESPONSE)
         if older and len(lines) < self._count:
             more = f"more of them: {SESH} --logs {self._stream.name} N"
             self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
