@@ -22,10 +22,9 @@ from typing import NoReturn
 
 from sesh import descriptors, wording
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, UsageError
-from sesh.names import check_name, printable
+from sesh.names import printable
 from sesh.ops import sessions, shell, views
 from sesh.outcomes import Command, Hit, Hits
-from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.vt.render.screen_data import ScreenText
@@ -158,24 +157,19 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     `after` have up to `context` lines each. `command` is the command that printed the line, if it is known. Raises
     UsageError. Raises Refused if the pattern takes too long.
     """
-    chosen = [check_name(name) for name in dict.fromkeys(names)]
-    if not chosen:
-        find.note_damage(caller)
-        chosen = sessions.of_this_machine()
+    searched = sessions.chosen(caller, names)
     hits: list[Hit] = []
     failed: dict[str, SeshError] = {}
     with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
-        for name in chosen:
+        for name in searched:
             try:
                 hits += _hits(caller, name, search, min(max(context, 0), _MOST_CONTEXT))
-            except NotFound as error:
-                if names:
-                    failed[name] = error
-            except Refused:
+            except Refused:  # the pattern takes too long
                 raise
             except SeshError as error:
-                failed[name] = error
-    return {"hits": hits, "failed": sessions.outcome(chosen, failed)["failed"]}
+                if names or not isinstance(error, NotFound):  # a session may have ended since it was listed
+                    failed[name] = error
+    return {"hits": hits, "failed": sessions.acted_on(searched, failed)["failed"]}
 
 
 def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]:

@@ -244,19 +244,18 @@ def _end(pid: int, start: str) -> bool:
 
     `start`: the start time, which distinguishes it from a later process with the same pid.
     """
-    for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, _KILL_TIMEOUT)):
-        until = time.monotonic() + timeout
-        try:
-            if start == machine.start_time(pid) != "":
+
+    def is_alive() -> bool:
+        return start == machine.start_time(pid) != ""
+
+    try:
+        for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, _KILL_TIMEOUT)):
+            if is_alive():
                 os.kill(pid, number)
-        except ProcessLookupError:
-            return True  # it ended after the check
-        while start == machine.start_time(pid) != "":
-            if time.monotonic() > until:
-                break
-            time.sleep(0.02)  # the process is no child, so the kernel sends no event
-        else:
-            return True
+            if sessions.await_end(is_alive, time.monotonic() + timeout):
+                return True
+    except ProcessLookupError:
+        return True  # it ended after the check
     return False
 
 
