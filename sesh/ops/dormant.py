@@ -88,15 +88,12 @@ def _history(record: Record) -> list[RunFacts]:
     return [run for run in header.get("history") or () if isinstance(run.get("n"), int)]
 
 
-def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, unchanged: bool) -> Connection:
+def start_as_chosen(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary) -> Connection:
     """Ask the person whether to restart, replace or close a dormant session, and do it.
 
-    `unchanged`: neither DIR nor CMD was given. If one was given, the session is replaced without a question. Closing
-    has to be confirmed, so that no single key deletes the output. Raises Refused if the person declines, and after
-    closing, then with the session's exit code. Also raises as `create.start`.
+    Closing has to be confirmed, so that no single key deletes the output. Raises Refused if the person declines, and
+    after closing, then with the session's exit code. Also raises as `create.start`.
     """
-    if not unchanged:
-        return start(caller, launch_spec, name, summary, again=False)
     session_id = (records.read(name) or {}).get("id")
     above = "" if summary["state"] == "lost" else _last_screen(name)
     answer = caller.ask(_about(summary), _ANSWERS, "s", above)
