@@ -25,9 +25,9 @@ from sesh.schema import Event, JobSpec, Seconds, Spec, Status, Summary
 from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen
 
-Words = str | Sequence[str]
+AnyCommand = str | Sequence[str]
 Pairs = Mapping[str, str]
-Directory = str | os.PathLike[str]
+AnyPath = str | os.PathLike[str]
 
 
 @dataclass(unsafe_hash=True)
@@ -53,8 +53,8 @@ class Session:
         name: str,
         host: str | None = None,
         *,
-        command: Words | None = None,
-        directory: Directory | None = None,
+        command: AnyCommand | None = None,
+        directory: AnyPath | None = None,
         env: Pairs | None = None,
         labels: Pairs | None = None,
         size: str | None = None,
@@ -73,8 +73,8 @@ class Session:
     def ensure(
         self,
         *,
-        command: Words | None = None,
-        directory: Directory | None = None,
+        command: AnyCommand | None = None,
+        directory: AnyPath | None = None,
         env: Pairs | None = None,
         labels: Pairs | None = None,
         size: str | None = None,
@@ -98,7 +98,7 @@ class Session:
 
     def run(
         self,
-        command: Words,
+        command: AnyCommand,
         *,
         timeout: float | None = None,
         wait: bool = True,
@@ -129,9 +129,9 @@ class Session:
 
     def exec(
         self,
-        command: Words,
+        command: AnyCommand,
         *,
-        directory: Directory | None = None,
+        directory: AnyPath | None = None,
         env: Pairs | None = None,
         labels: Pairs | None = None,
         size: str | None = None,
@@ -152,11 +152,11 @@ class Session:
     @classmethod
     def job(  # noqa: PLR0913 (a job has that many sides)
         cls,
-        command: Words,
+        command: AnyCommand,
         name: str | None = None,
         host: str | None = None,
         *,
-        directory: Directory | None = None,
+        directory: AnyPath | None = None,
         env: Pairs | None = None,
         labels: Pairs | None = None,
         size: str | None = None,
@@ -310,11 +310,11 @@ class Session:
 
 
 def execute(  # noqa: PLR0913 (a job has that many sides)
-    command: Words,
+    command: AnyCommand,
     name: str | None = None,
     host: str | None = None,
     *,
-    directory: Directory | None = None,
+    directory: AnyPath | None = None,
     env: Pairs | None = None,
     labels: Pairs | None = None,
     size: str | None = None,
@@ -360,7 +360,11 @@ def _pairs(values: Pairs | None) -> list[str]:
 
 
 def _spec(
-    command: Words | None, directory: Directory | None, env: Pairs | None, labels: Pairs | None, size: str | None
+    command: AnyCommand | None,
+    directory: AnyPath | None,
+    env: Pairs | None,
+    labels: Pairs | None,
+    size: str | None,
 ) -> Spec:
     """Return the spec of a session for the ops; a string as command is a line for `sh`."""
     command = ["sh", "-c", command] if isinstance(command, str) else command

@@ -30,7 +30,7 @@ from sesh.reach import find
 from sesh.schema import Record
 from sesh.store import listing
 
-Value = dict[str, Any]
+JSONObject = dict[str, Any]
 
 
 class _Agent(NamedTuple):
@@ -81,7 +81,7 @@ def _read(path: str) -> bytes | None:
         raise Refused(f"cannot read {path}: {error.strerror}") from None
 
 
-def _parsed(data: bytes | None) -> Value | None:
+def _parsed(data: bytes | None) -> JSONObject | None:
     """Return the parsed settings; None if `_serialized` would not reproduce the bytes."""
     if not (data or b"").strip():
         return {}
@@ -92,7 +92,7 @@ def _parsed(data: bytes | None) -> Value | None:
         return None
 
 
-def _serialized(value: Value, like: bytes | None) -> bytes:
+def _serialized(value: JSONObject, like: bytes | None) -> bytes:
     """Return a value as JSON in the style of `like`: its indent, or one line, and its trailing whitespace."""
     text = (like or b"").decode("utf-8", "replace")
     indent: str | int | None = 2
@@ -142,19 +142,19 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
 def snippet(agent: str) -> str:
     """Return settings with only the hooks of sesh."""
-    value: Value = {}
+    value: JSONObject = {}
     _add(value, agent)
     return json.dumps(value, indent=2)
 
 
-def _groups(value: Value) -> list[tuple[str, list[Any]]]:
+def _groups(value: JSONObject) -> list[tuple[str, list[Any]]]:
     """Return each event of the settings with its list of groups."""
     hooks = value.get("hooks")
     each = hooks.items() if isinstance(hooks, dict) else ()
     return [(event, groups) for event, groups in each if isinstance(groups, list)]
 
 
-def _add(value: Value, agent: str) -> None:
+def _add(value: JSONObject, agent: str) -> None:
     """Add our groups to settings. Raises Refused if the settings have another type in their place."""
     hooks = value.setdefault("hooks", {})
     for event in AGENTS[agent].events:
@@ -164,7 +164,7 @@ def _add(value: Value, agent: str) -> None:
         groups.append(_group(agent))
 
 
-def _remove(value: Value, agent: str) -> None:
+def _remove(value: JSONObject, agent: str) -> None:
     """Remove our groups from settings, and the containers that they leave empty."""
     for event, groups in _groups(value):
         rest = [group for group in groups if not _is_ours(group, agent)]
@@ -176,7 +176,7 @@ def _remove(value: Value, agent: str) -> None:
                 del value["hooks"]
 
 
-def _group(agent: str) -> Value:
+def _group(agent: str) -> JSONObject:
     """Return our group. Its command needs no PATH, and still succeeds after sesh is uninstalled."""
     command = f"{shlex.quote(launcher())} --hook {agent} {_SILENT}"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent].timeout}]}

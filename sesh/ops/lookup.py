@@ -23,7 +23,7 @@ from sesh.stop import Stop
 from sesh.store import listing
 from sesh.workers import Workers
 
-_Result = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
+_Listed = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
 
 MOST_ROWS = 10_000  # sessions of one host that a list, or a stream of events, keeps track of
 PATIENCE = 2.0  # seconds, then a host counts as silent
@@ -151,7 +151,7 @@ def query(
     missing = {*hosts}
     deadline = time.monotonic() + PATIENCE
     say_at = time.monotonic() + _QUIET if names and caller.watched else inf
-    with Workers[str, _Result]() as workers:
+    with Workers[str, _Listed]() as workers:
         for host in hosts:
             workers.begin(host, partial(_query_one, host, deadline, named))
         try:
@@ -176,7 +176,7 @@ def query(
             caller.status("")
 
 
-def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Result]:
+def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Listed]:
     """Yield a host's sessions, and cache them even if they come after the timeout; runs in a worker thread."""
     caller = NoteCollector()
     try:

@@ -128,14 +128,14 @@ def _type_as_unit(stream: Stream, text: bytes, words: Words) -> SendResponse:
     return response
 
 
-def hides_input(target: Target, name: str, since: str, question: str) -> bool:
-    """Return whether the program that asks has turned echo off, as for a password. Raises as `answer_question`."""
+def hides(target: Target, name: str, since: str, question: str) -> bool:
+    """Return whether the program that asks has turned echo off, as for a password. Raises as `answer`."""
     with _stream(target, name) as stream:
         asked, _ = stream.connection.request(ASKED, deadline=_soon(), since=since, question=question)
         return asked["hides"]
 
 
-def answer_question(target: Target, name: str, text: str, since: str, question: str) -> None:
+def answer(target: Target, name: str, text: str, since: str, question: str) -> None:
     """Type a person's answer to a program's question.
 
     Enter follows, unless the answer is one character and the program reads key by key. `since` and `question` identify

@@ -89,7 +89,7 @@ class OutputWriter:
         self._write(data[:end] if self._ansi else without_sequences(data[:end]))
 
 
-class _Delivery(Enum):
+class _Stage(Enum):
     """How far the request for a command has come, and whether the command may have run if no response comes."""
 
     UNSENT = "it did not run"
@@ -121,7 +121,7 @@ class _SentCommand:
             self._words["key"] = os.urandom(8).hex()
         self._stream.position = 0
         self._carried = bytearray()
-        self._delivery = _Delivery.UNSENT
+        self._stage = _Stage.UNSENT
         self._passed_on = PassedOn(RUN_INTERRUPT, _INTERRUPT)
 
     def await_end(self) -> tuple[RunFacts, bytes]:
@@ -157,22 +157,22 @@ class _SentCommand:
         The first time, a host gets it in one write with HELLO.
         """
         stream = self._stream
-        first = self._delivery is _Delivery.UNSENT
+        first = self._stage is _Stage.UNSENT
         self._carried = bytearray()
         self._interrupts.check()
         if first and stream.host is not None:
             # If no WELCOME has come by `welcome_by`, the command must not begin: its output would be lost.
             welcome_by = time.monotonic() + find.PATIENCE
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
-            self._delivery = _Delivery.SENT
+            self._stage = _Stage.SENT
             stream.greet(self._frames(begin_by, from_now=True), self._deadline)
             return
         if not first:
-            self._delivery = _Delivery.FOLLOWED
+            self._stage = _Stage.FOLLOWED
         stream.greet(until=self._deadline)
         frames = self._frames(self._deadline, from_now=first)
         if first:
-            self._delivery = _Delivery.SENT
+            self._stage = _Stage.SENT
         stream.connection.send(frames + self._passed_on.frames())
 
     def _frames(self, deadline: float | None, *, from_now: bool) -> bytes:
@@ -192,8 +192,8 @@ class _SentCommand:
 
     def interrupt(self) -> None:
         """Pass on a Ctrl-C to the command."""
-        if self._delivery is _Delivery.SENT:
-            self._delivery = _Delivery.FOLLOWED
+        if self._stage is _Stage.SENT:
+            self._stage = _Stage.FOLLOWED
         self._passed_on.send(self._stream.connection)
 
     def explained(self, error: SeshError) -> SeshError:
@@ -218,9 +218,9 @@ class _SentCommand:
         """Return whether the command may have run, although this error came instead of a response."""
         if error.answered and not isinstance(error, NotFound):  # after a reconnect the host may not find the session
             return False  # the daemon refused the command
-        if self._delivery is _Delivery.SENT:
+        if self._stage is _Stage.SENT:
             return not self._stream.connection.unread(error)
-        return self._delivery is _Delivery.FOLLOWED
+        return self._stage is _Stage.FOLLOWED
 
     def facts_from(self, ended: errors.Ended) -> RunFacts:
         """Return the command's facts, which the result of its ended session has. Raises InternalError."""

@@ -60,7 +60,7 @@ def await_condition(stream: Stream, conditions: Conditions) -> Condition:
     deadline = stream.deadline if stream.deadline is not None or timeout is None else time.monotonic() + timeout
     try:
         with Pattern(conditions["pattern"] or "") as pattern:
-            response = _Wait(stream, pattern, deadline, conditions).await_response()
+            response = _ConditionWait(stream, pattern, deadline, conditions).await_response()
         if "met" in response:
             return _condition(response["met"], response.get("question") or None, response["position"])
         end = _end(response)
@@ -110,7 +110,7 @@ def ended(_caller: Caller, name: str) -> Condition | None:
     return _end(end) if end is not None else None
 
 
-class _Wait:
+class _ConditionWait:
     """One wait, which continues after a reconnect. The pattern is searched here, the daemon knows the rest."""
 
     def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:

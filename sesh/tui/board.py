@@ -22,10 +22,10 @@ from sesh.ops import enter, send, sessions
 from sesh.ops.index import Place, SessionIndex
 from sesh.reach.target import Target
 from sesh.tui import preview
+from sesh.tui.alerts import Alerts
 from sesh.tui.calls import Calls
 from sesh.tui.console import FullScreen
 from sesh.tui.keys import edited
-from sesh.tui.news import News
 from sesh.tui.preview import Previews
 from sesh.tui.rows import BoardRow, Selection, SortOrder, drawn, matching, ordered
 from sesh.vt.render.screen_data import ScreenText
@@ -95,7 +95,7 @@ class _Board:
 
     def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, view: Settings) -> None:
         self._display, self._index, self._calls, self._view = display, index, calls, view
-        self._previews, self._news = Previews(calls), News()
+        self._previews, self._alerts = Previews(calls), Alerts()
         self._recent = enter.recent()
         self._selection = Selection()
         self._count = 0
@@ -177,7 +177,7 @@ class _Board:
         def outcome(hidden: bool, problem: str) -> None:
             line.hidden = bool(hidden or problem)  # the error itself shows when the answer is sent
 
-        self._calls.begin(row.host, lambda target: send.hides_input(target, row.name, since, question), outcome)
+        self._calls.begin(row.host, lambda target: send.hides(target, row.name, since, question), outcome)
 
     def _type(self, line: _Input, key: str) -> None:
         """Handle a key in the input line."""
@@ -198,7 +198,7 @@ class _Board:
         else:
             self._input = None
             since, question = line.question
-            answered = partial(send.answer_question, name=name, text=line.text, since=since, question=question)
+            answered = partial(send.answer, name=name, text=line.text, since=since, question=question)
             self._act(line.row, answered, "was answered")
 
     def _act(self, row: BoardRow, call: Callable[[Target], object], done: str) -> None:
@@ -215,7 +215,7 @@ class _Board:
         """Ring the bell for sessions that have begun to need a person."""
         machines = self._index.machines.items()
         answering = {host for host, report in machines if not report.silence and host not in self._index.pending}
-        lines = self._news.lines(listed, frozenset(answering))
+        lines = self._alerts.lines(listed, frozenset(answering))
         if lines and not config.in_quiet_hours(self._view.quiet):
             notifications = [notification(line, os.environ) for line in lines]
             self._display.ring(BELL + b"".join(data for data in notifications if data != BELL))

@@ -12,7 +12,7 @@ from sesh.reach.target import Target
 from sesh.stop import Stop
 from sesh.workers import Workers
 
-Outcome = Callable[[Any, str], None]  # takes the answer of a call, and its error in one line, empty for none
+Handler = Callable[[Any, str], None]  # takes the answer of a call, and its error in one line, empty for none
 
 
 class Calls:
@@ -22,7 +22,7 @@ class Calls:
     """
 
     def __init__(self) -> None:
-        self._workers: Workers[Outcome, Any] = Workers()
+        self._workers: Workers[Handler, Any] = Workers()
         self.inbound = self._workers.inbound
 
     def __enter__(self) -> Calls:
@@ -31,7 +31,7 @@ class Calls:
     def __exit__(self, *_: object) -> None:
         self._workers.close()
 
-    def begin(self, host: str | None, call: Callable[[Target], Any], outcome: Outcome) -> None:
+    def begin(self, host: str | None, call: Callable[[Target], Any], outcome: Handler) -> None:
         """Call `call` with the target in a thread, where it cannot ask a person. `take` calls `outcome`.
 
         `outcome` must be a new function for each call, because it identifies the call.

@@ -29,10 +29,10 @@ def ask(question: str, answers: Answers, default: str, *, dumb: bool = False) ->
     """
     with RawTerminal(0, 2 if os.isatty(2) else 1) as terminal:
         terminal.drop_input()
-        return _Question(terminal, answers, default, dumb=dumb).answer(question)
+        return _Choice(terminal, answers, default, dumb=dumb).answer(question)
 
 
-class _Question:
+class _Choice:
     """The answers of a question on a raw terminal, one of them selected."""
 
     def __init__(self, terminal: RawTerminal, answers: Answers, default: str, *, dumb: bool) -> None:

@@ -14,7 +14,7 @@ from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
 
 
 @dataclass(frozen=True)
-class _Report:
+class _Seen:
     """The last report of a session. `need`: state, since when, question; empty strings if nobody is needed."""
 
     host: str | None
@@ -22,11 +22,11 @@ class _Report:
     bells: int = 0
 
 
-class News:
+class Alerts:
     """Finds detached sessions that begin to wait, fail, or ring. The first report of a machine is the baseline."""
 
     def __init__(self) -> None:
-        self._reports: dict[object, _Report] = {}
+        self._reports: dict[object, _Seen] = {}
         self._machines: frozenset[str | None] = frozenset()
         self._reported_at: dict[object, float] = {}
 
@@ -40,7 +40,7 @@ class News:
                 continue
             known_as = identity(key, session)
             reports[known_as] = report = _report(host, session)
-            before = self._reports.get(known_as, _Report(host)) if host in self._machines else report
+            before = self._reports.get(known_as, _Seen(host)) if host in self._machines else report
             new_need = report.need[0] and report.need != before.need
             has_news = new_need or report.bells > before.bells
             if has_news and not _suppressed(session) and self._due(known_as):
@@ -58,14 +58,14 @@ class News:
         return self._reported_at.setdefault(session, now) == now
 
 
-def _report(host: str | None, session: Summary) -> _Report:
+def _report(host: str | None, session: Summary) -> _Seen:
     unseen = session.get("unseen")
     state, since, question = activity_facts(session)
     if wording.ended_badly(session):
         need = "failed", str(session.get("ended")), wording.failure(session.get("reason"), session["exit_code"])
     else:
         need = (state, since, question) if state in ("waiting", "failed") else ("", "", "")
-    return _Report(host, need, unseen["bells"] if unseen else 0)
+    return _Seen(host, need, unseen["bells"] if unseen else 0)
 
 
 def _suppressed(session: Summary) -> bool:
