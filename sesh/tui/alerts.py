@@ -1,10 +1,11 @@
-"""Notifications for sessions of the board that begin to need a person: at most one a minute for each."""
+"""Alerts for sessions of the board that begin to need a person: at most one a minute for each."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 
 from sesh import wording
 from sesh.ops.index import Place
@@ -15,59 +16,57 @@ from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
 
 @dataclass(frozen=True)
 class _Seen:
-    """The last report of a session. `need`: state, since when, question; empty strings if nobody is needed."""
+    """What was last seen of a session. `need`: state, since when, question; empty strings if nobody is needed."""
 
-    host: str | None
     need: tuple[str, str, str] = ("", "", "")
     bells: int = 0
+    alerted: float = -inf  # when the last alert was (monotonic)
 
 
 class Alerts:
     """Finds detached sessions that begin to wait, fail, or ring. The first report of a machine is the baseline."""
 
     def __init__(self) -> None:
-        self._reports: dict[object, _Seen] = {}
+        self._seen: dict[object, _Seen] = {}
         self._machines: frozenset[str | None] = frozenset()
-        self._reported_at: dict[object, float] = {}
 
-    def lines(self, sessions: Mapping[Place, Summary], answering: frozenset[str | None]) -> list[str]:
-        """Return a line for each notification. `answering`: the machines whose sessions are up to date."""
+    def update(self, sessions: Mapping[Place, Summary], answering: frozenset[str | None]) -> list[str]:
+        """Compare the sessions with the last ones; return a line for each alert.
+
+        `answering`: the machines whose sessions are up to date.
+        """
         lines = []
-        reports = {session: report for session, report in self._reports.items() if report.host not in answering}
-        for key, session in sessions.items():
-            host, name = key
+        seen: dict[object, _Seen] = {}
+        now = time.monotonic()
+        for place, session in sessions.items():
+            (host, name), known_as = place, identity(place, session)
+            before, current = self._seen.get(known_as, _Seen()), _see(session)
             if host not in answering:
-                continue
-            known_as = identity(key, session)
-            reports[known_as] = report = _report(host, session)
-            before = self._reports.get(known_as, _Seen(host)) if host in self._machines else report
-            new_need = report.need[0] and report.need != before.need
-            has_news = new_need or report.bells > before.bells
-            if has_news and not _suppressed(session) and self._due(known_as):
-                state, _, question = report.need if new_need else ("bell", "", "")
+                current = before
+            elif host not in self._machines:
+                before = current
+            new_need = current.need[0] and current.need != before.need
+            has_news = new_need or current.bells > before.bells
+            if has_news and not _suppressed(session) and now >= before.alerted + NOTIFICATION_INTERVAL:
+                state, _, question = current.need if new_need else ("bell", "", "")
                 lines.append(wording.needs(name, state, question, host))
-        self._reports, self._machines = reports, self._machines | answering
+                before = replace(before, alerted=now)
+            seen[known_as] = replace(current, alerted=before.alerted)
+        self._seen, self._machines = seen, self._machines | answering
         return lines
 
-    def _due(self, session: object) -> bool:
-        """Return whether a session may be notified now; if so, start its interval."""
-        now = time.monotonic()
-        self._reported_at = {
-            each: moment for each, moment in self._reported_at.items() if moment > now - NOTIFICATION_INTERVAL
-        }
-        return self._reported_at.setdefault(session, now) == now
 
-
-def _report(host: str | None, session: Summary) -> _Seen:
+def _see(session: Summary) -> _Seen:
+    """Return what is to be seen of a session."""
     unseen = session.get("unseen")
     state, since, question = activity_facts(session)
     if wording.ended_badly(session):
         need = "failed", str(session.get("ended")), wording.failure(session.get("reason"), session["exit_code"])
     else:
         need = (state, since, question) if state in ("waiting", "failed") else ("", "", "")
-    return _Seen(host, need, unseen["bells"] if unseen else 0)
+    return _Seen(need, unseen["bells"] if unseen else 0)
 
 
 def _suppressed(session: Summary) -> bool:
-    """Return whether a session gets no notifications: it is attached, current, or muted."""
+    """Return whether a session gets no alerts: it is attached, current, or muted."""
     return bool(session.get("attached") or session.get("current") or muted(session.get("labels")))

@@ -28,7 +28,6 @@ from sesh.tui.console import FullScreen
 from sesh.tui.keys import edited
 from sesh.tui.preview import Previews
 from sesh.tui.rows import BoardRow, Selection, SortOrder, drawn, matching, ordered
-from sesh.vt.render.screen_data import ScreenText
 from sesh.wording import activity_facts, columns, cut, plain
 
 _PREVIEW_COLUMNS = 64  # a narrower terminal shows no preview
@@ -63,14 +62,15 @@ class Purpose(Enum):
 class _Input:
     """The input line for a session.
 
-    `question`: the time and the text of the question to answer. `hidden`: show dots, until the program is known to echo
+    `question`, `since`: what the program asks, and since when. `hidden`: show dots, until the program is known to echo
     the answer.
     """
 
     purpose: Purpose
     row: BoardRow
     text: str = ""
-    question: tuple[str, str] = ("", "")
+    question: str = ""
+    since: str = ""
     hidden: bool = False
 
     def shown(self) -> str:
@@ -81,20 +81,20 @@ class _Input:
         return f"{verb} {self.row.title}: {'•' * len(self.text) if self.hidden else plain(self.text)}"
 
 
-def show(index: SessionIndex, view: Settings, selected: BoardRow | None = None) -> BoardRow | None:
+def show(index: SessionIndex, settings: Settings, selected: BoardRow | None = None) -> BoardRow | None:
     """Show the board; return the chosen row, None if the person leaves. `selected`: the row selected first.
 
     Raises Refused without a terminal.
     """
     with RawTerminal() as terminal, FullScreen(terminal) as display, Calls() as calls:
-        return _Board(display, index, calls, view).run(selected)
+        return _Board(display, index, calls, settings).run(selected)
 
 
 class _Board:
     """The rows, the query that filters them, and the input line. Only one thread uses it."""
 
-    def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, view: Settings) -> None:
-        self._display, self._index, self._calls, self._view = display, index, calls, view
+    def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, settings: Settings) -> None:
+        self._display, self._index, self._calls, self._settings = display, index, calls, settings
         self._previews, self._alerts = Previews(calls), Alerts()
         self._recent = enter.recent()
         self._selection = Selection()
@@ -116,7 +116,7 @@ class _Board:
                 self._draw()
             row, due = self._selection.row, self._index.due
             if row is not None and row.session is not None and not (row.current or row.silence):
-                due = min(due, self._previews.want((row.host, row.name)))
+                due = min(due, self._previews.refresh(row.place))
             keys, ready = self._display.wait((self._index.inbound, self._calls.inbound), due)
             for key in keys:
                 if not self._done:
@@ -131,22 +131,23 @@ class _Board:
 
     def _update(self, *, reset: bool = False) -> None:
         """Refresh the rows from the index. `reset`: select the first row."""
-        listed = self._index.sessions(self._view.wanted)
+        listed = self._index.sessions(self._settings.wanted)
         if not listed and self._index.pending and self._selection.rows:
             return  # keep the selected row until a machine has reported
         self._count = len(listed)
-        if self._view.order is SortOrder.WAITING:
-            self._ring(listed)
-        rows = matching(ordered(listed, self._view.order, self._recent), self._query)
-        if self._view.creates and not rows and is_name(self._query):
+        if self._settings.order is SortOrder.WAITING:
+            self._alert(listed)
+        rows = matching(ordered(listed, self._settings.order, self._recent), self._query)
+        if self._settings.creates and not rows and is_name(self._query):
             rows = [BoardRow(None, self._query)]
         self._selection.show(rows, reset=reset or not self._touched)
 
     # -- keys
 
     def _press(self, key: str) -> None:
+        """Handle a key."""
         if self._input is not None:
-            self._type(self._input, key)
+            self._press_in_input(self._input, key)
             return
         row, self._message = self._selection.row, ""
         if key in _LEAVE_KEYS:
@@ -172,51 +173,47 @@ class _Board:
         if state != "waiting":
             self._message = f"{row.title} asks nothing"
             return
-        self._input = line = _Input(Purpose.ANSWER, row, question=(since, question), hidden=True)
+        self._input = line = _Input(Purpose.ANSWER, row, question=question, since=since, hidden=True)
 
-        def outcome(hidden: bool, problem: str) -> None:
-            line.hidden = bool(hidden or problem)  # the error itself shows when the answer is sent
+        def show(hides: bool, problem: str) -> None:
+            line.hidden = bool(hides or problem)  # the error itself shows when the answer is sent
 
-        self._calls.begin(row.host, lambda target: send.hides(target, row.name, since, question), outcome)
+        self._calls.begin(row.host, lambda target: send.hides(target, row.name, since, question), show)
 
-    def _type(self, line: _Input, key: str) -> None:
+    def _press_in_input(self, line: _Input, key: str) -> None:
         """Handle a key in the input line."""
         name = line.row.name
-        if key in _LEAVE_KEYS:
-            self._input = None
-            self._done = key == "hangup"
-        elif line.purpose is Purpose.END:
-            self._input = None
-            if key in ("y", "Y"):
-                self._act(line.row, lambda target: target.call(sessions.kill, names=[name]), "was ended")
-        elif key != "enter":
+        if line.purpose is not Purpose.END and key not in ("enter", *_LEAVE_KEYS):
             line.text = edited(line.text, key)
+            return
+        self._input = None
+        if key in _LEAVE_KEYS:
+            self._done = key == "hangup"
+        elif line.purpose is Purpose.ANSWER:
+            answer = partial(send.answer, name=name, text=line.text, since=line.since, question=line.question)
+            self._act(line.row, answer, "was answered")
         elif line.purpose is Purpose.RENAME:
-            self._input = None
             renamed = f"is {line.text} now"
             self._act(line.row, lambda target: target.call(sessions.rename, name=name, new=line.text), renamed)
-        else:
-            self._input = None
-            since, question = line.question
-            answered = partial(send.answer, name=name, text=line.text, since=since, question=question)
-            self._act(line.row, answered, "was answered")
+        elif key in ("y", "Y"):
+            self._act(line.row, lambda target: target.call(sessions.kill, names=[name]), "was ended")
 
     def _act(self, row: BoardRow, call: Callable[[Target], object], done: str) -> None:
-        """Call a function in a thread, and show its outcome."""
+        """Make a call in a thread, and show how it went: `done`, or its error."""
 
-        def outcome(_answer: object, problem: str) -> None:
+        def show(_result: object, problem: str) -> None:
             self._message = problem or f"{row.title} {done}"
-            self._previews.forget((row.host, row.name))
+            self._previews.expire(row.place)
 
         self._message = "…"
-        self._calls.begin(row.host, call, outcome)
+        self._calls.begin(row.host, call, show)
 
-    def _ring(self, listed: dict[Place, Any]) -> None:
+    def _alert(self, listed: dict[Place, Any]) -> None:
         """Ring the bell for sessions that have begun to need a person."""
         machines = self._index.machines.items()
         answering = {host for host, report in machines if not report.silence and host not in self._index.pending}
-        lines = self._alerts.lines(listed, frozenset(answering))
-        if lines and not config.in_quiet_hours(self._view.quiet):
+        lines = self._alerts.update(listed, frozenset(answering))
+        if lines and not config.in_quiet_hours(self._settings.quiet):
             notifications = [notification(line, os.environ) for line in lines]
             self._display.ring(BELL + b"".join(data for data in notifications if data != BELL))
 
@@ -229,7 +226,7 @@ class _Board:
         left = width // 2 if width >= _PREVIEW_COLUMNS else width
         lines = self._list(left, body)
         if left < width:
-            right = preview.drawn(self._screen(), width - left - 2, body, coloured=self._view.coloured)
+            right = preview.drawn(self._preview(), width - left - 2, body, coloured=self._settings.coloured)
             lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, right, strict=True)]
         self._display.draw([self._head(width), *lines, *details, self._foot(width)])
 
@@ -243,7 +240,7 @@ class _Board:
 
     def _list(self, width: int, height: int) -> list[str]:
         """Return the rows, and below them the remarks on hosts, each padded to `width`."""
-        rows = drawn(self._selection, width, height, time.time(), coloured=self._view.coloured)
+        rows = drawn(self._selection, width, height, time.time(), coloured=self._settings.coloured)
         remarks = [] if rows else [" no match" if self._query else " no sessions"]
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
             if not self._query and report.silence:
@@ -255,11 +252,11 @@ class _Board:
     def _details(self, width: int) -> str:
         """Return the line above the foot: the question to answer, or the details of the selected row."""
         if self._input is not None and self._input.purpose is Purpose.ANSWER:
-            return f"\x1b[1m{cut(wording.one_line(self._input.question[1]), width)}"
+            return f"\x1b[1m{cut(wording.one_line(self._input.question), width)}"
         row = self._selection.row
         if row is None or row.session is None:
             return ""
-        words = (row.silence, wording.asks(row.session), row.place, wording.runs(row.session))
+        words = (row.silence, wording.asks(row.session), row.directory, row.runs)
         return f"\x1b[2m{cut('  '.join(filter(None, words)), width)}"
 
     def _foot(self, width: int) -> str:
@@ -274,11 +271,11 @@ class _Board:
             hint = f"Enter create a session: {row.title}"
         return f"\x1b[2m{cut(hint, width)}"
 
-    def _screen(self) -> ScreenText | str | None:
-        """Return the screen of the selected session, or the reason why it has none."""
+    def _preview(self) -> str:
+        """Return the text of the selected session's screen, or the reason why none shows."""
         row = self._selection.row
         if row is None or row.session is None:
-            return None
+            return ""
         if row.current:
             return "you are here"  # its screen shows this board
-        return row.silence or self._previews.screens.get((row.host, row.name))
+        return row.silence or self._previews.texts.get(row.place, "")

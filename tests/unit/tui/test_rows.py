@@ -27,10 +27,10 @@ def test_the_mark_is_in_sight_and_the_rows_move_no_more_than_they_must(
 ) -> None:
     selection = Selection()
     selection.show([row(str(number)) for number in range(count)])
-    before = selection.visible(3)
+    before = selection.scroll(3)
     for key, height in presses:
         selection.press(key, 3)
-        seen = selection.visible(height)
+        seen = selection.scroll(height)
         assert any(each is selection.row for each in seen)
         assert len(seen) <= height
         first = selection.rows.index(seen[0])
