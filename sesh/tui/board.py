@@ -115,7 +115,7 @@ class _Board:
             if changed or self._display.blank:
                 self._draw()
             row, due = self._selection.row, self._index.due
-            if row is not None and row.session is not None and not (row.current or row.silence):
+            if row is not None and row.has_screen:
                 due = min(due, self._previews.refresh(row.place))
             keys, ready = self._display.wait((self._index.inbound, self._calls.inbound), due)
             for key in keys:
@@ -264,18 +264,12 @@ class _Board:
         row = self._selection.row
         if self._input is not None:
             return f"\x1b[1m{cut(self._input.shown(), width - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
-        hint = _HINT
-        if self._message:
-            hint = self._message
-        elif row is not None and row.session is None:
-            hint = f"Enter create a session: {row.title}"
-        return f"\x1b[2m{cut(hint, width)}"
+        hint = f"Enter create a session: {row.title}" if row is not None and row.session is None else _HINT
+        return f"\x1b[2m{cut(self._message or hint, width)}"
 
     def _preview(self) -> str:
         """Return the text of the selected session's screen, or the reason why none shows."""
         row = self._selection.row
-        if row is None or row.session is None:
-            return ""
-        if row.current:
-            return "you are here"  # its screen shows this board
-        return row.silence or self._previews.texts.get(row.place, "")
+        if row is None or not row.has_screen:
+            return "" if row is None else "you are here" if row.current else row.silence
+        return self._previews.texts.get(row.place, "")

@@ -63,6 +63,11 @@ class BoardRow:
         stale = self.session.get("stale") if self.session is not None else None
         return plain(f"@{self.host} {lookup.absence(self.host or '', stale['reason'])}") if stale else ""
 
+    @property
+    def has_screen(self) -> bool:
+        """True if a screen can be shown: not of a silent host, nor the one that shows the board."""
+        return self.session is not None and not (self.current or self.silence)
+
     @cached_property
     def state(self) -> tuple[str, str]:
         """The word for the session's state, and its SGR parameters."""
