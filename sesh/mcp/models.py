@@ -1,4 +1,4 @@
-"""The answers of the tools, as models whose schemas the client reads; and the truncation of long text."""
+"""The results of the tools, as models whose schemas the client reads; and the truncation of long text."""
 
 from __future__ import annotations
 

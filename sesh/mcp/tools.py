@@ -19,7 +19,8 @@ from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.api.session import AnyCommand
 from sesh.errors import NotFound, SeshError, TimedOut
 from sesh.mcp import models
-from sesh.mcp.worklog import SessionTable, UsedSession, log_action
+from sesh.mcp.table import SessionTable, UsedSession
+from sesh.mcp.worklog import log_action
 from sesh.ops.views import has_labels
 
 NameField = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
@@ -89,7 +90,7 @@ class Tools:
         use send, for example the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             result = entry.session.run(command, timeout=timeout, stop=STOP.get())
-        return _ran(entry, "run", command, result, output_limit)
+        return _log_run(entry, "run", command, result, output_limit)
 
     def exec(  # noqa: PLR0913 (a job has that many sides)
         self,
@@ -115,7 +116,7 @@ class Tools:
         with self.table.during_call(Session(result.session, result.host), "started") as entry:
             if background:
                 entry.note_created()
-        return _ran(entry, "exec", command, result, output_limit)
+        return _log_run(entry, "exec", command, result, output_limit)
 
     def send(
         self,
@@ -190,9 +191,8 @@ class Tools:
         scrolled by, and page back with skip; for a full-screen program use screen."""
         with self.table.during_call(Session(name, host)) as entry:
             last = entry.session.logs(lines + skip)
-            hint = _screen_hint(entry.session)
-        text, left_out = models.cut(name, entry.session.host, "\n".join(last[: len(last) - skip]), output_limit, skip)
-        return models.SessionText(**_identity(entry), text=text, hint=" ".join(filter(None, (hint, left_out))) or None)
+        text, hint = models.cut(name, entry.session.host, "\n".join(last[: len(last) - skip]), output_limit, skip)
+        return models.SessionText(**_identity(entry), text=text, hint=hint)
 
     def screen(self, name: NameField, host: HostField = None) -> models.SessionText:
         """See what a session's screen shows now, as a person would. Use it for full-screen programs, before you answer
@@ -217,7 +217,7 @@ class Tools:
         or when it does not react to the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             entry.session.kill()
-        return models.Closed(closed=[_closed(entry)], failed=[])
+        return models.Closed(closed=[_note_closed(entry)], failed=[])
 
     def close_all(
         self,
@@ -257,10 +257,11 @@ def _end(entry: UsedSession, *, others: bool) -> models.OfSession | None:
         return None
     except SeshError as error:
         return models.NotClosed(**_identity(entry), code=error.code, message=str(error))
-    return _closed(entry)
+    return _note_closed(entry)
 
 
-def _closed(entry: UsedSession) -> models.OfSession:
+def _note_closed(entry: UsedSession) -> models.OfSession:
+    """Note and log that a session was ended; return its identity."""
     entry.created_id = None
     log_action(entry.log, "kill", entry.session.name, "closed")
     return models.OfSession(**_identity(entry))
@@ -274,27 +275,18 @@ def _row(entry: UsedSession) -> dict[str, object]:
     """Return everything known about a session, or the reason why nothing is known."""
     own = {**_identity(entry), "log": entry.log}
     try:
-        answer = entry.session.status()
+        status = entry.session.status()
     except SeshError as error:
         return {**own, "connection": entry.connection(error), "reason": str(error)}
-    return {**answer, **own, "connection": entry.connection(answer)}
-
-
-def _screen_hint(session: Session) -> str | None:
-    """Return a hint if a full-screen program shows, since its rows are not in the scrollback."""
-    try:
-        alternate = session.screen("json")["alternate"]
-    except SeshError:
-        return None
-    return "A full-screen program shows: see it with the tool screen." if alternate else None
+    return {**status, **own, "connection": entry.connection(status)}
 
 
 def _is_on(entry: UsedSession, host: str | None) -> bool:
     return host is None or entry.session.host == host.removeprefix("@")
 
 
-def _ran(entry: UsedSession, verb: str, command: AnyCommand, result: Result, limit: int) -> models.Ran:
-    """Log a command, and return its answer."""
+def _log_run(entry: UsedSession, verb: str, command: AnyCommand, result: Result, limit: int) -> models.Ran:
+    """Log a command that has ended; return the result of the tool."""
     output, hint = models.cut(entry.session.name, entry.session.host, result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:
