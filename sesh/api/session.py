@@ -146,8 +146,10 @@ class Session:
         the last 32 MiB of it. A job outlives its caller, and a lost link to its host; `stop` interrupts it. Raises
         Exists, CannotStart (127, 126), Refused.
         """
-        spec = _spec(command, directory, env, labels, size)
-        return _run_job(self._target, _job(spec, self.name, timeout, keep), stop)
+        return execute(
+            command, self.name, self.host, directory=directory, env=env, labels=labels, size=size,
+            timeout=timeout, keep=keep, stop=stop,
+        )  # fmt: skip
 
     @classmethod
     def job(  # noqa: PLR0913 (a job has that many sides)
@@ -323,16 +325,12 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     stop: Stop | None = None,
 ) -> Result:
     """Run a job and wait for it, as `Session.exec` does. Without `name`, its name is the lowest free number."""
-    spec = _spec(command, directory, env, labels, size)
-    return _run_job(_target(host), _job(spec, name, timeout, keep), stop)
-
-
-def _run_job(target: Target, job: JobSpec, stop: Stop | None) -> Result:
-    stop = stop or Stop()
-    interrupts = Interrupts(tie=False, message=f"{job['name'] or 'the job'} keeps running")
+    job = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
+    target, stop = _target(host), stop or Stop()
+    interrupts = Interrupts(tie=False, message=f"{name or 'the job'} keeps running")
     with closing(interrupts), stop.calling(interrupts.stop):
-        session, facts, retained = jobs.run(target, job, interrupts)
-    return result_of(session, target.host, job["spec"]["command"] or [], facts, retained.replace(b"\r\n", b"\n"))
+        session, facts, output = jobs.run(target, job, interrupts)
+    return result_of(session, target.host, job["spec"]["command"] or [], facts, output.replace(b"\r\n", b"\n"))
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
@@ -344,8 +342,8 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     target = _target(host)
     rows: list[Summary] = [{**row, "host": target.host} for row in target.call(session_ops.summaries)]
     if remotes and host is None:
-        for _, own, _ in lookup.query_known(Caller()):
-            rows += own
+        for _, listed, _ in lookup.query_known(Caller()):
+            rows += listed
     return rows
 
 
