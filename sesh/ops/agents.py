@@ -239,21 +239,23 @@ def report_event(agent: str, text: str) -> None:
     """Report one event to the session; the caller sets the timeout. Malformed text may raise any exception."""
     event = json.loads(text)
     record = _session_of(agent)
-    name = event["hook_event_name"]
+    name, source = event["hook_event_name"], event.get("source")
     kind = event.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if name == "Notification" else name)
     if record is None or state is None:
         return
     session = str(record["name"])
-    compacted = name == "SessionStart" and event.get("source") == "compact"  # the agent is still working
-    if not compacted and not (name == "Notification" and kind == "permission_prompt" and _waits(session)):
+    still_works = name == "SessionStart" and source == "compact"
+    repeats = name == "Notification" and kind == "permission_prompt" and _waits(session)
+    if not (still_works or repeats):
         question = _question(event) if state == "waiting" else ""
         find.ask(session, STATE, state=state, question=question, hook=True)
-    if name not in ("SessionStart", "Notification", "SessionEnd") or event.get("source") in ("resume", "compact"):
-        # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
-        word = event["session_id"]
-        if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
-            find.ask(session, RESUME, command=[*_RESUME[agent], word])
+    # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
+    is_stored = name not in ("SessionStart", "Notification", "SessionEnd") or source in ("resume", "compact")
+    conversation = event["session_id"] if is_stored else ""
+    is_id = conversation.isascii() and conversation[:1].isalnum() and conversation.replace("-", "").isalnum()
+    if is_id and len(conversation) <= 128:
+        find.ask(session, RESUME, command=[*_RESUME[agent], conversation])
     ends = name == "SessionEnd" and event.get("reason") not in ("clear", "resume")
     if ends and record.get("shell") and not machine.shutting_down():
         find.ask(session, RESUME, command=[])  # only the shell is left to restart

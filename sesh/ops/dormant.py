@@ -53,16 +53,8 @@ def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
 
 def _terminal(name: str) -> Emulator:
     """Return the terminal from the checkpoint, or from a job's result. Raises NotFound."""
-    summary = find.dormant(name)
-    if summary is None and (job := results.newest(name, is_job=True)) is not None:
-        output = results.output(job)
-        terminal = checkpoints.new_terminal(
-            job.get("columns") or 80, job.get("rows") or 24, max(schema.SCROLLBACK, output.count(b"\n"))
-        )
-        terminal.feed(output)
-        return terminal
-    if summary is None:
-        raise find.absent(name)
+    if (summary := find.dormant(name)) is None:
+        return _terminal_of_job(name)
     error = find.without_daemon(summary)
     emulator = _emulator(checkpoints.read((records.read(name) or {}).get("id")))
     if emulator is None:
@@ -70,7 +62,19 @@ def _terminal(name: str) -> Emulator:
     return emulator
 
 
+def _terminal_of_job(name: str) -> Emulator:
+    """Return a terminal that has drawn the kept output of the last job of this name. Raises NotFound."""
+    if (job := results.newest(name, is_job=True)) is None:
+        raise find.absent(name)
+    output = results.output(job)
+    most_lines = max(schema.SCROLLBACK, output.count(b"\n"))
+    terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24, most_lines)
+    terminal.feed(output)
+    return terminal
+
+
 def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
+    """Return the terminal of a checkpoint; None without one, or if it is malformed."""
     with suppress(ValueError):
         return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
     return None
