@@ -1,6 +1,6 @@
 """The tools for agents, each a thin layer over the Python API.
 
-A tool is a method of Tools. The client reads its parameters, its docstring, and the schema of its answer.
+A tool is a method of Tools. The client reads its parameters, its docstring, and the schema of its result.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ SizeField = Annotated[
 ]
 
 OUTPUT_LIMIT = 30_000  # characters
-TIMEOUT = 100.0  # seconds; most clients wait longer for an answer
-_MAX_THREADS = 32  # sessions that are asked or ended at a time
+TIMEOUT = 100.0  # seconds; most clients wait longer for a result
+_MAX_THREADS = 32  # sessions that are queried or ended at a time
 
 STOP: ContextVar[Stop] = ContextVar("stop")  # stops the call of the current thread
 

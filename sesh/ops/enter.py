@@ -37,7 +37,7 @@ def _is_unchanged(spec: Spec) -> bool:
 
 @op(creates=True)
 def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Entered:
-    """Enter a session; create it if it does not exist.
+    """Connect to a session; create it if it does not exist.
 
     A dormant session is replaced if DIR or CMD is given; otherwise the person chooses. `near`: the verb that `name` may
     misspell. If `near` is set and no session has the name, raises Refused. Raises Refused also if the person declines.
@@ -67,7 +67,7 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
 
 @op()
 def attach(_caller: Caller, name: str) -> Entered:
-    """Enter a session that must exist; `-` is the one attached last. Raises NotFound."""
+    """Connect to a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name != "-":
         return name, find.required(check_name(name))
     for host, last in recent():
@@ -159,16 +159,14 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 
 @op(creates=True)
 def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Entered:
+    """Create a session, and connect to it. For the arguments see `_create`."""
     name, connection, _ = _create(caller, name, spec or {}, choice)
     return name, connection
 
 
 @op(changes=lambda _, result: Changes(running=result["name"]))
 def new_detached(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Created:
-    """Create a session without a client; return its name, and whether this call created it.
-
-    `choice`: see `_create`.
-    """
+    """Create a session without a client; return its name, and whether this call created it."""
     name, connection, created = _create(caller, name, spec or {}, choice)
     connection.close()
     return {"name": name, "created": created}

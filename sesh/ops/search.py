@@ -195,24 +195,24 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
 
 
 def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
-    """Return the last line of each command typed in a session, and the command; the newest first."""
+    """Return the last line of each command in a session's history, and the command; the newest first."""
     try:
-        entries = shell.history(caller, name)
+        history = shell.history(caller, name)
     except SeshError:
         return []
-    typed = []
-    for entry in reversed(entries):
-        words = [str(word) for word in entry.get("command") or []]
+    commands = []
+    for command in reversed(history):
+        words = [str(word) for word in command.get("command") or []]
         text = (words[0] if len(words) == 1 else shlex.join(words)).rstrip()
         if text:
-            typed.append((text.splitlines()[-1], entry))
-    return typed
+            commands.append((text.splitlines()[-1], command))
+    return commands
 
 
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """Yield for each numbered line the last command that was typed in it or above it; None without one.
+    """Yield for each numbered line the last command whose text ends it or a line above; None without one.
 
     `numbers` are sorted, so that one pass over the lines is enough.
     """

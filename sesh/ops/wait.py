@@ -37,7 +37,7 @@ class Conditions(TypedDict):
     timeout: float | None  # seconds
 
 
-_GRACE = 0.5  # seconds after the timeout until a daemon without an answer counts as stuck
+_GRACE = 0.5  # seconds after the timeout until a daemon without a response counts as stuck
 _ALL_LINES = 1_000_000
 _COLUMNS = 80  # the default width
 _WAIT = 9  # the id of the request
@@ -210,7 +210,7 @@ class LiveLog:
                 elif kind == protocol.RESPONSE:
                     self._stream.connection.decode_response(WAIT, data)
                     break
-        except Ended as ended:  # the session ended while the link was down, or before its answer
+        except Ended as ended:  # the session ended while the link was down, or before its response
             self._write_new(*self._stream.ended_output(ended))
         if self._lines is not None and self._lines.current.text:
             self._write([self._text(self._lines.current)])
