@@ -144,20 +144,20 @@ def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> lis
 
 
 def _restorable(session: Summary) -> bool:
+    """Return whether a session was lost, or its daemon terminated."""
     return session["state"] == "lost" or (session["state"] == "exited" and session.get("reason") == TERMINATED)
 
 
 def _restore_one(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
     if session is None:
         raise find.absent(name)
-    created = _restorable(session)
-    if session["state"] == "exited" and not created:
+    if session["state"] == "exited" and not _restorable(session):
         raise Refused(find.describe_end(session), hint=find.occupied(session).hint)
-    try:
-        if created:
+    created = False
+    if _restorable(session):
+        with suppress(Exists):  # another process was faster
             start_again(caller, create.launch_spec(caller, {}), name, session, gate=gate).close()
-    except Exists:
-        created = False  # another process was faster
+            created = True
     resume = session.get("resume")
     waits = created and gate and not (resume or session.get("shell"))
     return {"name": name, "created": created, "command": resume or session["command"], "awaits_enter": waits}
