@@ -17,12 +17,12 @@ from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import natural
 from sesh.ops import enter, lookup
-from sesh.ops.index import DEBOUNCE, Key, SessionIndex
+from sesh.ops.index import DEBOUNCE, Place, SessionIndex
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Summary
 from sesh.store import listing
 from sesh.tui import board
-from sesh.tui.rows import Row, SortOrder
+from sesh.tui.rows import BoardRow, SortOrder
 from sesh.wording import activity_facts, since
 
 
@@ -72,8 +72,8 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
 
 
 def _chosen(
-    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: SortOrder, selected: Row | None = None
-) -> Row | None:
+    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: SortOrder, selected: BoardRow | None = None
+) -> BoardRow | None:
     """Show the board; return the chosen row."""
     picks = order is SortOrder.RECENT
     if not printing.on_terminal() or printing.dumb():
@@ -81,11 +81,11 @@ def _chosen(
         raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     with SessionIndex(cli, hosts or None) as index:
         creates = picks and len(hosts) < 2
-        view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
+        view = board.Settings(order, wanted, creates, cli.settings().quiet, printing.coloured())
         return board.show(index, view, selected)
 
 
-def _enter(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
+def _enter(cli: Invocation, row: BoardRow, view: View = NO_OPTIONS) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is not None:
         cli.host = row.host
@@ -136,7 +136,7 @@ def next_(
     return attach.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
 
 
-def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
+def following(waiting: dict[Place, float], last: Place | None) -> Place | None:
     """Return the session that began to wait next after `last`, in a circle; else the one that waits longest.
 
     `waiting`: for each session the time when it began to wait, 0 if unknown.

@@ -75,7 +75,7 @@ class Invocation(Caller):
         if absent:
             from sesh.ops import lookup
 
-            places |= lookup.hosts_of(self, absent, "" if creates else self.line.verb.dashed)
+            places |= lookup.locate(self, absent, "" if creates else self.line.verb.dashed)
         return places
 
     def find(self, *names: str | None, creates: bool = False) -> Target:

@@ -20,7 +20,7 @@ from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
 from sesh.keys import CHORDS, Key
 from sesh.names import printable, subject
 from sesh.ops import shell
-from sesh.ops.send import LONGEST, type_into
+from sesh.ops.send import LONGEST, send_input
 from sesh.outcomes import Command
 from sesh.schema import RunFacts
 from sesh.wording import command_line, one_line
@@ -195,5 +195,5 @@ def send(
     for pressed in keys:
         Key.parse(pressed)  # refuses an unknown key before stdin is read
     typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.open_stdin())
-    sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
+    sent = send_input(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.out.done(name=name, **sent)

@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 from sesh import descriptors, errors, machine, paths, wire, wording
 from sesh.about import SESH
@@ -50,11 +51,30 @@ def of_this_machine() -> list[str]:
     return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
-def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
-    """Return the names that worked, and the facts of each error by name. If only one was chosen, raise its error."""
-    if failed and len(chosen) == 1:
-        raise failed[chosen[0]]
-    done = [name for name in chosen if name not in failed]
+def chosen(caller: Caller, names: Sequence[str]) -> list[str]:
+    """Return the given names, each once; without any, all sessions of this machine, and note untrusted files."""
+    if not names:
+        find.note_damage(caller)
+        return of_this_machine()
+    return [check_name(name) for name in dict.fromkeys(names)]
+
+
+def act_on(names: Sequence[str], act: Callable[[str], object]) -> dict[str, SeshError]:
+    """Call `act` with each name; return the errors by name."""
+    failed: dict[str, SeshError] = {}
+    for name in names:
+        try:
+            act(name)
+        except SeshError as error:
+            failed[name] = error
+    return failed
+
+
+def acted_on(names: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
+    """Return the names that worked, and the facts of each error by name. If there is only one name, raise its error."""
+    if failed and len(names) == 1:
+        raise failed[names[0]]
+    done = [name for name in names if name not in failed]
     return {"done": done, "failed": {name: error.facts() for name, error in failed.items()}}
 
 
@@ -66,8 +86,8 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
     """Detach all clients of a session; without a name, the client that typed here. `detached` is their number."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
-    answer, _ = find.request(name, DETACH, which=which, asker=os.getpid())
-    return {"name": name, "detached": answer["detached"]}
+    response, _ = find.request(name, DETACH, which=which, asker=os.getpid())
+    return {"name": name, "detached": response["detached"]}
 
 
 @op(changes=lambda _, result: Changes(renamed=(result["renamed_from"], result["name"])))
@@ -117,17 +137,8 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> ActedOn:
 
     Without names, these are all daemons of this machine. If there is only one session, its error is raised.
     """
-    if not names:
-        find.note_damage(caller)
-    chosen = [check_name(name) for name in dict.fromkeys(names)]
-    chosen = chosen or [name for name in of_this_machine() if find.dormant(name) is None]
-    failed: dict[str, SeshError] = {}
-    for name in chosen:
-        try:
-            _reload(name)
-        except SeshError as error:
-            failed[name] = error
-    return outcome(chosen, failed)
+    daemons = [name for name in chosen(caller, names) if names or find.dormant(name) is None]
+    return acted_on(daemons, act_on(daemons, _reload))
 
 
 def _reload(name: str) -> None:
@@ -145,42 +156,33 @@ def _reload(name: str) -> None:
 @op(changes=lambda _, result: Changes(ended=result["done"]))
 def kill(_caller: Caller, names: Sequence[str]) -> ActedOn:
     """End sessions. If there is only one, its error is raised."""
-    chosen = [check_name(name) for name in dict.fromkeys(names)]
-    return outcome(chosen, _end_all(chosen))
+    named = list(dict.fromkeys(map(check_name, names)))
+    return acted_on(named, _end_all(named))
 
 
 @op(changes=lambda _, result: Changes(ended=result["done"]))
 def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
     """End all sessions of this machine; `ask`: confirm first. Raises Refused if the person declines."""
-    chosen = of_this_machine()
-    find.note_damage(caller)
-    if chosen and ask and caller.can_ask:
-        many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
+    names = chosen(caller, ())
+    if names and ask and caller.can_ask:
+        many = f"{len(names)} sessions" if len(names) > 1 else "1 session"
         on_host = f" on @{caller.origin.host}" if caller.origin is not None else ""
-        if not caller.agrees(f"end {many}{on_host} ({wording.cut(', '.join(chosen), _COLUMNS)})?"):
+        if not caller.agrees(f"end {many}{on_host} ({wording.cut(', '.join(names), _COLUMNS)})?"):
             raise Refused("no session was ended")
-    refused = {name: error for name, error in _end_all(chosen).items() if not isinstance(error, NotFound)}
-    return outcome(chosen, refused)  # a session that has just ended counts as killed
+    refused = {name: error for name, error in _end_all(names).items() if not isinstance(error, NotFound)}
+    return acted_on(names, refused)  # a session that has just ended counts as killed
 
 
 def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
-    """End sessions in parallel, the caller's own last; return errors by name."""
+    """End sessions in parallel, the caller's own last; return the errors by name."""
     here = listing.current()
     own = [name for name in names if here is not None and name == here["name"]]
     others = [name for name in names if name not in own]
     failed: dict[str, SeshError] = {}
-
-    def end_one(name: str) -> None:
-        try:
-            end(name)
-        except SeshError as error:
-            failed[name] = error
-
     with ThreadPoolExecutor(descriptors.most_connections()) as pool:
-        list(pool.map(end_one, others))
-    for name in own:
-        end_one(name)
-    return failed
+        for errors_of_one in pool.map(lambda name: act_on([name], end), others):
+            failed |= errors_of_one
+    return failed | act_on(own, end)
 
 
 def end(name: str, session_id: str = "") -> None:
@@ -200,12 +202,13 @@ def end(name: str, session_id: str = "") -> None:
     with connection:
         request = wire.request_frames(KILL, 1, begin_by=connection.begin_by(deadline), session_id=session_id)
         try:
-            with suppress(errors.Unreachable, errors.TimedOut):  # reading the answer fails in the same way
+            with suppress(errors.Unreachable, errors.TimedOut):  # reading the response fails in the same way
                 connection.send(wire.hello_frame("request") + request, time.monotonic() + 1)
             connection.expect_welcome(deadline)
             connection.await_response(KILL, 1, deadline)
         except errors.Unreachable:
-            if record is not None and records.here(record) and not _await_death(record, deadline):
+            here = record if record is not None and records.here(record) else None
+            if here is not None and not await_end(partial(records.alive, here), deadline):
                 raise
             dormant.forget(name)  # the files that a daemon leaves when it dies
         except errors.TimedOut:
@@ -213,12 +216,12 @@ def end(name: str, session_id: str = "") -> None:
                 raise
 
 
-def _await_death(record: Record, deadline: float) -> bool:
-    """Wait for the death of a daemon; return False if it lives past the deadline (monotonic)."""
-    while records.alive(record):
+def await_end(is_alive: Callable[[], bool], deadline: float) -> bool:
+    """Wait until a process has ended; return False if it is still alive at the deadline (monotonic)."""
+    while is_alive():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.01)  # the daemon is no child, so the kernel sends no event
+        time.sleep(0.01)  # the process is no child, so the kernel sends no event
     return True
 
 
@@ -230,7 +233,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
     if records.alive(record):
         with suppress(ProcessLookupError):
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)
-    _await_death(record, time.monotonic() + _KILL_TIMEOUT)
+    await_end(partial(records.alive, record), time.monotonic() + _KILL_TIMEOUT)
     for group in groups:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)

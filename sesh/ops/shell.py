@@ -24,9 +24,7 @@ from sesh.schema import RunFacts
 from sesh.store import listing
 from sesh.vt import grammar
 
-Ran = tuple[RunFacts, bytes]  # a command's facts and its output
-
-_GRACE = 2.5  # seconds to wait after the timeout for the daemon's answer, which has the output so far
+_GRACE = 2.5  # seconds to wait after the timeout for the daemon's response, which has the output so far
 _RUN, _INTERRUPT, _QUESTION = 1, 2, 3  # ids of requests
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
@@ -49,7 +47,7 @@ def run(
     wait: bool = True,
     live: OutputWriter | None = None,
     tell: Callable[[str], None] | None = None,
-) -> Ran:
+) -> tuple[RunFacts, bytes]:
     """Run a command in a session's shell; return its facts and its output.
 
     `words`: a single word is shell source, several words are quoted. `timeout`: seconds after which the call returns,
@@ -64,16 +62,16 @@ def run(
     with errors.failing_with(ExitCode.SESH_FAILED):
         if stream.host is None and listing.in_front(stream.name):
             raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without --run")
-        command = _Run(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
+        command = _SentCommand(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
         try:
-            return command.answer()
+            return command.await_end()
         except KeyboardInterrupt:
             command.interrupt()
             raise
         except errors.Ended as ended:
-            return command.ended(ended)
+            return command.facts_from(ended), b""
         except SeshError as error:
-            raise command.failed(error) from None
+            raise command.explained(error) from None
 
 
 class OutputWriter:
@@ -91,15 +89,15 @@ class OutputWriter:
         self._write(data[:end] if self._ansi else without_sequences(data[:end]))
 
 
-class _Delivery(Enum):
-    """How far the request for a command has come, which decides whether the command may have run."""
+class _Stage(Enum):
+    """How far the request for a command has come, and whether the command may have run if no response comes."""
 
     UNSENT = "it did not run"
     SENT = "sent once: `Connection.outcome_of` decides whether it may have run"
     FOLLOWED = "sent again or interrupted, so `Connection.outcome_of` is about later frames: it may have run"
 
 
-class _Run:
+class _SentCommand:
     """One command, sent over each new connection; on a host its key keeps the daemon from running it twice."""
 
     def __init__(
@@ -123,12 +121,13 @@ class _Run:
             self._words["key"] = os.urandom(8).hex()
         self._stream.position = 0
         self._carried = bytearray()
-        self._delivery = _Delivery.UNSENT
+        self._stage = _Stage.UNSENT
         self._passed_on = PassedOn(RUN_INTERRUPT, _INTERRUPT)
 
-    def answer(self) -> Ran:
+    def await_end(self) -> tuple[RunFacts, bytes]:
+        """Send the command, and return its facts and output when it ends, or has begun if nobody waits for its end."""
         until = None if self._deadline is None else self._deadline + _GRACE
-        for arrival in self._stream.arrivals(self._ask, watched=self._watched, until=until):
+        for arrival in self._stream.arrivals(self._send, watched=self._watched, until=until):
             match arrival:
                 case Ready():
                     if self._interrupts.read():
@@ -143,34 +142,37 @@ class _Run:
                 case ResponseFrame(number) if number == _INTERRUPT:
                     self._passed_on.note_response()
                 case ResponseFrame(number, payload) if number == _QUESTION:
-                    answer = self._stream.connection.decode_response(WAIT, payload)
-                    if "met" in answer and self._tell is not None:
+                    response = self._stream.connection.decode_response(WAIT, payload)
+                    if "met" in response and self._tell is not None:
                         tell, self._tell = self._tell, None  # tell the person only once
-                        tell(answer.get("question", ""))
+                        tell(response.get("question", ""))
         raise AssertionError  # `arrivals` never ends
 
     def _watched(self) -> Watched:
         return [(self._interrupts.inbound, select.POLLIN)]
 
-    def _ask(self) -> None:
-        """Send the command with the remaining time. The first time, a host gets it in one write with HELLO."""
+    def _send(self) -> None:
+        """Send the command over a new connection, with the time that is left for it.
+
+        The first time, a host gets it in one write with HELLO.
+        """
         stream = self._stream
-        first = self._delivery is _Delivery.UNSENT
+        first = self._stage is _Stage.UNSENT
         self._carried = bytearray()
         self._interrupts.check()
         if first and stream.host is not None:
             # If no WELCOME has come by `welcome_by`, the command must not begin: its output would be lost.
             welcome_by = time.monotonic() + find.PATIENCE
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
-            self._delivery = _Delivery.SENT
+            self._stage = _Stage.SENT
             stream.handshake(self._frames(begin_by, from_now=True), self._deadline)
             return
         if not first:
-            self._delivery = _Delivery.FOLLOWED
+            self._stage = _Stage.FOLLOWED
         stream.handshake(until=self._deadline)
         frames = self._frames(self._deadline, from_now=first)
         if first:
-            self._delivery = _Delivery.SENT
+            self._stage = _Stage.SENT
         stream.connection.send(frames + self._passed_on.frames())
 
     def _frames(self, deadline: float | None, *, from_now: bool) -> bytes:
@@ -178,23 +180,24 @@ class _Run:
 
         `from_now`: count only a question that the command asks from now on.
         """
-        left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        words: RequestKeys = {**self._words, "begin_by": self._stream.connection.begin_by(deadline)}
+        if self._deadline is not None:
+            words["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._live is not None:
-            self._words["since"] = self._stream.position
+            words["since"] = self._stream.position
         frames = b""
         if self._tell is not None:
             frames = wire.request_frames(WAIT, _QUESTION, waiting=True, from_now=from_now)
-        begin_by = self._stream.connection.begin_by(deadline)
-        return frames + wire.request_frames(RUN, _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
+        return frames + wire.request_frames(RUN, _RUN, self._data, **words)
 
     def interrupt(self) -> None:
-        """Interrupt the command."""
-        if self._delivery is _Delivery.SENT:
-            self._delivery = _Delivery.FOLLOWED
+        """Pass on a Ctrl-C to the command."""
+        if self._stage is _Stage.SENT:
+            self._stage = _Stage.FOLLOWED
         self._passed_on.send(self._stream.connection)
 
-    def failed(self, error: SeshError) -> SeshError:
-        """Return the error to raise: its message and exit code say whether the command may have run."""
+    def explained(self, error: SeshError) -> SeshError:
+        """Return the error to raise instead: its message and exit code say whether the command may have run."""
         may_have_run = self._may_have_run(error)
         if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             if may_have_run and error.exit_code == ExitCode.FAILED:
@@ -212,21 +215,20 @@ class _Run:
         return errors.Unknown(f"{message}; the command may have run", hint=look)
 
     def _may_have_run(self, error: SeshError) -> bool:
-        """Return whether the command may have run, although this error came instead of its answer."""
+        """Return whether the command may have run, although this error came instead of a response."""
         if error.answered and not isinstance(error, NotFound):  # after a reconnect the host may not find the session
             return False  # the daemon refused the command
-        if self._delivery is _Delivery.SENT:
+        if self._stage is _Stage.SENT:
             return self._stream.connection.outcome_of(error) is not RequestOutcome.UNREAD
-        return self._delivery is _Delivery.FOLLOWED
+        return self._stage is _Stage.FOLLOWED
 
-    def ended(self, ended: errors.Ended) -> Ran:
-        """Return the command's facts from the result of its session, which has ended. Raises InternalError."""
+    def facts_from(self, ended: errors.Ended) -> RunFacts:
+        """Return the command's facts, which the result of its ended session has. Raises InternalError."""
         last, key = ended.result.get("run"), self._words.get("key")
         if key is None or not isinstance(last, dict) or last.get("key") != key:
             message = f"{self._stream.name} has ended; the command's result is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
-        facts: RunFacts = {**last, "output_lost": True}
-        return facts, b""
+        return {**last, "output_lost": True}
 
 
 # -- history
@@ -245,8 +247,8 @@ def history(_caller: Caller, name: str) -> list[Command]:
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
-    answer, output = find.request(name, HISTORY, n=number)
-    return {**_dated({key: answer.get(key) for key in _FACTS}), "output": output}
+    facts, output = find.request(name, HISTORY, n=number)
+    return {**_dated({key: facts.get(key) for key in _FACTS}), "output": output}
 
 
 def _dated(facts: Mapping[str, object]) -> Command:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, TimedOut
-from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, LogsResponse, RequestKeys, WaitResponse
+from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys, WaitResponse
 from sesh.ops.search import Pattern
-from sesh.ops.views import in_turns
+from sesh.ops.views import fetch_pages
 from sesh.outcomes import Condition
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -36,7 +37,7 @@ class Conditions(TypedDict):
     timeout: float | None  # seconds
 
 
-_GRACE = 0.5  # seconds after the timeout until a daemon without an answer counts as stuck
+_GRACE = 0.5  # seconds after the timeout until a daemon without a response counts as stuck
 _ALL_LINES = 1_000_000
 _COLUMNS = 80  # the default width
 _WAIT = 9  # the id of the request
@@ -50,7 +51,7 @@ class _Match(Exception):
         self.text, self.position = text, position
 
 
-def met(stream: Stream, conditions: Conditions) -> Condition:
+def await_condition(stream: Stream, conditions: Conditions) -> Condition:
     """Wait for the first condition to be met, and return it.
 
     Raises TimedOut, DaemonDied, and Refused if the session ends and its end is no condition.
@@ -59,10 +60,10 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
     deadline = stream.deadline if stream.deadline is not None or timeout is None else time.monotonic() + timeout
     try:
         with Pattern(conditions["pattern"] or "") as pattern:
-            answer = _Wait(stream, pattern, deadline, conditions).answer()
-        if "met" in answer:
-            return _condition(answer["met"], answer.get("question") or None, answer["position"])
-        end = _end(answer)
+            response = _ConditionWait(stream, pattern, deadline, conditions).await_response()
+        if "met" in response:
+            return _condition(response["met"], response.get("question") or None, response["position"])
+        end = _end(response)
     except Ended as ended:
         end = _end(ended.result)
     except _Match as match:
@@ -71,7 +72,7 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         within = "in time" if timeout is None else f"within {timeout:g} s"
         hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
-    if not for_end(conditions):
+    if not includes_end(conditions):
         raise Refused(f"{name} ended ({end['exit_code']}) before the condition was met")
     return end
 
@@ -85,32 +86,32 @@ def _end(facts: EndResponse | JobResult) -> Condition:
     return {"met": "exit", "match": None, "exit_code": code, "position": position, "reason": facts["reason"]}
 
 
-def for_end(conditions: Conditions) -> bool:
+def includes_end(conditions: Conditions) -> bool:
     """Return whether the session's end is a condition. It is one, too, if no other condition is set."""
     has_flag = conditions["prompt"] or conditions["waiting"]
     has_value = conditions["idle"] is not None or conditions["pattern"] is not None
     return conditions["exit_"] or not (has_flag or has_value)
 
 
-def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """Return the end of a session that ended before the wait, as `met` does.
+def condition_at_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
+    """Return the end of a session that ended before the wait, as `await_condition` does.
 
     Raises `missing` if the end is no condition, or is unknown.
     """
-    if not for_end(conditions) or (answer := target.call(ended, name=name)) is None:
+    if not includes_end(conditions) or (end := target.call(ended, name=name)) is None:
         raise missing
-    return answer
+    return end
 
 
 @op(reads=True)
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """Return a session's end, as `met` does; None if it runs or its end is unknown."""
+    """Return a session's end, as `await_condition` does; None if it runs or its end is unknown."""
     end = find.result(name)
     return _end(end) if end is not None else None
 
 
-class _Wait:
-    """One wait. It searches the output in this process, and continues after a reconnect."""
+class _ConditionWait:
+    """One wait, which continues after a reconnect. The pattern is searched here, the daemon knows the rest."""
 
     def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
         self._stream, self._conditions, self._since = stream, conditions, conditions["since"]
@@ -121,10 +122,10 @@ class _Wait:
         self._columns = _COLUMNS
         self._head: int | None = None  # the position of the output when the wait began
 
-    def answer(self) -> WaitResponse:
-        """Return the daemon's answer. Raises _Match, TimedOut, Ended."""
+    def await_response(self) -> WaitResponse:
+        """Return the daemon's response, once a condition holds. Raises _Match, TimedOut, Ended."""
         try:
-            for arrival in self._stream.arrivals(self._ask, until=self._late):
+            for arrival in self._stream.arrivals(self._send_requests, until=self._late):
                 match arrival:
                     case NewOutput():
                         if self._deadline is not None and time.monotonic() > self._deadline:
@@ -139,7 +140,7 @@ class _Wait:
             raise
         raise AssertionError  # `arrivals` never ends
 
-    def _ask(self) -> None:
+    def _send_requests(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.handshake(until=late)
         words: RequestKeys = {
@@ -151,7 +152,9 @@ class _Wait:
             summary, _ = stream.connection.request(SUMMARY, deadline=late)
             self._columns = summary["session"]["columns"] or self._columns
             if self._since == "start" and self._lines is None:
-                lines, newest, _ = in_turns(self._lines_before, _ALL_LINES, protocol.LARGEST_RESPONSE)
+                lines, newest, _ = fetch_pages(
+                    partial(stream.connection.request, LOGS, deadline=late), _ALL_LINES, protocol.LARGEST_RESPONSE
+                )
                 self._test([(text, newest["position"]) for text in lines])
             words["follow"] = True
         if self._deadline is not None:
@@ -163,9 +166,6 @@ class _Wait:
         if self._head is None:
             self._head = welcome.get("position")
         stream.connection.send(wire.request_frames(WAIT, _WAIT, **words), late)
-
-    def _lines_before(self, count: int, until: int) -> tuple[LogsResponse, bytes]:
-        return self._stream.connection.request(LOGS, deadline=self._late, lines=count, until=until)
 
     def _search(self, output: NewOutput) -> None:
         """Search output; skip bytes already searched."""
@@ -207,36 +207,33 @@ class LiveLog:
     def follow(self) -> None:
         """Write lines until the session ends. Raises DaemonDied."""
         try:
-            for arrival in self._stream.arrivals(self._ask):
+            for arrival in self._stream.arrivals(self._send_requests):
                 match arrival:
                     case NewOutput():
                         self._write_new(arrival)
                     case ResponseFrame(_, payload):
                         self._stream.connection.decode_response(WAIT, payload)
                         break
-        except Ended as ended:  # the session ended while the link was down, or before its answer
+        except Ended as ended:  # the session ended while the link was down, or before its response
             self._write_new(self._stream.take_output(ended))
         if self._lines is not None and self._lines.current.text:
             self._write([self._text(self._lines.current)])
 
-    def _ask(self) -> None:
+    def _send_requests(self) -> None:
         self._stream.handshake()
         existing: list[str] = []
         if self._lines is None:
-            self._lines, existing = self._existing()
+            self._lines, existing = self._fetch_existing()
         words: RequestKeys = {"follow": True, "from": self._lines.position}
         self._stream.connection.send(wire.request_frames(WAIT, _WAIT, **words))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             self._write(existing)
 
-    def _existing(self) -> tuple[LineReader, list[str]]:
+    def _fetch_existing(self) -> tuple[LineReader, list[str]]:
         """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
         connection = self._stream.connection
-
-        def ask(count: int, until: int) -> tuple[LogsResponse, bytes]:
-            return connection.request(LOGS, lines=count, ansi=self._ansi, until=until, end=until == protocol.MOST)
-
-        lines, newest, older = in_turns(ask, max(1, self._count), protocol.LARGEST_RESPONSE)
+        fetch = partial(connection.request, LOGS, ansi=self._ansi, end=True)
+        lines, newest, older = fetch_pages(fetch, max(1, self._count), protocol.LARGEST_RESPONSE)
         if older and len(lines) < self._count:
             more = f"more of them: {SESH} --logs {self._stream.name} N"
             self._note(f"the last {len(lines):,} lines come before the new ones; {more}")

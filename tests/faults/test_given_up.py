@@ -66,13 +66,13 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell, "_GRACE", 0.7)
     monkeypatch.setattr(wire, "GRACE", 0.3)
     monkeypatch.setattr(jobs, "_GRACE", 0.7)
-    whole = shell._Run._ask
+    whole = shell._SentCommand._send
 
-    def ask(run: shell._Run) -> None:
+    def send_and_note(run: shell._SentCommand) -> None:
         whole(run)
         home.write("asked", "")
 
-    monkeypatch.setattr(shell._Run, "_ask", ask)
+    monkeypatch.setattr(shell._SentCommand, "_send", send_and_note)
     monkeypatch.setenv("SESH_DIR", home.directory)
 
 

@@ -321,7 +321,7 @@ def _remotes() -> Iterator[Check]:
                 assert host.isprintable()
                 assert known.of(host).get("version", "").isprintable()
             json.dumps(known.sessions("box"))
-            rows = lookup.unseen(lookup.last_known("box", known.failure("box")), set())
+            rows = lookup.take_new(lookup.last_known("box", known.failure("box")), set())
             assert all(line.isprintable() for line in Table(80).lines(rows, time.time()))
             json_line(rows)
             known.paused_until("box")

@@ -130,23 +130,14 @@ def _screen(*rows: list[dict[str, Any]], **words: Any) -> dict[str, Any]:
     return {**plain, "cursor": cursor, "cells": list(rows), **words}
 
 
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        ({"text": "x", "lines": ["x"]}, ".cells is missing"),
-        (_screen([{"column": 79, "width": 2, "text": "xy"}]), "wider than the screen"),
-        (_screen(*[[{"column": 0, "width": 80, "text": "x"}] * 2]), "overlap"),
-        (_screen(*[[]] * 25), "more than the rows"),
-        (_screen([{"column": 3, "width": 2, "text": "xy", "fg": "#00ff00"}]), ""),
-    ],
-)
-def test_a_screen_fits_into_its_columns_and_rows(value: Any, reason: str) -> None:
-    target: Any = SimpleNamespace(call=lambda *_words, **_more: value)
-    if reason:
-        with pytest.raises(ProtocolError, match=re.escape(reason)):
-            views.cells(target, "work")
-    else:
-        assert views.cells(target, "work") is value
+def test_a_screen_of_a_host_has_the_part_that_was_wanted() -> None:
+    def target(value: Any) -> Any:
+        return SimpleNamespace(call=lambda *_words, **_more: value)
+
+    with pytest.raises(ProtocolError, match=re.escape(".cells is missing")):
+        views.fetch_cells(target({"text": "x", "lines": ["x"]}), "work")
+    screen = _screen([{"column": 3, "width": 2, "text": "xy", "fg": "#00ff00"}])
+    assert views.fetch_cells(target(screen), "work") is screen
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The answers of the tools, as models whose schemas the client reads; and the truncation of long text."""
+"""The results of the tools, as models whose schemas the client reads; and the truncation of long text."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ class Waited(OfSession):
     )
 
 
-class Sent(OfSession):
+class SentText(OfSession):
     """A text that was typed, and the position of the output then."""
 
     position: int | None = Field(description="Pass it to `wait` as `since`.")
     typed: bool = Field(description="Always true: text that was not typed is an error.")
 
 
-class Text(OfSession):
+class SessionText(OfSession):
     """Lines of a session."""
 
     text: str
     hint: str | None = Field(default=None, description="How to read the output that is not in the text.")
 
 
-class Rows(BaseModel):
+class SessionRows(BaseModel):
     """Sessions, with the keys of `sesh --list --json`."""
 
     sessions: list[dict[str, Any]]
