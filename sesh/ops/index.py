@@ -223,7 +223,7 @@ class SessionIndex:
         self._look_at = time.monotonic() + HOSTS_POLL
 
     def _hosts(self) -> tuple[list[str], dict[str, str]]:
-        """Return the hosts to follow, and the reason for each paused one. A named one is tried once even if paused."""
+        """Return the hosts to follow, and why others are paused; a named one is tried once."""
         if self._named is None:
             return lookup.known_hosts(self._caller)
         tried = [host for host in self._named if host in self.machines]

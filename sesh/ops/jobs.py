@@ -242,7 +242,7 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """Return the names of ended jobs that had all of these labels; another session of the same name hides a job."""
+    """Return the names of ended jobs with all of these labels, unless another session has the name."""
     jobs = results.labelled(labels)
     return [job["name"] for job in jobs if (records.readable(job["name"]) or job).get("id") == job.get("id")]
 

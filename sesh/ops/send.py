@@ -65,7 +65,7 @@ def send_input(
 
 
 def _check_length(text: bytes, *, as_unit: bool) -> None:
-    """Raise UsageError for a text that is too long. `as_unit`: it is sent with Enter, or to answer a question."""
+    """Raise UsageError for a text that is too long. `as_unit`: it is typed by one request."""
     most = _LONGEST_UNIT if as_unit else LONGEST
     if len(text) > most:
         options = " with --enter or --question" if as_unit else ""

@@ -198,7 +198,8 @@ class LiveLog:
     def __init__(
         self, stream: Stream, count: int, *, ansi: bool, write: Callable[[list[str]], None], note: Callable[[str], None]
     ) -> None:
-        self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
+        self._stream, self._count, self._ansi = stream, count, ansi
+        self._write, self._note = write, note
         self._lines: LineReader | None = None
 
     def follow(self) -> None:
