@@ -22,10 +22,10 @@ from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
-from sesh.link.keeper import Keep
+from sesh.link.keeper import MakeKeeper
 from sesh.messages import Hello
 
-Connect = Callable[[str, str | None], tuple[wire.Connection, Keep]]
+Connect = Callable[[str, str | None], tuple[wire.Connection, MakeKeeper]]
 
 _DRAIN, _DRAIN_AFTER_DETACH = 10.0, 0.2
 """Seconds without progress after which unwritten output is dropped: after the session's end, and after any other."""
@@ -38,19 +38,19 @@ def attach(
     host: str | None = None,
     options: AttachOptions,
     connect: Connect,
-    keep: Keep,
+    make_keeper: MakeKeeper,
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session until the attachment ends; print the closing line.
 
     `connection`: a fresh one, over which at most `first_hello` was sent; it is closed at the end.
-    `connect`: connects to another session, for a switch. `keep`: returns the keeper of a link. A signal that ends
-    this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
+    `connect`: connects to another session, for a switch. `make_keeper`: returns the keeper of a link. A signal that
+    ends this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
 
     Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ typed again as the client leaves is nobody's
     with connection, RawTerminal() as terminal:
-        outcome = _Client(Display(terminal), options, connect).run(connection, name, host, keep)
+        outcome = _Client(Display(terminal), options, connect).run(connection, name, host, make_keeper)
     if outcome.kind is EndKind.SIGNAL:
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
@@ -77,12 +77,12 @@ class _Client:
 
     # -- one attachment after the other
 
-    def run(self, connection: wire.Connection, name: str, host: str | None, keep: Keep) -> AttachmentEnd:
+    def run(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> AttachmentEnd:
         """Attach to the first session and to each later one; restore the terminal even after an error.
 
         Raises the daemon's error, Unreachable (HELLO unanswered), ProtocolError, OSError if no descriptor is left.
         """
-        self._begin(connection, name, host, keep)
+        self._begin(connection, name, host, make_keeper)
         line, ended = "", False
         try:
             outcome = self._carry()
@@ -96,8 +96,8 @@ class _Client:
             self._close(ended=ended)
         return outcome
 
-    def _begin(self, connection: wire.Connection, name: str, host: str | None, keep: Keep) -> None:
-        self._attachment = Attachment(self._display, name, host, self._options, self._shown, keep)
+    def _begin(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> None:
+        self._attachment = Attachment(self._display, name, host, self._options, self._shown, make_keeper)
         self._attachment.connect(connection)
 
     def _switch(self, outcome: AttachmentEnd) -> None:
@@ -105,7 +105,7 @@ class _Client:
         attachment, reason = self._attachment, ""
         try:
             name, host = _checked_target(attachment, outcome.name, outcome.host)
-            connection, keep = self._connect_to(name, host)
+            connection, make_keeper = self._connect_to(name, host)
         except SeshError as error:
             reason = str(error)
         except KeyboardInterrupt as interrupt:
@@ -114,11 +114,11 @@ class _Client:
         else:
             self._display.suspend(attachment.farewell)
             self._close(ended=False)
-            self._begin(connection, name, host, keep)
+            self._begin(connection, name, host, make_keeper)
             return
         attachment.stay(reason)
 
-    def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, Keep]:
+    def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, MakeKeeper]:
         """Connect to the next session. If it is on a host, lend the terminal to ssh, which may ask a question."""
         if host is None:
             return self._connect(name, None)

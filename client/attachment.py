@@ -25,7 +25,7 @@ from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
-from sesh.link.keeper import Keep, LinkKeeper
+from sesh.link.keeper import LinkKeeper, MakeKeeper
 from sesh.link_health import Health
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message
@@ -59,7 +59,7 @@ class Attachment:
         host: str | None,
         options: AttachOptions,
         shown: Shown,
-        keep: Keep,
+        make_keeper: MakeKeeper,
     ) -> None:
         self.display, self.name, self.host, self.options = display, name, host, options
         self._shown, self._client = shown, os.urandom(8).hex()
@@ -70,7 +70,7 @@ class Attachment:
         self.channel = Channel(on_link=host is not None)
         predicts = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predicts)
-        self.keeper = keep(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
+        self.keeper = make_keeper(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
         self.running_keeper: LinkKeeper | None = None
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leaves(without="Ctrl-C"))
 
@@ -80,9 +80,8 @@ class Attachment:
         """Take a connection, the first or the next; send HELLO, unless its bridge has."""
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
-        entry = connection.entry(self.name, self.session_id)
         first = first_frame(connection, self._hello(), self.options)
-        self.channel.open(connection, entry + first)
+        self.channel.open(connection, connection.connect_request(self.name, self.session_id) + first)
         self.phase = AttachmentPhase.GREETING
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
         if self.keeper is not None and connection.health is not None:
@@ -225,7 +224,7 @@ class Attachment:
         if phase is AttachmentPhase.OFFLINE and pressed(data, _CTRL_C):
             self.leave(EndKind.LOST)
         if self.keeper is not None and data:
-            self.keeper.typed(enter=not self.keeper.up and pressed(data, *_ENTER))
+            self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
         if self.options.read_only:
             if phase is not AttachmentPhase.OFFLINE and data[:1] not in (b"", ESCAPE):  # else a report, as of the focus
                 self.view.refuse_key(f"read-only: keys are not passed on; {self.options.leaves()}")
@@ -277,7 +276,7 @@ class Attachment:
         elif kind == protocol.RELOADED:
             self._reloaded()
         elif kind in _JSON_FRAMES:
-            self._handle_message(kind, connection.message(kind, payload))
+            self._handle_message(kind, connection.decode_message(kind, payload))
         else:
             if kind == protocol.PONG and self.keeper is not None:
                 self.view.follow_round_trip(self.keeper.health.round_trip)
@@ -303,7 +302,7 @@ class Attachment:
         self.name = str(welcome.get("name") or self.name)
         self.phase = AttachmentPhase.ATTACHED
         if self.keeper is not None:
-            self.keeper.entered(self.name, since=self.view.position, joined=connection.peer.pid)
+            self.keeper.session_connected(self.name, since=self.view.position, joined=connection.peer.pid)
         if resuming:
             self.channel.send(self.channel.input.resume(int(welcome.get("last_input") or 0)))
             if not self.view.continues:
@@ -330,7 +329,7 @@ class Attachment:
             self.view.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
-            self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
+            self.view.notify(wording.notification(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
             self.view.show_skipped()

@@ -17,19 +17,19 @@ from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError
 from sesh.keys import DetachKey
-from sesh.link.keeper import Keep
+from sesh.link.keeper import MakeKeeper
 from sesh.messages import SWITCH, Hello
 from sesh.names import check_name, is_name
 from sesh.ops import enter, sessions, views
 from sesh.reach import find
-from sesh.reach.op import Entered
+from sesh.reach.op import Connected
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
 from sesh.schema import Record, Spec
 from sesh.store import listing, recent, records
 from sesh.wire import Connection
 
-Enter = Callable[[Hello | None], Entered]  # finds or creates the session
+Enter = Callable[[Hello | None], Connected]  # finds or creates the session
 
 _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
@@ -65,13 +65,13 @@ def go(cli: Invocation, name: str, spec: Spec | None = None, view: View = NO_OPT
 
     target = cli.find(name, creates=True)
 
-    def entered(hello: Hello | None) -> Entered:
-        return target.enter(enter.go, hello, name=name, spec=spec, near=similar)
+    def entered(hello: Hello | None) -> Connected:
+        return target.connect_by(enter.go, hello, name=name, spec=spec, near=similar)
 
     try:
         return attach_terminal(cli, target, name, entered, view)
     except Unreachable:
-        if target.host is not None or find.running(name) is not None:
+        if target.host is not None or find.try_connect(name) is not None:
             raise
         # The session ended while sesh connected to it: the second call creates it again.
         return attach_terminal(cli, target, name, entered, view)
@@ -88,7 +88,7 @@ def attach(cli: Invocation, name: str, view: View = NO_OPTIONS) -> int:
 def _attach_to(cli: Invocation, target: Target, name: str, view: View) -> int:
     if not printing.on_terminal() and name != "-":
         target.call(sessions.there, name=name, required=True)  # raises NotFound
-    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.attach, hello, name=name), view)
+    return attach_terminal(cli, target, name, lambda hello: target.connect_by(enter.attach, hello, name=name), view)
 
 
 def back(cli: Invocation, view: View) -> int:
@@ -136,16 +136,18 @@ def attach_terminal(
     if target.host is not None:
         eventlog.log("connect", host=target.host, session=name)
 
-    def connect(name: str, host: str | None) -> tuple[Connection, Keep]:
+    def connect(name: str, host: str | None) -> tuple[Connection, MakeKeeper]:
         """Connect to the session that this terminal is switched to."""
         other = cli.target_of(host)
         connection = other.connect(name)
         if host is None:
             _refuse_own(name, connection)
         recent.remember(name, host)
-        return connection, other.keeper
+        return connection, other.make_keeper
 
-    outcome = run_client(connection, name, host=target.host, options=options, connect=connect, keep=target.keeper)
+    outcome = run_client(
+        connection, name, host=target.host, options=options, connect=connect, make_keeper=target.make_keeper
+    )
     if outcome.host is not None:
         _record_left(outcome, outcome.host)
     return _exit_code(outcome)
@@ -174,7 +176,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
         try:
             return DetachKey.parse(key)
         except UsageError as error:
-            cli.note_on_entry(f"SESH_DETACH_KEY is ignored: {error}")
+            cli.note_and_remember(f"SESH_DETACH_KEY is ignored: {error}")
     return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 
@@ -182,9 +184,9 @@ def _record_left(outcome: AttachmentEnd, host: str) -> None:
     """Log the end of an attachment to a session of a host, and cache what is known of both."""
     eventlog.log("disconnect", host=host, session=outcome.name, reason=outcome.kind.value)
     if outcome.kind is EndKind.ENDED:
-        known.drop(host, [outcome.name])
+        known.drop_sessions(host, [outcome.name])
     elif outcome.heard_time:
-        known.saw(host, outcome.name, outcome.heard_time)
+        known.cache_running(host, outcome.name, outcome.heard_time)
 
 
 def _waiting(left: str) -> int:
@@ -230,7 +232,7 @@ def _switch_over(target: Target, current: Record, name: str, connection: Connect
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
     """Switch the client of the current session; return whether a client could switch. `probe`: only ask."""
-    answer, _ = find.ask(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
+    answer, _ = find.request(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
     return answer["switched"]
 
 

@@ -90,7 +90,7 @@ def _shown(hits: Sequence[Hit]) -> list[str]:
     """Return lines as grep prints them: `session:line:text`, `session-line-text` for context, `--` between groups."""
     lines: dict[tuple[str, int], str] = {}  # by session and number; a line in the context of several hits stands once
     for hit in hits:
-        name, line = wording.title((hit["host"], hit["session"])), int(hit["line"])
+        name, line = wording.qualified_name((hit["host"], hit["session"])), int(hit["line"])
         for at, text in enumerate([*hit["before"], hit["text"], *hit["after"]], line - len(hit["before"])):
             mark = ":" if at == line else "-"
             if at == line or (name, at) not in lines:

@@ -18,7 +18,6 @@ from sesh.names import printable, subject
 from sesh.ops import enter, jobs
 from sesh.queries import QueryRemover
 from sesh.schema import JobResult, JobSpec
-from sesh.store.results import command_json
 
 Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
 Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]
@@ -108,7 +107,7 @@ def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie:
     with failing_with(ExitCode.UNKNOWN):  # the job has ended, and 1 could be the job's own code
         if followed is not None:
             followed.take(b"", last=True)
-        if interrupts.typed and cli.watched:
+        if interrupts.echoed and cli.watched:
             printing.fresh_line()
         return report(cli, job, result, retained, printed=printed)
 
@@ -119,7 +118,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     timed_out = result.get("timed_out")
     code = ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
     if cli.line.json:
-        facts = command_json(name, cli.host, cli.line.tail, {**result, "exit_code": code}, output)
+        facts = printing.command_json(name, cli.host, cli.line.tail, {**result, "exit_code": code}, output)
         cli.out.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
         return code
     ending = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")

@@ -126,7 +126,7 @@ def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
         cli.out.value({"ok": not failed, "sessions": rows})
         return int(failed)
     for row in rows:
-        name = wording.title((row["host"], row["name"]))
+        name = wording.qualified_name((row["host"], row["name"]))
         command = f": {wording.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
             cli.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")

@@ -109,7 +109,7 @@ def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
         if cached := lookup.last_known(host, reason):
             yield _Group(cached, host, reason)
         raise
-    known.keep(host, sessions)
+    known.cache_list(host, sessions)
     yield _Group(sessions)
 
 

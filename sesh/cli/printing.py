@@ -7,6 +7,7 @@ import json
 import os
 import select
 import traceback
+from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -14,7 +15,8 @@ from sesh import errors, log, names, wording
 from sesh.about import PROGRAM
 from sesh.cli.verbs import Verb
 from sesh.errors import ExitCode, Refused, SeshError, for_host, remedy
-from sesh.outcomes import PrintedError
+from sesh.outcomes import PrintedError, RunResult
+from sesh.schema import JobResult, RunFacts
 
 STDOUT, STDERR = 1, 2
 MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
@@ -223,3 +225,25 @@ def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
     """Return an error as JSON shows it."""
     facts: PrintedError = {"code": error.code, "message": wording.one_line(error.line(host))}
     return {**facts, "typed": True} if error.typed else facts
+
+
+def command_json(
+    session: str, host: str | None, command: list[str] | None, facts: JobResult | RunFacts, output: bytes
+) -> RunResult:
+    """Return the JSON of `--run` and `--exec` for an ended command."""
+    decoded = output.decode("utf-8", "replace")
+    result: RunResult = {
+        "session": session,
+        "host": host,
+        "command": command,
+        "exit_code": facts.get("exit_code"),
+        "output": decoded,
+        "duration": facts.get("duration"),
+        "timed_out": bool(facts.get("timed_out")),
+        "truncated": bool(facts.get("truncated")),
+    }
+    if decoded.encode() != output:
+        result["output_base64"] = b64encode(output).decode()
+    if facts.get("session_ended"):
+        result["session_ended"], result["reason"] = True, facts.get("reason")
+    return result

@@ -14,6 +14,7 @@ from typer import Argument, Option
 from sesh import descriptors, measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
+from sesh.cli.printing import command_json
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number, offering
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
 from sesh.keys import CHORDS, Key
@@ -22,7 +23,6 @@ from sesh.ops import shell
 from sesh.ops.send import LONGEST, send_input
 from sesh.outcomes import Command
 from sesh.schema import RunFacts
-from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
 
 _OFFERED_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)

@@ -65,12 +65,12 @@ def _cells(session: Summary, now: float) -> tuple[str, ...]:
     now += session.get("clock", 0.0)
     return (
         f"{wording.mark(session):1} {plain(session['name'])}",
-        wording.state(session),
+        wording.presence(session),
         "" if "stale" in session else wording.activity(session),
         age(session.get("created"), now),
         "" if "stale" in session else age(session.get("last_activity"), now),
         at_home(plain(session.get("cwd") or ""), session.get("home", os.environ.get("HOME", ""))),
-        wording.runs(session),
+        wording.command_column(session),
     )
 
 

@@ -125,7 +125,7 @@ def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, 
             if isinstance(answer, SeshError):
                 cli.note(printing.on_host(host, answer.line(host)))
             else:
-                prefix = f"{wording.title((host, name))}: " if several else ""
+                prefix = f"{wording.qualified_name((host, name))}: " if several else ""
                 fact = answer["exit_code"] if answer["match"] is None else answer["match"]
                 detail = "" if fact is None else wording.plain(fact)
                 cli.out.text(prefix + ": ".join(filter(None, (answer["met"], detail))))

@@ -204,7 +204,7 @@ def report(state: str, question: str) -> str:
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
     name = session("--state", " …")
-    find.ask(name, STATE, state=state, question=question)
+    find.request(name, STATE, state=state, question=question)
     return name
 
 
@@ -249,16 +249,16 @@ def report_event(agent: str, text: str) -> None:
     repeats = name == "Notification" and kind == "permission_prompt" and _waits(session)
     if not (still_works or repeats):
         question = _question(event) if state == "waiting" else ""
-        find.ask(session, STATE, state=state, question=question, hook=True)
+        find.request(session, STATE, state=state, question=question, hook=True)
     # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
     is_stored = name not in ("SessionStart", "Notification", "SessionEnd") or source in ("resume", "compact")
     conversation = event["session_id"] if is_stored else ""
     is_id = conversation.isascii() and conversation[:1].isalnum() and conversation.replace("-", "").isalnum()
     if is_id and len(conversation) <= 128:
-        find.ask(session, RESUME, command=[*_RESUME[agent], conversation])
+        find.request(session, RESUME, command=[*_RESUME[agent], conversation])
     ends = name == "SessionEnd" and event.get("reason") not in ("clear", "resume")
     if ends and record.get("shell") and not machine.shutting_down():
-        find.ask(session, RESUME, command=[])  # only the shell is left to restart
+        find.request(session, RESUME, command=[])  # only the shell is left to restart
 
 
 def _waits(name: str) -> bool:
@@ -266,7 +266,7 @@ def _waits(name: str) -> bool:
 
     If Claude Code asks for network access in its sandbox, it sends only the notification (seen in 2.1.76).
     """
-    activity = find.ask(name, STATUS)[0]["session"]["activity"]
+    activity = find.request(name, STATUS)[0]["session"]["activity"]
     return bool(activity and activity["state"] == "waiting" and activity["why"] == "hook")
 
 

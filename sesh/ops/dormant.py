@@ -116,7 +116,7 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     A restarted session begins below its old output. Raises as `create.start`.
     """
     connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
-    caller.note_on_entry(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
+    caller.note_and_remember(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
     return connection
 
 
@@ -194,7 +194,7 @@ def start_again(
             error.hint = f"to forget how {name} resumes: {SESH} --resume-with {name} --"
         raise
     for remark in remarks:
-        caller.note_on_entry(f"{name}: {remark}")
+        caller.note_and_remember(f"{name}: {remark}")
     return connection
 
 
@@ -251,7 +251,7 @@ def forget(name: str, session_id: str = "") -> bool:
 
     Raises Refused if the files cannot be removed.
     """
-    if not paths.trusted(paths.directory()):
+    if not paths.check_directory(paths.directory()):
         return False
     try:
         with _locked(name) as record:

@@ -1,6 +1,6 @@
 """Find or create sessions by name: to attach to them, or to make sure that they run.
 
-An op of type `Entered` returns the session's name and a connection to its daemon. It asks the person only if the name
+An op of type `Connected` returns the session's name and a connection to its daemon. It asks the person only if the name
 is taken, or if its session was lost or has ended.
 """
 
@@ -20,7 +20,7 @@ from sesh.ops import create, dormant, sessions
 from sesh.outcomes import Created
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
-from sesh.reach.op import Changes, Entered, op
+from sesh.reach.op import Changes, Connected, op
 from sesh.schema import LaunchSpec, Name, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
@@ -36,7 +36,7 @@ def _is_unchanged(spec: Spec) -> bool:
 
 
 @op(creates=True)
-def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Entered:
+def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Connected:
     """Connect to a session; create it if it does not exist.
 
     A dormant session is replaced if DIR or CMD is given; otherwise the person chooses. `near`: the verb that `name` may
@@ -45,7 +45,7 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
     spec = spec or {}
     name = check_name(name)
     while True:
-        if (connection := find.running(name)) is not None:
+        if (connection := find.try_connect(name)) is not None:
             apply(caller, name, spec)
             return name, connection
         summary = find.dormant(name)
@@ -66,19 +66,19 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
 
 
 @op()
-def attach(_caller: Caller, name: str) -> Entered:
+def attach(_caller: Caller, name: str) -> Connected:
     """Connect to a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name != "-":
-        return name, find.required(check_name(name))
+        return name, find.connect(check_name(name))
     for host, last in recent():
-        if host is None and (connection := find.running(last)) is not None:
+        if host is None and (connection := find.try_connect(last)) is not None:
             return last, connection
     raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
 
 
 def recent() -> list[tuple[str | None, str]]:
     """Return the host (None for this machine) and name of recently attached sessions, the newest first."""
-    paths.trusted(paths.directory())
+    paths.check_directory(paths.directory())
     entries = [entry.rpartition(" ") for entry in newest()]
     return [(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
 
@@ -127,9 +127,9 @@ def ensure(caller: Caller, name: str, launch_spec: Callable[[], LaunchSpec], *, 
 
 def _summary(name: str) -> Summary | None:
     """Return the summary from a session's daemon; None if there is no session, or it is ending."""
-    connection = find.running(name)
+    connection = find.try_connect(name)
     try:
-        return find.summary(connection, _RESPONSE_TIMEOUT) if connection is not None else None
+        return find.request_summary(connection, _RESPONSE_TIMEOUT) if connection is not None else None
     except errors.Unreachable:
         return None
 
@@ -147,18 +147,18 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     ignored += ["the command"] if spec.get("command") is not None else []
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
-        find.ask(name, LABEL, set=labels)
+        find.request(name, LABEL, set=labels)
         caller.remember(f"labels set: {', '.join(map('='.join, labels.items()))}")
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
-        caller.note_on_entry(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
+        caller.note_and_remember(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
 # -- new sessions
 
 
 @op(creates=True)
-def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Entered:
+def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Connected:
     """Create a session, and connect to it. For the arguments see `_create`."""
     name, connection, _ = _create(caller, name, spec or {}, choice)
     return name, connection
@@ -183,7 +183,7 @@ def _create(caller: Caller, name: str | None, spec: Spec, choice: str) -> tuple[
         return *create.start_numbered(launch_spec), True
     check_name(name)
     while True:
-        if (connection := find.running(name)) is not None:
+        if (connection := find.try_connect(name)) is not None:
             with connection:
                 choice = choice or _ask_beside_running(caller, name, connection)
             summary = None
@@ -201,7 +201,7 @@ def _create(caller: Caller, name: str | None, spec: Spec, choice: str) -> tuple[
         if summary is not None:
             raise find.occupied(summary)
         apply(caller, name, spec)
-        return name, find.required(name), False
+        return name, find.connect(name), False
     if summary is not None:
         return name, dormant.start(caller, launch_spec, name, summary, again=False), True
     _end_replaced(name)
@@ -225,11 +225,11 @@ def _ask_beside_dormant(caller: Caller, name: str, summary: Summary) -> str:
 
 def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> str:
     """Ask the person what to do with a running session's name. Raises Exists if nobody can be asked."""
-    phase = f"{subject(name)} {'has ended, but is kept' if find.ended(name) else 'already runs'}"
+    phase = f"{subject(name)} {'has ended, but is kept' if find.has_ended(name) else 'already runs'}"
     if not caller.can_ask:
         raise Exists(f"{phase}; choose --join, --replace or --new-name")
     try:
-        find.summary(connection, _PATIENCE)
+        find.request_summary(connection, _PATIENCE)
     except SeshError:
         return _ask(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
     return _ask(caller, name, phase, "j", ("j", "Join"))
@@ -255,7 +255,7 @@ def job(
     keep: bool = False,
     timeout: Seconds | None = None,
     stdin: bool = False,
-) -> Entered:
+) -> Connected:
     """Begin a job: a session that runs the command of `spec`.
 
     Without a name, it gets the lowest free number. An error without an exit code of its own gets 125.
@@ -293,7 +293,7 @@ def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
     try:
         return create.start(launch_spec, name)
     except Exists:
-        if find.ended(name):
+        if find.has_ended(name):
             raise
         if (records.readable(name) or {}).get("job"):
             raise Exists(f"{subject(name)} runs", hint=f"wait for its end: {SESH} --wait {name} --exit") from None

@@ -17,7 +17,7 @@ from sesh.outcomes import RemoteLog
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
-from sesh.reach.stream import Stream
+from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.remote import eventlog
 from sesh.schema import Event, JobResult
@@ -38,20 +38,21 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
     `since`: yield events after this number; None for future events only.
     """
 
-    def ask() -> None:
+    def request() -> None:
         nonlocal since
-        began = stream.greet(wire.request_frames(EVENTS, _EVENTS, since=since)).get("events")
+        began = stream.handshake(wire.request_frames(EVENTS, _EVENTS, since=since)).get("events")
         since = since if since is not None or not isinstance(began, int) else began
 
     try:
-        for kind, _, payload in stream.frames(ask):
-            if kind == protocol.DATA:
-                event: Event = stream.connection.message(kind, payload)
-                since = event.get("seq", since)
-                yield event
-            elif kind == protocol.RESPONSE:
-                stream.connection.decode_response(EVENTS, payload)
-                return
+        for arrival in stream.arrivals(request):
+            match arrival:
+                case DataFrame(payload):
+                    event: Event = stream.connection.decode_message(protocol.DATA, payload)
+                    since = event.get("seq", since)
+                    yield event
+                case ResponseFrame(_, payload):
+                    stream.connection.decode_response(EVENTS, payload)
+                    return
     except Ended as ended:
         yield from _last_events(stream.name, ended.result, since)
 

@@ -110,7 +110,7 @@ class _ChangeWatch:
             except SeshError:
                 unchanged.discard(session_id)
                 self._followed.pop(session_id).close()
-            connection.leftovers()
+            connection.take_frames()
         return unchanged
 
     def follow(self, sessions: Sequence[Summary]) -> None:
@@ -124,7 +124,7 @@ class _ChangeWatch:
         for session_id in names.keys() - self._followed.keys():
             if len(self._followed) >= most_connections():
                 return  # the poll covers the rest
-            if (connection := listing.asked(names[session_id], EVENTS)) is not None:
+            if (connection := listing.begin_request(names[session_id], EVENTS)) is not None:
                 os.set_blocking(connection.inbound, False)
                 self._followed[session_id] = connection
 
@@ -328,4 +328,4 @@ class _HostReports:
 
     def _save(self) -> None:
         if self._complete:
-            known.keep(self._host, self._rows.values())
+            known.cache_list(self._host, self._rows.values())

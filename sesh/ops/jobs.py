@@ -13,17 +13,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 
-from sesh import descriptors, errors, protocol, wire
+from sesh import descriptors, errors, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedResponse, Words
+from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedResponse, RequestKeys
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.outcomes import JobOutput
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, READY, Stream, Watched
+from sesh.reach.stream import NewOutput, Ready, ResponseFrame, Stream, Watched
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import JobResult, JobSpec, Name
@@ -83,28 +83,29 @@ class _Waiter:
             facts = self._wait()
         except errors.Ended as ended:
             facts = ended.result
-            self._take(self._stream.ended_output(ended)[1])
+            self._take(self._stream.take_output(ended).data)
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN) from None
+        except errors.TimedOut as error:
+            raise error if error.answered else self._timed_out() from None
         if self._live is not None and self._stream.skipped:
             self._caller.note(f"{self._stream.skipped} bytes that {self._stream.name} wrote were not kept")
         return {**facts, "truncated": self._stream.position > len(self._collected)}, bytes(self._collected)
 
     def _wait(self) -> JobResult:
-        for kind, number, data in self._stream.frames(
-            self._send_requests, others=self._watched, until=self._stream.deadline
-        ):
-            if kind == LATE:
-                raise self._timed_out()
-            if kind == READY:
-                self._serve(number)
-            elif kind == protocol.OUTPUT:
-                self._take(data)
-            elif kind == protocol.RESPONSE and (result := self._handle_response(number, data)) is not None:
-                return result
-        raise AssertionError  # `frames` never ends
+        until = self._stream.deadline
+        for arrival in self._stream.arrivals(self._send_requests, watched=self._watched, until=until):
+            match arrival:
+                case Ready(descriptor):
+                    self._serve(descriptor)
+                case NewOutput(_, data):
+                    self._take(data)
+                case ResponseFrame(number, payload):
+                    if (result := self._handle_response(number, payload)) is not None:
+                        return result
+        raise AssertionError  # `arrivals` never ends
 
     def _timed_out(self) -> errors.TimedOut:
         name, host = self._stream.name, self._stream.host
@@ -115,17 +116,14 @@ class _Waiter:
     def _send_requests(self) -> None:
         """Request the job's end over a new connection, and the output after the last byte received."""
         connection, position = self._stream.connection, self._stream.position
-        words: Words = {"follow": self._live is not None or self._most > 0}
+        words: RequestKeys = {"follow": self._live is not None or self._most > 0}
         if position:
             words["from"] = position
         requests = _END if self._ending else self._passed_on.frames()
         if self._tells:
             requests += wire.request_frames(WAIT, _QUESTION, waiting=True)
         connection.send(wire.hello_frame("request") + wire.request_frames(WAIT, _WAIT, **words) + requests)
-        try:
-            connection.expect_welcome(self._stream.deadline)
-        except errors.TimedOut as error:
-            raise error if error.answered else self._timed_out() from None
+        connection.expect_welcome(self._stream.deadline)
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
         self._set_message()
         if self._forwarder is not None:
@@ -159,7 +157,7 @@ class _Waiter:
         if number == _FEED and self._forwarder is not None:
             self._forwarder.note_taken(connection.decode_response(FEED, data))
         elif number == _SIGNAL:
-            self._passed_on.answered()
+            self._passed_on.note_response()
         elif number == _QUESTION and "met" in (asked := connection.decode_response(WAIT, data)):
             self._tells = False
             self._caller.tell_question(self._stream.name, asked.get("question", ""))
@@ -227,7 +225,7 @@ def run(
         waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, most=most, tells=tells)
         result, output = waiter.await_result()
     if target.host is not None and not data.get("keep"):
-        known.drop(target.host, [stream.name])
+        known.drop_sessions(target.host, [stream.name])
     return stream.name, result, output
 
 
@@ -286,7 +284,7 @@ class _StdinForwarder:
         """Send the chunk or the end that the job has not taken yet, if there is one."""
         if self._feeding in (_Feeding.READ, _Feeding.NOTHING):
             return
-        words: Words = {"at": self._taken, "ends": self._feeding is _Feeding.SEND_END, "mends": self._mends}
+        words: RequestKeys = {"at": self._taken, "ends": self._feeding is _Feeding.SEND_END, "mends": self._mends}
         with suppress(errors.Unreachable):  # the job may have ended, and its response waits to be read
             connection.send(wire.request_frames(FEED, _FEED, self._chunk, **words))
 

@@ -108,7 +108,7 @@ def sessions_of(
     `stop`: cancels the request, but not a login, because the next request may use it. `named`: a person named the host,
     so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
     """
-    target = HostTarget(caller, host, named=named, asks=False, stop=stop).until(deadline)
+    target = HostTarget(caller, host, named=named, may_ask=False, stop=stop).until(deadline)
     rows = target.call(session_ops.summaries)
     return [placed(row, host, target.home, target.clock) for row in rows]
 
@@ -128,7 +128,7 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
 
 def note_failure(host: str, error: Unreachable | TimedOut) -> None:
     """Record that a host has not answered, and why."""
-    if not (isinstance(error, Unreachable) and error.here):
+    if not isinstance(error, errors.NoRoom):
         with suppress(Refused):  # the record cannot be written: the next list asks the host again
             known.record_failure(host, reason(error), refused=isinstance(error, errors.LoginRefused))
 
@@ -185,7 +185,7 @@ def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[
     except (Unreachable, TimedOut) as error:
         note_failure(host, error)
         raise
-    known.keep(host, rows)
+    known.cache_list(host, rows)
     yield rows, "; ".join(caller.notes)
 
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 from sesh import errors, wording
 from sesh.about import SESH
-from sesh.errors import Refused, UsageError
+from sesh.errors import NotAccepted, Refused, UsageError
 from sesh.keys import Key
-from sesh.messages import ASKED, MODES, SEND, SendResponse, Words
+from sesh.messages import ASKED, MODES, SEND, RequestKeys, SendResponse
 from sesh.names import printable
 from sesh.ops import search
 from sesh.outcomes import Sent
@@ -42,7 +42,7 @@ def send_input(
     `enter`: send Enter apart from the text, and type nothing into a person's unfinished line or at a question, unless
     `force`. Keys without a text are typed at once, even while another text is being typed. `question`: type only if the
     session asks a question that matches; `.` matches any. Raises UsageError if a key is unknown, the text is too long,
-    or `question` is no regular expression, and Refused if the text was typed without its Enter. Raises NotFound,
+    or `question` is no regular expression, and NotAccepted if the text was typed without its Enter. Raises NotFound,
     Refused, Busy.
     """
     pressed = [Key.parse(key) for key in keys]  # refuses an unknown key before anything is typed
@@ -55,7 +55,7 @@ def send_input(
         if not enter and pattern is None:
             response = _type_in_chunks(stream.connection, text + typed_keys, keys=not text)
         else:
-            words: Words = {"force": force, "enter": enter}
+            words: RequestKeys = {"force": force, "enter": enter}
             if pattern is not None:
                 words |= _matching_question(stream.connection, name, pattern)
             response = _type_as_unit(stream, text if enter else text + typed_keys, words)
@@ -77,7 +77,7 @@ def _check_length(text: bytes, *, as_unit: bool) -> None:
 def _stream(target: Target, name: str) -> Iterator[Stream]:
     """Yield a stream over which requests can be sent."""
     with target.open_stream(name) as stream:
-        stream.greet(until=_soon())
+        stream.handshake(until=_soon())
         yield stream
 
 
@@ -90,7 +90,7 @@ def _type_in_chunks(connection: Connection, typed: bytes, *, keys: bool) -> Send
     return responses[0]
 
 
-def _matching_question(connection: Connection, name: str, pattern: search.Pattern) -> Words:
+def _matching_question(connection: Connection, name: str, pattern: search.Pattern) -> RequestKeys:
     """Return the words that identify the session's question. Raises Refused if the question does not match.
 
     With these words the daemon refuses to type if the question has changed since.
@@ -106,8 +106,8 @@ def _matching_question(connection: Connection, name: str, pattern: search.Patter
     return {"since": asked["since"], "question": question}
 
 
-def _type_as_unit(stream: Stream, text: bytes, words: Words) -> SendResponse:
-    """Type a text by one request, exactly once. Raises Refused, `typed`, if Enter was not pressed.
+def _type_as_unit(stream: Stream, text: bytes, words: RequestKeys) -> SendResponse:
+    """Type a text by one request, exactly once. Raises NotAccepted if Enter was not pressed.
 
     After a lost link the request is sent again. By its key the daemon knows that the text is typed already.
     """
@@ -119,12 +119,10 @@ def _type_as_unit(stream: Stream, text: bytes, words: Words) -> SendResponse:
             break
         except errors.Lost:
             stream.reconnect()
-            stream.greet(until=_soon())
+            stream.handshake(until=_soon())
     if reason := response.get("reason"):
         name = stream.name
-        refused = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
-        refused.typed = True
-        raise refused
+        raise NotAccepted(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
     return response
 
 
@@ -142,7 +140,7 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     the question, as in `activity`; the daemon refuses if the question has changed. Raises NotFound, Refused, Busy.
     """
     with _stream(target, name) as stream:
-        words: Words = {"since": since, "question": question}
+        words: RequestKeys = {"since": since, "question": question}
         asked, _ = stream.connection.request(ASKED, deadline=_soon(), **words)
         _type_as_unit(stream, text.encode(), {**words, "enter": len(text) != 1 or asked["line"]})
 

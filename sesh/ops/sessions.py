@@ -40,7 +40,7 @@ def summaries(_caller: Caller) -> list[Summary]:
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
     """Return whether a session runs, or has ended and is kept. `required`: raise NotFound if not."""
     name = check_name(name)
-    connection = find.required(name) if required else find.running(name)
+    connection = find.connect(name) if required else find.try_connect(name)
     if connection is not None:
         connection.close()
     return connection is not None
@@ -86,7 +86,7 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
     """Detach all clients of a session; without a name, the client that typed here. Return their number."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
-    response, _ = find.ask(name, DETACH, which=which, asker=os.getpid())
+    response, _ = find.request(name, DETACH, which=which, asker=os.getpid())
     return {"name": name, "detached": response["detached"]}
 
 
@@ -102,7 +102,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         if find.dormant(old) is not None:
             dormant.rename(old, new)
         else:
-            find.ask(old, RENAME, to=new)
+            find.request(old, RENAME, to=new)
     except Exists:
         occupant = find.dormant(new)
         raise find.taken(new) if occupant is None else find.occupied(occupant) from None
@@ -113,7 +113,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
 @op()
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
     """Set labels, and remove labels whose value is empty; return all labels of the session."""
-    return find.ask(check_name(name), LABEL, set=labels)[0]["labels"]
+    return find.request(check_name(name), LABEL, set=labels)[0]["labels"]
 
 
 @op()
@@ -127,7 +127,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     if find.dormant(check_name(name)) is not None:
         dormant.resume_with(name, command)
     else:
-        find.ask(name, RESUME, command=command)
+        find.request(name, RESUME, command=command)
     return {"name": name}
 
 
@@ -144,9 +144,9 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> ActedOn:
 def _reload(name: str) -> None:
     path = [os.path.abspath(folder) for folder in sys.path]
     deadline = time.monotonic() + _RELOAD_TIMEOUT
-    with find.required(name) as connection:
+    with find.connect(name) as connection:
         connection.send(wire.hello_frame("request"), deadline)
-        find.welcomed(connection, name, any_protocol=True)
+        find.await_welcome(connection, name, any_protocol=True)
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
 
 
@@ -192,15 +192,15 @@ def end(name: str, session_id: str = "") -> None:
     session with this id. Raises NotFound if the name belongs to another session.
     """
     deadline = time.monotonic() + _END_TIMEOUT
-    record = records.readable(name) if paths.trusted(paths.directory()) else None
+    record = records.readable(name) if paths.check_directory(paths.directory()) else None
     try:
-        connection = find.required(name)
+        connection = find.connect(name)
     except NotFound:
         if dormant.forget(name, session_id):
             return
-        connection = find.required(name)  # another process has started it again, or ended it
+        connection = find.connect(name)  # another process has started it again, or ended it
     with connection:
-        request = wire.request_frames(KILL, 1, begin_by=connection.not_after(deadline), session_id=session_id)
+        request = wire.request_frames(KILL, 1, begin_by=connection.begin_by(deadline), session_id=session_id)
         try:
             with suppress(errors.Unreachable, errors.TimedOut):  # reading the response fails in the same way
                 connection.send(wire.hello_frame("request") + request, time.monotonic() + 1)

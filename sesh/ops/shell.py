@@ -11,15 +11,15 @@ from enum import Enum
 
 from sesh import errors, measures, protocol, wire
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, SeshError
-from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, Words
+from sesh.errors import ExitCode, NotFound, RequestOutcome, SeshError
+from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
 from sesh.ops import dormant
 from sesh.outcomes import Command, CommandOutput
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, READY, Stream, Watched
+from sesh.reach.stream import DataFrame, NewOutput, Ready, ResponseFrame, Stream, Watched
 from sesh.schema import RunFacts
 from sesh.store import listing
 from sesh.vt import grammar
@@ -93,8 +93,8 @@ class _Stage(Enum):
     """How far the request for a command has come, and whether the command may have run if no response comes."""
 
     UNSENT = "it did not run"
-    SENT = "sent once: `Connection.unread` decides whether it may have run"
-    FOLLOWED = "sent again or interrupted, so `Connection.unread` is about later frames: it may have run"
+    SENT = "sent once: `Connection.outcome_of` decides whether it may have run"
+    FOLLOWED = "sent again or interrupted, so `Connection.outcome_of` is about later frames: it may have run"
 
 
 class _SentCommand:
@@ -117,7 +117,7 @@ class _SentCommand:
         self._deadline = stream.deadline
         if self._deadline is None and timeout is not None:
             self._deadline = time.monotonic() + timeout
-        self._words: Words = {"wait": wait}
+        self._words: RequestKeys = {"wait": wait}
         if stream.host is not None:
             self._words["key"] = os.urandom(8).hex()
         self._stream.position = 0
@@ -128,26 +128,26 @@ class _SentCommand:
     def await_end(self) -> tuple[RunFacts, bytes]:
         """Send the command; return its facts and output once it has ended (without `wait`, begun)."""
         until = None if self._deadline is None else self._deadline + _GRACE
-        for kind, number, data in self._stream.frames(self._send, others=self._watched, until=until):
-            if kind == LATE:
-                raise errors.TimedOut("timed out")
-            if kind == READY:
-                if self._interrupts.read():
-                    self.interrupt()
-            elif kind == protocol.OUTPUT and self._live is not None:
-                self._live.take(data)
-            elif kind == protocol.DATA:
-                protocol.carry(self._carried, data)
-            elif kind == protocol.RESPONSE and number == _RUN:
-                return self._stream.connection.decode_response(RUN, data), bytes(self._carried)
-            elif kind == protocol.RESPONSE and number == _INTERRUPT:
-                self._passed_on.answered()
-            elif kind == protocol.RESPONSE and number == _QUESTION:
-                response = self._stream.connection.decode_response(WAIT, data)
-                if "met" in response and self._tell is not None:
-                    tell, self._tell = self._tell, None  # tell the person only once
-                    tell(response.get("question", ""))
-        raise AssertionError  # `frames` never ends
+        for arrival in self._stream.arrivals(self._send, watched=self._watched, until=until):
+            match arrival:
+                case Ready():
+                    if self._interrupts.read():
+                        self.interrupt()
+                case NewOutput(_, data):
+                    if self._live is not None:
+                        self._live.take(data)
+                case DataFrame(payload):
+                    protocol.carry(self._carried, payload)
+                case ResponseFrame(number, payload) if number == _RUN:
+                    return self._stream.connection.decode_response(RUN, payload), bytes(self._carried)
+                case ResponseFrame(number) if number == _INTERRUPT:
+                    self._passed_on.note_response()
+                case ResponseFrame(number, payload) if number == _QUESTION:
+                    response = self._stream.connection.decode_response(WAIT, payload)
+                    if "met" in response and self._tell is not None:
+                        tell, self._tell = self._tell, None  # tell the person only once
+                        tell(response.get("question", ""))
+        raise AssertionError  # `arrivals` never ends
 
     def _watched(self) -> Watched:
         return [(self._interrupts.inbound, select.POLLIN)]
@@ -166,11 +166,11 @@ class _SentCommand:
             welcome_by = time.monotonic() + find.PATIENCE
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
             self._stage = _Stage.SENT
-            stream.greet(self._frames(begin_by, from_now=True), self._deadline)
+            stream.handshake(self._frames(begin_by, from_now=True), self._deadline)
             return
         if not first:
             self._stage = _Stage.FOLLOWED
-        stream.greet(until=self._deadline)
+        stream.handshake(until=self._deadline)
         frames = self._frames(self._deadline, from_now=first)
         if first:
             self._stage = _Stage.SENT
@@ -181,7 +181,7 @@ class _SentCommand:
 
         `from_now`: count only a question that the command asks from now on.
         """
-        words: Words = {**self._words, "begin_by": self._stream.connection.not_after(deadline)}
+        words: RequestKeys = {**self._words, "begin_by": self._stream.connection.begin_by(deadline)}
         if self._deadline is not None:
             words["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._live is not None:
@@ -220,7 +220,7 @@ class _SentCommand:
         if error.answered and not isinstance(error, NotFound):  # after a reconnect the host may not find the session
             return False  # the daemon refused the command
         if self._stage is _Stage.SENT:
-            return not self._stream.connection.unread(error)
+            return self._stream.connection.outcome_of(error) is not RequestOutcome.UNREAD
         return self._stage is _Stage.FOLLOWED
 
     def facts_from(self, ended: errors.Ended) -> RunFacts:
@@ -239,7 +239,7 @@ class _SentCommand:
 def history(_caller: Caller, name: str) -> list[Command]:
     """Return the commands run in a session's shell, the newest last. Raises NotFound."""
     try:
-        commands = protocol.parse(find.read(name, HISTORY, n=None)[1])["commands"]
+        commands = protocol.parse(find.request(name, HISTORY, n=None)[1])["commands"]
     except NotFound:
         commands = dormant.history(name)
     return [_dated(facts) for facts in commands]
@@ -248,7 +248,7 @@ def history(_caller: Caller, name: str) -> list[Command]:
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
-    facts, output = find.read(name, HISTORY, n=number)
+    facts, output = find.request(name, HISTORY, n=number)
     return {**_dated({key: facts.get(key) for key in _FACTS}), "output": output}
 
 

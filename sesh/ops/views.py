@@ -53,7 +53,7 @@ def overview(caller: Caller) -> Overview:
 def status(caller: Caller, name: str) -> Status:
     """Return all facts of a session, from its daemon, its record, or a job's result. Raises NotFound."""
     try:
-        summary: Summary = find.read(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
+        summary: Summary = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
         summary = _summary_without_daemon(name, error)
     session: Status = dict(summary)  # type: ignore[assignment]  # the missing keys are filled in below
@@ -71,7 +71,7 @@ def status(caller: Caller, name: str) -> Status:
 def _summary_without_daemon(name: str, error: SeshError) -> Summary:
     """Return the summary of a session whose daemon is silent or gone, as `error` says. Raises NotFound."""
     if not isinstance(error, NotFound):
-        if (summary := listing.unanswered(name)) is None:
+        if (summary := listing.from_record(name)) is None:
             raise find.absent(name) from None
     elif (summary := find.dormant(name) or listing.of_job(name)) is None:
         raise error
@@ -84,7 +84,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     if form not in _FORMATS:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
     try:
-        response, data = find.read(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
+        response, data = find.request(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
         continued = response["continued"]
     except NotFound:
         data, continued = dormant.screen(name, form)
@@ -131,7 +131,7 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
     Raises NotFound.
     """
     try:
-        texts, newest, _ = fetch_pages(partial(find.read, name, LOGS, timeout=_SCREEN_TIMEOUT, ansi=ansi), lines)
+        texts, newest, _ = fetch_pages(partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, ansi=ansi), lines)
     except NotFound:
         return dormant.last_lines(name, lines, ansi=ansi)
     return texts, newest["alternate"]

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, TypedDict
 from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, TimedOut
-from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, WaitResponse, Words
+from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys, WaitResponse
 from sesh.ops.search import Pattern
 from sesh.ops.views import fetch_pages
 from sesh.outcomes import Condition
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, Stream
+from sesh.reach.stream import NewOutput, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.schema import JobResult
 
@@ -125,26 +125,29 @@ class _ConditionWait:
     def await_response(self) -> WaitResponse:
         """Return the daemon's response, once a condition holds. Raises _Match, TimedOut, Ended."""
         try:
-            for kind, number, data in self._stream.frames(self._send_requests, until=self._late):
-                if kind == LATE:  # the daemon is stopped or stuck
-                    raise TimedOut("timed out", hint=f"`{SESH} --status {self._stream.name}` shows its pid")
-                if kind == protocol.OUTPUT:
-                    if self._deadline is not None and time.monotonic() > self._deadline:
-                        raise TimedOut("timed out")  # output arrives faster than it can be searched
-                    self._search(number, data)
-                elif kind == protocol.RESPONSE and number == _WAIT:
-                    return self._stream.connection.decode_response(WAIT, data)
+            for arrival in self._stream.arrivals(self._send_requests, until=self._late):
+                match arrival:
+                    case NewOutput():
+                        if self._deadline is not None and time.monotonic() > self._deadline:
+                            raise TimedOut("timed out")  # output arrives faster than it can be searched
+                        self._search(arrival)
+                    case ResponseFrame(number, payload) if number == _WAIT:
+                        return self._stream.connection.decode_response(WAIT, payload)
         except Ended as ended:
-            position, data = self._stream.ended_output(ended)
-            if self._searches and data:
-                self._search(position, data)
+            output = self._stream.take_output(ended)
+            if self._searches and output.data:
+                self._search(output)
             raise
-        raise AssertionError  # `frames` never ends
+        raise AssertionError  # `arrivals` never ends
 
     def _send_requests(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
-        welcome = stream.greet(until=late)
-        words: Words = {"idle": conditions["idle"], "prompt": conditions["prompt"], "waiting": conditions["waiting"]}
+        welcome = stream.handshake(until=late)
+        words: RequestKeys = {
+            "idle": conditions["idle"],
+            "prompt": conditions["prompt"],
+            "waiting": conditions["waiting"],
+        }
         if self._searches:
             summary, _ = stream.connection.request(SUMMARY, deadline=late)
             self._columns = summary["session"]["columns"] or self._columns
@@ -164,14 +167,14 @@ class _ConditionWait:
             self._head = welcome.get("position")
         stream.connection.send(wire.request_frames(WAIT, _WAIT, **words), late)
 
-    def _search(self, position: int, data: bytes) -> None:
+    def _search(self, output: NewOutput) -> None:
         """Search output; skip bytes already searched."""
         if self._lines is None:
-            self._lines = _reader(position, self._columns)
+            self._lines = _reader(output.position, self._columns)
         lines = self._lines
-        if position > lines.position:
-            lines.position = position  # the output log no longer has the bytes between
-        tested = [(line.text, line.end) for line in lines.feed(data[lines.position - position :])]
+        if output.position > lines.position:
+            lines.position = output.position  # the output log no longer has the bytes between
+        tested = [(line.text, line.end) for line in lines.feed(output.data[lines.position - output.position :])]
         current = lines.current
         # A pattern may require the blank at the end of a prompt, so the unfinished line is not trimmed.
         self._test([*tested, (current.untrimmed, current.end)])
@@ -205,23 +208,24 @@ class LiveLog:
     def follow(self) -> None:
         """Write lines until the session ends. Raises DaemonDied."""
         try:
-            for kind, position, data in self._stream.frames(self._send_requests):
-                if kind == protocol.OUTPUT:
-                    self._write_new(position, data)
-                elif kind == protocol.RESPONSE:
-                    self._stream.connection.decode_response(WAIT, data)
-                    break
+            for arrival in self._stream.arrivals(self._send_requests):
+                match arrival:
+                    case NewOutput():
+                        self._write_new(arrival)
+                    case ResponseFrame(_, payload):
+                        self._stream.connection.decode_response(WAIT, payload)
+                        break
         except Ended as ended:  # the session ended while the link was down, or before its response
-            self._write_new(*self._stream.ended_output(ended))
+            self._write_new(self._stream.take_output(ended))
         if self._lines is not None and self._lines.current.text:
             self._write([self._text(self._lines.current)])
 
     def _send_requests(self) -> None:
-        self._stream.greet()
+        self._stream.handshake()
         existing: list[str] = []
         if self._lines is None:
             self._lines, existing = self._fetch_existing()
-        words: Words = {"follow": True, "from": self._lines.position}
+        words: RequestKeys = {"follow": True, "from": self._lines.position}
         self._stream.connection.send(wire.request_frames(WAIT, _WAIT, **words))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             self._write(existing)
@@ -242,14 +246,15 @@ class LiveLog:
         reader = _reader(newest["position"], newest.get("columns", _COLUMNS), start)
         return reader, lines[-self._count :] if self._count else []
 
-    def _write_new(self, position: int, data: bytes) -> None:
+    def _write_new(self, output: NewOutput) -> None:
         """Write the lines that output completes; skip bytes that were written before."""
-        lines = self._lines = self._lines or _reader(position, _COLUMNS)
-        if position > lines.position:
-            skipped = position - lines.position
+        lines = self._lines = self._lines or _reader(output.position, _COLUMNS)
+        if output.position > lines.position:
+            skipped = output.position - lines.position
             self._note(f"{skipped} bytes were skipped: they came faster than they could be read")
-            lines.position = position
-        whole = [self._text(line) for line in lines.feed(data[lines.position - position :]) if line.final]
+            lines.position = output.position
+        new = output.data[lines.position - output.position :]
+        whole = [self._text(line) for line in lines.feed(new) if line.final]
         if whole:
             self._write(whole)
 

@@ -49,7 +49,7 @@ class Alerts:
             has_news = new_need or current.bells > before.bells
             if has_news and not _suppressed(session) and now >= before.alerted + NOTIFICATION_INTERVAL:
                 state, _, question = current.need if new_need else ("bell", "", "")
-                lines.append(wording.needs(name, state, question, host))
+                lines.append(wording.notification(name, state, question, host))
                 before = replace(before, alerted=now)
             seen[known_as] = replace(current, alerted=before.alerted)
         self._seen, self._machines = seen, self._machines | answering

@@ -257,7 +257,7 @@ class _Board:
         row = self._selection.row
         if row is None or row.session is None:
             return ""
-        words = (row.silence, wording.asks(row.session), row.directory, row.runs)
+        words = (row.silence, wording.question(row.session), row.directory, row.runs)
         return f"\x1b[2m{cut('  '.join(filter(None, words)), width)}"
 
     def _foot(self, width: int) -> str:

@@ -13,7 +13,7 @@ from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.index import Place
 from sesh.schema import Summary
-from sesh.wording import activity_facts, at_home, columns, cut, plain, title
+from sesh.wording import activity_facts, at_home, columns, cut, plain, qualified_name
 
 STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}  # rows by which a key moves the selection
 _MAX_STATE = 16  # columns; a longer state is cut
@@ -50,7 +50,7 @@ class BoardRow:
     @property
     def title(self) -> str:
         """The session as a person types it."""
-        return title(self.place)
+        return qualified_name(self.place)
 
     @property
     def current(self) -> bool:
@@ -75,7 +75,7 @@ class BoardRow:
             return "new", "2"
         activity = "" if self.current or "stale" in self.session else wording.activity(self.session)
         if activity in ("", "idle", "quiet"):
-            return wording.state(self.session).partition(" (")[0], wording.colour(self.session)
+            return wording.presence(self.session).partition(" (")[0], wording.colour(self.session)
         return activity, wording.SIGNALS.get(activity, "")
 
     @cached_property
@@ -87,7 +87,7 @@ class BoardRow:
     @cached_property
     def runs(self) -> str:
         """What runs in the session."""
-        return wording.runs(self.session) if self.session is not None else ""
+        return wording.command_column(self.session) if self.session is not None else ""
 
     @cached_property
     def words(self) -> str:
@@ -95,7 +95,7 @@ class BoardRow:
         if self.session is None:
             return ""
         last = plain(self.session.get("last_line") or "") if self.state[0] == "working" else ""
-        return wording.asks(self.session) or last or "  ".join(filter(None, (self.directory, self.runs)))
+        return wording.question(self.session) or last or "  ".join(filter(None, (self.directory, self.runs)))
 
     def age(self, now: float) -> str:
         """How long the session has waited, else how long it has been idle."""

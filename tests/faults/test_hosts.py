@@ -1,4 +1,4 @@
-"""Hostile hosts: their output fills no memory and harms no terminal, and an error is one line."""
+"""Hostile hosts fill no memory and harm no terminal; each error is one line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Evil:
         self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {via}\n")
 
     def sesh(self, attack: str, *words: str) -> Result:
-        """Run `sesh @evil WORDS` under that attack; check that no escape sequence and no traceback comes out."""
+        """Run `sesh @evil WORDS`; check that no escape sequence and no traceback comes out."""
         self.does(attack)
         done = self.home.sesh("@evil", *words)
         assert_harmless(done.stdout + done.stderr)
@@ -195,7 +195,7 @@ def test_a_timeout_bounds_connecting_too(evil: Evil, attack: str, verb: str) -> 
 @pytest.mark.parametrize("attack", ["unanswered", "answers-another"])
 def test_each_request_to_a_host_has_a_bound(evil: Evil, monkeypatch: pytest.MonkeyPatch, attack: str) -> None:
     """Over a link that lives, such a verb waited without end."""
-    monkeypatch.setattr("sesh.remote.ssh.link.ANSWER_TIME", 0.3)
+    monkeypatch.setattr("sesh.remote.ssh.link.RESPONSE_TIME", 0.3)
     silent, may_be_done = "sesh: evil does not answer", "the request may have been carried out; see: sesh @evil"
     check = "check what was done: sesh @evil"
     for words, code, said in (

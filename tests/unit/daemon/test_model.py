@@ -1,4 +1,4 @@
-"""The model: its position in the log, its size, and how many lines scrolled off since a client left."""
+"""The model: its position, its size, and the lines since a client left."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def model(columns: int = 80, rows: int = 24) -> tuple[OutputLog, Model]:
 
 @given(STEPS)
 def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[str, object]]) -> None:
-    """Each resize counts where it happened, whenever the model catches up, in any slices, even through JSON."""
+    """Each resize counts where it happened, in any slices and even through JSON."""
     log, behind = model(30, 10)
     seen: list[tuple[str, object]] = []
     for step, value in steps:
@@ -129,7 +129,7 @@ def test_marks_are_bounded_and_those_in_flight_push_no_others_out() -> None:
 
 
 def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slice that raised was tried for ever: the processor busy, the program stopped once the bound was reached."""
+    """A slice that raised was tried for ever, and the program stopped."""
     log, faulty = model()
     log.append(b"bad")
     emulator = faulty.emulator

@@ -72,7 +72,7 @@ def there() -> Iterator[wire.Connection]:
 
 @pytest.fixture
 def made() -> Iterator[Callable[[Open], LinkKeeper]]:
-    """Yield a function that makes the keeper of a link, whose attempts are made by a function."""
+    """Yield a function that makes the keeper of a link from its function for attempts."""
     found: list[LinkKeeper] = []
 
     def make(attempt: Open, *, asks: bool = False) -> LinkKeeper:
@@ -125,16 +125,16 @@ def test_a_loss_is_logged_once_until_the_session_is_entered_again(there: wire.Co
     assert host.logged == ["disconnect", "silent"]
     keeper.watch(link_health.LinkHealth(time.monotonic()))
     keeper.link_closed()
-    keeper.entered("work")
+    keeper.session_connected("work")
     assert host.logged[2:] == ["reconnect"]
     keeper.close()
 
 
 def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: wire.Connection) -> None:
-    """When the link was lost an hour later, the client asked for a login without trying first."""
+    """After a loss an hour later, the client asked for a login without a try."""
     keeper = made(ways(LoginRefused("the agent is locked"), there))
     until(keeper, lambda: keeper.schedule.refusal)
-    keeper.health.heard(time.monotonic(), [keeper.health._unanswered])
+    keeper.health.heard(time.monotonic(), [keeper.health._awaited_pong])
     keeper.run(())
     keeper.link_closed()
     assert until(keeper, bool) is there
@@ -143,7 +143,7 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
 def test_where_a_login_asks_somebody_no_storm_of_signs_puts_off_the_attempt(
     made: Made, there: wire.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each sign put off the loss, and nothing is attempted before it: no login was ever offered."""
+    """Each sign put off the loss, so that no login was ever offered."""
     monkeypatch.setattr(link_health, "LOST_AFTER", 0.3)
     keeper = made(ways(there), asks=True)
     assert until(keeper, keeper.sign) is there
@@ -152,8 +152,8 @@ def test_where_a_login_asks_somebody_no_storm_of_signs_puts_off_the_attempt(
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")
 def test_a_machine_that_has_slept_is_a_sign_once(monkeypatch: pytest.MonkeyPatch) -> None:
     wake, at = Wake(), time.clock_gettime
-    assert not wake.happened(())
+    assert not wake.take_sign(())
     monkeypatch.setattr(time, "clock_gettime", lambda clock: at(clock) + 30 * (clock == time.CLOCK_BOOTTIME))
-    assert wake.happened(())
-    assert not wake.happened(())
+    assert wake.take_sign(())
+    assert not wake.take_sign(())
     wake.close()

@@ -19,8 +19,7 @@ from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Request
 from sesh.remote.ssh.opening import open_link
-from sesh.remote.ssh.starting import BRIDGE_COMMAND
-from sesh.remote.ssh.words import REACHED
+from sesh.remote.ssh.words import BRIDGE_COMMAND, REACHED
 from sesh.stop import Stop
 from tests.support import wait_until
 
@@ -115,8 +114,10 @@ START = (1, 2.0)
 
 @dataclass
 class Played:
-    """A host with a shared connection. `shared` is the shell script that plays the bridge over the shared connection,
-    `own` over a new one. The files `$f/welcome` and `$f/answer` hold what a bridge sends.
+    """A host with a shared connection, where shell scripts play the bridge.
+
+    `shared` plays it over the shared connection, `own` over a new one. The files `$f/welcome` and `$f/answer` hold what
+    a bridge sends.
     """
 
     shared: str = "exec sleep 60"
