@@ -158,9 +158,9 @@ class _Waiter:
             self._forwarder.note_taken(connection.decode_response(FEED, data))
         elif number == _SIGNAL:
             self._passed_on.note_response()
-        elif number == _QUESTION and "met" in (asked := connection.decode_response(WAIT, data)):
+        elif number == _QUESTION and "met" in (response := connection.decode_response(WAIT, data)):
             self._tells = False
-            self._caller.tell_question(self._stream.name, asked.get("question", ""))
+            self._caller.tell_question(self._stream.name, response.get("question", ""))
         elif number == _WAIT:
             end = connection.decode_response(WAIT, data)
             if "met" in end or end["exit_code"] is None:
