@@ -217,7 +217,7 @@ def end(name: str, session_id: str = "") -> None:
 
 
 def await_end(is_alive: Callable[[], bool], deadline: float) -> bool:
-    """Wait until a process has ended; return False if it is still alive at the deadline (monotonic)."""
+    """Wait until a process has ended; return False if one is alive at the deadline (monotonic)."""
     while is_alive():
         if time.monotonic() > deadline:
             return False
