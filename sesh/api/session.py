@@ -121,7 +121,7 @@ class Session:
         with (
             failing_with(ExitCode.SESH_FAILED),
             closing(interrupts),
-            self._stream(stop, limit) as stream,
+            self._open_stream(stop, limit) as stream,
             stop.calling(interrupts.stop),
         ):
             facts, output = shell.run(stream, words, limit, interrupts=interrupts, wait=wait)
@@ -246,7 +246,7 @@ class Session:
             "since": since if since is not None else "sent", "timeout": limit,
         }  # fmt: skip
         try:
-            with self._stream(stop, limit) as stream, stop.calling(stream.cut):
+            with self._open_stream(stop, limit) as stream, stop.calling(stream.cut):
                 condition = wait.await_condition(stream, conditions)
         except NotFound as missing:  # it has ended already
             condition = wait.condition_at_end(self._target, self.name, missing, conditions)
@@ -279,7 +279,7 @@ class Session:
         `since`: begin with the kept events after that number, 0 for all. Leaving the loop closes the connection.
         """
         stop = stop or Stop()
-        with self._stream(stop, None) as stream, stop.calling(stream.cut):
+        with self._open_stream(stop, None) as stream, stop.calling(stream.cut):
             for event in events.follow(stream, since):
                 event["host"] = self.host
                 yield event
@@ -295,7 +295,7 @@ class Session:
             raise UsageError("a resume command is a list of words", hint="for a line of shell: ['sh', '-c', LINE]")
         self._target.call(session_ops.resume_with, name=self.name, command=list(command))
 
-    def _stream(self, stop: Stop, timeout: float | None) -> Stream:
+    def _open_stream(self, stop: Stop, timeout: float | None) -> Stream:
         """Open a stream to the session's daemon, which reconnects for `timeout` seconds, or until `stop`."""
         deadline = None if timeout is None else time.monotonic() + timeout
 

@@ -88,7 +88,7 @@ class Closed(BaseModel):
 
 
 def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:
-    """Return the end of a text, and a hint how to read the part before it; None if nothing was cut.
+    """Return the end of a text, and a hint how to read the rest; None if there is none.
 
     `skip`: how many lines of the session come after the text. The lines of the hint overlap the returned text by one,
     because a prompt may follow the output.

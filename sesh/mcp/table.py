@@ -29,7 +29,7 @@ class UsedSession:
     reached: bool = False
 
     def note_created(self) -> None:
-        """Note the id of the session that this server created; a later session of that name has another id."""
+        """Note the id of the session, which this server created; a later one has another id."""
         try:
             self.created_id = str(self.session.status().get("id") or "") or None
         except NotFound:

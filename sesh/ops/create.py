@@ -61,7 +61,7 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
 
 
 def _window(origin: Origin | None, size: str | None) -> tuple[int, int, int, int]:
-    """Return columns, rows, width and height (pixels) of a new session: those of `size`, else of the terminal."""
+    """Return columns, rows, width, height (pixels) of a new session: of `size`, else the terminal."""
     if size is not None:
         return (*measures.parse_size(size), 0, 0)
     if origin is not None:
@@ -75,7 +75,7 @@ def _terminal() -> int | None:
 
 
 def _environment(origin: Origin | None) -> dict[str, str]:
-    """Return the environment of a new session: this process's, with the terminal type and the locale of the person."""
+    """Return this process's environment for a session, with the person's terminal type and locale."""
     variables = _with_launcher(dict(os.environ))
     if origin is not None:
         variables = {**origin.environment(variables), "TERM": origin.term or ""}

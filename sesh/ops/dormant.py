@@ -63,7 +63,7 @@ def _terminal(name: str) -> Emulator:
 
 
 def _terminal_of_job(name: str) -> Emulator:
-    """Return a terminal that has drawn the kept output of the last job of this name. Raises NotFound."""
+    """Return a terminal with the kept output of the last job of this name. Raises NotFound."""
     if (job := results.newest(name, is_job=True)) is None:
         raise find.absent(name)
     output = results.output(job)

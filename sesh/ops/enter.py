@@ -31,7 +31,7 @@ _RESPONSE_TIMEOUT = 5.0  # seconds for a busy daemon to respond
 
 
 def _is_unchanged(spec: Spec) -> bool:
-    """Return whether neither DIR nor CMD is given, so that a dormant session may be restarted as it was."""
+    """Return whether neither DIR nor CMD is given, so a dormant session may be restarted."""
     return spec.get("directory") is None and spec.get("command") is None
 
 
@@ -135,7 +135,7 @@ def _summary(name: str) -> Summary | None:
 
 
 def apply(caller: Caller, name: str, spec: Spec) -> None:
-    """Apply the options of a new session to a running one: set the labels, note the options that are ignored.
+    """Set the labels of a spec on a running session; note the options that are ignored.
 
     Raises UsageError for an invalid variable, label or size before it changes anything.
     """
@@ -217,14 +217,14 @@ def _end_replaced(name: str) -> None:
 
 
 def _ask_beside_dormant(caller: Caller, name: str, summary: Summary) -> str:
-    """Ask the person what `--new` should do beside a dormant session. Raises Exists if no person can be asked."""
+    """Ask the person what to do with a dormant session's name. Raises Exists if nobody can be asked."""
     if not caller.can_ask:
         raise find.occupied(summary, "--replace", "--new-name")
     return _ask(caller, name, find.describe_end(summary), "n")
 
 
 def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> str:
-    """Ask the person what `--new` should do beside a running session. Raises Exists if no person can be asked."""
+    """Ask the person what to do with a running session's name. Raises Exists if nobody can be asked."""
     phase = f"{subject(name)} {'has ended, but is kept' if find.has_ended(name) else 'already runs'}"
     if not caller.can_ask:
         raise Exists(f"{phase}; choose --join, --replace or --new-name")
@@ -236,7 +236,7 @@ def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> st
 
 
 def _ask(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
-    """Ask the person what to do with a taken name; return the choice. Raises Refused if the person declines."""
+    """Ask the person what to do with a taken name; return the choice. Raises Refused without one."""
     answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
     choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
     if choice is None:
@@ -289,7 +289,7 @@ def job_detached(
 
 
 def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
-    """Start a job under a name. Raises Exists with a hint how to run the command in the session of that name."""
+    """Start a job. Raises Exists with a hint how to run the command in the session."""
     try:
         return create.start(launch_spec, name)
     except Exists:

@@ -57,9 +57,9 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     files.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
-    with closing(_ChangeWatch()) as watch:
+    with closing(_ChangeWatch()) as changes:
         while True:
-            unchanged = watch.read_events()
+            unchanged = changes.read_events()
             if time.monotonic() >= poll_at:
                 unchanged = set()
                 poll_at = time.monotonic() + POLL
@@ -67,8 +67,8 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
             rows = listing.summaries(_PATIENCE, [row for row in rows or () if row.get("id") in unchanged])
             if rows != before:
                 yield rows
-            watch.follow(rows)
-            if _wait(watch.descriptors, audience, poll_at):
+            changes.follow(rows)
+            if _wait(changes.descriptors, audience, poll_at):
                 _wait((), audience, time.monotonic() + DEBOUNCE)
 
 
@@ -223,7 +223,7 @@ class SessionIndex:
         self._look_at = time.monotonic() + HOSTS_POLL
 
     def _hosts(self) -> tuple[list[str], dict[str, str]]:
-        """Return the hosts to follow, and the reason for each paused one. A named one is tried once even if paused."""
+        """Return the hosts to follow, and why others are paused; a named one is tried once."""
         if self._named is None:
             return lookup.known_hosts(self._caller)
         tried = [host for host in self._named if host in self.machines]

@@ -158,9 +158,9 @@ class _Waiter:
             self._forwarder.note_taken(connection.decode_response(FEED, data))
         elif number == _SIGNAL:
             self._passed_on.note_response()
-        elif number == _QUESTION and "met" in (asked := connection.decode_response(WAIT, data)):
+        elif number == _QUESTION and "met" in (response := connection.decode_response(WAIT, data)):
             self._tells = False
-            self._caller.tell_question(self._stream.name, asked.get("question", ""), self._stream.host)
+            self._caller.tell_question(self._stream.name, response.get("question", ""), self._stream.host)
         elif number == _WAIT:
             end = connection.decode_response(WAIT, data)
             if "met" in end or end["exit_code"] is None:
@@ -240,7 +240,7 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """Return the names of ended jobs that had all of these labels; another session of the same name hides a job."""
+    """Return the names of ended jobs with all of these labels, unless another session has the name."""
     jobs = results.labelled(labels)
     return [job["name"] for job in jobs if (records.readable(job["name"]) or job).get("id") == job.get("id")]
 

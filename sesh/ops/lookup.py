@@ -63,7 +63,7 @@ def reason(error: SeshError) -> str:
 
 
 def absence(host: str, why: str) -> str:
-    """Return the end of a sentence about a host without an answer: that it does not answer, or is not asked."""
+    """Return the end of a sentence: that the host does not answer, or is not asked."""
     until = known.paused_until(host)
     return f"is not asked until {measures.time_of_day(until)} ({why})" if until else f"does not answer ({why})"
 
@@ -81,7 +81,7 @@ def last_known(host: str, why: str) -> list[Summary]:
 
 
 def take_new(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
-    """Return the sessions whose ids `seen` lacks, and add the ids to it: two hosts may be one machine."""
+    """Return the rows whose ids `seen` lacks, and add these: two hosts may be one machine."""
     fresh = [row for row in rows if row.get("id") not in seen]
     seen.update(row["id"] for row in fresh if row.get("id"))
     return fresh
@@ -139,10 +139,11 @@ def note_failure(host: str, error: Unreachable | TimedOut) -> None:
 def query(
     caller: Caller, hosts: list[str], *, names: Collection[str] = (), named: bool = False
 ) -> Iterator[tuple[str, list[Summary] | SeshError]]:
-    """Query hosts; yield each with its sessions or its error, as the results arrive, and silent ones at the timeout.
+    """Query hosts; yield each with its sessions or its error as these arrive.
 
-    `names`: the sessions to find. If it is set, a status line names the hosts that are late, and a host that failed in
-    the last minute is waited for only if it had one of the sessions. `named`: record the hosts as used.
+    Silent hosts come at the timeout. `names`: the sessions to find. If it is set, a status line names the hosts that
+    are late, and a host that failed in the last minute is waited for only if it had one of the sessions. `named`:
+    record the hosts as used.
     """
     if not hosts:
         return
@@ -177,7 +178,7 @@ def query(
 
 
 def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Listed]:
-    """Yield a host's sessions, and cache them even if they come after the timeout; runs in a worker thread."""
+    """Yield a host's sessions, and cache them, even too late ones; runs in a worker thread."""
     caller = NoteCollector()
     try:
         rows = sessions_of(caller, host, deadline, stop, named=named)
@@ -221,7 +222,7 @@ def query_known(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[s
 
 
 def locate(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, str | SeshError | None]:
-    """Look for sessions on the known remotes; return the host of each, None if no host has it, or an error.
+    """Return the host of each session: a known remote, None if none has it, or an error.
 
     If several hosts have a session, or a silent one had it, the person chooses one. `verb`: the option for the command
     line in a hint; empty if the person gave a name alone. The errors are NotFound if only a silent host had the
@@ -245,7 +246,7 @@ def locate(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, st
 
 
 def _choose_host(caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str) -> str | None:
-    """Return the host that has the session, by the person's choice if several may have it. Raises as `locate`."""
+    """Return the host that has the session; if several may, let the person choose. Raises as `locate`."""
     was = f"was on @{silent[0]}, which {absence(*silent)}" if silent is not None else ""
     if silent is not None and not hosts:
         hint = f"to ask it again: {SESH} @{silent[0]}" if verb else f"to create it here: {PROGRAM} --local {name}"

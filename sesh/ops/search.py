@@ -212,7 +212,7 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """Yield for each numbered line the last command whose text ends it or a line above; None without one.
+    """Yield for each numbered line the last command whose text ends it or a line above.
 
     `numbers` are sorted, so that one pass over the lines is enough.
     """

@@ -48,7 +48,7 @@ def send_input(
     pressed = [Key.parse(key) for key in keys]  # refuses an unknown key before anything is typed
     pattern = search.Pattern(question) if question is not None else None
     _check_length(text, as_unit=enter or pattern is not None)
-    with _stream(target, name) as stream:
+    with _open_stream(target, name) as stream:
         typed_keys = _bytes_of_keys(stream.connection, pressed)
         if enter and not text:  # then Enter is a key like any other
             enter, typed_keys = False, b"\r" + typed_keys
@@ -65,7 +65,7 @@ def send_input(
 
 
 def _check_length(text: bytes, *, as_unit: bool) -> None:
-    """Raise UsageError for a text that is too long. `as_unit`: it is sent with Enter, or to answer a question."""
+    """Raise UsageError for a text that is too long. `as_unit`: it is typed by one request."""
     most = _LONGEST_UNIT if as_unit else LONGEST
     if len(text) > most:
         options = " with --enter or --question" if as_unit else ""
@@ -74,7 +74,7 @@ def _check_length(text: bytes, *, as_unit: bool) -> None:
 
 
 @contextmanager
-def _stream(target: Target, name: str) -> Iterator[Stream]:
+def _open_stream(target: Target, name: str) -> Iterator[Stream]:
     """Yield a stream over which requests can be sent."""
     with target.open_stream(name) as stream:
         stream.handshake(until=_soon())
@@ -128,7 +128,7 @@ def _type_as_unit(stream: Stream, text: bytes, words: RequestKeys) -> SendRespon
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Return whether the program that asks has turned echo off, as for a password. Raises as `answer`."""
-    with _stream(target, name) as stream:
+    with _open_stream(target, name) as stream:
         asked, _ = stream.connection.request(ASKED, deadline=_soon(), since=since, question=question)
         return asked["hides"]
 
@@ -139,7 +139,7 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     Enter follows, unless the answer is one character and the program reads key by key. `since` and `question` identify
     the question, as in `activity`; the daemon refuses if the question has changed. Raises NotFound, Refused, Busy.
     """
-    with _stream(target, name) as stream:
+    with _open_stream(target, name) as stream:
         words: RequestKeys = {"since": since, "question": question}
         asked, _ = stream.connection.request(ASKED, deadline=_soon(), **words)
         _type_as_unit(stream, text.encode(), {**words, "enter": len(text) != 1 or asked["line"]})

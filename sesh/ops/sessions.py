@@ -71,7 +71,7 @@ def act_on(names: Sequence[str], act: Callable[[str], object]) -> dict[str, Sesh
 
 
 def acted_on(names: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
-    """Return the names that worked, and the facts of each error by name. If there is only one name, raise its error."""
+    """Return the names that worked, and the facts of the errors. Raises the error of a single name."""
     if failed and len(names) == 1:
         raise failed[names[0]]
     done = [name for name in names if name not in failed]
@@ -83,7 +83,7 @@ def acted_on(names: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
 
 @op()
 def detach(_caller: Caller, name: str | None = None) -> Detached:
-    """Detach all clients of a session; without a name, the client that typed here. `detached` is their number."""
+    """Detach all clients of a session; without a name, the client that typed here. Return their number."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
     response, _ = find.request(name, DETACH, which=which, asker=os.getpid())
@@ -217,7 +217,7 @@ def end(name: str, session_id: str = "") -> None:
 
 
 def await_end(is_alive: Callable[[], bool], deadline: float) -> bool:
-    """Wait until a process has ended; return False if it is still alive at the deadline (monotonic)."""
+    """Wait until a process has ended; return False if one is alive at the deadline (monotonic)."""
     while is_alive():
         if time.monotonic() > deadline:
             return False
@@ -226,7 +226,7 @@ def await_end(is_alive: Callable[[], bool], deadline: float) -> bool:
 
 
 def _kill_daemon(name: str, record: Record | None) -> bool:
-    """Kill a daemon that does not answer, and the programs of its session; return whether the session is gone."""
+    """Kill a silent daemon and the programs of its session; return whether the session is gone."""
     if record is None or not records.here(record):
         return records.read(name) is None
     groups = machine.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []

@@ -111,7 +111,8 @@ class _SentCommand:
         live: OutputWriter | None,
         tell: Callable[[str], None] | None,
     ) -> None:
-        self._stream, self._interrupts, self._live, self._tell = stream, interrupts, live, tell
+        self._stream, self._interrupts = stream, interrupts
+        self._live, self._tell = live, tell
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self._deadline = stream.deadline
         if self._deadline is None and timeout is not None:
@@ -125,7 +126,7 @@ class _SentCommand:
         self._passed_on = PassedOn(RUN_INTERRUPT, _INTERRUPT)
 
     def await_end(self) -> tuple[RunFacts, bytes]:
-        """Send the command, and return its facts and output when it ends, or has begun if nobody waits for its end."""
+        """Send the command; return its facts and output once it has ended (without `wait`, begun)."""
         until = None if self._deadline is None else self._deadline + _GRACE
         for arrival in self._stream.arrivals(self._send, watched=self._watched, until=until):
             match arrival:
@@ -197,7 +198,7 @@ class _SentCommand:
         self._passed_on.send(self._stream.connection)
 
     def explained(self, error: SeshError) -> SeshError:
-        """Return the error to raise instead: its message and exit code say whether the command may have run."""
+        """Return the error to raise instead, which says whether the command may have run."""
         may_have_run = self._may_have_run(error)
         if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             if may_have_run and error.exit_code == ExitCode.FAILED:

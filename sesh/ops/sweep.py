@@ -104,7 +104,7 @@ def _sessions() -> Iterator[Leftover]:
 
 
 def _note_lost(name: str) -> float:
-    """Note in a record that a sweep has found the session lost; return the seconds since the first such note.
+    """Mark a session that a sweep has found lost; return the seconds since its first mark.
 
     The last activity is no measure: a session that was idle for a year may have been lost a minute ago. An unattended
     sweep, which has a minimum age, so keeps a session that it finds first.
@@ -175,7 +175,7 @@ def _is_leftover(path: str, ids: set[str] | None) -> bool:
 
 
 def _ids() -> set[str] | None:
-    """Return the ids of all sessions; None if a record is not trusted, because then some files have no known owner."""
+    """Return the ids of all sessions; None if a record is not trusted, so that owners are unknown."""
     try:
         return {str(record.get("id")) for name in paths.names() if (record := records.read(name)) is not None}
     except Refused:

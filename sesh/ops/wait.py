@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
@@ -141,21 +141,18 @@ class _ConditionWait:
         raise AssertionError  # `arrivals` never ends
 
     def _send_requests(self) -> None:
-        stream, late, conditions = self._stream, self._late, self._conditions
-        welcome = stream.handshake(until=late)
+        """Request the wait over a new connection, with the time that is left for it."""
+        stream, conditions = self._stream, self._conditions
+        welcome = stream.handshake(until=self._late)
+        if self._head is None:
+            self._head = welcome.get("position")
         words: RequestKeys = {
             "idle": conditions["idle"],
             "prompt": conditions["prompt"],
             "waiting": conditions["waiting"],
         }
         if self._searches:
-            summary, _ = stream.connection.request(SUMMARY, deadline=late)
-            self._columns = summary["session"]["columns"] or self._columns
-            if self._since == "start" and self._lines is None:
-                lines, newest, _ = fetch_pages(
-                    partial(stream.connection.request, LOGS, deadline=late), _ALL_LINES, protocol.LARGEST_RESPONSE
-                )
-                self._test([(text, newest["position"]) for text in lines])
+            self._prepare_search()
             words["follow"] = True
         if self._deadline is not None:
             words["timeout"] = max(0.0, self._deadline - time.monotonic())
@@ -163,18 +160,20 @@ class _ConditionWait:
             words |= {"from": self._lines.position, "since": self._since}
         else:  # `else`: the position from which output counts if `from` is `sent` and nothing was sent
             words |= {"from": self._since, "else": self._head}
-        if self._head is None:
-            self._head = welcome.get("position")
-        stream.connection.send(wire.request_frames(WAIT, _WAIT, **words), late)
+        stream.connection.send(wire.request_frames(WAIT, _WAIT, **words), self._late)
+
+    def _prepare_search(self) -> None:
+        """Fetch the width of the lines, and at the beginning search the kept lines, if they count."""
+        request = partial(self._stream.connection.request, deadline=self._late)
+        self._columns = request(SUMMARY)[0]["session"]["columns"] or self._columns
+        if self._since == "start" and self._lines is None:
+            lines, newest, _ = fetch_pages(partial(request, LOGS), _ALL_LINES, protocol.LARGEST_RESPONSE)
+            self._test([(text, newest["position"]) for text in lines])
 
     def _search(self, output: NewOutput) -> None:
-        """Search output; skip bytes already searched."""
-        if self._lines is None:
-            self._lines = _reader(output.position, self._columns)
-        lines = self._lines
-        if output.position > lines.position:
-            lines.position = output.position  # the output log no longer has the bytes between
-        tested = [(line.text, line.end) for line in lines.feed(output.data[lines.position - output.position :])]
+        """Search output."""
+        lines = self._lines = self._lines or _reader(output.position, self._columns)
+        tested = [(line.text, line.end) for line in _feed(lines, output)]
         current = lines.current
         # A pattern may require the blank at the end of a prompt, so the unfinished line is not trimmed.
         self._test([*tested, (current.untrimmed, current.end)])
@@ -191,6 +190,12 @@ def _reader(position: int, columns: int, start: bytes = b"") -> LineReader:
     return LineReader(position, columns, start)
 
 
+def _feed(reader: LineReader, output: NewOutput) -> Iterator[Line]:
+    """Feed output to a reader, but no byte twice; skip the bytes that the output log no longer has."""
+    reader.position = max(reader.position, output.position)
+    return reader.feed(output.data[reader.position - output.position :])
+
+
 class LiveLog:
     """The lines of a session until it ends; after a reconnect it continues with the next byte.
 
@@ -201,7 +206,8 @@ class LiveLog:
     def __init__(
         self, stream: Stream, count: int, *, ansi: bool, write: Callable[[list[str]], None], note: Callable[[str], None]
     ) -> None:
-        self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
+        self._stream, self._count, self._ansi = stream, count, ansi
+        self._write, self._note = write, note
         self._lines: LineReader | None = None
 
     def follow(self) -> None:
@@ -220,6 +226,7 @@ class LiveLog:
             self._write([self._text(self._lines.current)])
 
     def _send_requests(self) -> None:
+        """Request the output that follows over a new connection; the first time, write the lines before."""
         self._stream.handshake()
         existing: list[str] = []
         if self._lines is None:
@@ -246,14 +253,12 @@ class LiveLog:
         return reader, lines[-self._count :] if self._count else []
 
     def _write_new(self, output: NewOutput) -> None:
-        """Write the lines that output completes; skip bytes that were written before."""
+        """Write the lines that output completes; note skipped bytes."""
         lines = self._lines = self._lines or _reader(output.position, _COLUMNS)
         if output.position > lines.position:
             skipped = output.position - lines.position
             self._note(f"{skipped} bytes were skipped: they came faster than they could be read")
-            lines.position = output.position
-        new = output.data[lines.position - output.position :]
-        whole = [self._text(line) for line in lines.feed(new) if line.final]
+        whole = [self._text(line) for line in _feed(lines, output) if line.final]
         if whole:
             self._write(whole)
 

@@ -94,7 +94,8 @@ class _Board:
     """The rows, the query that filters them, and the input line. Only one thread uses it."""
 
     def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, settings: Settings) -> None:
-        self._display, self._index, self._calls, self._settings = display, index, calls, settings
+        self._display, self._index = display, index
+        self._calls, self._settings = calls, settings
         self._previews, self._alerts = Previews(calls), Alerts()
         self._recent = enter.recent()
         self._selection = Selection()

@@ -32,9 +32,9 @@ class Calls:
         self._workers.close()
 
     def begin(self, host: str | None, call: Callable[[Target], Any], handler: Handler) -> None:
-        """Call `call` with the target in a thread, where it cannot ask a person; later `take` calls the handler.
+        """Call `call` with the target in a thread; later `take` calls the handler.
 
-        The handler must be a new function for each call, because it identifies the call.
+        The call cannot ask a person. The handler must be a new function for each call, because it identifies the call.
         """
 
         def work(stop: Stop) -> Iterator[Any]:

@@ -65,7 +65,7 @@ class BoardRow:
 
     @property
     def has_screen(self) -> bool:
-        """True if a screen can be shown: not of a silent host, nor the one that shows the board."""
+        """True if a screen can be shown: not a silent host's, nor the one with the board."""
         return self.session is not None and not (self.current or self.silence)
 
     @cached_property
@@ -164,7 +164,7 @@ class Selection:
         self._index = min(index, max(0, len(rows) - 1))
 
     def press(self, key: str, page: int) -> bool:
-        """Move the selection by a key; return False for any other key, or without rows. `page`: the rows of a page."""
+        """Move the selection by a key; return False for any other key. `page`: rows of a page."""
         last = len(self.rows) - 1
         paging = {"pageup": -page, "pagedown": page, "home": -last, "end": last}
         if (key not in STEPS and key not in paging) or not self.rows:
@@ -176,7 +176,7 @@ class Selection:
         return True
 
     def scroll(self, height: int) -> list[BoardRow]:
-        """Scroll no more than the selected row needs to be in sight; return the `height` rows in sight."""
+        """Scroll until the selected row is in sight, no more; return the rows in sight."""
         self._first = min(max(self._first, self._index - height + 1), self._index)
         return self.rows[self._first : self._first + height]
 
