@@ -187,6 +187,7 @@ class PeerConnection(FrameSocket):
         self.reader: Reader | None = None
         self.unanswered = 0  # requests
         self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
+        self.ack_from = 0.0  # time (monotonic) from which output carries it
 
     @property
     def unfinished(self) -> int:
@@ -215,7 +216,9 @@ class PeerConnection(FrameSocket):
                 reader.skip_to(log.base)
             views = log.read(reader.position, room)
             size = sum(map(len, views))
-            ack, self.due_ack = self.due_ack, 0
+            ack = self.due_ack if self.due_ack and time.monotonic() >= self.ack_from else 0
+            if ack:
+                self.due_ack = 0
             self.append(protocol.output_header(reader.position, size, ack), *views)
             reader.position += size
             if reader.window is not None:

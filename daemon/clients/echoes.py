@@ -1,8 +1,9 @@
 """Supports clients that predict echoes: sends them the screen, and reports which inputs must have been echoed.
 
 A program echoes a key some time after it was typed. So ECHOED names an INPUT only `ECHO_TIME` after the pty accepted
-it. ECHOED is sent before the next output, in the same packet, or alone if no output comes soon. The terminal's flags
-are sent before the output that they apply to, so that a password is never predicted.
+it. ECHOED goes before output, in the same packet, at most each `PACE`, and alone in a pause of typing: a packet of its
+own for each key costs as much as the key. The terminal's flags are sent before the output that they apply to, so that a
+password is never predicted.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
 
 ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
-ALONE = 0.2  # seconds that ECHOED or an ACK waits for output; then it is sent alone
+PACE = 0.5  # seconds that ECHOED or an ACK waits for later ones; then it goes with the next output
+QUIET = 0.3  # seconds without a key after which ECHOED or an ACK is sent alone
 
 
 class Echoes:
@@ -51,24 +53,24 @@ class Echoes:
         typed = self._unreported.get(client)
         if typed is not None:
             typed.append((time.monotonic(), number))
-            self._timers.ensure(Timer.ECHOES, ALONE, self._report_alone)
+            self._timers.set(Timer.ECHOES, QUIET, self._report_alone)
 
     def _report_alone(self) -> None:
-        self.report()
+        self.report(pace=0.0)
         for client in self._unreported:
             client.connection.flush()
-        if any(self._unreported.values()):
-            self._timers.set(Timer.ECHOES, ALONE, self._report_alone)
 
-    def report(self) -> None:
-        """Queue flags and echoes for clients that predict; called before output is sent."""
+    def report(self, *, pace: float = PACE) -> None:
+        """Queue flags, and echoes due for `pace`, for clients that predict; called before output is sent."""
         if not self._unreported:
             return
         self._report_flags()
-        until = time.monotonic() - ECHO_TIME
+        now = time.monotonic()
         for client, typed in self._unreported.items():
+            if not typed or typed[0][0] > now - pace:
+                continue
             number = 0
-            while typed and typed[0][0] <= until:
+            while typed and typed[0][0] <= now - ECHO_TIME:
                 _, number = typed.popleft()
             if number:
                 self._send(client, number)
