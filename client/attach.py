@@ -102,21 +102,20 @@ class _Client:
 
     def _switch(self, outcome: AttachmentEnd) -> None:
         """Begin to attach to the next session; if that session cannot be shown, stay in this one."""
-        attachment, reason = self._attachment, ""
+        attachment = self._attachment
         try:
             name, host = _checked_target(attachment, outcome.name, outcome.host)
             connection, keep = self._connect_to(name, host)
         except SeshError as error:
-            reason = str(error)
-        except KeyboardInterrupt as interrupt:
+            attachment.stay(str(error))
+        except KeyboardInterrupt as interrupt:  # a signal while the terminal was lent
             if interrupt.args[0] not in (signal.SIGINT, signal.SIGQUIT):
                 signal.raise_signal(interrupt.args[0])  # ends the loop
+            attachment.stay()
         else:
             self._display.suspend(attachment.farewell)
             self._close(ended=False)
             self._begin(connection, name, host, keep)
-            return
-        attachment.stay(reason)
 
     def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, Keep]:
         """Connect to the next session. If it is on a host, lend the terminal to ssh, which may ask a question."""
@@ -201,14 +200,14 @@ class _Client:
             return  # another process read it first
         if not data:
             attachment.leave(reason="hangup")
-        typed, detaches = self._keys.feed(data, time.monotonic())
-        attachment.typed(typed, detaches=detaches)
+        keys, detach = self._keys.feed(data, time.monotonic())
+        attachment.handle_input(keys, then_detach=detach)
         if self._keys.holding:
             attachment.timers.set("keys", FLUSH_DELAY, self._flush_keys)
 
     def _flush_keys(self) -> None:
-        typed, detaches = self._keys.flush()
-        self._attachment.typed(typed, detaches=detaches)
+        keys, detach = self._keys.flush()
+        self._attachment.handle_input(keys, then_detach=detach)
 
     def _handle_signals(self, attachment: Attachment) -> None:
         terminal = self._terminal
