@@ -168,9 +168,13 @@ class ClientHandler:
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
             client.connection.send_ack()
-        else:
-            self._timers.set((Timer.ACK, client.number), QUIET, client.connection.send_ack)
         self._relay.echoes.expect(client, number)
+        self._timers.set((Timer.ACK, client.number), QUIET, partial(self._send_ack_alone, client))
+
+    def _send_ack_alone(self, client: Client) -> None:
+        self._relay.echoes.report_to(client)
+        client.connection.send_ack()
+        client.connection.flush()
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:
