@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from math import inf
 
-from sesh import names, wire
+from sesh import descriptors, names, wire
 from sesh.client.attachment import Attachment
 from sesh.client.channel import HELD
 from sesh.client.display import MAX_PENDING, Display
@@ -67,13 +67,11 @@ class _Client:
     """One terminal, attached to one session at a time, with or without a link; a SWITCH brings it to the next."""
 
     def __init__(self, display: Display, options: AttachOptions, connect: Connect) -> None:
-        self._display, self._options, self._connect = display, options, connect
-        self._terminal = display.terminal
+        self._display, self._terminal = display, display.terminal
+        self._options, self._connect = options, connect
         self._shown = Shown(self._terminal.path())
         self._keys = KeyParser(options.detach_key)
         self._attachment: Attachment
-        self._poll, self._watched = select.poll(), dict[int, int]()
-        """The descriptors registered with the poll, and their events."""
 
     # -- one attachment after the other
 
@@ -85,10 +83,10 @@ class _Client:
         self._begin(connection, name, host, keep)
         line, ended = "", False
         try:
-            outcome = self._carry()
+            outcome = self._run_attachment()
             while outcome.kind is EndKind.SWITCH:
                 self._switch(outcome)
-                outcome = self._carry()
+                outcome = self._run_attachment()
             line = self._options.closing_line(outcome)
             ended = outcome.kind is EndKind.ENDED
         finally:
@@ -135,8 +133,8 @@ class _Client:
 
     # -- the loop
 
-    def _carry(self) -> AttachmentEnd:
-        """Carry bytes until the attachment ends; also after a failed SWITCH."""
+    def _run_attachment(self) -> AttachmentEnd:
+        """Run the loop until the attachment ends, or again after a failed SWITCH; return how it ended."""
         attachment = self._attachment
         try:
             attachment.handle_frames()
@@ -150,7 +148,8 @@ class _Client:
 
     def _turn(self, attachment: Attachment) -> None:
         """Wait for events, and handle them."""
-        display, channel, terminal = self._display, attachment.channel, self._terminal
+        display, terminal = self._display, self._terminal
+        channel = attachment.channel
         ready = self._wait(attachment)
         if terminal.signals in ready or terminal.inbound in ready:  # a signal may have come as the poll returned
             self._handle_signals(attachment)  # first: a new size must precede the keys typed after it
@@ -161,38 +160,35 @@ class _Client:
         if channel.unsent:
             channel.send()
         if channel.connection is not None and channel.connection.inbound in ready:
-            attachment.received()
+            attachment.receive()
         attachment.timers.run()
         if attachment.keeper is not None:
             channel.confirm(len(display.queue))
             attachment.look_after_link(ready)
 
-    def _wait(self, attachment: Attachment) -> dict[int, int]:
+    def _wait(self, attachment: Attachment) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors.
 
         A descriptor without events is not polled, because it would still report its hangup.
         """
-        terminal, channel, pending = self._terminal, attachment.channel, len(self._display.queue)
+        terminal, channel = self._terminal, attachment.channel
+        pending = len(self._display.queue)
+        watched = {terminal.signals: select.POLLIN}
         left = attachment.timers.wait_time()
-        wanted = {terminal.signals: select.POLLIN}
+        deadline = inf if left is None else time.monotonic() + left
         if (keeper := attachment.running_keeper) is not None:
-            due = max(0.0, keeper.due - time.monotonic())
-            left = due if left is None else min(left, due)
-            wanted |= dict.fromkeys(keeper.descriptors, select.POLLIN)
+            deadline = min(deadline, keeper.due)
+            watched |= dict.fromkeys(keeper.descriptors, select.POLLIN)
         if channel.connection is None or len(channel.input.unsent) < HELD:
-            wanted[terminal.inbound] = select.POLLIN
+            watched[terminal.inbound] = select.POLLIN
         if pending:
-            wanted[terminal.outbound] = select.POLLOUT
+            watched[terminal.outbound] = select.POLLOUT
         if (connection := channel.connection) is not None:
             if pending < MAX_PENDING:
-                wanted[connection.inbound] = select.POLLIN
+                watched[connection.inbound] = select.POLLIN
             if channel.unsent:  # the same descriptor, if it is a socket
-                wanted[connection.outbound] = wanted.get(connection.outbound, 0) | select.POLLOUT
-        if wanted != self._watched:
-            self._poll, self._watched = select.poll(), wanted
-            for descriptor, events in wanted.items():
-                self._poll.register(descriptor, events)
-        return dict(self._poll.poll(None if left is None or left == inf else left * 1000))
+                watched[connection.outbound] = watched.get(connection.outbound, 0) | select.POLLOUT
+        return descriptors.polled(watched.items(), None if deadline == inf else deadline)
 
     def _read_keys(self, attachment: Attachment) -> None:
         data = self._terminal.read()

@@ -77,12 +77,11 @@ class Attachment:
     # -- connections
 
     def connect(self, connection: Connection) -> None:
-        """Take a connection, the first or the next; send HELLO, unless its bridge has."""
+        """Attach over a connection, the first or the next: send HELLO, unless its bridge has."""
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
         entry = connection.entry(self.name, self.session_id)
-        first = first_frame(connection, self._hello(), self.options)
-        self.channel.open(connection, entry + first)
+        self.channel.open(connection, entry + first_frame(connection, self._hello(), self.options))
         self.phase = AttachmentPhase.HANDSHAKE
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
         if self.keeper is not None and connection.health is not None:
@@ -104,9 +103,9 @@ class Attachment:
     def _unanswered(self) -> None:
         if not self.session_id:
             raise silent_daemon(self.name)
-        self.disconnected()
+        self._disconnected()
 
-    def disconnected(self) -> None:
+    def _disconnected(self) -> None:
         """Handle a connection that the daemon has closed."""
         if self.phase is AttachmentPhase.LEAVING:
             self.leave()
@@ -120,7 +119,7 @@ class Attachment:
     def _reloaded(self) -> None:
         """Connect to the reloaded daemon, or replace the link if there is one. Raises SeshError if this fails."""
         if self.phase is AttachmentPhase.LEAVING or self.keeper is not None:
-            self.disconnected()
+            self._disconnected()
         else:
             self.view.take_back()
             self.connect(wire.connect(self.name))
@@ -260,14 +259,14 @@ class Attachment:
 
     # -- from the daemon
 
-    def received(self) -> None:
+    def receive(self) -> None:
         """Read from the daemon, and handle the frames received."""
         alive = self.channel.read()
-        if self.keeper is not None and self.channel.frames:
-            self.link_line.heard()
+        if self.channel.frames:
+            self.link_line.remove()  # before the frames are shown
         self.handle_frames()
         if not alive:
-            self.disconnected()
+            self._disconnected()
 
     def handle_frames(self) -> None:
         """Handle the received frames in order. If one ends the attachment, another call handles those after it."""

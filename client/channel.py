@@ -18,7 +18,7 @@ _GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds for the daemon to answer DETA
 class UnacknowledgedInput:
     """Input in numbered frames. Each is kept until it is acknowledged, to be sent again over the next link if needed.
 
-    Pure: it returns frames. `number`: the newest frame's number. `unsent`: input that is in no frame yet.
+    It returns frames, and sends none. `number`: the newest frame's number. `unsent`: input that is in no frame yet.
     """
 
     def __init__(self) -> None:

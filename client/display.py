@@ -64,8 +64,7 @@ class Display:
             data, self._character = data[: len(data) - len(half)], half
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
         self.draw(before + data + after)
-        if self._notification:
-            self.notify()
+        self._send_notification()
 
     def draw(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
@@ -82,9 +81,12 @@ class Display:
         if self.terminal.write_all(self.queue, seconds):
             self.queue = bytearray()
 
-    def notify(self, sequence: bytes = b"") -> None:
+    def notify(self, sequence: bytes) -> None:
         """Send a notification as soon as the output is between two sequences; of several, only the newest is kept."""
-        self._notification = sequence or self._notification
+        self._notification = sequence
+        self._send_notification()
+
+    def _send_notification(self) -> None:
         if self._notification and self.started and not self.undo.unfinished:
             self.draw(self._notification)
             self._notification = b""

@@ -28,8 +28,8 @@ class LinkLine:
         self._timers.clear("doubt")
         self._text = ""
 
-    def heard(self) -> None:
-        """Remove the line, before the frames that have come over the link are shown; the doubt is over."""
+    def remove(self) -> None:
+        """Remove the line, because bytes have come over the link: the doubt is over."""
         shown = self._text != ""
         self.reset()
         if shown:

@@ -1,6 +1,6 @@
 """Tracks the settings that output changes; returns the bytes that reset them to their defaults.
 
-Pure. A changed setting is reset. A mode that the program has reset itself is left alone, since resetting some modes
+A changed setting is reset. A mode that the program has reset itself is left alone, since resetting some modes
 moves the cursor or clears the screen. One regular expression finds the changes in each block and skips text. Sources:
 ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
 """

@@ -18,7 +18,7 @@ from sesh.daemon.screen.model import Model
 from sesh.vt.render.replay import replay
 
 ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
-PACE = 0.5  # seconds that an ACK waits for later ones; then it goes with the next output
+PACE = 0.7  # seconds that an ACK waits for later ones; then it goes with the next output
 QUIET = 0.3  # seconds without a key after which an ACK is sent alone
 
 
