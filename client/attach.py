@@ -155,8 +155,7 @@ class _Client:
             self._handle_signals(attachment)  # first: a new size must precede the keys typed after it
         if terminal.inbound in ready:
             self._read_keys(attachment)
-        if display.queue:
-            display.flush()
+        display.flush()
         if channel.unsent:
             channel.send()
         if channel.connection is not None and channel.connection.inbound in ready:

@@ -155,10 +155,10 @@ class Attachment:
         self.view.suspend()
         dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
         since = measures.time_of_day(self.keeper.heard_time)
-        self.display.line(f"no link to {host} since {since}; {self.name} keeps running{dropped}")
+        self.display.print_line(f"no link to {host} since {since}; {self.name} keeps running{dropped}")
         while True:
             for line in login_lines(host, reason):
-                self.display.line(line)
+                self.display.print_line(line)
             try:
                 with terminal.lent():
                     if not terminal.await_enter():
@@ -197,7 +197,8 @@ class Attachment:
 
     def complete(self, end: AttachmentEnd) -> None:
         """Add to the end: the running program, and the state of the link."""
-        end.early, end.runs = not self.session_id, str(self.farewell.get("command") or "")
+        end.early = not self.session_id
+        end.runs = str(self.farewell.get("command") or "")
         if self.keeper is not None and not end.early:
             end.heard_time = self.keeper.heard_time
             answered = self.keeper.up and (self.phase is not AttachmentPhase.LEAVING or self.farewell)
@@ -335,7 +336,7 @@ class Attachment:
             self._ping(self.keeper.health.measure(time.monotonic()))
         since = self._shown.since(self.host, self.session_id)
         if since and self.options.replay:  # separate new output from the earlier one in the scrollback
-            self.display.rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
+            self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
         notice = self.options.first_notice
         if welcome.get("new") is True and not self.options.read_only:
             notice = f"{notice or f'new session {self.name}'} · {self.options.leaves()}"

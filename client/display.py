@@ -68,13 +68,13 @@ class Display:
 
     def draw(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
-        if data and not self.queue:
-            data = data[self.terminal.write(data) :]
         self.queue += data
+        self.flush()
 
     def flush(self) -> None:
         """Write as much of the queue as the terminal takes now."""
-        del self.queue[: self.terminal.write(self.queue)]
+        if self.queue:
+            del self.queue[: self.terminal.write(self.queue)]
 
     def drain(self, seconds: float) -> None:
         """Write the whole queue; keep it if the terminal takes nothing for this many seconds."""
@@ -107,11 +107,11 @@ class Display:
         self.covered = True
         self.draw(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
         self.terminal.write_all(f"[{plain(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
 
-    def rule(self, text: str) -> None:
+    def print_rule(self, text: str) -> None:
         """Print a line above the next output. The terminal must not show the session yet."""
         columns, _ = self.terminal.grid()
         line = f"{cut(plain(text), columns)}\r\n".encode("utf-8", "replace")
@@ -130,7 +130,7 @@ class Display:
         if unknown or farewell.get("queries") is True:
             self.terminal.drop_input(_LATE_REPLIES)
         if line:
-            self.line(line)
+            self.print_line(line)
 
     def _restore(self, farewell: Message) -> bool:
         """Restore the settings, go to an empty row, and drop the queue; return False if the terminal takes nothing."""
@@ -140,13 +140,13 @@ class Display:
             # The row is unknown, so go to the last one. But leaving the alternate screen returns to the row from which
             # the program entered it, which is the last used one as a rule.
             rows_below = 0 if alternate else _LAST_ROW
-        undo = (_CLEAR if self.covered else b"") + self.undo.undo(self.terminal.grid()[0])
+        out = (_CLEAR if self.covered else b"") + self.undo.undo(self.terminal.grid()[0])
         if rows_below > 0:
-            undo += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
-        fresh = rows_below <= 0 and not alternate and _FRESH_ROW.search(self._tail)
-        undo += b"\r" if fresh else b"\r\n"
+            out += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
+        on_empty_row = rows_below <= 0 and not alternate and _FRESH_ROW.search(self._tail)
+        out += b"\r" if on_empty_row else b"\r\n"
         self._reset()
-        return self.terminal.write_all(undo, _WRITE_TIMEOUT)
+        return self.terminal.write_all(out, _WRITE_TIMEOUT)
 
     def suspend(self, farewell: Message | None = None) -> None:
         """Restore the terminal for a while, if it shows the session. `farewell`: as in `leave`."""

@@ -19,7 +19,8 @@ class LinkLine:
     """The line of one attachment. `leaves`: names the key that leaves."""
 
     def __init__(self, view: TerminalView, timers: Timers, host: str, leaves: str) -> None:
-        self._view, self._timers, self._host, self._leaves = view, timers, host, leaves
+        self._view, self._timers = view, timers
+        self._host, self._leaves = host, leaves
         self._text = ""
         """The text on the last row."""
 
@@ -46,11 +47,12 @@ class LinkLine:
 
     def _draw(self, keeper: LinkKeeper) -> None:
         """Draw since when and why there is no answer, and which keys work; `no link` if Ctrl-C gives up, too."""
-        display, reason, lost = self._view.display, keeper.reason, keeper.health.state is Health.LOST
-        since = measures.time_of_day(keeper.heard_time)
-        state, place = ("no link", f"to {self._host}") if lost else ("no answer", f"from {self._host}")
+        display, reason = self._view.display, keeper.reason
+        lost = keeper.health.state is Health.LOST
+        state, preposition = ("no link", "to") if lost else ("no answer", "from")
         why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # it may have a URL to log in at
-        text = f"{state} {place} since {since}{why}; Enter tries now, {self._leaves}"
+        since = measures.time_of_day(keeper.heard_time)
+        text = f"{state} {preposition} {self._host} since {since}{why}; Enter tries now, {self._leaves}"
         if len(text) > display.terminal.grid()[0] - 2:
             text = f"{state}{why}; Enter tries, {self._leaves}"
         if text != self._text or not display.covered:
