@@ -32,13 +32,7 @@ _DRAIN, _DRAIN_AFTER_DETACH = 10.0, 0.2
 
 
 def attach(
-    connection: wire.Connection,
-    name: str,
-    *,
-    host: str | None = None,
-    options: AttachOptions,
-    connect: Connect,
-    keep: Keep,
+    connection: wire.Connection, name: str, *, host: str | None, options: AttachOptions, connect: Connect, keep: Keep
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session until the attachment ends; print the closing line.
 
@@ -214,7 +208,7 @@ class _Client:
             signals = terminal.take_signals()
         for number in signals.intersection(EXIT_SIGNALS):
             attachment.leave(EndKind.SIGNAL, number)
-        if stopped or signal.SIGCONT in signals:
+        if stopped or signal.SIGCONT in signals:  # in an orphaned process group SIGTSTP stops nothing
             terminal.raw()
             attachment.redisplay()
         elif signal.SIGWINCH in signals:

@@ -23,7 +23,7 @@ from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
-from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
+from sesh.errors import LoginRefused, Reloaded, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.keeper import Keep, LinkKeeper
 from sesh.link_health import Health
@@ -52,13 +52,7 @@ class Attachment:
     """
 
     def __init__(
-        self,
-        display: Display,
-        name: str,
-        host: str | None,
-        options: AttachOptions,
-        shown: Shown,
-        keep: Keep,
+        self, display: Display, name: str, host: str | None, options: AttachOptions, shown: Shown, keep: Keep
     ) -> None:
         self.display, self.options = display, options
         self.name, self.host = name, host
@@ -83,7 +77,8 @@ class Attachment:
         entry = connection.entry(self.name, self.session_id)
         self.channel.open(connection, entry + first_frame(connection, self._hello(), self.options))
         self.phase = AttachmentPhase.HANDSHAKE
-        self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
+        timeout = HELLO_TIMEOUT if self.host is None else _OVER_LINK
+        self.timers.set("welcome", timeout, lambda: self._disconnected(silent_daemon(self.name)))
         if self.keeper is not None and connection.health is not None:
             self.keeper.watch(connection.health)
             self.link_line.reset()
@@ -100,26 +95,21 @@ class Attachment:
     def _ping(self, payload: bytes) -> None:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
-    def _unanswered(self) -> None:
-        if not self.session_id:
-            raise silent_daemon(self.name)
-        self._disconnected()
-
-    def _disconnected(self) -> None:
-        """Handle a connection that the daemon has closed."""
+    def _disconnected(self, error: SeshError) -> None:
+        """Handle a connection over which nothing more comes. Raises the error before the first WELCOME."""
         if self.phase is AttachmentPhase.LEAVING:
             self.leave()
         elif not self.session_id:
-            raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
+            raise error
         elif self.keeper is not None:
             self._go_offline()
         else:
             self.leave(EndKind.LOST)
 
-    def _reloaded(self) -> None:
+    def _handle_reloaded(self) -> None:
         """Connect to the reloaded daemon, or replace the link if there is one. Raises SeshError if this fails."""
         if self.phase is AttachmentPhase.LEAVING or self.keeper is not None:
-            self._disconnected()
+            self._disconnected(Reloaded("the session's daemon was reloaded"))
         else:
             self.view.take_back()
             self.connect(wire.connect(self.name))
@@ -218,8 +208,7 @@ class Attachment:
         self.farewell = {}
         if not self.display.started:
             self.redisplay()
-        if reason:
-            self.view.say(reason)
+        self.view.say(reason)
 
     # -- from the terminal
 
@@ -267,7 +256,7 @@ class Attachment:
             self.link_line.remove()  # before the frames are shown
         self.handle_frames()
         if not alive:
-            self._disconnected()
+            self._disconnected(Unreachable(f"the daemon of {self.name} closed the connection; try again"))
 
     def handle_frames(self) -> None:
         """Handle the received frames in order. If one ends the attachment, another call handles those after it."""
@@ -285,7 +274,7 @@ class Attachment:
             if frames := channel.input.acknowledge(protocol.split_number(payload)[0]):
                 channel.send(frames)
         elif kind == protocol.RELOADED:
-            self._reloaded()
+            self._handle_reloaded()
         elif kind == protocol.PONG:
             if self.keeper is not None:
                 self.view.follow_round_trip(self.keeper.health.round_trip)
@@ -340,16 +329,14 @@ class Attachment:
         notice = self.options.first_notice
         if welcome.get("new") is True and not self.options.read_only:
             notice = f"{notice or f'new session {self.name}'} · {self.options.leaves()}"
-        if line := "; ".join(filter(None, (notice, str(welcome.get("missed") or "")))):
-            self.view.say(line)
+        self.view.say("; ".join(filter(None, (notice, str(welcome.get("missed") or "")))))
         self.options.replace, self.options.first_notice = False, ""  # they are for the first session
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
         if kind == protocol.NOTICE:
             self.name = name or self.name
-            if text := str(message.get("text") or ""):
-                self.view.say(text)
+            self.view.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
             self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)

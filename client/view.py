@@ -146,12 +146,12 @@ class TerminalView:
     # -- the line
 
     def say(self, text: str) -> None:
-        """Show a line over the screen, or over the first one that comes, in place of an earlier line."""
+        """Show a line, unless it is empty, over the screen or the first one that comes, in place of an earlier line."""
         waits = self._line != ""
-        self._line = text
+        self._line = text or self._line
         if self._kept_screen:
-            self.display.cover(text)
-        elif self.display.started and not waits:
+            self.display.cover(self._line)
+        elif text and self.display.started and not waits:
             self._draw_line_in_pause()
 
     def refuse_key(self, why: str) -> None:
