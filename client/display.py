@@ -13,10 +13,8 @@ from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen, fresh_row
 from sesh.wording import cut, plain
 
 MAX_PENDING = 256 << 10  # bytes waiting for the terminal at which the daemon is no longer read
-_WRITE_TIMEOUT = 1.0
-"""Seconds without progress after which the last bytes are dropped when the client leaves."""
-_LATE_REPLIES = 0.1
-"""Seconds for which the terminal's late replies to a program's queries are discarded."""
+_WRITE_TIMEOUT = 1.0  # seconds without progress after which the last bytes are dropped when the client leaves
+_LATE_REPLIES = 0.1  # seconds for which the terminal's late replies to a program's queries are discarded
 _LAST_ROW = 9999
 _CLEAR = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # blanks the last row; overwrites the saved cursor
 _FRESH_ROW = re.compile(rb"\r\n(?:\x1b\[[0-9;?]*[hlm]|\r)*\Z")

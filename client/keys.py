@@ -10,8 +10,7 @@ from sesh.keys import ESCAPE, PASTE, PRESS, RELEASE, DetachKey, Key
 
 FLUSH_DELAY = 0.01
 """Seconds to hold an incomplete sequence before `flush`: too short for a person to notice after Escape."""
-_PASTE_TIMEOUT = 5.0
-"""Seconds without a byte after which a paste ends: some terminals lose its end marker."""
+_PASTE_TIMEOUT = 5.0  # seconds without a byte after which a paste ends: some terminals lose its end marker
 _BURST, _BURST_TIME = 64, 0.01
 """Bytes within this many seconds that count as a paste without markers: nobody types so fast."""
 _MODIFIER_KEYS = range(57441, 57455)

@@ -38,8 +38,7 @@ _NARROW = re.compile(f"[{NARROW}]")
 
 FOLLOW_TIMEOUT, _STEP = 0.05, 0.008
 """Seconds of processor time for one piece of output, after which the model is dropped; seconds between two checks."""
-_REQUEST_EVERY = 1.0
-"""Minimum seconds between two requests for a model, in case each fails or is too slow to follow."""
+_REQUEST_EVERY = 1.0  # minimum seconds between two requests for a model, in case each fails or is too slow to follow
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
 
 
