@@ -208,7 +208,8 @@ class Attachment:
         self.farewell = {}
         if not self.display.started:
             self.redisplay()
-        self.view.say(reason)
+        if reason:
+            self.view.line.say(reason)
 
     # -- from the terminal
 
@@ -231,7 +232,7 @@ class Attachment:
             self.keeper.typed(enter=not self.keeper.up and pressed(data, *_ENTER))
         if self.options.read_only:
             if not (offline or data.startswith(ESCAPE)):  # which begins the terminal's reports, as of the focus
-                self.view.refuse_key(f"read-only: keys are not passed on; {self.options.leaves()}")
+                self.view.line.say(f"read-only: keys are not passed on; {self.options.leaves()}")
         elif self.phase is AttachmentPhase.ATTACHED or not self.session_id:
             self.channel.send(self.channel.input.add(data))
             self.view.input_sent(self.channel.input.number, data)
@@ -329,14 +330,15 @@ class Attachment:
         notice = self.options.first_notice
         if welcome.get("new") is True and not self.options.read_only:
             notice = f"{notice or f'new session {self.name}'} · {self.options.leaves()}"
-        self.view.say("; ".join(filter(None, (notice, str(welcome.get("missed") or "")))))
+        if line := "; ".join(filter(None, (notice, str(welcome.get("missed") or "")))):
+            self.view.line.say(line)
         self.options.replace, self.options.first_notice = False, ""  # they are for the first session
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
         if kind == protocol.NOTICE:
             self.name = name or self.name
-            self.view.say(str(message.get("text") or ""))
+            self.view.line.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
             self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)

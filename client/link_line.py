@@ -57,7 +57,7 @@ class LinkLine:
             text = f"{state}{why}; Enter tries, {self._leaves}"
         if text != self._text or not display.covered:
             self._view.take_back()
-            display.cover(text)  # not by `TerminalView.say`: the daemon cannot be asked for the screen now
+            display.cover(text)  # not by `OwnLine.say`: the daemon cannot be asked for the screen now
             self._text = text
 
 

@@ -4,14 +4,15 @@ The line covers the last row, and never enters the scrollback. To draw it, the c
 (REDRAW). When the screen comes, the client keeps it and draws the line. It shows the kept screen before any later
 output, and so restores the row under the line.
 
-    nothing ──say──▶ awaits a pause ──▶ requested ──REDRAW──▶ drawn ──key, 3 s──▶ nothing
-                          ▲                                     │
-                          └── output: first the kept screen ────┘
+    nothing ──say──▶ waits: for a pause, then for the screen ──REDRAW──▶ drawn ──key, 3 s──▶ nothing
+                          ▲                                                │
+                          └─────────── output: first the kept screen ──────┘
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # round trip (seconds) above which prediction begins, below which it ends
 DURATION = 3.0  # seconds after which the line is removed, even without a key
-_QUIET = 0.25  # seconds without output after which the line is drawn again
+_QUIET = 0.25  # seconds without output after which the line is drawn
 _MOST_SKIPPED = 1 << 20  # bytes of skipped output that are kept, the newest ones
 _MARK = b"redraw"  # payload of the PING before a request for the screen
 
@@ -38,6 +39,78 @@ class Skip(Enum):
     UNTIL_SCREEN = "output, until the screen comes"
 
 
+class LineState(Enum):
+    NOTHING = "there is no line"
+    WAITS = "for the first screen, for a pause in the output, or for the requested screen"
+    DRAWN = "over the kept screen"
+
+
+class OwnLine:
+    """The line of one attachment. `show_screen`: shows a screen, by the payload of its frame."""
+
+    def __init__(
+        self, display: Display, channel: Channel, timers: Timers, show_screen: Callable[[bytes], object]
+    ) -> None:
+        self._display, self._channel, self._timers = display, channel, timers
+        self._show_screen = show_screen
+        self.state = LineState.NOTHING
+        self._text = ""
+        self._screen = b""
+        """The screen under the drawn line."""
+
+    def say(self, text: str) -> None:
+        """Show a line over the screen, or over the first one that comes, in place of an earlier line."""
+        self._text = text
+        if self.state is LineState.DRAWN:
+            self._display.cover(text)
+        elif self.state is LineState.NOTHING:
+            self.state = LineState.WAITS
+            if self._display.started:
+                self._await_pause()
+
+    def end(self) -> None:
+        """Remove the line, and show the screen under it. A line that waits for the first screen stays."""
+        drawn = self.state is LineState.DRAWN
+        self.forget()
+        if drawn:
+            self._show_screen(self._screen)
+
+    def forget(self) -> None:
+        """Forget the line, and the screen under it. A line that waits for the first screen stays."""
+        if self._display.started:
+            self.state = LineState.NOTHING
+            self._timers.clear("line")
+            self._timers.clear("end of line")
+
+    def make_way(self) -> None:
+        """Show the screen under the line, because output follows; draw the line again in the next pause."""
+        if self.state is LineState.DRAWN:
+            self._show_screen(self._screen)
+        if self.state is not LineState.NOTHING:
+            self.state = LineState.WAITS
+            self._await_pause()
+
+    def draw_over(self, screen: bytes) -> None:
+        """Keep the screen that was requested for the line, and draw the line over it."""
+        if len(screen) >= 8 + protocol.CHUNK:  # only one frame can be kept, and this screen has several
+            self.forget()
+        if self.state is LineState.NOTHING:  # the line was removed meanwhile
+            self._show_screen(screen)
+            return
+        self.state, self._screen = LineState.DRAWN, screen
+        self._display.cover(self._text)
+        self._timers.ensure("end of line", DURATION, self.end)
+
+    def _await_pause(self) -> None:
+        self._timers.set("line", _QUIET, self._request_screen)
+
+    def _request_screen(self) -> None:
+        if self._display.undo.in_string:  # a screen sent now would break off an image
+            self._await_pause()
+        else:
+            self._channel.send(protocol.frame(protocol.REDRAW))
+
+
 class TerminalView:
     """Turns frames into bytes for the display. `predicts`: when to show keys before their echo."""
 
@@ -47,10 +120,7 @@ class TerminalView:
         self._predictor: Predictor | None = None
         self.position = 0
         """Position of the first byte of output not shown yet."""
-        self._line = ""
-        """The line that is drawn, or waits for the first screen, for a pause, or for the requested screen."""
-        self._kept_screen = b""
-        """The REDRAW under the line; empty if no line is drawn."""
+        self.line = OwnLine(display, channel, timers, self._show_screen)
         self._skip = Skip.NOTHING
         self._skipped = b""
         """The output skipped since the request for the screen."""
@@ -69,12 +139,10 @@ class TerminalView:
             if is_output:
                 self._skipped = (self._skipped + payload[8:])[-_MOST_SKIPPED:]
         elif kind == protocol.REDRAW and self._skip is Skip.NOTHING:
-            self._draw_line_over(payload)
+            self.line.draw_over(payload)
         else:
             self._skip, self._skipped = Skip.NOTHING, b""
-            if self._line:
-                self._show_kept_screen()
-                self._draw_line_in_pause()
+            self.line.make_way()
             if is_output:
                 self._show_output(payload)
             else:
@@ -110,14 +178,13 @@ class TerminalView:
         sequence = notification(news, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not shown:
-            self.say(news[:LONGEST_NOTIFICATION])
+            self.line.say(news[:LONGEST_NOTIFICATION])
 
     # -- prediction
 
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove the line, and show the predicted effect of input that was sent under this number."""
-        if self._line:
-            self.end_line()
+        self.line.end()
         if self._predictor is not None:
             self.display.draw(self._predictor.input_sent(number, data))
 
@@ -143,57 +210,6 @@ class TerminalView:
         if self._predictor is not None:
             self.display.draw(self._predictor.withdraw())
 
-    # -- the line
-
-    def say(self, text: str) -> None:
-        """Show a line, unless it is empty, over the screen or the first one that comes, in place of an earlier line."""
-        waits = self._line != ""
-        self._line = text or self._line
-        if self._kept_screen:
-            self.display.cover(self._line)
-        elif text and self.display.started and not waits:
-            self._draw_line_in_pause()
-
-    def refuse_key(self, why: str) -> None:
-        """Show why a key is not passed on; the next key removes the line."""
-        if self._line:
-            self.end_line()
-        else:
-            self.say(why)
-
-    def end_line(self) -> None:
-        """Remove the line and show the screen under it. A line that waits for the first screen stays."""
-        if self.display.started:
-            self._line = ""
-            self._timers.clear("line")
-            self._timers.clear("end of line")
-            self._show_kept_screen()
-
-    def _draw_line_in_pause(self) -> None:
-        self._timers.set("line", _QUIET, self._request_screen)
-
-    def _request_screen(self) -> None:
-        if self.display.undo.in_string:  # a screen sent now would break off an image
-            self._draw_line_in_pause()
-        else:
-            self._channel.send(protocol.frame(protocol.REDRAW))
-
-    def _draw_line_over(self, payload: bytes) -> None:
-        """Keep the screen that was requested for the line, and draw the line over it."""
-        if len(payload) >= 8 + protocol.CHUNK:  # only one frame can be kept, and this screen has several
-            self.end_line()
-        if not self._line:  # it was removed meanwhile
-            self._show_screen(payload)
-            return
-        self._kept_screen = payload
-        self.display.cover(self._line)
-        self._timers.ensure("end of line", DURATION, self.end_line)
-
-    def _show_kept_screen(self) -> None:
-        screen, self._kept_screen = self._kept_screen, b""
-        if screen:
-            self._show_screen(screen)
-
     # -- the screen
 
     def redraw(self) -> None:
@@ -211,9 +227,9 @@ class TerminalView:
         """Send the terminal's size to the daemon; if a line covers the screen, request the screen in the new size."""
         size = protocol.size_payload(*self.display.terminal.size())
         self._channel.send(protocol.frame(protocol.RESIZE, size))
-        covered = self._kept_screen != b""
-        self._kept_screen = b""  # it has the old size
-        self.take_back()
+        covered = self.line.state is LineState.DRAWN
+        self.line.forget()  # the screen under it has the old size
+        self._withdraw_guesses()
         if covered:
             self.redraw()
 
@@ -225,4 +241,4 @@ class TerminalView:
     def take_back(self) -> None:
         """Remove the guesses and the line, before bytes other than output change the screen."""
         self._withdraw_guesses()
-        self.end_line()
+        self.line.end()
