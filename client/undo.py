@@ -101,11 +101,6 @@ class Undo:
         """True if the stream ends inside a sequence or a character."""
         return self._carry != b""
 
-    @property
-    def in_string(self) -> bool:
-        """True if the stream ends inside a control string, such as an image."""
-        return self._carry[1:2] in (b"]", b"P", b"X", b"^", b"_")
-
     def feed(self, block: bytes) -> bytes:
         """Follow a block of the stream; return the incomplete character at its end, if any.
 

@@ -102,13 +102,8 @@ class OwnLine:
         self._timers.ensure("end of line", DURATION, self.end)
 
     def _await_pause(self) -> None:
-        self._timers.set("line", _QUIET, self._request_screen)
-
-    def _request_screen(self) -> None:
-        if self._display.undo.in_string:  # a screen sent now would break off an image
-            self._await_pause()
-        else:
-            self._channel.send(protocol.frame(protocol.REDRAW))
+        """In the next pause of the output, request the screen."""
+        self._timers.set("line", _QUIET, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
 
 
 class TerminalView:
