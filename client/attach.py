@@ -40,9 +40,9 @@ def attach(
     `connect`: connects to another session, for a switch. `keep`: returns the keeper of a link. A signal that ends
     this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
 
-    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
+    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the error with which the daemon refuses HELLO.
     """
-    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ typed again as the client leaves is nobody's
+    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ typed again as the client leaves is for nobody
     with connection, RawTerminal() as terminal:
         outcome = _Client(Display(terminal), options, connect).run(connection, name, host, keep)
     if outcome.kind is EndKind.SIGNAL:
@@ -72,7 +72,7 @@ class _Client:
     def run(self, connection: wire.Connection, name: str, host: str | None, keep: Keep) -> AttachmentEnd:
         """Attach to the first session and to each later one; restore the terminal even after an error.
 
-        Raises the daemon's error, Unreachable (HELLO unanswered), ProtocolError, OSError if no descriptor is left.
+        Raises the daemon's error, Unreachable (no WELCOME), ProtocolError, OSError if no descriptor is left.
         """
         self._begin(connection, name, host, keep)
         line, ended = "", False

@@ -1,6 +1,6 @@
 """One attachment to one session: handles the terminal's input and the daemon's frames (see `client.attach`).
 
-handshake ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ raises `AttachmentEnd`
+handshake ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──DETACH──▶ raises `AttachmentEnd`
   ▲  ▲                  │  │ link lost
   │  └──── next link ───┘  ▼
   └────── next link ──── offline; if the host refuses the login, the user logs in
@@ -31,7 +31,7 @@ from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
 
-HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds for the daemon to answer HELLO, on this machine and over a link
+HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds until WELCOME, on this machine and over a link
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _JSON = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
@@ -42,7 +42,7 @@ class AttachmentPhase(Enum):
     HANDSHAKE = "HELLO is sent"
     ATTACHED = "the session shows"
     OFFLINE = "the link is lost; input is kept"
-    LEAVING = "the daemon was asked to let the client go"
+    LEAVING = "DETACH is sent"
 
 
 class Attachment:
@@ -191,8 +191,8 @@ class Attachment:
         end.runs = str(self.farewell.get("command") or "")
         if self.keeper is not None and not end.early:
             end.heard_time = self.keeper.heard_time
-            answered = self.keeper.up and (self.phase is not AttachmentPhase.LEAVING or self.farewell)
-            end.undelivered = not (answered or self.channel.input.arrived)
+            confirmed = self.keeper.up and (self.phase is not AttachmentPhase.LEAVING or self.farewell)
+            end.undelivered = not (confirmed or self.channel.input.arrived)
 
     def detach(self) -> None:
         """Request to detach; leave after the daemon's DETACH, which says how the screen was left, or a timeout."""

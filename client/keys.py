@@ -11,8 +11,7 @@ from sesh.keys import ESCAPE, PASTE, PRESS, RELEASE, DetachKey, Key
 FLUSH_DELAY = 0.01
 """Seconds to hold an incomplete sequence before `flush`: too short for a person to notice after Escape."""
 _PASTE_TIMEOUT = 5.0  # seconds without a byte after which a paste ends: some terminals lose its end marker
-_BURST, _BURST_TIME = 64, 0.01
-"""Bytes within this many seconds that count as a paste without markers: nobody types so fast."""
+_BURST, _BURST_TIME = 64, 0.01  # bytes within so many seconds are a paste without markers: nobody types so fast
 _MODIFIER_KEYS = range(57441, 57455)
 _NO_KEY = DetachKey(Key(("", 0, 0)))  # matches no sequence
 

@@ -1,4 +1,4 @@
-"""The line over the last row that reports a link without an answer, and the lines before a login."""
+"""The line over the last row that reports a silent link, and the lines before a login."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
 from sesh.loop.timers import Timers
 
-SAY_AFTER = 1.0
-"""Seconds of doubt after which the line reports the doubt. A link that answers sooner costs no redraw."""
+SAY_AFTER = 1.0  # seconds of doubt after which the line reports it; a link that is heard sooner costs no redraw
 
 
 class LinkLine:
@@ -46,7 +45,7 @@ class LinkLine:
             self._timers.ensure("doubt", SAY_AFTER, partial(self._draw, keeper))
 
     def _draw(self, keeper: LinkKeeper) -> None:
-        """Draw since when and why there is no answer, and which keys work; `no link` if Ctrl-C gives up, too."""
+        """Draw since when and why the link is silent, and which keys work; `no link` if Ctrl-C gives up, too."""
         display, reason = self._view.display, keeper.reason
         lost = keeper.health.state is Health.LOST
         state, preposition = ("no link", "to") if lost else ("no answer", "from")
@@ -57,7 +56,7 @@ class LinkLine:
             text = f"{state}{why}; Enter tries, {self._leaves}"
         if text != self._text or not display.covered:
             self._view.take_back()
-            display.cover(text)  # not by `OwnLine.say`: the daemon cannot be asked for the screen now
+            display.cover(text)  # not by `OwnLine.say`: the daemon cannot send the screen now
             self._text = text
 
 

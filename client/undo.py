@@ -43,8 +43,7 @@ _UNFINISHED = re.compile(
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
 _LONGEST, _HEAD = 8 << 10, 16
 """Most bytes kept of an unfinished sequence; of a longer one only the first _HEAD, enough to tell its kind."""
-_MAX_PUSHES = 10
-"""Most pushed titles that are remembered, the newest ones. Every terminal keeps as many."""
+_MAX_PUSHES = 10  # most pushed titles that are remembered, the newest ones; every terminal keeps as many
 
 
 class KittyFlags:

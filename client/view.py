@@ -110,7 +110,7 @@ class TerminalView:
     """Turns frames into bytes for the display. `predicts`: when to show keys before their echo."""
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, predicts: str) -> None:
-        self.display, self._channel, self._timers = display, channel, timers
+        self.display, self._channel = display, channel
         self._predicts = predicts
         self._predictor: Predictor | None = None
         self.position = 0
@@ -148,11 +148,8 @@ class TerminalView:
         data = data[max(0, self.position - position) :]  # the first bytes may have come over an earlier link
         position = max(position, self.position)
         self.position = position + len(data)
-        if self._predictor is None:
-            self.display.show(data)
-        else:
-            before, after = self._predictor.follow(position, data)
-            self.display.show(data, before, after)
+        before, after = (b"", b"") if self._predictor is None else self._predictor.follow(position, data)
+        self.display.show(data, before, after)
 
     def _show_screen(self, payload: bytes) -> None:
         self._withdraw_guesses()
@@ -164,7 +161,7 @@ class TerminalView:
         self.display.show(self._skipped)
 
     def handle_pong(self, payload: bytes) -> None:
-        """After the PONG that answers the PING before a request, expect the requested screen."""
+        """After the PONG for the PING before a request, expect the requested screen."""
         if self._skip is Skip.UNTIL_PONG and payload == _MARK:
             self._skip = Skip.UNTIL_SCREEN  # all earlier frames have come: the next screen is the requested one
 
@@ -210,8 +207,8 @@ class TerminalView:
     def redraw(self) -> None:
         """Request the whole screen, and the output that the terminal lacks.
 
-        Frames before the answer are skipped, because the answer contains their effect. A PONG separates the answer from
-        an earlier screen.
+        Frames before the requested screen are skipped, because it contains their effect. A PONG separates it from an
+        earlier screen.
         """
         self.take_back()
         self._skip, self._skipped = Skip.UNTIL_PONG, b""
