@@ -40,7 +40,7 @@ def attach(
     `connect`: connects to another session, for a switch. `keep`: returns the keeper of a link. A signal that ends
     this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
 
-    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the error with which the daemon refuses HELLO.
+    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the error if the daemon refuses HELLO.
     """
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ typed again as the client leaves is for nobody
     with connection, RawTerminal() as terminal:
