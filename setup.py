@@ -1,4 +1,4 @@
-"""The README as a package index shows it: there, links to files of this repository need the project's address."""
+"""The README as a package index shows it, with links to the project's address."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def version() -> str:
 
 
 def absolute(text: str) -> str:
-    """A text with the addresses of pages and pictures, as they are at the tag of this version."""
+    """Return a text whose links lead to the project's pages of this version."""
     source, tag = only(r'^Source = "(.*)"$', "pyproject.toml"), f"v{version()}"
 
     def link(match: re.Match[str]) -> str:

@@ -1,1 +1,1 @@
-"""How fast and how light sesh is, beside tmux, screen, dtach and a plain terminal: `make bench`."""
+"""Benchmarks of sesh beside tmux, screen, dtach and a plain terminal: `make bench`."""

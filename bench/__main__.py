@@ -1,4 +1,4 @@
-"""`python -m bench`: measures sesh beside its peers, and writes the table and the chart of the page."""
+"""`python -m bench` measures sesh beside its peers, and writes the page's table and chart."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PARTS = {
 
 
 def main() -> int:
-    """Run the parts that the options name; return 1 if one failed, 0 even if a goal was missed."""
+    """Run the parts that the options name; return 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", metavar="PART", action="append", choices=PARTS, help=f"one of {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=99, help="the most samples of a row")

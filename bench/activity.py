@@ -1,4 +1,4 @@
-"""`python -m bench.activity [WORD…]`: the states that sesh reports of sessions with real programs, and how soon.
+"""`python -m bench.activity [WORD…]` shows how soon sesh reports the states of real programs.
 
 Each program is started at the prompt of a shell, in a session of its own, and left alone. For each program the table
 has: the state that a person would name; the state that sesh reports some seconds later, and why; the seconds from the
@@ -73,7 +73,7 @@ TRIALS = {
 
 
 class Told(NamedTuple):
-    """The state that sesh reported last, why, after how many seconds, and how often it reported another one before."""
+    """What sesh reported last, after how many seconds, and the number of other reports before."""
 
     expected: str
     word: str
@@ -102,7 +102,7 @@ def judge(name: str, line: str, expected: str) -> Told:
 
 
 def missing(line: str) -> bool:
-    """Return whether a program that a line names first, or behind a bar, is not there."""
+    """Return whether a program of this line is not installed."""
     plain = re.sub(r"^\w+=('[^']*'|\S+) ", "", line)  # without a variable that is set for it
     words = [part.strip("( ").split()[0] for part in plain.split("|")]
     words += re.findall(r"sudo|vim|nano", line)
@@ -111,7 +111,7 @@ def missing(line: str) -> bool:
 
 
 def main(home: Home, wanted: list[str]) -> int:
-    """Print the table; return 1 if a report is wrong that rests on a hook or on who reads the terminal."""
+    """Print the table; return 1 if a report by hook or terminal read is wrong."""
     for name, content in SCRIPTS.items():
         home.write(name, content)
     os.environ.clear()

@@ -1,4 +1,4 @@
-"""The programs that are compared, each with its defaults, in a directory and an environment of its own.
+"""The programs that are compared, each with its defaults in a directory of its own.
 
 tmux and screen keep 10,000 lines, as sesh does; tmux shows no status line, so that all draw the same rows.
 """
@@ -17,7 +17,7 @@ _MARK = "BENCH_ROOT"
 
 
 class Contender:
-    """One program. Sessions are made and entered by words; all of it is ended at once."""
+    """A program that is compared; `end` ends all of its sessions at once."""
 
     detach: tuple[bytes, ...] = (b"\x1c",)
 

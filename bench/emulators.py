@@ -1,4 +1,4 @@
-"""The emulator alone, by processor time, beside pyte and compiled emulators; the longest step of a daemon's loop."""
+"""The speed of the emulator beside others, and the longest step of a daemon's loop."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _speed(field: Field, name: str, path: str, folder: str) -> float:
 
 
 def step(field: Field) -> None:
-    """Measure the longest call of a daemon's loop while it gets random output: milliseconds of processor time."""
+    """Measure the longest call of a daemon's loop under random output, in processor time."""
     chance, target = random.Random(1), TARGETS["steps"]
     cases = [target.make(chance) for _ in range(_CASES)]
     with target.open() as check:

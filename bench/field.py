@@ -1,4 +1,4 @@
-"""The setting of a benchmark: the contenders that there are, what they print, and the one way to take samples."""
+"""The contenders of a benchmark, what they print, and how samples are taken."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SESSION_TOOLS: dict[str, Callable[[str], Contender]] = {"tmux": Tmux, "screen": 
 
 
 class Field:
-    """The contenders of one run. `rounds`: the most samples of a row; `before`: another checkout, maybe empty."""
+    """The contenders of one run; `before` is another checkout, maybe empty."""
 
     def __init__(self, folder: str, rounds: int, before: str) -> None:
         self.folder, self.rounds = folder, rounds
@@ -41,7 +41,7 @@ class Field:
 
     @contextmanager
     def contenders(self, *names: str) -> Iterator[dict[str, Contender]]:
-        """Yield contenders without sessions, by name; end all of their processes at the end of the block."""
+        """Yield contenders without sessions; end all of their processes after the block."""
         made = {name: self.makers[name](self.folder) for name in names}
         try:
             yield made
@@ -50,7 +50,7 @@ class Field:
                 contender.end()
 
     def measure(self, key: str, takes: Mapping[str, Take], most: int = 21) -> None:
-        """Take the samples of a row in rounds, one contender after the other. Leave out a contender that fails."""
+        """Take the samples of a row in rounds; leave out a contender that fails."""
         failed = set()
         for _ in range(min(self.rounds, most)):
             for name, take in takes.items():
@@ -64,13 +64,13 @@ class Field:
             ROWS[key].samples.pop(name, None)
 
     def bare(self, code: str, processor: bool = False) -> Take:
-        """Return a sample of the interpreter alone with a line of code: milliseconds, also of processor time."""
+        """Return a sample of the interpreter alone: milliseconds, or those of processor time."""
         words = [self.python, "-c", code]
         return lambda: run(words, {"PATH": os.defpath})[processor]
 
 
 def installed(folder: str, checkout: str) -> tuple[str, str]:
-    """Install a checkout with pip in an environment of its own; return the program and the interpreter."""
+    """Install a checkout with pip in a new environment; return the program and the interpreter."""
     log(f"installing {checkout}")
     source, environment = os.path.join(folder, "source"), os.path.join(folder, "venv")
     shutil.copytree(checkout, source, symlinks=True, ignore=_LEFT_OUT)

@@ -1,4 +1,4 @@
-"""What the sessions print, and the programs that print it; all the same for every contender and every run."""
+"""The programs in the sessions and their output, the same for every contender."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _RESTING = 0.002
 
 
 class Stage:
-    """A worker in a session, which prints the files that it is told to, and a client of it if `attached`."""
+    """A worker in a session that prints files, with a client if `attached`."""
 
     def __init__(self, field: Field, tool: Contender, *, attached: bool) -> None:
         self.tool, self.count, self.material = tool, 0, field.material
@@ -35,7 +35,7 @@ class Stage:
         self.window = tool.attach("work", b"" if isinstance(tool, Dtach) else READY) if attached else None
 
     def speed(self, file: str) -> float:
-        """Return the MB/s until a file is shown by the client, or written with nobody attached. Raises Late."""
+        """Return the MB/s until a file is shown, or written without a client. Raises Late."""
         self.count += 1
         mark = _SIGNS[self.count % len(_SIGNS)] * 12 + str(self.count)
         began = time.perf_counter()
@@ -56,7 +56,7 @@ class Stage:
         return time.perf_counter()
 
     def _rest(self) -> None:
-        """Wait until the tool is idle, because its late work would slow the next one down."""
+        """Wait until the tool is idle, so that its late work slows no other tool."""
         keepers, before = self.tool.keepers(), -1.0
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The figures of a run as a table, in text or Markdown, and as a chart beside the page of the benchmarks."""
+"""The figures of a run as a table and a chart, for the benchmarks' page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ text { fill: #f0f6fc } .dim { fill: #9198a1 }
 
 
 def write(path: str, conditions: str, rows: Collection[Row]) -> None:
-    """Put the figures between the marks of a page, and the chart beside it. Raises ValueError without the marks."""
+    """Put the figures between the marks of a page. Raises ValueError without the marks."""
     with open(path, encoding="utf-8") as file:
         before, mark, rest = file.read().partition(MARK)
     _, end, after = rest.partition(END)
@@ -40,7 +40,7 @@ def write(path: str, conditions: str, rows: Collection[Row]) -> None:
 
 
 def table(rows: Collection[Row], *, markdown: bool = False) -> str:
-    """Return a line for each row: medians with their spread, sesh beside its best peer, the goals."""
+    """Return a line for each row: medians with their spread, the best peer, the goals."""
     names = [name for name in ORDER if any(name in row.samples for row in rows)]
     lines = [["", *names, "beside the best peer", "goal", "met"]]
     for row in rows:
@@ -84,10 +84,7 @@ def _cell(row: Row, name: str) -> str:
 
 
 def chart(rows: Collection[Row]) -> str:
-    """Return an SVG with a bar for each charted row: to the right if sesh is ahead of the best peer, else left.
-
-    The same factor is as long on both sides: twice as slow is as long as twice as fast.
-    """
+    """Return an SVG with a bar for each charted row, rightwards where sesh leads."""
     bars = [(row, math.log(best[1])) for row in rows if row.charted and (best := row.best())]
     left = max(math.log(2), *(-length for _, length in bars))
     right = max(math.log(2), *(length for _, length in bars))

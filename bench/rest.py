@@ -1,4 +1,4 @@
-"""What sessions that do nothing cost: memory and wakeups. Only Linux counts them; elsewhere the rows stay empty."""
+"""The memory and the wakeups of idle sessions. Only Linux counts them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IDLE, _SETTLING = 10.0, 11.0
 
 
 def rest(field: Field) -> None:
-    """Measure the PSS of what keeps the sessions, and how often it is woken in ten seconds."""
+    """Measure the memory of idle sessions' processes, and their wakeups in ten seconds."""
     if not os.path.exists("/proc/self/smaps_rollup"):
         return
     for key, count, lines in (("memory", 20, 0), ("memory-many", 100, 0), ("memory-lines", 20, 10_000)):

@@ -1,4 +1,4 @@
-"""What `make bench` measures: all rows with their goals, the figures of each contender, and how these compare."""
+"""The rows of `make bench`, their goals, and how the contenders' figures compare."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Goal(NamedTuple):
 
 @dataclass(eq=False)
 class Row:
-    """One figure of each contender. `goals`: all must be met. `charted`: the row has a bar in the chart."""
+    """One figure of each contender. All goals must be met; charted rows get a bar."""
 
     title: str
     unit: str
@@ -46,11 +46,10 @@ class Row:
 
     @property
     def medians(self) -> dict[str, float]:
-        """The medians of the samples, by contender."""
         return {name: statistics.median(values) for name, values in self.samples.items()}
 
     def spread(self, contender: str) -> float:
-        """Return half the distance between the quartiles (of up to three samples: extremes), as a share."""
+        """Return half the distance between the quartiles, as a share of the median."""
         values, median = self.samples[contender], self.medians[contender]
         if len(values) < 2 or not median:
             return 0.0
@@ -60,7 +59,7 @@ class Row:
         return (high - low) / 2 / median
 
     def times(self, other: str) -> float | None:
-        """Return how many times better sesh is than a contender: below 1 if worse, None if one has no figure."""
+        """Return how many times better sesh is than a contender, below 1 if worse."""
         medians = self.medians
         if OURS not in medians or other not in medians:
             return None
@@ -72,7 +71,7 @@ class Row:
         return min(pairs, key=lambda pair: pair[1], default=None)
 
     def met(self) -> bool | None:
-        """Return whether all goals are met; None if none can be judged from what was measured."""
+        """Return whether all goals are met; None if none could be judged."""
         medians = self.medians
         bounds = [goal.factor * medians.get(goal.of, 1.0) for goal in self.goals if not goal.of or goal.of in medians]
         if OURS not in medians or not bounds:

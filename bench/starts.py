@@ -1,4 +1,4 @@
-"""The time of starts: attaching, creating, listing, and the processor time of verbs and of a Tab."""
+"""The time to attach, create and list, and the processor time of verbs and Tab."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _numbers = count()
 
 
 def attach(field: Field) -> None:
-    """Measure attaching until the content shows: to a screen at rest, and to floods of lines and of frames."""
+    """Measure attaching until the content shows, at rest and in floods."""
     showing = [field.python, "-IS", os.path.join(field.material, "showing.py"), "0"]
     with field.contenders(*field.tools) as tools:
         for tool in tools.values():
@@ -40,7 +40,7 @@ def _attached(tool: Contender) -> float:
 
 
 def _attached_in_flood(field: Field, name: str, words: Words) -> float:
-    """Return the same for a session that floods. No other one does: it would take the processors."""
+    """Measure attaching to a session in a flood, the only one at that time."""
     with field.contenders(name) as tools:
         tools[name].create("work", words)
         _attached(tools[name])

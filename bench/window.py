@@ -1,4 +1,4 @@
-"""A terminal window as the benchmark sees it: the master side of a PTY, with a client on the other side."""
+"""A terminal window of the benchmark: a PTY with a client on it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Late(Exception):
 
 
 class Window:
-    """A client on a PTY of its own; `began` is the moment before it was started."""
+    """A client on a PTY of its own; `began` is the moment before its start."""
 
     def __init__(self, words: Words, environment: dict[str, str], columns: int = 80, rows: int = 24) -> None:
         self.master, slave = os.openpty()
@@ -48,7 +48,7 @@ class Window:
         return bool(self._poll.poll(seconds * 1000))
 
     def read(self) -> bytes:
-        """Return what the client has shown since the last call, maybe nothing. Raises Late if the client has left."""
+        """Return what the client has shown since the last call. Raises Late after its end."""
         try:
             return os.read(self.master, 1 << 16)
         except BlockingIOError:
@@ -72,13 +72,12 @@ class Window:
             self.read()
 
     def close(self) -> None:
-        """Kill the client."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self.master)
 
     def leave(self, *keys: bytes) -> None:
-        """Press the keys that leave, one after the other, and wait until the client has gone, 5 s at most."""
+        """Press the keys that leave, and wait up to 5 s for the client's end."""
         for key in keys:
             time.sleep(0.05)  # tmux takes keys that follow at once for a paste
             self.type(key)
@@ -91,10 +90,7 @@ class Window:
 
 
 def run(words: Words, environment: dict[str, str]) -> tuple[float, float]:
-    """Run a command to its end without a terminal; return its milliseconds, and those of processor time.
-
-    The processor time includes that of children that the command has waited for. Raises Late if it fails.
-    """
+    """Run a command; return its milliseconds, and those of processor time. Raises Late."""
     actions = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
     began = time.perf_counter()
     pid = os.posix_spawnp(words[0], words, environment, file_actions=actions, setsigdef=_DEFAULTS)
@@ -106,7 +102,7 @@ def run(words: Words, environment: dict[str, str]) -> tuple[float, float]:
 
 
 def spent(pids: Iterable[int]) -> float:
-    """Return the processor time of processes in seconds, by their clocks: `stat` counts ticks of 10 ms only."""
+    """Return processes' seconds of processor time, finer than the 10 ms of `stat`."""
     total = 0.0
     for pid in pids:
         with suppress(OSError, OverflowError):  # the process has ended, or the system does not tell

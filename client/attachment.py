@@ -283,7 +283,7 @@ class Attachment:
         elif kind in (protocol.ECHOED, protocol.MODEL):
             self.view.handle_prediction(kind, payload)
         elif kind in _JSON:
-            self._handle_message(kind, connection.message(kind, payload))
+            self._handle_message(kind, connection.decode_message(kind, payload))
 
     def _handle_before_welcome(self, connection: Connection, kind: int, payload: bytes) -> None:
         """Handle the WELCOME, or a frame before it. After an error, go offline if the next link may bring WELCOME."""
@@ -341,7 +341,7 @@ class Attachment:
             self.view.line.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
-            self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
+            self.view.notify(wording.notification(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.name = name or self.name
             self.farewell = {"rows_below": 0, **message}

@@ -1,4 +1,7 @@
-"""The page of what `--json` prints, generated from the types of `docs.printed`: `make man` writes docs/JSON.md."""
+"""The page of what `--json` prints, made from the types of `docs.printed`.
+
+`make man` writes docs/JSON.md.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type
 
 
 def json_schema(hint: Any, defs: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the JSON Schema of a type; those of objects go into `defs` by name, and `$ref` leads there."""
+    """Return the JSON Schema of a type, in which `$ref` leads to objects in `defs`."""
     origin, words = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return json_schema(words[0], defs) | ({"format": words[1]} if hint == Moment else {})
@@ -106,7 +109,7 @@ def title(name: str) -> str:
 
 
 def rows(kind: dict[str, Any], earlier: dict[str, dict[str, Any]]) -> list[str]:
-    """The keys of an object, a line each, without those of an earlier one that has most of them."""
+    """Return lines for the keys of an object, without those of a similar earlier object."""
     keys: dict[str, Any] = kind["properties"]
     base = {name: each["properties"] for name, each in earlier.items() if each["properties"].items() < keys.items()}
     name = max(base, key=lambda name: len(base[name]), default="")

@@ -1,4 +1,4 @@
-"""The types that `--json` prints and no op answers as they are, and what each verb prints.
+"""The types that only `--json` prints, and the types that each verb prints.
 
 docs/JSON.md is made from them and from `sesh.schema`. A class named `_X` holds the keys that are
 always there, `X` adds those that may be missing.
@@ -34,7 +34,10 @@ class Done(TypedDict):
 
 
 class PrintedSession(Done):
-    """A session that runs. `session`: the same as `name`; `created`: true if this verb created it."""
+    """A session that runs.
+
+    `session`: the same as `name`; `created`: true if this verb created it.
+    """
 
     name: str
     session: str
@@ -71,8 +74,11 @@ class PrintedReloaded(_PrintedReloaded, total=False):
 
 
 class PrintedSent(Done, Sent):
-    """The result of `--send`. `bytes`: the number typed, keys included. `position`: in the output, for `--wait --from`.
-    `typed`: always true; an error has it if the text was typed and got no Enter."""
+    """The result of `--send`.
+
+    `bytes`: the number typed, keys included. `position`: in the output, for `--wait --from`. `typed`: always true; an
+    error has it if the text was typed and got no Enter.
+    """
 
     name: str
 
@@ -107,15 +113,21 @@ class PrintedResume(Done):
 
 
 class PrintedCondition(Condition):
-    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or the question."""
+    """The condition that ended a wait: exit, prompt, waiting, idle or for.
+
+    `match`: the text, or the question.
+    """
 
     session: str
     host: str | None
 
 
 class PrintedScreen(Screen):
-    """The visible rows as runs of cells (`--format json`). `colours`: those that the program changed, as it wrote
-    them; `continued`: the rows, from 0, that continue the line of the row above."""
+    """The visible rows as runs of cells (`--format json`).
+
+    `colours`: those that the program changed, as it wrote them; `continued`: the rows, from 0, that continue the line
+    of the row above.
+    """
 
     session: str
     host: str | None
@@ -123,7 +135,10 @@ class PrintedScreen(Screen):
 
 
 class PrintedText(TypedDict):
-    """The rows, plain or with colours. `continued`: the rows, from 0, that go on with the line of the row above."""
+    """The rows, plain or with colours.
+
+    `continued`: the rows, from 0, that go on with the line of the row above.
+    """
 
     session: str
     host: str | None
@@ -222,7 +237,7 @@ class _PrintedFailure(TypedDict):
 
 
 class PrintedFailure(_PrintedFailure, total=False):
-    """An error of any verb; in a list, in the place of a host or a session."""
+    """An error of any verb; in a list, it replaces a host or a session."""
 
     host: str | None
     session: str

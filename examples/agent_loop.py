@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An agent's loop with the Python API: commands in, results out, in one shell that stays.
+"""An agent's loop with the Python API: commands in, results out, in one shell.
 
     agent_loop.py work [HOST] <commands
 

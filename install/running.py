@@ -1,4 +1,4 @@
-"""running.py VENV: at the end of `make install`, say how many sessions still run the sesh that VENV had before."""
+"""running.py VENV: for `make install`, tell how many sessions run VENV's earlier sesh."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from sesh.store import records
 
 
 def living() -> dict[str, int]:
-    """Return the pids of the daemons in the directory of sessions, by session name. Raises SeshError, OSError."""
+    """Return the daemons' pids by session name. Raises SeshError, OSError."""
     known = {name: records.readable(name) for name in paths.names()}
     return {
         name: record["daemon_pid"]
@@ -20,8 +20,10 @@ def living() -> dict[str, int]:
 
 
 def runs_from(pid: int, venv: str) -> bool:
-    """Return whether a daemon runs from VENV; True if unknown. A daemon keeps the directory of its package open, even
-    if the package was replaced since."""
+    """Return whether a daemon runs from VENV; True if unknown.
+
+    A daemon keeps the directory of its package open, even if the package was replaced since.
+    """
     try:
         return any(path.startswith(os.path.realpath(venv) + os.sep) for path in _open(pid))
     except FileNotFoundError:  # there is no lsof
@@ -29,7 +31,7 @@ def runs_from(pid: int, venv: str) -> bool:
 
 
 def _open(pid: int) -> set[str]:
-    """Return the paths that a process has open. Raises FileNotFoundError if lsof is needed and missing."""
+    """Return the paths that a process has open. Raises FileNotFoundError without lsof."""
     if machine.HAS_PROC:
         return machine.open_paths(pid)
     listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], stdout=subprocess.PIPE, text=True, check=False)

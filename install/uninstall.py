@@ -1,6 +1,7 @@
-"""uninstall.py VENV [FORCE]: refuse while sessions run from the sesh in VENV, unless FORCE is given; say what stays.
+"""uninstall.py VENV [FORCE]: refuse while sessions run from the sesh in VENV.
 
-Run it with the Python of VENV. It imports the modules of this checkout, because those of VENV may be older.
+FORCE overrides that. At the end it names what stays. Run it with the Python of VENV. It imports the modules of this
+checkout, because those of VENV may be older.
 """
 
 import glob
@@ -22,7 +23,7 @@ OWN = ("sesh --completions", "sesh --shell-init", "sesh-pick", "sesh-next", "SES
 
 
 def unused(package: str) -> bool:
-    """Return whether no process runs from a package; wait up to 2 s for one that is just ending."""
+    """Return whether no process runs from a package; give one 2 s to end."""
     until = time.monotonic() + 2
     while (held := about.is_locked(package)) and time.monotonic() < until:
         time.sleep(0.05)
@@ -65,7 +66,7 @@ def end_connections() -> None:
 
 
 def tell_of_start_files() -> None:
-    """Name the shells' startup files that have lines for sesh, because a new shell would miss sesh."""
+    """Name the shells' startup files that still have lines for sesh."""
     for file in (".bashrc", ".bash_profile", ".profile", ".zshrc", ".config/fish/config.fish"):
         path = os.path.join(os.path.expanduser("~"), file)
         try:

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: `home`, `sesh` and `terminal` that run in it, and a guard over the developer's own home."""
+"""The fixtures of all tests, with a guard over the developer's own home."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 class Seconds:
-    """Notes the seconds of each file of tests, and adds those of the run: `python -m tests.house.rooms` shows them."""
+    """Sums the seconds of a run by files, for `python -m tests.house.rooms`."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -82,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment() -> Iterator[None]:
-    """Keep all tests away from the developer's sessions, and fail if a process outlives the run."""
+    """Keep tests away from the developer's sessions; fail if a process outlives the run."""
     before = dict(os.environ)
     existed = os.path.lexists(_REAL)
     for key in [key for key in os.environ if key.startswith(("SESH_", "XDG_"))]:
@@ -105,7 +105,7 @@ def _own_environment() -> Iterator[None]:
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    """A HOME and SESH_DIR for one test; when the test ends, nothing may run there any more."""
+    """Yield a HOME and SESH_DIR for one test; nothing may run there afterwards."""
     own = Home()
     yield own
     own.close()

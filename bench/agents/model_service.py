@@ -1,4 +1,4 @@
-"""A stand-in for the services of language models, to which real agents talk; it logs each prompt that it receives.
+"""A stand-in for the services of language models, which logs each prompt of an agent.
 
 `python -m bench.agents.model_service 8730 LOG` serves http://127.0.0.1:8730: OpenAI's chat completions and responses,
 and Anthropic's messages under /v1, Gemini's API under /v1beta, streaming or not. LOG gets one JSON line for each
@@ -23,7 +23,7 @@ Event = dict[str, Any]
 
 
 def _texts(content: Any) -> str:
-    """Return the text of a message's content, which is a string or a list of parts."""
+    """Return the text of a message's content, a string or a list of parts."""
     if isinstance(content, str):
         return content
     parts = [part.get("text") for part in content or [] if isinstance(part, dict)]
@@ -31,7 +31,7 @@ def _texts(content: Any) -> str:
 
 
 class Request:
-    """A request of an agent. `users`: all its prompts so far; `tools`: the names of the tools that it offers."""
+    """A request of an agent, with all earlier prompts and the offered tools."""
 
     def __init__(self, path: str, body: dict[str, Any]) -> None:
         self.model = body.get("model")
@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve(port: int, log_path: str) -> ThreadingHTTPServer:
-    """Start the service on a port of loopback (0: any free one), in threads that end with this process."""
+    """Start the service on a port of loopback (0: any free one), in threads."""
     handler = type("_Logging", (_Handler,), {"log_path": log_path})
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True

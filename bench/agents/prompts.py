@@ -1,4 +1,4 @@
-"""Sends prompts to real agents by `sesh --send TEXT --enter`, and counts those that reach their model's service.
+"""Sends prompts to real agents, and counts those that reach their model's service.
 
 `AGENTS=FOLDER python -m bench.agents.prompts [--load] [--think 8] [--keep DIR] N AGENT…` prints a row for each agent
 (`bench/agents/real_agents.py` says how to install them). A stand-in plays the service. With `--think` it answers after
@@ -51,7 +51,7 @@ class Trial:
         return self.home.sesh("--screen", self.name).stdout
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return the requests in which the agent has passed prompts on, without requests for a title."""
+        """Return the requests that pass on prompts, without requests for a title."""
         if not os.path.exists(self.log):
             return []
         with open(self.log, encoding="utf-8") as file:
@@ -101,7 +101,7 @@ class Trial:
             path.write_text(f"prompt {len(self.sent)}: {story}", encoding="utf-8")
 
     def row(self) -> str:
-        """Return the counts, and how many prompts are exactly once, and whole, in the last conversation."""
+        """Return the counts, with the number of prompts found once in the last conversation."""
         users = self.requests()[-1]["users"] if self.requests() else []
         once = sum(sum(each.count(text) for each in users) == 1 for text in self.sent)
         counts = f"{self.received}/{len(self.sent)} | {once}/{len(self.sent)} | {self.entered}"
@@ -109,7 +109,6 @@ class Trial:
 
 
 def main() -> None:
-    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--load", action="store_true")
     parser.add_argument("--think", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Real agents from npm and PyPI, set up so that they talk to a stand-in for the model's service.
+"""Real agents from npm and PyPI, which talk to a stand-in for the model's service.
 
 They are installed in a folder of their own, named by AGENTS:
 

@@ -24,7 +24,7 @@ HEAD = "kind      trip, ms clients  alone  p95    ours   p95  worst allowed"
 
 @dataclass
 class Row:
-    """The seconds that were measured for one kind of outage, one round trip and one number of clients."""
+    """The seconds of one kind of outage, one round trip and one number of clients."""
 
     kind: str
     trip: float
@@ -49,7 +49,7 @@ class Row:
 
 
 def _most(values: Sequence[float]) -> float:
-    """Return the value that 95 of 100 do not exceed; the greatest of fewer than 20 values."""
+    """Return the value that 95 of 100 do not exceed."""
     return sorted(values)[min(len(values) - 1, int(len(values) * 0.95))]
 
 
@@ -77,7 +77,7 @@ def measured(stand: Stand, kind: str, count: int, rounds: int) -> Row:
 
 
 def trace(stand: Stand, moment: float) -> None:
-    """Print what happened to each connection since shortly before a moment, in seconds from that moment."""
+    """Print the steps of each connection since shortly before a moment."""
     for flow in stand.flows():
         names = ("accepted", "answered", "forgotten", "closed_by_client", "closed_by_server")
         steps = [*((at, "SYN") for at in flow.syns), *((getattr(flow, name), name) for name in names)]
@@ -87,7 +87,7 @@ def trace(stand: Stand, moment: float) -> None:
 
 
 def main() -> int:
-    """Print a line for each row of the table; return 1 if a row is late."""
+    """Print the rows of the table; return 1 if a row is late."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rounds", nargs="?", type=int, default=10)
     parser.add_argument("--kinds", nargs="+", choices=OUTAGES, default=list(OUTAGES))

@@ -137,7 +137,7 @@ class Many:
         return taken
 
     def _watch(self) -> dict[str, float]:
-        """Measure `--watch`: when healthy hosts and their changes show, an attach beside it, its cost, and its end."""
+        """Measure how soon `--watch` shows hosts and changes, what it costs, and its end."""
         words = {far.word for far in self.healthy}
         figures = {
             "--watch: the last host painted, s": self._shown("--watch", until=f"@{self.last.word}", leave="\x1b")

@@ -1,4 +1,4 @@
-"""`python -m bench.links.wire [SECONDS]`: bytes on the wire for a minute of typing into vim at 300 ms.
+"""`python -m bench.links.wire [SECONDS]` counts the bytes of typing into vim at 300 ms.
 
 The same keys with the same pauses go through sesh, with prediction and without, and through `ssh -C`, at the same time:
 each through a proxy of its own before a real sshd on loopback, which delays each block by half of the round trip and
@@ -39,7 +39,7 @@ def typed(seconds: float) -> Iterator[tuple[float, bytes]]:
 
 
 def _phrase(chance: random.Random) -> Iterator[bytes]:
-    """Keys that move to a line and change it: words, now and then a letter mistyped, a cursor key, a line break."""
+    """Return keys that move to a line and change it, with a few typing mistakes."""
     yield from [chance.choice((b"j", b"k", b"\x1b[B"))] * chance.randint(1, 4)
     yield from (bytes((each,)) for each in chance.choice((b"A ", b"o", b"wi", b"bcw", b"ddO")))
     for _ in range(chance.randint(3, 9)):

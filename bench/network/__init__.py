@@ -1,1 +1,1 @@
-"""A client and a host in network namespaces of their own, with a router between them that the test controls."""
+"""A client and a host in network namespaces, with a router between them under control."""

@@ -1,4 +1,4 @@
-"""What cuts a client from its host, and the moment from which on a new connection is possible."""
+"""Outages between a client and its host, and the moment when each ends."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _sshd(stand: Stand, clients: Clients, number: int) -> float:
 
 @dataclass(frozen=True)
 class Outage:
-    """A kind of outage. `happen` causes it, and returns the moment (monotonic) from which on a new ssh could connect.
+    """A kind of outage; `happen` returns the moment when a new ssh could connect.
 
     `announced`: the system or the person signals that moment. `quiet`: the program must print nothing by itself.
     """
@@ -96,7 +96,7 @@ class Outage:
     quiet: bool = False
 
     def allowed(self, alone: float, trip: float) -> float:
-        """Return the seconds until which new output has to show on the terminal, if ssh alone takes `alone`."""
+        """Return the seconds until new output must show, if ssh takes `alone`."""
         return alone + trip + (0.5 if self.announced else 1.2)
 
 

@@ -42,7 +42,7 @@ class _Segment:
 
 
 class Router:
-    """TUN devices in namespaces, and the packets on their way between them. Its methods are called over a pipe.
+    """TUN devices in namespaces, with packets between them; its methods are called over a pipe.
 
     `places`: for each device the path of its namespace, its name, and the network (its first three numbers) behind it.
     This process is in the last namespace afterwards.
@@ -76,16 +76,15 @@ class Router:
     # -- what is done to the network
 
     def set_trip(self, seconds: float) -> None:
-        """Set the round trip."""
         self._trip = seconds
 
     def darken(self, device: str, dark: bool) -> None:
-        """Drop the packets of a device, or of all if none is named; or let them pass again."""
+        """Drop the packets of a device, or of all devices; or let them pass again."""
         for name, each in self._devices.items():
             each.dark = dark if device in ("", name) else each.dark
 
     def forget(self) -> None:
-        """Drop packets of all connections that were begun, as a NAT does that has lost its memory."""
+        """Drop packets of all earlier connections, like a NAT without its memory."""
         for flow in self._flows:
             flow.forgotten = flow.forgotten or time.monotonic()
 

@@ -1,4 +1,4 @@
-"""What a client may do while it looks for another connection, judged from the packets that the router has seen."""
+"""Rules for a client that looks for another connection, judged by the router's packets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _INEXACT = 0.5
 
 @dataclass
 class Flow:
-    """A TCP connection as its packets show it; moments are those of time.monotonic(), 0 for what did not happen."""
+    """A TCP connection as its packets show it; a moment that never came is 0."""
 
     client: str
     """Address and port of the side that began it."""
@@ -30,14 +30,14 @@ class Flow:
 
 
 def attempts(flows: Sequence[Flow], since: float) -> list[Flow]:
-    """Return the attempts before the server answered the one that won; later flows are a new shared connection."""
+    """Return the attempts before the server answered the one that won."""
     begun = sorted((flow for flow in flows if flow.syns[0] > since), key=lambda flow: flow.syns[0])
     won = min((flow.answered for flow in begun if flow.answered and not flow.closed_by_client), default=inf)
     return [flow for flow in begun if flow.syns[0] < won]
 
 
 def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ()) -> list[str]:
-    """Return where a client exceeded one attempt a second, plus one for each change of an address or a route."""
+    """Return where attempts exceeded one a second, plus one for each change of network."""
     begun = [flow.syns[0] for flow in attempts(flows, since)]
     return [
         f"{last - first + 1} from {begun[first] - since:+.2f} to {begun[last] - since:+.2f}"
@@ -48,7 +48,7 @@ def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ())
 
 
 def ended_for_newer(flows: Sequence[Flow], since: float) -> list[str]:
-    """Return the attempts that the client closed after the server had accepted them, while a newer one went on.
+    """Return accepted attempts that the client closed while a newer attempt went on.
 
     Attempts that only lost a race do not count: when they were accepted, the newer one was under way, and got farther.
     """

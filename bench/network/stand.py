@@ -1,4 +1,4 @@
-"""The stand: sesh and ssh in one network namespace, sshd in another, and what happens to the network between them."""
+"""sesh and sshd in two network namespaces, and the outages of the network between them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NETWORKS = {"wlan0": "10.91.1", "eth0": "10.91.2"}
 
 
 def change(home: Home, code: str) -> None:
-    """Have each sesh of this home run `code` first. None is a fork of this process, because they run in a namespace."""
+    """Have each sesh of this home run `code` first."""
     with open(home.command[-1], encoding="utf-8") as file:
         before, begins, rest = file.read().partition("from sesh.__main__")
     home.command = [*home.command[:-1], home.write("bin/changed-sesh", f"{before}{code}\n{begins}{rest}", 0o755)]
@@ -54,7 +54,7 @@ class Namespace:
         self.ip("link set lo up")
 
     def ip(self, *lines: str) -> None:
-        """Have a process that waits for them carry out lines for `ip`, at once and one after the other."""
+        """Have a waiting process carry out lines for `ip` at once, one after the other."""
         assert self._changes.stdin is not None
         self._changes.stdin.write("".join(f"{line}\n" for line in lines).encode())
         self._changes.stdin.flush()
@@ -66,7 +66,7 @@ class Namespace:
 
 
 class Stand:
-    """`far` is a host in a namespace of its own, and the sesh of the farm's home runs in another one.
+    """A host `far` in one namespace, and the client of the farm's home in another.
 
     The client has two devices with an address each; its default route goes over `device`. Raises OSError where the
     system does not let namespaces or TUN devices be made.
@@ -114,7 +114,6 @@ class Stand:
         return self._pipe.recv()
 
     def set_trip(self, seconds: float) -> None:
-        """Set the round trip from now on."""
         self.trip = seconds
         self._command("set_trip", seconds)
 
@@ -142,7 +141,7 @@ class Stand:
         self.here.ip(f"addr del {self.address()}/24 dev {self.device}")
 
     def add_address(self, *, another: bool) -> float:
-        """Give the device an address, the same or another, and the default route; return the moment."""
+        """Give the device an address and the default route; return the moment."""
         if another:
             self._addresses[self.device] = self._addresses[self.device] % 200 + 2
         moment = time.monotonic()
@@ -150,9 +149,10 @@ class Stand:
         return moment
 
     def change_route(self, *, gone: bool) -> float:
-        """Move the default route to the other device, and drop packets of the old one; return the moment.
+        """Move the default route to the other device; return the moment.
 
-        `gone`: the old device loses its address, and gets another one when the route comes back to it.
+        The packets of the old device are dropped. `gone`: it loses its address, and gets another one when the route
+        comes back.
         """
         old = self.device
         self.device = next(name for name in NETWORKS if name != old)
@@ -178,14 +178,14 @@ class Stand:
         return moment
 
     def restart_sshd(self) -> float:
-        """End the host's server and all its connections, and start a new one; return the moment."""
+        """End the host's server and all connections, and start it anew; return the moment."""
         assert self.sshd is not None
         self.sshd.stop()
         self.sshd.start()
         return time.monotonic()
 
     def ssh_alone(self) -> float:
-        """Return the seconds until a command's output arrives over a new connection of ssh, without sesh."""
+        """Return the seconds until a command's output arrives over a new connection of ssh."""
         home = self.farm.home
         ssh = os.path.join(home.path, "bin", "ssh")
         words = [*self.here.within, ssh, "-o", "ControlMaster=no", "-o", "ControlPath=none", self.far.word, "echo here"]
@@ -198,7 +198,7 @@ class Stand:
 
 @contextmanager
 def standing(farm: Farm, trip: float = 0.02) -> Iterator[Stand]:
-    """Yield a stand with this round trip; skip the test if the system does not allow it."""
+    """Yield a stand with this round trip; skip the test if the system refuses."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("network namespaces and TUN devices take root on Linux")
     for tool in ("ip", "unshare", "nsenter"):

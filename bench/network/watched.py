@@ -1,4 +1,4 @@
-"""Clients that are attached to sessions on the stand's host, and when new output stands on their terminals."""
+"""Clients on the stand's host, and the moments when their terminals show new output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TICK = 0.004
 
 
 class Watched:
-    """A client at a terminal. Its session prints numbers: four a second, or per key the count of keys (`quiet`)."""
+    """A client at a terminal, whose session counts keys, or prints four numbers a second."""
 
     def __init__(self, stand: Stand, name: str, *, quiet: bool = False) -> None:
         self._stand, self.name, self.quiet = stand, name, quiet
@@ -78,10 +78,7 @@ def go_on(clients: Sequence[Watched]) -> None:
 
 
 def new_output(clients: Sequence[Watched], moment: float, patience: float) -> list[float]:
-    """Return the seconds from the moment until each terminal shows a number that is new since this call.
-
-    For a terminal that shows none, this is `patience`.
-    """
+    """Return the seconds until each terminal shows a number that is new, at most `patience`."""
     seen = {client.name: client.newest() for client in clients}
     back: dict[str, float] = {}
     while len(back) < len(clients) and time.monotonic() < moment + patience:

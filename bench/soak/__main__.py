@@ -1,4 +1,4 @@
-"""`make soak HOURS=n`, or `python -m bench.soak`: sessions for hours, and what is left of everything at the end.
+"""`python -m bench.soak` uses sessions for hours, and counts what is left in the end.
 
 Sessions of several kinds are attached to, flooded, resized, renamed, reloaded; clients and creators are killed, links
 are cut. Now and then all of it stops, and memory, descriptors and processes are counted. The exit code is 1 where one

@@ -1,4 +1,4 @@
-"""What is done to the sessions of a soak, one act at a time; each checks what comes of it."""
+"""The acts of a soak: each does something to a session, and checks the result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIZES = ((80, 24), (132, 43), (40, 12), (80, 25))
 
 
 class Acts:
-    """The acts. `every`: by name, the act and the seconds from one such act to the next."""
+    """The acts by name, each with the seconds from one to the next."""
 
     def __init__(self, sessions: Sessions, far: SshHost | None, dice: random.Random) -> None:
         self.sessions, self.home, self.far, self.dice = sessions, sessions.home, far, dice
@@ -82,7 +82,7 @@ class Acts:
         return Terminal([*command, *words], env=home.env, cwd=home.path, mark=mark)
 
     def client(self) -> None:
-        """Attach the real client on a terminal; it is left by the detach key, killed, or its terminal goes away."""
+        """Attach the real client; its key, a kill or a lost terminal ends it."""
         session, end = self._any(), self.dice.choice(("key", "kill", "close"))
         with self._terminal(session.name) as terminal:
             terminal.wait_for_raw(session.token.encode(), SETTLING)
@@ -111,7 +111,7 @@ class Acts:
     # -- output
 
     def flood(self, size: int) -> None:
-        """Have a program print some MiB to a client that counts every byte, or with no client."""
+        """Have a program print some MiB, to a client that counts bytes or to none."""
         session = self._any("flood")
         self.flooded(session)
         (kind,) = self.dice.choices(*zip(*programs.WEIGHTS.items(), strict=True))
@@ -132,7 +132,7 @@ class Acts:
         self.output += len(data) * times
 
     def flooded(self, session: Session) -> None:
-        """Wait until the last flood of a session is over, and its end on the screen."""
+        """Wait until the last flood's end is on the screen."""
         end = b"%s END %07d" % (session.token.encode(), session.floods)
 
         def shown() -> bool:
@@ -162,7 +162,7 @@ class Acts:
         assert (done.code, done.stderr) == (0, ""), done
 
     def reload(self, session: Session | None = None, *, flooded: bool = False) -> None:
-        """Reload a daemon: the process and the program stay the same. `flooded`: it may also refuse."""
+        """Reload a daemon: the process and the program stay. In a flood it may refuse."""
         session = session or self.dice.choice([each for each in self.sessions.every if each.reloads])
         before = _pids(session)
         done = self.home.sesh("--reload", session.name, "--json", timeout=60)
@@ -176,7 +176,7 @@ class Acts:
         assert (done.code, done.stdout.split(), done.stderr) == (7, ["brief"], ""), done
 
     def abandoned_job(self) -> None:
-        """End a job whose creator was killed; its exit code is found; another job takes its place."""
+        """End a job whose creator was killed, find its exit code, and start another job."""
         session, code = self._any("job"), self.dice.randrange(1, 120)
         waiter = self.home.start("--wait", session.name, "--exit")
         find.ask(session.name, messages.SEND, data=f"{code}\n".encode(), timeout=SETTLING)
@@ -186,7 +186,7 @@ class Acts:
         self.sessions.create(session)
 
     def killed_creator(self) -> None:
-        """Kill a command that creates a session, at some moment: the session exists completely or not at all."""
+        """Kill a command that creates a session: the session exists completely or not at all."""
         process = self.home.start("--open", "half", "--", "sleep", "1000")
         try:
             process.wait(self.dice.random() * 0.2)
@@ -214,7 +214,7 @@ class Acts:
     # -- the network
 
     def cut_link(self) -> None:
-        """Cut the link of a client of a session on a host: it comes back, and no line is lost or doubled."""
+        """Cut a client's link to a host: it comes back, with each line once."""
         assert self.far is not None
         words = [] if self._remote else ["--", "bash", "-c", programs.NUMBERED]
         with self._terminal(self.far.at, "numbers", *words) as terminal:

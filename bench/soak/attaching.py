@@ -1,4 +1,4 @@
-"""A client that uses little processor time: it only sends and reads the frames to attach, get the screen, and leave."""
+"""A client with little cost: it attaches, gets the screen, and leaves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Attached:
             raise
 
     def _first_screen(self, deadline: float) -> bytes:
-        """Return what shows the session: a whole screen (all pieces but the last are full), or output bytes."""
+        """Return the bytes that show the session: a whole screen, or output."""
         screen, whole = b"", False
         while not whole or self.position < self.welcome["position"]:
             kind, payload = self.connection.receive(deadline)
@@ -47,7 +47,7 @@ class Attached:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the connection without a message, as if the client was killed; do nothing after `leave`."""
+        """Close the connection without a message, as a killed client does."""
         self.connection.close()
 
     def _take(self, kind: int, payload: bytes) -> bytes:

@@ -32,7 +32,6 @@ class Sample:
     """Bytes that the programs have printed."""
 
     def line(self) -> str:
-        """Return the counts as text."""
         memory = "  ".join(f"{kind} {value / 1024:.1f}" for kind, value in sorted(self.memory.items()))
         counts = f"descriptors {self.descriptors}  processes {self.processes}"
         return f"{self.hours:7.3f} h  {self.attaches} attaches  {self.output / 1e9:.3f} GB  MiB: {memory}  {counts}"
@@ -40,7 +39,7 @@ class Sample:
 
 @dataclass
 class Record:
-    """All results of a soak. `sessions`: how many of each kind there are; `faults`: what went wrong."""
+    """All results of a soak; `sessions` has the number of each kind."""
 
     sessions: Mapping[str, int]
     samples: list[Sample] = field(default_factory=list)
@@ -77,7 +76,6 @@ class Record:
         return found
 
     def report(self) -> str:
-        """Return the figures as text."""
         first, last = self.samples[0], self.samples[-1]
         lines = [
             f"{sum(self.sessions.values())} sessions; at first, at last:",

@@ -1,4 +1,4 @@
-"""The sessions of a soak: how many of which kind, how they are made, looked at, and counted."""
+"""The sessions of a soak: their kinds, their start, their checks and their counts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SETTLING = 20.0
 
 @dataclass
 class Session:
-    """One session. `token`: text that it shows, whatever its name is; `reloads`: whether it is reloaded."""
+    """One session. `token`: text that it shows, whatever its name is."""
 
     token: str
     kind: str
@@ -47,7 +47,7 @@ class Session:
 
     @property
     def sort(self) -> str:
-        """The kind with which it is counted: one that was reloaded shares no memory with the zygote."""
+        """The kind with which it is counted: after a reload it shares no memory."""
         return f"{self.kind}, reloaded" if self.reloads else self.kind
 
 
@@ -71,7 +71,7 @@ class Sessions:
         return [session for session in self.every if session.kind in kinds]
 
     def create(self, session: Session) -> None:
-        """Start a session. The command that starts a job and waits for it is killed as soon as the job exists."""
+        """Start a session. The creator of an abandoned job is killed once the job exists."""
         session.name, session.floods, session.seen, session.flooding = session.token, 0, 0, False
         options = [session.name, "--env", f"TOKEN={session.token}", "--env", f"TICK={TICK}", "--"]
         bash = find("bash") or "/bin/sh"
@@ -133,7 +133,6 @@ class Sessions:
         return [f"{what} belongs to no session" for what in found]
 
     def sample(self, hours: float, attaches: int, output: int) -> Sample:
-        """Return the counts of this moment."""
         every = self.home.processes()
         memory = {"zygote": sum(map(pss, processes.zygotes(every))) * 1024}
         for session in self.every:
@@ -144,7 +143,7 @@ class Sessions:
 
 @contextmanager
 def host(home: Home) -> Iterator[tuple[Farm, SshHost] | None]:
-    """Yield a host behind a network that can be cut; None if this machine cannot make one."""
+    """Yield a host behind a network that can be cut, or None if impossible here."""
     with ExitStack() as stack:
         reached = None
         with suppress(pytest.skip.Exception):

@@ -1,4 +1,4 @@
-"""What runs in the sessions of a soak: shell scripts that show the session's token, and go on for as long as it lasts.
+"""Shell scripts that show the session's token, and run as long as the session.
 
 They count in seven digits: a line, and the memory that holds it, never gets longer.
 """

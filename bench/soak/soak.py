@@ -1,4 +1,4 @@
-"""The course of a soak: rounds of a second, each with the acts that are due, and moments of rest."""
+"""The course of a soak: rounds of a second with acts, and moments of rest."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def soak(
     seed: int = 1,
     say: Callable[[str], None] = lambda _: None,
 ) -> Record:
-    """Run a soak in this process, whose environment is that of `home`. `attaches`, `megabytes`: of each second."""
+    """Run a soak in this process; `attaches` and `megabytes` are of each second."""
     with host(home) as reached:
         if reached is None:
             say("no host can be made here: no link is cut")
@@ -51,8 +51,6 @@ def soak(
 
 
 class Course:
-    """The rounds of one soak."""
-
     def __init__(self, ground: Sessions, far: SshHost | None, seed: int, say: Callable[[str], None]) -> None:
         self.ground, self.say = ground, say
         self.dice = random.Random(seed)
@@ -103,7 +101,6 @@ class Course:
             self.ground.create(session)
 
     def fault(self, text: str) -> None:
-        """Note a fault, and print it."""
         self.record.faults.append(f"after {time.monotonic() - self.began:.0f} s: {text}")
         self.say(self.record.faults[-1])
 
@@ -113,7 +110,7 @@ class Course:
         return not self.ground.litter()
 
     def sample(self, rest: float) -> None:
-        """Wait until all is quiet, and `rest` seconds more; look for faults and litter, and count."""
+        """Wait for quiet and `rest` seconds more; look for faults and litter, and count."""
         for session in self.ground.of("flood"):
             self.do("ends of floods", partial(self.acts.flooded, session))
         try:

@@ -227,14 +227,12 @@ class Activity:
         kept = self.kept
         silent = self._silent()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
-            self._check_once_settled(silent)
+            self._settled = False
+            self._timers.set(Timer.ACTIVITY, max(SETTLED - silent, _LEAST_DELAY), self._check)
             return
         why, asked = self._observe(silent)
         if why == Why.READ and not self._pump.paused and self._pump.read_output():
             self.wake()  # the question was not complete
-            return
-        if silent < SETTLED and STATES[why] == State.WAITING:  # an answer to this event would be refused
-            self._check_once_settled(silent)
             return
         kept.declared.checked(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
@@ -242,10 +240,6 @@ class Activity:
         due = rules.next_check(kept.standing, silent)
         if due is not None:
             self._timers.set(Timer.ACTIVITY, max(due - silent, _LEAST_DELAY), self._check)
-
-    def _check_once_settled(self, silent: float) -> None:
-        self._settled = False
-        self._timers.set(Timer.ACTIVITY, max(SETTLED - silent, _LEAST_DELAY), self._check)
 
     def _silent(self) -> float:
         """Return the seconds since output or typing. On a raw terminal, output counts only if it changes a cell."""
@@ -282,7 +276,8 @@ class Activity:
             if prompt and group != self.kept.command_group:
                 return Why.PROMPT, ""
             reads_line = prompt or (not raw and self._reads_line(pty, group))
-            if reads_line and self._model.catch_up(DRAW_TIME):  # else the question is not drawn yet
+            complete = silent >= SETTLED or self._pump.line_begun  # else an answer to the question would be refused
+            if reads_line and complete and self._model.catch_up(DRAW_TIME):  # else the question is not drawn yet
                 return Why.READ, self._question()
             if raw and self._work.state == WorkState.OVER:
                 return Why.STOPPED, self._work.question

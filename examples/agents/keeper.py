@@ -29,7 +29,7 @@ def answer(work: Session) -> None:
 
 
 def has_failed(work: Session) -> bool:
-    """Follows a session to its end; returns whether it failed, and was not ended by a person."""
+    """Follow a session to its end; return whether it failed without a person ending it."""
     with suppress(NotFound):  # it had ended before
         for event in work.events(since=0):
             if event["event"] == "activity" and event["state"] == "waiting":

@@ -24,7 +24,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import OP, Hello, Near, OpResponse, Welcome, Words
+from sesh.messages import OP, Hello, Near, OpResponse, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
@@ -65,7 +65,7 @@ class Request:
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request; `answers`: replies to the host's questions so far."""
-        words: Words = {"op": self.op, "asks": self.asks, "answers": answers}
+        words: RequestKeys = {"op": self.op, "asks": self.asks, "answers": answers}
         if self.session_id:
             words["session_id"] = self.session_id
         if self.hello is not None:

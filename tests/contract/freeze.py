@@ -37,7 +37,7 @@ def in_order(spellings: set[str]) -> list[str]:
 
 
 def options(home: Home) -> dict[str, dict[str, object]]:
-    """Return the names of each verb in the overview, and the options that its help lists."""
+    """Return the names of each verb in the overview, and the options in its help."""
     shown = re.findall(r"^  ([a-z][a-z-]*)(?:, (-\w))?  ", gathering.overview(home), re.MULTILINE)
     verbs = [[f"--{word}", *filter(None, [short])] for word, short in shown if word != "sesh"]
     found: dict[str, dict[str, object]] = {}
@@ -51,7 +51,7 @@ def options(home: Home) -> dict[str, dict[str, object]]:
 
 
 def settings() -> dict[str, object]:
-    """Return each setting with its default and another value, the tables of settings, and the variables."""
+    """Return the settings with their defaults and other values, their tables, and the variables."""
     values, tables = gathering.settings()
     return {
         "values": {name: [value, OTHERS[name]] for name, value in values.items()},
@@ -70,7 +70,7 @@ def at_home(gather: Callable[[Home], Found]) -> Found:
 
 
 def written(content: Mapping[str, object]) -> str:
-    """Return a fixture as JSON, with a line for each entry, or for each place of a structure."""
+    """Return a fixture as JSON, with a line for each entry or place."""
     entries = []
     for name, entry in content.items():
         text = json.dumps(entry, ensure_ascii=False)
@@ -81,7 +81,6 @@ def written(content: Mapping[str, object]) -> str:
 
 
 def main() -> None:
-    """Write all fixtures."""
     found: dict[str, Mapping[str, object]] = {
         "options": at_home(options),
         "answers": at_home(gathering.answers),

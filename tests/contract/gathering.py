@@ -1,8 +1,4 @@
-"""Gather what sesh shows to users: options in its help, the structure of its JSON, exit codes, what its pages name.
-
-`freeze` writes the result down. `test_contract` gathers it again, and compares the two. This module reads only pages,
-and what commands print.
-"""
+"""Gathers what sesh shows to users, from its pages and the output of commands."""
 
 from __future__ import annotations
 
@@ -45,7 +41,7 @@ def fixture(name: str) -> Any:
 
 
 def rows(listed: str) -> Iterator[tuple[set[str], str]]:
-    """Yield the spellings of each option in a list, and whether it is a "flag" or takes a "value"."""
+    """Yield each listed option's spellings, and whether it is a "flag" or takes a "value"."""
     for line in listed.splitlines():
         words = line.strip(" │*").replace(",", " ").split()
         spellings = list(takewhile(_OPTION.fullmatch, words))
@@ -60,7 +56,7 @@ def overview(home: Home) -> str:
 
 
 def help_of(*words: str) -> str:
-    """Return the help of a verb, as this process prints it; empty if sesh refuses the verb."""
+    """Return the printed help of a verb; empty if sesh refuses the verb."""
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
         patch.setattr(sys, "argv", ["sesh", *words, "--help"])
@@ -96,10 +92,7 @@ def structure(values: Iterable[object]) -> Structure:
 
 
 def lost(frozen: Structure, now: Structure) -> list[str]:
-    """Return each place of a frozen structure that is no longer there, or has another kind.
-
-    Null counts as any kind. Additional places are no loss.
-    """
+    """Return frozen places that are gone or of another kind; null counts as any."""
     found = []
     for at, kinds in frozen.items():
         before, after = (set(each.split("|")) - {"null", ""} for each in (kinds, now.get(at, "")))
@@ -195,7 +188,7 @@ _FOLLOWED = {"--watch", "--logs work -f"}
 
 
 def answers(home: Home) -> dict[str, Structure]:
-    """Return the structure of the JSON that each command prints, and of each kind of event of a session."""
+    """Return the structure of each command's JSON, and of each kind of event."""
     with pytest.MonkeyPatch.context() as patch:
         beside = Beside(home, patch)
         _prepare(home, beside("near").way)
@@ -222,7 +215,7 @@ def _answers(home: Home) -> dict[str, Structure]:
 
 
 def _prepare(home: Home, near: list[str]) -> None:
-    """Write programs into the home, and three hosts: `near`, reached by this command, `gone` and `bare`."""
+    """Write programs into the home, and three hosts, one of which this command reaches."""
     hosts = {"near": shlex.join(near), "gone": "false", "bare": "env -i PATH=/usr/bin:/bin HOME=/nonexistent"}
     lines = [f"[remotes.{host}]\nvia = {json.dumps(via)}\n" for host, via in hosts.items()]
     for name, content in {**_FILES, ".config/sesh/config.toml": "".join(lines)}.items():
@@ -295,7 +288,7 @@ _OUTCOMES = (
 
 
 def outcomes(home: Home) -> dict[str, list[int | str]]:
-    """Return the exit code of each command, and the code of the error that it prints, empty if it prints none."""
+    """Return each command's exit code, and the code of the error that it prints."""
     _prepare(home, ["false"])
     for name, command in (("work", ()), ("asks", ("--", "asks"))):
         home.sesh("--open", name, *command)
@@ -303,7 +296,7 @@ def outcomes(home: Home) -> dict[str, list[int | str]]:
 
 
 def error_code(done: Result) -> str:
-    """Return the code of the error that a command has printed; empty if it has printed none."""
+    """Return the code of the error that a command has printed; empty without one."""
     for value in _values(done.raw):
         if isinstance(value, dict) and isinstance(error := value.get("error"), dict):
             return str(error["code"]) if error["message"] else "an error without words"
@@ -314,7 +307,7 @@ def error_code(done: Result) -> str:
 
 
 def sections(page: str) -> dict[str, list[str]]:
-    """Return the words in the tables of each section of a page; "All keys of [SECTION]" adds those of SECTION."""
+    """Return the words in each section's tables, with those that `All keys of` adds."""
     parts = re.split(r"^##+ (.+)\n", (Path(ROOT) / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
     found: dict[str, list[str]] = {}
     for name, text in zip(parts[1::2], parts[2::2], strict=True):
@@ -325,7 +318,7 @@ def sections(page: str) -> dict[str, list[str]]:
 
 
 def settings() -> tuple[dict[str, str], list[str]]:
-    """Return the settings of one value that the page of settings shows, with their defaults, and its tables."""
+    """Return the settings that a page shows, with their defaults, and its tables."""
     text = (Path(ROOT) / "docs/CONFIG.md").read_text(encoding="utf-8")
     first, *tables = re.findall(r"^```toml\n(.+?)\n```", text, re.MULTILINE | re.DOTALL)[0].split("\n\n")
     return dict(re.findall(r"^(\w+) = (.+?) +#", first, re.MULTILINE)), tables

@@ -1,7 +1,4 @@
-"""sesh still shows users all that the fixtures froze, except what `dropped.json` lists.
-
-It may show more. What `dropped.json` lists may be shown or not.
-"""
+"""sesh still shows users all that the fixtures froze, except what `dropped.json` lists."""
 
 from __future__ import annotations
 

@@ -50,16 +50,14 @@ class Bridge:
                 return protocol.parse(payload)
 
     def say(self, kind: int, **words: Any) -> None:
-        """Send a message."""
         self.connection.send(protocol.message(kind, words))
 
     def data(self, payload: bytes) -> None:
-        """Send bytes as DATA."""
         for at in range(0, len(payload), protocol.CHUNK):
             self.connection.send(protocol.frame(protocol.DATA, payload[at : at + protocol.CHUNK]))
 
     def leads(self, *, dies: bool = False, **words: Any) -> None:
-        """Pretend to connect to a session, and greet as its daemon; with `dies`, exit before the greeting."""
+        """Pretend to connect to a session as its daemon; with `dies`, exit before greeting."""
         request = self.take(protocol.REQUEST)
         facts = {"name": "work", "session_id": "abc", "daemon_pid": None, "cwd": None, "notes": [], **words}
         self.say(protocol.RESPONSE, **{"id": request.get("id"), "ok": True, "command": [], **facts})
@@ -80,7 +78,7 @@ class Bridge:
 def answers(
     other: object = None, *rows: object, raw: bytes = b"", welcome: dict[str, Any] | None = None, **words: Any
 ) -> Attack:
-    """Answer requests for lists with `rows`, and other requests with `other`; or all requests with `raw`."""
+    """Answer requests for lists with `rows`, others with `other`; or all with `raw`."""
     lists = {"views.overview": {"sessions": rows, "refusals": [], "home": "/"}, "sessions.summaries": rows}
 
     def attack(bridge: Bridge) -> None:
@@ -165,7 +163,7 @@ def attaches(kind: int, note: str = "", **message: Any) -> Attack:
 
 
 def lined(bridge: Bridge) -> None:
-    """Attach a client, and send it the REDRAW that it asks for before it shows a notice."""
+    """Attach a client, and send it the REDRAW that comes before a notice."""
     bridge.attached()
     bridge.connection.send(protocol.numbered(protocol.REDRAW, 0, b""))
     while True:
@@ -173,7 +171,7 @@ def lined(bridge: Bridge) -> None:
 
 
 def floods(frame: bytes) -> Attack:
-    """Attach a client, send `frame` without end, and read nothing; a file tells how many bytes were sent."""
+    """Attach a client and send `frame` without end; a file counts the bytes."""
     block = frame * max(1, (64 << 10) // len(frame))
 
     def attack(bridge: Bridge) -> None:

@@ -51,7 +51,6 @@ class Client:
         self.connection.send(data, time.monotonic() + 10)
 
     def type(self, data: bytes, number: int | None = None) -> None:
-        """Send INPUT."""
         self.sequence = self.sequence + 1 if number is None else number
         self.send(protocol.numbered(protocol.INPUT, self.sequence, data))
 
@@ -76,7 +75,7 @@ class Client:
         return True
 
     def wait(self, kind: int, timeout: float = PATIENCE) -> bytes:
-        """Return the payload of the first frame of a kind; wait for one if none has come."""
+        """Return the payload of the first frame of a kind, once it has come."""
         deadline = time.monotonic() + timeout
         while True:
             for found, payload in self.frames:
@@ -87,7 +86,6 @@ class Client:
             self.step()
 
     def wait_output(self, data: bytes, timeout: float = PATIENCE) -> None:
-        """Wait until the output holds some bytes."""
         deadline = time.monotonic() + timeout
         while data not in self.output:
             assert not self.closed, f"closed; {bytes(self.output[-300:])!r}"
@@ -111,14 +109,12 @@ class Client:
 
 
 class Daemons:
-    """The daemons of one home."""
-
     def __init__(self, home: Home) -> None:
         self.home = home
         self._clients: list[Client] = []
 
     def create(self, name: str, *command: str, **spec: Any) -> wire.Connection:
-        """Create a session; return the creator's connection, over which the session is fed or waited for."""
+        """Create a session; return the creator's connection."""
         environment = self.home.environment({"SESH_DEBUG": "1"})
         asked: Any = {**SPEC, "environment": environment, "name": name, "command": list(command) or None, **spec}
         with pytest.MonkeyPatch.context() as patch:
@@ -129,7 +125,7 @@ class Daemons:
             return launch.start_daemon(asked)
 
     def _fork(self, _scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:
-        """Start the zygote as a fork of this process, so that it has what a test has changed here."""
+        """Start the zygote as a fork of this process, with the changes of a test."""
         return forking.start(
             ["zygote"],
             env=dict(os.environ),
@@ -149,15 +145,15 @@ class Daemons:
         return self.start(name, "/bin/sh", "-c", script, **spec)
 
     def quiet(self, name: str, script: str = "exec cat", line: str = "-echo", **spec: Any) -> int:
-        """Create a session whose terminal does not echo, and wait until its script is about to run."""
+        """Create a session whose terminal does not echo; wait until its script begins."""
         pid = self.sh(name, f"stty {line}; echo ready; {script}", **spec)
         self.wait_for(name, "ready")
         return pid
 
     def job(self, script: str, **spec: Any) -> tuple[dict[str, Any], str]:
-        """Run a shell script as a job to its end; return its result and its output."""
+        """Run a shell script as a job; return its result and its output."""
         with self.create("job", "/bin/sh", "-c", script, job=True, **spec) as connection:
-            connection.hello("request")
+            connection.handshake("request")
             result, output = connection.request(messages.WAIT, output=True)
         return dict(result), output.decode("latin-1")
 
@@ -173,11 +169,9 @@ class Daemons:
         return int((records.read(name) or {}).get("daemon_pid", 0))
 
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
-        """Return the answer to one verb."""
         return find.ask(name, getattr(messages, verb.upper()), data=data, **words)[0]
 
     def show(self, name: str, verb: str = "screen", **words: Any) -> str:
-        """Return the text that a verb answers with."""
         return find.ask(name, getattr(messages, verb.upper()), **words)[1].decode()
 
     def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
@@ -211,12 +205,11 @@ def running(pid: int) -> bool:
 
 
 def gone(*pids: int, timeout: float = 5) -> None:
-    """Wait until processes have ended."""
     wait_until(lambda: not any(map(running, pids)), timeout, what=f"the end of {pids}")
 
 
 def resident(pid: int) -> int:
-    """Count the bytes of a process's private memory, without what it shares with the tests' process."""
+    """Count the bytes of private memory, without those shared with the tests' process."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
         return sum(int(line.split()[1]) << 10 for line in file if line.startswith("Private_"))
 

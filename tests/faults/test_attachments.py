@@ -1,4 +1,4 @@
-"""Clients that vanish, stall, return and resize: the session and the other clients do not notice."""
+"""Clients that vanish, stall, return and resize leave the session and other clients undisturbed."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_input_that_is_sent_twice_is_typed_once(daemons: Daemons) -> None:
 
 
 def test_one_that_returns_before_its_old_link_is_known_to_be_dead_is_the_same_client(daemons: Daemons) -> None:
-    """The client was taken for another one, heard that no input of it had come, and sent all input again."""
+    """The client was taken for another one, so that it sent all input again."""
     daemons.quiet("work")
     client = daemons.attach("work", client="token")
     client.type(b"once\n")
@@ -226,7 +226,7 @@ def test_r22_a_question_that_a_client_sees_is_answered_by_its_terminal_alone_and
 
 
 def test_an_escape_that_waited_for_the_rest_of_a_reply_counts_as_a_key_of_its_client(daemons: Daemons) -> None:
-    """It was typed as if nobody had: the state that it cancels stayed, and another terminal still led."""
+    """The session's state stayed, because the escape counted as nobody's key."""
     daemons.quiet("work", ASKS % r"\033[5n", "raw opost -echo")
     client = daemons.attach("work")
     client.type(b"g")
@@ -249,7 +249,7 @@ def test_a_key_that_waits_for_the_rest_of_a_reply_is_typed_though_its_client_lea
 
 
 def test_a_client_that_comes_back_over_another_link_has_not_typed(daemons: Daemons) -> None:
-    """It set the size, and a session whose link had healed by itself counted as watched."""
+    """A session counted as watched when its link had healed by itself."""
     daemons.quiet("work")
     hello: dict[str, Any] = {"client": "token", "columns": 90, "tells": True}
     idle = daemons.attach("work", **hello)
@@ -315,7 +315,7 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
 
 
 def test_keys_that_cause_no_output_are_acknowledged(daemons: Daemons) -> None:
-    """After an outage, the client must not say of a password that was read: it may not have arrived."""
+    """Otherwise the client says after an outage that a password may not have arrived."""
     daemons.quiet("silent", "exec cat >/dev/null")
     client = daemons.attach("silent")
     client.type(b"secret\r")

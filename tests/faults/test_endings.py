@@ -1,4 +1,4 @@
-"""How sessions end: with the code that the kernel gave, after all of the output, and with nothing of them left."""
+"""The ends of sessions: the right exit code, all of the output, and nothing left."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
 def test_a_wait_is_answered_once_the_name_is_free(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person who typed right after the answer met a daemon that still had to draw the last output."""
+    """A person who typed right after the answer met a daemon that still drew output."""
     path = os.path.join(home.path, "halted")
     monkeypatch.setattr(Model, "lag", property(lambda model: model._log.head - model.position + os.path.exists(path)))
     monkeypatch.setattr(Model, "wait_time", lambda _model: 0.05)
     daemons.quiet("work", "read go; exit 6", persist=True)
     home.write("halted", "")
     waiter = wire.connect("work")
-    waiter.hello("request")
+    waiter.handshake("request")
     waiter.send(wire.request_frames("wait", 1))
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: (records.read("work") or {}).get("ended"), what="the program's end")
@@ -102,7 +102,7 @@ def test_a_kill_lets_what_made_a_session_of_its_own_live(daemons: Daemons, home:
 
 
 def test_r32_a_program_that_ends_takes_its_session_along_at_once(daemons: Daemons) -> None:
-    """Processes that the program left get the kernel's hangup: one ends, another that ignores SIGHUP lives on."""
+    """Processes that the program left get the kernel's hangup, and may ignore it."""
     deaf = "$(trap '' HUP; sleep 100 >/dev/null 2>&1 & echo $!)"
     script = f"sleep 100 & echo plain $!; echo deaf {deaf}; exit 3"
     result, output = daemons.job(script)
@@ -169,7 +169,7 @@ def test_r07_what_stands_where_the_socket_should_is_refused_and_left(daemons: Da
 
 @pytest.mark.parametrize("kind", ["file", "link"])
 def test_a_session_ends_where_its_result_cannot_be_kept(daemons: Daemons, home: Home, kind: str) -> None:
-    """An error in keeping the result, or in writing the record, left a session that never ended."""
+    """An error in keeping the result left a session that never ended."""
     folder, elsewhere = os.path.join(home.directory, ".results"), os.path.join(home.path, "elsewhere")
     os.mkdir(elsewhere, 0o700)
     if kind == "file":

@@ -1,4 +1,4 @@
-"""Anything may be written to a daemon's socket: bad input costs the sender its connection, and others nothing."""
+"""Bad input at a daemon's socket costs the sender its connection, and others nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HELLO = wire.hello_frame("request")
 
 @pytest.fixture
 def work(daemons: Daemons) -> Iterator[Daemons]:
-    """Start a session `work`; check at the end that it runs on, and has logged no fault of its own."""
+    """Start a session `work`; check in the end that it runs on without a fault."""
     daemons.quiet("work", "trap '' INT QUIT; exec cat", "raw")
     yield daemons
     status = daemons.ask("work", "status")["session"]
@@ -57,7 +57,7 @@ MALFORMED = [
 
 def test_r16_a_malformed_frame_closes_that_connection_only(work: Daemons) -> None:
     with wire.connect("work") as other:
-        other.hello("request")
+        other.handshake("request")
         too_much = HELLO + protocol.frame(protocol.DATA, bytes(1 << 20)) * 4 + protocol.frame(protocol.DATA, b"1")
         for data in (*MALFORMED, too_much):
             with wire.connect("work") as bad:
@@ -73,7 +73,7 @@ def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(
     monkeypatch.setattr("sesh.daemon.server.HELLO_TIMEOUT", 0.3)
     daemons.start("work", "/bin/cat")
     with wire.connect("work") as silent, wire.connect("work") as known, wire.connect("work") as half:
-        known.hello("request")
+        known.handshake("request")
         half.send(HELLO[:10])
         assert closed(silent)
         assert closed(half)
@@ -122,7 +122,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow:
             crowd[-1].send(protocol.frame(protocol.PING, b"") if kind == "data" else b"x")
             peak = max(peak, resident(pid))
         with wire.connect("work") as asking:
-            asking.hello("request")
+            asking.handshake("request")
             asking.send(block * 15)
             asking.request(messages.SUMMARY)
         assert peak - before < 3 * narrow  # the allocator may keep as much again in smaller blocks
@@ -147,7 +147,7 @@ def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work
 
 
 def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:
-    """Send the pieces; raise TimedOut if the peer does not take one within half a second."""
+    """Send the pieces; raise TimedOut if the peer takes nothing for half a second."""
     for piece in pieces:
         connection.send(piece, time.monotonic() + 0.5)
 
@@ -156,10 +156,7 @@ def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:
 def test_one_that_asks_without_end_and_reads_nothing_is_closed(
     daemons: Daemons, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """All requests of such a peer were answered before anybody else's, and the answers kept without bound.
-
-    The daemon read ahead, to see whether a peer that asked for a change had gone: that took 750 MB in 8 s.
-    """
+    """The requests of such a peer delayed all others, and their answers filled the memory."""
     questions = {
         "ping": protocol.frame(protocol.PING, bytes(1 << 19)),
         "request": wire.request_frames("status", 1) * 4000,
@@ -169,7 +166,7 @@ def test_one_that_asks_without_end_and_reads_nothing_is_closed(
     pid = daemons.start("work", "/bin/cat")
     before = resident(pid)
     with wire.connect("work") as greedy:
-        greedy.hello("request")
+        greedy.handshake("request")
         os.set_blocking(greedy.outbound, False)
         rest: bytes | None = question
         deadline = time.monotonic() + 40
@@ -181,7 +178,7 @@ def test_one_that_asks_without_end_and_reads_nothing_is_closed(
 
 
 def untaken(connection: wire.Connection, data: bytes) -> bytes | None:
-    """Write what the peer takes now; return the rest, or None if the peer has closed."""
+    """Write what the peer takes now; return the rest, or None if it has closed."""
     try:
         return data[os.write(connection.outbound, data) :]
     except BlockingIOError:
@@ -191,7 +188,7 @@ def untaken(connection: wire.Connection, data: bytes) -> bytes | None:
 
 
 def test_input_beyond_the_window_is_not_read_while_the_program_takes_none(daemons: Daemons) -> None:
-    """A client that ignored its window filled the daemon's memory as fast as it could write."""
+    """A client that ignored its window filled the daemon's memory."""
     pid = daemons.quiet("work", "exec sleep 100", "raw -echo")
     client = daemons.attach("work")
     client.wait(protocol.SCREEN)

@@ -1,4 +1,4 @@
-"""A request that was given up, or refused, is not done later: daemons are stopped at each of their steps."""
+"""Requests that were given up or refused are not done later by a stopped daemon."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of p
 
 @pytest.fixture(autouse=True)
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let creators wait long and askers briefly; write the file `asked` once a `--run` waits for its answer."""
+    """Let creators wait long and askers briefly; mark a waiting `--run` by a file."""
     monkeypatch.setattr(find, "PATIENCE", 0.7)
     monkeypatch.setitem(find.ask.__kwdefaults__ or {}, "timeout", 0.7)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
@@ -77,7 +77,7 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def halt(home: Home, monkeypatch: pytest.MonkeyPatch, place: object, name: str, after: bool) -> None:
-    """Make processes stop themselves at a function: once if the file `stop-PID` exists, always while `stop` does."""
+    """Make processes stop at a function: once for the file `stop-PID`, always for `stop`."""
     whole = getattr(place, name)
 
     def stop() -> None:
@@ -124,12 +124,10 @@ def lines(home: Home, name: str) -> int:
 
 
 def stopped(home: Home) -> list[int]:
-    """Return the processes of a home that are stopped."""
     return [pid for pid in home.processes() if stat_of(pid)[:1] == ["T"]]
 
 
 def go_on(home: Home) -> None:
-    """Continue all that is stopped."""
     for pid in stopped(home):
         os.kill(pid, signal.SIGCONT)
 
@@ -147,7 +145,7 @@ def happened(home: Home, verb: str) -> int:
 
 
 def agrees(code: int | None, said: str, count: int) -> bool:
-    """Tell whether an asker's exit code and message agree with how often the request was done."""
+    """Tell whether an asker's exit code and message fit the number of its done requests."""
     if code == 0:
         return count == 1
     unknown = code in (None, 255) or "it may be done or not" in said
@@ -160,7 +158,7 @@ def agrees(code: int | None, said: str, count: int) -> bool:
 def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """`--run` at a stopped daemon gave 125, `the command did not run`; the command ran once the daemon went on."""
+    """`--run` said that the command did not run, and later the daemon ran it."""
     halt(home, monkeypatch, *STEPS[step])
     marks: dict[str, str] = {}
     for name in VERBS:
@@ -223,7 +221,7 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home) -> Non
 def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
     home: Home, monkeypatch: pytest.MonkeyPatch, shell: str
 ) -> None:
-    """The shell is stopped before the daemon types the line, and goes on when the asker has its answer."""
+    """The shell stops before the daemon types the line, and goes on after the answer."""
     halt(home, monkeypatch, *STEPS["queued"])  # the daemon stops before it types
     assert home.sesh("--open", "work", "--", shell).code == 0
     assert Session("work").run("true").exit_code == 0
@@ -250,7 +248,7 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
 def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str, gone: bool
 ) -> None:
-    """`--exec` and `--open` waited for a stopped newborn without end; and a job whose asker was killed ran later."""
+    """A stopped newborn made its creator wait without end, and ran a job much later."""
     if not gone:
         monkeypatch.setattr(launch, "_START_TIMEOUT", 0.7)
     halt(home, monkeypatch, *BORN[step])
@@ -301,7 +299,7 @@ def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(
 def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_end_of_its_input(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job read for ever: its input ends when the feeder's connection closes, and the daemon had none."""
+    """The job read for ever, because nothing closed its input."""
     halt(home, monkeypatch, *BORN["started"])
     stop = home.write("stop", "")
     words = ("--exec", "fed", "--stdin", "--", "sh", "-c", "cat >/dev/null; echo x >>ran-fed")

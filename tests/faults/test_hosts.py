@@ -1,4 +1,4 @@
-"""Hostile hosts: their output fills no memory and harms no terminal, and an error is one line."""
+"""Hostile hosts fill no memory and harm no terminal; each error is one line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Evil:
         self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {via}\n")
 
     def sesh(self, attack: str, *words: str) -> Result:
-        """Run `sesh @evil WORDS` under that attack; check that no escape sequence and no traceback comes out."""
+        """Run `sesh @evil WORDS`; check that no escape sequence and no traceback comes out."""
         self.does(attack)
         done = self.home.sesh("@evil", *words)
         assert_harmless(done.stdout + done.stderr)

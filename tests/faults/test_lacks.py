@@ -1,4 +1,4 @@
-"""Faults of the system: a full disk, no descriptors, no processes, and a kill in the middle of a write.
+"""Faults of the system: a full disk, a lack of descriptors or processes, a kill.
 
 Each fault is patched into the tests' own process, and inherited by each sesh that a test starts afterwards.
 """
@@ -30,7 +30,7 @@ TESTS = os.getpid()
 def failing(
     monkeypatch: pytest.MonkeyPatch, place: object, name: str, number: int, when: Callable[..., bool] = lambda *_: True
 ) -> None:
-    """Make a function fail in every process but the tests' own, if `when` is true for its arguments."""
+    """Make a function fail outside the tests' own process, if `when` is true."""
     whole = getattr(place, name)
 
     def fail(*words: object, **more: object) -> object:
@@ -44,7 +44,7 @@ def failing(
 def test_a_full_disk_costs_a_running_session_nothing(
     home: Home, daemons: Daemons, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Checkpoint and record cannot be written: the session goes on, and a verb that needs the disk says so."""
+    """The session goes on, and a verb that needs the disk names the fault."""
     full = os.path.join(home.path, "full")
     failing(
         monkeypatch, os, "write", errno.ENOSPC, lambda descriptor, _: on_disk(home, descriptor) and os.path.exists(full)

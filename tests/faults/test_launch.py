@@ -1,4 +1,4 @@
-"""How daemons start: under any creator, one for each name, and with nothing of the creator's."""
+"""Daemons start under any creator, one for each name, and inherit nothing from it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def words(pid: int) -> str:
 
 
 def test_a_daemon_shows_its_name_and_nothing_of_its_creators_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All users of the machine could read the creator's words for as long as the session lived."""
+    """All users of the machine could read the creator's words in the process list."""
     monkeypatch.setattr(zygote, "IDLE", 60.0)
     for name in ("one", "two"):
         assert home.sesh("--open", name, "--env", "TOKEN=hunter2", "--", *SLEEP).code == 0
@@ -100,11 +100,11 @@ def test_r03_a_missing_directory_is_made_private_under_any_umask(daemons: Daemon
 def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     daemons: Daemons, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The daemon did not sleep any more: the socket stayed ready, and each attempt to accept failed."""
+    """The daemon spun: the socket stayed ready, and each attempt to accept failed."""
     monkeypatch.setattr("sesh.daemon.server.ACCEPT_RETRY", 600.0)
     resource.prlimit(daemons.start("work", *SLEEP), resource.RLIMIT_NOFILE, (24, 24))
     connection = wire.connect("work")
-    connection.hello("request")
+    connection.handshake("request")
 
     def attempts() -> int:
         faults = connection.request(messages.STATUS)[0]["session"]["faults"]
@@ -140,7 +140,7 @@ def test_r04_an_unsafe_directory_is_refused_and_left_as_it_was(
 
 
 def test_where_another_user_can_exchange_the_directory_nothing_is_run(home: Home) -> None:
-    """Another user swapped the directory again and again for their own, with files that a shell reads."""
+    """Another user swapped the directory for their own, with files that a shell reads."""
     place = os.path.join(home.root, "place")
     env = {"SESH_DIR": os.path.join(place, "s")}
     os.mkdir(place, 0o700)

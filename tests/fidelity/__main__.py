@@ -39,7 +39,7 @@ def features(xterm: Xterm) -> Iterator[tuple[str, bool]]:
 
 
 def programs(xterm: Xterm) -> Iterator[tuple[str, bool]]:
-    """Yield each point at which a recorded stream is cut, and whether a restore brings the state back."""
+    """Yield each cut of a recorded stream, and whether a restore brings the state back."""
     for path in recorded.STREAMS:
         data = path.read_bytes()
         for end in recorded.cuts(data, 12):
@@ -47,7 +47,7 @@ def programs(xterm: Xterm) -> Iterator[tuple[str, bool]]:
 
 
 def second() -> Iterator[tuple[str, bool]]:
-    """Yield each feature that VTE can judge and each cut of a recorded stream, and whether they come back."""
+    """Yield each feature or cut that VTE can judge, and whether it comes back."""
     vte = Vte()
     for name, feature in FEATURES.items():
         if name not in test_vte.EXPLAINED:
@@ -65,7 +65,7 @@ def randoms(xterm: Xterm, left_out: Counter[str]) -> Iterator[tuple[str, bool]]:
 
 
 def screens() -> dict[str, list[Case]]:
-    """Return the streams for tmux by kind, with fewer cuts of programs and fewer random streams."""
+    """Return the streams for tmux by kind, with fewer cuts and fewer random streams."""
     out: dict[str, list[Case]] = {"features": [], "programs": [], "random streams": []}
     for name, feature in FEATURES.items():
         if name not in EXPLAINED:
@@ -95,7 +95,7 @@ def shown(held: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def share(title: str, results: Iterator[tuple[str, bool]]) -> bool:
-    """Print how many results hold, and the names of some that do not; return whether all hold."""
+    """Print how many results hold, and some that do not; return whether all hold."""
     found = list(results)
     failed = [name for name, holds in found if not holds]
     good = len(found) - len(failed)
@@ -119,7 +119,7 @@ def explanations(left_out: Counter[str]) -> None:
 
 
 def main() -> int:
-    """Print the figures; return 1 if a restore of ours differs, or if nothing could be compared."""
+    """Print the figures; return 1 if a restore differs, or nothing could be compared."""
     directory = place()
     if directory is None:
         print(f"nothing to compare with; missing: {missing()}")

@@ -1,4 +1,4 @@
-"""What xterm.js and our emulator do differently: streams for xterm.js use only what both understand alike.
+"""The differences between xterm.js and our emulator, which the streams for xterm.js avoid.
 
 LACKS and OTHERWISE name elements of the grammar that @xterm/headless 6 never treats as xterm, kitty and we do. The
 SITUATIONS are narrower: an element is left out only if the two emulators would differ after what came before. Our own
@@ -87,7 +87,7 @@ class Dialect:
         self.emulator.scrollback.push = counted  # type: ignore[method-assign]
 
     def take(self, item: bytes) -> bytes:
-        """Return the element in the form to send, or nothing if the two emulators would differ."""
+        """Return the element as it is sent; nothing if the emulators would differ."""
         text = item.decode(errors="replace")
         if self._never.search(text):
             self.left_out["by its kind"] += 1
@@ -163,7 +163,7 @@ def _moves_otherwise(dialect: Dialect, text: str) -> bool:
 
 
 def _joins_otherwise(dialect: Dialect, text: str) -> bool:
-    """Marks with nothing to join; selectors in insert mode, without wrapping, or in another character set."""
+    """Return whether xterm.js would join the marks and selectors of a text otherwise."""
     first = text[0]
     screen = dialect.emulator.screen
     if first < " ":
@@ -207,7 +207,7 @@ def _fills_otherwise(dialect: Dialect, text: str) -> bool:
 
 
 def _splits_otherwise(dialect: Dialect, text: str) -> bool:
-    """ICH and DECIC at the second half of a wide character, or pushing one half over the edge."""
+    """Return whether xterm.js would split a wide character otherwise, at ICH or DECIC."""
     screen = dialect.emulator.screen
     if _row(dialect, text, "@"):
         return not all(screen.rows[screen.cursor.y].text)

@@ -1,4 +1,4 @@
-"""One small stream for each feature that a restore must bring back, and one for each gap of pyte (P1 to P27).
+"""A small stream for each restored feature and each gap of pyte (P1 to P27).
 
 A feature is `data`, from which the restore is made, and `more`, which comes after it and reveals what does not show by
 itself. EXPLAINED names features that @xterm/headless lacks or treats differently: only our own emulator checks these.
@@ -26,7 +26,6 @@ class Feature(NamedTuple):
 
     @property
     def written(self) -> bytes:
-        """`data` as bytes."""
         return self.data.encode() if isinstance(self.data, str) else self.data
 
     def restored(self) -> bytes:

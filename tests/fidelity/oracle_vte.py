@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""A second emulator of another project: VTE, as in GNOME's terminals. For the system's Python, under Xvfb.
+"""A second emulator: VTE, as in GNOME's terminals, for the system's Python under Xvfb.
 
 Read one JSON request per line, {columns, rows, data: base64}, and answer with one line of JSON: what the terminal shows
 and holds in the end. VTE gives its text, and its text with attributes as HTML. What is in neither (the colour of an
@@ -35,7 +35,7 @@ QUERIES = (
 
 
 def settle(done, patience=PATIENCE):
-    """Run the main loop until `done()` is true, or for `patience` seconds; return whether it is true."""
+    """Run the main loop until `done()` is true; return whether it became true in time."""
     context, end = GLib.MainContext.default(), time.monotonic() + patience
     GLib.timeout_add(int(patience * 1000), lambda: False)
     while not done() and time.monotonic() < end:

@@ -49,7 +49,7 @@ PROGRAMS: dict[str, tuple[list[str], list[str]]] = {
 
 
 def record(name: str) -> bytes:
-    """Run a program, type its keys, end the program if it still runs, and return what it wrote."""
+    """Run a program, type its keys, and return what it wrote."""
     command, keys = PROGRAMS[name]
     with tempfile.TemporaryDirectory() as home:
         Path(home, "text").write_text(TEXT)

@@ -38,7 +38,7 @@ def held(data: bytes, columns: int, rows: int) -> dict[str, Any]:
 
 
 def unrest(data: bytes, columns: int, rows: int, xterm: Xterm | None = None) -> dict[str, Any]:
-    """Return what differs after `data` in our emulator, in the tests' Glass, and in the oracle."""
+    """Return differences from rest in our emulator, in the tests' Glass, and in the oracle."""
     found = held(data, columns, rows)
     glass = Glass(columns, rows)
     glass.feed(data)

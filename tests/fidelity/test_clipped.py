@@ -1,4 +1,4 @@
-"""A terminal of another size shows the clipped picture of an emulator that has the session's size."""
+"""A terminal of another size shows a clipped picture of the session's screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZES = ((8, 3), (20, 2), (5, 9), (40, 12), (1, 1), (2, 4), (13, 5))
 
 
 def clipped(rows: list[list[Any]], view: Viewport) -> list[list[Any]]:
-    """The part that `view` shows, with blanks for halves of wide characters at its edges and for cells outside."""
+    """Return the part in `view`, with blanks for cells outside and cut wide characters."""
     out = []
     for row in rows[view.top : view.top + view.rows]:
         cells = [list(cell) for cell in row[view.left : view.left + view.columns]]

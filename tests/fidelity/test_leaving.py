@@ -68,7 +68,7 @@ def daemon_of(home: Home) -> int:
 def test_a_real_terminal_is_given_back(
     home: Home, terminal: Open, maybe_xterm: Xterm | None, path: Path, way: str
 ) -> None:
-    """A real client leaves a real terminal: half of the streams are whole, the others end within a sequence."""
+    """Half of the streams are whole, the others end within a sequence."""
     data = path.read_bytes()
     whole = STREAMS.index(path) < len(STREAMS) // 2
     window = play(home, terminal, data if whole else data[: within_a_sequence(data)])

@@ -1,4 +1,4 @@
-"""Streams recorded from programs (see record.py), cut at several points, come back from a replay as they were."""
+"""Recorded streams of programs, cut at several points, come back from a replay unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pyte's own tests of its Screen, run against ours: what pyte documents of a screen is true of this one.
+"""pyte's own tests of its Screen, run against ours.
 
 They come with pyte's source, which `packages.sh` gets. `DIFFERENT` names those that fail, each with the reason.
 """

@@ -1,4 +1,4 @@
-"""A resize joins and wraps lines as the independent emulator does, and scrollback fits any width."""
+"""A resize wraps lines as an independent emulator does; scrollback fits any width."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WIDTHS, HEIGHTS = (3, 5, 7, 10, 20, 33), (2, 4, 5, 9)
 
 
 def resized(data: bytes, columns: int, rows: int, *sizes: tuple[int, int]) -> bytes:
-    """Return what an attach shows of `data` after the session was resized to each of `sizes` in turn."""
+    """Return what an attach shows of `data` after resizes to `sizes` in turn."""
     emulator = Emulator(columns, rows)
     emulator.feed(data)
     for size in sizes:

@@ -1,5 +1,4 @@
-"""VTE, a second emulator that is not ours, shows and answers the same after a restore as after the bytes themselves:
-text, attributes, colours and cursor (by its picture), modes, margins, palette, title, directory."""
+"""VTE shows and answers the same after a restore as after the bytes themselves."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ CUTS = {("dialog", 159): EXPLAINED["P20 erased cells"]}
 
 
 def differing(vte: Vte, path: Path, end: int) -> list[str]:
-    """Return what VTE shows differently after the restore of a recorded stream that is cut at `end`."""
+    """Return the differences in VTE after the restore of a stream cut at `end`."""
     data = path.read_bytes()[:end]
     restored = replay(recorded.fed(data), lines=10**9)
     parts = vte.differing(recorded.COLUMNS, recorded.ROWS, data, restored)

@@ -1,4 +1,4 @@
-"""An emulator that is not ours shows the same after a replay as after the bytes themselves.
+"""xterm.js shows the same after a replay as after the bytes themselves.
 
 Random streams use what both implement; `dialect` names the rest, which is left out. Each stream goes on after the
 replay: what does not show in a state (a saved cursor, tab stops, an open grapheme) shows in what comes next.
@@ -22,7 +22,7 @@ ALL = 10**9
 
 
 def opening(seed: int) -> tuple[random.Random, Dialect, bytes]:
-    """Return the generator and the dialect of random stream `seed`, and its bytes up to the replay."""
+    """Return the generator, the dialect and the first bytes of random stream `seed`."""
     rng = random.Random(seed)
     columns, rows = rng.choice(((20, 5), (10, 4), (7, 3), (30, 6)))
     dialect = Dialect(columns, rows, widths=rng.choice(("15-graphemes", "15-graphemes", "11")))

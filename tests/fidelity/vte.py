@@ -40,14 +40,14 @@ def missing() -> str:
 
 
 def need() -> Vte:
-    """Start an oracle. If something for it is missing, skip the test and name what is missing."""
+    """Start an oracle, or skip the test and name what is missing."""
     if lacking := missing():
         pytest.skip(f"missing: {lacking}")
     return Vte()
 
 
 class Cells(HTMLParser):
-    """The characters of a row, each with the attributes that show on it according to the HTML."""
+    """The characters of a row, each with the attributes that the HTML gives it."""
 
     def __init__(self, row: str) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class Vte:
         assert self.process.stdout.readline() == b"ready\n"
 
     def hold(self, columns: int, rows: int, data: bytes) -> dict[str, Any]:
-        """Return the state of a new terminal of this size after the bytes. Raises RuntimeError if the oracle fails."""
+        """Return the state of a new terminal after the bytes. Raises RuntimeError."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         # VTE makes a row when the cursor first goes there, with the pen's background. So first make all rows.
@@ -116,7 +116,6 @@ class Vte:
         return [part for part in there if there[part] != here[part] and part not in left_out]
 
     def close(self) -> None:
-        """End the oracle."""
         self.process.communicate()
         self.display.terminate()
         self.display.wait()

@@ -42,7 +42,7 @@ def missing() -> str:
 
 
 def need() -> Xterm:
-    """Start an oracle. If something for it is missing, skip the test and name what is missing."""
+    """Start an oracle, or skip the test and name what is missing."""
     directory = place()
     if directory is None:
         pytest.skip(f"missing: {missing()}")
@@ -63,7 +63,7 @@ class Xterm:
         )
 
     def hold(self, columns: int, rows: int, *steps: Step, widths: str = "15-graphemes") -> dict[str, Any]:
-        """Return the state of a new terminal of this size after the steps. Raises RuntimeError if the oracle fails."""
+        """Return the state of a new terminal after the steps. Raises RuntimeError."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         writes = [base64.b64encode(step).decode() if isinstance(step, bytes) else list(step) for step in steps]
@@ -76,7 +76,6 @@ class Xterm:
         return answer
 
     def close(self) -> None:
-        """End the oracle."""
         self.process.communicate()
 
 
@@ -98,7 +97,7 @@ def lines(held: dict[str, Any]) -> list[list[Any]]:
 
 
 def forget_pens_of_leftovers(rows: list[dict[str, Any]], anywhere: bool) -> None:
-    """Reduce the pen of cells left over beside wide characters: xterm.js keeps all of it, we only the background."""
+    """Reduce pens beside wide characters to the background, which is all that we keep."""
     for row in rows:
         for cell in row["cells"] if anywhere else row["cells"][-1:]:
             if cell[0] == " ":
@@ -106,7 +105,7 @@ def forget_pens_of_leftovers(rows: list[dict[str, Any]], anywhere: bool) -> None
 
 
 def seen(held: dict[str, Any], dialect: Dialect | None = None) -> dict[str, Any]:
-    """Return the part of the oracle's answer that is compared, after a stream that `dialect` followed."""
+    """Return the compared part of the oracle's answer, after a stream that `dialect` followed."""
     alternate = held["alternate"]
     normal = held["normal"]
     rows = normal["scrollback"] + normal["screen"] + (alternate or {}).get("screen", [])

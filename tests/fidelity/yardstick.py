@@ -1,4 +1,4 @@
-"""tmux as the yardstick: what a terminal shows after attaching to a tmux session whose pane got some bytes."""
+"""tmux as the yardstick: what a terminal shows after attaching to a tmux session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support import wait_until
 
 
 def attached(data: bytes, columns: int, rows: int) -> bytes:
-    """Return what `tmux attach` writes to a terminal of this size if a pane of this size has shown `data`."""
+    """Return what `tmux attach` writes for a pane that has shown `data`."""
     with tempfile.TemporaryDirectory() as home:
         Path(home, "data").write_bytes(data)
         environment = {"HOME": home, "PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8"}

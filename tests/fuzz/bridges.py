@@ -92,7 +92,7 @@ def _json(value: Any) -> bytes:
 
 
 def make(rng: random.Random) -> bytes:
-    """Make a few requests, some of them changed; at times, first a HELLO with an odd description of the machine."""
+    """Make a few requests, some changed, at times after a HELLO with odd facts."""
     frames = []
     if rng.random() < 0.15:
         hello = {"protocol": protocol.PROTOCOL, "role": "bridge", "near": changed(rng, _NEAR, 3)}
@@ -125,7 +125,7 @@ class Bridge:
     def greeted(self) -> wire.Connection:
         """Return the connection, once the mark and WELCOME have come."""
         if self.connection is None:
-            self._begun().hello("bridge", time.monotonic() + ANSWERS_WITHIN, near={"host": "box"})
+            self._begun().handshake("bridge", time.monotonic() + ANSWERS_WITHIN, near={"host": "box"})
         assert self.connection is not None
         return self.connection
 
@@ -158,7 +158,7 @@ class Bridge:
             return file.read()
 
     def check(self, case: bytes) -> None:
-        """Check that a bridge answers or refuses a case, with known error codes, and without a fault of its own."""
+        """Check that a bridge answers or refuses a case without a fault of its own."""
         if case[:1] == bytes([protocol.HELLO]):
             self.close()
             connection = self._begun()
@@ -191,7 +191,6 @@ class Bridge:
             self.connection.outbound = -1
 
     def close(self) -> None:
-        """End the bridge."""
         if self.connection is not None:
             self.connection.close()
             self.connection = None

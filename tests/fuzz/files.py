@@ -1,4 +1,4 @@
-"""The targets of files: settings and lists that users write, and files that sesh writes and others may damage."""
+"""The targets of files: those that users write, and those that others may damage."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _layout(rng: random.Random) -> bytes:
 
 
 def check_layout(case: bytes) -> None:
-    """Check that a layout is sessions that can be created and exported again, or one line that names the place."""
+    """Check that a layout can be created and exported, or its error names the place."""
     try:
         entries = layout.parse(case, "FILE")
     except UsageError as error:
@@ -126,7 +126,7 @@ def _sync() -> Iterator[Check]:
         os.mkfifo(os.path.join(home.path, "fifo"))
 
         def check(case: bytes) -> None:
-            """A line names something in HOME that is not sesh's own, or is refused with a reason."""
+            """A line names a place of the user's own in HOME, or is refused."""
             home.write(".config/sesh/sync", case)
             place = sync_home.HomeDirectory(home.path)
             for line in sync.listed():
@@ -172,7 +172,7 @@ def _outcome(call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
 
 
 def _shown(found: list[Summary]) -> None:
-    """Call what shows all sessions, or one without a daemon: it works, or raises an error of one line."""
+    """Call what shows the sessions: it works, or raises an error of one line."""
     caller, now = Caller(), time.time()
     Table(80).lines(found, now)
     listing.refusals()
@@ -274,7 +274,7 @@ def _results() -> Iterator[Check]:
             """The result tells how the session ended, or is named as damaged."""
             _put(home, f".results/{_ID}.json", case)
             found = results.every()
-            assert len(results.damage()) == 1 - len(found)
+            assert len(results.refusals()) == 1 - len(found)
             _outcome(results.by_id, _ID)
             _shown([])
 
@@ -307,7 +307,7 @@ def _remotes() -> Iterator[Check]:
         home.write("dir/inner", "x")
 
         def check(case: bytes) -> None:
-            """A host is known or named as damaged; facts about its sessions that cannot be right are ignored."""
+            """Hosts are known or named as damaged; impossible facts of sessions are ignored."""
             try:
                 contents = [json.dumps(each).encode() for each in json.loads(case)]
             except (ValueError, TypeError, RecursionError):
@@ -335,7 +335,7 @@ def _remotes() -> Iterator[Check]:
 
 
 def _notes(rng: random.Random) -> bytes:
-    """Make lines of two files: positions that a terminal was shown, and the names attached last."""
+    """Make lines of two files: positions of terminals, and the names attached last."""
     words = [str(each) for each in (*values.ODD_TEXTS, *values.ODD_NUMBERS)]
     lines = [
         rng.choice(("work", "@box work", "@-x work", f"{_ID} 10 1767225600", *words)) for _ in range(rng.randint(0, 5))
@@ -350,7 +350,7 @@ def _noted() -> Iterator[Check]:
     with own_home() as home, alone, mock.patch.object(machine, "start_time", return_value="1"):
 
         def check(case: bytes) -> None:
-            """A line that has not the form of its file is ignored, and the file can be written."""
+            """A line of another form is ignored, and the file can still be written."""
             _put(home, f".terminal.{os.getpid()}", b"/dev/pts/1\t1\n" + case)
             _put(home, ".recent", case)
             _put(home, f".env.{_ID}", case)
@@ -390,7 +390,7 @@ def _events() -> Iterator[Check]:
         known.record("box")
 
         def check(case: bytes) -> None:
-            """A line that is no event is skipped; the next event that is logged is found, whatever words it has."""
+            """A line without an event is skipped, and the next logged event is found."""
             with open(path, "wb") as file:
                 file.write(case + b"\n")
             before = events.log(Caller())["events"]

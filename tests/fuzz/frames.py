@@ -94,7 +94,7 @@ def make(rng: random.Random) -> bytes:
 
 
 def _taken(data: list[bytes]) -> tuple[list[tuple[int, bytes]], int, bool]:
-    """Return the frames of bytes in pieces, how many bytes are unfinished, and whether a length was refused."""
+    """Return the frames of pieces, the number of unfinished bytes, and a refusal."""
     decoder = protocol.Decoder()
     frames: list[tuple[int, bytes]] = []
     for piece in data:
@@ -106,7 +106,7 @@ def _taken(data: list[bytes]) -> tuple[list[tuple[int, bytes]], int, bool]:
 
 
 def check_codec(case: bytes) -> None:
-    """Check that frames do not depend on cuts and give the same bytes again, and payloads are read or refused."""
+    """Check that frames do not depend on cuts, and that payloads are read or refused."""
     whole, left, refused = _taken([case])
     pieces, rest, broken = _taken(cut(random.Random(zlib.crc32(case)), case))
     assert broken == refused
@@ -140,7 +140,7 @@ class Socket:
         """How many frames were written, mutated ones too."""
 
     def check(self, case: bytes) -> None:
-        """Check that the daemon reads the case or closes, and neither ends nor notes a fault of its own."""
+        """Check that the daemon reads the case or closes, without a fault of its own."""
         self.frames += len(_taken([case])[0]) or 1
         with wire.connect("work") as connection:
             _converse(connection.inbound, case)

@@ -1,4 +1,4 @@
-"""A grammar of terminal output, by kinds; and scripts, which are output with changes of size in it."""
+"""A grammar of terminal output, by kinds; a script adds changes of size to it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _number(rng: random.Random) -> str:
 
 
 def _csi(finals: str, most: int = 1, before: tuple[str, ...] = ("",)) -> Callable[[random.Random], str]:
-    """Return a maker of control sequences with one of the final bytes and up to `most` parameters."""
+    """Return a maker of control sequences with `finals` and up to `most` parameters."""
 
     def make(rng: random.Random) -> str:
         parameters = ";".join(_number(rng) for _ in range(rng.randint(0, most)))
@@ -76,7 +76,7 @@ def _colour(rng: random.Random) -> str:
 
 
 def _notice(rng: random.Random) -> str:
-    """A notification, a progress, a mark, a report, a title or a bell; now and then a long one."""
+    """Return a notification, a report, a title or a bell, sometimes a long one."""
     text = rng.choice(("done", "", "a;b", "ü", "x" * 4000, "[y/N]", "\x85")) * rng.choice((1, 1, 1, 20))
     return rng.choice((
         f"\x1b]9;{text}\x07", f"\x1b]777;notify;{text};{text}\x1b\\", f"\x1b]99;i=1:d=0;{text}\x1b\\",
@@ -262,14 +262,14 @@ def _resize(rng: random.Random) -> bytes:
 
 
 def output(rng: random.Random, most: int = 60, kinds: tuple[str, ...] = NAMES) -> bytes:
-    """Make up to `most` elements of only a few kinds, so that these kinds often meet."""
+    """Return up to `most` elements of a few kinds, so that these kinds often meet."""
     some = rng.sample(kinds, min(len(kinds), rng.choice((1, 2, 3, 5, len(kinds)))))
     makes: list[Kind] = [KINDS.get(name, _resize) for name in some]
     return b"".join(rng.choice(makes)(rng) for _ in range(rng.randint(1, most)))
 
 
 def flood(rng: random.Random, kind: str, size: int) -> Iterator[bytes]:
-    """Yield at least `size` bytes of one kind in blocks, which repeat elements in random order."""
+    """Yield at least `size` bytes of one kind, with elements repeated at random."""
     make = KINDS[kind]
     elements = [make(rng) for _ in range(500)]
     while size > 0:
@@ -279,7 +279,7 @@ def flood(rng: random.Random, kind: str, size: int) -> Iterator[bytes]:
 
 
 class Script(NamedTuple):
-    """A case for an emulator: the first size, the bounds of the scrollback, then output and new sizes."""
+    """A case for an emulator: size, bounds of the scrollback, output and new sizes."""
 
     size: tuple[int, int]
     bounds: tuple[int, int]
@@ -287,7 +287,7 @@ class Script(NamedTuple):
 
 
 def script(case: bytes) -> Script:
-    """Return the script of any bytes: the first two choose size and bounds, the rest is output with `RESIZE`."""
+    """Return the script of any bytes: two choose size and bounds, others are output."""
     head = (*case[:2], 0, 0)
     first, *rest = case[2:].split(RESIZE)
     steps: list[bytes | tuple[int, int]] = [first]

@@ -39,7 +39,7 @@ def _run(parser: KeyParser, pieces: list[bytes]) -> tuple[bytes, bool]:
 
 
 def check(case: bytes) -> None:
-    """Check that the bytes mean the same however they are cut, and that only what was typed passes."""
+    """Check that cuts change no meaning, and that only typed bytes pass."""
     choice, data = (case[:1] or b"\0")[0], case[1:]
     key = DetachKey.parse(_KEYS[choice % len(_KEYS)])
     whole = _run(KeyParser(key), [data])

@@ -1,4 +1,4 @@
-"""The loop that tries case after case for a time; a case that fails is cut down and kept as a seed."""
+"""The loop that tries cases for a time, and keeps a smaller form of failures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_FAILURES = 5
 
 @dataclass
 class Tally:
-    """What was tried of a target, and what failed: for each kind of failure the path of a seed.
+    """The tried cases of a target, and the path of a seed for each failure.
 
     `longest`: seconds of the longest call that blocks an event loop, if the check measures this.
     """
@@ -59,7 +59,7 @@ def failure(check: Check, case: bytes, tally: Tally | None = None) -> Exception 
 
 
 def cut_down(check: Check, case: bytes, kind: str, seconds: float = CUT_DOWN_FOR) -> bytes:
-    """Return a smaller case that fails in the same way, by leaving out smaller and smaller parts."""
+    """Return a smaller case that fails in the same way, by leaving out parts."""
     deadline = time.monotonic() + seconds
     size = max(1, len(case) // 2)
     while True:

@@ -1,4 +1,4 @@
-"""Compare sessions with several clients, on real daemons, with a model of them: a state machine of hypothesis.
+"""Compares sessions on real daemons with a model of them, by a hypothesis state machine.
 
 The program of each session prints what is typed. The model is small: it has the name of each session, the clients that
 are attached and their sizes, the client that typed last, and all that was typed, in its order.
@@ -237,7 +237,7 @@ class Sessions(RuleBasedStateMachine):
 
     @invariant()
     def lists_agree(self) -> None:
-        """A list has the sessions of the model, with their number of clients and the leader's size."""
+        """A list shows the sessions, clients and leaders' sizes of the model."""
         if not hasattr(self, "_daemons"):
             return
         wanted = {name: (len(each.clients), each.size) for name, each in self._sessions.items()}
@@ -285,7 +285,7 @@ def settings(examples: int, steps: int) -> hypothesis.settings:
 
 
 def main(seconds: float, seed: int) -> int:
-    """Run for a time; if model and sessions differ, print the steps that show the difference, and return 1."""
+    """Run for a time; print the steps that show a difference, and return 1."""
     began, runs = time.monotonic(), 0
     while time.monotonic() - began < seconds:
         chosen = random.Random(seed + runs).randrange(2**32)

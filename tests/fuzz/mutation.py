@@ -1,4 +1,4 @@
-"""Changes of a case: bytes flipped, left out, doubled, put in, and parts of other cases."""
+"""Changes of a case: bytes flipped, left out, doubled, inserted, or taken from other cases."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`python -m tests.fuzz.patterns` prints how many patterns the product has, and those that take too long on some text.
-
-Each text repeats one or two of the pattern's own letters, perhaps after `ESC ]`, and has an end that matches nothing.
-"""
+"""`python -m tests.fuzz.patterns` prints the patterns that take too long on some text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The target of a daemon's loop: no call that a program's output causes blocks the loop for long.
+"""The target of a daemon's loop: no call for a program's output blocks it long.
 
 A session without a program gets output as if its pump had read it, and the emulator follows. Timers run as if seconds
 had passed. Sizes and labels change, a client of another size is drawn, the screen is exported, a checkpoint is written.
@@ -40,7 +40,7 @@ MOST = 0.5
 
 
 class Clock:
-    """Measures the calls it makes: `longest` is in seconds of processor time. `now` is `ahead` of time.monotonic."""
+    """Measures calls: `longest` in seconds of processor time, with `now` ahead of the clock."""
 
     def __init__(self) -> None:
         self.longest, self.ahead, self._real = 0.0, 0.0, time.monotonic
@@ -50,7 +50,6 @@ class Clock:
         return self._real() + self.ahead
 
     def call(self, what: Callable[..., Value], *args: object) -> Value:
-        """Make one call; return its value."""
         began = time.process_time()
         value = what(*args)
         self.longest = max(self.longest, time.process_time() - began)

@@ -1,4 +1,4 @@
-"""A target of fuzzing: how its cases are made, what must hold for each case, and its kept seeds.
+"""A target of fuzzing: how to make its cases, what must hold, its kept seeds.
 
 A case is bytes, so that it can be kept in a file, cut down and run again. A check raises if something does not hold.
 """
@@ -36,11 +36,10 @@ class Target:
     slow: bool = False
 
     def seeds(self) -> list[Path]:
-        """Return the paths of the kept cases."""
         return sorted(path for path in (SEEDS / self.name).glob("*") if path.is_file())
 
     def case(self, rng: random.Random, known: list[bytes]) -> bytes:
-        """Return a case of the grammar, a changed case of the grammar or of `known`, or random bytes."""
+        """Return a case of the grammar, a changed one, or random bytes."""
         chance = rng.random()
         if chance < 0.1:
             return rng.randbytes(rng.randint(0, LONGEST_RANDOM))

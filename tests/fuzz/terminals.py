@@ -44,7 +44,7 @@ def new(script: Script) -> Emulator:
 
 
 def feed_in_time(emulator: Emulator, data: bytes, seconds: float) -> float:
-    """Feed data in calls of `seconds` at most, as a daemon does; return the processor time of the longest."""
+    """Feed data in calls of `seconds`, like a daemon; return the longest one's time."""
     dearest = 0.0
     while data:
         began = time.process_time()
@@ -56,7 +56,7 @@ def feed_in_time(emulator: Emulator, data: bytes, seconds: float) -> float:
 
 
 def fed(script: Script, rng: random.Random | None = None, seconds: float | None = None) -> Emulator:
-    """Return the emulator after a script. `rng`: feed output in pieces; `seconds`: in calls of this time."""
+    """Return the emulator after a script, fed in pieces (`rng`) or in calls of `seconds`."""
     emulator = new(script)
     for step in script.steps:
         if isinstance(step, tuple):
@@ -71,7 +71,7 @@ def fed(script: Script, rng: random.Random | None = None, seconds: float | None 
 
 
 def check_bounds(emulator: Emulator) -> None:
-    """Check what always holds: no errors, positions within the screen, and a bound for all that is kept."""
+    """Check that positions are within the screen, and that all kept things are bounded."""
     assert emulator.last_error is None, repr(emulator.last_error)
     screen, scrollback = emulator.screen, emulator.scrollback
     assert len(screen.rows) == screen.lines
@@ -93,12 +93,12 @@ def check_bounds(emulator: Emulator) -> None:
 
 
 def _with_all_bytes(script: Script) -> Script:
-    """Return the script with no bound in bytes: how many bytes a line takes depends on how it was cut."""
+    """Return the script without a bound in bytes, because cuts change a line's bytes."""
     return script._replace(bounds=(script.bounds[0], _ALL))
 
 
 def check_chunks(case: bytes) -> None:
-    """Check that cuts do not change the state, even if the emulator stops because its time is over."""
+    """Check that neither cuts nor stops for lack of time change the state."""
     script = _with_all_bytes(grammar.script(case))
     whole = fed(script)
     rng = random.Random(zlib.crc32(case))

@@ -1,4 +1,4 @@
-"""Sessions with several clients are what the model says, for a few runs; `make fuzz` does many."""
+"""Sessions with several clients agree with the model for a few runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each target for a short while: the kept seeds, cases of its grammar, and what hypothesis thinks of."""
+"""Short runs of each target: kept seeds, cases of its grammar, and hypothesis's own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SLOW_CASES = rounds(3, 12)
 
 
 def cases(target: Target) -> st.SearchStrategy[bytes]:
-    """Cases of a target: random bytes, and those that `Target.case` makes of a number, which shrink badly."""
+    """Return random bytes, and cases made from a number, which shrink badly."""
     known = [path.read_bytes() for path in target.seeds()]
     numbers = st.integers(0, 2**32)
     return st.one_of(st.binary(max_size=200), numbers.map(lambda seed: target.case(random.Random(seed), known)))

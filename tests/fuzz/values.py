@@ -1,4 +1,4 @@
-"""JSON with some of its values changed: others of the same type that nobody expects, and some of another type."""
+"""JSON with a few values changed to unexpected ones, some of another type."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _copied(value: Any) -> Any:
 
 
 def changed(rng: random.Random, value: Any, most: int = 2) -> Any:
-    """Return a copy with up to `most` places changed, at any depth; at times a place is removed."""
+    """Return a copy with up to `most` places changed or removed, at any depth."""
     value = _copied(value)
     for _ in range(rng.randint(0, most)):
         places = _places(value)

@@ -1,4 +1,4 @@
-"""The product's source for the tests of this folder: each file once, under its import name."""
+"""The product's source for the tests of this folder: each file, under its import name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOMS = ("daemon", "client", "remote", "completions")
 
 @dataclass(frozen=True)
 class Module:
-    """`path` is relative to the root, `room` "" for sesh/ itself, `name` the dotted name it is imported by."""
+    """A file of the product: `path` from the root, and `room`, "" for sesh/ itself."""
 
     path: str
     room: str
@@ -29,7 +29,7 @@ class Module:
 
     @cached_property
     def imports(self) -> list[tuple[int, str]]:
-        """(line, module) of each import, within functions too: for `from a import b` both a and a.b."""
+        """Return each import's line and module: for `from a import b`, a and a.b."""
         found: list[tuple[int, str]] = []
         for node in self.nodes:
             if isinstance(node, ast.Import):
@@ -49,7 +49,7 @@ def _called(node: ast.Call) -> str:
 
 
 def python_files(folder: str) -> Iterator[str]:
-    """Yield the paths, relative to the root, of the Python files in a folder; follow no links to rooms."""
+    """Yield the relative paths of the Python files in a folder; follow no links."""
     for here, folders, files in os.walk(os.path.join(ROOT, folder)):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for name in sorted(files):
@@ -64,7 +64,6 @@ def read(path: str) -> str:
 
 @cache
 def modules() -> list[Module]:
-    """The modules of the product."""
     found: list[Module] = []
     for folder in ("sesh", *ROOMS):
         for path in python_files(folder):

@@ -1,4 +1,4 @@
-"""Rooms import only the rooms of a table, never in a circle; imports for types and within functions count."""
+"""Rooms import only the rooms of a table, and never in a circle."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def room_of(name: str) -> str:
 
 @cache
 def arrows() -> dict[tuple[str, str], str]:
-    """Return each import of the product as (importer, imported), with the place where it occurs first."""
+    """Return each import of the product, (importer, imported), and its first place."""
     found: dict[tuple[str, str], str] = {}
     known = {module.name for module in modules()}
     for module in modules():
@@ -81,7 +81,7 @@ def test_modules_import_in_the_order_of_their_packages_list(package: str) -> Non
     listed = re.findall(r"[\w.]+", " ".join(re.findall(r"^`.+?`(?=  )", docstring, re.MULTILINE)))
 
     def place(name: str) -> int:
-        """Return the place of a module, or of the listed package that contains it. Raises StopIteration."""
+        """Return the place of a module or its listed package. Raises StopIteration."""
         return next(place for place, each in enumerate(listed) if below(name, f"sesh.{package}.{each}"))
 
     inner = [(a, b) for a, b in arrows() if all(below(each, f"sesh.{package}") for each in (a, b))]

@@ -35,7 +35,7 @@ LATE = {
 
 
 def late(module: Module) -> set[tuple[str, str]]:
-    """Return the imports within functions: the path of the module, and the name of the imported one."""
+    """Return the imports within functions: the module's path and the imported name."""
     found = set()
     for function in module.nodes:
         for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else ():

@@ -9,7 +9,7 @@ from tests.support import ROOT
 
 
 def test_every_pattern_takes_time_in_proportion() -> None:
-    """The patterns are tried in a process of their own, because it loads all of the product."""
+    """The patterns are tried in another process, because it loads all of the product."""
     words = [sys.executable, "-m", "tests.fuzz.patterns"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     tried, *slow = done.stdout.splitlines()

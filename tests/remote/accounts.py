@@ -1,4 +1,4 @@
-"""Logins on hosts: throw-away users of this machine if root runs the tests, else the user who runs them."""
+"""Logins on hosts: throw-away users if root runs the tests, else the present user."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FILES = {
 
 
 class Account:
-    """A login: `name`, `uid`, `gid`, `home`, `shell` (a path). `end` kills its processes, `reset` renews its home."""
+    """A login; `end` kills its processes, and `reset` renews its home."""
 
     def __init__(self, name: str, home: str, shell: str) -> None:
         entry = pwd.getpwnam(name)
@@ -61,7 +61,7 @@ class Account:
     def start(
         self, words: list[str], env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
-        """Start a program as this user in the user's home, without ssh, with its output in pipes."""
+        """Start a program as this user, without ssh, with its output in pipes."""
         as_user: dict[str, Any] = {"user": self.uid, "group": self.gid, "extra_groups": []} if ROOT else {}
         return subprocess.Popen(
             words,
@@ -96,7 +96,7 @@ class Account:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def processes(self) -> list[int]:
-        """Return the user's processes; if the tests run as that user, only those with this HOME."""
+        """Return the user's processes; without root, only those with this HOME."""
         if not ROOT:
             return processes.marked("HOME", self.home)
         if processes.LINUX:
@@ -136,7 +136,7 @@ class Account:
 
 
 class Accounts:
-    """The logins of one run of the tests: each is made when first needed, and lent to one test at a time."""
+    """The logins of a run: each is made when needed, and lent to one test."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -217,7 +217,7 @@ def _quiet(words: list[str]) -> subprocess.CompletedProcess[str]:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Let only one run of the tests change users: useradd and userdel fail while another one runs."""
+    """Let only one run change users, because useradd and userdel fail otherwise."""
     lock = os.open("/etc", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -241,5 +241,5 @@ def _sweep() -> None:
 
 
 def _held(folder: str) -> bool:
-    """Tell whether a run still holds its folder; this finds a run in another pid namespace, too."""
+    """Tell whether a run still holds its folder, even in another pid namespace."""
     return os.path.isdir(folder) and about.is_locked(folder)

@@ -1,4 +1,4 @@
-"""`farm`: hosts behind real sshds; `beside`: hosts without ssh; `here`: this process in the environment of the home."""
+"""Fixtures for hosts behind real sshds, hosts without ssh, and calls in this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import Home
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Suppress the line that says which host sesh waits for: on a busy machine it would appear at random."""
+    """Suppress the line about a slow host, which appears at random on a busy machine."""
     monkeypatch.setattr(invocation, "_CONNECTING_AFTER", 120.0)
 
 
@@ -55,7 +55,7 @@ def start():
 
 @pytest.fixture
 def light(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Make deploys cheap: few files, which run the sesh under test in place, and one trial. Return the files."""
+    """Make deploys cheap, with few files and one trial; return the files."""
     code = _LIGHT.format(ground.runtime.python, ground.runtime.launcher).encode()
     files = {"lib/sesh/__init__.py": b"", "lib/sesh/__main__.py": code}
     made = bundle.packed(files)
@@ -66,7 +66,7 @@ def light(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
 
 @pytest.fixture
 def here(home: Home, farm: Farm, inside: None) -> Home:
-    """Give this process the home's environment and directory, so that a test can call the remote room."""
+    """Give this process the home's environment, so that a test can call the remote room."""
     return home
 
 

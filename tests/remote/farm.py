@@ -1,4 +1,4 @@
-"""Hosts for one test: logins behind real sshds, named in the ssh configuration of the test's own home."""
+"""Hosts for one test: logins behind real sshds, in an ssh configuration of its own."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _AT_HOME = (
 
 
 class Ground:
-    """Shared by all tests of a run: a directory that everyone may read, keys, users, one sshd per set of settings."""
+    """The shared ground of a run: a public directory, keys, users and sshds."""
 
     def __init__(self) -> None:
         for tool in ("ssh", "sshd", "ssh-keygen"):
@@ -75,10 +75,7 @@ class Ground:
 
 
 class SshHost:
-    """One host as a test sees it: `word` (for `@word`), `user`, `home` and `directory` (SESH_DIR) on the host.
-
-    `proxy` is the network in front of a host that was made with `proxied`.
-    """
+    """One host as a test sees it, reached by `@word`, through `proxy` if any."""
 
     def __init__(self, farm: Farm, word: str, account: Account, sshd: Sshd, proxy: Proxy | None) -> None:
         self.farm = farm
@@ -146,7 +143,7 @@ class SshHost:
             self.write(".local/bin/sesh", file.read(), 0o755)
 
     def login_files(self, text: str) -> None:
-        """Make all login files print `text`, also those that shells read when they are not interactive."""
+        """Make all login files print `text`, even those of shells that are not interactive."""
         self.write(".banner", text)
         for name in (".bashrc", ".profile", ".zshenv", ".cshrc", ".config/fish/config.fish"):
             before = self.read(name) if self.exists(name) else ""
@@ -157,7 +154,7 @@ class SshHost:
         return self._ended(self.account.start(["sh", "-c", line], env), line, timeout)
 
     def sesh(self, *arguments: str, timeout: float = PATIENCE, env: Mapping[str, str] | None = None) -> Result:
-        """Run the sesh under test as the host's user, without ssh; it need not be installed."""
+        """Run the sesh under test as the host's user, without ssh or an install."""
         runtime = self.farm.ground.runtime
         process = self.account.start([runtime.python, "-IS", runtime.launcher, *arguments], env)
         return self._ended(process, shlex.join(arguments), timeout)
@@ -184,7 +181,7 @@ class SshHost:
 
     @contextmanager
     def as_its_user(self) -> Iterator[None]:
-        """Let this process ask the daemons of the host within the block: they answer only their own user."""
+        """Let this process ask the host's daemons, which answer only their own user."""
         own = os.geteuid()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)
@@ -199,7 +196,7 @@ class SshHost:
         return self.account.processes()
 
     def settled(self) -> bool:
-        """Tell whether all that was sent has arrived: every sesh, ssh and sshd sleeps, on both sides of the proxy."""
+        """Tell whether all has arrived: sesh, ssh and sshd sleep on both sides."""
         before = self._carriers()
         return processes.rested(before) and self._carriers() == before
 
@@ -215,7 +212,7 @@ class SshHost:
 
 
 class Farm:
-    """The hosts of one test, in the ssh configuration of its `home`. `strict`: no process may outlive the test."""
+    """The hosts of one test. `strict`: no process may outlive the test."""
 
     def __init__(self, ground: Ground, home: Home) -> None:
         self.ground, self.home = ground, home
@@ -254,7 +251,7 @@ class Farm:
         sshd: Settings | None = None,
         server: Sshd | None = None,
     ) -> SshHost:
-        """Make a host called `word`, with a login and a new home of its own, or those of `same_user`.
+        """Make a host with a login and a new home, or those of `same_user`.
 
         `installed`: with the sesh under test at ~/.local/bin/sesh. `known`: its host key is in known_hosts.
         `config`: more keywords of ssh's configuration for it, `sshd`: keywords of its server; None omits a keyword.
@@ -294,7 +291,7 @@ class Farm:
             file.writelines(f"    {keyword} {value}\n" for keyword, value in keywords.items() if value is not None)
 
     def know(self, far: SshHost, key: str | None = None) -> None:
-        """Write the host's key, or `key` if it is given, into known_hosts, in place of any other."""
+        """Write the host's key, or another `key`, into known_hosts in place of any other."""
         with open(self.known_hosts, encoding="utf-8") as file:
             others = [line for line in file if not line.startswith(f"{far.address} ")]
         with open(self.known_hosts, "w", encoding="utf-8") as file:
@@ -305,14 +302,14 @@ class Farm:
         self.know(far, self.ground.public_key)
 
     def calls(self) -> list[list[str]]:
-        """Return the words of each call of ssh, scp and sftp so far that came through PATH."""
+        """Return the words of each call of ssh, scp and sftp through PATH."""
         if not os.path.exists(self._calls):
             return []
         with open(self._calls, encoding="utf-8", errors="surrogateescape") as file:
             return [call.split("\037")[:-1] for call in file.read().split("\036\037")[:-1]]
 
     def connections(self) -> list[list[str]]:
-        """Return the calls that may connect: all but `ssh -G`, `ssh -O`, and probes of a shared connection."""
+        """Return the calls that may connect, without `ssh -G`, `ssh -O` and probes."""
         return [call for call in self.calls() if not {"-G", "-O", "127.0.0.1:1"}.intersection(call)]
 
     def masters(self) -> list[int]:
@@ -320,7 +317,7 @@ class Farm:
         return [pid for pid in self.home.processes() if processes.called(pid) in ("ssh", "autossh")]
 
     def close(self) -> None:
-        """End connections and what runs on the hosts; raise AssertionError for sessions that cannot be ended."""
+        """End connections and the hosts' processes. Raises AssertionError for sessions that stay."""
         for proxy in self._proxies:
             proxy.close()
         processes.kill(self.masters())
@@ -334,7 +331,7 @@ class Farm:
         assert not complaints, "\n".join(complaints)
 
     def _left(self, far: SshHost) -> list[str]:
-        """Ask the daemons of a host to end their sessions; return a complaint if something still runs."""
+        """End the sessions of a host; return a complaint if something still runs."""
         with far.as_its_user():
             for name in far.names():
                 with suppress(SeshError, OSError):

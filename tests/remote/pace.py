@@ -1,4 +1,4 @@
-"""Mend links within a second, by shorter pauses and timeouts for each sesh that a test starts from then on."""
+"""Shorter pauses and timeouts, so that links mend within a second."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sesh.link import keeper
 
 
 def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
-    """Try a host again after shorter pauses, and tell the user of a loss after `notice_after` seconds."""
+    """Try hosts again after shorter pauses, and tell of a loss after `notice_after` seconds."""
     monkeypatch.setattr(keeper, "PACE", 0.2)
     monkeypatch.setattr(keeper, "LONGEST_PACE", 0.2)
     monkeypatch.setattr(link_line, "SAY_AFTER", notice_after)

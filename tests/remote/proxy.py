@@ -1,4 +1,4 @@
-"""A network that obeys the test: a TCP proxy that cuts, refuses, delays, or goes silent."""
+"""A network under the test's control: a proxy that cuts, refuses, delays or goes silent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class _Way:
-    """One direction of a connection: what was read from `source` and when it may go to `sink`."""
+    """One direction of a connection: bytes, each with the time when it may go on."""
 
     def __init__(self, source: socket.socket, sink: socket.socket, *, out: bool) -> None:
         self.source, self.sink = source, sink
@@ -33,7 +33,7 @@ class _Way:
 
 
 class Proxy:
-    """Listens on `port` of 127.0.0.1 and passes on to `target`, another port there, until told otherwise.
+    """A TCP proxy from `port` of 127.0.0.1 to `target`, another port there.
 
     `cut` resets all connections. `refuse` refuses new connections, `swallow` leaves them without an answer. `silence`
     keeps all connections open and accepts new ones, but passes nothing. `strand` silences the present connections only.
@@ -100,7 +100,7 @@ class Proxy:
         self._ring()
 
     def swallow(self) -> None:
-        """Leave new connections without an answer, as if packets were lost. The present ones go on."""
+        """Leave new connections without an answer, as if packets were lost."""
         self.refuse()
         with self._lock:
             full, filling = _bound(self.port), socket.socket()
@@ -109,13 +109,13 @@ class Proxy:
             self._full = [full, filling]
 
     def silence(self) -> None:
-        """Pass nothing any more, not even the end of a connection; keep connections, and accept new ones."""
+        """Pass nothing any more, not even ends; keep connections, and accept new ones."""
         with self._lock:
             self._silent = True
         self._ring()
 
     def strand(self) -> None:
-        """Pass nothing over the present connections ever again, as after a change of address or a NAT's timeout."""
+        """Pass nothing over the present connections ever again, as after a NAT's timeout."""
         with self._lock:
             for way in self._ways:
                 way.stranded = True
@@ -268,7 +268,7 @@ class Proxy:
 
 
 def _bound(port: int) -> socket.socket:
-    """Return a socket on a port of 127.0.0.1; other sockets of ours may have the same port."""
+    """Return a socket on a port that other sockets of ours may share."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -1,4 +1,4 @@
-"""The sesh under test in a form that every user of this machine can run: no directory of it is private."""
+"""The sesh under test in a form that every user of this machine can run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ENDS = re.compile(r"[\s;<>=!~\[(]")
 
 @contextmanager
 def of_this_run(prefix: str) -> Iterator[Runtime]:
-    """Yield the runtime of all workers of this run: the first one makes it, the last one removes it."""
+    """Yield the workers' shared runtime: the first makes it, the last removes it."""
     folder = prefix + os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     made, users = os.path.join(folder, "runtime.pickle"), os.path.join(folder, "users")
     mine = os.path.join(users, str(os.getpid()))
@@ -65,7 +65,7 @@ def _alone() -> Iterator[None]:
 
 
 def reachable(path: str) -> bool:
-    """Tell whether any user can read the file at `path`, or read and enter the directory."""
+    """Tell whether any user can read the file, or enter the directory."""
     path = os.path.realpath(path)
     try:
         mode = os.stat(path).st_mode
@@ -80,7 +80,7 @@ def reachable(path: str) -> bool:
 
 
 class Runtime:
-    """`python`: an interpreter that any user can run; `paths`: what sesh needs on sys.path; `launcher`: a script.
+    """The sesh under test for any user: an interpreter, sys.path and a launcher.
 
     What is below a private directory (a checkout in /root, pyenv's interpreter) is copied into `folder`,
     with its compiled modules. Missing compiled modules are made, because the users of hosts may not write there, and
@@ -116,7 +116,7 @@ class Runtime:
         return copy
 
     def _packages(self) -> str:
-        """Return the directory of the packages that sesh needs, or a copy of these if it is private."""
+        """Return the directory of sesh's packages, or a copy of private ones."""
         packages = sysconfig.get_path("purelib")
         if reachable(os.path.join(packages, "ptyprocess", "__init__.py")):
             return packages
@@ -131,7 +131,7 @@ class Runtime:
         return copy
 
     def _interpreter(self) -> str:
-        """Return this interpreter if anyone can run it, else one of the system, else a copy of this one."""
+        """Return an interpreter that anyone can run: this one, the system's, or a copy."""
         own = os.path.realpath(sys.executable)
         if reachable(own) and reachable(sysconfig.get_path("stdlib")):
             return own

@@ -37,7 +37,7 @@ _PLAIN = {
 
 
 class Sshd:
-    """One sshd with its own host key and configuration, on a free port of 127.0.0.1, or of another `ListenAddress`.
+    """An sshd with its own key and settings, on a free port of 127.0.0.1.
 
     `settings` add or replace keywords of sshd_config; None leaves a keyword out. sshd runs in the foreground.
     `within`: words before sshd's command, such as those that put sshd into a network namespace.
@@ -72,7 +72,6 @@ class Sshd:
         return str(self.settings["ListenAddress"])
 
     def messages(self) -> str:
-        """Return the log of sshd."""
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
 
@@ -148,7 +147,7 @@ class Sshd:
 
 
 def make_key(path: str) -> str:
-    """Make an ed25519 key pair without a passphrase; return the public key as in known_hosts: type and base64."""
+    """Make a key pair without a passphrase; return the type and base64 for known_hosts."""
     words = [need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "tests", "-f", path]
     subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
     with open(f"{path}.pub", encoding="utf-8") as file:

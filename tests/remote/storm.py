@@ -1,4 +1,4 @@
-"""A program that prints known bytes, on a host behind a link that breaks at random moments."""
+"""A program that prints known bytes, behind a link that breaks at random moments."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ sys.exit(os.read(0, 1)[0])
 
 @dataclass(frozen=True)
 class Break:
-    """One way in which a link breaks and comes back. `blow` gets the storm, and the byte at which the break ends."""
+    """A way in which a link breaks and comes back; `blow` causes it."""
 
     name: str
     blow: Callable[[Storm, int], None]
 
 
 class Storm:
-    """A terminal on a session of `far` that prints `data`. `seed` decides when and how the link breaks."""
+    """A terminal on a session of `far` that prints `data`, with breaks by `seed`."""
 
     def __init__(self, home: Home, far: SshHost | ViaHost, data: bytes, seed: int) -> None:
         self.far, self.data, self.random = far, data, Random(seed)
@@ -85,7 +85,7 @@ class Storm:
         return self.expected.rows()
 
     def shows(self, until: int) -> None:
-        """Let the program print up to this byte, and wait until the terminal shows exactly that."""
+        """Print up to this byte, and wait until the terminal shows exactly that."""
         until = min(until, len(self.data))
         self.allow(until)
         wanted = self._right(until)
@@ -97,7 +97,7 @@ class Storm:
         return self.expected.cursor.y, min(self.expected.cursor.x, 79)
 
     def judge(self) -> None:
-        """Let the program print all; check that the terminal holds each line once, in order, and nothing else."""
+        """Print all; check that the terminal has each line once, in order."""
         self.shows(len(self.data))
         self.terminal.wait_until(self.far.settled, 20, "nothing is on its way")
         glass = self.terminal.glass
@@ -116,7 +116,7 @@ class Storm:
     # -- what breaks
 
     def rounds(self, count: int, breaks: tuple[Break, ...] = ()) -> None:
-        """Break the link `count` times; no kind of break comes again before each kind has come once."""
+        """Break the link `count` times, with each kind of break before any comes again."""
         deck: list[Break] = []
         moments = sorted(self.random.sample(range(1, len(self.data) - 1), 2 * count))
         for begins, ends in zip(moments[::2], moments[1::2], strict=True):

@@ -1,4 +1,4 @@
-"""Output of programs, the same for the same seed: lines of all kinds, and screens that are redrawn."""
+"""Output of programs, reproducible by a seed: lines of all kinds, and redrawn screens."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _long(random: Random, number: int) -> str:
 
 
 def _full(random: Random, number: int) -> str:
-    """Rows that are full to the last column: the cursor waits there for the next character."""
+    """Rows that are full, so that the cursor waits in the last column."""
     return f"line {number} ".ljust(COLUMNS, random.choice("xyz")) + "\r\n"
 
 
@@ -50,7 +50,7 @@ def _counted(random: Random, number: int) -> str:
 
 
 def _tasks(random: Random, number: int) -> str:
-    """Rows of tasks at the end of what was printed, redrawn in place; a line goes above them now and then."""
+    """Rows of tasks, redrawn in place below the output, with lines above now and then."""
     tasks = "".join(f"\r\x1b[Ktask {task}: {random.randint(0, 99)} %\r\n" for task in range(3))
     if number == 1:
         return tasks

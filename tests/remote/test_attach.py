@@ -157,7 +157,7 @@ def test_all_is_ended_over_there_only_with_consent(home: Home, beside: Beside) -
 
 
 def test_the_display_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) -> None:
-    """ssh gives each link a display of its own; shells with integration take that of the newest client."""
+    """ssh gives each link a display; shells take that of the newest client."""
     far = farm.host("box", config={"ForwardX11": "yes"}, sshd={"X11Forwarding": "yes"})
     far.write(".bashrc", far.read(".bashrc") + '[ "$PS1" ] && eval "$(sesh --shell-init bash)"\n')
     home.env["DISPLAY"] = "127.0.0.1:77"

@@ -25,7 +25,7 @@ _FEW = 8
 def test_without_a_descriptor_left_the_client_stays_and_comes_back(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client ended, because it could not load the emulator that knows the row under the notice."""
+    """The client ended, because it could not load the emulator of the notice's row."""
     hasty(monkeypatch)
     far = beside("box")
     terminal = attached(home, "@box", "work")
@@ -40,7 +40,7 @@ def test_without_a_descriptor_left_the_client_stays_and_comes_back(
 
 
 def test_a_client_that_can_open_nothing_says_so(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client said that it was detached, and exited with 0, as if its terminal were gone."""
+    """The client said that it was detached, and exited with 0."""
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
@@ -58,7 +58,7 @@ ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))
 def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row under the notice stayed blank if much was printed while the link was lost."""
+    """The row under the notice stayed blank after much output during the loss."""
     hasty(monkeypatch)
     monkeypatch.setattr(link_health, "LOST_AFTER", 60.0)  # else the rest always comes over another link
     far = beside("box")
@@ -82,7 +82,7 @@ def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
 def test_a_window_that_became_lower_has_each_row_once(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, shown: int, missed: int
 ) -> None:
-    """Rows that the lower window had scrolled off came a second time, with the missed rows."""
+    """Rows that the lower window had scrolled off came twice."""
     hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     storm = Storm(home, far, ROWS, 1)

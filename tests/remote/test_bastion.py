@@ -1,4 +1,4 @@
-"""A jump host that asks for a second factor: in the terminal of a person, and never where nobody can type it."""
+"""A second factor of a jump host is asked for only at a person's terminal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def box(farm: Farm, gate: SshHost) -> SshHost:
 
 
 def logs_in(terminal: Terminal, gate: SshHost, times: int = 1) -> None:
-    """Type the gate's second factor once its prompt has come `times` times, and wait for the shell."""
+    """Type the second factor at the gate's prompt, and wait for the shell."""
     terminal.wait_until(lambda: len(re.findall(rf"{gate.user}@.*assword:", terminal.text())) == times, 20, "its prompt")
     terminal.type(f"{SECRET}\r")
     terminal.wait_for(PROMPT)
@@ -40,7 +40,7 @@ def logs_in(terminal: Terminal, gate: SshHost, times: int = 1) -> None:
 def test_a_second_factor_of_a_jump_host_is_asked_for_in_place_and_never_elsewhere(
     home: Home, gate: SshHost, box: SshHost
 ) -> None:
-    """Each `--list` sent the jump host six wrong passwords, for which many hosts lock a user out."""
+    """Each `--list` sent six wrong passwords, for which many hosts lock a user out."""
     terminal = home.terminal("@box", "work", columns=120)
     logs_in(terminal, gate)
     terminal.type("echo on=$(id -un)\r")

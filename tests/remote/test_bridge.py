@@ -40,7 +40,7 @@ def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(home: Home,
 
 
 def test_what_was_asked_by_a_side_that_has_gone_is_not_begun(home: Home) -> None:
-    """Once a silent link let its bytes through, a session was created although its asker had gone."""
+    """A session was created when a silent link recovered, although its asker had gone."""
     asked = wire.hello_frame("bridge") + wire.request_frames("op", 1, b'{"name": "work"}', op="enter.go")
     inbound, outbound = os.pipe()
     os.write(outbound, asked)

@@ -1,4 +1,4 @@
-"""The line that says which host sesh waits for: it comes late, and never in the way of a prompt."""
+"""The line about the awaited host comes late, and never disturbs a prompt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def soon(unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def swallowing(home: Home) -> None:
-    """Make a host that sends nothing until the file `gone` exists, and then closes the connection."""
+    """Make a silent host that closes the connection once the file `gone` exists."""
     line = "until test -e ~/gone; do sleep 0.05; done; echo Connection closed >&2; exit 255"
     home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = \"sh -c '{line}' -\"\n")
 

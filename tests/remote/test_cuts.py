@@ -150,7 +150,7 @@ def test_what_happens_to_a_link_is_told_to_programs(
 
 
 def running(home: Home, far: ViaHost, *words: str, script: str) -> subprocess.Popen[bytes]:
-    """Start `sesh @box --exec job WORDS -- sh -c SCRIPT`, and wait until the script runs."""
+    """Start a job with SCRIPT on the host `box`, and wait until it runs."""
     job = home.start("@box", "--exec", "job", *words, "--", "sh", "-c", f"touch begun; {script}")
     wait_until(lambda: far.exists("begun"))
     wait_until(far.settled, what="the waiter has got to its job")
@@ -193,7 +193,7 @@ def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(
 
 @pytest.fixture
 def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
-    """Make a host whose sesh begins a session, but answers only once the file `answer` exists."""
+    """Make a host that begins a session, and answers once the file `answer` exists."""
     before = bridge._enter
 
     def entered(*words: Any) -> Any:
@@ -221,7 +221,7 @@ def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: ViaH
 
 @pytest.mark.parametrize("name", [("job",), ()])
 def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: ViaHost, name: tuple[str, ...]) -> None:
-    """A link that broke at that moment gave 125, and nobody knew whether the job ran."""
+    """Such a break gave 125, and nobody knew whether the job ran."""
     script = "echo x >>ran; while [ ! -e go ]; do sleep 0.02; done; echo done; exit 7"
     job = home.start("@box", "--exec", *name, "--print", "--", "sh", "-c", script)
     wait_until(lambda: slow.exists("entered"))

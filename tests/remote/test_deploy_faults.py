@@ -1,4 +1,4 @@
-"""Deploying to hosts with a fault: the error names the step, and what was on the host stays."""
+"""A failed deploy names its step, and leaves the host's files in place."""
 
 from __future__ import annotations
 

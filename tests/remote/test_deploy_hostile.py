@@ -1,4 +1,4 @@
-"""Hosts that lie during a deploy: their words are shown as text, a malformed answer fails that host alone."""
+"""Lies of a host during a deploy are shown as text, and fail it alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sesh that uv installed from the wheel deploys, and upgrades, as one from a checkout does."""
+"""A sesh that uv installed deploys and upgrades like one from a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logins during a deploy: only ssh asks, for one host after the other, and never without a terminal."""
+"""During a deploy only ssh asks, host after host, and never without a terminal."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Ho
 
 @pytest.mark.usefixtures("light")
 def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(home: Home, farm: Farm) -> None:
-    """ssh asks, with the host's name. Two of three deploys fail, because the host has another program called sesh."""
+    """Two of three deploys fail, because the host has another program called sesh."""
     one, two = (asks_for_a_second_factor(farm, word) for word in ("one", "two"))
     for far in (two, farm.host("open", installed=False)):
         far.write(".local/bin/sesh", "#!/bin/sh\n", 0o755)

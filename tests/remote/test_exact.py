@@ -1,4 +1,4 @@
-"""A terminal whose link breaks shows exactly what was printed: each line once, in order, and nothing of sesh's."""
+"""A terminal whose link breaks shows each line once, in order, and nothing else."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_flood_over_a_link_that_breaks_is_shown_exactly(
 def test_a_link_that_breaks_within_the_first_screen_costs_no_line(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The screen comes in parts, the scrollback's lines first. The daemon halts after the first part."""
+    """The screen comes in parts; the daemon halts after the first, the scrollback's lines."""
     hasty(monkeypatch)
     far, send_part = beside("box"), Client.send_part
     halted = Path(far.root, "halted")
@@ -80,7 +80,7 @@ MIDDLES = {
 def test_a_link_that_breaks_in_the_middle_of_something(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
-    """Output goes on from the break, or is sent again from an earlier byte. Half a character is held back."""
+    """Output goes on from the break or an earlier byte, with half characters held back."""
     hasty(monkeypatch)
     far = beside("box")
     lines = b"".join(b"row %d\r\n" % row for row in range(30))

@@ -1,4 +1,4 @@
-"""What happens while a link is lost is shown once afterwards: the end of a session, a stop of the client."""
+"""Events during a lost link are shown once afterwards, such as a session's end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lines(terminal: Terminal) -> list[int]:
 
 
 def waiting(home: Home, far: ViaHost, end: str) -> Terminal:
-    """Return a terminal with thirty lines of a program that goes on once the file `go` exists."""
+    """Return a terminal with thirty lines, whose program waits for the file `go`."""
     far.write("say", "for i in $(seq $1 $2); do echo line-$i-; done\n")
     script = f"sh say 1 30; while [ ! -e go ]; do sleep 0.02; done; sh say 31 60; {end}"
     terminal = home.terminal("@box", "work", "--", "sh", "-c", script)

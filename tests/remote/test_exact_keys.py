@@ -1,4 +1,4 @@
-"""Keys typed over a link that breaks arrive once and in order, or are said to be dropped."""
+"""Keys over a link that breaks arrive once and in order, or sesh reports them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def recording(home: Home, far: SshHost | ViaHost, echo: bool, predict: str) -> T
 
 
 class Typist:
-    """Types numbered words, one key at a time, in bursts and as pastes, and keeps them in `typed`."""
+    """Types numbered words as keys, bursts and pastes, and keeps them in `typed`."""
 
     def __init__(self, terminal: Terminal, far: SshHost | ViaHost, seed: int) -> None:
         self.terminal, self.far, self.random = terminal, far, Random(seed)
@@ -80,7 +80,7 @@ def shown(typed: bytes) -> Glass:
 
 
 def same(terminal: Terminal, glass: Glass) -> bool:
-    """Return whether two terminals show the same, underlines too: a guess that was left has one."""
+    """Return whether two terminals show the same, even underlines, which betray guesses."""
     terminal.screen()
     cells = [
         [[each.buffer[row][column] for column in range(80)] for row in range(24)] for each in (terminal.glass, glass)
@@ -101,7 +101,7 @@ def same(terminal: Terminal, glass: Glass) -> bool:
 def test_keys_arrive_once_and_in_order_through_many_cuts(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, echo: bool, predict: str
 ) -> None:
-    """Keys are typed before the link breaks, while it is lost, under the notice, as it returns, and later."""
+    """Keys come before, during and after the loss of the link, and under the notice."""
     hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     typist = Typist(recording(home, far, echo, predict), far, 1)

@@ -66,7 +66,7 @@ def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, beside: Be
 def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list of a host lags behind: the next question got the answer to the one that was shown."""
+    """The next question got the answer, because the list of a host lags behind."""
     brisk(monkeypatch)
     monkeypatch.setattr(host_target, "LIST_PATIENCE", 99.0)  # a silent link is not doubted
     monkeypatch.setattr(link_health, "LOST_AFTER", 99.0)

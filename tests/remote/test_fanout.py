@@ -19,7 +19,6 @@ from tests.support import Home, processes, rounds, wait_until
 
 @pytest.fixture
 def hosts(beside: Beside) -> list[ViaHost]:
-    """Two hosts."""
     return [beside("one"), beside("other")]
 
 
@@ -140,7 +139,7 @@ def begun(hosts: list[ViaHost], name: str = "begun") -> bool:
 
 
 def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(home: Home, hosts: list[ViaHost]) -> None:
-    """The children and their links stayed after SIGKILL to the process that a person or an agent had started."""
+    """The children and their links outlived a SIGKILL to the started process."""
     process = home.start(*BOTH, "--exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")
     tied = home.start(*BOTH, "--exec", "tied", "--tie", "--", "sh", "-c", "touch tied; sleep 1000")
     wait_until(lambda: begun(hosts) and begun(hosts, "tied"))
@@ -188,7 +187,7 @@ def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, hosts: 
 def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(
     home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing was said at the loss; the summary gave `reconnected` as the reason why the job had failed."""
+    """The loss was not told, and the summary gave `reconnected` as the failure's reason."""
     brisk(monkeypatch)
     script = "touch begun; until [ -e go ]; do sleep 0.02; done; exit 3"
     jobs = home.start(*BOTH, "--exec", "job", "--follow", "--", "sh", "-c", script)
@@ -206,7 +205,7 @@ def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(
 def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There are more hosts than threads: the last hosts begin as others end, though the first never answers."""
+    """Hosts outnumber threads, so that the last ones begin as others end."""
     monkeypatch.setattr(fanout, "_MOST", 2)
     hosts = [beside(f"h{number}") for number in range(rounds(4, 50))]
     hosts[0].fall_silent()

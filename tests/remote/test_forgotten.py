@@ -43,7 +43,7 @@ def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(
 
 
 def test_two_words_for_one_machine_are_two_hosts_whose_sessions_are_listed_once(home: Home, beside: Beside) -> None:
-    """A hash of machine and account made one host of two words, and also of two clones of an image."""
+    """A hash of machine and account merged two words, and two clones of an image."""
     far = beside("box")
     way = json.dumps(shlex.join(far.way))
     home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = {way}\n[remotes.pi]\nvia = {way}\n")

@@ -41,7 +41,7 @@ def forwarding(farm: Farm, word: str, served: int, **more: SshHost | bool) -> tu
 
 
 def test_an_alias_of_a_host_with_a_forward_has_a_connection_of_its_own(here: Home, farm: Farm, served: int) -> None:
-    """No forward was opened, without a message: the alias used the connection of the other one."""
+    """No forward was opened, because the alias used the other one's connection."""
     plain = farm.host("plain")
     _, port = forwarding(farm, "forwarding", served, same_user=plain)
     for word in ("plain", "forwarding"):

@@ -1,4 +1,4 @@
-"""A request that was given up over a link is not done later: with daemons and bridges stopped, and links cut."""
+"""Requests that were given up over a link are not done later."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
 
 @pytest.mark.parametrize("after", [0, pytest.param(1500, marks=pytest.mark.soak)])
 def test_a_job_whose_warm_link_is_cut_at_its_start_runs_once(home: Home, farm: Farm, after: int) -> None:
-    """The job gave 125: `cannot reach box: no reason given` or `the session's daemon closed the connection`."""
+    """The job gave 125 and an error such as `cannot reach box: no reason given`."""
     far = farm.host("box", proxied=True)
     for number in range(ROUNDS):
         assert home.sesh("@box", "--list").code == 0

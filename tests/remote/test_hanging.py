@@ -25,7 +25,7 @@ def answering(rows: list[Row]) -> set[str]:
 
 
 def holds_up_no_other(home: Home, watch: Watch, sound: SshHost | ViaHost, links_left: Callable[[], object]) -> None:
-    """Check that a list, printed once or kept open, shows the hosts `sound` and `hangs`, and leaves no link."""
+    """Check that printed and open lists show `sound` and `hangs`, and leave no link."""
     rows = home.sesh("--list", "--json").json()
     assert [(row["host"], row["name"], "stale" in row) for row in rows] == [
         ("sound", "work", False),

@@ -1,4 +1,4 @@
-"""`--wait`, `--run`, `--events` and `--logs -f` over links that break: they come back and miss nothing."""
+"""Verbs that wait or follow come back after breaks of the link, and miss nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Ctrl-\ before sesh has attached: sesh ends at once, whatever it waits for, and creates nothing anywhere."""
+"""The detach key ends a waiting sesh at once, and creates nothing anywhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def left(terminal: Terminal, key: bytes, said: str = "interrupted") -> None:
 def test_while_a_name_is_looked_for_the_key_creates_nothing(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The session was created here 1.9 s later, and hid the real one from then on."""
+    """The session was created here 1.9 s later, and hid the real one."""
     far = beside("box")
     assert home.sesh("@box", "--open", "work").code == 0
     far.fall_silent()

@@ -1,4 +1,4 @@
-"""Lists that stay open hold a link to each host, and show each change on the host at once."""
+"""Open lists hold a link to each host, and show its changes at once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Watch = Callable[..., Watched]
 
 
 def label(far: SshHost | ViaHost, value: str) -> Callable[[list[Row]], object]:
-    """Label the session on the host itself; return a check of whether rows show that label."""
+    """Label the session on the host; return a check whether rows show the label."""
     far.sesh("--label", "work", f"n={value}")
     return lambda rows: (far.word, value) in [(row["host"], row["labels"].get("n")) for row in rows]
 
@@ -63,7 +63,7 @@ def held(far: SshHost) -> list[int]:
 
 
 def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(home: Home, beside: Beside, watch: Watch) -> None:
-    """The more hosts there were, the less often each was asked: of 8, each only after 50 seconds."""
+    """The more hosts there were, the less often each was asked."""
     hosts = [beside(f"h{number}") for number in range(3)]
     known(home, *hosts)
     before = [len(far.links()) for far in hosts]

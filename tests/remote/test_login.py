@@ -1,4 +1,4 @@
-"""Lost links to hosts where somebody has to log in: sesh asks in place, and tries only once."""
+"""Lost links to hosts with a login: sesh asks in place, and tries once."""
 
 from __future__ import annotations
 

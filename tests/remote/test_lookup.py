@@ -1,4 +1,4 @@
-"""Sessions found by their names alone, and one list of this machine and all known remotes."""
+"""Sessions found by name alone, and one list of this machine and all remotes."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_sessions_are_searched_wherever_they_are(home: Home, beside: Beside) -> 
 
 
 def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_word(home: Home, beside: Beside) -> None:
-    """An empty session was created here, and hid the real session, which no list had shown."""
+    """An empty session was created here, and hid the real one."""
     far = beside("box")
     known(home, far)
     assert home.sesh("@box", "--open", "solo", "--", "cat").code == 0

@@ -1,4 +1,4 @@
-"""Keys typed while a link is lost arrive whole, or are dropped from some byte on, and sesh says so."""
+"""Keys typed while a link is lost arrive whole, or are dropped with a notice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session on another host comes back after each kind of outage, with all that it has shown and nothing else."""
+"""A session on another host comes back after each outage with exactly its output."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stand(farm: Farm, home: Home) -> Iterator[Stand]:
 
 
 def shows_every_number_once(client: Watched) -> None:
-    """Check that each number is shown once, in order, and no line of sesh's but that of the first login."""
+    """Check that each number is shown once, in order, with no line of sesh's."""
     text = re.sub(r"\Asesh: connecting to box.*", "", client.terminal.text())
     others = [line for line in text.splitlines() if line.strip() and not re.fullmatch(r"#\d+#", line.strip())]
     numbers = client.numbers()

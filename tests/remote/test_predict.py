@@ -1,4 +1,4 @@
-"""Keys on slow links: a guess is shown before the echo, and nothing is left of the guess."""
+"""Guesses on slow links: shown before the echo, and gone without a trace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.slow import Slow
 
 
 def predicting(slow: Slow) -> Terminal:
-    """Return a terminal that shows keys before their echo: it has a model, and has seen the echo of one key."""
+    """Return a terminal that predicts, because it has seen the echo of one key."""
     terminal = slow.attach()
     terminal.type("x")
     terminal.wait_for(f"{PROMPT} x")
@@ -34,7 +34,7 @@ def typed_early(slow: Slow, terminal: Terminal) -> bool:
 
 
 def settled(slow: Slow, *terminals: Terminal) -> None:
-    """Wait until all output has come: for one round trip, no process runs and nothing is drawn."""
+    """Wait until all output has come: for one round trip, nothing runs or draws."""
     quiet = slow.round_trip / 1000 + (0.02 if processes.LINUX else 0.3)
 
     def stirs() -> bool:
@@ -76,7 +76,7 @@ def test_nothing_shows_early_with_never_nor_in_a_session_here(home: Home) -> Non
 
 
 def test_nothing_of_a_secret_is_drawn(home: Home) -> None:
-    """This holds for a secret typed right after Enter, too: before its prompt, the terminal still echoed."""
+    """A secret typed right after Enter, before its prompt, is not drawn either."""
     slow = Slow(home)
     terminal = predicting(slow)
     terminal.type(b"\x15")
@@ -132,7 +132,7 @@ LONG = rounds(0, 1)
     ],
 )
 def test_after_random_editing_the_screen_is_that_of_a_client_here(home: Home, program: str, trip: int) -> None:
-    """Keys come faster than their echo; once all is quiet, the screen is that of a client without prediction."""
+    """Keys come faster than their echo; in the end the screens are equal."""
     need(program)
     command, keys, prompt = PROGRAMS[program]
     slow, chance = Slow(home, trip, predict="always"), random.Random(program)

@@ -1,4 +1,4 @@
-"""Programs of the current directory are not run, whatever PATH says: a checkout may hold its own `ssh`."""
+"""Programs of the current directory are not run: a checkout may hold its own `ssh`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link that may be dead is asked at once, and another one is opened at the same time."""
+"""A doubtful link is asked at once, while another one is opened beside it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADDRESS = "127.91.7.3/32"
 
 @pytest.fixture(autouse=True)
 def questions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no link be lost by silence alone, and ask a link that stays silent after a key."""
+    """Let silence alone lose no link, and ask a link that ignores a key."""
     monkeypatch.setattr(link_health, "LOST_AFTER", 99.0)
     monkeypatch.setattr(link_health, "KEY_SILENCE", 0.2)
 
@@ -97,7 +97,7 @@ def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far
 
 
 def test_a_link_that_only_paused_is_kept(home: Home, far: ViaHost) -> None:
-    """The first link answers while another one begins: the first link stays, and nothing is left of the other."""
+    """The first link answers while another begins, and that other one goes."""
     terminal = attached(home)
     client, (carrier,) = far.summary("work")["clients"][0]["id"], far.held()
     links = len(far.links())  # on a busy machine the link is asked already during the rest
@@ -113,7 +113,7 @@ def test_a_link_that_only_paused_is_kept(home: Home, far: ViaHost) -> None:
 
 
 def test_the_line_says_no_link_only_when_ctrl_c_would_give_up(home: Home, far: ViaHost) -> None:
-    """It said so of a link that was only doubted, where Ctrl-C is kept, and interrupted the program later."""
+    """It said so of a link that was only in doubt, where Ctrl-C is kept."""
     terminal = attached(home)
     far.strand()
     with open(far.down, "w", encoding="utf-8") as file:
@@ -127,7 +127,7 @@ def test_the_line_says_no_link_only_when_ctrl_c_would_give_up(home: Home, far: V
 def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
     home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client waited without end, as the thread that answers PING went on, and Enter began nothing."""
+    """The client waited without end, because a thread of the hanging sesh answered PING."""
     whole = bridge.Bridge._carry_out
 
     def hangs_once(*arguments: Any) -> Any:

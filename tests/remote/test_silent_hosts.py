@@ -1,4 +1,4 @@
-"""Lists with hosts that do not answer: the reason, and what was last known of their sessions."""
+"""Lists with silent hosts have the reason, and what is known of their sessions."""
 
 from __future__ import annotations
 

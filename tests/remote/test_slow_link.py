@@ -1,4 +1,4 @@
-"""Floods and resizes over a link that is slow: no key waits behind old output, and the screen is right in the end."""
+"""Over a slow link, keys overtake old output, and the last screen is right."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def slow(home: Home) -> Slow:
 
 
 def test_ctrl_c_in_a_flood_waits_for_no_old_output_and_the_screen_is_the_sessions(home: Home, slow: Slow) -> None:
-    """Megabytes of old output filled the link's buffers for many seconds. Now a screen replaces what is left out."""
+    """Megabytes of old output filled the link's buffers for many seconds."""
     terminal = slow.attach()
     terminal.type("yes 'a line of some length'\r")
     terminal.wait_until(lambda: len(terminal.raw) > RATE // 3)
@@ -41,7 +41,7 @@ def test_ctrl_c_in_a_flood_waits_for_no_old_output_and_the_screen_is_the_session
 
 @pytest.mark.parametrize("lines", [pytest.param(30_000, marks=pytest.mark.soak), 70_000])
 def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow, lines: int) -> None:
-    """The session ends while its output waits: before, while and after the daemon finds that the link is slow."""
+    """The session ends before, while or after the daemon finds that the link is slow."""
     terminal = slow.attach()
     terminal.type(f"seq {lines}; echo the last; exit 3\r")
     assert terminal.exit_code() == 3
@@ -49,7 +49,7 @@ def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow, lines: in
 
 
 def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client waits for the daemon's goodbye, which says how the screen was left; a busy machine delays it."""
+    """A busy machine delays the goodbye, which says how the screen was left."""
     monkeypatch.setattr("sesh.client.channel._GOODBYE_OVER_LINK", PATIENCE)
     terminal = Slow(home, 300, RATE, predict="never").attach()
     terminal.type("clear; echo only'' line\r")
@@ -67,7 +67,7 @@ def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home, monkeypatch:
     ids=str,
 )
 def test_a_late_reply_does_not_reach_the_shell_outside(home: Home, trip: int | None, busy: bool) -> None:
-    """The program asks the terminal, the person leaves, and the reply comes when sesh has restored the terminal."""
+    """The terminal replies to the program when the person has left the session."""
     asks = "stty raw -echo; printf ready; dd bs=1 count=1 2>/dev/null; printf '\\033[c'; exec sleep 60"
     home.sesh("--open", "work", "--", "sh", "-c", asks)
     if trip is not None:

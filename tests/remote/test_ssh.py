@@ -1,4 +1,4 @@
-"""The user's own ssh against real sshds: the shared connection, its options, and what happens where it fails."""
+"""The user's own ssh against real sshds: the shared connection, options and failures."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_many_commands_take_one_connection(here: Home, farm: Farm) -> None:
 def test_hosts_and_ways_to_them_have_connections_of_their_own(
     here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One address behind two jump hosts is two machines, though user, host name and port are the same."""
+    """One address behind two jump hosts is two machines."""
     one = farm.host("one")
     farm.host("two")
     farm.host("behind", same_user=one, config={"ProxyJump": "two"})
@@ -96,7 +96,7 @@ def at_once(number: int) -> list[Exception]:
 
 
 def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm) -> None:
-    """A second master for the same socket would stay for ever, used by nobody and seen by nobody."""
+    """A second master for the same socket would stay for ever, unseen and unused."""
     far = farm.host("box", proxied=True)
     assert at_once(5) == []
     assert (far.proxy.accepted, len(farm.masters())) == (1, 1)

@@ -1,4 +1,4 @@
-"""Messages of ssh and of `via` commands reach the person who waits, and no password is tried unasked."""
+"""Messages of ssh and `via` commands reach the waiting person; no password is tried unasked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
 
 @pytest.fixture
 def behind(here: Home, farm: Farm) -> str:
-    """Return the path of a file: until it exists, the ProxyCommand of @box says where to log in, and waits."""
+    """Return a file; until it exists, the ProxyCommand of @box names a login and waits."""
     go = os.path.join(here.path, "go")
     script = f'#!/bin/sh\necho "{ADDRESS}" >&2\nuntil test -e {go}; do sleep 0.05; done\nexec "$@"\n'
     farm.host("hop")
@@ -78,7 +78,7 @@ def test_the_words_of_what_leads_to_a_host_are_the_reason_of_its_failure(home: H
 
 @pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
 def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm) -> None:
-    """ssh passes no option on to the ssh of a jump host: each list sent the jump host three wrong passwords."""
+    """Each list sent three wrong passwords: ssh's options do not pass to jump hosts."""
     gate = farm.host("gate", sshd=BY_PASSWORD)
     near = farm.host("near")
     ways = {"gate": f"HostName 127.0.0.1\n Port {gate.port}", "mid": "ProxyJump gate", "deep": "ProxyJump mid"}

@@ -1,4 +1,4 @@
-"""Text with `--enter` for a composer on a host, while links break: submitted once, whichever step the cut comes at."""
+"""Text for a composer on a host is submitted once, wherever the link breaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's files on hosts that ssh reaches: with any login shell, and whatever happens to the connection."""
+"""The user's files on hosts of ssh, with any login shell and broken connections."""
 
 from __future__ import annotations
 

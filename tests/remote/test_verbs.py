@@ -1,4 +1,4 @@
-"""Every verb through `@host`: what it prints, its JSON, its exit code, and words that arrive as they were written."""
+"""Every verb through `@host`: its output, its JSON, its exit code, its unchanged words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ODD = [
 def test_r27_odd_words_arrive_as_they_were_written_and_sessions_have_a_login_shell(
     home: Home, farm: Farm, shell: str
 ) -> None:
-    """Whatever the login shell on the host makes of quotes, and whatever its login files print."""
+    """This holds for any login shell, and for any output of its login files."""
     far = farm.host("box", user_shell=shell)
     for name in (".bash_profile", ".profile"):
         far.write(name, f"{far.read(name) if far.exists(name) else ''}\ntouch login\n")
@@ -120,7 +120,7 @@ def test_jobs_over_there_end_with_their_own_code_and_what_they_print_comes_back(
 
 
 def test_programs_beside_the_launcher_are_found_over_there(home: Home, beside: Beside) -> None:
-    """sshd's PATH lacks ~/.local/bin, where agents and their hooks are, and a command reads no login file."""
+    """sshd's PATH lacks ~/.local/bin, where agents and their hooks are."""
     far = beside("box", path="/usr/bin:/bin")
     far.write("bin/agent", "#!/bin/sh\ncommand -v sesh; echo $PATH", 0o755)
     folder = os.path.join(far.path, "bin")
@@ -129,7 +129,7 @@ def test_programs_beside_the_launcher_are_found_over_there(home: Home, beside: B
 
 
 def test_directories_are_meant_over_there(home: Home, beside: Beside) -> None:
-    """The shell here expands `~` to the home on this machine; on the host that path means the home of the host."""
+    """The shell here expands `~` to this machine's home, but the host's is meant."""
     far = beside("box")
     for name in ("project", "a b"):
         os.makedirs(os.path.join(far.path, name))

@@ -19,7 +19,6 @@ def reached(home: Home, command: str) -> None:
 
 @pytest.fixture
 def there() -> Iterator[Home]:
-    """Another home."""
     own = Home()
     yield own
     own.close()
@@ -44,7 +43,7 @@ def test_sessions_there_are_as_any_others(home: Home, there: Home) -> None:
 
 @pytest.mark.parametrize("words", [("--list",), ("work",), ("--deploy",)])
 def test_the_error_for_a_container_that_is_gone_has_its_commands_words(home: Home, words: tuple[str, ...]) -> None:
-    """sesh said `has no sesh`, because a shell says No such file or directory of a missing program, too."""
+    """sesh said `has no sesh`, because a shell's error for a missing program is similar."""
     reached(home, "sh -c 'cd /proc/99999999/ns'")
     done = home.terminal(*(("--deploy", "@there") if words == ("--deploy",) else ("@there", *words)), columns=160)
     assert done.exit_code() != 0
@@ -64,7 +63,7 @@ def test_a_pattern_reaches_every_host_that_it_matches(home: Home, there: Home) -
 
 
 def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, there: Home) -> None:
-    """It reached the command of `via` too: the link broke with each Ctrl-C, and two lines said so."""
+    """The key reached the command of `via` too, and broke the link."""
     reached(home, within(there))
     script = "trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 0.02; done"
     terminal = home.terminal("@there", "--exec", "job", "--follow", "--", "sh", "-c", script)

@@ -1,4 +1,4 @@
-"""Hosts without ssh: other homes on this machine, reached by `via`. Their sesh is a fork of the sesh that calls it."""
+"""Hosts without ssh: other homes on this machine, whose sesh is a fork."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ViaHost(Home):
         return ["env", *(f"{key}={value}" for key, value in self.env.items())]
 
     def read(self, name: str) -> str:
-        """Return the text of a file in HOME on the host; empty if there is no such file."""
+        """Return the text of a file in the host's HOME; empty without the file."""
         try:
             with open(os.path.join(self.path, name), encoding="utf-8", errors="replace", newline="") as file:
                 return file.read()
@@ -72,7 +72,7 @@ class ViaHost(Home):
         return [pid for pid in self.links() if pid in ours]
 
     def settled(self) -> bool:
-        """Tell whether all that was sent has arrived: both homes sleep, but for programs in the host's sessions."""
+        """Tell whether all has arrived: both homes sleep, except for programs in sessions."""
         carriers = [pid for pid in self.processes() if not processes.has_terminal(pid)]
         return processes.rested({*carriers, *self.near.processes()})
 
@@ -138,7 +138,7 @@ class ViaHost(Home):
 
 
 def _begin_anew() -> None:
-    """Run sesh in a fork of another sesh, without the signal handling of that other one."""
+    """Run sesh in a fork of another sesh, without that one's signal handling."""
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     sesh.__main__.start()
@@ -158,7 +158,7 @@ class Beside:
         monkeypatch.setattr(programs, "start", begin)
 
     def __call__(self, word: str, path: str = "") -> ViaHost:
-        """Make a host. `path`: a PATH for the host in which its own sesh is not found."""
+        """Make a host; `path` is a PATH that lacks its own sesh."""
         far = self.hosts[word] = ViaHost(word, self.home, path)
         ways = {far.word: shlex.join(far.way) for far in self.hosts.values()}
         text = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in ways.items())

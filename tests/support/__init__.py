@@ -1,4 +1,4 @@
-"""The harness of tests that run sesh for real: a home of its own, a terminal, and waiting that is bounded."""
+"""The harness of tests that run sesh for real: a home, a terminal, bounded waiting."""
 
 from tests.support.glass import Glass
 from tests.support.home import PROMPT, Home, Result

@@ -1,4 +1,4 @@
-"""An agent: the client of the Model Context Protocol's own SDK, with `sesh --mcp` at the other end of its pipes."""
+"""An agent: the official client of the Model Context Protocol, connected to `sesh --mcp`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Agent:
         return dict(result.structured_content)
 
     async def refused(self, tool: str, **words: Any) -> tuple[str, str]:
-        """Return the code and message of a tool's error; check that the answer's text has the same object."""
+        """Return the code and message of a tool's error, checked against the answer's text."""
         result: Any = await self.client.call_tool(tool, words)
         assert result.is_error, result.structured_content
         error = result.structured_content["error"]
@@ -45,7 +45,7 @@ class Agent:
 
 @asynccontextmanager
 async def connected(home: Home) -> AsyncIterator[Agent]:
-    """Yield an agent with its own server in a home; fail if the server writes to stderr."""
+    """Yield an agent with its own server; fail if the server writes to stderr."""
     from mcp import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
@@ -69,7 +69,7 @@ async def connected(home: Home) -> AsyncIterator[Agent]:
 
 
 def driven(home: Home, story: Callable[[Agent], Awaitable[None]]) -> None:
-    """Run a story with an agent. Without the SDK the test is skipped, or fails in CI."""
+    """Run a story with an agent; without the SDK, skip or, in CI, fail."""
     if find_spec("mcp") is None:
         missing = "the SDK of the Model Context Protocol is not installed: pip install -e '.[mcp]'"
         if os.environ.get("CI"):

@@ -1,4 +1,4 @@
-"""Data of the types in `sesh.schema` for tests: a test names the facts that matter to it, the others have defaults."""
+"""Data of the types in `sesh.schema`, with defaults for all but the named facts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def summary(**facts: object) -> Summary:
 
 
 def record(name: str = "work", **facts: object) -> Record:
-    """Return the record of a session whose daemon is this process, since this machine's last start."""
+    """Return a record of a session whose daemon is this process."""
     pid = facts.get("daemon_pid", os.getpid())
     plain: dict[str, object] = {
         "name": name, "machine": machine.name(), "boot": machine.boot_id(), "daemon_pid": pid,
@@ -58,7 +58,6 @@ def command(**facts: object) -> Command:
 
 
 def run(text: str, column: int = 0, **attributes: object) -> Run:
-    """Return a run of cells."""
     return cast("Run", {"column": column, "width": len(text), "text": text, **attributes})
 
 

@@ -1,4 +1,4 @@
-"""Build the sdist and the wheel of sesh, pack wheels of its requirements, and install them."""
+"""Build sesh's sdist and wheel, pack wheels of its requirements, and install them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def copied(folder: Path) -> Path:
 
 
 def build(folder: Path) -> Path:
-    """Build the sdist from a copy of the checkout, and the wheel from the sdist; return their directory."""
+    """Build the sdist from a copy of the checkout, then the wheel; return their directory."""
     source = copied(folder / "source")
     run = subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "-o", folder / "dist", source],
@@ -43,7 +43,7 @@ def build(folder: Path) -> Path:
 
 
 def wheelhouse(folder: Path) -> Path:
-    """Pack wheels of all that sesh requires from the installed packages, without a network; return `folder`."""
+    """Pack wheels of all requirements from the installed packages; return `folder`."""
     wanted, packed = [DISTRIBUTION], {DISTRIBUTION}
     while wanted:
         for line in importlib.metadata.distribution(wanted.pop()).requires or ():
@@ -75,13 +75,13 @@ def pack(found: importlib.metadata.Distribution, folder: Path) -> None:
 
 
 def tool(name: str) -> str:
-    """Return the path of a program: that of the development environment, or else of the machine."""
+    """Return the path of a program in the development environment, or on the machine."""
     beside = os.path.join(os.path.dirname(sys.executable), name)
     return beside if os.path.exists(beside) else need(name)
 
 
 def install(home: Home, *command: str) -> None:
-    """Run an installer in the test's home, without a network; put the installed sesh on PATH."""
+    """Run an installer in the home without a network; put the installed sesh on PATH."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         home.env[name] = NOWHERE
     home.env |= {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}

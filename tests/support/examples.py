@@ -1,4 +1,4 @@
-"""Settings of hypothesis. Tests that start many processes must not import it: each fork would copy it."""
+"""Settings of hypothesis, which tests with many processes must not import: forks copy it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.scale import rounds
 
 
 def load() -> None:
-    """Load settings: no deadline, because test machines are slow at times, and in CI always the same examples."""
+    """Load settings: no deadline on slow machines, and the same examples in CI."""
     health = [HealthCheck.too_slow]
     settings.register_profile(
         "default", max_examples=rounds(40, 1000), deadline=None, suppress_health_check=health, print_blob=True

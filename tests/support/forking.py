@@ -1,4 +1,4 @@
-"""Start sesh as a fork of the process that runs the tests, in a tenth of the time that an interpreter takes.
+"""Starts sesh as a fork of the tests' process, ten times faster than an interpreter.
 
 The process of the tests has sesh loaded already. The zygotes that a fork starts are forks, too. So all of them have
 what a test has changed in its own process by then, such as a shorter constant, or a system call that fails. For the
@@ -52,7 +52,7 @@ USUAL = {"LANG": "C.UTF-8", **{key: os.environ[key] for key in ("TZ", "LD_LIBRAR
 
 
 def fits(environment: Mapping[str, str]) -> bool:
-    """Tell whether a fork can have this environment: none of its variables would need a new interpreter."""
+    """Tell whether a fork can have this environment without a new interpreter."""
     return ABLE and {key: value for key, value in environment.items() if key.startswith(_EARLY)} == USUAL
 
 
@@ -67,7 +67,7 @@ def start(
     held: bool = False,
     program: Callable[[], object] = sesh.__main__.start,
 ) -> subprocess.Popen[bytes]:
-    """Start a fork that runs `program` with the command line `words`, whose first word is the program's path.
+    """Start a fork that runs `program` with the command line `words`.
 
     `streams`: stdin, stdout and stderr, as for Popen. `tty`: stdin becomes the fork's controlling terminal. `held`: the
     fork stops itself before it begins, until SIGCONT.
@@ -103,7 +103,7 @@ def start(
 
 @contextmanager
 def signals_wait() -> Iterator[set[signal.Signals]]:
-    """Block all signals while a sesh forks another one; yield the mask before, for the fork.
+    """Block all signals while a sesh forks; yield the mask before, for the fork.
 
     logging has a hook in each fork, and Python drops a KeyboardInterrupt that is raised there.
     """
@@ -127,7 +127,7 @@ def _load() -> None:
 
 
 def _become(words: list[str], env: Mapping[str, str], mark: str, tty: bool) -> None:
-    """Make this fork a sesh of its own, which keeps only the loaded modules of the tests' process."""
+    """Make this fork a sesh of its own, which keeps only the loaded modules."""
     os.closerange(3, 1 << 16)  # this closes Popen's own pipe, too: Popen waits for that
     with open(mark, "rb") as file:
         # The module keeps the map, so that it lasts until the process ends.
@@ -156,7 +156,7 @@ def _become(words: list[str], env: Mapping[str, str], mark: str, tty: bool) -> N
 
 
 def _fork_zygotes() -> None:
-    """Make this process fork its zygotes, so that they have its changes; those in a systemd `scope` start as usual."""
+    """Make this process fork its zygotes, except those in a systemd `scope`."""
     spawn = launch._spawn
 
     def fork(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:

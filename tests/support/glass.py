@@ -1,4 +1,4 @@
-"""A terminal emulator for tests: it shows what a person would see, and shares no code with the product.
+"""A terminal emulator for tests, which shares no code with the product.
 
 pyte's screen holds the cells. The tokenizer, both buffers, the scrollback and the answers to queries are the harness's
 own, because pyte stumbles over sequences that vim, fish and sesh itself send. Text, cursor and modes are exact enough
@@ -89,7 +89,7 @@ class Glass(pyte.Screen):
     # -- feeding it
 
     def feed(self, data: bytes) -> None:
-        """Take bytes in chunks of any size; a sequence that is not complete yet waits for the rest."""
+        """Take bytes in chunks of any size; an incomplete sequence waits for its rest."""
         data = self._kept + data
         self._kept = b""
         at = 0
@@ -129,7 +129,7 @@ class Glass(pyte.Screen):
         self._last = text[-1:] or self._last
 
     def draw(self, data: str) -> None:
-        """Draw text at the cursor; plain ASCII a row at a time, because pyte's own method is slow in a flood."""
+        """Draw text at the cursor; plain ASCII by rows, because pyte's way is slow."""
         plain = data.isascii() and not self.charset and self.g0_charset is pyte.charsets.LAT1_MAP
         if not plain or pyte.modes.IRM in self.mode or pyte.modes.DECAWM not in self.mode:
             wraps = self.cursor.x == self.columns - 1 and pyte.modes.DECAWM in self.mode
@@ -241,7 +241,7 @@ class Glass(pyte.Screen):
             (self.set_mode if on else self.reset_mode)(number, private=True)
 
     def _switch(self, alternate: bool) -> None:
-        """Change to the alternate buffer, or back to the main one as it was (mode 1049 and its older kin)."""
+        """Change to the alternate buffer, or back to the main one (mode 1049)."""
         if alternate == self.alternate:
             return
         self.alternate = alternate
@@ -280,7 +280,7 @@ class Glass(pyte.Screen):
     # -- where pyte differs from every terminal
 
     def reset(self) -> None:
-        """Reset (RIS), including the state that pyte does not have. The scrollback stays, as in xterm."""
+        """Reset (RIS) all state, also that outside of pyte; the scrollback stays."""
         super().reset()
         self.modes.clear()
         self.alternate, self._main = False, None
@@ -299,7 +299,7 @@ class Glass(pyte.Screen):
             self.savepoints[:-1] = []
 
     def index(self) -> None:
-        """Move a line down; scroll only at the bottom margin, and never move into the region from below it."""
+        """Move a line down; scroll only at the bottom margin."""
         top, bottom = self.margins or Margins(0, self.lines - 1)
         if self.cursor.y == bottom:
             if top == 0 and not self.alternate:
@@ -329,7 +329,7 @@ class Glass(pyte.Screen):
         self.cursor.y = min(self.cursor.y + (count or 1), bottom if self.cursor.y <= bottom else self.lines - 1)
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Resize without reflow; rows leave at the top, into the scrollback, until the cursor's row fits."""
+        """Resize without reflow: top rows go into the scrollback until the cursor fits."""
         lines, columns = lines or self.lines, columns or self.columns
         for _ in range(max(0, self.cursor.y - lines + 1)):
             if not self.alternate:

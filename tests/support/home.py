@@ -1,4 +1,4 @@
-"""A home for each test: its directory, its environment, and the sesh that runs in it."""
+"""The home of a test: its directory, its environment, and its sesh."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def launcher(paths: list[str], python: str = sys.executable) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """The exit code (negative for a signal) and the output of a command that has ended."""
+    """The exit code (negative for a signal) and output of an ended command."""
 
     command: tuple[str, ...]
     code: int
@@ -73,7 +73,6 @@ class Result:
 
     @property
     def stdout(self) -> str:
-        """The output as text."""
         return self.raw.decode("utf-8", "replace")
 
     def json(self) -> Any:
@@ -135,10 +134,7 @@ class Home:
         return sorted(name[:-5] for name in os.listdir(self.directory) if name.endswith(".json"))
 
     def summary(self, name: str) -> dict[str, Any]:
-        """Return a session as `--status --json` has it, but start no process; empty if there is no session.
-
-        Not for tests with threads, because it changes SESH_DIR of this process for a moment.
-        """
+        """Return a session like `--status --json`, empty without one; not for tests with threads."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)
             try:
@@ -188,7 +184,7 @@ class Home:
         env: Mapping[str, str | None] | None = None,
         cwd: str | None = None,
     ) -> Result:
-        """Run `sesh ARGUMENTS` to its end, without a terminal. Raises AssertionError if it does not end in time."""
+        """Run `sesh ARGUMENTS` to its end, without a terminal. Raises AssertionError."""
         stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
         process = self.start(*arguments, env=env, cwd=cwd, stdin=stdin)
         try:
@@ -211,7 +207,7 @@ class Home:
         answers: bool = False,
         held: bool = False,
     ) -> Terminal:
-        """Open a terminal in which `sesh ARGUMENTS` or `command` runs; it is closed with the home."""
+        """Open a terminal with `sesh ARGUMENTS` or `command`; the home closes it."""
         environment = self.environment(env)
         forked = command is None and self.forks(environment)
         words = [self.launcher, *arguments] if forked else list(command or [*self.command, *arguments])
@@ -230,7 +226,7 @@ class Home:
         return terminal
 
     def forks(self, environment: Mapping[str, str]) -> bool:
-        """Tell whether sesh can be forked (`forking`): it is that of this checkout, and the environment fits."""
+        """Tell whether sesh can be forked: it is this checkout's, and the environment fits."""
         return self.command == self._plain and forking.fits(environment)
 
     def environment(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
@@ -276,7 +272,7 @@ class Home:
             shutil.rmtree(self.root, ignore_errors=True)
 
     def _kill(self) -> None:
-        """Kill the zygotes, which nobody needs any more, and ask each daemon to end, from this process."""
+        """Kill the zygotes, and ask each daemon to end, from this process."""
         processes.kill(processes.zygotes(self.processes()))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)

@@ -1,4 +1,4 @@
-"""A stand-in for an AI agent: it runs the hooks of its settings as the published formats say, and does nothing else.
+"""A stand-in for an AI agent, which runs the hooks of its settings as published.
 
 It is started as `claude`, `codex` or `gemini`. It reads a JSON object per line from the FIFO `events` next to it, and
 runs the hooks of that event with the object on stdin. For each line it writes a line to `ran`: the exit code and the
@@ -66,7 +66,7 @@ class Agent:
         self._events: int | None = None
 
     def tell(self, event: str, **words: Any) -> None:
-        """Send an event and wait for its hook; fail unless the hook succeeded and printed nothing."""
+        """Send an event, and wait for its hook, which must succeed and print nothing."""
         if self._events is None:
             self._events = os.open(os.path.join(self._folder, "events"), os.O_WRONLY)
         told = {

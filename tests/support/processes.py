@@ -1,4 +1,4 @@
-"""Find the processes of a test by a mark in their first environment, and tell their state."""
+"""Find a test's processes by a mark in their first environment, and tell their state."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _BLOCK = 64 << 10
 
 
 def listed() -> set[str]:
-    """Return the pids of all processes, if there is /proc. Reading their environments takes ten times as long."""
+    """Return the pids of all processes from /proc, much faster than with their environments."""
     return {entry for entry in os.listdir("/proc") if entry.isdigit()} if LINUX else set()
 
 
 def _environments(but: Collection[str]) -> Iterable[tuple[int, bytes]]:
-    """Yield (pid, environment) of each process whose environment can be read. `but`: pids to leave out."""
+    """Yield (pid, environment) of each readable process except the pids in `but`."""
     if not LINUX:
         listing = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True, check=False).stdout
         for line in listing.splitlines():
@@ -36,7 +36,7 @@ def _environments(but: Collection[str]) -> Iterable[tuple[int, bytes]]:
 
 
 def _read(path: str) -> bytes:
-    """Read a file in half the time of `open`, because each test reads files of all processes at its end."""
+    """Read a file twice as fast as `open`, because each test reads very many."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         data = b""
@@ -48,7 +48,7 @@ def _read(path: str) -> bytes:
 
 
 def marked(name: str, value: str, but: Collection[str] = (), mapped: str = "") -> list[int]:
-    """Return the pids, but this one and `but`, of processes that started with NAME=VALUE or map the file `mapped`."""
+    """Return other processes' pids that started with NAME=VALUE or map the file `mapped`."""
     mark = os.fsencode(f"\0{name}={value}\0")
     own = _place("self") if mapped and LINUX else ""
     found = []
@@ -76,7 +76,7 @@ def _maps(pid: int, path: str) -> bool:
 
 
 def of_user(uid: int) -> list[int]:
-    """Return the pids of all processes with this real user id, without zombies; only on Linux."""
+    """Return the pids of a user's processes, without zombies; only on Linux."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -90,7 +90,6 @@ def of_user(uid: int) -> list[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the pids of all descendants of a process."""
     listed = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     children = _children if listed else _listed_children()
     found: list[int] = []
@@ -139,7 +138,7 @@ def kill(pids: Iterable[int]) -> None:
 
 
 def reap(pid: int, seconds: float) -> int | None:
-    """Return a child's wait status; None if it does not end within `seconds`, 0 if it was already waited for."""
+    """Return a child's wait status, 0 if already waited for, None after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -163,7 +162,7 @@ def exists(pid: int) -> bool:
 
 
 def called(pid: int) -> str:
-    """Return the name of a process as the kernel has it; "" if the process has ended."""
+    """Return a process's name in the kernel; "" after its end."""
     if not LINUX:
         words = ["ps", "-o", "comm=", "-p", str(pid)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -176,12 +175,11 @@ def called(pid: int) -> str:
 
 
 def zygotes(pids: Iterable[int]) -> list[int]:
-    """Return the zygotes among these processes."""
     return [pid for pid in pids if called(pid) == "sesh: zygote"]
 
 
 def has_terminal(pid: int) -> bool:
-    """Tell whether a process has a controlling terminal, as programs in sessions have. False except on Linux."""
+    """Tell whether a process has a controlling terminal; False except on Linux."""
     return _status(pid)[4:5] not in ([], ["0"])
 
 
@@ -200,7 +198,7 @@ def _status(pid: int) -> list[str]:
 
 
 def rested(pids: Iterable[int], seconds: float = 0.05) -> bool:
-    """Tell whether these processes (or threads) slept for so long: none ran, or waits for a processor or a disk.
+    """Tell whether these processes or threads slept for so long, and none could run.
 
     So a process that has work does not look asleep, even on a busy machine. Outside of Linux this only waits.
     """
@@ -211,7 +209,7 @@ def rested(pids: Iterable[int], seconds: float = 0.05) -> bool:
 
 
 def _ran(pid: int) -> tuple[str, str]:
-    """Return a process's state as in ps, and the nanoseconds that it has run; two empty strings if it has ended."""
+    """Return a process's state and its nanoseconds of running; empty strings after its end."""
     try:
         with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
             return "".join(_status(pid)[:1]), file.read().split()[0]
@@ -231,7 +229,7 @@ def connections(daemon: int) -> int:
 
 
 def connected(pid: int) -> bool:
-    """Tell whether a process has an open socket, as it has once it has reached a daemon."""
+    """Tell whether a process has an open socket, as it has at a daemon."""
     for number in os.listdir(f"/proc/{pid}/fd"):
         try:
             if os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):

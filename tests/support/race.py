@@ -1,4 +1,4 @@
-"""Commands that begin at the same moment, and what a home must look like when they have ended."""
+"""Commands that begin at the same moment, and the home after their end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Race:
     def run(
         self, *lines: tuple[str, ...], keys: bytes = b"", meanwhile: Callable[[list[Any]], None] | None = None
     ) -> list[Result]:
-        """Run the lines at once; return their results. A line after `tty` gets a terminal, and `keys` in it."""
+        """Run the lines at once; a line after `tty` gets a terminal, with `keys`."""
         started: list[tuple[tuple[str, ...], Any]] = []
         for line in lines:
             tty = line[0] == "tty"

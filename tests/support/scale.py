@@ -1,4 +1,4 @@
-"""How many rounds a test makes: few as a rule, many where LONG=1 is set, as `make soak` does."""
+"""The number of a test's rounds: few, or many where LONG=1 is set."""
 
 from __future__ import annotations
 

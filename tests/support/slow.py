@@ -18,7 +18,7 @@ SLOW_LINK = os.path.join(_ROOT, "bench", "slow_link.py")
 
 
 class Slow:
-    """`@slow` of a home. `round_trip`: in milliseconds. `rate`: in bytes per second; 0 for no limit."""
+    """The host `@slow` of a home: round trip in ms, bytes a second (0: unlimited)."""
 
     def __init__(self, home: Home, round_trip: int = 100, rate: int = 0, *, predict: str = "adaptive") -> None:
         self.home, self.round_trip = home, round_trip

@@ -1,4 +1,4 @@
-"""A person's terminal: a real PTY with a program in it, driven by keys and read from its screen."""
+"""A person's terminal: a real PTY with a program, driven by keys and read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _QUIET_TICKS = 50
 
 
 class Terminal:
-    """A PTY of `columns` x `rows` with `command` in it as the leader of its session.
+    """A PTY of `columns` x `rows`, with `command` as the leader of its session.
 
     Nothing reads in the background: output is read whenever a method waits or looks. `raw` has every byte that came.
     `glass` shows them, and is fed only when somebody looks, so that megabytes cost nothing. The terminal answers no
@@ -82,7 +82,7 @@ class Terminal:
     # -- looking
 
     def pump(self, seconds: float = 0) -> bool:
-        """Read what has come, and wait for it up to `seconds`; return False if nothing came."""
+        """Read what has come within `seconds`; return False if nothing came."""
         if self._over or not select.select([self._master], [], [], seconds)[0]:
             return False
         try:
@@ -131,7 +131,7 @@ class Terminal:
         return self._look().modes
 
     def termios(self) -> list[Any]:
-        """Return the attributes of the terminal's line, to compare; its last ones if the line is closed."""
+        """Return the attributes of the terminal's line; the last ones after its end."""
         if self._line >= 0:
             self._last_termios = termios.tcgetattr(self._line)
         return self._last_termios
@@ -141,16 +141,16 @@ class Terminal:
     def wait_until(
         self, predicate: Callable[[], Value | None], timeout: float = PATIENCE, what: str | None = None
     ) -> Value:
-        """Return the first true value of `predicate`, which is called when output comes, and now and then."""
+        """Return the first true value of `predicate`, called after output and now and then."""
         return wait_until(predicate, timeout, _TICK, what, pause=self._wait, portrait=self.portrait)
 
     def _wait(self, seconds: float) -> None:
-        """Read output for up to `seconds`; sleep if the output has ended, because `pump` then returns at once."""
+        """Read output for up to `seconds`; sleep after its end, when `pump` returns at once."""
         if not self.pump(seconds) and self._over:
             time.sleep(seconds)
 
     def wait_for(self, pattern: str | re.Pattern[str], timeout: float = PATIENCE) -> re.Match[str]:
-        """Wait until the screen's rows, joined by line feeds, contain a text or match an expression."""
+        """Wait until the rows, joined by line feeds, contain a text or match it."""
         expression = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
         return self.wait_until(
             lambda: expression.search("\n".join(self._show().rows())), timeout, f"{expression.pattern!r} on the screen"
@@ -159,14 +159,14 @@ class Terminal:
     def wait_for_raw(
         self, pattern: bytes | re.Pattern[bytes], timeout: float = PATIENCE, start: int = 0
     ) -> re.Match[bytes]:
-        """Wait until the bytes that came, from `start` on, contain some bytes or match an expression."""
+        """Wait until the bytes from `start` on contain some bytes or match an expression."""
         expression = re.compile(re.escape(pattern)) if isinstance(pattern, bytes) else pattern
         return self.wait_until(
             lambda: expression.search(self.raw, start), timeout, f"{expression.pattern!r} in the bytes"
         )
 
     def exit_code(self, timeout: float = PATIENCE) -> int:
-        """Wait for the program's end and the rest of its output; return the exit code, negative for a signal."""
+        """Wait for the end and all output; return the exit code, negative for a signal."""
         self.wait_until(self.ended, timeout, f"the end of {' '.join(self.command)}")
         if self._line >= 0:
             # With our end closed the kernel says when there is nothing left to read.
@@ -179,7 +179,6 @@ class Terminal:
         return self._process.wait()
 
     def ended(self) -> bool:
-        """Tell whether the program has ended."""
         return self._process.poll() is not None
 
     @property
@@ -190,7 +189,7 @@ class Terminal:
     # -- acting
 
     def type(self, data: bytes | str, timeout: float = PATIENCE) -> None:
-        """Send keys, and read output meanwhile, so that neither side waits for the other for ever."""
+        """Send keys, and read meanwhile, so that neither side waits for ever."""
         rest = memoryview(data.encode() if isinstance(data, str) else data)
         deadline = time.monotonic() + timeout
         while rest:
@@ -219,7 +218,6 @@ class Terminal:
         os.kill(self.pid, number)
 
     def hang_up(self) -> None:
-        """Close the window."""
         for descriptor in (self._line, self._master):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -242,7 +240,7 @@ class Terminal:
         self.close()
 
     def portrait(self) -> str:
-        """Return what a failing test should show: the screen, whether the program runs, and the last bytes."""
+        """Return the screen, the program's state and the last bytes, for a failing test."""
         glass = self._show()
         frame = "+" + "-" * glass.columns + "+"
         rows = "\n".join(f"|{row:<{glass.columns}}|" for row in glass.rows())

@@ -20,7 +20,7 @@ def find(tool: str) -> str | None:
 
 
 def need(tool: str) -> str:
-    """Return the path of a program. If there is none, skip the test and name the tool, or fail if CI is set."""
+    """Return the path of a program; without it, skip the test or fail in CI."""
     path = find(tool)
     if path is None:
         message = f"{tool} is not installed"

@@ -9,7 +9,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
 def differences(value: object, hint: Any, place: str = "") -> Iterator[str]:
-    """Yield how a JSON value differs from a type: an unknown key, a missing key, or a value of another kind."""
+    """Yield the differences of a JSON value from a type: keys and kinds."""
     if get_origin(hint) in (Union, types.UnionType):
         found = [list(differences(value, each, place)) for each in get_args(hint)]
         yield from min(found, key=len)

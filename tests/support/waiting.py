@@ -1,4 +1,4 @@
-"""Waiting for what must become true, with a bound and without guessing at how long it takes."""
+"""Waiting for a condition, with a bound and without guessed pauses."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Ask what a session shows without starting a process, for tests that wait and so ask again and again.
-
-As with `Home.summary`, not for tests with threads.
-"""
+"""Looks at a session without a new process; not for tests with threads."""
 
 from __future__ import annotations
 

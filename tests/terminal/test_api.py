@@ -145,7 +145,7 @@ def test_threads_share_sessions_and_nothing_of_the_process_changes(work: Session
 def test_another_thread_ends_a_wait_and_interrupts_what_runs(work: Session) -> None:
 
     def stopping(name: str = "") -> Stop:
-        """Return a Stop, used once the call waits and `sleep` runs in session `name`, if given."""
+        """Return a Stop that is used once the call waits, or `sleep` runs in `name`."""
         stop = Stop()
 
         def story() -> None:

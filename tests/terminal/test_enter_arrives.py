@@ -1,7 +1,4 @@
-"""`--send TEXT --enter` submits the text once and whole in any program, or fails.
-
-The log that the program itself writes decides. The programs are in `tests/support/composers`.
-"""
+"""`--send TEXT --enter` submits the text once and whole in any program, or fails."""
 
 from __future__ import annotations
 

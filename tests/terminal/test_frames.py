@@ -57,7 +57,7 @@ OTHERS = {"asked", "feed", "kill", "events"}
 
 
 def answered(connection: wire.Connection, verb: str, words: Mapping[str, Any], data: bytes = b"") -> dict[str, Any]:
-    """Send a request, and return the keys of its answer as received, which are those of its type."""
+    """Send a request; return the answer's keys, which are those of its type."""
     connection.send(wire.request_frames(verb, 1, data, **words))
     deadline = time.monotonic() + 20
     while True:

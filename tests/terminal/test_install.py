@@ -1,4 +1,4 @@
-"""`make install` with pipx, uv or neither, without the network; `make uninstall`; and sesh.pyz on other Pythons."""
+"""Installing with pipx, uv or neither, uninstalling, and sesh.pyz on other Pythons."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_sesh_pyz_runs_on_a_python_without_any_package(home: Home, tmp_path: Pat
 
 
 def python(version: str) -> str:
-    """Return a Python of this version, from PATH or of pyenv, as `make test-on` finds it; skip the test without one."""
+    """Return a Python of this version from PATH or pyenv, or skip the test."""
     pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     for program in (f"python{version}", *glob.glob(f"{pyenv}/versions/{version}.*/bin/python")):
         with suppress(OSError):

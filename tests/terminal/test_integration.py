@@ -53,7 +53,7 @@ def integrated(home: Home, shell: str, before: str = "") -> None:
 
 
 def typed(terminal: Terminal, home: Home, lines: Sequence[str], before: int = 0) -> None:
-    """Type lines, each once the last one has ended and the shell reads: the terminal would echo a line before that."""
+    """Type lines, each when the shell reads, because the terminal would echo it earlier."""
     for number, line in enumerate(lines, before + 1):
         terminal.type(f"{line}\r")
         wait_until(lambda number=number: len(history(home)) >= number)  # type: ignore[misc]

@@ -21,7 +21,7 @@ def code_of(home: Home, *words: str) -> str:
 
 
 def runs_at_once(home: Home) -> None:
-    """Check that a run works at once, and that no error about a file was printed."""
+    """Check that a run works at once, and prints no error about a file."""
     done = home.sesh("--run", "t", "--timeout", "15", "--", "echo", "fine")
     assert (done.code, done.stdout, done.stderr) == (0, "fine\n", "")
     assert "No such file" not in home.sesh("--logs", "t").stdout

@@ -88,7 +88,7 @@ def open_agent(home: Home, name: str) -> None:
 
 
 def opened(home: Home) -> list[str]:
-    """Open two shells, an editor, two servers, an agent, an agent in a shell, a job."""
+    """Open shells, an editor, two servers, an agent, an agent in a shell, a job."""
     os.makedirs(os.path.join(home.path, "docs"))
     for name, folder in (("shell", "src"), ("etc", "deep/er")):
         os.makedirs(os.path.join(home.path, folder))

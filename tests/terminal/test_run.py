@@ -182,7 +182,6 @@ def test_aliases_options_and_errors_do_not_leak_into_the_output(home: Home, shel
 
 
 def in_front(home: Home, program: str) -> bool:
-    """Whether a program is in the foreground of `t`."""
     return any(program in word for word in home.summary("t")["foreground"]["command"][:1])
 
 

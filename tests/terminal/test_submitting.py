@@ -141,7 +141,7 @@ def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
 
 
 def test_the_rest_of_a_text_never_reaches_another_program(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise the lines of a long text run in the shell behind a program that ends."""
+    """Otherwise a long text's lines run in the shell behind a program that ends."""
     monkeypatch.setattr(delivery, "POLL", 0.5)
     assert home.sesh("--open", "work", "--", "bash", "--norc").code == 0
     assert home.sesh("--send", "work", "stty raw -echo; echo reads; head -c 1000 >taken", "--enter").code == 0

@@ -10,10 +10,7 @@ from tests.support import PROMPT, Home
 
 
 def test_a_relative_sesh_dir_means_the_directory_where_it_was_written(home: Home) -> None:
-    """The daemon works in `/`, where it must not look for a relative SESH_DIR.
-
-    Inside the session SESH_DIR names the same directory, whatever the shell's directory is.
-    """
+    """The daemon works in `/`, where it must not look for a relative SESH_DIR."""
     where = {"SESH_DIR": "sessions"}
     assert home.sesh("--open", "here", "--", "sleep", "1000", env=where, cwd=home.path).code == 0
     assert Path(home.path, "sessions", "here.sock").is_socket()

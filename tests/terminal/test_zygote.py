@@ -35,7 +35,6 @@ def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def zygotes(home: Home) -> set[int]:
-    """Return the zygotes of a home."""
     return {*processes.zygotes(home.processes())}
 
 
@@ -87,7 +86,6 @@ def another_namespace(home: Home) -> Iterator[Home]:
 
 @contextmanager
 def another_control_group(home: Home) -> Iterator[Home]:
-    """Have sesh run in another control group."""
     roots = [root for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified") if os.path.exists(f"{root}/cgroup.procs")]
     if not roots or not os.access(roots[0], os.W_OK):
         pytest.skip("this user may make no control group")

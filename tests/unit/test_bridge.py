@@ -38,7 +38,7 @@ class Bridge:
     def greeted(self) -> wire.Connection:
         """The connection once mark and WELCOME have come."""
         self.skip_mark()
-        self.connection.hello("bridge", time.monotonic() + 10, near={"host": "box"})
+        self.connection.handshake("bridge", time.monotonic() + 10, near={"host": "box"})
         return self.connection
 
     def skip_mark(self) -> None:
@@ -132,7 +132,7 @@ def test_what_it_does_not_know_is_refused_and_the_link_goes_on(home: Home, far_e
 
 
 class Led:
-    """A bridge in this process that is connected to a session, whose daemon the test plays."""
+    """A bridge in this process, connected to a session that the test plays."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, said: bytes = b"", closes: bool = False) -> None:
         near_in, self.near = os.pipe()
@@ -172,7 +172,7 @@ class Led:
 
 
 def test_what_a_daemon_said_last_passes_though_it_listens_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PING that met a closed socket used to cost the answer that was on its way: a job's code."""
+    """A PING to a closed socket cost the answer on its way: a job's code."""
     for _ in range(5):
         led = Led(monkeypatch, said=b"the answer" * 1000, closes=True)
         led.begin(*[protocol.frame(protocol.PING)] * 10)
@@ -184,7 +184,7 @@ def test_what_a_daemon_said_last_passes_though_it_listens_no_more(monkeypatch: p
 def test_a_session_that_ends_as_it_is_entered_is_still_known_by_its_id(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A wait over a link, for a job that ended at that moment, found no result: "the daemon died"."""
+    """A wait for a job that had just ended found no result."""
     home.sesh("--open", "work", "--", "cat")
     session_id = home.sesh("--status", "work", "--json").json()["id"]
     required = find.required
@@ -223,7 +223,7 @@ def test_bytes_pass_both_ways_until_the_other_side_has_gone(monkeypatch: pytest.
 
 
 def test_a_ping_behind_the_answer_is_the_daemon_s_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the PONG a client tells the screen that it asked for from an earlier one; without it nothing was shown."""
+    """By the PONG a client tells the requested screen from an earlier one."""
     led, ping, goes_on = Led(monkeypatch), protocol.frame(protocol.PING, b"redraw"), threading.Event()
     send = led.link._send
 
@@ -265,7 +265,7 @@ GREETING = wire.hello("attach", client="c0ffee", columns=70, rows=20, term="xter
 @settings(max_examples=rounds(5, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=strategies.data())
 def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data: strategies.DataObject) -> None:
-    """A client sends HELLO, a PING, requests, the request to attach with its greeting, and keys in one go."""
+    """A client sends HELLO, a PING, requests, its greeting and keys in one go."""
     home.sesh("--open", "work", "--", "cat")
     greeting = {**GREETING, "client": os.urandom(8).hex()}
     frames = b"".join(

@@ -1,4 +1,4 @@
-"""Whatever passes the check has its type, keeps its bounds and is printable; all else is one kind of error."""
+"""Checked values are of their type, bounded and printable; all others raise one error."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int | messages
     """A RESPONSE has the shape that its verb says, or an error of the host."""
     far, payload = _far(), json.dumps(value).encode()
     try:
-        found = far.message(kind, payload) if isinstance(kind, int) else far.decode_response(kind, payload)
+        found = far.decode_message(kind, payload) if isinstance(kind, int) else far.decode_response(kind, payload)
     except SeshError as error:
         found = {"error": str(error)}
     assert not any(_ACTS.search(text) for text in texts(found))
@@ -208,7 +208,7 @@ def test_a_session_without_its_facts_is_refused(session: object) -> None:
 
 
 def _changed(value: Any, put: str) -> Iterator[Any]:
-    """Yield copies of a value, each with this text in place of one part or key."""
+    """Yield copies of a value, with this text in place of one part or key."""
     yield put
     if isinstance(value, dict):
         for key, inner in value.items():

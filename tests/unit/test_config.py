@@ -1,4 +1,4 @@
-"""config.toml: what is taken, and what causes a warning; nothing in the file causes a failure."""
+"""config.toml: accepted values, and warnings for others, but never a failure."""
 
 from __future__ import annotations
 

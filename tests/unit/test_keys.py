@@ -1,4 +1,4 @@
-"""Typed bytes as tokens: the same however they are cut, and nothing lost or made up."""
+"""Typed bytes become the same tokens however they are cut, with nothing lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PIECES = st.sampled_from(WHOLE + BROKEN) | st.binary(max_size=4)
 
 
 def split(pieces: list[bytes]) -> list[bytes]:
-    """Return the tokens of bytes that come in pieces; a token that is not whole waits for the next piece."""
+    """Return the tokens of bytes in pieces; an incomplete token waits for its rest."""
     found: list[bytes] = []
     held = b""
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""What sesh asks the kernel about processes and the machine: real on Linux, simulated output of `ps` for macOS."""
+"""The kernel's facts of processes: real on Linux, simulated output of `ps` for macOS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ linux = pytest.mark.skipif(not machine.LINUX, reason="reads /proc")
 
 @linux
 def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) -> None:
-    """/proc/PID/stat has the name unquoted: `) Z 1 (` in a name must not be taken for the fields that follow it."""
+    """/proc/PID/stat does not quote the name, which may look like the next fields."""
     program = tmp_path / "a) Z 1 (b"
     program.symlink_to("/bin/sleep")
     with subprocess.Popen([str(program), "60"], start_new_session=True) as process:
@@ -32,7 +32,7 @@ def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) ->
 
 @pytest.fixture
 def leader() -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program that leads a session of its own: that of the tests may lie outside their process namespace."""
+    """Run a session's leader, because that of the tests may lie in another namespace."""
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
         yield process
         process.kill()

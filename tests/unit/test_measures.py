@@ -1,4 +1,4 @@
-"""Times: one way to write them on the command line, for every option, and moments in words, in this machine's zone."""
+"""Times: one way to write them for every option, and moments in words."""
 
 from __future__ import annotations
 

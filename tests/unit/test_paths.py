@@ -1,4 +1,4 @@
-"""Where sesh keeps its files: which paths are trusted, which are refused with the fix; files are written whole."""
+"""The paths of sesh: trusted, or refused with the fix; files are written whole."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def mode(path: Path) -> int:
 
 def refused(path: Path) -> str:
     with pytest.raises(Refused) as caught:
-        paths.trusted(str(path))
+        paths.check_directory(str(path))
     for act in (files.ready_directory, paths.names):
         with pytest.raises(Refused):
             act()
@@ -58,14 +58,14 @@ def refused(path: Path) -> str:
 
 
 def test_a_directory_that_is_not_there_is_no_error(place: Path) -> None:
-    assert not paths.trusted(str(place))
+    assert not paths.check_directory(str(place))
     assert paths.names() == []
 
 
 def test_a_link_is_refused_also_with_a_slash_behind_it(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`lstat("link/")` looks at the link's target: SESH_DIR with a slash at its end let links through."""
+    """`lstat("link/")` looks at the link's target, so that such links passed."""
     (tmp_path / "real").mkdir(mode=0o700)
     place.symlink_to("real")
     monkeypatch.setenv("SESH_DIR", f"{place}/")
@@ -74,14 +74,14 @@ def test_a_link_is_refused_also_with_a_slash_behind_it(
 
 
 def test_a_directory_that_others_use_is_never_to_be_changed(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`SESH_DIR=/tmp sesh`, typed by root, said to run `chmod 700 /tmp`, which breaks the machine; so did `/`."""
+    """`SESH_DIR=/tmp sesh`, typed by root, said to run `chmod 700 /tmp`."""
     monkeypatch.setenv("HOME", str(ready))
     ready.chmod(0o755)
     assert "directory of yours" in refused(ready)
     monkeypatch.setattr(os, "geteuid", lambda: os.stat("/tmp").st_uid)
     for shared in ("/", "/tmp", "/usr", "/etc", "/var/tmp"):
         with pytest.raises(Refused, match=r"set SESH_DIR to a directory of yours") as caught:
-            paths.trusted(shared)
+            paths.check_directory(shared)
         assert "chmod" not in str(caught.value)
 
 
@@ -109,7 +109,7 @@ def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def unsafe(parent: Path, reason: str) -> None:
-    """Check that SESH_DIR is refused for a directory above it, before and after it is made, and nothing changes."""
+    """Check that SESH_DIR is refused for a directory above it, made or not."""
     before = mode(parent)
     for made in (False, True):
         if made:
@@ -131,14 +131,13 @@ def test_a_parent_that_others_may_write_to_is_refused_with_the_fix(parent: Path,
 
 def test_a_parent_with_the_sticky_bit_passes(parent: Path) -> None:
     parent.chmod(0o1777)
-    assert paths.trusted(files.ready_directory())
+    assert paths.check_directory(files.ready_directory())
 
 
 def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many systems give each user a group of their own and a umask of 002. The check never lists all accounts, because
-    a directory server takes seconds for that."""
+    """Many systems give each user a group alone. To list all accounts takes too long."""
     own = pwd.getpwuid(os.geteuid()).pw_name
     parent.chmod(0o775)
 
@@ -149,7 +148,7 @@ def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
     monkeypatch.delattr(pwd, "getpwall")
     for members in ([], [own]):
         group(own, *members)
-        assert paths.trusted(files.ready_directory())
+        assert paths.check_directory(files.ready_directory())
     os.rmdir(paths.directory())
     for name, members in ((own, ["other"]), (own, [own, "other"]), ("staff", []), ("staff", [own])):
         group(name, *members)
@@ -182,13 +181,13 @@ def test_links_on_the_way_are_followed_and_checked(
     (parent / "link").symlink_to("../real")
     (parent / "further").symlink_to(f"{parent}/link")
     monkeypatch.setenv("SESH_DIR", str(parent / "further" / "sesh"))
-    assert paths.trusted(files.ready_directory())
+    assert paths.check_directory(files.ready_directory())
     real.chmod(0o777)
     with pytest.raises(Refused, match=f"{real} is writable by other users"):
         files.ready_directory()
     real.chmod(0o755)
     parent.chmod(0o1777)
-    assert paths.trusted(files.ready_directory())
+    assert paths.check_directory(files.ready_directory())
     os.chown(parent / "link", 12345, 12345, follow_symlinks=False)  # in a sticky directory its owner may exchange it
     with pytest.raises(Refused, match=f"{parent}/link belongs to another user"):
         files.ready_directory()
@@ -252,7 +251,7 @@ def test_files_that_are_not_private_or_not_what_they_seem_are_refused(ready: Pat
 
 
 def test_names_are_those_of_records_and_sockets_and_no_junk(ready: Path) -> None:
-    """A file of another program in SESH_DIR must not be listed as a session, nor its name reach a terminal."""
+    """A file of another program must not be listed, nor its name reach a terminal."""
     for entry in (
         "b.json", "a.sock", "a.json", "x.y.json", ".lock", ".recent", ".hidden.json", "notes.txt", "two words.json",
         "red\x1b[31m.sock", "-k.json", ".json", f"{'x' * 65}.json",
@@ -263,7 +262,7 @@ def test_names_are_those_of_records_and_sockets_and_no_junk(ready: Path) -> None
 
 @pytest.mark.parametrize("mask", [0o000, 0o177, 0o777])
 def test_files_are_private_and_whole_whatever_the_umask(ready: Path, mask: int) -> None:
-    """R5. With a umask that removes the owner's own bits, sesh refused the record that it had written."""
+    """R5: with some umasks, sesh refused the record that it had written."""
     file = ready / "a.json"
     with files.masked(mask):
         files.write_whole(str(file), b"one")
@@ -278,7 +277,7 @@ def test_files_are_private_and_whole_whatever_the_umask(ready: Path, mask: int) 
 def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
     ready: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a network file system close(2) may report a full disk: the incomplete new file was already in place."""
+    """On a network file system close(2) may report a full disk."""
     file, close = ready / "a.json", os.close
     files.write_whole(str(file), b"old")
 
@@ -327,7 +326,7 @@ def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
 
 
 def test_threads_of_one_process_replace_a_link_at_once(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second of two hosts found the first one's temporary link, and kept an agent that goes with its login."""
+    """The second host met the first one's temporary link, and kept a short-lived agent."""
     both, replace = threading.Barrier(2), os.replace
 
     def renamed(*names: str) -> None:
@@ -349,18 +348,18 @@ def test_r02_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) ->
     for entry in ("s.sock", f"{'n' * 64}.sock"):
         with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
             before = len(os.listdir("/dev/fd"))
-            with paths.reachable(str(folder), entry) as address:
+            with paths.socket_address(str(folder), entry) as address:
                 assert len(os.fsencode(address)) <= LONGEST_SOCKET_PATH
                 listener.bind(address)
             listener.listen()
-            with paths.reachable(str(folder), entry) as address:
+            with paths.socket_address(str(folder), entry) as address:
                 client.connect(address)
             assert len(os.listdir("/dev/fd")) == before
         assert stat.S_ISSOCK((folder / entry).stat().st_mode)
 
 
 def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
-    """Each process wrote the list that it had read, without the entries that others had added meanwhile."""
+    """Each process wrote the list that it had read, without others' entries."""
 
     def attach(letter: str) -> None:
         for number in range(8):

@@ -81,7 +81,7 @@ def test_names_that_are_no_utf_8_come_back() -> None:
 
 
 def test_half_a_pair_that_a_peer_sent_can_be_sent_on() -> None:
-    r"""A label that came as the JSON `"\ud800"` is no UTF-8 at all; the answer that held it ended the daemon."""
+    r"""A label with `"\ud800"` in its JSON ended the daemon that answered with it."""
     values = protocol.parse(rb'{"labels": {"a": "\ud800 \udc80 \u00fc"}}')
     assert protocol.parse(protocol.message(protocol.RESPONSE, values)[5:]) == values
 

@@ -1,4 +1,4 @@
-"""The scanner of the program's output: what it finds, across any borders of blocks, and what it ignores."""
+"""The scanner of a program's output, across any borders of blocks."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
 def listener(sessions: Path) -> Iterator[socket.socket]:
     """A socket that listens as the session `work` and answers nothing."""
     with socket.socket(socket.AF_UNIX) as listening, files.masked(0o177):
-        with paths.reachable(str(sessions), "work.sock") as address:
+        with paths.socket_address(str(sessions), "work.sock") as address:
             listening.bind(address)
         listening.listen(1)
         yield listening
@@ -43,7 +43,7 @@ Pair = tuple[wire.Connection, socket.socket]
 
 
 def test_a_daemon_of_another_user_is_not_spoken_to(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The directory may be replaced between its check and the connection, so the kernel is asked who listens."""
+    """The directory may change after its check, so the kernel names the listener's user."""
     monkeypatch.setattr(machine, "peer_uid", lambda _: os.geteuid() + 1)
     with pytest.raises(Refused, match=rf"another user \(uid {os.geteuid() + 1}\) listens .*; set SESH_DIR"):
         wire.connect("work")
@@ -73,7 +73,7 @@ def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.
 
 @pytest.mark.parametrize("pace", [1.0, inf])
 def test_a_long_answer_puts_its_deadline_off(pair: Pair, monkeypatch: pytest.MonkeyPatch, pace: float) -> None:
-    """A host that answers nothing is left after a minute, but an answer of many megabytes takes longer."""
+    """A silent host is left after a minute; megabytes of an answer take longer."""
     connection, far = pair
     answer = protocol.message(protocol.RESPONSE, {"id": 1, "ok": True})
     rest, read = iter([protocol.data_frames(b"part") + answer]), connection.read
@@ -90,7 +90,7 @@ def test_a_long_answer_puts_its_deadline_off(pair: Pair, monkeypatch: pytest.Mon
 
 
 def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> None:
-    """Each frame that came in time began the timeout again, so that the wait for an answer had no end."""
+    """Each frame began the timeout again, so that the wait had no end."""
     connection, far = pair
     stop = Event()
 

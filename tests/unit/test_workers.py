@@ -1,4 +1,4 @@
-"""Work in threads: a worker whose items nobody takes waits, and leaving the block ends all workers."""
+"""Work in threads: unclaimed items pause a worker, and all end with the block."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ MOST_UNREAD = 1000
 
 
 def rest(stop: Stop) -> None:
-    """Wait until the worker is stopped."""
     stopped = threading.Event()
     with stop.calling(stopped.set):
         assert stopped.wait(30), "nobody stopped it"
@@ -50,7 +49,7 @@ def test_one_that_says_more_than_is_taken_waits_and_leaving_ends_all() -> None:
 
 
 def test_who_leaves_waits_for_what_threads_have_begun_to_end() -> None:
-    """A list returned while a thread was still ending its ssh, and the ssh went on."""
+    """A list returned while a thread was still ending its ssh, which went on."""
     begun, ended = threading.Event(), threading.Event()
 
     def work(stop: Stop) -> Iterator[str]:

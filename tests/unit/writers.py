@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def at_once(act: Callable[[str], object], letters: str) -> None:
-    """Have a fork for each letter act with it, all from the same moment on; each must end without an error."""
+    """Fork a process for each letter; all act at once, and none may fail."""
     waits, begins = os.pipe()
     children = []
     for letter in letters:

@@ -1,4 +1,4 @@
-"""A stand-in for an agent's composer: it draws itself on a raw terminal, and logs what is submitted.
+"""A stand-in for an agent's composer, which draws on a raw terminal and logs submissions.
 
 `python composer.py PROOF JSON` runs a composer. JSON has the fields of `Behaviour` that differ from their defaults. The
 file PROOF gets a JSON line `{"submitted": TEXT}` for each prompt, and `{"answered": true}` if an Enter has answered a
@@ -25,7 +25,7 @@ _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How a composer behaves. Times are in seconds; what is 0 or empty does not happen."""
+    """The behaviour of a composer; times are in seconds, and 0 means never."""
 
     paste: bool = True
     """Asks for bracketed paste."""
@@ -123,7 +123,6 @@ class Composer:
     # -- the screen
 
     def draw(self) -> None:
-        """Draw all of it, if it has changed."""
         now = time.monotonic()
         turns = self.how.spinner or now < self.thinks_until
         text = "Allow this command?\n› 1. Yes\n  2. No" if self.menu else self.shown if self.how.shows else ""

@@ -1,4 +1,4 @@
-"""The kinds of programs into which prompts are typed: how each is started, how a text is written for it, what it takes.
+"""The kinds of programs that take prompts: their start, their texts, their proofs.
 
 Shells and REPLs get a text within a command that logs it. The others are programs of this folder.
 """
@@ -48,8 +48,6 @@ def unmarked(text: str) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of program."""
-
     name: str
     command: Callable[[Home, str], Sequence[str]]
     """Returns the command for a home and for the file in which the program logs (PROOF)."""
@@ -100,7 +98,7 @@ def _shell(*words: str) -> Callable[[Home, str], list[str]]:
 
 
 def _within(*words: str) -> Callable[[Home, str], list[str]]:
-    """Return the command of such a shell as a child of `sh`, so that it is not the session's own shell."""
+    """Return the command of a shell as a child of `sh`, not the session's own."""
     shell = _shell(*words)
     return lambda home, proof: ["sh", "-c", f"{' '.join(shell(home, proof))}; :"]
 

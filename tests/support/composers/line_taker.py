@@ -1,6 +1,7 @@
-"""A stand-in for a program that asks for a line: `python line_taker.py PROOF KIND`. It logs as composer.py does.
+"""A stand-in for a program that asks for a line.
 
-Kinds: `line` (the terminal's own line editing), `password` (the same without echo), `toolkit` (prompt_toolkit).
+`python line_taker.py PROOF KIND` logs as composer.py does. Kinds: `line` (the terminal's own line editing), `password`
+(the same without echo), `toolkit` (prompt_toolkit).
 """
 
 from __future__ import annotations

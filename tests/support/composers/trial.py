@@ -1,4 +1,4 @@
-"""Send prompts to a kind of program by `sesh --send TEXT --enter`, and tell what became of each.
+"""Sends prompts to programs by `sesh --send TEXT --enter`, and tells what became of each.
 
 `python -m tests.support.composers.trial 100 [--load] [KIND…]` prints a row for each kind, which gets its texts in turn.
 """
@@ -22,7 +22,7 @@ _ARRIVES = 60.0
 
 @dataclass
 class Tally:
-    """What became of the prompts of one kind. `wrong` has a line for each that was lost, cut, split or misreported."""
+    """The results of one kind's prompts; `wrong` has a line for each failure."""
 
     sent: int = 0
     arrived: int = 0
@@ -31,7 +31,6 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
 
     def row(self) -> str:
-        """Return the figures as a row of a table."""
         return f"{self.arrived}/{self.sent} | {self.entered} | {'; '.join(self.wrong[:3])}"
 
 
@@ -94,7 +93,6 @@ class Trial:
 
 
 def main(words: list[str]) -> None:
-    """Print the table."""
     count, *names = (word for word in words if word != "--load")
     print("kind | arrived | Enter | wrong", flush=True)
     with loaded() if "--load" in words else nullcontext():

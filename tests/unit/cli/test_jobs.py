@@ -1,4 +1,4 @@
-"""The output and the exit code of a job, as the command that waits for the job passes them on."""
+"""The output and exit code of a job, passed on by the command that waits."""
 
 from __future__ import annotations
 

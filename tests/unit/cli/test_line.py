@@ -1,4 +1,4 @@
-"""A command line is split into hosts, the verb, the words of the verb, and the words after `--`."""
+"""A command line is split into hosts, the verb, its words, and those after `--`."""
 
 from __future__ import annotations
 

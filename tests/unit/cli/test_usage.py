@@ -1,4 +1,4 @@
-"""A wrong command line is refused with its error code, before sesh asks or creates anything."""
+"""A wrong command line is refused before sesh asks or creates anything."""
 
 from __future__ import annotations
 

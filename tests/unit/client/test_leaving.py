@@ -1,4 +1,4 @@
-"""However and whenever a client leaves a session, its terminal is at rest, as it was when the client began."""
+"""However a client leaves, its terminal is at rest, and as it was before."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ _ODD = {b"\x1b[3\n1m", b"\x1b[3\x7f1m", b"\x1b(\n0", b"\x1bN", b"\x1bO"}
 
 
 class Terminal:
-    """A terminal that records what is written to it."""
-
     def __init__(self) -> None:
         self.written = b""
 
@@ -43,7 +41,7 @@ class Terminal:
 
 
 def play(rng: random.Random, view: TerminalView) -> None:
-    """Let a random program print up to a random byte, while sesh draws lines of its own and removes them."""
+    """Let a program print up to a random byte, among lines of sesh's own."""
     data = b"".join(item for item in (piece(rng) for _ in range(40)) if item not in _ODD)
     session = Emulator(COLUMNS, ROWS)
     for block in cut(rng, data[: rng.randrange(len(data))]):
@@ -74,7 +72,7 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
 
 
 def test_what_a_program_prints_at_its_end_is_shown_although_the_screen_was_requested() -> None:
-    """After a pause of the link, the client skipped all output for a screen that an ended session does not send."""
+    """After a pause of the link, the client waited for a screen that never came."""
     terminal = Terminal()
     view = TerminalView(Display(terminal), Channel(on_link=True), Timers(), "never")  # type: ignore[arg-type]
     view.show(protocol.SCREEN, bytes(8) + b"$ make\r\n")
@@ -87,7 +85,7 @@ def test_what_a_program_prints_at_its_end_is_shown_although_the_screen_was_reque
 
 
 def test_half_a_character_is_held_back_until_the_rest_or_a_new_screen_comes() -> None:
-    """In the last column, the terminal drew a sign for the half when a screen followed, and scrolled a row off."""
+    """The terminal drew a sign for the half in the last column, and scrolled."""
     terminal = Terminal()
     display = Display(terminal)  # type: ignore[arg-type]
     whole = "界".encode()

@@ -1,4 +1,4 @@
-"""Prediction against a program that echoes, or does not, some time after it got keys; its output is cut anywhere."""
+"""Prediction with programs that echo late or never, and with output cut anywhere."""
 
 from __future__ import annotations
 
@@ -24,15 +24,13 @@ SLOW = b"\x1b[?69h\x1b[2;%ds\x1b[%d;2H" % (COLUMNS - 1, ROWS) + b"\n" * 200_000
 
 
 class Program:
-    """A line editor. `shows`: what it prints for a character, "" for itself. `behind`: text that the line covers from
-    left to right, such as a suggestion."""
+    """A line editor that `shows` something for each character, over a text `behind` the line."""
 
     def __init__(self, shows: str | None = "", prompt: str = "$ ", behind: str = "") -> None:
         self.shows, self.prompt, self.behind = shows, prompt, behind
         self.line, self.at, self.pen = "", 0, b""
 
     def act(self, key: bytes) -> bytes:
-        """Act on a key; return the output."""
         if key == ENTER:
             self.line, self.at = "", 0
             return b"\r\n" + self.row()
@@ -55,7 +53,7 @@ class Program:
         return self.row() if self.shows is not None else b""
 
     def row(self) -> bytes:
-        """Return the bytes that draw the row; a line that is too long goes on in the next one."""
+        """Return the bytes that draw the row and its continuation."""
         line = "".join(self.shows or each for each in self.line) if self.shows is not None else ""
         place = f"\r\x1b[{min(COLUMNS - 1, len(self.prompt) + self.at)}C" if self.shows is not None else ""
         text = f"\r{self.prompt}\x1b[K{self.behind}\r{self.prompt}{self.pen.decode()}{line}\x1b[m{place}"
@@ -63,7 +61,7 @@ class Program:
 
 
 class Person:
-    """Types to a program over a slow link; `plain` is a terminal without prediction, `seen` one with it."""
+    """A person at a slow link; `plain` is a terminal without prediction, `seen` with it."""
 
     def __init__(self, program: Program) -> None:
         self.program, self.requested = program, False

@@ -1,4 +1,4 @@
-"""What is remembered of a terminal is kept apart for each host, whatever ids a host sends."""
+"""The memory of a terminal is kept apart for each host, whatever its ids."""
 
 from __future__ import annotations
 

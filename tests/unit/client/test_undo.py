@@ -1,4 +1,4 @@
-"""Whatever a stream set in a terminal is undone; `tests/fidelity` checks that the terminal is at rest then."""
+"""Whatever a stream set in a terminal is undone."""
 
 from __future__ import annotations
 

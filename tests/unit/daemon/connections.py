@@ -1,4 +1,4 @@
-"""Clients without a daemon: a PeerConnection is on one end of a socket pair, the test on the other."""
+"""Clients without a daemon: a connection on a socket pair, with the test as peer."""
 
 from __future__ import annotations
 
@@ -49,6 +49,5 @@ class Link:
         return client
 
     def close(self) -> None:
-        """Close both ends."""
         self.other.close()
         self.socket.close()

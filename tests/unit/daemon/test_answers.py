@@ -90,7 +90,7 @@ QUERY = st.tuples(
 
 @given(st.lists(QUERY, max_size=5))
 def test_r21_answers_hold_no_text_of_the_program(asked_for: list[tuple[tuple[bytes, bytes], bytes]]) -> None:
-    """R21: only numbers and fixed words, and never a line end, which would make a shell run the answer."""
+    """R21: only numbers and fixed words; a line end makes a shell run the answer."""
     data = b"".join(start + body + end for (start, end), body in asked_for)
     given_back = asked(data, model())
     bare = re.sub(rb"\x1b\\|\x1b\[|\x1bP|\x1b\]|\x07|rgb:|sesh\(", b"", given_back)

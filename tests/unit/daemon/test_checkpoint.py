@@ -1,5 +1,4 @@
-"""Another emulator shows the same from a checkpoint. Checkpoints are written while output comes, and add only what is
-new. No fault loses what is kept."""
+"""Checkpoints come while output comes, and show the same; no fault loses kept lines."""
 
 from __future__ import annotations
 
@@ -77,7 +76,7 @@ def test_another_emulator_shows_the_same(output: list[bytes], read: bool, resize
 
 @given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load", "fail"))), max_size=40))
 def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes, str]]) -> None:
-    """What a checkpoint adds to its file fits what earlier checkpoints have written, or could not write."""
+    """Each checkpoint's addition fits what earlier ones wrote, or could not write."""
     os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
     own = session()
     for number, (block, then) in enumerate(output):
@@ -109,8 +108,7 @@ def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
 
 
 class Fault:
-    """The `nth` system call that writes a checkpoint fails; with `full`, each one that needs space fails from there on.
-    A `write` that fails has written half of its bytes."""
+    """The `nth` call for a checkpoint fails, or, if `full`, all that need space."""
 
     CALLS = ("open", "write", "replace", "unlink", "lseek", "ftruncate", "fstat", "fchmod", "close")
 
@@ -159,7 +157,7 @@ def finish(own: Session) -> None:
 
 
 def prepared(*, anew: bool) -> Session:
-    """Return a session with a checkpoint and newer output; `anew`: the next checkpoint begins another file."""
+    """Return a session with a checkpoint and newer output; `anew`: the next begins another file."""
     own = session()
     own.log.append(b"".join(b"line %d\r\n" % number for number in range(250)))
     own.model.catch_up(10)
@@ -178,7 +176,7 @@ def used(folder: Path) -> int:
 
 @pytest.mark.parametrize(("anew", "number"), [(False, errno.ENOSPC), (False, errno.EMFILE), (True, errno.EIO)])
 def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, anew: bool, number: int) -> None:
-    """An error of a checkpoint under way prevented the last one, at a shutdown or at the program's end."""
+    """A checkpoint's error prevented the last one at the end of the program."""
     for nth in count(1):
         own = prepared(anew=anew)
         own.checkpoints._next_at = 0.0
@@ -257,7 +255,7 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
 
 @pytest.mark.parametrize("left", [None, 0, 1, 503, 2000])
 def test_a_torn_file_is_reported(folder: Path, left: int | None) -> None:
-    """A torn file was read as if it were whole: the screen followed half a line, and nobody was told."""
+    """A torn file was read as whole, so that the screen followed half a line."""
     own = prepared(anew=False)
     attempt(own)
     (lines,) = folder.glob(".scrollback*")
@@ -290,7 +288,7 @@ def test_what_is_read_of_too_large_a_file_begins_with_a_line(folder: Path, monke
 
 
 def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint of more than 1 MiB was written, but not read whole: rows, cursor and modes were missing."""
+    """A checkpoint above 1 MiB was not read whole: rows, cursor and modes were missing."""
     own = session()
     own.model.resize(400, 100)
     own.log.append(b"\x1b[?2004h" + b"".join(
@@ -329,7 +327,7 @@ def test_what_a_failed_start_took_is_put_back_whole_or_not_at_all(folder: Path) 
 def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A crash lost up to 30 s of continuous output, and all output of a session that was younger."""
+    """A crash lost up to 30 s of continuous output."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     own = session()
@@ -353,7 +351,7 @@ def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
 
 
 def behind(own: Session, output: bytes) -> None:
-    """Write a checkpoint while the emulator has not seen the last output, and has no time for it."""
+    """Write a checkpoint while the emulator is behind and has no time to catch up."""
     own.model.step()
     own.log.append(output)
     own.checkpoints._write(0.0)
@@ -380,7 +378,7 @@ def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder
 )
 @pytest.mark.parametrize("resized", [False, True])
 def test_what_the_emulator_has_not_seen_is_in_it(folder: Path, first: bytes, resized: bool) -> None:
-    """A checkpoint held only what the emulator had seen, which in a flood was many seconds behind."""
+    """A checkpoint held only what the emulator had seen, seconds ago in a flood."""
     own = session()
     own.log.append(first)
     own.model.catch_up()

@@ -98,7 +98,7 @@ def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
 
 
 class Replay:
-    """A client of a session with 3,000 lines, whose terminal has got the first parts of the replay."""
+    """A client of a session with 3,000 lines, in the middle of its replay."""
 
     def __init__(self) -> None:
         self.session = Session(daemon_facts(), (80, 24, 0, 0), None)
@@ -142,7 +142,7 @@ def test_a_terminal_gets_all_its_scrollback_although_another_one_changes_the_siz
 
 
 def test_a_client_that_ignores_parts_of_its_replay_gets_it_again(replay: Replay) -> None:
-    """A link that was silent, or a client that was stopped: the parts before the answer were missing."""
+    """The parts before the answer were missing after a silent link or a stopped client."""
     replay.turn(shown=False)
     ClientHandler(replay.session).frame(replay.client, protocol.REDRAW, bytes(8))
     replay.until("raw")

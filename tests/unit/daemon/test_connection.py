@@ -1,4 +1,4 @@
-"""A connection sends frames through a socket, however few bytes the peer reads at a time."""
+"""A connection sends frames, however few bytes the peer reads at a time."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
 def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client may get a screen instead, which has no query, and the program waited for ever."""
+    """The client got a screen instead, without the query, and the program waited for ever."""
     own = Session(daemon_facts(), (80, 24, 0, 0), None)
     client = link.attached()
     own.clients.add(client)
@@ -88,7 +88,7 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
 
 
 def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link: Link) -> None:
-    """A descriptor that was closed at once was given to the next connection, which the loop took for the old one."""
+    """The next connection got the descriptor, and the loop took it for the old one."""
     link.other.close()
     link.connection.queue(b"lost")
     assert link.connection.flush()

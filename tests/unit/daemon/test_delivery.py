@@ -1,4 +1,4 @@
-"""When a typed text gets its Enter, by what a program reads and shows at each look."""
+"""The moment of Enter after a typed text, by what the program reads and shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENTER, STUCK, UNSHOWN = "", "it has not read all of the text", "its screen has n
 
 
 class Program:
-    """A program that reads each piece after a time, and draws and rests at others, in seconds after the text began."""
+    """A program that reads, draws and rests at given seconds after the text began."""
 
     def __init__(self, reads: float, draws: list[float], rests: float = 0.0) -> None:
         self.reads, self.draws, self.rests = reads, draws, rests

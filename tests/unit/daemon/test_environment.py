@@ -62,7 +62,7 @@ def test_term_is_the_creating_terminals_if_this_host_has_its_terminfo(described:
 
 
 def test_the_agent_is_the_session_s_and_unset_where_there_is_none() -> None:
-    """The variable was set without an agent, so `[ -z "$SSH_AUTH_SOCK" ]` in a login file never started one."""
+    """A login file with `[ -z "$SSH_AUTH_SOCK" ]` never started an agent."""
     assert made({"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == records.file_of("0123", "agent")
     assert "SSH_AUTH_SOCK" not in made({"SSH_AUTH_SOCK": ""})
 
@@ -101,7 +101,7 @@ def test_a_login_shell_has_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.needs("bash")
 def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
-    """bash must exit with the same code (dash does not distinguish 126 from 127 in PATH)."""
+    """bash must exit with the same code; dash does not tell 126 from 127."""
     good = executable(tmp_path / "first" / "good")
     executable(tmp_path / "second" / "both")
     (tmp_path / "first" / "both").write_text("not to be run")

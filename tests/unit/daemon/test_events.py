@@ -1,4 +1,4 @@
-"""Events are numbered and bounded; each follower gets them as fast as it reads, and learns what it missed."""
+"""Events are numbered and bounded; followers read at their pace, and learn of losses."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -
 
 
 def test_a_flood_of_one_kind_pushes_out_no_other(link: Link) -> None:
-    """A spinner in the title pushed out the end of a command, which a reconnecting follower then missed."""
+    """A spinner in the title pushed out a command's end, which a follower missed."""
     events = Events(daemon_facts(), lambda _: None)
     events.add("created")
     events.add("command_ended", exit_code=3)

@@ -39,7 +39,7 @@ def printer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Printer]:
 
 
 def printed(printer: Printer, *words: bytes) -> Session:
-    """A session whose program has printed these words again and again, 64 KiB of them at once."""
+    """Return a session whose program has printed these words many times."""
     own = Session(daemon_facts(), (80, 24, 0, 0), printer)
     count = READ_LIMIT * len(words) // len(b"".join(words))
     printer.printed = b"".join(islice(cycle(words), count))

@@ -145,7 +145,7 @@ def started(name: str, columns: int) -> Session:
 
 
 def lived() -> Session:
-    """Return a session all of whose attributes that are handed over differ from those of a new one."""
+    """Return a session with all attributes for a handover unlike those of a new one."""
     own = started("lived", 90)
     own.log.restore(7, b"line\r\n\x1b]0;un")
     own.pump.scanner.find(b"\x1b]0;un")

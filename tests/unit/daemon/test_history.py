@@ -1,4 +1,4 @@
-"""The typed commands that marks report, and the output of commands, whatever bytes a program prints."""
+"""The commands that marks report and their output, whatever bytes a program prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The input queue writes whole units in order, however much the program reads at a time."""
+"""The input queue writes whole units in order, however little the program reads."""
 
 from __future__ import annotations
 

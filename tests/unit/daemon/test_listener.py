@@ -1,4 +1,4 @@
-"""The socket of a session: claimed, private, and made again without loss of the session's other files."""
+"""The socket of a session: claimed, private, and made again without harm to files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_r07_a_stale_socket_is_cleared_with_its_record_and_its_link(directory: s
 
 
 def test_while_a_removed_socket_is_made_again_the_other_files_of_the_session_stay(directory: str) -> None:
-    """The record was missing for a moment, and the session from lists; its checkpoint was removed for good."""
+    """The record was missing for a moment, and the checkpoint for good."""
     claimed = Listener.claim("work")
     record("work")
     own = [paths.record_path("work"), records.file_of("00ff", "checkpoint"), records.file_of("00ff", "agent")]

@@ -59,7 +59,7 @@ def test_a_position_that_is_no_longer_held_is_refused() -> None:
 
 
 def test_keys_echoed_one_by_one_cost_little_more_than_their_bytes() -> None:
-    """A block for each byte of an interactive session would have cost twenty megabytes, and a long move at each key."""
+    """A block for each byte would have cost twenty megabytes in an interactive session."""
     kept = OutputLog()
     for _ in range(300_000):
         kept.append(b"x")

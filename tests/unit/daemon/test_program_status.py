@@ -1,4 +1,4 @@
-"""Reports of the Program Status Protocol (OSC 7501): the rules for one report, and what is kept of many."""
+"""Program Status Protocol (OSC 7501): the rules for one report, and for many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The filter for a client's input: replies pass once, while they are waited for; what a person types passes always."""
+"""The filter for input: replies pass once while awaited, and typed keys always."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def asked(replies: ReplyFilter, output: bytes, now: float = 0.0) -> None:
 
 
 def through(replies: ReplyFilter, data: bytes, cuts: list[int], now: float = 0.0) -> bytes:
-    """Return what passes of `data` that comes in pieces, including the held end, which is released."""
+    """Return what passes of `data` in pieces, with the held end released."""
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     passed = b"".join(replies.filter(data[start:end], now) for start, end in itertools.pairwise(places))
     return passed + replies.release()
@@ -136,7 +136,7 @@ def test_statements_to_the_terminal_allow_no_reply() -> None:
 
 @pytest.mark.parametrize(("query", "reply"), ANSWERS + TALKS[:-1], ids=lambda each: each[:12])
 def test_a_late_reply_is_dropped_however_it_is_split_and_whenever_its_rest_comes(query: bytes, reply: bytes) -> None:
-    """At most the first two bytes of the reply pass, after a moment, because a person may have typed them."""
+    """Two bytes of the reply may pass later, because a person may have typed them."""
     for cut in range(1, min(len(reply), 40)):
         replies = ReplyFilter()
         asked(replies, query + UNANSWERED)

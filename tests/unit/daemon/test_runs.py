@@ -1,4 +1,4 @@
-"""The parts of `--run`: quoted words, marks that are removed from output however it is cut, and runs that end."""
+"""The parts of `--run`: quoted words, marks removed from output, and the end."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
 
 
 def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
-    """Output that was sent as it came stayed in memory until the next full garbage collection: tens of megabytes."""
+    """Output that was sent at once stayed in memory until the next full collection."""
     runs = Session(daemon_facts(pid=1), (80, 24, 0, 0), None).runs
     runs.active = Run(["seq 9"], None, wait=True, key="", sent=0)
     runs.active.become(RunState.RUNNING)
@@ -110,7 +110,7 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
 def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An error that was no refusal left the run active and unanswered, and all runs behind it waiting."""
+    """Such an error left the run unanswered, and all runs behind it waiting."""
     master, slave = os.openpty()
     pty = Pty(master, slave, os.getpid())
     os.set_blocking(master, False)

@@ -29,7 +29,7 @@ from sesh.daemon.shell import shells
     ],
 )
 def test_a_shell_that_runs_a_script_is_none(monkeypatch: pytest.MonkeyPatch, words: list[str], kind: str) -> None:
-    """The program that a script started got text and Enter in one, as if it were the shell at its prompt."""
+    """The script's program got text and Enter in one, like a shell at its prompt."""
     monkeypatch.setattr(machine, "command_of", lambda _: words)
     monkeypatch.setattr(os, "readlink", lambda _: "/usr/bin/bash")
     assert shells.kind_of(1) == kind

@@ -1,4 +1,4 @@
-"""Deadlines: each runs once, none before its time, and a moved or cleared one not at its old time."""
+"""Each deadline runs once, in time, and not after it was moved or cleared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_a_deadline_that_another_one_moved_or_cleared_does_not_run(clock: Clock) -> None:
-    """The same function set again for later ran at once, since only the function was compared."""
+    """The same function set for later ran at once, because only functions were compared."""
     due, ran = Timers(), []
 
     def tick() -> None:

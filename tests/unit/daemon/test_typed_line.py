@@ -1,4 +1,4 @@
-"""The line that is being typed: whether it has begun, and whether a person typed it."""
+"""The line being typed: whether it has begun, and whether by a person."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from sesh.daemon.pty.typed_line import TypedLine
 
 
 class Foreground:
-    """A terminal with a program in the foreground."""
-
     group, raw = 1, True
 
     def reader(self) -> tuple[int, bool]:

@@ -72,7 +72,7 @@ def there() -> Iterator[wire.Connection]:
 
 @pytest.fixture
 def made() -> Iterator[Callable[[Open], LinkKeeper]]:
-    """Yield a function that makes the keeper of a link, whose attempts are made by a function."""
+    """Yield a function that makes the keeper of a link from its function for attempts."""
     found: list[LinkKeeper] = []
 
     def make(attempt: Open, *, asks: bool = False) -> LinkKeeper:
@@ -131,7 +131,7 @@ def test_a_loss_is_logged_once_until_the_session_is_entered_again(there: wire.Co
 
 
 def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: wire.Connection) -> None:
-    """When the link was lost an hour later, the client asked for a login without trying first."""
+    """After a loss an hour later, the client asked for a login without a try."""
     keeper = made(ways(LoginRefused("the agent is locked"), there))
     until(keeper, lambda: keeper.schedule.refusal)
     keeper.health.heard(time.monotonic(), [keeper.health._unanswered])
@@ -143,7 +143,7 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
 def test_where_a_login_asks_somebody_no_storm_of_signs_puts_off_the_attempt(
     made: Made, there: wire.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each sign put off the loss, and nothing is attempted before it: no login was ever offered."""
+    """Each sign put off the loss, so that no login was ever offered."""
     monkeypatch.setattr(link_health, "LOST_AFTER", 0.3)
     keeper = made(ways(there), asks=True)
     assert until(keeper, keeper.sign) is there

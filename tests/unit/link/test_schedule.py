@@ -53,7 +53,7 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
 
 
 def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs_come() -> None:
-    """With two seconds each, no attempt ever logged in once the round trip had become half a second."""
+    """With two seconds each, no attempt logged in at a round trip of 0.5 s."""
     tries, now, seconds = Schedule(), START, 0.0
     tries.plan(now)
     while seconds < LONGEST_CONNECT:

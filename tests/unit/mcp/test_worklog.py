@@ -1,4 +1,4 @@
-"""The file of what an agent did in a session: its permissions, its contents, its age."""
+"""The file of an agent's acts in a session: its permissions, contents and age."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_file_has_an_end_and_an_age(folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_old_logs_are_removed_and_nobody_elses_files(folder: Path) -> None:
-    """`SESH_WORK_LOG` may name a directory with notes of the user's own: all that end in `.md` were removed."""
+    """`SESH_WORK_LOG` named a directory with the user's own notes, which were removed."""
     logs = []
     for name, host in (("old", None), ("old", "user@box"), ("local", "local")):
         logs.append(worklog.path(name, host) or "")

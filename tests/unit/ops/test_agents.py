@@ -1,4 +1,4 @@
-"""Hooks in the settings of agents: added and removed, with all other bytes left as they are."""
+"""Hooks are added to agents' settings and removed, with no other byte changed."""
 
 from __future__ import annotations
 

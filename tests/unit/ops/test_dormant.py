@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("sessions")
 def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be_put_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On a disk that had become full the record was not written either, and the session was gone without a word."""
+    """On a full disk, the record was not written either, and the session was lost."""
     files.ready_directory()
     lost: Any = record("web", id="00ff", cwd="/", daemon_pid=2, daemon_start="", command=["make"], labels={"a": "b"})
     records.write(lost)

@@ -1,4 +1,4 @@
-"""The ops: each is found by the name that hosts know it by, and its annotations are types that can be checked."""
+"""The ops: hosts find each by name, and each has types that can be checked."""
 
 from __future__ import annotations
 
@@ -113,6 +113,6 @@ def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> Non
 
 @given(st.lists(st.binary(max_size=8).filter(lambda word: b"\0" not in word).map(os.fsdecode), max_size=6))
 def test_words_of_any_bytes_survive_the_link(argv: list[str]) -> None:
-    """Bytes that are no UTF-8, controls, quotes, empty words: no shell of a host ever reads them."""
+    """No shell of a host reads them: controls, quotes, empty words, bytes beyond UTF-8."""
     data = {"name": "work", "command": argv}
     assert check.arguments(sessions.resume_with, protocol.value(calls.encoded(data)), exact=True) == data

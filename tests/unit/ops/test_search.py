@@ -1,4 +1,4 @@
-"""A search for a pattern is bounded in time, in the main thread and in another one."""
+"""A search for a pattern is bounded in time, in any thread."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_many_lines_and_long_ones_are_searched_in_portions(doing: Callable[[Call
 def test_a_pattern_that_explodes_is_stopped(
     doing: Callable[[Callable[[], object]], object], monkeypatch: pytest.MonkeyPatch, limit: float | None
 ) -> None:
-    """In a thread of an MCP server such a pattern stopped the whole server: `re` lets no other thread run."""
+    """The pattern stopped a whole MCP server, because `re` lets no other thread run."""
     if limit is None:
         monkeypatch.setattr(search, "PATIENCE", 0.1)
 

@@ -1,4 +1,4 @@
-"""What an op knows of the caller's machine, and how questions reach the caller and answers come back."""
+"""An op's knowledge of the caller's machine, and its questions to the caller."""
 
 from __future__ import annotations
 

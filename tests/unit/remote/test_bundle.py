@@ -1,4 +1,4 @@
-"""The archive that is deployed: what is in it, and that it is the same every time."""
+"""The deployed archive: its contents, and the same bytes every time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deploy to a host: the survey and its answer, steps that fail, and a deploy that is stopped."""
+"""A deploy to a host: the survey, failed steps, and a deploy that is stopped."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Scripted:
 
 
 def failed(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = "") -> tuple[str, str]:
-    """Return the step and the message of a failed deploy to a host that gives this answer."""
+    """Return the step and the message of a deploy that fails by this answer."""
     monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
     monkeypatch.setattr(deploy, "open_carrier", lambda _: Scripted(out, code, err))
     with pytest.raises(deploy.DeployError) as caught:

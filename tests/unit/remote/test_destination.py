@@ -1,4 +1,4 @@
-"""Hosts as the user names them and as ssh resolves them; a test's own ssh prints what the test wants."""
+"""Hosts as the user names them and as ssh resolves them; ssh is faked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def calls(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fake(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
-    """Install an ssh that notes its words; return a function that sets the line of sh that this ssh then runs."""
+    """Install an ssh that notes its words; return a function that sets its shell code."""
     folder = tmp_path / "bin"
     folder.mkdir()
 

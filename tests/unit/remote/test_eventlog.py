@@ -1,4 +1,4 @@
-"""The event log: whole lines of JSON, bounded in size; a log that cannot be written stops nothing."""
+"""The event log: whole lines, bounded in size; a failed write stops nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command that reaches a host is run within limits, whatever it prints, and has ended afterwards."""
+"""A command that reaches a host is run within limits, and has ended afterwards."""
 
 from __future__ import annotations
 

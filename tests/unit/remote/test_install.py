@@ -41,7 +41,7 @@ class Host:
         return {**order, "trials": [["--version"]], "sha256": "", **facts}
 
     def look(self, bundle: Bundle, **facts: Any) -> Any:
-        """Return the answer to the order to look what is missing, carried out in this process."""
+        """Carry out the order to look for missing files in this process; return the answer."""
         return install.carry_out(self.order(bundle, **facts))
 
     def current(self, bundle: Bundle) -> bool:
@@ -89,7 +89,6 @@ def bundle() -> Bundle:
 
 
 def other(text: str = "x = 1\n") -> Bundle:
-    """Another version."""
     return packed({**_FILES, "lib/sesh/more.py": text.encode()})
 
 
@@ -166,7 +165,7 @@ def test_r29_a_directory_that_is_a_link_is_refused(host: Host, bundle: Bundle, n
 
 
 def halted(host: Host, order: Any, module: Any, function: str, calls: int) -> int:
-    """Fork a process that carries out an order, and waits in call number `calls` of a function; return its pid."""
+    """Fork a process that stops in call number `calls` of a function; return its pid."""
     mark, left = host.home / "here", [calls]
     called = getattr(module, function)
 

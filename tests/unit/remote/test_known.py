@@ -1,4 +1,4 @@
-"""Known remotes: one private file with an entry for each typed word; a damaged file stops nothing."""
+"""Known remotes: one private file with an entry for each word; damage stops nothing."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_sessions_take_no_more_than_their_room(file: Path) -> None:
 
 
 def test_what_several_processes_learn_is_kept_together() -> None:
-    """A process that had read the file before another one wrote it overwrote what the other one had learned."""
+    """A process overwrote what another one had learned since it read the file."""
     known.record("box")
 
     def learn(letter: str) -> None:

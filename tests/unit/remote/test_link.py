@@ -115,8 +115,10 @@ START = (1, 2.0)
 
 @dataclass
 class Played:
-    """A host with a shared connection. `shared` is the shell script that plays the bridge over the shared connection,
-    `own` over a new one. The files `$f/welcome` and `$f/answer` hold what a bridge sends.
+    """A host with a shared connection, where shell scripts play the bridge.
+
+    `shared` plays it over the shared connection, `own` over a new one. The files `$f/welcome` and `$f/answer` hold what
+    a bridge sends.
     """
 
     shared: str = "exec sleep 60"

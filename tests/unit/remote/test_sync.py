@@ -1,7 +1,4 @@
-"""Files that are pushed to a host: what is taken, refused and left out, what has changed, and what arrives.
-
-The host is another HOME on this machine, which `via` sets.
-"""
+"""Files that are pushed to another HOME: those taken, refused, left out or changed."""
 
 from __future__ import annotations
 
@@ -27,7 +24,6 @@ WAYS = [pytest.param(True, id="rsync", marks=pytest.mark.needs("rsync")), pytest
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """HOME of this test."""
     for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "SESH_NO_SYNC", "SESH_EVENT_LOG"):
         monkeypatch.delenv(name, raising=False)
     path = tmp_path / "home"
@@ -226,7 +222,7 @@ def test_paths_arrive_as_they_are_here_and_links_stay_links_but_the_listed_one(
 def test_what_is_protected_is_neither_sent_nor_deleted(
     home: Path, far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rsync: bool
 ) -> None:
-    """The depth of a protected path does not matter, nor its case and the links through which it would be sent."""
+    """It is protected at any depth, in upper or lower case, and behind links."""
     monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "events"))
     for name in ("gh/hosts.yml", "GCloud/token", "git/credentials", "git/config", "sesh/config.toml", "tool"):
         write(home / ".config" / name, "mine")

@@ -1,4 +1,4 @@
-"""Records of sessions: written whole, checked when read, and a pid in one is checked against the live process."""
+"""Records of sessions: written whole, and checked when read, also against live processes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def daemon() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_record_comes_back_as_it_was_and_is_private(sessions: Path) -> None:
-    """A session whose directory is no UTF-8 was missing in every list once its daemon was gone."""
+    """A session in a directory with a name beyond UTF-8 was missing in lists."""
     written = record(labels={"team": "köln"}, cwd=b"/tmp/\xff".decode("utf-8", "surrogateescape"))
     records.write(written)
     assert records.read("work") == written

@@ -1,4 +1,4 @@
-"""Results that are kept: found again by id and by name, bounded in number and age, private."""
+"""Kept results are found by id and by name, bounded in number and age, private."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_only_the_newest_hundred_of_the_last_week_are_kept(tmp_path: Path) -> No
 
 
 def test_an_output_without_its_result_goes_with_the_next_one(tmp_path: Path) -> None:
-    """A daemon that is killed after it writes the output, or whose disk is full then, leaves such a file."""
+    """A killed daemon leaves such a file, and so does one with a full disk."""
     results.keep(result(1), b"output")
     folder = tmp_path / "sessions" / ".results"
     for number, age in ((2, 0.0), (3, files.ABANDONED_AFTER + 1)):
@@ -74,7 +74,7 @@ def test_an_output_without_its_result_goes_with_the_next_one(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("key", ["directory", "name", "reason"])
 def test_a_result_with_text_that_no_file_name_holds_is_damaged(key: str, tmp_path: Path) -> None:
-    """Half a surrogate, or a NUL, is not what a daemon wrote: no path, no argument and no frame can hold it."""
+    """No path, argument or frame can hold half a surrogate or a NUL."""
     results.keep(result(1), None)
     file = tmp_path / "sessions" / ".results" / f"{1:016x}.json"
     for text in ("/tmp/\ud800", "/tmp/\0"):

@@ -1,4 +1,4 @@
-"""The rows of the board: the mark is always visible, and no line controls the terminal."""
+"""The rows of the board: the mark is visible, and no line controls the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random streams for the emulator's property tests, and the state that a restore must bring back."""
+"""Random streams for the emulator's tests, and the state that a restore brings back."""
 
 from __future__ import annotations
 
@@ -93,7 +93,6 @@ def piece(rng: random.Random) -> bytes:
 
 
 def stream(rng: random.Random, length: int) -> bytes:
-    """`length` elements of the grammar."""
     return b"".join(piece(rng) for _ in range(length))
 
 
@@ -136,7 +135,7 @@ def essence(emulator: Emulator) -> dict[str, Any]:
 
 
 def _plain(value: object) -> Any:
-    """A value of a screen as data: a pen by its style, a row by its cells."""
+    """Return a screen's value as data: a pen by its style, a row by cells."""
     if isinstance(value, Pen):
         return value.style
     if isinstance(value, Cursor):
@@ -150,6 +149,6 @@ def _plain(value: object) -> Any:
 
 
 def _cells(row: Row, following: Row | None) -> tuple[object, ...]:
-    """Return a row as data; a spacer before a grapheme that is no longer wide is a blank."""
+    """Return a row as data; a spacer before a grapheme no longer wide is blank."""
     text = [*row.text[:-1], "spacer"] if row.ends_in_spacer(following) else row.text
     return text, [pen.style for pen in row.pens], row.continues, row.prompt

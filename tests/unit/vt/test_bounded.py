@@ -1,4 +1,4 @@
-"""The cost of bytes is bounded: a call looks at the clock often, whatever the bytes are."""
+"""The cost of bytes is bounded: a call often looks at the clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines that come in bulk are kept as raw bytes, and give the same text and pens as if they had been drawn."""
+"""Bulk lines are kept as raw bytes, and equal drawn ones in text and pens."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def block(rng: random.Random) -> bytes:
 
 
 def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
-    """Feed random bulk output both ways; return both emulators, and how often lines were kept as raw bytes."""
+    """Feed bulk output both ways; return both emulators, and the number of raw lines."""
     max_lines, size = rng.choice((0, 5, 30, 1000)), (rng.choice((2, 10, 20, 41)), rng.choice((1, 2, 5)))
     start = b"".join(piece(rng) for _ in range(rng.choice((0, 0, 3, 10))))
     if rng.random() < 0.7:
@@ -74,7 +74,7 @@ def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
 
 
 def compare(seed: int) -> int:
-    """Compare both ways with one random stream; return how often lines were kept as raw bytes."""
+    """Compare both ways with a random stream; return the number of raw lines."""
     quick, slow, count = pair(random.Random(seed))
     assert quick.last_error is slow.last_error is None, quick.last_error
     assert state(quick) == state(slow), seed

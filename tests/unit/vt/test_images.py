@@ -1,4 +1,4 @@
-"""Images move the cursor as they do on a terminal, and no replay has a part of one."""
+"""Images move the cursor as on a terminal, and no replay has part of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of a line is what it was when the cursor left the line, however the bytes are cut."""
+"""The text of a line stays as the cursor left it, however bytes are cut."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_random_bytes_leave_no_controls_in_lines(data: bytes) -> None:
 
 
 def test_a_shell_that_wraps_its_own_line_is_understood() -> None:
-    """readline writes a blank and a carriage return at the margin: the cursor begins the next row, not the first."""
+    """readline writes a blank and a carriage return at the margin."""
     lines = LineReader(0, 10)
     (line,) = (each for each in lines.feed(b"$ 12345678 \r9abc\r\n") if each.final)
     assert line.text == "$ 123456789abc"

@@ -1,4 +1,4 @@
-"""The tokenizer: the gaps of pyte's parser that it closes (numbered P), and hostile input (R)."""
+"""The tokenizer: gaps of pyte's parser (numbered P), and hostile input (R)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_p16_c1_controls_are_ignored_in_utf8(control: bytes) -> None:
     ],
 )
 def test_controls_within_a_sequence_act_behind_the_string_that_its_escape_ends(data: bytes, rows: list[str]) -> None:
-    """After another sequence with a control in it, the controls went into the string before the sequence."""
+    """After another sequence with a control in it, the controls went into the earlier string."""
     whole, pieces = fed(data), Emulator(20, 4)
     for byte in data:
         pieces.feed(bytes((byte,)))

@@ -1,4 +1,4 @@
-"""Prompts (OSC 133 A): they stay with their lines, and a replay sends them in place."""
+"""Prompts (OSC 133 A) stay with their lines, and are replayed in place."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_other_marks_are_not_kept(given: str) -> None:
 
 
 def test_the_line_that_is_typed_is_marked_as_the_shell_marked_it() -> None:
-    """A restore at a prompt sent A alone: the terminal took what was typed for a part of the prompt."""
+    """A restore sent A alone, so that the terminal took typed text for prompt."""
     sent = b"\x1b]133;B\x1b\\"
     assert replay(fed(f"{A}$ {B}ls")).count(sent) == 1
     assert sent not in replay(fed(f"{A}$ {B}ls\r\n{C}a\r\n"))

@@ -1,4 +1,4 @@
-"""Replay and repaint: a terminal shows what it would show had it been attached all along."""
+"""After a replay, a terminal shows what it would show if always attached."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
 @pytest.mark.parametrize("rows", [24, 60, 10])
 @pytest.mark.parametrize("seen", [0, 2000])
 def test_a_drawing_comes_in_small_parts_and_has_what_happens_between_them(seen: int, rows: int) -> None:
-    """Of a terminal that attaches, and of one that missed 3,000 lines, while it is resized and the program prints."""
+    """The terminal attaches, or missed 3,000 lines, while it is resized and output comes."""
     output = [b"\x1b[3%dmline %d\x1b[m\r\n" % (n % 8, n) for n in range(seen + 3000)]
     emulator, copy = Emulator(80, 24), Emulator(80, 24)
     emulator.feed(b"".join(output))

@@ -131,7 +131,7 @@ def test_p12_keys_and_shapes_are_remembered() -> None:
 
 
 def test_p12_titles_of_icon_and_window_are_pushed_apart() -> None:
-    """vim pushes and pops each title by itself. When each sequence counted for both titles, entries were left over."""
+    """vim pushes and pops each title by itself, which left entries over."""
     emulator = fed("\x1b]0;one\x07\x1b[22;2t\x1b[22;1t\x1b]0;two\x07\x1b[23;2t")
     assert (emulator.screen.title, emulator.screen.icon_name) == ("one", "two")
     emulator.feed(b"\x1b[23;1t")
@@ -155,7 +155,7 @@ def test_sizes_are_clamped() -> None:
 
 
 def restored(data: str, *, more: str = "", before: str = "\x1b[3;3H\x1b[31m\x1b7\x1b[m") -> Emulator:
-    """Return a terminal on which another program printed `before`, and then a replay of `data` and `more` came."""
+    """Return a terminal after another program's output `before` and a replay."""
     terminal = fed(before)
     terminal.feed(replay(fed(data)) + more.encode())
     return terminal
@@ -163,7 +163,7 @@ def restored(data: str, *, more: str = "", before: str = "\x1b[3;3H\x1b[31m\x1b7
 
 @pytest.mark.parametrize("data", ["\x1b7\x1b[35m", "\x1b[?1049h\x1b[?1049l"])
 def test_a_cursor_saved_at_home_is_restored_too(data: str) -> None:
-    """The terminal still held the cursor that another program had saved, such as `tput sc` before sesh."""
+    """The terminal still held another program's cursor, such as that of `tput sc`."""
     terminal = restored(data, more="\x1b8R")
     assert terminal.text()[0] == "R"
     assert terminal.screen.pen is DEFAULT

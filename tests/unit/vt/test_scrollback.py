@@ -1,4 +1,4 @@
-"""Which lines go into the scrollback, and how a resize moves lines between the scrollback and the screen."""
+"""Lines go into the scrollback, and a resize moves them to and from it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_default_blank_at_the_end_of_a_row_full_of_colour_is_left_out() -> Non
 
 
 def test_p18_a_region_that_begins_at_the_top_scrolls_lines_off() -> None:
-    """A progress bar on the last row (apt) must not cost the lines that scroll above it."""
+    """The progress bar of apt on the last row must not cost lines above it."""
     emulator = fed("\x1b[1;2r" + numbered(4))
     assert emulator.scrollback.last(9) == ["line 0", "line 1"]
 
@@ -74,8 +74,7 @@ def test_the_last_lines_end_with_the_last_one_written(data: str, lines: list[str
 @pytest.mark.parametrize("rows", [[40, 24], [5], [60], [60, 3, 24]])
 @pytest.mark.parametrize("first", [5, 30])
 def test_lines_that_are_read_in_turns_come_once_though_the_screen_is_resized(first: int, rows: list[int]) -> None:
-    """Lines that a taller screen takes back were counted again when they scrolled off, so that a reader that went on
-    from the number of its first line skipped lines, or got them twice."""
+    """Lines that a taller screen took back were counted again when they scrolled off."""
     emulator = fed(numbered(100), columns=80, rows=24)
     whole = emulator.last_lines(200)
     page, number = emulator.lines_before(1 << 62, first, 1 << 20)
@@ -92,7 +91,7 @@ def test_lines_that_are_read_in_turns_come_once_though_the_screen_is_resized(fir
 
 
 def test_a_page_that_has_no_time_holds_no_more_than_is_drawn_at_once() -> None:
-    """Ten thousand short lines of a flood were drawn for one answer, while the daemon did nothing else."""
+    """The daemon drew ten thousand short lines for one answer, and did nothing else."""
     emulator = fed(numbered(10_000))
     whole = emulator.last_lines(20_000)
     page, number = emulator.lines_before(1 << 62, 20_000, 1 << 20, seconds=0)
@@ -105,7 +104,7 @@ def test_a_page_that_has_no_time_holds_no_more_than_is_drawn_at_once() -> None:
 
 
 def test_no_line_is_left_out_between_pages_where_one_was_cut_off_its_rest() -> None:
-    """A line whose beginning has scrolled off becomes two lines when a program rewrites its first row on the screen."""
+    """A line becomes two when a program rewrites the rest of it on the screen."""
     emulator = fed("l1\r\nl2\r\nl3\r\nl4,wwwwwwwwwwwwwwwww\r\na\r\nb\x1b[1;1HX", columns=10, rows=4)
     whole = fed("l1\r\nl2\r\nl3\r\nl4,wwwwwwwwwwwwwwwww\r\na\r\nb\x1b[1;1HX", columns=10, rows=4).last_lines(99)
     page, number = emulator.lines_before(1 << 62, 2, 1 << 20)
@@ -121,7 +120,7 @@ def test_p19_tab_stops_grow_with_the_width() -> None:
 
 @pytest.mark.parametrize("pen", ["", "\x1b[31m"])
 def test_a_spacer_of_another_pen_leaves_no_sgr_in_its_line(pen: str) -> None:
-    """A spacer is no part of its line, but its SGR came into the scrollback without it."""
+    """A spacer is no part of its line, but its SGR came into the scrollback."""
     emulator = Emulator(6, 3)
     emulator.feed(f"{pen}ab\x1b[0;1;44m中\x1b[m".encode())
     emulator.resize(3, 3)

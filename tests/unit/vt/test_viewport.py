@@ -19,7 +19,7 @@ def shown(view: Viewport, client: Emulator, emulator: Emulator) -> list[str]:
 
 
 def test_the_view_is_back_at_the_first_column_as_soon_as_the_cursor_fits_there() -> None:
-    """The view stayed shifted to the right of the prompt and of short rows, until somebody cleared the screen."""
+    """The view stayed shifted to the right until somebody cleared the screen."""
     emulator = fed("$ a long line, kept")
     view, client = Viewport(10, 6), Emulator(10, 6)
     assert shown(view, client, emulator)[0] == "ine, kept"
@@ -30,7 +30,7 @@ def test_the_view_is_back_at_the_first_column_as_soon_as_the_cursor_fits_there()
 
 
 def test_the_view_goes_back_up_when_no_text_is_left_below_it() -> None:
-    """After vim, less or htop in a larger terminal a smaller one showed the prompt alone, and blank rows below it."""
+    """After vim in a larger terminal, a smaller one showed the prompt above blank rows."""
     emulator = fed("one\r\ntwo\r\n$ ")
     view, client = Viewport(20, 4), Emulator(20, 4)
     assert shown(view, client, emulator) == ["one", "two", "$", ""]
@@ -57,7 +57,7 @@ def test_only_rows_that_changed_are_sent() -> None:
 
 
 def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scrolled_away() -> None:
-    """A terminal whose size stops fitting shows the session already; scrolling that away would repeat it."""
+    """The terminal shows the session already when its size stops fitting."""
     emulator = Emulator(20, 4)
     emulator.feed(b"one\r\ntwo")
     over = Viewport(10, 3, clear=False).draw(emulator)
