@@ -75,7 +75,8 @@ class Attachment:
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
         entry = connection.entry(self.name, self.session_id)
-        self.channel.open(connection, entry + first_frame(connection, self._hello(), self.options))
+        first = first_frame(connection, self._hello(), self.options)
+        self.channel.open(connection, entry + first)
         self.phase = AttachmentPhase.HANDSHAKE
         timeout = HELLO_TIMEOUT if self.host is None else _OVER_LINK
         self.timers.set("welcome", timeout, lambda: self._disconnected(silent_daemon(self.name)))
