@@ -16,7 +16,7 @@ from math import inf
 PATIENCE = 0.3  # a link is doubted if no PONG comes within this many seconds plus 1.5 round trips
 QUIET = 3.0  # a PING is sent after this many seconds without a byte
 KEY_SILENCE = 1.0  # a PING is sent after this many seconds without a byte after a key: an ACK may take long
-KEY_PACE = 3.0  # a PING is sent this many seconds after the one before while keys are typed, to follow the round trip
+KEY_PACE = 10.0  # a PING is sent this many seconds after the one before while keys are typed, to follow the round trip
 LOST_AFTER = 10.0  # a link is lost after this many seconds without a byte after a PING
 BUSY_PACE = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
 SIGN_TIME = 0.06  # a link that sends no PONG within this many seconds after a sign is doubted
