@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from math import inf
 
-from sesh import names, wire
+from sesh import descriptors, names, wire
 from sesh.client.attachment import Attachment
 from sesh.client.channel import HELD
 from sesh.client.display import MAX_PENDING, Display
@@ -22,10 +22,10 @@ from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
-from sesh.link.keeper import Keep
+from sesh.link.keeper import MakeKeeper
 from sesh.messages import Hello
 
-Connect = Callable[[str, str | None], tuple[wire.Connection, Keep]]
+Connect = Callable[[str, str | None], tuple[wire.Connection, MakeKeeper]]
 
 _DRAIN, _DRAIN_AFTER_DETACH = 10.0, 0.2
 """Seconds without progress after which unwritten output is dropped: after the session's end, and after any other."""
@@ -35,22 +35,22 @@ def attach(
     connection: wire.Connection,
     name: str,
     *,
-    host: str | None = None,
+    host: str | None,
     options: AttachOptions,
     connect: Connect,
-    keep: Keep,
+    make_keeper: MakeKeeper,
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session until the attachment ends; print the closing line.
 
     `connection`: a fresh one, over which at most `first_hello` was sent; it is closed at the end.
-    `connect`: connects to another session, for a switch. `keep`: returns the keeper of a link. A signal that ends
-    this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
+    `connect`: connects to another session, for a switch. `make_keeper`: returns the keeper of a link. A signal that
+    ends this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
 
-    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
+    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the error if the daemon refuses HELLO.
     """
-    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ typed again as the client leaves is nobody's
+    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ typed again as the client leaves is for nobody
     with connection, RawTerminal() as terminal:
-        outcome = _Client(Display(terminal), options, connect).run(connection, name, host, keep)
+        outcome = _Client(Display(terminal), options, connect).run(connection, name, host, make_keeper)
     if outcome.kind is EndKind.SIGNAL:
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
@@ -67,28 +67,26 @@ class _Client:
     """One terminal, attached to one session at a time, with or without a link; a SWITCH brings it to the next."""
 
     def __init__(self, display: Display, options: AttachOptions, connect: Connect) -> None:
-        self._display, self._options, self._connect = display, options, connect
-        self._terminal = display.terminal
+        self._display, self._terminal = display, display.terminal
+        self._options, self._connect = options, connect
         self._shown = Shown(self._terminal.path())
         self._keys = KeyParser(options.detach_key)
         self._attachment: Attachment
-        self._poll, self._watched = select.poll(), dict[int, int]()
-        """The descriptors registered with the poll, and their events."""
 
     # -- one attachment after the other
 
-    def run(self, connection: wire.Connection, name: str, host: str | None, keep: Keep) -> AttachmentEnd:
+    def run(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> AttachmentEnd:
         """Attach to the first session and to each later one; restore the terminal even after an error.
 
-        Raises the daemon's error, Unreachable (HELLO unanswered), ProtocolError, OSError if no descriptor is left.
+        Raises the daemon's error, Unreachable (no WELCOME), ProtocolError, OSError if no descriptor is left.
         """
-        self._begin(connection, name, host, keep)
+        self._begin(connection, name, host, make_keeper)
         line, ended = "", False
         try:
-            outcome = self._carry()
+            outcome = self._run_attachment()
             while outcome.kind is EndKind.SWITCH:
                 self._switch(outcome)
-                outcome = self._carry()
+                outcome = self._run_attachment()
             line = self._options.closing_line(outcome)
             ended = outcome.kind is EndKind.ENDED
         finally:
@@ -96,29 +94,28 @@ class _Client:
             self._close(ended=ended)
         return outcome
 
-    def _begin(self, connection: wire.Connection, name: str, host: str | None, keep: Keep) -> None:
-        self._attachment = Attachment(self._display, name, host, self._options, self._shown, keep)
+    def _begin(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> None:
+        self._attachment = Attachment(self._display, name, host, self._options, self._shown, make_keeper)
         self._attachment.connect(connection)
 
     def _switch(self, outcome: AttachmentEnd) -> None:
         """Begin to attach to the next session; if that session cannot be shown, stay in this one."""
-        attachment, reason = self._attachment, ""
+        attachment = self._attachment
         try:
             name, host = _checked_target(attachment, outcome.name, outcome.host)
-            connection, keep = self._connect_to(name, host)
+            connection, make_keeper = self._connect_to(name, host)
         except SeshError as error:
-            reason = str(error)
-        except KeyboardInterrupt as interrupt:
+            attachment.stay(str(error))
+        except KeyboardInterrupt as interrupt:  # a signal while the terminal was lent
             if interrupt.args[0] not in (signal.SIGINT, signal.SIGQUIT):
                 signal.raise_signal(interrupt.args[0])  # ends the loop
+            attachment.stay()
         else:
             self._display.suspend(attachment.farewell)
             self._close(ended=False)
-            self._begin(connection, name, host, keep)
-            return
-        attachment.stay(reason)
+            self._begin(connection, name, host, make_keeper)
 
-    def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, Keep]:
+    def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, MakeKeeper]:
         """Connect to the next session. If it is on a host, lend the terminal to ssh, which may ask a question."""
         if host is None:
             return self._connect(name, None)
@@ -136,8 +133,8 @@ class _Client:
 
     # -- the loop
 
-    def _carry(self) -> AttachmentEnd:
-        """Carry bytes until the attachment ends; also after a failed SWITCH."""
+    def _run_attachment(self) -> AttachmentEnd:
+        """Run the loop until the attachment ends, or again after a failed SWITCH; return how it ended."""
         attachment = self._attachment
         try:
             attachment.handle_frames()
@@ -151,49 +148,46 @@ class _Client:
 
     def _turn(self, attachment: Attachment) -> None:
         """Wait for events, and handle them."""
-        display, channel, terminal = self._display, attachment.channel, self._terminal
+        display, terminal = self._display, self._terminal
+        channel = attachment.channel
         ready = self._wait(attachment)
         if terminal.signals in ready or terminal.inbound in ready:  # a signal may have come as the poll returned
             self._handle_signals(attachment)  # first: a new size must precede the keys typed after it
         if terminal.inbound in ready:
             self._read_keys(attachment)
-        if display.queue:
-            display.flush()
+        display.flush()
         if channel.unsent:
             channel.send()
         if channel.connection is not None and channel.connection.inbound in ready:
-            attachment.received()
+            attachment.receive()
         attachment.timers.run()
         if attachment.keeper is not None:
             channel.confirm(len(display.queue))
             attachment.look_after_link(ready)
 
-    def _wait(self, attachment: Attachment) -> dict[int, int]:
+    def _wait(self, attachment: Attachment) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors.
 
         A descriptor without events is not polled, because it would still report its hangup.
         """
-        terminal, channel, pending = self._terminal, attachment.channel, len(self._display.queue)
+        terminal, channel = self._terminal, attachment.channel
+        pending = len(self._display.queue)
+        watched = {terminal.signals: select.POLLIN}
         left = attachment.timers.wait_time()
-        wanted = {terminal.signals: select.POLLIN}
+        deadline = inf if left is None else time.monotonic() + left
         if (keeper := attachment.running_keeper) is not None:
-            due = max(0.0, keeper.due - time.monotonic())
-            left = due if left is None else min(left, due)
-            wanted |= dict.fromkeys(keeper.descriptors, select.POLLIN)
+            deadline = min(deadline, keeper.due)
+            watched |= dict.fromkeys(keeper.descriptors, select.POLLIN)
         if channel.connection is None or len(channel.input.unsent) < HELD:
-            wanted[terminal.inbound] = select.POLLIN
+            watched[terminal.inbound] = select.POLLIN
         if pending:
-            wanted[terminal.outbound] = select.POLLOUT
+            watched[terminal.outbound] = select.POLLOUT
         if (connection := channel.connection) is not None:
             if pending < MAX_PENDING:
-                wanted[connection.inbound] = select.POLLIN
+                watched[connection.inbound] = select.POLLIN
             if channel.unsent:  # the same descriptor, if it is a socket
-                wanted[connection.outbound] = wanted.get(connection.outbound, 0) | select.POLLOUT
-        if wanted != self._watched:
-            self._poll, self._watched = select.poll(), wanted
-            for descriptor, events in wanted.items():
-                self._poll.register(descriptor, events)
-        return dict(self._poll.poll(None if left is None or left == inf else left * 1000))
+                watched[connection.outbound] = watched.get(connection.outbound, 0) | select.POLLOUT
+        return descriptors.polled(watched.items(), None if deadline == inf else deadline)
 
     def _read_keys(self, attachment: Attachment) -> None:
         data = self._terminal.read()
@@ -201,14 +195,14 @@ class _Client:
             return  # another process read it first
         if not data:
             attachment.leave(reason="hangup")
-        typed, detaches = self._keys.feed(data, time.monotonic())
-        attachment.typed(typed, detaches=detaches)
+        keys, detach = self._keys.feed(data, time.monotonic())
+        attachment.handle_input(keys, then_detach=detach)
         if self._keys.holding:
             attachment.timers.set("keys", FLUSH_DELAY, self._flush_keys)
 
     def _flush_keys(self) -> None:
-        typed, detaches = self._keys.flush()
-        self._attachment.typed(typed, detaches=detaches)
+        keys, detach = self._keys.flush()
+        self._attachment.handle_input(keys, then_detach=detach)
 
     def _handle_signals(self, attachment: Attachment) -> None:
         terminal = self._terminal
@@ -220,7 +214,7 @@ class _Client:
             signals = terminal.take_signals()
         for number in signals.intersection(EXIT_SIGNALS):
             attachment.leave(EndKind.SIGNAL, number)
-        if stopped or signal.SIGCONT in signals:
+        if stopped or signal.SIGCONT in signals:  # in an orphaned process group SIGTSTP stops nothing
             terminal.raw()
             attachment.redisplay()
         elif signal.SIGWINCH in signals:

@@ -12,7 +12,7 @@ HELD = 1 << 20
 """Bytes of unsent input at which the terminal is not read, nor the detach key; without a link, more is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _GOT_EVERY = 4 << 10  # bytes shown over a link after which the client sends GOT
-_GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds for the daemon to answer DETACH
+_GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds to wait for the daemon's DETACH
 
 
 class UnacknowledgedInput:

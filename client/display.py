@@ -13,10 +13,8 @@ from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen, fresh_row
 from sesh.wording import cut, plain
 
 MAX_PENDING = 256 << 10  # bytes waiting for the terminal at which the daemon is no longer read
-_WRITE_TIMEOUT = 1.0
-"""Seconds without progress after which the last bytes are dropped when the client leaves."""
-_LATE_REPLIES = 0.1
-"""Seconds for which the terminal's late replies to a program's queries are discarded."""
+_WRITE_TIMEOUT = 1.0  # seconds without progress after which the last bytes are dropped when the client leaves
+_LATE_REPLIES = 0.1  # seconds for which the terminal's late replies to a program's queries are discarded
 _LAST_ROW = 9999
 _CLEAR = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # blanks the last row; overwrites the saved cursor
 _FRESH_ROW = re.compile(rb"\r\n(?:\x1b\[[0-9;?]*[hlm]|\r)*\Z")
@@ -64,27 +62,29 @@ class Display:
             data, self._character = data[: len(data) - len(half)], half
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
         self.draw(before + data + after)
-        if self._notification:
-            self.notify()
+        self._send_notification()
 
     def draw(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
-        if data and not self.queue:
-            data = data[self.terminal.write(data) :]
         self.queue += data
+        self.flush()
 
     def flush(self) -> None:
         """Write as much of the queue as the terminal takes now."""
-        del self.queue[: self.terminal.write(self.queue)]
+        if self.queue:
+            del self.queue[: self.terminal.write(self.queue)]
 
     def drain(self, seconds: float) -> None:
         """Write the whole queue; keep it if the terminal takes nothing for this many seconds."""
         if self.terminal.write_all(self.queue, seconds):
             self.queue = bytearray()
 
-    def notify(self, sequence: bytes = b"") -> None:
+    def notify(self, sequence: bytes) -> None:
         """Send a notification as soon as the output is between two sequences; of several, only the newest is kept."""
-        self._notification = sequence or self._notification
+        self._notification = sequence
+        self._send_notification()
+
+    def _send_notification(self) -> None:
         if self._notification and self.started and not self.undo.unfinished:
             self.draw(self._notification)
             self._notification = b""
@@ -105,11 +105,11 @@ class Display:
         self.covered = True
         self.draw(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
         self.terminal.write_all(f"[{plain(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
 
-    def rule(self, text: str) -> None:
+    def print_rule(self, text: str) -> None:
         """Print a line above the next output. The terminal must not show the session yet."""
         columns, _ = self.terminal.grid()
         line = f"{cut(plain(text), columns)}\r\n".encode("utf-8", "replace")
@@ -128,7 +128,7 @@ class Display:
         if unknown or farewell.get("queries") is True:
             self.terminal.drop_input(_LATE_REPLIES)
         if line:
-            self.line(line)
+            self.print_line(line)
 
     def _restore(self, farewell: Message) -> bool:
         """Restore the settings, go to an empty row, and drop the queue; return False if the terminal takes nothing."""
@@ -138,13 +138,13 @@ class Display:
             # The row is unknown, so go to the last one. But leaving the alternate screen returns to the row from which
             # the program entered it, which is the last used one as a rule.
             rows_below = 0 if alternate else _LAST_ROW
-        undo = (_CLEAR if self.covered else b"") + self.undo.undo(self.terminal.grid()[0])
+        out = (_CLEAR if self.covered else b"") + self.undo.undo(self.terminal.grid()[0])
         if rows_below > 0:
-            undo += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
-        fresh = rows_below <= 0 and not alternate and _FRESH_ROW.search(self._tail)
-        undo += b"\r" if fresh else b"\r\n"
+            out += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
+        on_empty_row = rows_below <= 0 and not alternate and _FRESH_ROW.search(self._tail)
+        out += b"\r" if on_empty_row else b"\r\n"
         self._reset()
-        return self.terminal.write_all(undo, _WRITE_TIMEOUT)
+        return self.terminal.write_all(out, _WRITE_TIMEOUT)
 
     def suspend(self, farewell: Message | None = None) -> None:
         """Restore the terminal for a while, if it shows the session. `farewell`: as in `leave`."""

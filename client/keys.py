@@ -1,4 +1,4 @@
-"""The detach key among typed bytes."""
+"""The detach key in the terminal's input."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from sesh.keys import ESCAPE, PASTE, PRESS, RELEASE, DetachKey, Key
 
 FLUSH_DELAY = 0.01
 """Seconds to hold an incomplete sequence before `flush`: too short for a person to notice after Escape."""
-_PASTE_TIMEOUT = 5.0
-"""Seconds without a byte after which a paste ends: some terminals lose its end marker."""
-_BURST, _BURST_TIME = 64, 0.01
-"""Bytes within this many seconds that count as a paste without markers: nobody types so fast."""
+_PASTE_TIMEOUT = 5.0  # seconds without a byte after which a paste ends: some terminals lose its end marker
+_BURST, _BURST_TIME = 64, 0.01  # bytes within so many seconds are a paste without markers: nobody types so fast
 _MODIFIER_KEYS = range(57441, 57455)
 _NO_KEY = DetachKey(Key(("", 0, 0)))  # matches no sequence
 
 
 class KeyParser:
-    """Finds the detach key among typed bytes; all others are input for the program.
+    """Finds the detach key in a terminal's input; all else is input for the program.
 
-    Pure: feed it reads of any size. It holds back an incomplete sequence, because that may become the detach key. While
+    Feed it reads of any size. It holds back an incomplete sequence, because that may become the detach key. While
     `holding` is true, call `flush` after FLUSH_DELAY seconds without another read. A bracketed paste passes unparsed.
     """
 
@@ -45,16 +43,21 @@ class KeyParser:
         """
         key = self._key
         if now is not None:
-            self._pasting = self._pasting and now < self._read_at + _PASTE_TIMEOUT
-            self._read_at = now
-            if now >= self._burst_at + _BURST_TIME:
-                self._burst_at, self._burst_size = now, 0
-            self._burst_size += len(data)
-            if self._burst_size >= _BURST and keys.token(data, 0)[0] < len(data):  # one key alone was pressed
+            self._note_read(len(data), now)
+            one_key_alone = keys.token(data, 0)[0] == len(data)
+            if self._burst_size >= _BURST and not one_key_alone:
                 key = _NO_KEY
         if self._pending or self._prefix or self._pasting or self._begins.search(data):
             return self._parse(key, data, last=False)
         return data, False
+
+    def _note_read(self, size: int, now: float) -> None:
+        """Count the bytes of a burst; end a paste in which nothing has come for long."""
+        self._pasting = self._pasting and now < self._read_at + _PASTE_TIMEOUT
+        self._read_at = now
+        if now >= self._burst_at + _BURST_TIME:
+            self._burst_at, self._burst_size = now, 0
+        self._burst_size += size
 
     def flush(self) -> tuple[bytes, bool]:
         """Return the held bytes, as `feed`; to be called when nothing more has come."""
@@ -73,7 +76,7 @@ class KeyParser:
         while end < len(buffer):
             start = end
             if self._pasting:
-                end = self._paste(buffer, start)
+                end = self._pass_paste(buffer, start)
                 found += buffer[max(start, passed) : end]
                 continue
             if not self._prefix:  # skip plain text; after the first of two keys any byte may be the second
@@ -85,17 +88,17 @@ class KeyParser:
             end, whole = self._token(key, buffer, start, passed)
             sequence, rest = buffer[start:end], buffer[max(start, passed) : end]
             if rest and (whole or last):
-                acted = self._act(key, sequence, rest)
-                if acted is None:
+                part = self._handle_token(key, sequence, rest)
+                if part is None:
                     return bytes(found), True
-                found += acted
+                found += part
             if not whole:  # it may still become a key or the start of a paste
                 self._pending, self._passed = sequence, len(sequence) if last else len(sequence) - len(rest)
                 self.holding = rest != b"" and not last
         return bytes(found), False
 
-    def _paste(self, buffer: bytes, start: int) -> int:
-        """Return the index after a paste up to its end marker, which reads may split."""
+    def _pass_paste(self, buffer: bytes, start: int) -> int:
+        """Go on to the end marker of a paste, which reads may split; return the index behind it."""
         end, partial = keys.paste_end(buffer, start)
         if end >= 0:
             self._pasting = False
@@ -108,14 +111,16 @@ class KeyParser:
         """Return the end of the key or report at `start`, and whether it is whole."""
         end, whole = keys.token(buffer, start)
         sequence = buffer[start:end]
-        if len(sequence) > 1 and sequence[:1] == ESCAPE and sequence[1:2] != b"[":
-            late = start < passed  # a flush has passed the Escape on: later bytes do not belong to it
-            control = sequence[1] < 0x20 or sequence[1] == 0x7F
-            if late or (control and sequence not in (key.first.application, key.second and key.second.application)):
-                return start + 1, True
+        if sequence[:1] != ESCAPE or sequence[1:2] in (b"", b"["):
+            return end, whole
+        escape_passed = start < passed  # by a flush, before the rest came
+        before_control = sequence[1] < 0x20 or sequence[1] == 0x7F
+        is_detach_key = sequence in (key.first.application, key.second and key.second.application)
+        if escape_passed or (before_control and not is_detach_key):
+            return start + 1, True  # the Escape is a key of its own
         return end, whole
 
-    def _act(self, key: DetachKey, sequence: bytes, rest: bytes) -> bytes | None:
+    def _handle_token(self, key: DetachKey, sequence: bytes, rest: bytes) -> bytes | None:
         """Return the input after a whole token; None if the token completes the detach key.
 
         `rest`: the bytes of the token that were not passed on yet.
@@ -124,15 +129,18 @@ class KeyParser:
         chord, event = keys.chord_of(sequence) or (None, PRESS)
         self._pasting = sequence == PASTE
         if self._prefix:
-            if keys.is_report(sequence) or event == RELEASE or (chord is not None and chord[1] in _MODIFIER_KEYS):
+            is_modifier = chord is not None and chord[1] in _MODIFIER_KEYS
+            if is_modifier or event == RELEASE or keys.is_report(sequence):
                 return rest  # it does not separate the two keys
             prefix, self._prefix = self._prefix, b""
             if second is not None and keys.matches(second, sequence, chord):
                 return None
             return rest if keys.matches(first, sequence, chord) else prefix + rest
-        if not keys.matches(first, sequence, chord) or (event == RELEASE and second is not None):
+        if not keys.matches(first, sequence, chord):
             return rest
-        if second is not None:
-            self._prefix = rest
-            return b""
-        return b"" if event == RELEASE else None  # the release of the detach key is not input either
+        if second is None:
+            return b"" if event == RELEASE else None  # the release of the detach key is not input either
+        if event == RELEASE:
+            return rest
+        self._prefix = rest
+        return b""

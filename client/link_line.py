@@ -1,4 +1,4 @@
-"""The line over the last row that reports a link without an answer, and the lines before a login."""
+"""The line over the last row that reports a silent link, and the lines before a login."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
 from sesh.loop.timers import Timers
 
-SAY_AFTER = 1.0
-"""Seconds of doubt after which the line reports the doubt. A link that answers sooner costs no redraw."""
+SAY_AFTER = 1.0  # seconds of doubt after which the line reports it; a link that is heard sooner costs no redraw
 
 
 class LinkLine:
     """The line of one attachment. `leaves`: names the key that leaves."""
 
     def __init__(self, view: TerminalView, timers: Timers, host: str, leaves: str) -> None:
-        self._view, self._timers, self._host, self._leaves = view, timers, host, leaves
+        self._view, self._timers = view, timers
+        self._host, self._leaves = host, leaves
         self._text = ""
         """The text on the last row."""
 
@@ -28,8 +28,8 @@ class LinkLine:
         self._timers.clear("doubt")
         self._text = ""
 
-    def heard(self) -> None:
-        """Remove the line, before the frames that have come over the link are shown; the doubt is over."""
+    def remove(self) -> None:
+        """Remove the line, because bytes have come over the link: the doubt is over."""
         shown = self._text != ""
         self.reset()
         if shown:
@@ -45,17 +45,18 @@ class LinkLine:
             self._timers.ensure("doubt", SAY_AFTER, partial(self._draw, keeper))
 
     def _draw(self, keeper: LinkKeeper) -> None:
-        """Draw since when and why there is no answer, and which keys work; `no link` if Ctrl-C gives up, too."""
-        display, reason, lost = self._view.display, keeper.reason, keeper.health.state is Health.LOST
-        since = measures.time_of_day(keeper.heard_time)
-        state, place = ("no link", f"to {self._host}") if lost else ("no answer", f"from {self._host}")
+        """Draw since when and why the link is silent, and which keys work; `no link` if Ctrl-C gives up, too."""
+        display, reason = self._view.display, keeper.reason
+        lost = keeper.health.state is Health.LOST
+        state, preposition = ("no link", "to") if lost else ("no answer", "from")
         why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # it may have a URL to log in at
-        text = f"{state} {place} since {since}{why}; Enter tries now, {self._leaves}"
+        since = measures.time_of_day(keeper.heard_time)
+        text = f"{state} {preposition} {self._host} since {since}{why}; Enter tries now, {self._leaves}"
         if len(text) > display.terminal.grid()[0] - 2:
             text = f"{state}{why}; Enter tries, {self._leaves}"
         if text != self._text or not display.covered:
             self._view.take_back()
-            display.cover(text)  # not by `TerminalView.say`: the daemon cannot be asked for the screen now
+            display.cover(text)  # not by `OwnLine.say`: the daemon cannot send the screen now
             self._text = text
 
 

@@ -21,9 +21,8 @@ class AttachOptions:
 
     `read_only`: send no input. `replay`: show the scrollback, at most `lines` of it (None: the daemon's default).
     `detach_key`: None for none. `replace` (detach the other clients) and `first_notice` (shown over the screen) are for
-    the first session.
-    `predict`: when to show keys before their echo, on links. `renew`: further variables that shells take from this
-    client. `closing_line`: returns the line to print at the end.
+    the first session. `predict`: when to show keys before their echo, on links. `renew`: further variables that shells
+    take from this client. `closing_line`: returns the line to print at the end.
     """
 
     read_only: bool = False
@@ -66,12 +65,10 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
 
 
 def first_frame(connection: Connection, hello: Hello, options: AttachOptions) -> bytes:
-    """Return HELLO. If a bridge has sent HELLO already, return RESIZE if the size has changed since, else nothing."""
-    columns, rows = hello["columns"], hello["rows"]
-    if (sent := connection.peer.hello) is not None:
-        same = (sent["columns"], sent["rows"]) == (columns, rows)
-        size = protocol.size_payload(columns, rows, hello["width"], hello["height"])
-        return b"" if same else protocol.frame(protocol.RESIZE, size)
+    """Return HELLO; or RESIZE if a bridge has sent HELLO already, because the size may have changed since."""
+    if connection.peer.hello is not None:
+        size = protocol.size_payload(hello["columns"], hello["rows"], hello["width"], hello["height"])
+        return protocol.frame(protocol.RESIZE, size)
     if connection.agent:
         hello["auth_sock"] = connection.agent
     here = connection.environment

@@ -31,7 +31,7 @@ class AttachmentEnd(Exception):
 
     `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `reason`: why the
     attachment ended. `said`: the host's message about a session that no longer exists. `early`: the user left before
-    the daemon answered. `runs`: the program that runs on after a detach. `heard_time`: time of the last bytes over the
+    the daemon's WELCOME. `runs`: the program that runs on after a detach. `heard_time`: time of the last bytes over the
     link (seconds since the epoch); 0 without a link. `undelivered`: keys may not have reached the program.
     """
 

@@ -1,11 +1,11 @@
 """Prediction on slow links: shows the effect of keys, if it is known, before their echo comes.
 
-    typed ──▶ Guesses ──▶ the line after the last key ──▶ drawn over the screen, if the program echoes
+    input ──▶ Guesses ──▶ the line after the last key ──▶ drawn over the screen, if the program echoes
                  ▲
     output ──▶ model: the screen without guesses;   ECHOED: the output contains the effect of input up to a number
 
 `Guesses` keeps a list of lines: the cursor's row before the first key in flight, and after each key. ECHOED drops the
-lines before the echoed key. Guesses are drawn only while the screen shows one of the remaining lines. If a key is typed
+lines before the echoed key. Guesses are drawn only while the screen shows one of the remaining lines. If a key is sent
 while none is in flight, and the row on the screen is not the expected one, the list starts again with that row. Then
 nothing is drawn until the program has printed a key.
 After a key of unknown effect, no key is guessed until that key is echoed.
@@ -38,8 +38,7 @@ _NARROW = re.compile(f"[{NARROW}]")
 
 FOLLOW_TIMEOUT, _STEP = 0.05, 0.008
 """Seconds of processor time for one piece of output, after which the model is dropped; seconds between two checks."""
-_ASK_EVERY = 1.0
-"""Minimum seconds between two requests for a model, in case each fails or is too slow to follow."""
+_REQUEST_EVERY = 1.0  # minimum seconds between two requests for a model, in case each fails or is too slow to follow
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
 
 
@@ -50,7 +49,7 @@ def _key(token: bytes) -> str:
 
 
 class PredictedLine(NamedTuple):
-    """The expected screen after input `number`. `start`, `end`: the typed columns of the row."""
+    """The expected screen after input `number`. `start`, `end`: the columns of the row that the input has filled."""
 
     number: int
     screen: CursorRow
@@ -76,7 +75,7 @@ class PredictedLine(NamedTuple):
 
 
 class Guesses:
-    """The keys in flight, as the expected line after each. Pure: no I/O, no clock."""
+    """The keys in flight, as the expected line after each. Has no I/O and no clock."""
 
     def __init__(self) -> None:
         self._screen: CursorRow | None = None
@@ -88,7 +87,7 @@ class Guesses:
         """The program has printed a key of the series."""
         self._hidden = False
         """The pty does not echo, as at a password prompt."""
-        self._typed = self._echoed = 0
+        self._sent = self._echoed = 0
         """The newest input number, and the newest that was echoed."""
         self._barrier = 0
         """Nothing is guessed until the input of this number is echoed; 0 if nothing is awaited."""
@@ -105,9 +104,9 @@ class Guesses:
         """The expected line that the screen shows now."""
         return next((line for line in self._lines if line.screen == self._screen), None)
 
-    def typed(self, number: int, data: bytes) -> None:
+    def input_sent(self, number: int, data: bytes) -> None:
         """Guess the effect of the input sent under this number."""
-        self._typed = number
+        self._sent = number
         if len(self._lines) < 2 and self._reached is None:  # no key is in flight, and the row has changed
             self._begin(number)
         for token, _ in tokens(data):
@@ -144,19 +143,19 @@ class Guesses:
             self.forget()
 
     def hide(self, hidden: bool) -> None:
-        """Guess nothing while typed keys are not echoed."""
+        """Guess nothing while the pty does not echo keys."""
         if hidden != self._hidden:
             self._hidden = hidden
             self.forget()
 
     def forget(self) -> None:
-        """Guess nothing until all typed keys are echoed."""
+        """Guess nothing until all keys sent are echoed."""
         self._lines = []
-        self._barrier = self._typed if self._typed > self._echoed else 0
+        self._barrier = self._sent if self._sent > self._echoed else 0
 
 
 class Predictor:
-    """Returns the bytes to draw for typed keys and for frames. `size` returns columns and rows of the terminal."""
+    """Returns the bytes to draw for input and for frames. `size` returns columns and rows of the terminal."""
 
     def __init__(self, send: Callable[[bytes], object], size: Callable[[], tuple[int, int]]) -> None:
         self._send, self._size = send, size
@@ -164,9 +163,9 @@ class Predictor:
         self._model: Emulator | None = None
         """The screen without guesses, after the output up to `_position`, which is shown or about to be shown."""
         self._position = 0
-        self._asked: tuple[int, int] | None = None
-        """The terminal's size when a model was requested; None without an unanswered request."""
-        self._asked_at = 0.0
+        self._requested: tuple[int, int] | None = None
+        """The terminal's size when a model was requested; None without a request in flight."""
+        self._requested_at = 0.0
         self._drawn: tuple[int, range] | None = None
         """The row and the columns that guesses cover; no columns if only the cursor was moved."""
 
@@ -181,18 +180,18 @@ class Predictor:
             self._guesses.echoed(number)
         return self._redraw()
 
-    def typed(self, number: int, data: bytes) -> bytes:
+    def input_sent(self, number: int, data: bytes) -> bytes:
         """Guess the effect of the input sent under this number; return the bytes to draw."""
-        self.ask()
-        self._guesses.typed(number, data)
+        self.request_model()
+        self._guesses.input_sent(number, data)
         return self._redraw()
 
-    def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
+    def follow(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Follow output that is about to be shown; return the bytes to draw before and after it."""
         if self._model is None:
             return b"", b""
         back = self._take_back()
-        if not self._follow(self._model, data[max(0, self._position - position) :]):
+        if not _feed(self._model, data[max(0, self._position - position) :]):
             self._drop()
             return back, b""
         self._position = max(self._position, position + len(data))
@@ -208,35 +207,26 @@ class Predictor:
 
     # -- the model
 
-    def ask(self) -> None:
-        """Request a model from the daemon, unless there is one or a request is pending."""
+    def request_model(self) -> None:
+        """Request a model from the daemon, unless there is one or a request is in flight."""
         now = time.monotonic()
-        if self._model is None and self._asked is None and now - self._asked_at >= _ASK_EVERY:
-            self._asked = self._size()
-            self._asked_at = now
+        if self._model is None and self._requested is None and now - self._requested_at >= _REQUEST_EVERY:
+            self._requested = self._size()
+            self._requested_at = now
             self._send(protocol.frame(protocol.MODEL))
 
     def _take_model(self, position: int, screen: bytes) -> None:
         """Build the model from `screen`, a replay at `position`, which is empty if the daemon had none."""
-        size, self._asked = self._asked, None
+        size, self._requested = self._requested, None
         if size is None or size != self._size() or not screen:
             return
         model = Emulator(*size, max_lines=1)
-        if self._follow(model, screen):
+        if _feed(model, screen):
             self._model, self._position = model, position
             self._guesses.compare(_line(model))
 
-    @staticmethod
-    def _follow(model: Emulator, data: bytes) -> bool:
-        """Feed output to a model; return False if that takes too long."""
-        deadline = time.thread_time() + FOLLOW_TIMEOUT
-        while data := data[model.feed(data, _STEP) :]:
-            if time.thread_time() >= deadline:
-                return False
-        return True
-
     def _drop(self) -> None:
-        self._model = self._asked = None  # a request may be lost with its link
+        self._model = self._requested = None  # a request may be lost with its link
         self._guesses.forget()
 
     # -- drawing
@@ -269,6 +259,15 @@ class Predictor:
             return b""
         row, over = drawn
         return patch.restored(self._model.screen, row, over.start, over.stop)
+
+
+def _feed(model: Emulator, data: bytes) -> bool:
+    """Feed output to a model; return False if that takes too long."""
+    deadline = time.thread_time() + FOLLOW_TIMEOUT
+    while data := data[model.feed(data, _STEP) :]:
+        if time.thread_time() >= deadline:
+            return False
+    return True
 
 
 def _line(model: Emulator) -> CursorRow:

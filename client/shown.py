@@ -20,8 +20,7 @@ from sesh.schema import Time
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
 _LOCAL = "-"  # stands for this machine in the file
-MAX_SESSIONS, MAX_TERMINALS = 32, 64
-"""Most sessions kept for a terminal, and most terminals kept. Those left longest ago are dropped first."""
+MAX_SESSIONS, MAX_TERMINALS = 32, 64  # most sessions of a terminal, and most terminals: those left last are kept
 
 
 class Shown:

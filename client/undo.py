@@ -1,6 +1,6 @@
 """Tracks the settings that output changes; returns the bytes that reset them to their defaults.
 
-Pure. A changed setting is reset. A mode that the program has reset itself is left alone, since resetting some modes
+A changed setting is reset. A mode that the program has reset itself is left alone, since resetting some modes
 moves the cursor or clears the screen. One regular expression finds the changes in each block and skips text. Sources:
 ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
 """
@@ -43,8 +43,29 @@ _UNFINISHED = re.compile(
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
 _LONGEST, _HEAD = 8 << 10, 16
 """Most bytes kept of an unfinished sequence; of a longer one only the first _HEAD, enough to tell its kind."""
-_MAX_PUSHES = 10
-"""Most pushed titles that are remembered, the newest ones. Every terminal keeps as many."""
+_MAX_PUSHES = 10  # most pushed titles that are remembered, the newest ones; every terminal keeps as many
+
+
+class KittyFlags:
+    """The changes of kitty's keyboard flags on one screen."""
+
+    def __init__(self) -> None:
+        self._pushes = 0  # not popped yet
+        self._changed = False  # while nothing was pushed
+
+    def change(self, kind: bytes, count: int = 0, *_: int) -> None:
+        """Follow flags that are pushed (`>`), popped (`<`) or set (`=`)."""
+        if kind == b">":
+            self._pushes += 1
+        elif kind == b"<":
+            self._pushes = max(0, self._pushes - (count or 1))
+        elif not self._pushes:
+            self._changed = True
+
+    def undo(self) -> bytes:
+        """Return the bytes that undo the changes, on this screen."""
+        pops = b"\x1b[<%du" % self._pushes if self._pushes else b""
+        return pops + (b"\x1b[=0;1u" if self._changed else b"")
 
 
 class Undo:
@@ -53,8 +74,10 @@ class Undo:
     def __init__(self) -> None:
         self._carry = b""
         """The incomplete sequence or character at the end of the stream."""
-        self._titled, self._title_pushes = False, list[int]()
-        """Whether a title was set while no title was pushed; the kinds of the pushed titles (XTWINOPS 22)."""
+        self._titled = False
+        """A title was set while no title was pushed."""
+        self._title_pushes = list[int]()
+        """The kinds of the pushed titles (XTWINOPS 22)."""
         self._reset()
 
     def _reset(self) -> None:
@@ -62,8 +85,8 @@ class Undo:
         self._resets: dict[bytes, bytes] = {}
         """For each changed setting, the bytes that reset it."""
         self._tabs = False
-        self._pushes, self._flags_set = [0, 0], [False, False]
-        """Kitty's keyboard flags, for each screen: pushes not popped yet; whether flags were set without a push."""
+        self._flags = KittyFlags(), KittyFlags()
+        """Of the main screen, and of the alternate one."""
         self._alternate = b""
         """The mode that switched to the alternate screen."""
 
@@ -76,11 +99,6 @@ class Undo:
     def unfinished(self) -> bool:
         """True if the stream ends inside a sequence or a character."""
         return self._carry != b""
-
-    @property
-    def in_string(self) -> bool:
-        """True if the stream ends inside a control string, such as an image."""
-        return self._carry[1:2] in (b"]", b"P", b"X", b"^", b"_")
 
     def feed(self, block: bytes) -> bytes:
         """Follow a block of the stream; return the incomplete character at its end, if any.
@@ -106,7 +124,7 @@ class Undo:
         if kind == "modes":
             self._set_modes(text)
         elif kind == "flags":
-            self._set_flags(text[:1], *_numbers(text[1:-1]))
+            self._flags[self.alternate].change(text[:1], *_numbers(text[1:-1]))
         elif kind == "title":
             self._push_or_pop_title(*_numbers(text[:-1]))
         elif kind == "command":
@@ -141,16 +159,6 @@ class Undo:
             elif mode not in _TERMINALS_DIFFER | _NO_SETTINGS:
                 self._resets[mode] = b"\x1b[%s%s" % (mode, default)
 
-    def _set_flags(self, kind: bytes, first: int = 0, *_: int) -> None:
-        """Follow kitty's keyboard flags: pushed (`>`), popped (`<`), set (`=`)."""
-        screen = int(self.alternate)
-        if kind == b">":
-            self._pushes[screen] += 1
-        elif kind == b"<":
-            self._pushes[screen] = max(0, self._pushes[screen] - (first or 1))
-        elif not self._pushes[screen]:
-            self._flags_set[screen] = True
-
     def _command(self, number: int, body: bytes) -> None:
         """Follow an OSC."""
         if number <= 2:
@@ -184,12 +192,14 @@ class Undo:
         cursor, it goes to the last row.
         """
         resets = dict(self._resets)
-        out = [CANCEL, self._undo_flags(int(self.alternate))]
+        main_flags, alternate_flags = (flags.undo() for flags in self._flags)
         if self.alternate:
-            out += [b"\x1b[%sl" % self._alternate, b"" if self._alternate == b"?1049" else _LAST_ROW]
-            out.append(self._undo_flags(0))
-        elif flags := self._undo_flags(1):  # the flags of the alternate screen, which the program has left
-            out += [b"\x1b[?1049h", flags, b"\x1b[?1049l"]
+            leave = b"\x1b[%sl" % self._alternate
+            out = [CANCEL, alternate_flags, leave, b"" if self._alternate == b"?1049" else _LAST_ROW, main_flags]
+        else:
+            out = [CANCEL, main_flags]
+            if alternate_flags:  # the program has left the alternate screen without undoing them
+                out += [b"\x1b[?1049h", alternate_flags, b"\x1b[?1049l"]
         stops = range(9, columns + 1, 8) if self._tabs else ()
         tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)
         out.append(b"\x1b7\x1b[?69l\x1b[r" + tabs + b"\x1b8")
@@ -197,11 +207,6 @@ class Undo:
             out += [origin, _LAST_ROW]
         out += [_ALWAYS, *resets.values(), *(b"\x1b[23;%dt" % kind for kind in reversed(self._title_pushes))]
         return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
-
-    def _undo_flags(self, screen: int) -> bytes:
-        """Return the bytes that undo changes of kitty's keyboard flags on the current screen, `screen`."""
-        pops = b"\x1b[<%du" % self._pushes[screen] if self._pushes[screen] else b""
-        return pops + (b"\x1b[=0;1u" if self._flags_set[screen] else b"")
 
 
 def _numbers(parameters: bytes) -> list[int]:

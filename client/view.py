@@ -1,17 +1,18 @@
 """The session's screen on the terminal: output, predicted keys, and one line of sesh's own over both.
 
 The line covers the last row, and never enters the scrollback. To draw it, the client first requests the screen
-(REDRAW). When the answer comes, the client draws the line and keeps the answer. It shows the answer before any later
-output, and so restores the screen under the line.
+(REDRAW). When the screen comes, the client keeps it and draws the line. It shows the kept screen before any later
+output, and so restores the row under the line.
 
-    nothing ──say──▶ awaits a pause ──▶ requested ──REDRAW──▶ drawn ──key, 3 s──▶ nothing
-                          ▲                                     │
-                          └── output: first the kept screen ────┘
+    nothing ──say──▶ waits: for a pause, then for the screen ──REDRAW──▶ drawn ──key, 3 s──▶ nothing
+                          ▲                                                │
+                          └─────────── output: first the kept screen ──────┘
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # round trip (seconds) above which prediction begins, below which it ends
 DURATION = 3.0  # seconds after which the line is removed, even without a key
-_QUIET = 0.25  # seconds without output after which the line is drawn again
+_QUIET = 0.25  # seconds without output after which the line is drawn
 _MOST_SKIPPED = 1 << 20  # bytes of skipped output that are kept, the newest ones
 _MARK = b"redraw"  # payload of the PING before a request for the screen
 
@@ -38,18 +39,83 @@ class Skip(Enum):
     UNTIL_SCREEN = "output, until the screen comes"
 
 
+class LineState(Enum):
+    NOTHING = "there is no line"
+    WAITS = "for the first screen, for a pause in the output, or for the requested screen"
+    DRAWN = "over the kept screen"
+
+
+class OwnLine:
+    """The line of one attachment. `show_screen`: shows a screen, by the payload of its frame."""
+
+    def __init__(
+        self, display: Display, channel: Channel, timers: Timers, show_screen: Callable[[bytes], object]
+    ) -> None:
+        self._display, self._channel, self._timers = display, channel, timers
+        self._show_screen = show_screen
+        self.state = LineState.NOTHING
+        self._text = ""
+        self._screen = b""
+        """The screen under the drawn line."""
+
+    def say(self, text: str) -> None:
+        """Show a line over the screen, or over the first one that comes, in place of an earlier line."""
+        self._text = text
+        if self.state is LineState.DRAWN:
+            self._display.cover(text)
+        elif self.state is LineState.NOTHING:
+            self.state = LineState.WAITS
+            if self._display.started:
+                self._await_pause()
+
+    def end(self) -> None:
+        """Remove the line, and show the screen under it. A line that waits for the first screen stays."""
+        drawn = self.state is LineState.DRAWN
+        self.forget()
+        if drawn:
+            self._show_screen(self._screen)
+
+    def forget(self) -> None:
+        """Forget the line, and the screen under it. A line that waits for the first screen stays."""
+        if self._display.started:
+            self.state = LineState.NOTHING
+            self._timers.clear("line")
+            self._timers.clear("end of line")
+
+    def make_way(self) -> None:
+        """Show the screen under the line, because output follows; draw the line again in the next pause."""
+        if self.state is LineState.DRAWN:
+            self._show_screen(self._screen)
+        if self.state is not LineState.NOTHING:
+            self.state = LineState.WAITS
+            self._await_pause()
+
+    def draw_over(self, screen: bytes) -> None:
+        """Keep the screen that was requested for the line, and draw the line over it."""
+        if len(screen) >= 8 + protocol.CHUNK:  # only one frame can be kept, and this screen has several
+            self.forget()
+        if self.state is LineState.NOTHING:  # the line was removed meanwhile
+            self._show_screen(screen)
+            return
+        self.state, self._screen = LineState.DRAWN, screen
+        self._display.cover(self._text)
+        self._timers.ensure("end of line", DURATION, self.end)
+
+    def _await_pause(self) -> None:
+        """In the next pause of the output, request the screen."""
+        self._timers.set("line", _QUIET, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
+
+
 class TerminalView:
     """Turns frames into bytes for the display. `predicts`: when to show keys before their echo."""
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, predicts: str) -> None:
-        self.display, self._channel, self._timers, self._predicts = display, channel, timers, predicts
+        self.display, self._channel = display, channel
+        self._predicts = predicts
         self._predictor: Predictor | None = None
         self.position = 0
         """Position of the first byte of output not shown yet."""
-        self._line = ""
-        """The line that is drawn, or waits for the first screen, for a pause, or for the requested screen."""
-        self._kept_screen: bytes | None = None
-        """The REDRAW that is kept while the line is drawn."""
+        self.line = OwnLine(display, channel, timers, self._show_screen)
         self._skip = Skip.NOTHING
         self._skipped = b""
         """The output skipped since the request for the screen."""
@@ -63,135 +129,86 @@ class TerminalView:
 
     def show(self, kind: int, payload: bytes) -> None:
         """Show a frame of output or of the screen, skip it, or keep it under the line."""
-        output = kind == protocol.OUTPUT
-        if not output or self._line or self._skip is not Skip.NOTHING:
-            if self._withholds(kind, payload):
-                return
-            if not output:
+        is_output = kind == protocol.OUTPUT
+        if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and is_output):
+            if is_output:
+                self._skipped = (self._skipped + payload[8:])[-_MOST_SKIPPED:]
+        elif kind == protocol.REDRAW and self._skip is Skip.NOTHING:
+            self.line.draw_over(payload)
+        else:
+            self._skip, self._skipped = Skip.NOTHING, b""
+            self.line.make_way()
+            if is_output:
+                self._show_output(payload)
+            else:
                 self._show_screen(payload)
-                return
+
+    def _show_output(self, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
         data = data[max(0, self.position - position) :]  # the first bytes may have come over an earlier link
         position = max(position, self.position)
         self.position = position + len(data)
-        before, after = self._predictor.output(position, data) if self._predictor is not None else (b"", b"")
+        before, after = (b"", b"") if self._predictor is None else self._predictor.follow(position, data)
         self.display.show(data, before, after)
 
     def _show_screen(self, payload: bytes) -> None:
+        self._withdraw_guesses()
         self.position, data = protocol.split_number(payload)
-        self.display.show(data, self._withdrawn(), screen=True)
-
-    def handle(self, kind: int, payload: bytes) -> None:
-        """Take a PONG, or a frame for the predictor."""
-        if kind == protocol.PONG and self._skip is Skip.UNTIL_PONG and payload == _MARK:
-            self._skip = Skip.UNTIL_SCREEN  # the PONG comes after all earlier frames: the next screen is the answer
-        elif kind in (protocol.ECHOED, protocol.MODEL) and self._predictor is not None:
-            self.display.draw(self._predictor.handle(kind, payload))
-
-    def _withholds(self, kind: int, payload: bytes) -> bool:
-        """Skip or keep a frame; return False if it is to be shown."""
-        if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and kind == protocol.OUTPUT):
-            if kind == protocol.OUTPUT:
-                self._skipped = (self._skipped + payload[8:])[-_MOST_SKIPPED:]
-            return True
-        self._skipped = b""
-        if self._skip is not Skip.NOTHING or kind != protocol.REDRAW:
-            self._skip = Skip.NOTHING
-            if self._line:
-                self._show_kept_screen()
-                self._await_quiet()
-            return False
-        if len(payload) >= 8 + protocol.CHUNK:  # only one frame can be kept, and this screen has several
-            self.end_line()
-        if not self._line:  # the line was removed meanwhile: skip a screen that the terminal shows already
-            return protocol.split_number(payload)[0] == self.position
-        drawn = self._kept_screen is not None
-        self._kept_screen = payload
-        if not drawn:
-            self.display.cover(self._line)
-        self._timers.ensure("end of line", DURATION, self.end_line)
-        return True
+        self.display.show(data, screen=True)
 
     def show_skipped(self) -> None:
         """Show the skipped output: the session has ended, and the requested screen will not come."""
         self.display.show(self._skipped)
+
+    def handle_pong(self, payload: bytes) -> None:
+        """After the PONG for the PING before a request, expect the requested screen."""
+        if self._skip is Skip.UNTIL_PONG and payload == _MARK:
+            self._skip = Skip.UNTIL_SCREEN  # all earlier frames have come: the next screen is the requested one
 
     def notify(self, news: str, *, shown: bool) -> None:
         """Notify the user. If the terminal has only a bell, also show a line, unless the session is `shown`."""
         sequence = notification(news, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not shown:
-            self.say(news[:LONGEST_NOTIFICATION])
+            self.line.say(news[:LONGEST_NOTIFICATION])
 
-    # -- from the terminal
+    # -- prediction
 
-    def typed(self, number: int, data: bytes) -> None:
-        """Show the predicted effect of input sent under this number."""
-        if self._line:
-            self.end_line()
+    def input_sent(self, number: int, data: bytes) -> None:
+        """Remove the line, and show the predicted effect of input that was sent under this number."""
+        self.line.end()
         if self._predictor is not None:
-            self.display.draw(self._predictor.typed(number, data))
+            self.display.draw(self._predictor.input_sent(number, data))
+
+    def handle_prediction(self, kind: int, payload: bytes) -> None:
+        """Handle ECHOED or MODEL."""
+        if self._predictor is not None:
+            self.display.draw(self._predictor.handle(kind, payload))
 
     def follow_round_trip(self, seconds: float) -> None:
         """Start prediction on a long round trip, stop it on a short one; in between, change nothing."""
         limit = _PREDICT_FROM if self._predictor is None else _PREDICT_UNTIL
         if self._predicts == "never" or (self._predicts != "always" and seconds <= limit):
-            self.display.draw(self._withdrawn())
+            self._withdraw_guesses()
             self._predictor = None
             return
         if self._predictor is None:
             from sesh.client.predict import Predictor  # loads pyte
 
             self._predictor = Predictor(self._channel.send, self.display.terminal.grid)
-        self._predictor.ask()
+        self._predictor.request_model()
 
-    # -- the line
-
-    def say(self, text: str) -> None:
-        """Show a line over the screen, or over the first one that comes, in place of an earlier line."""
-        requested, self._line = self._line != "", text or self._line
-        if self._kept_screen is not None:
-            self.display.cover(self._line)
-        elif text and self.display.started and not requested:
-            self._await_quiet()
-
-    def refuse_key(self, why: str) -> None:
-        """Show why a key is not passed on; the next key removes the line."""
-        if self._line:
-            self.end_line()
-        else:
-            self.say(why)
-
-    def end_line(self) -> None:
-        """Remove the line and show the screen under it. A line that waits for the first screen stays."""
-        if not self.display.started:
-            return
-        self._line = ""
-        self._timers.clear("line")
-        self._timers.clear("end of line")
-        self._show_kept_screen()
-
-    def _await_quiet(self) -> None:
-        self._timers.set("line", _QUIET, self._request)
-
-    def _request(self) -> None:
-        if self.display.undo.in_string:  # a screen sent now would break off an image
-            self._await_quiet()
-        else:
-            self._channel.send(protocol.frame(protocol.REDRAW))
-
-    def _show_kept_screen(self) -> None:
-        screen, self._kept_screen = self._kept_screen, None
-        if screen is not None:
-            self._show_screen(screen)
+    def _withdraw_guesses(self) -> None:
+        if self._predictor is not None:
+            self.display.draw(self._predictor.withdraw())
 
     # -- the screen
 
     def redraw(self) -> None:
         """Request the whole screen, and the output that the terminal lacks.
 
-        Frames before the answer are skipped, because the answer contains their effect. A PONG separates the answer from
-        an earlier screen.
+        Frames before the requested screen are skipped, because it contains their effect. A PONG separates it from an
+        earlier screen.
         """
         self.take_back()
         self._skip, self._skipped = Skip.UNTIL_PONG, b""
@@ -202,9 +219,10 @@ class TerminalView:
         """Send the terminal's size to the daemon; if a line covers the screen, request the screen in the new size."""
         size = protocol.size_payload(*self.display.terminal.size())
         self._channel.send(protocol.frame(protocol.RESIZE, size))
-        under, self._kept_screen = self._kept_screen, None  # of the old size
-        self.take_back()
-        if under is not None:
+        covered = self.line.state is LineState.DRAWN
+        self.line.forget()  # the screen under it has the old size
+        self._withdraw_guesses()
+        if covered:
             self.redraw()
 
     def suspend(self) -> None:
@@ -214,8 +232,5 @@ class TerminalView:
 
     def take_back(self) -> None:
         """Remove the guesses and the line, before bytes other than output change the screen."""
-        self.display.draw(self._withdrawn())
-        self.end_line()
-
-    def _withdrawn(self) -> bytes:
-        return self._predictor.withdraw() if self._predictor is not None else b""
+        self._withdraw_guesses()
+        self.line.end()

@@ -12,7 +12,7 @@ from sesh.check import Malformed
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
-from sesh.daemon.clients.echoes import ALONE
+from sesh.daemon.clients.echoes import PACE, QUIET
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
@@ -163,15 +163,21 @@ class ClientHandler:
             self._type(client, key, client.last_input, 0)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        """Acknowledge an INPUT that the pty has taken: with the next output, or alone soon after."""
+        """Acknowledge an INPUT that the pty has taken: with output, at most each `PACE`, or alone in a pause."""
         client.unacknowledged += size
+        if not client.connection.due_ack:
+            client.connection.ack_from = time.monotonic() + PACE
         client.connection.due_ack = number  # see `PeerConnection.feed`
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
             client.connection.send_ack()
-        else:
-            self._timers.ensure((Timer.ACK, client.number), ALONE, client.connection.send_ack)
         self._relay.echoes.expect(client, number)
+        self._timers.set((Timer.ACK, client.number), QUIET, partial(self._send_ack_alone, client))
+
+    def _send_ack_alone(self, client: Client) -> None:
+        self._relay.echoes.report_to(client)
+        client.connection.send_ack()
+        client.connection.flush()
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:

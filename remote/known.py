@@ -101,7 +101,7 @@ def record(host: str, version: str = "", *, asks: bool | None = None) -> None:
     _change(change)
 
 
-def note(host: str, facts: KnownHost) -> None:
+def record_facts(host: str, facts: KnownHost) -> None:
     """Record facts of a known host."""
     _revise(host, lambda before: {**before, **facts})
 
@@ -129,7 +129,7 @@ def record_failure(host: str, reason: str = "", *, refused: bool = False) -> Non
 
     `refused`: the host refused a login; another attempt would fail too, and may lock the user out.
     """
-    note(host, {"failure": {"at": time.time(), "reason": reason, "refused": refused}})
+    record_facts(host, {"failure": {"at": time.time(), "reason": reason, "refused": refused}})
 
 
 def paused_until(host: str) -> float:
@@ -169,14 +169,14 @@ def sessions(host: str) -> Rows:
     return of(host).get("sessions", [])
 
 
-def keep(host: str, rows: Iterable[Mapping[str, object]]) -> None:
+def cache_list(host: str, rows: Iterable[Mapping[str, object]]) -> None:
     """Cache the sessions that a host has just listed."""
     listed = time.time()
     kept = _cacheable(rows)
     _revise(host, lambda before: {**_without_failure(before), "listed": listed, "sessions": kept})
 
 
-def saw(host: str, name: str, at: float, session_id: str = "") -> None:
+def cache_running(host: str, name: str, at: float, session_id: str = "") -> None:
     """Cache that a session ran `at` (seconds since the epoch). `session_id`: empty if unknown."""
 
     def change(rows: Rows) -> Rows:
@@ -189,13 +189,13 @@ def saw(host: str, name: str, at: float, session_id: str = "") -> None:
     _revise_rows(host, change)
 
 
-def drop(host: str, names: Iterable[str]) -> None:
+def drop_sessions(host: str, names: Iterable[str]) -> None:
     """Remove ended sessions from the cache."""
     gone = {*names}
     _revise_rows(host, lambda rows: [row for row in rows if row["name"] not in gone])
 
 
-def rename(host: str, old: str, new: str) -> None:
+def rename_session(host: str, old: str, new: str) -> None:
     """Rename a cached session."""
     _revise_rows(host, lambda rows: [{**row, "name": new} if row["name"] == old else row for row in rows])
 

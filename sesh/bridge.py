@@ -1,17 +1,17 @@
 """`sesh --bridge`: the host's end of a link, which speaks frames on stdin and stdout.
 
-The bridge answers HELLO with WELCOME, then one `op` request at a time. The request names the op; its arguments
-are in DATA frames before the request. The result is in DATA frames before the response, which has the notes. If the op
-is a generator, the bridge sends a DATA frame for each item. If the request `asks`, the response may be a `question`:
-then the client sends the request again, with one more of the person's `answers`.
+The bridge answers HELLO with WELCOME, then carries out one `op` request at a time. The request names the op; its
+arguments are in DATA frames before the request. The result is in DATA frames before the response, which has the notes.
+If the op is a generator, the bridge sends a DATA frame for each item. If the request `asks`, the response may be a
+`question`: then the client sends the request again, with one more of the person's `answers`.
 
-An op may enter a session. Then the response has the session's name and `session_id`, and from then on the bridge relays
-between the client and the session's daemon. Frames that come behind the request, such as HELLO, are for the daemon too.
-Such a request has more keys:
+An op may connect to a session. Then the response has the session's name and `session_id`, and from then on the bridge
+relays between the client and the session's daemon. Frames that come behind the request, such as HELLO, are for the
+daemon too. Such a request has more keys:
 
-- `session_id`: the id of the session to enter, which may have been renamed, or the id for a new session. If a session
-  with this id exists, the bridge enters it; if that session has ended, the response has its `result`. So a repeated
-  request creates no second session.
+- `session_id`: the id of the session to connect to, which may have been renamed, or the id for a new session. If a
+  session with this id exists, the bridge connects to it; if that session has ended, the response has its `result`. So a
+  repeated request creates no second session.
 - `greeting`: the HELLO that the bridge sends to the daemon, with the ssh agent and the display that the link forwards.
 
 The bridge answers PING with PONG at any time. An attached terminal sends PINGs: the bridge closes its link after two
@@ -24,8 +24,9 @@ import inspect
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from queue import Queue
 from threading import Lock, Thread
@@ -36,25 +37,23 @@ from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
-from sesh.messages import OP, EnteredResponse, Hello, OpRequest, OpResponse, Welcome
+from sesh.messages import OP, ConnectedResponse, Hello, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
-from sesh.reach.op import Entered, Op
+from sesh.reach.op import Connected, Op
 from sesh.reach.origin import Origin
 from sesh.store import recent, records, results
 
-Answered = tuple[OpResponse, bytes, wire.Connection | None]  # an answer, its DATA, the daemon of an entered session
-
 _LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
 _MOST_UNREAD = 100  # frames that wait for the main thread; beyond them the link is not read
-_ENTERING = ".entering."  # a prefix; with a session's id it is the name of a lock file
+_CONNECTING = ".entering."  # a prefix; with a session's id it is the name of a lock file
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
 _TRIES = 5  # tries to find a session that is renamed between two reads
 
 
 class LinkCaller(Caller):
-    """The caller at the other end of a link. It collects notes for the answer, and takes replies from the request."""
+    """The caller at the other end of a link: it collects notes for the response, and takes answers from the request."""
 
     def __init__(self, origin: Origin, *, asks: bool, answers: list[str]) -> None:
         self.origin, self.can_ask = origin, asks
@@ -68,10 +67,19 @@ class LinkCaller(Caller):
         self.notes.append((line, True))
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Return the next reply of the request. If none is left, raises Question, which becomes the answer."""
+        """Return the next answer of the request. If none is left, raises Question, which becomes the response."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)
+
+
+@dataclass
+class OpResult:
+    """What to send for a request: the response, and DATA before it. `daemon`: that of the session to relay to."""
+
+    response: OpResponse
+    data: bytes = b""
+    daemon: wire.Connection | None = None
 
 
 def serve() -> int:
@@ -96,8 +104,8 @@ def serve() -> int:
 class Bridge:
     """One link after its HELLO. A thread reads frames and answers PING; the main thread carries out requests.
 
-    Once a request has entered a session, the main thread relays frames to the daemon, PING too, and another thread
-    relays the daemon's bytes to the client.
+    Once a request has connected the link to a session, the main thread relays frames to the daemon, PING too, and
+    another thread relays the daemon's bytes to the client.
     """
 
     def __init__(self, near: wire.Connection, origin: Origin) -> None:
@@ -105,7 +113,8 @@ class Bridge:
         self._sending = Lock()
         # Frames for the main thread; the last item is the error that ended the link, or None if the daemon closed it.
         self._frames: Queue[tuple[int, bytes] | SeshError | None] = Queue(_MOST_UNREAD)
-        self._entered, self._attached = "", False  # the session's name; a terminal's HELLO has passed
+        self._session = ""  # the name of the session that the link is connected to
+        self._has_terminal = False  # a terminal is attached over this link
         # The write end of a pipe is the `audience` of each op. When the link ends, `_read` closes the read end, so that
         # a poll of the write end returns.
         self._ended, self._audience = os.pipe()
@@ -113,52 +122,26 @@ class Bridge:
     def run(self) -> int:
         """Carry out requests one by one; return the exit code. Raises Unreachable once the client is gone."""
         Thread(target=self._read, daemon=True).start()
-        carried = bytearray()
-        while (frame := self._next()) is not None:
+        data = bytearray()
+        while (frame := self._next_frame()) is not None:
             kind, payload = frame
             if kind == protocol.DATA:
-                protocol.carry(carried, payload)
+                protocol.carry(data, payload)
             elif kind == protocol.REQUEST:
                 if self._near.gone():
                     break  # begin no request whose client is gone
-                request = protocol.parse(payload)
-                daemon = self._answer(request, bytes(carried))
-                carried.clear()
+                daemon = self._respond(protocol.parse(payload), bytes(data))
+                data.clear()
                 if daemon is not None:
                     self._relay(daemon)
                     break
         return 0
 
-    def _next(self) -> tuple[int, bytes] | None:
+    def _next_frame(self) -> tuple[int, bytes] | None:
         frame = self._frames.get()
         if isinstance(frame, SeshError):
             raise frame
         return frame
-
-    def _relay(self, daemon: wire.Connection) -> None:
-        """Relay frames to a daemon, and its bytes to the client, until one of them is gone."""
-        Thread(target=self._relay_back, args=(daemon,), daemon=True).start()
-        try:
-            while (frame := self._next()) is not None:
-                kind, payload = frame
-                if kind == protocol.HELLO:
-                    self._note_client(protocol.parse(payload))
-                _forward(daemon, kind, payload)
-        finally:
-            daemon.abort()
-
-    def _note_client(self, hello: Mapping[str, object]) -> None:
-        """Note from its HELLO whether the client is a terminal that attaches."""
-        if hello.get("role") == "attach":
-            self._attached = True
-            recent.remember(self._entered)
-
-    def _relay_back(self, daemon: wire.Connection) -> None:
-        """Relay the daemon's bytes to the client; runs in a thread."""
-        with suppress(ConnectionResetError, Unreachable):
-            while block := os.read(daemon.inbound, _LARGEST_BLOCK):
-                self._send(block)
-        self._frames.put(None)
 
     def _read(self) -> None:
         """Read the link to its end; runs in a thread."""
@@ -167,10 +150,10 @@ class Bridge:
                 try:
                     kind, payload = self._near.receive(time.monotonic() + _IDLE_TIMEOUT)
                 except TimedOut:
-                    if self._attached:
+                    if self._has_terminal:
                         os._exit(1)  # another thread may be blocked in a write to the dead link
                     continue
-                if kind == protocol.PING and not self._entered:
+                if kind == protocol.PING and not self._session:
                     self._send(protocol.frame(protocol.PONG, payload))
                 else:
                     self._frames.put((kind, payload))
@@ -182,48 +165,78 @@ class Bridge:
         with self._sending:
             self._near.send(data)
 
-    def _answer(self, request: Mapping[str, object], data: bytes) -> wire.Connection | None:
-        """Carry out and answer one request; return the daemon's connection if a session was entered."""
+    # -- requests
+
+    def _respond(self, request: dict[str, Any], data: bytes) -> wire.Connection | None:
+        """Carry out one request, and send the response; return the daemon if the link is connected to one now."""
         number = request.get("id", 0) if check.fits(int, request.get("id")) else 0
-        daemon: wire.Connection | None = None
         try:
-            words: OpRequest = check.checked_here(OpRequest, request)
-            answers = [letter[:1] for letter in words.get("answers", [])]
-            caller = LinkCaller(self._origin, asks=words.get("asks", False), answers=answers)
+            keys: OpRequest = check.checked_here(OpRequest, request)
+            answers = [letter[:1] for letter in keys.get("answers", [])]
+            caller = LinkCaller(self._origin, asks=keys.get("asks", False), answers=answers)
             caller.audience = self._audience
-            answer, output, daemon = self._carry_out(caller, words, data)
-        except Question as asked:
-            choices = list(asked.answers)
-            answer = {"question": asked.text, "answers": choices, "default": asked.default, "above": asked.above}
-            output = b""
+            done = self._carry_out(caller, keys, data)
         except BrokenPipeError:
             raise  # the client is gone
         except Exception as error:
-            self._send(_refusal(number, error))
+            self._send(_error_frame(number, error))
             return None
-        if daemon is not None:  # before the answer is sent, so that the daemon gets the PINGs after the answer
-            self._entered = str(answer.get("name"))
-            if "greeting" in words:
-                self._note_client(words["greeting"])
+        if done.daemon is not None:  # before the response is sent: the daemon gets the PINGs after it
+            self._session = str(done.response.get("name"))
+            if "greeting" in keys:
+                self._note_hello(keys["greeting"])
                 with suppress(Unreachable):  # the relay notices a closed connection
-                    daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
-        response = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
-        self._send(protocol.data_frames(output) + response)
-        return daemon
+                    done.daemon.send(protocol.message(protocol.HELLO, {**keys["greeting"], **_forwarded()}))
+        response = {"id": number, "ok": True, **done.response, "notes": caller.notes}
+        self._send(protocol.data_frames(done.data) + protocol.message(protocol.RESPONSE, response))
+        return done.daemon
 
-    def _carry_out(self, caller: LinkCaller, request: OpRequest, data: bytes) -> Answered:
+    def _carry_out(self, caller: LinkCaller, request: OpRequest, data: bytes) -> OpResult:
         if request.get("verb") != OP:
             raise UsageError(f"a bridge does not know {printable(request.get('verb', ''))}")
         op = op_named(request.get("op") or "")
         arguments = check.arguments(op, protocol.value(data) if data else {}, exact=True)
-        if get_type_hints(op)["return"] == Entered:
-            return _enter(caller, op, arguments, request)
-        result = op(caller, **arguments)
+        try:
+            if get_type_hints(op)["return"] == Connected:
+                return _connect(caller, op, arguments, request)
+            result = op(caller, **arguments)
+        except Question as asked:
+            choices = list(asked.answers)
+            return OpResult(
+                {"question": asked.text, "answers": choices, "default": asked.default, "above": asked.above}
+            )
         if not inspect.isgenerator(result):
-            return {"ok": True}, calls.encoded(result), None
+            return OpResult({"ok": True}, calls.encoded(result))
         for item in result:
             self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
-        return {"ok": True}, b"", None
+        return OpResult({"ok": True})
+
+    # -- a session
+
+    def _relay(self, daemon: wire.Connection) -> None:
+        """Relay frames to a daemon, and its bytes to the client, until one of them is gone."""
+        Thread(target=self._relay_back, args=(daemon,), daemon=True).start()
+        try:
+            while (frame := self._next_frame()) is not None:
+                kind, payload = frame
+                if kind == protocol.HELLO:
+                    self._note_hello(protocol.parse(payload))
+                _forward(daemon, kind, payload)
+        finally:
+            daemon.abort()
+
+    def _relay_back(self, daemon: wire.Connection) -> None:
+        """Relay the daemon's bytes to the client; runs in a thread."""
+        with suppress(ConnectionResetError, Unreachable):
+            while block := os.read(daemon.inbound, _LARGEST_BLOCK):
+                self._send(block)
+        self._frames.put(None)
+
+    def _note_hello(self, hello: dict[str, object]) -> None:
+        """Note from the HELLO for the daemon whether the client is a terminal that attaches."""
+        if hello.get("role") == "attach":
+            self._has_terminal = True
+            recent.remember(self._session)
 
 
 def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
@@ -272,7 +285,7 @@ def op_named(wire_name: str) -> Op[..., Any]:
     raise UsageError(f"sesh {__version__} has no op {printable(wire_name)}")
 
 
-def _refusal(number: object, error: Exception) -> bytes:
+def _error_frame(number: object, error: Exception) -> bytes:
     if isinstance(error, Malformed):
         error = UsageError(f"a malformed request: {error}")
     elif not isinstance(error, SeshError):
@@ -281,14 +294,14 @@ def _refusal(number: object, error: Exception) -> bytes:
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
 
-# -- entering sessions
+# -- connecting to sessions
 
 
-def _enter(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: OpRequest) -> Answered:
-    """Carry out an op that enters a session, only once even if the request is repeated with its `session_id`."""
+def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, Any], request: OpRequest) -> OpResult:
+    """Carry out an op that connects to a session, only once even if the request is repeated with its `session_id`."""
     session_id = request.get("session_id", "")
-    with _locked(session_id if op.creates else ""):
-        if session_id and (existing := _by_id(session_id)) is not None:
+    with _locked(session_id) if session_id and op.creates else nullcontext():
+        if session_id and (existing := _connect_by_id(session_id)) is not None:
             if op.creates and (agent := os.environ.get("SSH_AUTH_SOCK")):
                 records.link_agent(session_id, agent)  # the agent of the first link may be gone
             return existing
@@ -296,41 +309,38 @@ def _enter(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], 
             raise NotFound(f"{arguments['name']} has ended; its result is unknown")
         caller.session_id = session_id or None
         # A session that ends just after the op has connected has no record any more; its end is found by its id.
-        before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
-        name, connection = op(caller, **arguments)
-    return _entered_answer(name, before), b"", connection
+        id_before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
+        name, daemon = op(caller, **arguments)
+    return OpResult(_connected_response(name, id_before), daemon=daemon)
 
 
 @contextmanager
 def _locked(session_id: str) -> Iterator[None]:
     """Lock an id, because the same request may arrive over two links at once."""
-    if not session_id:
-        yield
-        return
     folder = files.ready_directory()
-    with files.locked(folder, _ENTERING + session_id):
+    with files.locked(folder, _CONNECTING + session_id):
         try:
             yield
         finally:
             with suppress(FileNotFoundError):
-                os.unlink(os.path.join(folder, _ENTERING + session_id))
+                os.unlink(os.path.join(folder, _CONNECTING + session_id))
 
 
-def _by_id(session_id: str) -> Answered | None:
-    """Return the session with this id, or its result and output; None if this machine has neither.
+def _connect_by_id(session_id: str) -> OpResult | None:
+    """Connect to the session with this id, or return its result and output; None if this machine has neither.
 
     Raises NotFound, with the reason, if the session was lost.
     """
     for _ in range(_TRIES):
         current = next((name for name in paths.names() if _id_of(name) == session_id), "")
-        connection = find.running(current) if current else None
-        if connection is None:
+        daemon = find.try_connect(current) if current else None
+        if daemon is None:
             break
         if _id_of(current) == session_id:
-            return _entered_answer(current, session_id), b"", connection
-        connection.close()  # another session has just taken the name
+            return OpResult(_connected_response(current, session_id), daemon=daemon)
+        daemon.close()  # another session has just taken the name
     if result := results.by_id(session_id):
-        return {"name": result.get("name", ""), "result": result}, results.output(result), None
+        return OpResult({"name": result.get("name", ""), "result": result}, results.output(result))
     if current and (dormant := find.dormant(current)) is not None:
         raise find.without_daemon(dormant)
     return None
@@ -340,8 +350,7 @@ def _id_of(name: str) -> str:
     return (records.readable(name) or {}).get("id", "")
 
 
-def _entered_answer(name: str, session_id: str) -> EnteredResponse:
-    """Return the answer for an entered session."""
+def _connected_response(name: str, session_id: str) -> ConnectedResponse:
     record = records.readable(name) or {}
     return {
         "name": name,

@@ -42,8 +42,7 @@ _ALIASES = {
     "return": "Enter", "esc": "Escape", "backspace": "BSpace",
 }  # fmt: skip
 _SPELLINGS = {name.lower(): name for name in CHORDS} | _ALIASES
-_CONTROLS = {" ": 0, "2": 0, "6": 0x1E, "/": 0x1F, "?": 0x7F}
-"""Control characters for Ctrl with keys to which ECMA-48 assigns none."""
+_CONTROLS = {" ": 0, "2": 0, "6": 0x1E, "/": 0x1F, "?": 0x7F}  # of Ctrl with keys to which ECMA-48 assigns none
 
 
 @dataclass
@@ -168,8 +167,7 @@ def _no_key(name: str) -> UsageError:
 ESCAPE = b"\x1b"
 PASTE, PASTE_END = b"\x1b[200~", b"\x1b[201~"
 PRESS, REPEAT, RELEASE = 1, 2, 3
-LONGEST = 128
-"""Bytes at which a control sequence is cut off, because one so long is neither a key nor a reply."""
+LONGEST = 128  # bytes at which a control sequence is cut off, because one so long is neither a key nor a reply
 _LOCKS = 64 | 128
 _CUT = rb"(?=[^\x80-\xbf])"
 _TOKEN = re.compile(
@@ -283,9 +281,8 @@ def _unicode(codes: list[int], modifiers: int) -> Chord:
     code, shifted, base = (*codes, 0, 0)[:3]
     if code > 0x7F and base:
         code = base  # in other scripts a key is identified by its position on the keyboard
-    if modifiers & SHIFT:
-        if shifted:
-            return ("u", shifted, modifiers & ~SHIFT)
-        if 97 <= code <= 122:
-            return ("u", code - 32, modifiers & ~SHIFT)
-    return ("u", code, modifiers)
+    if 97 <= code <= 122:
+        shifted = shifted or code - 32
+    if modifiers & SHIFT and shifted:
+        return "u", shifted, modifiers & ~SHIFT
+    return "u", code, modifiers

@@ -1,4 +1,4 @@
-"""The state machine of one link's health. Pure: all times are arguments (monotonic).
+"""The state machine of one link's health. Sans-I/O: all times are arguments (monotonic).
 
 It alone decides when a link is pinged, doubted and lost. `Link.receive` (for a request) and the keeper call `act` when
 it is `due`. `Connection.feed` calls `heard`, so this lies beside `wire`, on which `sesh/link` is built.
@@ -16,7 +16,7 @@ from math import inf
 PATIENCE = 0.3  # a link is doubted if no PONG comes within this many seconds plus 1.5 round trips
 QUIET = 3.0  # a PING is sent after this many seconds without a byte
 KEY_SILENCE = 1.0  # a PING is sent after this many seconds without a byte after a key: an ACK may take long
-KEY_PACE = 3.0  # a PING is sent this many seconds after the one before while keys are typed, to follow the round trip
+KEY_PACE = 10.0  # a PING is sent this many seconds after the one before while keys are typed, to follow the round trip
 LOST_AFTER = 10.0  # a link is lost after this many seconds without a byte after a PING
 BUSY_PACE = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
 SIGN_TIME = 0.06  # a link that sends no PONG within this many seconds after a sign is doubted
@@ -44,10 +44,14 @@ class LinkHealth:
         self.state = Health.UP
         self.heard_at = now
         self.round_trip = 0.0
-        self._unanswered = b""  # the payload of the newest PING until its PONG comes
-        self._pings, self._samples = 0, list[float]()
-        self._ping_at, self._doubt_at, self._lost_at = now + QUIET, inf, inf
-        self._pinged_at = self._fresh_at = now  # before `_fresh_at` a byte may be older than the newest PING or sign
+        self._pings = 0
+        self._pinged_at = now
+        self._awaited_pong = b""  # the payload of the newest PING until its PONG comes
+        self._samples: list[float] = []  # the newest round trips
+        self._fresh_at = now  # before this, a byte may be older than the newest PING or sign
+        self._ping_at = now + QUIET
+        self._doubt_at = inf
+        self._lost_at = inf
 
     @property
     def due(self) -> float:
@@ -56,7 +60,7 @@ class LinkHealth:
 
     @property
     def _may_ping(self) -> bool:
-        """False while a PING is unanswered: in a storm of signs, further ones would put off the loss for ever."""
+        """False while a PONG is awaited: in a storm of signs, further ones would put off the loss for ever."""
         return self.state is not Health.LOST and self._lost_at == inf
 
     def heard(self, now: float, pongs: Collection[bytes] = ()) -> None:
@@ -65,16 +69,17 @@ class LinkHealth:
             return
         self._notice_stop(now)
         self.heard_at = now
-        pong = self._unanswered != b"" and self._unanswered in pongs
+        pong = self._awaited_pong != b"" and self._awaited_pong in pongs
         if pong:
-            self._unanswered = b""
+            self._awaited_pong = b""
             self._samples = [*self._samples, min(now - self._pinged_at, _LONGEST_TRIP)][-_SAMPLES:]
             self.round_trip = min(self._samples)
         if pong or self._fresh_at <= now < self._ping_at:
-            self.state, self._doubt_at, self._lost_at = Health.UP, inf, inf
+            self.state = Health.UP
+            self._doubt_at = self._lost_at = inf
             self._ping_at = min(now + QUIET, self._pinged_at + BUSY_PACE)
 
-    def sent(self, now: float) -> None:
+    def key_sent(self, now: float) -> None:
         """Record a sent key, which the daemon answers with an ACK."""
         if self._may_ping:
             ping_at = min(self.heard_at + KEY_SILENCE, self._pinged_at + KEY_PACE)
@@ -86,9 +91,10 @@ class LinkHealth:
         if self.state is Health.UP:
             self._doubt_at = min(self._doubt_at, now + SIGN_TIME)
         if self._may_ping:
-            self._ping_at, self._unanswered = now, b""
+            self._ping_at = now
+            self._awaited_pong = b""  # the PONG of an earlier PING proves nothing now
 
-    def closed(self) -> None:
+    def link_closed(self) -> None:
         """Record that the link is closed."""
         self.state = Health.LOST
         self._ping_at = self._doubt_at = self._lost_at = inf
@@ -96,8 +102,10 @@ class LinkHealth:
     def measure(self, now: float) -> bytes:
         """Return the payload of a PING to send now, which measures the round trip."""
         self._pings += 1
-        self._pinged_at, self._fresh_at, self._unanswered = now, now + _STALE, b"%d" % self._pings
-        return self._unanswered
+        self._pinged_at = now
+        self._fresh_at = now + _STALE
+        self._awaited_pong = b"%d" % self._pings
+        return self._awaited_pong
 
     def act(self, now: float) -> bytes:
         """Update `state`; return the payload of a PING to send, empty if none is due."""
@@ -105,16 +113,18 @@ class LinkHealth:
         ping = b""
         if now >= self._ping_at:
             ping = self.measure(now)
-            self._ping_at, self._lost_at = inf, now + LOST_AFTER
+            self._ping_at = inf
+            self._lost_at = now + LOST_AFTER
             self._doubt_at = min(self._doubt_at, now + self.patience + 1.5 * self.round_trip)
         if now >= self._lost_at:
-            self.closed()
+            self.link_closed()
         elif now >= self._doubt_at:
-            self.state, self._doubt_at = Health.DOUBTED, inf
+            self.state = Health.DOUBTED
+            self._doubt_at = inf
         return ping
 
     def _notice_stop(self, now: float) -> None:
-        """Test the link if this process was stopped: an answer may lie unread, and bytes that are old."""
+        """Test the link if this process was stopped: a PONG may lie unread, and bytes that are old."""
         if now > self.due + _STOPPED:
             self._lost_at = inf
             self.sign(now)

@@ -337,7 +337,7 @@ class QuestionResponse(_Notes):
 
 
 @final
-class EnteredResponse(_Notes):
+class ConnectedResponse(_Notes):
     """The link is connected to a session's daemon: it carries that daemon's frames from now on."""
 
     name: Name
@@ -353,8 +353,7 @@ class EndedResponse(_Notes):
     result: JobResult
 
 
-EntryResponse = EnteredResponse | EndedResponse
-OpResponse = QuestionResponse | EndedResponse | EnteredResponse | ResultResponse  # a check takes the first that fits
+OpResponse = QuestionResponse | EndedResponse | ConnectedResponse | ResultResponse  # a check takes the first that fits
 
 
 SUMMARY = RequestType("summary", SessionResponse, reads=True)

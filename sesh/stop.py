@@ -8,8 +8,6 @@ from threading import Event, Lock
 
 from sesh.errors import Interrupted, SeshError, Unreachable
 
-Callback = Callable[[], object]
-
 
 class Stop:
     """Cancels calls that may wait for long: another thread calls `stop()`.
@@ -22,7 +20,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._event, self._lock = Event(), Lock()
-        self._callbacks: list[Callback] = []
+        self._callbacks: list[Callable[[], object]] = []
 
     @property
     def stopped(self) -> bool:
@@ -38,7 +36,7 @@ class Stop:
                     callback()
 
     @contextmanager
-    def calling(self, callback: Callback) -> Iterator[None]:
+    def calling(self, callback: Callable[[], object]) -> Iterator[None]:
         """Let `stop` call `callback` while the block runs. Raises Interrupted if stopped before or within the block."""
         with self._lock:
             self.check()

@@ -201,8 +201,8 @@ class Connection:
 
     # -- the handshake
 
-    def entry(self, name: str, session_id: str) -> bytes:
-        """Return the frames that bring this connection to the session's daemon; none on this machine."""
+    def connect_request(self, name: str, session_id: str) -> bytes:
+        """Return the request that has a host connect this link to a session; empty on this machine."""
         return b""
 
     def handshake(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:

@@ -17,7 +17,7 @@ from tests.remote.farm import Farm, measuring
 from tests.support import Home, Terminal
 
 ROUND_TRIP = 0.3
-GOAL = 1.02
+GOAL = 1.1
 """Bytes of sesh with prediction, as a multiple of those of `ssh -C`."""
 _KEYS_PER_SECOND = 9
 _EDITOR = "vim -u NONE -N -n notes"

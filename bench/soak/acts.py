@@ -121,12 +121,12 @@ class Acts:
         line = f"{kind} {times}\n".encode()
         if self.dice.random() < 0.5:
             with Attached(session.name) as client:
-                find.ask(session.name, messages.SEND, data=line, timeout=SETTLING)
+                find.request(session.name, messages.SEND, data=line, timeout=SETTLING)
                 expected = zlib.crc32(data * times)
                 assert client.checksum(len(data) * times) == expected, f"{session}: {times} times {kind} differ"
                 client.leave()
         else:
-            find.ask(session.name, messages.SEND, data=line, timeout=SETTLING)
+            find.request(session.name, messages.SEND, data=line, timeout=SETTLING)
             if session.reloads and self.dice.random() < 0.1:
                 self.reload(session, flooded=True)
         self.output += len(data) * times
@@ -136,7 +136,7 @@ class Acts:
         end = b"%s END %07d" % (session.token.encode(), session.floods)
 
         def shown() -> bool:
-            return end in find.ask(session.name, messages.SCREEN, timeout=FLOOD_ENDS)[1]
+            return end in find.request(session.name, messages.SCREEN, timeout=FLOOD_ENDS)[1]
 
         wait_until(shown, FLOOD_ENDS, what=f"{end!r} on the screen")
         session.flooding = False
@@ -179,7 +179,7 @@ class Acts:
         """End a job whose creator was killed, find its exit code, and start another job."""
         session, code = self._any("job"), self.dice.randrange(1, 120)
         waiter = self.home.start("--wait", session.name, "--exit")
-        find.ask(session.name, messages.SEND, data=f"{code}\n".encode(), timeout=SETTLING)
+        find.request(session.name, messages.SEND, data=f"{code}\n".encode(), timeout=SETTLING)
         waiter.communicate(timeout=SETTLING)
         assert waiter.returncode == code, (waiter.returncode, code)
         wait_until(lambda: session.name not in self.home.names(), SETTLING)
@@ -234,10 +234,10 @@ class Acts:
 
 
 def _has_size(session: Session, wanted: tuple[int, int]) -> bool:
-    summary = find.ask(session.name, messages.SUMMARY, timeout=SETTLING)[0]["session"]
+    summary = find.request(session.name, messages.SUMMARY, timeout=SETTLING)[0]["session"]
     return (summary["columns"], summary["rows"]) == wanted
 
 
 def _pids(session: Session) -> tuple[int, int]:
-    status = find.ask(session.name, messages.STATUS, timeout=60)[0]["session"]
+    status = find.request(session.name, messages.STATUS, timeout=60)[0]["session"]
     return status["daemon_pid"] or 0, status["pid"] or 0

@@ -17,7 +17,7 @@ from bench.soak.figures import Sample
 from sesh import messages
 from sesh.client.shown import MAX_TERMINALS
 from sesh.errors import SeshError
-from sesh.reach.find import ask
+from sesh.reach.find import request
 from sesh.store import own, records
 from tests.remote.farm import Farm, Ground, SshHost
 from tests.support import Home, find, processes, wait_until
@@ -111,7 +111,7 @@ class Sessions:
 
     def faults(self, session: Session) -> list[str]:
         """Return the faults that a daemon has logged."""
-        status = ask(session.name, messages.STATUS, timeout=SETTLING)[0]["session"]
+        status = request(session.name, messages.STATUS, timeout=SETTLING)[0]["session"]
         assert status["state"] == "running", status
         return list(status["faults"])
 
@@ -159,7 +159,7 @@ def host(home: Home) -> Iterator[tuple[Farm, SshHost] | None]:
 def answers(name: str) -> bool:
     """Return whether a session of that name runs and answers."""
     try:
-        ask(name, messages.SUMMARY, timeout=SETTLING)
+        request(name, messages.SUMMARY, timeout=SETTLING)
     except SeshError:
         return False
     return True

@@ -1,8 +1,9 @@
 """Supports clients that predict echoes: sends them the screen, and reports which inputs must have been echoed.
 
 A program echoes a key some time after it was typed. So ECHOED names an INPUT only `ECHO_TIME` after the pty accepted
-it. ECHOED is sent before the next output, in the same packet, or alone if no output comes soon. The terminal's flags
-are sent before the output that they apply to, so that a password is never predicted.
+it. ECHOED is sent where an ACK is: with output at most each `PACE`, or in a pause of typing. A packet of its own for
+each key would cost as much as the key. The terminal's flags are sent before the output that they apply to, so that a
+password is never predicted.
 """
 
 from __future__ import annotations
@@ -11,22 +12,21 @@ import time
 from collections import deque
 
 from sesh import protocol
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
-from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
 
 ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
-ALONE = 0.2  # seconds that ECHOED or an ACK waits for output; then it is sent alone
+PACE = 0.7  # seconds that an ACK waits for later ones; then it goes with the next output
+QUIET = 0.3  # seconds without a key after which an ACK is sent alone
 
 
 class Echoes:
     """Reports echoes of one session, if a client predicts."""
 
-    def __init__(self, pump: Pump, model: Model, timers: Timers) -> None:
-        self._pump, self._model, self._timers = pump, model, timers
+    def __init__(self, pump: Pump, model: Model) -> None:
+        self._pump, self._model = pump, model
         self._flags = 0
         self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
@@ -51,27 +51,26 @@ class Echoes:
         typed = self._unreported.get(client)
         if typed is not None:
             typed.append((time.monotonic(), number))
-            self._timers.ensure(Timer.ECHOES, ALONE, self._report_alone)
-
-    def _report_alone(self) -> None:
-        self.report()
-        for client in self._unreported:
-            client.connection.flush()
-        if any(self._unreported.values()):
-            self._timers.set(Timer.ECHOES, ALONE, self._report_alone)
 
     def report(self) -> None:
-        """Queue flags and echoes for clients that predict; called before output is sent."""
-        if not self._unreported:
+        """Queue flags, and echoes beside each ACK, for clients that predict; called before output is sent."""
+        if self._unreported:
+            self._report_flags()
+        for client in self._unreported:
+            if client.connection.ack_goes_with_output:
+                self.report_to(client)
+
+    def report_to(self, client: Client) -> None:
+        """Queue flags, and the echoes of a client's input so far, if it predicts."""
+        typed = self._unreported.get(client)
+        if not typed:
             return
         self._report_flags()
-        until = time.monotonic() - ECHO_TIME
-        for client, typed in self._unreported.items():
-            number = 0
-            while typed and typed[0][0] <= until:
-                _, number = typed.popleft()
-            if number:
-                self._send(client, number)
+        until, number = time.monotonic() - ECHO_TIME, 0
+        while typed and typed[0][0] <= until:
+            _, number = typed.popleft()
+        if number:
+            self._send(client, number)
 
     def _report_flags(self) -> None:
         flags = self._pump.pty.flags() if self._pump.pty is not None else 0

@@ -39,7 +39,7 @@ class Relay:
         self.clients = clients
         self.timers, self._soon = loop.timers, loop.soon
         self.followers: list[Reader] = []
-        self.echoes = Echoes(pump, model, loop.timers)
+        self.echoes = Echoes(pump, model)
         self._drawn_at = 0.0
         self._waiting_since = 0.0  # time (monotonic) since which clients wait for the emulator; 0 if none waits
 

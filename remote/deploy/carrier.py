@@ -6,8 +6,10 @@ Neither prompts, except for `log_in` with `ask`.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from contextlib import suppress
+from functools import partial
 
 from sesh.errors import Refused, Unreachable
 from sesh.remote.ssh import exchange, master, ssh
@@ -50,13 +52,19 @@ class Carrier:
 
 
 def log_in(destination: Destination, *, ask: bool = False) -> None:
-    """Open the shared connection; replace one that does not answer. `ask`: ssh may prompt. Raises SeshError."""
+    """Open the shared connection; replace one that does not answer. Raises SeshError.
+
+    `ask`: ssh may prompt; what it and its ProxyCommand say is printed on stderr.
+    """
     if destination.via is not None:
         return
     if master.is_alive(destination):
         with suppress(Unreachable):
             exchange.run(destination, ssh.command(destination, "exec true"), timeout=ANSWER_TIMEOUT)
-    master.ensure(destination, ask=ask, timeout=None if ask else LOGIN_TIMEOUT)
+    if ask:
+        master.ensure(destination, ask=True, say=partial(print, file=sys.stderr, flush=True))
+    else:
+        master.ensure(destination, timeout=LOGIN_TIMEOUT)
 
 
 def shown(text: str) -> str:

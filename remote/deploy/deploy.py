@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from typing import Annotated, TypedDict
 
 from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.errors import Refused, SeshError, Unreachable, malformed
+from sesh.errors import SeshError, Unreachable, malformed
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
@@ -25,7 +25,7 @@ from sesh.remote.deploy.survey import command
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
-from sesh.remote.ssh.starting import login_files_hint
+from sesh.remote.ssh.words import login_files_hint
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 # The smoke test, which uses each part of sesh that could fail on the host.
@@ -38,16 +38,23 @@ TRIALS = [
 
 
 class DeployError(SeshError, code="refused"):
-    """A step of a deploy failed."""
+    """A step of a deploy failed.
 
-    def __init__(self, step: str, message: str, *, code: str | None = None, foreign: bool = False) -> None:
+    `step`: one of STEPS. `output`: what the host printed about it. `foreign`: another project's program called sesh is
+    in the way.
+    """
+
+    def __init__(
+        self, step: str, message: str, *, code: str | None = None, output: str = "", foreign: bool = False
+    ) -> None:
         super().__init__(message, code=code)
-        self.step = step  # one of STEPS
-        self.foreign = foreign  # another project's program called sesh is in the way
+        self.step = step
+        self.output = output
+        self.foreign = foreign
 
 
 class Found(TypedDict):
-    """The host's answer to an order that succeeded."""
+    """The host's report on an order that succeeded."""
 
     python: str  # the path of the Python that runs the version
     platform: str
@@ -56,7 +63,7 @@ class Found(TypedDict):
 
 
 class Failure(TypedDict):
-    """The host's answer to an order that failed. The first line of `reason` is for the person."""
+    """The host's report on an order that failed. The first line of `reason` is for the person."""
 
     step: str
     reason: Annotated[str, "text"]
@@ -73,13 +80,11 @@ def deploy(
     host = destination.host
     began = time.monotonic()
     eventlog.log("deploy_start", host=host)
-    work = _Deploy(destination, force, progress)
     try:
-        deployed = work.run()
-    except (SeshError, OSError) as error:
-        eventlog.log("deploy_failed", host=host, step=work.step, stderr=work.stderr or str(error))
-        code = getattr(error, "code", None)
-        raise DeployError(work.step, str(error), code=code, foreign=work.is_foreign) from error
+        deployed = _Deploy(destination, progress).run(force)
+    except DeployError as error:
+        eventlog.log("deploy_failed", host=host, step=error.step, stderr=error.output or str(error))
+        raise
     deployed["seconds"] = round(time.monotonic() - began, 3)
     eventlog.log("deploy_done", **{name: value for name, value in deployed.items() if name != "ok"})
     known.record(host, __version__)
@@ -102,86 +107,86 @@ def open_carrier(destination: Destination) -> Carrier:
 
 
 class _Deploy:
-    """One deploy: its connection, its order and its current step."""
+    """One deploy over one connection."""
 
     carrier: Carrier
 
-    def __init__(self, destination: Destination, force: bool, progress: Callable[[str], object]) -> None:
-        self.destination, self.host, self.progress = destination, destination.host, progress
-        self.step = ""
-        self.stderr = ""  # what the host printed about the failed step
-        self.is_foreign = False
-        self.order: Order = {
-            "token": secrets.token_hex(4), "installs": False, "name": "", "program": PROGRAM, "force": force,
-            "trials": TRIALS, "sha256": "",
+    def __init__(self, destination: Destination, progress: Callable[[str], object]) -> None:
+        self.destination = destination
+        self.progress = progress
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[str]:
+        """Report the beginning of a step; an error that ends the block becomes a DeployError."""
+        self.progress(name)
+        try:
+            yield name
+        except DeployError:
+            raise
+        except (SeshError, OSError) as error:
+            raise DeployError(name, str(error), code=getattr(error, "code", None)) from error
+
+    def run(self, force: bool) -> DeployedHost:
+        """Install the version, unless the host uses it already."""
+        with self.step("connect"):
+            self.carrier = open_carrier(self.destination)
+        with closing(self.carrier):
+            with self.step("detect_platform") as step:
+                package = bundle.build()
+                order: Order = {
+                    "token": secrets.token_hex(4), "installs": False, "name": package.name, "program": PROGRAM,
+                    "force": force, "trials": TRIALS, "sha256": "",
+                }  # fmt: skip
+                found = self.carry_out(order, step)
+            if not found["installed"]:
+                self.install(package.archive, {**order, "installs": True})
+        return {
+            "host": self.destination.host, "ok": True, "version": __version__, "python": found["python"],
+            "platform": found["platform"], "path": found["path"],
+            "bytes": 0 if found["installed"] else len(package.archive), "changed": not found["installed"],
         }  # fmt: skip
 
-    def begin(self, step: str) -> None:
-        self.step = step
-        self.progress(step)
-
-    def run(self) -> DeployedHost:
-        """Install the version, unless the host uses it already. Raises SeshError, OSError."""
-        self.begin("connect")
-        with closing(open_carrier(self.destination)) as self.carrier:
-            self.begin("detect_platform")
-            package = bundle.build()
-            self.order["name"] = package.name
-            found = self.carry_out()
-            deployed: DeployedHost = {
-                "host": self.host, "ok": True, "version": __version__, "python": found["python"],
-                "platform": found["platform"], "path": found["path"], "bytes": 0, "changed": not found["installed"],
-            }  # fmt: skip
-            if deployed["changed"]:
-                self.install(package.archive)
-                deployed["bytes"] = len(package.archive)
-            return deployed
-
-    def install(self, archive: bytes) -> None:
+    def install(self, archive: bytes, order: Order) -> None:
         """Put the archive on the host, and have it installed."""
-        self.begin("upload")
-        self.order["installs"] = True
-        try:
-            self.carrier.put(archive, f"{install.scratch(self.order['token'])}/{install.ARCHIVE}")
-        except SeshError:
-            # The order has no hash yet: it fails even if the archive has arrived whole, and removes the directory.
-            with suppress(SeshError), closing(open_carrier(self.destination)) as again:
-                again.run(command(self.order))
-            raise
-        self.begin("unpack")
-        self.order["sha256"] = hashlib.sha256(archive).hexdigest()
-        self.carry_out()
+        with self.step("upload"):
+            try:
+                self.carrier.put(archive, f"{install.scratch(order['token'])}/{install.ARCHIVE}")
+            except SeshError:
+                # The order has no hash: it fails even if the archive has arrived whole, and removes the directory.
+                with suppress(SeshError), closing(open_carrier(self.destination)) as again:
+                    again.run(command(order))
+                raise
+        with self.step("unpack") as step:
+            self.carry_out({**order, "sha256": hashlib.sha256(archive).hexdigest()}, step)
 
-    def carry_out(self) -> Found:
-        """Have the host carry out the order. Raises SeshError if a step fails."""
-        result = self.carrier.run(command(self.order))
-        _, token, rest = result.out.rpartition(f"{self.order['token']} ")
+    def carry_out(self, order: Order, step: str) -> Found:
+        """Have the host carry out an order, which begins with a step; return its report."""
+        host = self.destination.host
+        result = self.carrier.run(command(order))
+        _, token, rest = result.out.rpartition(f"{order['token']} ")
         row = rest.split("\n")[0].strip()
-        if not (token and row):
-            raise self._no_answer(result, is_reached=bool(token))
+        if not token:
+            raise DeployError("connect", self.last_words(rest, result), code=Unreachable.code, output=result.err)
+        if not row:
+            raise DeployError(step, self.last_words(rest, result), output=result.err)
         if row.startswith("none"):  # see `survey.command`
-            self.step = "python"
             pythons = shown(row).removeprefix("none").removeprefix("; ")
             lack = f"only {pythons}" if pythons else "it has no python3"
-            raise Refused(f"{self.host} has no Python 3.10 or newer ({lack}); install python3 there")
-        answer = protocol.value(row.encode("utf-8", "surrogateescape"))
-        if not (isinstance(answer, dict) and "reason" in answer):
-            found: Found = check.checked_from_host(Found, answer, "the answer")
+            raise DeployError("python", f"{host} has no Python 3.10 or newer ({lack}); install python3 there")
+        report = protocol.value(row.encode("utf-8", "surrogateescape"))
+        if not (isinstance(report, dict) and "reason" in report):
+            found: Found = check.checked_from_host(Found, report, "the answer")
             return found
-        failed: Failure = check.checked_from_host(Failure, answer, "the answer")
+        failed: Failure = check.checked_from_host(Failure, report, "the answer")
         if failed["step"] not in STEPS:
             raise malformed("the answer", "names no step of a deploy")
-        self.step, self.stderr, self.is_foreign = failed["step"], failed["reason"], failed["foreign"]
-        raise Refused(f"{self.host}: {shown(failed['reason'].partition(chr(10))[0])}")
+        reason = shown(failed["reason"].partition("\n")[0])
+        raise DeployError(failed["step"], f"{host}: {reason}", output=failed["reason"], foreign=failed["foreign"])
 
-    def _no_answer(self, result: CommandResult, *, is_reached: bool) -> SeshError:
-        """Return the error for a command that printed no answer after the token, or not even the token."""
-        self.stderr = result.err
-        printed = f"{result.out.replace(self.order['token'], '')}\n{result.err}".split("\n")
-        last = next(filter(None, map(shown, reversed(printed))), "it printed nothing")
-        hint = login_files_hint(self.host) if self.destination.via is None else ""
-        message = f"{self.host} gives no answer (exit {result.code}): {last}"
-        if is_reached:
-            return Refused(message, hint=hint)
-        self.step = "connect"
-        return Unreachable(message, hint=hint)
+    def last_words(self, printed: str, result: CommandResult) -> str:
+        """Return the message for a command that ended without a report, with the last line that it printed."""
+        host = self.destination.host
+        lines = map(shown, reversed(f"{printed}\n{result.err}".split("\n")))
+        last = next(filter(None, lines), "it printed nothing")
+        hint = f"; {login_files_hint(host)}" if self.destination.via is None else ""
+        return f"{host} gives no answer (exit {result.code}): {last}{hint}"

@@ -134,7 +134,7 @@ def ssh_defaults() -> dict[str, list[str]]:
 def _connection(destination: Destination) -> fabric.Connection:
     """Return an unopened connection with the settings of `ssh -G`, without fabric's own configuration files."""
     return fabric.Connection(
-        host=destination.setting("hostname"),
+        host=destination.settings["hostname"][0],
         user=destination.setting("user"),
         port=int(destination.setting("port") or 22),
         config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),

@@ -1,8 +1,8 @@
 """The part of a deploy that runs on the host: unpack a version, try it, switch to it.
 
 The host gets this file in a command line and has no sesh yet, so the file imports only the standard library. Its
-argument is an order (JSON in base64). It prints the order's token and then the answer as a line of JSON. The token
-separates the answer from whatever login files print.
+argument is an order (JSON in base64). It prints the order's token and then its report as a line of JSON. The token
+separates the report from whatever login files print.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class Installer:
     """Carries out an order. `step`: the current step of the deploy. `foreign`: another project's sesh is in the way."""
 
     def __init__(self, order: Order) -> None:
-        self.order, self.step, self.foreign = order, "detect_platform", False
+        self.order = order
+        self.step = "detect_platform"
+        self.foreign = False
         self.home = Path.home()
         self.versions = self.home / VERSIONS
         self.final = self.versions / order["name"]
@@ -77,7 +79,7 @@ class Installer:
         self.python = sys.executable if sys.prefix == sys.base_prefix else os.path.realpath(sys.executable)
 
     def run(self) -> dict[str, object]:
-        """Carry out the order; return the answer (`Found`). If it raises, the launcher is unchanged."""
+        """Carry out the order; return the report (`Found`). If it raises, the launcher is unchanged."""
         self.check_program()
         installed = self.order["installs"] or self.is_in_use()
         if self.order["installs"]:
@@ -194,7 +196,7 @@ def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subp
 
 
 def carry_out(order: Order) -> dict[str, object]:
-    """Carry out an order; return the answer: what was found, or the step that failed and the reason."""
+    """Carry out an order; return the report: what was found, or the step that failed and the reason."""
     installer = Installer(order)
     try:
         return installer.run()

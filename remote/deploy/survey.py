@@ -26,7 +26,7 @@ _FOLDERS = (
 def command(order: install.Order) -> str:
     """Return the line that runs an order with the first suitable Python; POSIX shells, fish and csh read it alike.
 
-    It prints the order's token and the answer in one line: `TOKEN {"python": …}`. Without a suitable Python it prints
+    It prints the order's token and the report in one line: `TOKEN {"python": …}`. Without a suitable Python it prints
     what each Python printed last, its version if that is too old, or the missing module: `TOKEN none; PATH: 3.8.2`.
     """
     token = order["token"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from typing import NamedTuple
 
 from sesh import programs
 from sesh.errors import NO_ANSWER, InvalidHost, Unreachable
@@ -17,13 +18,13 @@ class Destination:
     """A host, and how to reach it. `host`: as typed, without `@`.
 
     `via`: the argv of a command that runs its arguments on the host in place of ssh. `settings`: ssh's settings for the
-    host, if already resolved.
+    host, if already resolved. `shared`: the `master.identity` of the shared connection of the newest link.
     """
 
     def __init__(self, host: str, via: list[str] | None = None, settings: dict[str, list[str]] | None = None) -> None:
         self.host = check_host(host)
         self.via = via
-        self.shared: object = None  # the identity of the shared connection of the newest link, see `master.identity`
+        self.shared: tuple[int, int] | None = None
         self._settings = settings
 
     @property
@@ -46,14 +47,14 @@ class Destination:
         return self.resolve()
 
     def setting(self, keyword: str) -> str:
-        """Return the first value of an ssh_config keyword (lower case), empty if it is not set."""
-        return self.settings.get(keyword, [""])[0]
+        """Return the first value of an ssh_config keyword (lower case); empty if it is `none`, or not set."""
+        value = self.settings.get(keyword, [""])[0]
+        return "" if value == "none" else value
 
     @property
     def jumps(self) -> list[str]:
         """The jump hosts, in the order of the connection."""
-        jumps = self.setting("proxyjump")
-        return jumps.split(",") if jumps not in ("", "none") else []
+        return [jump for jump in self.setting("proxyjump").split(",") if jump]
 
     @property
     def key(self) -> str:
@@ -69,14 +70,24 @@ def program() -> str:
     return "ssh" if os.path.basename(chosen) == "autossh" else chosen
 
 
-# A variable, its keyword in ssh_config, ssh's default for the keyword, and sesh's default (used if neither the variable
-# nor ssh_config sets the keyword).
+class Variable(NamedTuple):
+    """A variable that overrides a keyword of ssh_config.
+
+    `default`: sesh's value, if neither the variable nor ssh_config sets the keyword to another one than `ssh_default`.
+    """
+
+    name: str
+    keyword: str
+    ssh_default: str = ""
+    default: str = ""
+
+
 VARIABLES = (
-    ("SESH_IDENTITY", "IdentityFile", "", ""),
-    ("SESH_PROXYJUMP", "ProxyJump", "", ""),
-    ("SESH_COMPRESSION", "Compression", "no", "yes"),
-    ("SESH_KEEPALIVE", "ServerAliveInterval", "0", "30"),
-    ("SESH_PERSIST", "ControlPersist", "no", "8h"),
+    Variable("SESH_IDENTITY", "IdentityFile"),
+    Variable("SESH_PROXYJUMP", "ProxyJump"),
+    Variable("SESH_COMPRESSION", "Compression", "no", "yes"),
+    Variable("SESH_KEEPALIVE", "ServerAliveInterval", "0", "30"),
+    Variable("SESH_PERSIST", "ControlPersist", "no", "8h"),
 )
 _SHORTEST_PERSIST = "5"  # seconds, used for `SESH_PERSIST=no`: with ssh's own `no` the background connection never ends
 
@@ -84,13 +95,13 @@ _SHORTEST_PERSIST = "5"  # seconds, used for `SESH_PERSIST=no`: with ssh's own `
 def environment_options() -> list[str]:
     """Return the options of the variables, which override ssh_config. Raises InvalidHost for a wrong jump host."""
     options: list[str] = []
-    for variable, keyword, _, _ in VARIABLES:
-        if value := os.environ.get(variable):
-            for hop in value.split(",") if keyword == "ProxyJump" else ():
+    for variable in VARIABLES:
+        if value := os.environ.get(variable.name):
+            for hop in value.split(",") if variable.keyword == "ProxyJump" else ():
                 check_host(hop)
-            if keyword == "ControlPersist" and value == "no":
+            if variable.keyword == "ControlPersist" and value == "no":
                 value = _SHORTEST_PERSIST
-            options += option(keyword, os.path.expanduser(value))
+            options += option(variable.keyword, os.path.expanduser(value))
     return options
 
 
@@ -120,7 +131,7 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
     if not done.returncode and "hostname" in settings:
         return settings
     reason = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
-    names = "SESH_SSH", *(name for name, *_ in VARIABLES)
+    names = "SESH_SSH", *(variable.name for variable in VARIABLES)
     if given := [printable(f"{name}={os.environ[name]}") for name in names if os.environ.get(name)]:
         raise Unreachable(f"{printable(ssh)} -G {host}: {reason}", hint=f"check {', '.join(given)}")
     raise InvalidHost(f"ssh refuses the host {host}: {reason}")

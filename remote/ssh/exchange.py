@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from math import inf
 from typing import IO, NamedTuple
 
-from sesh import programs
 from sesh.errors import ProtocolError, silent_host
 from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
@@ -39,28 +38,17 @@ def run(
     """
     host = destination.host
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        try:
-            process = programs.start(
-                argv,
-                stdin=stdin or subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                env=ssh.environment(ask=False),
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise programs.cannot_run(argv[0], error) from error
+        process = ssh.start(destination, argv, ask=False, stdin=stdin or subprocess.DEVNULL, stdout=out, stderr=err)
         try:
             code = _exit_code(process, [out, err], host, time.monotonic() + timeout)
-        except BaseException as error:
+        except TimeoutError as error:
+            if destination.via is None:
+                master.close(destination, ends_links=False)
+            raise silent_host(host) from error
+        finally:
             if process.returncode is None:  # otherwise its pid may be another process's by now
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-            if isinstance(error, TimeoutError):
-                if destination.via is None:
-                    master.close(destination, ends_links=False)
-                raise silent_host(host) from error
-            raise
         result = CommandResult(code, _text(out), _text(err))
     if code == ssh.FAILED and destination.via is None:
         raise words.failure(destination, result.err)

@@ -1,9 +1,7 @@
 """A link: a connection to sesh on a host, over ssh or over the host's `via` command.
 
-At its other end runs `sesh --bridge`, which answers requests. One of them enters a session: from then on the bridge
-only copies bytes between the link and the session's daemon.
-
-    opening ──the bridge's WELCOME──▶ open ──ask, or entry: a request that enters a session──▶ in a session
+At its other end runs `sesh --bridge`, which carries out requests. One of them connects the link to a session: from then
+on the bridge only copies bytes between the link and the session's daemon.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from math import inf
 from typing import IO, Any
 
@@ -25,15 +24,15 @@ from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreach
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
 from sesh.messages import OP, Hello, Near, OpResponse, RequestKeys, Welcome
-from sesh.remote.ssh import ssh, starting
+from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
 
-ANSWER_TIME = 60.0
+RESPONSE_TIME = 60.0
 """Seconds for a request without a deadline: more than any op takes for one session (to reload: 45)."""
-_SLOWEST = 4 << 10  # bytes per second of a long answer, for which a request has more time
-_NUMBER = 1  # the id of each request, as a link has only one at a time
-_MAX_NOISE = 1 << 20  # bytes; of a longer output of login files only the end is kept, for the reason of a failure
+_SLOWEST = 4 << 10  # bytes per second of a long response, for which a request has more time
+_NUMBER = 1  # the id of each request to a bridge, as a link has only one at a time
+_MAX_PRINTED = 1 << 20  # bytes; of a longer output of login files only the end is kept, for the reason of a failure
 _EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended
 _MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
@@ -42,30 +41,31 @@ _MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a large
 class Request:
     """A request to a bridge.
 
-    `data`: the arguments of the op, as JSON. `asks`: a person can answer the host's questions. `repeatable`: the
+    `data`: the arguments of the op, as JSON. `can_ask`: a person can answer the host's questions. `repeatable`: the
     request changes nothing, or has an id by which the host carries it out only once; so it may be sent in one write
-    with HELLO. `enters`: the op enters a session. `session_id`: of that session, or for the session to create. `hello`:
-    of an attached terminal, for the daemon. `unknown`: the host may have carried it out, but has not answered.
+    with HELLO. `connects`: the op connects the link to a session. `session_id`: of that session, or for the session to
+    create. `hello`: of an attached terminal, which the bridge hands to the daemon. `unknown`: the host may have carried
+    the request out, but has not responded.
     """
 
     op: str
     data: bytes
-    asks: bool = False
+    can_ask: bool = False
     repeatable: bool = True
-    enters: bool = False
+    connects: bool = False
     session_id: str = ""
     hello: Hello | None = None
     unknown: bool = False
 
     @classmethod
     def attach(cls, name: str, session_id: str = "", **more: Any) -> Request:
-        """Return the request to enter an existing session; without its id, by its name."""
+        """Return the request to connect to an existing session; without its id, by its name."""
         data = json.dumps({"name": name}).encode()
-        return cls("enter.attach", data, enters=True, session_id=session_id, **more)
+        return cls("enter.attach", data, connects=True, session_id=session_id, **more)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
-        """Return the frames of the request; `answers`: replies to the host's questions so far."""
-        words: RequestKeys = {"op": self.op, "asks": self.asks, "answers": answers}
+        """Return the frames of the request; `answers`: the person's, to the host's questions so far."""
+        words: RequestKeys = {"op": self.op, "asks": self.can_ask, "answers": answers}
         if self.session_id:
             words["session_id"] = self.session_id
         if self.hello is not None:
@@ -73,10 +73,20 @@ class Request:
         return wire.request_frames(OP, _NUMBER, self.data, **words)
 
 
+class Stage(Enum):
+    """How far a link has come."""
+
+    STARTING = "the bridge has sent nothing; all that comes is printed by login files"
+    STARTED = "the bridge has sent its first bytes"
+    OPEN = "the bridge has sent WELCOME, and carries out requests"
+    CONNECTED = "the bridge copies bytes between the link and a session's daemon"
+
+
 class Link(wire.Connection):
     """A connection to sesh on a host, over a command's stdin and stdout; closing it ends the command.
 
-    `bridge`: the WELCOME of the bridge; `welcome` and `peer` are those of the session's daemon.
+    `bridge`: the WELCOME of the bridge; `welcome` and `peer` are those of the session's daemon. `asked`: whether the
+    login asked a person; None without a login, or if unknown. `clock`: seconds by which the host's clock is ahead.
     """
 
     far = True
@@ -86,14 +96,17 @@ class Link(wire.Connection):
         assert process.stdout is not None  # noqa: S101
         super().__init__(process.stdout.fileno(), process.stdin.fileno())
         self.destination = destination
-        self._process, self.output = process, SshOutput(stderr)
+        self.output = SshOutput(stderr)
+        self.stage = Stage.STARTING
         self.bridge: Welcome = {}
-        self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
-        self.clock = 0.0  # seconds by which the host's clock is ahead
+        self.asked: bool | None = None
+        self.clock = 0.0
         self.health: LinkHealth = LinkHealth(time.monotonic())
-        self._request: Request | None = None  # was sent by `greet` or `ask`, and is not answered yet
-        self._entry: bytearray | None = None  # the data of the answer to `entry`, until the answer is complete
-        self._noise: bytes | None = b""  # printed by login files; None once the bridge has sent its first bytes
+        self._process = process
+        self._printed = b""  # by login files, before the first bytes of the bridge
+        self._unanswered: Request | None = None  # the request that has been sent and has no response yet
+        self._data = bytearray()  # of the response to `connect_request`
+        self._requests = _NUMBER  # the daemon's requests get the numbers after it
 
     @property
     def agent(self) -> str | None:
@@ -110,129 +123,149 @@ class Link(wire.Connection):
         """The variables of the host's login that a session renews, such as the DISPLAY that ssh forwards."""
         return self.bridge.get("renewed") or {}
 
-    # -- stages
+    @property
+    def is_open(self) -> bool:
+        """True once the bridge has sent its WELCOME."""
+        return self.stage in (Stage.OPEN, Stage.CONNECTED)
 
     @property
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         """True until the host has printed its first byte. BRIDGE_COMMAND prints a line on stderr at once."""
-        return self._noise == b"" and REACHED not in self.output.text()
+        return self.stage is Stage.STARTING and not self._printed and REACHED not in self.output.text()
 
-    def greet(self, near: Near, request: Request | None, deadline: float) -> None:
+    # -- opening
+
+    def send_hello(self, near: Near, request: Request | None, deadline: float) -> None:
         """Send HELLO, and in the same write the request, if it is small and may be sent twice."""
-        frames = request.frames() if request is not None and request.repeatable else b""
-        self._request = request if 0 < len(frames) <= _MOST_EARLY else None
+        frames = wire.hello_frame("bridge", near=near)
+        if request is not None and request.repeatable and len(request.frames()) <= _MOST_EARLY:
+            self._note_sent(request)
+            frames += request.frames()
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
-            self.send(wire.hello_frame("bridge", near=near) + (frames if self._request else b""), deadline)
+            self.send(frames, deadline)
 
-    def welcomed(self) -> bool:
-        """Read what has arrived; return whether the bridge's WELCOME has. Skips the output of login files.
+    def read_welcome(self) -> bool:
+        """Read what has arrived, without the output of login files; return whether the link is open.
 
-        Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has begun and may go on.
+        Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has started and may go on.
         """
-        if self._noise is None:
-            self.read()
+        if self.stage is Stage.STARTING:
+            self._read_login_output()
         else:
-            self._skip_login_output()
-        while self._frames and not self.bridge:
+            self.read()
+        while self._frames and self.stage is Stage.STARTED:
             if self.accept(*self._frames.popleft()):
-                self.bridge, self.welcome = self.welcome, {}
-        if self.bridge:
-            now = time.time()
-            self.clock = self.bridge.get("now", now) - now
-            self.peer.ahead = self.bridge.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
-        return bool(self.bridge)
+                self._note_welcome()
+        return self.is_open
 
-    def _skip_login_output(self) -> None:
+    def _read_login_output(self) -> None:
         data = os.read(self.inbound, 4096)
         if not data:
-            raise starting.failure(self.destination, self._exit_code(), self.output.text(), self._noise or b"")
-        noise, mark, rest = ((self._noise or b"") + data).partition(protocol.BRIDGE)
-        self._noise = None if mark else noise[-_MAX_NOISE:]
-        self._frames.extend(self.feed(rest))
+            raise words.bridge_failure(self.destination, self._exit_code(), self.output.text(), self._printed)
+        printed, mark, rest = (self._printed + data).partition(protocol.BRIDGE)
+        self._printed = printed[-_MAX_PRINTED:]
+        if mark:
+            self.stage = Stage.STARTED
+            self._frames.extend(self.feed(rest))
 
-    def ask(
-        self, request: Request, answers: Sequence[str] = (), deadline: float | None = None
-    ) -> tuple[OpResponse, bytes]:
-        """Send a request, unless it was sent with HELLO; return its answer and data.
-
-        The answer may be a `question` for the person. Raises Ended if the request enters a session that has ended, Lost
-        if the link breaks or goes silent before the answer, TimedOut past the deadline, without one Unreachable after
-        `ANSWER_TIME`.
-        """
-        until = time.monotonic() + ANSWER_TIME if deadline is None else deadline
-        sent, self._request, self._requests = self._request is request, request, _NUMBER
-        try:
-            if not sent:
-                self.send(request.frames(answers), until)
-            answer, data = self.await_response(OP, _NUMBER, until, pace=_SLOWEST if deadline is None else inf)
-        except SeshError as error:
-            if error.answered:
-                self._settle()
-            late = isinstance(error, TimedOut) and deadline is None
-            if error.answered or not (late or isinstance(error, Unreachable)):
-                raise
-            host = self.destination.host
-            failure = errors.silent_host(host) if late else Lost(f"lost the link to @{host} before its answer")
-            if request.session_id:  # it may have created the session
-                failure.hint = f"check what was done: {PROGRAM} @{host}"
-            raise failure from error
-        if request.enters and "question" not in answer:
-            self._note_session(answer, data, request.hello)
-        else:
-            self._settle()
-        return answer, data
-
-    def entry(self, name: str, session_id: str) -> bytes:
-        """Return the request that enters a session, to be sent in one write with HELLO for its daemon.
-
-        It is empty if the link has entered one, or has sent this request already, with a HELLO for the daemon.
-        `accept` reads the answer, before the daemon's WELCOME.
-        """
-        if self.peer.name:
-            return b""
-        self._entry, self._requests = bytearray(), _NUMBER
-        if self._request is not None:
-            self.peer.hello = self._request.hello
-            return b""
-        return Request.attach(name, session_id).frames()
-
-    def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
-        """Store a WELCOME and return True; read the answer to `entry`. Raises Ended, and the error of the answer."""
-        if self._entry is None or kind not in (protocol.DATA, protocol.RESPONSE):
-            return super().accept(kind, payload, any_protocol=any_protocol)
-        if kind == protocol.DATA:
-            protocol.carry(self._entry, payload)
-        else:
-            data, self._entry = bytes(self._entry), None
-            self._note_session(self.decode_response(OP, payload), data)
-        return False
-
-    def _note_session(self, answer: OpResponse, data: bytes, hello: Hello | None = None) -> None:
-        """Note the session that an answer says the link has entered. Raises Ended with its result if it has ended."""
-        if "name" not in answer:
-            raise errors.malformed("RESPONSE", ".name is missing")
-        self._settle()
-        if "result" in answer:
-            raise Ended(answer["name"], answer["result"], data)
-        session_id = str(answer.get("session_id") or "")
-        self.peer = wire.Peer(answer["name"], session_id, hello, self.peer.ahead, answer.get("daemon_pid"))
-
-    def _settle(self, *, unknown: bool = False) -> None:
-        """Record whether it is unknown what became of the request that was sent."""
-        if self._request is not None:
-            self._request.unknown, self._request = unknown, None
+    def _note_welcome(self) -> None:
+        """Take the WELCOME for that of the bridge; the next one is the daemon's."""
+        self.stage = Stage.OPEN
+        self.bridge, self.welcome = self.welcome, {}
+        now = time.time()
+        self.clock = self.bridge.get("now", now) - now
+        self.peer.ahead = self.bridge.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
 
     def incompatible(self) -> ProtocolError:
         """Return the error if the bridge, or the session's daemon, has another protocol number."""
-        if self.bridge:
+        if self.is_open:
             return super().incompatible()
         host = self.destination.host
         version = self.welcome.get("version")
-        self._request = None  # the bridge does not begin the request that was sent with HELLO
         return ProtocolError(
             f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
             hint=f"install this one there: {PROGRAM} --deploy @{host}",
         )
+
+    # -- requests
+
+    def call(
+        self, request: Request, answers: Sequence[str] = (), deadline: float | None = None
+    ) -> tuple[OpResponse, bytes]:
+        """Send a request, unless it was sent with HELLO; return the response and its data.
+
+        The response may be a `question` for the person. Raises Ended if the request connects to a session that has
+        ended, Lost if the link breaks or goes silent before the response, TimedOut past the deadline, without one
+        Unreachable after `RESPONSE_TIME`.
+        """
+        until = time.monotonic() + RESPONSE_TIME if deadline is None else deadline
+        try:
+            if self._unanswered is not request:
+                self._note_sent(request)
+                self.send(request.frames(answers), until)
+            response, data = self.await_response(OP, _NUMBER, until, pace=_SLOWEST if deadline is None else inf)
+        except SeshError as error:
+            if error.answered:
+                self._note_answered()
+            elif isinstance(error, Unreachable) or (isinstance(error, TimedOut) and deadline is None):
+                raise self._no_response(request, error) from error
+            raise
+        if request.connects and "question" not in response:
+            self._note_session(response, data)
+        else:
+            self._note_answered()
+        return response, data
+
+    def _no_response(self, request: Request, cause: SeshError) -> Unreachable:
+        """Return the error for a request that has no response, as the link was lost or the host is silent."""
+        host = self.destination.host
+        lost = Lost(f"lost the link to @{host} before its answer")
+        error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
+        if request.session_id:  # it may have created the session
+            error.hint = f"check what was done: {PROGRAM} @{host}"
+        return error
+
+    def _note_sent(self, request: Request) -> None:
+        self._unanswered = request
+        self.peer.hello = request.hello
+
+    def _note_answered(self) -> None:
+        if self._unanswered is not None:
+            self._unanswered.unknown = False
+            self._unanswered = None
+
+    # -- connecting to a session
+
+    def connect_request(self, name: str, session_id: str) -> bytes:
+        """Return the request to connect to a session; empty if the link is connected, or has sent it with HELLO.
+
+        `accept` reads the response, which comes before the daemon's WELCOME.
+        """
+        if self.stage is Stage.CONNECTED or self._unanswered is not None:
+            return b""
+        return Request.attach(name, session_id).frames()
+
+    def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
+        """Store a WELCOME and return True; read the response to `connect_request`. Raises Ended, and its error."""
+        if self.stage is Stage.OPEN and kind == protocol.DATA:
+            protocol.carry(self._data, payload)
+        elif self.stage is Stage.OPEN and kind == protocol.RESPONSE:
+            self._note_session(self.decode_response(OP, payload), bytes(self._data))
+        else:
+            return super().accept(kind, payload, any_protocol=any_protocol)
+        return False
+
+    def _note_session(self, response: OpResponse, data: bytes) -> None:
+        """Note the session that the link is connected to. Raises Ended with its result if it has ended."""
+        if "name" not in response:
+            raise errors.malformed("RESPONSE", ".name is missing")
+        self._note_answered()
+        if "result" in response:
+            raise Ended(response["name"], response["result"], data)
+        self.stage = Stage.CONNECTED
+        self.peer.name = response["name"]
+        self.peer.session_id = str(response.get("session_id") or "")
+        self.peer.pid = response.get("daemon_pid")
 
     # -- frames
 
@@ -258,7 +291,7 @@ class Link(wire.Connection):
 
         SIGTERM means that somebody has ended the command on purpose.
         """
-        if self._noise is not None:  # what the host has printed is no frame; `welcomed` reads it
+        if self.stage is Stage.STARTING:  # what the host has printed is no frame; `read_welcome` reads it
             return Unreachable(f"{self.destination.host} has not started sesh")
         closed = super()._closed(error)
         ended = self._exit_code() in (0, -signal.SIGTERM)
@@ -274,8 +307,8 @@ class Link(wire.Connection):
         """Close the connection and end its command; a second call does nothing."""
         if self.inbound < 0:
             return
-        if self.bridge or not (self.silent or self._process.poll() in range(ssh.FAILED)):
-            self._settle(unknown=True)  # without WELCOME, such an exit code is that of a bridge that did not start
+        if self._unanswered is not None and self._may_be_begun():
+            self._unanswered.unknown = True
         self.inbound = self.outbound = -1
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
@@ -286,6 +319,14 @@ class Link(wire.Connection):
             self._process.kill()
             self._process.wait()
         self.output.close()
+
+    def _may_be_begun(self) -> bool:
+        """Return whether the host may have begun the request that was sent with HELLO, or later."""
+        if self.is_open:
+            return True
+        is_incompatible = self.welcome != {}  # such a bridge begins nothing
+        is_missing = self._process.poll() in range(ssh.FAILED)  # an exit code that is not ssh's own
+        return not (is_incompatible or is_missing or self.is_silent)
 
     def _exit_code(self) -> int:
         try:

@@ -16,7 +16,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import termios
 import threading
 import time
@@ -29,7 +28,7 @@ from sesh import programs
 from sesh.errors import Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, words
-from sesh.remote.ssh.destination import NO_SSH, TIMEOUT, Destination, program
+from sesh.remote.ssh.destination import TIMEOUT, Destination, program
 from sesh.remote.ssh.words import AuthenticationFailed, Say, SshOutput
 from sesh.stop import Stop
 
@@ -76,7 +75,7 @@ def ensure(
     *,
     ask: bool = False,
     timeout: float | None = None,
-    say: Say | None = None,
+    say: Say = lambda _: None,
     stop: Stop | None = None,
 ) -> bool | None:
     """Open the shared connection of a host, unless it is open or the host has none.
@@ -90,10 +89,10 @@ def ensure(
     if not is_shared(destination):
         return None
     ask = ask and not _autossh()
-    login = _Login(destination, ask, deadline, say or (_print if ask else lambda _: None), stop or Stop())
+    login = _Login(destination, ask, deadline, say, stop or Stop())
     while not is_alive(destination):
         with open(f"{ssh.own_path(destination)}.start", "a+b", opener=_private) as lock:
-            if not _locked(lock):
+            if not _take(lock):
                 login.follow(lock)
             elif is_alive(destination):  # another process has just opened it
                 _remove(lock)
@@ -120,13 +119,12 @@ class _Login:
     def run(self, lock: BinaryIO) -> bool | None:
         """Start an ssh, and wait until it is the shared connection. Return what `ensure` returns."""
         lock.truncate(0)  # before ssh starts: waiting processes read its mtime
-        host = self.destination.host
         process = self._start(lock)
         try:
             is_open = self._await_socket(lock, lambda: process.poll() is not None)
-            if is_open and not _autossh():
+            if is_open and not _autossh():  # it is going to the background
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(_CONTROL_TIMEOUT)  # it is going to the background
+                    process.wait(_CONTROL_TIMEOUT)
         except BaseException:
             if self.ask:
                 process.kill()
@@ -136,33 +134,32 @@ class _Login:
             threading.Thread(target=process.wait, daemon=True).start()  # reaps ssh, which may outlive this call
         _remove(lock)
         if is_open or process.returncode == 0:
-            return self.asked or (None if self.ask else False)
-        printed = SshOutput(lock).text()
+            # Where ssh may prompt, a device may have asked the person without ssh turning echo off.
+            return None if self.ask and not self.asked else self.asked
+        raise self._failure(SshOutput(lock).text())
+
+    def _failure(self, printed: str) -> Unreachable:
+        """Return the error for a login that has failed; where ssh may prompt, the terminal has its reason."""
+        host = self.destination.host
         if words.reasons(printed) or not self.ask:
-            raise words.failure(self.destination, printed)
+            return words.failure(self.destination, printed)
         if self.asked:
-            raise AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
-        raise Unreachable(f"cannot reach {host}: see the messages of ssh above")
+            return AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
+        return Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
         """Start the ssh. Raises Unreachable."""
         if ssh.owns_control_path(self.destination):
-            with suppress(FileNotFoundError):
-                os.unlink(ssh.control_path(self.destination))  # ssh refuses to replace the socket of a killed ssh
+            with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
+                os.unlink(ssh.own_path(self.destination))
         argv = _command(self.destination, lock.name, ask=self.ask)
+        null = subprocess.DEVNULL
         errors = None if self.ask else lock  # ssh prompts on the terminal, so its messages belong there too
         try:
-            return programs.start(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                env=ssh.environment(ask=self.ask),
-                start_new_session=not self.ask,
-            )
-        except OSError as error:
+            return ssh.start(self.destination, argv, ask=self.ask, stdin=null, stdout=null, stderr=errors)
+        except Unreachable:
             _remove(lock)
-            raise programs.cannot_run(argv[0], error, NO_SSH) from error
+            raise
 
     def follow(self, lock: BinaryIO) -> None:
         """Wait for the login of another process. Unless `ask`, raise its failure.
@@ -174,7 +171,7 @@ class _Login:
             age = time.time() - os.fstat(lock.fileno()).st_mtime  # negative after the clock was set back
             return abs(age) > _LONGEST_SILENCE
 
-        if self._await_socket(lock, lambda: _locked(lock) or hangs()):
+        if self._await_socket(lock, lambda: _take(lock) or hangs()):
             return
         printed = SshOutput(lock).text()
         if hangs():
@@ -189,14 +186,15 @@ class _Login:
             if is_alive(self.destination):
                 return True
             output.relay(self.say)
-            self.asked = self.asked or (self.ask and _is_echo_off())
+            if self.ask and _is_echo_off():
+                self.asked = True
             if self.deadline is not None and time.monotonic() >= self.deadline:
                 raise silent_host(self.destination.host, output.reason())
             self.stop.sleep(_LOOK)
         return is_alive(self.destination)
 
 
-def _locked(lock: BinaryIO) -> bool:
+def _take(lock: BinaryIO) -> bool:
     """Take the lock; return False if another process or its ssh holds it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -236,10 +234,6 @@ def _autossh() -> str:
     """Return the autossh in `SESH_SSH`, which opens shared connections but cannot prompt; empty for another ssh."""
     chosen = os.environ.get("SESH_SSH", "")
     return chosen if os.path.basename(chosen) == "autossh" else ""
-
-
-def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _is_echo_off() -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import subprocess
 import tempfile
 import threading
@@ -16,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
-from sesh import descriptors, paths, programs
+from sesh import descriptors, paths
 from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.link.keeper import Attempt
 from sesh.messages import Near
@@ -24,14 +23,15 @@ from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Request
-from sesh.remote.ssh.starting import BRIDGE_COMMAND
-from sesh.remote.ssh.words import AuthenticationFailed, Say
+from sesh.remote.ssh.words import BRIDGE_COMMAND, AuthenticationFailed, Say
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
 PATIENCE = 1.5  # seconds of silence over a shared connection, then an ssh of its own is tried too
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
 _LOOK = 0.1  # seconds between two looks at ssh's stderr
+# A command that keeps the terminal ignores Ctrl-C and Ctrl-\, as they are for the session.
+_WITHOUT_KEYS = ("sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"')
 
 
 @dataclass
@@ -63,7 +63,7 @@ class _Opening:
             with self.stop.calling(abort):
                 winner = self._first(links, time.monotonic() + patience)
         finally:
-            if len(links) > 1 and links[0].silent and before == master.identity(self.destination):
+            if len(links) > 1 and links[0].is_silent and before == master.identity(self.destination):
                 master.close(self.destination, ends_links=False)
             for link in links:
                 if link is not winner:
@@ -84,7 +84,7 @@ class _Opening:
             for link in running:
                 link.output.relay(self.say)
                 try:
-                    if link.inbound in ready and link.welcomed():
+                    if link.inbound in ready and link.read_welcome():
                         return link
                 except SeshError as error:
                     failures[link] = error
@@ -92,36 +92,23 @@ class _Opening:
                 raise failures.get(links[-1], silent_host(self.destination.host, links[-1].output.reason()))
             if time.monotonic() >= own_at:
                 own_at = inf
-                if not failures and links[0].silent:
+                if not failures and links[0].is_silent:
                     links.append(self._start(None, seconds=ssh.connect_timeout(self.destination)))
         raise failures[links[-1]]
 
     def _start(self, request: Request | None, *, prompts: bool = False, seconds: int = 0) -> Link:
         """Start a link's command, and send HELLO with a request. Raises Unreachable, OSError."""
         destination = self.destination
-        stderr = tempfile.TemporaryFile()
         argv = ssh.command(destination, BRIDGE_COMMAND, ask=prompts, own_timeout=seconds)
-        environment = ssh.environment(ask=prompts)
-        if destination.via is not None:
-            # `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh.
-            environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
+        argv = [*_WITHOUT_KEYS, *argv] if prompts else argv
+        pipe, stderr = subprocess.PIPE, tempfile.TemporaryFile()
         try:
-            process = programs.start(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                bufsize=0,
-                env=environment,
-                start_new_session=not prompts,
-                preexec_fn=_ignore_keys if prompts else None,
-            )
-        except OSError as error:
+            process = ssh.start(destination, argv, ask=prompts, stdin=pipe, stdout=pipe, stderr=stderr, bufsize=0)
+        except Unreachable:
             stderr.close()
-            hint = f"check `via` of {destination.host} in config.toml" if destination.via is not None else ""
-            raise programs.cannot_run(argv[0], error, hint) from error
+            raise
         link = Link(destination, process, stderr)
-        link.greet(_near(destination), request, self.deadline)
+        link.send_hello(_near(destination), request, self.deadline)
         return link
 
 
@@ -136,12 +123,6 @@ def _near(destination: Destination) -> Near:
         "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
         "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
     }
-
-
-def _ignore_keys() -> None:
-    r"""Ignore Ctrl-C and Ctrl-\ in a command that keeps the terminal, as they are for the session."""
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def open_link(
@@ -162,26 +143,25 @@ def open_link(
     this machine runs out of a resource.
     """
     stop = stop or Stop()
-    before = master.identity(destination)
+    was_open = master.identity(destination) is not None
 
-    def reopen() -> bool | None:
+    def ensure_shared() -> bool | None:
         timeout = deadline - time.monotonic() if deadline is not None else None if ask else START_TIMEOUT
         return master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
 
-    asked = reopen()
+    asked = ensure_shared()
     destination.shared = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
     opening = _Opening(destination, request, until, stop, say)
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
     prompts = ask and not master.is_shared(destination)
-    patience = inf if before is None or known.asks(destination.host) else PATIENCE
+    patience = PATIENCE if was_open and not known.asks(destination.host) else inf
     try:
         link = opening.open(prompts=prompts, patience=patience)
     except Unreachable:
-        if before is None or master.is_alive(destination):
+        if not was_open or master.is_alive(destination):
             raise
-        # The shared connection has just ended: reopen it once.
-        reopen()
+        ensure_shared()  # the shared connection has just ended
         link = opening.open()
     link.asked = asked
     return link
@@ -194,9 +174,9 @@ class HostLinks:
     """A host whose links a `LinkKeeper` keeps. `logs`: write losses and returns of links to the event log."""
 
     def __init__(self, destination: Destination, *, logs: bool = True) -> None:
-        self._destination, self._logs = destination, logs
-        proxies = destination.setting("proxyjump"), destination.setting("proxycommand")
-        self.indirect = any(proxy not in ("", "none") for proxy in proxies)
+        self._destination = destination
+        self._logs = logs
+        self.indirect = any(destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
 
     def login_asked(self) -> bool:
         return known.asks(self._destination.host)
@@ -206,37 +186,45 @@ class HostLinks:
             eventlog.log(event, host=self._destination.host, **facts)
 
     def open(self, attempt: Attempt) -> Link:
-        """Open a link over an ssh connection of its own.
+        """Open a link. Print nothing: this may run in a thread while the terminal is raw.
 
-        If the last login asked a person, reopen the shared connection instead, without asking. With
-        `attempt.may_prompt` reopen it too, and let ssh ask. Print nothing: this may run in a thread while the terminal
-        is raw. Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
+        Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
         Interrupted, and OSError.
         """
-        destination, asks, request = self._destination, attempt.may_prompt, None
-        host, until = destination.host, time.monotonic() + START_TIMEOUT
-        if (to := attempt.session) is not None:
-            request = Request.attach(to.name, to.session_id, hello=to.hello)
+        host = self._destination.host
+        if known.paused_until(host) and not attempt.may_prompt:
+            why = known.failure(host)
+            raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
         try:
-            if known.paused_until(host) and not asks:
-                why = known.failure(host)
-                raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
-            if asks or known.asks(host):
-                _drop_shared(destination)
-                deadline, stop, say = None if asks else until, attempt.stop, attempt.hear
-                link = open_link(destination, ask=asks, deadline=deadline, request=request, stop=stop, say=say)
-            else:
-                opening = _Opening(destination, request, until, attempt.stop, attempt.hear)
-                link = opening.open(seconds=max(1, round(attempt.seconds)))
+            link = self._open(attempt)
         except AuthenticationFailed as error:
-            known.note(host, {"asks": True})
+            known.record_facts(host, {"asks": True})
             if attempt.lost:  # so that other lost links to the host do not repeat the refused login
                 known.record_failure(host, error.reason, refused=True)
             raise
         known.end_pause(host)
         return link
 
-    def replaced(self, *, silent: bool) -> None:
+    def _open(self, attempt: Attempt) -> Link:
+        """Open a link over an ssh of its own; over a new shared connection if the host's logins ask a person."""
+        destination = self._destination
+        to = attempt.peer
+        request = Request.attach(to.name, to.session_id, hello=to.hello) if to is not None else None
+        deadline = time.monotonic() + START_TIMEOUT
+        if not (attempt.may_prompt or known.asks(destination.host)):
+            opening = _Opening(destination, request, deadline, attempt.stop, attempt.hear)
+            return opening.open(seconds=max(1, round(attempt.seconds)))
+        _drop_shared(destination)
+        return open_link(
+            destination,
+            ask=attempt.may_prompt,
+            deadline=None if attempt.may_prompt else deadline,
+            request=request,
+            stop=attempt.stop,
+            say=attempt.hear,
+        )
+
+    def renew_shared(self, *, silent: bool) -> None:
         """Renew the shared connection of the replaced link, in a thread; it is dead if the link was `silent`."""
         with suppress(RuntimeError):  # no room for another thread: the next command opens another connection
             threading.Thread(target=_renew_shared, args=(self._destination, silent), daemon=True).start()

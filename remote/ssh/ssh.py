@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import subprocess
 import sys
+from contextlib import suppress
+from typing import Any
 
 from sesh import files, paths, programs
 from sesh.errors import Refused, SeshError
 from sesh.remote.ssh.aliases import SYSTEM_CONFIG
-from sesh.remote.ssh.destination import VARIABLES, Destination, environment_options, option, program
+from sesh.remote.ssh.destination import NO_SSH, VARIABLES, Destination, environment_options, option, program
 
 CONNECT_TIMEOUT = 10  # seconds, if the user's configuration has no ConnectTimeout
 FAILED = 255  # the exit code of ssh itself, not of the remote command
@@ -31,22 +34,35 @@ def can_prompt() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
 
 
-def environment(*, ask: bool) -> dict[str, str]:
-    """Return the environment for ssh.
+def start(destination: Destination, argv: list[str], *, ask: bool, **streams: Any) -> subprocess.Popen[bytes]:
+    """Start an ssh, or the host's `via` command; unless `ask`, without a terminal and its signals. Raises Unreachable.
 
-    SSH_AUTH_SOCK is a symbolic link to the newest agent, as shared connections outlive agents. Unless `ask`, ssh may
-    not start an askpass program: even in BatchMode the ssh of a `ProxyCommand` would start one.
+    `streams`: for Popen.
+    """
+    via = destination.via is not None
+    try:
+        return programs.start(argv, env=environment(ask=ask, via=via), start_new_session=not ask, **streams)
+    except OSError as error:
+        hint = f"check `via` of {destination.host} in config.toml" if via else NO_SSH
+        raise programs.cannot_run(argv[0], error, hint) from error
+
+
+def environment(*, ask: bool, via: bool = False) -> dict[str, str]:
+    """Return the environment for ssh, or for a `via` command.
+
+    `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh. Unless `ask`, ssh
+    may not start an askpass program: even in BatchMode the ssh of a `ProxyCommand` would start one.
     """
     variables = programs.environment()
-    try:
-        variables["SSH_AUTH_SOCK"] = _agent_link(variables.get("SSH_AUTH_SOCK", ""))
-    except (OSError, SeshError):
-        pass  # a full disk or an unsafe directory: keep the caller's agent
+    if via:
+        return {name: value for name, value in variables.items() if not name.startswith("SESH_")}
+    with suppress(OSError, SeshError):  # a full disk or an unsafe directory: keep the caller's agent
+        variables["SSH_AUTH_SOCK"] = _renew_agent_link(variables.get("SSH_AUTH_SOCK", ""))
     return variables if ask else {**variables, "SSH_ASKPASS_REQUIRE": "never"}
 
 
-def _agent_link(agent: str) -> str:
-    """Point sesh's symbolic link at this agent, if the agent exists; return the path of the link."""
+def _renew_agent_link(agent: str) -> str:
+    """Point sesh's symbolic link at this agent, if it exists; return the link, as shared connections outlive agents."""
     link = os.path.join(control_directory(), "sesh.agent")
     agent = os.path.realpath(agent)  # resolves the symbolic link itself too
     if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(link):
@@ -60,9 +76,10 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
     if destination.setting("stricthostkeychecking") == "ask":
         chosen += option("StrictHostKeyChecking", "accept-new")
     chosen += option("ConnectTimeout", str(connect_timeout(destination)))
-    for variable, keyword, untouched, default in VARIABLES:
-        if default and not os.environ.get(variable) and destination.setting(keyword.lower()) in ("", untouched):
-            chosen += option(keyword, default)
+    for variable in VARIABLES:
+        is_unset = destination.setting(variable.keyword.lower()) in ("", variable.ssh_default)
+        if variable.default and is_unset and not os.environ.get(variable.name):
+            chosen += option(variable.keyword, variable.default)
     return chosen
 
 
@@ -117,7 +134,7 @@ def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[st
         before = ["-J", ",".join(jumps[:-1])] if jumps[1:] else []
         hop = [program(), *batch_options(destination, ask=ask), *before, "-W", "[%h]:%p"]
         command = shlex.join([*hop, *Destination(jumps[-1]).target])
-    if command in ("", "none"):
+    if not command:
         return []
     line = 'exec "${SHELL:-/bin/sh}" -c "$0" 2>>"$1"'
     words = ["sh", "-c", line, f"exec {command}", errors.replace("%", "%%")]
@@ -129,7 +146,7 @@ def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[st
 
 def owns_control_path(destination: Destination) -> bool:
     """Return whether the control socket is sesh's own, as the user's configuration has no ControlPath."""
-    return destination.setting("controlpath") in ("", "none")
+    return not destination.setting("controlpath")
 
 
 def control_path(destination: Destination) -> str:

@@ -1,4 +1,4 @@
-"""Read ssh's stderr: relay its lines while a person waits, and find the reason of a failure."""
+"""Read what ssh and the command that starts the bridge print: for a waiting person, and for the reason of a failure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,25 @@ import time
 from collections.abc import Callable
 from typing import IO
 
-from sesh.errors import NO_ANSWER, LoginRefused, Unreachable
+from sesh.about import DISTRIBUTION, PROGRAM
+from sesh.errors import NO_ANSWER, LoginRefused, NotDeployed, SeshError, Unreachable
+from sesh.names import printable_path
+from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.wording import plain
 
 REACHED = "sesh is looked for"  # BRIDGE_COMMAND prints this on stderr first; all lines before it are ssh's
+_OTHER = ", but another program: "
+# A line for the login shell, which POSIX shells, fish and csh read alike; all other data is sent in frames. It runs the
+# first launcher of this project, as other projects have a program called sesh too.
+BRIDGE_COMMAND = (
+    f'exec sh -c \'echo "{REACHED}" >&2; '
+    f'for p in ~/.local/bin/{PROGRAM} "$(command -v {DISTRIBUTION})" "$(command -v {PROGRAM})"; '
+    f'do [ -x "$p" ] || continue; o="$p"; '
+    f'head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy" && exec "$p" --bridge; '
+    f'done; echo "{PROGRAM}: not found${{o:+{_OTHER}$o}}" >&2; exit 127\''
+)
+_LONGEST_REASON = 200  # characters; a longer reason from a host is cut off
 _KEPT = 64 << 10  # bytes; of a longer output only the end is read, because the reason of a failure comes last
 _DELAY = 0.3  # seconds before new lines are relayed: if ssh fails at once, the error message repeats its lines
 # Lines that begin with these are not the reason of a failure.
@@ -46,7 +60,9 @@ class SshOutput:
     """The stderr of a running ssh, in a file."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._relayed, self._grown_at = file, 0, 0.0
+        self._file = file
+        self._relayed = 0  # bytes
+        self._grown_at = 0.0  # when bytes came that are not relayed yet; 0 if all are
 
     def close(self) -> None:
         self._file.close()
@@ -103,6 +119,35 @@ def failure(destination: Destination, text: str) -> Unreachable:
         return Unreachable(f"cannot reach {host}: {last}", reason=NO_ANSWER)
     short = last.rpartition(": ")[2]
     return Unreachable(f"cannot reach {host}: {last}", reason=short[:1].lower() + short[1:])
+
+
+def login_files_hint(host: str) -> str:
+    """Return the hint for a login shell that ends before it runs the command."""
+    return f"its login files may end it; try: ssh {host} true"
+
+
+def bridge_failure(destination: Destination, code: int, stderr: str, printed: bytes) -> SeshError:
+    """Return the error for a bridge that did not start, from its exit code, its stderr, and its stdout."""
+    host = destination.host
+    if code == ssh.FAILED and destination.via is None:
+        return failure(destination, stderr)
+    stdout = printed.decode("utf-8", "replace").strip("\0").strip()
+    lines = reasons(stderr)[-1:] or stdout.splitlines()[-1:]
+    last = lines[0].rstrip(".")[:_LONGEST_REASON] if lines else ""
+    ending = f"(exit {code}){f': {last}' if last else ''}"
+    is_reached = REACHED in stderr or REACHED in stdout  # a shell that cannot parse the line may quote it
+    if not is_reached and destination.via is not None:
+        return Unreachable(f"cannot reach {host}: {last or 'no reason given'}", reason=last)
+    if not is_reached:
+        message = f"the shell on {host} ended before sesh was started {ending}"
+        return Unreachable(message, hint=login_files_hint(host), reason="its login files end the shell")
+    if code in (126, 127) or "not found" in stderr.lower():
+        other = printable_path(last.partition(_OTHER)[2])
+        found = f", and {other} there is another program" if _OTHER in last else ""
+        return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {PROGRAM} --deploy @{host}")
+    hint = f"if it is broken, install this one there: {PROGRAM} --deploy @{host}"
+    reason = f"sesh did not start there{f': {last}' if last else ''}"
+    return Unreachable(f"sesh on {host} did not start {ending}", hint=hint, reason=reason)
 
 
 def _refusal(line: str) -> str:

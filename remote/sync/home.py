@@ -12,6 +12,7 @@ import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sesh.errors import Refused
 
@@ -38,19 +39,26 @@ PROTECTED = (
 _COPIED = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 
 
+class Entry(NamedTuple):
+    """A file, a directory or a symbolic link."""
+
+    path: str  # relative to HOME
+    source: str  # the real path
+    status: os.stat_result
+
+
 @dataclass
 class Tree:
     """A listed path, and all files below it except the protected ones."""
 
     path: str  # relative to HOME
     source: str  # the real path
-    entries: list[tuple[str, str, os.stat_result]] = field(default_factory=list)
-    """Path relative to HOME, real path and status of each file, in a fixed order. The first is the listed path."""
+    entries: list[Entry] = field(default_factory=list)  # in a fixed order; the first is the listed path
     left_out: list[str] = field(default_factory=list)  # protected files, relative to HOME
 
     @property
     def bytes(self) -> int:
-        return sum(status.st_size for _, _, status in self.entries if stat.S_ISREG(status.st_mode))
+        return sum(entry.status.st_size for entry in self.entries if stat.S_ISREG(entry.status.st_mode))
 
     @property
     def digest(self) -> str:
@@ -80,10 +88,25 @@ class HomeDirectory:
         self._protected = re.compile(f"^/(?:{in_home})/|/(?:{anywhere})/", re.IGNORECASE)
 
     def tree(self, line: str) -> Tree:
-        """Scan a listed path; follow it if it is a symbolic link, but follow no links below it.
+        """Scan a listed path; follow it if it is a symbolic link, but follow no links below it. Raises Refused."""
+        tree = self._resolved(line)
+        names = [""]
+        while names:
+            name = names.pop()
+            path, real = f"{tree.path}{name}", f"{tree.source}{name}"
+            if self._is_protected(path, real):
+                tree.left_out.append(path)
+                continue
+            with suppress(OSError):  # it has just vanished; an unreadable file fails in the push
+                status = os.lstat(real)
+                if stat.S_IFMT(status.st_mode) in _COPIED:
+                    tree.entries.append(Entry(path, real, status))
+                if stat.S_ISDIR(status.st_mode):
+                    names += [f"{name}/{entry}" for entry in sorted(os.listdir(real), reverse=True)]
+        return tree
 
-        Raises Refused if the path leaves HOME, is protected, or cannot be read.
-        """
+    def _resolved(self, line: str) -> Tree:
+        """Resolve a listed path. Raises Refused if it leaves HOME, is protected, or cannot be read."""
         path = self._relative(os.path.abspath(os.path.join(self.top, line.removeprefix("~/"))))
         try:
             source = os.path.realpath(os.path.join(self.top, path))
@@ -95,21 +118,7 @@ class HomeDirectory:
                 raise Refused("not a file or directory")
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise Refused(f"cannot be read: {getattr(error, 'strerror', error)}") from error
-        tree = Tree(path, source)
-        names = [""]
-        while names:
-            name = names.pop()
-            path, real = f"{tree.path}{name}", f"{tree.source}{name}"
-            if self._is_protected(path, real):
-                tree.left_out.append(path)
-                continue
-            with suppress(OSError):  # it has just vanished; an unreadable file fails in the push
-                status = os.lstat(real)
-                if stat.S_IFMT(status.st_mode) in _COPIED:
-                    tree.entries.append((path, real, status))
-                if stat.S_ISDIR(status.st_mode):
-                    names += [f"{name}/{entry}" for entry in sorted(os.listdir(real), reverse=True)]
-        return tree
+        return Tree(path, source)
 
     def _relative(self, path: str) -> str:
         """Return a path relative to HOME; empty if it does not lie below HOME."""

@@ -15,7 +15,6 @@ import re
 import tarfile
 import tempfile
 from collections.abc import Callable
-from typing import IO
 
 from sesh import config, files, paths, programs
 from sesh.errors import Refused
@@ -23,6 +22,7 @@ from sesh.names import printable
 from sesh.remote import eventlog
 from sesh.remote.ssh import exchange, master, ssh, words
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.exchange import CommandResult
 from sesh.remote.sync.home import PROTECTED, HomeDirectory, Tree
 
 TIMEOUT = 30.0  # seconds for the host to answer, then the shared connection counts as silent
@@ -31,8 +31,6 @@ _NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has no rsync, or if l
 _VANISHED = 24  # rsync's exit code if some files vanished during the transfer
 _WILDCARDS = re.compile(r"[*?[\\]")
 _MAX_STDERR = 2_000  # characters; a longer stderr is cut off
-
-ProgramEnd = tuple[int | None, str]  # a program's exit code (None if it did not run to its end), and its stderr
 
 
 def listed() -> list[str]:
@@ -78,32 +76,33 @@ class Sync:
 
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
         """Scan the listed paths, push those that have changed, and remember the outcome for the next sync."""
-        before = remembered(self.destination.host)
-        trees, states = dict[str, Tree](), dict[str, str]()
+        trees: dict[str, Tree] = {}
+        refused: dict[str, str] = {}  # with the reason
         for line in lines:
             try:
                 trees[line] = self._home.tree(line)
-                states[line] = f"{self.destination.key} {trees[line].digest}"  # an alias may lead elsewhere by now
             except Refused as error:
-                states[line] = str(error)
+                refused[line] = str(error)
+        key = self.destination.key  # an alias may lead elsewhere by now
+        states = {**refused, **{line: f"{key} {tree.digest}" for line, tree in trees.items()}}
+        before = remembered(self.destination.host)
         changed = [line for line in lines if before.get(line) != states[line]]
         self.skipped = [line for line in lines if line not in changed]
         if not changed:
             return
-        refused = states.keys() - trees.keys()
         if to_push := {line: trees[line] for line in changed if line in trees}:
             connect(self.destination)
         self._log("sync_start")
         try:
             for line in changed:
                 if line in refused:
-                    self._fail(line, line, None, states[line])
+                    self._fail(line, line, refused[line])
             if to_push:
                 self._push(to_push)
         finally:  # also after Ctrl-C
             done = {*self.pushed, *self.skipped, *refused}
             self._log("sync_done", ok=len(done) == len(lines) and not self.failed)
-            _remember(self.destination.host, {line: state for line, state in states.items() if line in done})
+            _remember(self.destination.host, {line: states[line] for line in done})
 
     def _push(self, trees: dict[str, Tree]) -> None:
         eventlog.prose(f"syncing files to {self.destination.host} …")
@@ -113,18 +112,23 @@ class Sync:
         if programs.find("rsync") is None:
             self._go_on_without_rsync("here", "no rsync here")
         for line, tree in trees.items():
-            code, stderr = self._send(tree)
-            if code != 0:
-                self._fail(line, tree.path, code, stderr)
+            try:
+                done = self._send(tree)
+            except OSError as error:
+                self._fail(line, tree.path, f"{error.filename or tree.path}: {error.strerror or error}")
+                continue
+            if done.code not in (0, _VANISHED):
+                self._fail(line, tree.path, done.err.strip()[:_MAX_STDERR], done.code)
                 continue
             self.pushed.append(line)
             left_out = {"left_out": tree.left_out} if tree.left_out else {}
             self._log("sync_path_pushed", path=tree.path, bytes=tree.bytes, **left_out)
 
-    def _fail(self, line: str, path: str, code: int | None, stderr: str) -> None:
-        reason = (words.reasons(stderr) or [f"exit code {code}"])[0]
+    def _fail(self, line: str, path: str, stderr: str, exit_code: int | None = None) -> None:
+        """Report a line that is not pushed. `exit_code`: of the program that failed, if one ran."""
+        reason = (words.reasons(stderr) or [f"exit code {exit_code}"])[0]
         self.failed[line] = reason
-        self._log("sync_path_failed", path=path, exit_code=code, stderr=stderr)
+        self._log("sync_path_failed", path=path, exit_code=exit_code, stderr=stderr)
         eventlog.prose(f"{printable(path, 4096)} is not synced to {self.destination.host}: {reason}")
 
     def _log(self, event: str, **fields: object) -> None:
@@ -139,39 +143,29 @@ class Sync:
             argv = ssh.command(self.destination, line)
             return exchange.run(self.destination, argv, timeout=TIMEOUT).code == 0
 
-    def _send(self, tree: Tree) -> ProgramEnd:
-        """Make a path on the host the same as here, or without rsync add and replace its files. Raises SeshError."""
-        host = self.destination.host
-        try:
-            if not self._lacks_rsync:
-                end = self._run(tree, self._rsync)
-                if end[0] not in _NO_RSYNC:
-                    return end
-                self._go_on_without_rsync("there", f"rsync does not run on {host}")
-            self._log("tool_missing", tool="rsync", path=tree.path, where=self._lacks_rsync)
-            return self._run(tree, self._tar)
-        except OSError as error:
-            return None, f"{error.filename or tree.path}: {error.strerror or error}"
+    def _send(self, tree: Tree) -> CommandResult:
+        """Make a path on the host the same as here, or without rsync add and replace its files.
+
+        Raises OSError for a file that cannot be read, SeshError.
+        """
+        if not self._lacks_rsync:
+            done = self._rsync(tree)
+            if done.code not in _NO_RSYNC:
+                return done
+            self._go_on_without_rsync("there", f"rsync does not run on {self.destination.host}")
+        self._log("tool_missing", tool="rsync", path=tree.path, where=self._lacks_rsync)
+        return self._tar(tree)
 
     def _go_on_without_rsync(self, where: str, reason: str) -> None:
         self._lacks_rsync = where
         eventlog.prose(f"{reason}: files deleted here stay on {self.destination.host}")
 
-    def _run(self, tree: Tree, command: Callable[[Tree, IO[bytes]], list[str]]) -> ProgramEnd:
-        """Run the command for a tree, with what it has written to a file as stdin."""
-        with tempfile.TemporaryFile() as stdin:
-            argv = command(tree, stdin)
-            stdin.seek(0)
-            done = exchange.run(self.destination, argv, stdin=stdin)
-        return 0 if done.code == _VANISHED else done.code, done.err.strip()[:_MAX_STDERR]
-
-    def _rsync(self, tree: Tree, stdin: IO[bytes]) -> list[str]:
-        """Write the path of a tree, as it has to be sent; return rsync's command.
+    def _rsync(self, tree: Tree) -> CommandResult:
+        """Send a tree with rsync.
 
         A slash after a directory's name, and -L for a file, make rsync follow a listed path that is a symbolic link.
         """
         is_directory = os.path.isdir(tree.source)
-        stdin.write(os.fsencode(f"./{tree.path}{'/' * is_directory}\0"))
         options = ["-rlpt" if is_directory else "-rLpt", "--delete", "--relative", "--no-implied-dirs"]
         # --checksum: size and mtime in seconds miss a file that was written twice within a second.
         options += ["--checksum", "--files-from=-", "--from0", "-q"]
@@ -180,15 +174,22 @@ class Sync:
         options += [f"--exclude={path}" for path in PROTECTED]
         # rsync's own quoting for words of -e, to which it appends `HOST rsync --server …`.
         shell = " ".join("'" + word.replace("'", "''") + "'" for word in self._remote_command())
-        return ["rsync", *options, "-e", shell, "--", f"{self._home.top}/", "sesh:./"]
+        argv = ["rsync", *options, "-e", shell, "--", f"{self._home.top}/", "sesh:./"]
+        with tempfile.TemporaryFile() as listed:
+            listed.write(os.fsencode(f"./{tree.path}{'/' * is_directory}\0"))
+            listed.seek(0)
+            return exchange.run(self.destination, argv, stdin=listed)
 
-    def _tar(self, tree: Tree, stdin: IO[bytes]) -> list[str]:
-        """Write an archive of a tree; return the command that unpacks it on the host."""
-        # GNU's format has no limit for names, and all current tar programs read it.
-        with tarfile.open(mode="w", fileobj=stdin, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
-            for path, real, _ in tree.entries:
-                archive.add(real, path, recursive=False)
-        return [*self._remote_command(), "sesh", "tar", "-xpof", "-"]  # -o: the files belong to the host's user
+    def _tar(self, tree: Tree) -> CommandResult:
+        """Send an archive of a tree, and unpack it on the host."""
+        argv = [*self._remote_command(), "sesh", "tar", "-xpof", "-"]  # -o: the files belong to the host's user
+        with tempfile.TemporaryFile() as packed:
+            # GNU's format has no limit for names, and all current tar programs read it.
+            with tarfile.open(mode="w", fileobj=packed, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
+                for entry in tree.entries:
+                    archive.add(entry.source, entry.path, recursive=False)
+            packed.seek(0)
+            return exchange.run(self.destination, argv, stdin=packed)
 
     def _remote_command(self) -> list[str]:
         """Return a command that runs a program in HOME on the host. The caller appends any word ($0), then the argv."""

@@ -25,9 +25,9 @@ from sesh.schema import Event, JobSpec, Seconds, Spec, Status, Summary
 from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen
 
-Words = str | Sequence[str]
+AnyCommand = str | Sequence[str]
 Pairs = Mapping[str, str]
-Directory = str | os.PathLike[str]
+AnyPath = str | os.PathLike[str]
 
 
 @dataclass(unsafe_hash=True)
@@ -53,8 +53,8 @@ class Session:
         name: str,
         host: str | None = None,
         *,
-        command: Words | None = None,
-        directory: Directory | None = None,
+        command: AnyCommand | None = None,
+        directory: AnyPath | None = None,
         env: Pairs | None = None,
         labels: Pairs | None = None,
         size: str | None = None,
@@ -73,8 +73,8 @@ class Session:
     def ensure(
         self,
         *,
-        command: Words | None = None,
-        directory: Directory | None = None,
+        command: AnyCommand | None = None,
+        directory: AnyPath | None = None,
         env: Pairs | None = None,
         labels: Pairs | None = None,
         size: str | None = None,
@@ -98,7 +98,7 @@ class Session:
 
     def run(
         self,
-        command: Words,
+        command: AnyCommand,
         *,
         timeout: float | None = None,
         wait: bool = True,
@@ -121,7 +121,7 @@ class Session:
         with (
             failing_with(ExitCode.SESH_FAILED),
             closing(interrupts),
-            self._stream(stop, limit) as stream,
+            self._open_stream(stop, limit) as stream,
             stop.calling(interrupts.stop),
         ):
             facts, output = shell.run(stream, words, limit, interrupts=interrupts, wait=wait)
@@ -129,9 +129,9 @@ class Session:
 
     def exec(
         self,
-        command: Words,
+        command: AnyCommand,
         *,
-        directory: Directory | None = None,
+        directory: AnyPath | None = None,
         env: Pairs | None = None,
         labels: Pairs | None = None,
         size: str | None = None,
@@ -146,17 +146,19 @@ class Session:
         the last 32 MiB of it. A job outlives its caller, and a lost link to its host; `stop` interrupts it. Raises
         Exists, CannotStart (127, 126), Refused.
         """
-        spec = _spec(command, directory, env, labels, size)
-        return _run_job(self._target, _job(spec, self.name, timeout, keep), stop)
+        return execute(
+            command, self.name, self.host, directory=directory, env=env, labels=labels, size=size,
+            timeout=timeout, keep=keep, stop=stop,
+        )  # fmt: skip
 
     @classmethod
     def job(  # noqa: PLR0913 (a job has that many sides)
         cls,
-        command: Words,
+        command: AnyCommand,
         name: str | None = None,
         host: str | None = None,
         *,
-        directory: Directory | None = None,
+        directory: AnyPath | None = None,
         env: Pairs | None = None,
         labels: Pairs | None = None,
         size: str | None = None,
@@ -208,7 +210,7 @@ class Session:
         question = None
         if if_waiting is not False:
             question = "." if if_waiting is True else if_waiting
-        return Sent(**send.type_into(
+        return Sent(**send.send_input(
             self._target, self.name, os.fsencode(text), keys=list(keys), enter=enter, force=force, question=question
         ))  # fmt: skip
 
@@ -236,7 +238,7 @@ class Session:
             since = since.position
         if since is not None and since != "start" and not check.fits(int, since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
-        pattern = search.checked(pattern) if pattern is not None else None
+        pattern = search.check_pattern(pattern) if pattern is not None else None
         stop = stop or Stop()
         limit = _seconds(timeout, "timeout")
         conditions: wait.Conditions = {
@@ -244,10 +246,10 @@ class Session:
             "since": since if since is not None else "sent", "timeout": limit,
         }  # fmt: skip
         try:
-            with self._stream(stop, limit) as stream, stop.calling(stream.cut):
-                condition = wait.met(stream, conditions)
+            with self._open_stream(stop, limit) as stream, stop.calling(stream.cut):
+                condition = wait.await_condition(stream, conditions)
         except NotFound as missing:  # it has ended already
-            condition = wait.after_end(self._target, self.name, missing, conditions)
+            condition = wait.condition_at_end(self._target, self.name, missing, conditions)
         return Met(condition["met"], condition["match"], condition["exit_code"], condition["position"])
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
@@ -268,8 +270,8 @@ class Session:
         `json` is a dict with cells, cursor and size: the keys of `sesh --screen NAME --format json`.
         """
         if format == "json":
-            return views.cells(self._target, self.name)
-        return views.drawn(self._target, self.name, format)["text"]
+            return views.fetch_cells(self._target, self.name)
+        return views.fetch_text(self._target, self.name, format)["text"]
 
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
         """Yield events as they happen, until the session ends: the keys of `sesh --events NAME --json`.
@@ -277,7 +279,7 @@ class Session:
         `since`: begin with the kept events after that number, 0 for all. Leaving the loop closes the connection.
         """
         stop = stop or Stop()
-        with self._stream(stop, None) as stream, stop.calling(stream.cut):
+        with self._open_stream(stop, None) as stream, stop.calling(stream.cut):
             for event in events.follow(stream, since):
                 event["host"] = self.host
                 yield event
@@ -293,7 +295,7 @@ class Session:
             raise UsageError("a resume command is a list of words", hint="for a line of shell: ['sh', '-c', LINE]")
         self._target.call(session_ops.resume_with, name=self.name, command=list(command))
 
-    def _stream(self, stop: Stop, timeout: float | None) -> Stream:
+    def _open_stream(self, stop: Stop, timeout: float | None) -> Stream:
         """Open a stream to the session's daemon, which reconnects for `timeout` seconds, or until `stop`."""
         deadline = None if timeout is None else time.monotonic() + timeout
 
@@ -310,11 +312,11 @@ class Session:
 
 
 def execute(  # noqa: PLR0913 (a job has that many sides)
-    command: Words,
+    command: AnyCommand,
     name: str | None = None,
     host: str | None = None,
     *,
-    directory: Directory | None = None,
+    directory: AnyPath | None = None,
     env: Pairs | None = None,
     labels: Pairs | None = None,
     size: str | None = None,
@@ -323,16 +325,12 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     stop: Stop | None = None,
 ) -> Result:
     """Run a job and wait for it, as `Session.exec` does. Without `name`, its name is the lowest free number."""
-    spec = _spec(command, directory, env, labels, size)
-    return _run_job(_target(host), _job(spec, name, timeout, keep), stop)
-
-
-def _run_job(target: Target, job: JobSpec, stop: Stop | None) -> Result:
-    stop = stop or Stop()
-    interrupts = Interrupts(tie=False, message=f"{job['name'] or 'the job'} keeps running")
+    job = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
+    target, stop = _target(host), stop or Stop()
+    interrupts = Interrupts(tie=False, message=f"{name or 'the job'} keeps running")
     with closing(interrupts), stop.calling(interrupts.stop):
-        session, facts, retained = jobs.run(target, job, interrupts)
-    return result_of(session, target.host, job["spec"]["command"] or [], facts, retained.replace(b"\r\n", b"\n"))
+        session, facts, output = jobs.run(target, job, interrupts)
+    return result_of(session, target.host, job["spec"]["command"] or [], facts, output.replace(b"\r\n", b"\n"))
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
@@ -344,8 +342,8 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     target = _target(host)
     rows: list[Summary] = [{**row, "host": target.host} for row in target.call(session_ops.summaries)]
     if remotes and host is None:
-        for _, own, _ in lookup.lists(Caller()):
-            rows += own
+        for _, listed, _ in lookup.query_known(Caller()):
+            rows += listed
     return rows
 
 
@@ -360,7 +358,11 @@ def _pairs(values: Pairs | None) -> list[str]:
 
 
 def _spec(
-    command: Words | None, directory: Directory | None, env: Pairs | None, labels: Pairs | None, size: str | None
+    command: AnyCommand | None,
+    directory: AnyPath | None,
+    env: Pairs | None,
+    labels: Pairs | None,
+    size: str | None,
 ) -> Spec:
     """Return the spec of a session for the ops; a string as command is a line for `sh`."""
     command = ["sh", "-c", command] if isinstance(command, str) else command

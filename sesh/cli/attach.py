@@ -17,19 +17,19 @@ from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError, for_host
 from sesh.keys import DetachKey
-from sesh.link.keeper import Keep
+from sesh.link.keeper import MakeKeeper
 from sesh.messages import SWITCH, Hello
 from sesh.names import check_name, is_name
 from sesh.ops import enter, sessions, views
 from sesh.reach import find
-from sesh.reach.op import Entered
+from sesh.reach.op import Connected
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
 from sesh.schema import Record, Spec
 from sesh.store import listing, recent, records
 from sesh.wire import Connection
 
-Connect = Callable[[Hello | None], Entered]  # finds or creates the session, and connects to it
+Connect = Callable[[Hello | None], Connected]  # finds or creates the session, and connects to it
 
 _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
@@ -69,13 +69,13 @@ def attach_or_create(
         returns = for_host(f"{SESH} {words_for(name)}", place.host)
         cli.remember(f"{name} is a verb, too: `{returns}` returns to this session")
 
-    def connect(hello: Hello | None) -> Entered:
-        return place.enter(enter.go, hello, name=name, spec=spec, near=similar)
+    def connect(hello: Hello | None) -> Connected:
+        return place.connect_by(enter.go, hello, name=name, spec=spec, near=similar)
 
     try:
         return attach_terminal(cli, place, name, connect, flags)
     except Unreachable:
-        if place.host is not None or find.running(name) is not None:
+        if place.host is not None or find.try_connect(name) is not None:
             raise
         # The session ended while sesh connected to it: the second call creates it again.
         return attach_terminal(cli, place, name, connect, flags)
@@ -85,7 +85,7 @@ def attach_existing(cli: Invocation, target: Target, name: str, flags: AttachFla
     """Attach to an existing session of the target; `-` is its last one. Raises NotFound."""
     if not printing.on_terminal() and name != "-":
         target.call(sessions.there, name=name, required=True)  # raises NotFound
-    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.attach, hello, name=name), flags)
+    return attach_terminal(cli, target, name, lambda hello: target.connect_by(enter.attach, hello, name=name), flags)
 
 
 def attach_last(cli: Invocation, flags: AttachFlags) -> int:
@@ -130,15 +130,17 @@ def attach_terminal(
     if target.host is not None:
         eventlog.log("connect", host=target.host, session=name)
 
-    def connect_next(name: str, host: str | None) -> tuple[Connection, Keep]:
+    def connect_next(name: str, host: str | None) -> tuple[Connection, MakeKeeper]:
         """Connect to the session that this terminal is switched to."""
         target = cli.target_of(host)
         connection = target.connect(name)
         _check_not_inside(name, host, connection)
         recent.remember(name, host)
-        return connection, target.keeper
+        return connection, target.make_keeper
 
-    outcome = run_client(connection, name, host=target.host, options=options, connect=connect_next, keep=target.keeper)
+    outcome = run_client(
+        connection, name, host=target.host, options=options, connect=connect_next, make_keeper=target.make_keeper
+    )
     if outcome.host is not None:
         _record_left(outcome, outcome.host)
     return _exit_code(outcome)
@@ -167,7 +169,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
         try:
             return DetachKey.parse(key)
         except UsageError as error:
-            cli.note_on_entry(f"SESH_DETACH_KEY is ignored: {error}")
+            cli.note_and_remember(f"SESH_DETACH_KEY is ignored: {error}")
     return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 
@@ -175,9 +177,9 @@ def _record_left(outcome: AttachmentEnd, host: str) -> None:
     """Log the end of an attachment to a host; update the cache of its session."""
     eventlog.log("disconnect", host=host, session=outcome.name, reason=outcome.kind.value)
     if outcome.kind is EndKind.ENDED:
-        known.drop(host, [outcome.name])
+        known.drop_sessions(host, [outcome.name])
     elif outcome.heard_time:
-        known.saw(host, outcome.name, outcome.heard_time)
+        known.cache_running(host, outcome.name, outcome.heard_time)
 
 
 def _waiting(left: str) -> int:
@@ -224,7 +226,7 @@ def _switch_client(target: Target, current: Record, connect: Connect) -> int:
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
     """Switch the current session's client; return whether one could. `probe`: only ask."""
-    response, _ = find.ask(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
+    response, _ = find.request(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
     return response["switched"]
 
 

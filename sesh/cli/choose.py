@@ -17,12 +17,12 @@ from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import natural
 from sesh.ops import enter, lookup
-from sesh.ops.index import DEBOUNCE, Key, SessionIndex
+from sesh.ops.index import DEBOUNCE, Place, SessionIndex
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Summary
 from sesh.store import listing
 from sesh.tui import board
-from sesh.tui.rows import Row, SortOrder
+from sesh.tui.rows import BoardRow, SortOrder
 from sesh.wording import activity_facts, since
 
 
@@ -63,7 +63,7 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     wanted = dict(label or ())
     if cli.line.json:
         return _print_changes(cli, wanted)
-    row: Row | None = None
+    row: BoardRow | None = None
     while (row := _choose_row(cli, wanted, SortOrder.WAITING, row)) is not None:
         code = _go_to(cli, row)
         if listing.current() is not None:
@@ -71,7 +71,9 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     return 0
 
 
-def _choose_row(cli: Invocation, wanted: dict[str, str], order: SortOrder, selected: Row | None = None) -> Row | None:
+def _choose_row(
+    cli: Invocation, wanted: dict[str, str], order: SortOrder, selected: BoardRow | None = None
+) -> BoardRow | None:
     """Show the board; return the chosen row."""
     hosts = cli.line.hosts
     picks = order is SortOrder.RECENT
@@ -80,11 +82,11 @@ def _choose_row(cli: Invocation, wanted: dict[str, str], order: SortOrder, selec
         raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     with SessionIndex(cli, hosts or None) as index:
         creates = picks and len(hosts) < 2
-        view = board.View(order, wanted, creates, cli.settings().quiet, printing.coloured())
+        view = board.Settings(order, wanted, creates, cli.settings().quiet, printing.coloured())
         return board.show(index, view, selected)
 
 
-def _go_to(cli: Invocation, row: Row, flags: AttachFlags = NO_FLAGS) -> int:
+def _go_to(cli: Invocation, row: BoardRow, flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is None:
         return attach_or_create(cli, row.name, flags=flags)
@@ -137,7 +139,7 @@ def next_(
     return attach_existing(cli, cli.target_of(host), name, AttachFlags(replace, read_only, no_replay, no_detach_key))
 
 
-def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
+def following(waiting: dict[Place, float], last: Place | None) -> Place | None:
     """Return the session that began to wait after `last`, in a circle, else the first.
 
     `waiting`: for each session the time when it began to wait, 0 if unknown.

@@ -109,7 +109,7 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
         cli,
         target,
         name or "NAME",
-        lambda hello: target.enter(enter.new, hello, name=name, spec=spec, choice=choice),
+        lambda hello: target.connect_by(enter.new, hello, name=name, spec=spec, choice=choice),
         AttachFlags(read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key),
         sync=not join,
     )
@@ -170,4 +170,6 @@ def here(
     spec = cli.spec(None if session["there"] else session["directory"])
     target = cli.target
     flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
-    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.go, hello, name=name, spec=spec), flags)
+    return attach_terminal(
+        cli, target, name, lambda hello: target.connect_by(enter.go, hello, name=name, spec=spec), flags
+    )

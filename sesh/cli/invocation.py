@@ -79,7 +79,7 @@ class Invocation(Caller):
         if absent:
             from sesh.ops import lookup
 
-            for name, place in lookup.hosts_of(self, absent, "" if creates else self.line.verb.dashed).items():
+            for name, place in lookup.locate(self, absent, "" if creates else self.line.verb.dashed).items():
                 if isinstance(place, SeshError):
                     failed[name] = place
                     del hosts[name]

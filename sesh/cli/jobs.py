@@ -107,7 +107,7 @@ def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bo
     with failing_with(ExitCode.UNKNOWN):  # the job has ended, and 1 could be the job's own code
         if followed is not None:
             followed.take(b"", last=True)
-        if interrupts.typed and cli.watched:
+        if interrupts.echoed and cli.watched:
             printing.start_new_line()
         return report(cli, job, result, retained, printed=printed)
 

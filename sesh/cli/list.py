@@ -107,7 +107,7 @@ def _of_all(cli: Invocation) -> Iterator[_Group]:
     yield _Group(overview["sessions"])
     if not cli.line.json and (cli.watched or not cli.line.verb.dashed):  # not for `--list` in a shell's startup file
         _note_lost(cli, overview["sessions"])
-    for host, sessions, reason in lookup.lists(cli) if _lists_remotes(cli) else ():
+    for host, sessions, reason in lookup.query_known(cli) if _lists_remotes(cli) else ():
         yield _Group(sessions, host, reason)
 
 
@@ -130,7 +130,7 @@ def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
         if cached := lookup.last_known(host, reason):
             yield _Group(cached, host, reason)
         raise
-    known.keep(host, sessions)
+    known.cache_list(host, sessions)
     yield _Group(sessions)
 
 
@@ -151,7 +151,7 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
 def _of_hosts(cli: Invocation) -> list[_Group]:
     """Return the sessions of each host, or its error and the last known ones."""
     groups = []
-    results = dict(lookup.summaries(cli, cli.line.hosts, named=True))
+    results = dict(lookup.query(cli, cli.line.hosts, named=True))
     for host in cli.line.hosts:
         result = results[host]
         if isinstance(result, SeshError):

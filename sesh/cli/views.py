@@ -73,8 +73,8 @@ def screen(
     target = cli.find(name)
     head = {"session": name, "host": target.host, "format": form}
     if form == "json":
-        return cli.out.value({**head, **views.cells(target, name)})
-    drawn = views.drawn(target, name, form)
+        return cli.out.value({**head, **views.fetch_cells(target, name)})
+    drawn = views.fetch_text(target, name, form)
     if cli.line.json:
         return cli.out.value({**head, **drawn})
     text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]

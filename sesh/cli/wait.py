@@ -18,7 +18,7 @@ from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seco
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
-from sesh.ops.wait import Conditions, after_end, for_end, met
+from sesh.ops.wait import Conditions, await_condition, condition_at_end, includes_end
 from sesh.outcomes import Condition
 from sesh.reach.target import Target
 
@@ -70,7 +70,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "prompt": prompt,
         "waiting": waiting,
         "idle": idle,
-        "pattern": search.checked(pattern) if pattern is not None else None,
+        "pattern": search.check_pattern(pattern) if pattern is not None else None,
         "since": _since(start, several=several, since_start=since_start),
         "timeout": timeout,
     }
@@ -94,16 +94,16 @@ def _since(start: int | None, *, several: bool, since_start: bool) -> int | str:
 def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
     try:
         with target.open_stream(name, conditions["timeout"]) as stream, target.caller.stop.calling(stream.cut):
-            return met(stream, conditions)
+            return await_condition(stream, conditions)
     except NotFound as missing:
-        return after_end(target, name, missing, conditions)
+        return condition_at_end(target, name, missing, conditions)
 
 
 def _wait_for_several(
     cli: Invocation, names: Sequence[str], labels: dict[str, str], conditions: Conditions, *, first: bool
 ) -> dict[Place, Condition | SeshError]:
     """Wait for all sessions, each in a thread, or only for the first result."""
-    labelled = _labelled(cli, labels, kept=for_end(conditions)) if labels else []
+    labelled = _labelled(cli, labels, kept=includes_end(conditions)) if labels else []
     places = {**_places(cli, names), **dict.fromkeys(labelled)}
 
     def wait_at(place: Place, target: Target) -> Condition:

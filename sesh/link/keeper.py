@@ -1,4 +1,4 @@
-"""Keep a link to a host: watch its health, and replace it by the first other link whose sesh answers.
+"""Keep a link to a host: watch its health, and replace it by the first other link that opens.
 
 bytes, keys, signs ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ attempts, in threads ─▶ the next link, for the owner
 
@@ -9,8 +9,8 @@ bytes, keys, signs ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ atte
 
 An attempt opens a link. At most two run at once. The first that returns a link wins, and stops the other. Nothing else
 cancels an attempt while the link is down, neither a sign nor a key: it may be about to succeed. The owner of the lost
-link (an attachment, a stream, a list, a request) enters its session over the next one. An attachment saves a round
-trip: the attempt sends the request to enter for it, if no other attempt runs. Should another one win after all, the
+link (an attachment, a stream, a list, a request) connects the next one to its session. An attachment saves a round
+trip: the attempt sends the request to connect for it, if no other attempt runs. Should another one win after all, the
 daemon ends the earlier connection of this client.
 """
 
@@ -43,7 +43,7 @@ LOGIN_TRIPS = 10  # the round trips that a longer connect timeout adds
 _LONGEST_WAIT = 0.25  # seconds between two calls of `check`, which may raise
 
 Ping = Callable[[bytes], object]  # sends a PING with a payload
-Session = Callable[[], Peer | None]  # returns the session for an attempt to enter at once; None for none
+CurrentPeer = Callable[[], Peer | None]  # returns the daemon that an attempt connects to at once; None for none
 
 
 @dataclass(eq=False)
@@ -53,7 +53,7 @@ class Attempt:
     seconds: float = 0.0  # ssh's connect timeout
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
-    session: Peer | None = None  # the session to enter at once, by a request in the first write; None for none
+    peer: Peer | None = None  # the daemon to connect to at once, by a request in the first write; None for none
     last_line: str = ""  # the last line printed by ssh
     stop: Stop = field(default_factory=Stop)
 
@@ -68,13 +68,13 @@ class Host(Protocol):
     indirect: bool
 
     def open(self, attempt: Attempt) -> Connection:
-        """Open a link whose bridge has answered; runs in the attempt's thread. Raises SeshError."""
+        """Open a link whose bridge has sent WELCOME; runs in the attempt's thread. Raises SeshError."""
 
     def login_asked(self) -> bool:
         """Return whether the last login asked a person."""
 
-    def replaced(self, *, silent: bool) -> None:
-        """Renew the connection that the replaced link may have shared. `silent`: the link has not ended by itself."""
+    def renew_shared(self, *, silent: bool) -> None:
+        """Renew the shared connection of a replaced link. `silent`: the link has not ended by itself."""
 
     def log(self, event: str, **facts: object) -> None:
         """Write the loss or the return of a link to the event log."""
@@ -84,12 +84,15 @@ class Schedule:
     """When attempts begin. Sans-I/O: all times are arguments (monotonic). `indirect`: see `Host`."""
 
     def __init__(self, *, indirect: bool = False) -> None:
-        self.indirect, self.round_trip = indirect, 0.0
+        self.indirect = indirect
+        self.round_trip = 0.0
         self.running = 0  # attempts that have not ended
         self.refusal: SeshError | None = None  # the error after which no attempt can succeed without a person
         self.reason = ""  # why the last attempt failed, in a few words
-        self._began_at = -inf
-        self._trouble_at = self._signed_at = self._next_at = inf
+        self._began_at = -inf  # when the newest attempt began
+        self._trouble_at = inf  # since when the link is doubted or lost
+        self._signed_at = inf  # when the newest sign came, or the trouble began
+        self._next_at = inf  # when the next attempt may begin
 
     @property
     def due(self) -> float:
@@ -113,7 +116,7 @@ class Schedule:
         self.refusal = None
         self.sign(now)
 
-    def failed(self, now: float, reason: str, *, refusal: SeshError | None = None) -> None:
+    def attempt_failed(self, now: float, reason: str, *, refusal: SeshError | None = None) -> None:
         """Record a failed attempt; `refusal`: its error, if every further attempt would fail too."""
         self.running -= 1
         self.reason = reason
@@ -147,9 +150,9 @@ class Schedule:
 class LinkKeeper:
     """Watches a link to a host, and then each link that replaces it.
 
-    `session` is called for an attempt that no other one runs beside; to enter at once saves a round trip. `changed` is
-    called when the health of the link has changed. If the last login asked a person, a link that is only doubted is not
-    replaced.
+    `current_peer` is called for an attempt that no other one runs beside; to connect at once saves a round trip.
+    `changed` is called when the health of the link has changed. If the last login asked a person, a link that is only
+    doubted is not replaced.
 
     Call `watch` for each link, `run` at `due` and when one of `descriptors` is readable. `descriptors` change: read
     them before each poll.
@@ -159,19 +162,24 @@ class LinkKeeper:
         self,
         host: Host,
         ping: Ping = lambda _: None,
-        session: Session = lambda: None,
+        current_peer: CurrentPeer = lambda: None,
         changed: Callable[[Health], object] = lambda _: None,
     ) -> None:
-        self._host, self._ping, self._session, self._changed = host, ping, session, changed
-        self.log, self._name = host.log, ""
+        self._host = host
+        self._ping = ping
+        self._current_peer = current_peer
+        self._changed = changed
+        self.log = host.log
         self.health = LinkHealth(time.monotonic())
         self.schedule = Schedule(indirect=host.indirect)
         self._attempts: Workers[Attempt, Connection] = Workers(Connection.close)
         self._wake = Wake()
-        self._state, self._closed = Health.UP, False
-        self._outage: float | None = None  # when the link was last heard before the loss that was logged (monotonic)
-        # Asked while the link is up: after its loss this process may have no descriptor left to open `remotes.json`.
-        self._person_asked = host.login_asked()
+        self._name = ""  # of the session that the link was connected to
+        self._noted = Health.UP  # what `changed` was told last
+        self._ended_by_itself = False  # the link, before it was lost by silence
+        self._heard_before_loss: float | None = None  # monotonic; None unless a loss is the newest event in the log
+        # Read while the link is up: after its loss this process may have no descriptor left to open `remotes.json`.
+        self._login_asked = host.login_asked()
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -202,16 +210,18 @@ class LinkKeeper:
     def watch(self, health: LinkHealth) -> None:
         """Watch the first link, or the one that has replaced it, by its health; end all attempts."""
         health.round_trip = health.round_trip or self.health.round_trip
-        self.health, self._closed = health, False
-        self._person_asked = self._host.login_asked()
+        self.health = health
+        self._ended_by_itself = False
+        self._login_asked = self._host.login_asked()
         self._end_attempts()
-        self._note_state()
+        self._note_health()
 
-    def entered(self, name: str, **facts: object) -> None:
-        """Note that a session is entered over the link; log its return after a loss. `facts`: for the log."""
+    def session_connected(self, name: str, **facts: object) -> None:
+        """Note that the link is connected to a session; log its return after a loss. `facts`: for the log."""
         self._name = name
-        if self._outage is not None:
-            gap, self._outage = round(time.monotonic() - self._outage, 3), None
+        if self._heard_before_loss is not None:
+            gap = round(time.monotonic() - self._heard_before_loss, 3)
+            self._heard_before_loss = None
             self.log("reconnect", session=name or None, gap=gap, **facts)
 
     def sign(self) -> None:
@@ -220,18 +230,19 @@ class LinkKeeper:
         self.health.sign(now)
         self.schedule.sign(now)
 
-    def typed(self, *, enter: bool) -> None:
+    def key_sent(self, *, enter: bool) -> None:
         """Note a sent key. Enter starts an attempt at once while the link does not answer, even after a refusal."""
         now = time.monotonic()
-        self.health.sent(now)
+        self.health.key_sent(now)
         if enter and not self.up:
             self.schedule.enter_pressed(now)
 
     def link_closed(self) -> None:
         """Record that the link is closed: it has ended, or was lost by silence before."""
-        self._closed = self._closed or self.health.state is not Health.LOST
-        self.health.closed()
-        self._note_state()
+        if self.health.state is not Health.LOST:
+            self._ended_by_itself = True
+        self.health.link_closed()
+        self._note_health()
 
     # -- actions
 
@@ -239,26 +250,26 @@ class LinkKeeper:
         """Do all that is due; return the next link, or the error after which there will be none.
 
         Even a link that is only doubted is replaced. A refusal is returned once the link is lost, and again on each
-        call until Enter is `typed`.
+        call until Enter is pressed.
         """
         now = time.monotonic()
-        if self._wake.happened(ready):
+        if self._wake.take_sign(ready):
             self.sign()
         if self._attempts.inbound in ready and (link := self._next_link(now)) is not None:
             self._end_attempts()
             self._log_loss()
-            if not self._person_asked:
-                self._host.replaced(silent=not self._closed)
+            if not self._login_asked:
+                self._host.renew_shared(silent=not self._ended_by_itself)
             return link
         if ping := self.health.act(now):
             self._ping(ping)
-        self._note_state()
+        self._note_health()
         state = self.health.state
         if state is Health.UP:
             self._end_attempts()
         elif state is Health.LOST and self.schedule.refusal is not None:
             return self.schedule.refusal
-        elif state is Health.LOST or not self._person_asked:
+        elif state is Health.LOST or not self._login_asked:
             self._begin_attempts(now)
         return None
 
@@ -270,7 +281,7 @@ class LinkKeeper:
                 links.append(result)
             else:
                 retry = isinstance(result, (Unreachable, TimedOut)) and not isinstance(result, LoginRefused)
-                self.schedule.failed(now, _reason(result), refusal=None if retry else result)
+                self.schedule.attempt_failed(now, _reason(result), refusal=None if retry else result)
         for loser in links[1:]:
             loser.close()
         return links[0] if links else None
@@ -281,8 +292,8 @@ class LinkKeeper:
         schedule.round_trip = self.health.round_trip
         schedule.plan(now)
         while (seconds := schedule.begin_due(now)) is not None:
-            session = None if self._attempts.running else self._session()
-            attempt = Attempt(seconds, lost=self.health.state is Health.LOST, session=session)
+            peer = None if self._attempts.running else self._current_peer()
+            attempt = Attempt(seconds, lost=self.health.state is Health.LOST, peer=peer)
             self._attempts.begin(attempt, partial(self._attempted, attempt))
 
     def _attempted(self, attempt: Attempt, stop: Stop) -> Iterator[Connection]:
@@ -294,18 +305,19 @@ class LinkKeeper:
             self._attempts.end(attempt)
         self.schedule.reset()
 
-    def _note_state(self) -> None:
+    def _note_health(self) -> None:
+        """Log a loss, and tell the owner of a change."""
         state = self.health.state
         if state is Health.LOST:
             self._log_loss()
-        if state is not self._state:
-            self._state = state
+        if state is not self._noted:
+            self._noted = state
             self._changed(state)
 
     def _log_loss(self) -> None:
-        """Log the loss of the link, once until the session is entered again."""
-        if self._outage is None:
-            self._outage = self.health.heard_at
+        """Log the loss of the link, once until the next link is connected to the session."""
+        if self._heard_before_loss is None:
+            self._heard_before_loss = self.health.heard_at
             self.log("disconnect", session=self._name or None, reason="lost")
 
     def wait(self, host: str, check: Callable[[], object], deadline: float | None = None) -> Connection:
@@ -338,7 +350,7 @@ class LinkKeeper:
         self._wake.close()
 
 
-Keep = Callable[[Ping, Session], LinkKeeper | None]  # returns the keeper of a link, None on this machine
+MakeKeeper = Callable[[Ping, CurrentPeer], LinkKeeper | None]  # returns the keeper of a link, None on this machine
 
 
 def _reason(error: SeshError) -> str:

@@ -22,8 +22,11 @@ class Wake:
         self._slept = slept()
         self.descriptors = [self._changes.fileno()] if self._changes is not None else []
 
-    def happened(self, ready: Container[int]) -> bool:
-        """Return whether links may be dead. Call this after every poll, as sleep makes no descriptor readable."""
+    def take_sign(self, ready: Container[int]) -> bool:
+        """Return whether there was a sign since the last call.
+
+        Call this after every poll, as sleep makes no descriptor readable.
+        """
         before = self._slept
         self._slept = slept()
         sign = self._slept - before > _SLEPT

@@ -38,7 +38,7 @@ takes a host. People can watch and type with `{PROGRAM} NAME`. An error has a co
 
 
 class _Server(MCPServer[Any]):
-    """The SDK's server with the tools, each call in a thread. Answers invalid arguments like a SeshError."""
+    """The SDK's server with the tools, each call in a thread. Reports invalid arguments like a SeshError."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -57,10 +57,10 @@ class _Server(MCPServer[Any]):
         async def tool(**arguments: object) -> CallToolResult:
             try:
                 call = partial(method, **arguments)
-                answer = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
+                result = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
             except SeshError as error:
                 return _error_result(error)
-            return _result(answer.model_dump(mode="json"))
+            return _result(result.model_dump(mode="json"))
 
         return tool
 
@@ -72,9 +72,9 @@ class _Server(MCPServer[Any]):
                 threading.Thread(target=stop.stop, daemon=True).start()  # it may have to reach a host first
         elif ctx.method == "tools/call":
             STOP.set(self._stops.setdefault(ctx.request_id, Stop()))
-        answer = await call_next(ctx)
+        result = await call_next(ctx)
         self._stops.pop(ctx.request_id, None)  # for a cancelled call, its notification does this
-        return answer
+        return result
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         try:

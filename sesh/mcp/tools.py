@@ -1,6 +1,6 @@
 """The tools for agents, each a thin layer over the Python API.
 
-A tool is a method of Tools. The client reads its parameters, its docstring, and the schema of its answer.
+A tool is a method of Tools. The client reads its parameters, its docstring, and the schema of its result.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from pydantic import Field
 
 from sesh import wording
 from sesh.api import Met, Result, Session, Stop, execute, sessions
+from sesh.api.session import AnyCommand
 from sesh.errors import NotFound, SeshError, TimedOut
-from sesh.mcp import answers
-from sesh.mcp.worklog import SessionTable, UsedSession, log_action
+from sesh.mcp import models
+from sesh.mcp.table import SessionTable, UsedSession
+from sesh.mcp.worklog import log_action
 from sesh.ops.views import has_labels
 
-Name = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
-Host = Annotated[
+NameField = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
+HostField = Annotated[
     str | None, Field(description="An ssh destination or alias, user@host; without it the session is on this machine.")
 ]
-Limit = Annotated[
+LimitField = Annotated[
     int,
     Field(description="Most characters to return; of longer output only the end comes, see `hint`.", ge=0),
 ]
-Size = Annotated[
+SizeField = Annotated[
     str | None, Field(description="Columns and rows until a terminal attaches, such as 200x50; 80x24 by default.")
 ]
-Command = str | list[str]
 
 OUTPUT_LIMIT = 30_000  # characters
-TIMEOUT = 100.0  # seconds; most clients wait longer for an answer
-_MAX_THREADS = 32  # sessions that are asked or ended at a time
+TIMEOUT = 100.0  # seconds; most clients wait longer for a result
+_MAX_THREADS = 32  # sessions that are queried or ended at a time
 
 STOP: ContextVar[Stop] = ContextVar("stop")  # stops the call of the current thread
 
@@ -49,61 +50,61 @@ class Tools:
 
     def list_(
         self,
-        host: Host = None,
+        host: HostField = None,
         remotes: bool = False,
         labels: Annotated[dict[str, str] | None, Field(description="Only sessions that have all of these.")] = None,
-    ) -> answers.Rows:
+    ) -> models.SessionRows:
         """List the sessions of this machine, of one host, or with remotes=true of all known remotes. Use it to find a
         session, and to see which waits for a person: `activity` has its state and its question."""
         rows = [session for session in sessions(host, remotes=remotes) if has_labels(session, labels or {})]
-        return answers.Rows(sessions=wording.encodable(rows))
+        return models.SessionRows(sessions=wording.encodable(rows))
 
     def open(
         self,
-        name: Name,
-        host: Host = None,
+        name: NameField,
+        host: HostField = None,
         directory: Annotated[str | None, Field(description="Its directory; on a host, HOME by default.")] = None,
-        command: Annotated[Command | None, Field(description="The program; by default the user's shell.")] = None,
+        command: Annotated[AnyCommand | None, Field(description="The program; by default the user's shell.")] = None,
         env: dict[str, str] | None = None,
         labels: dict[str, str] | None = None,
-        size: Size = None,
-    ) -> answers.Opened:
+        size: SizeField = None,
+    ) -> models.Opened:
         """Make sure that a session runs: a shell that keeps directory and variables between calls. Use it before run,
         and again for an expired session: if only the link was lost, everything in it goes on (created=false)."""
         with self.table.during_call(Session(name, host)) as entry:
             created = entry.session.ensure(directory=directory, command=command, env=env, labels=labels, size=size)
             if created:
                 entry.note_created()
-        return answers.Opened(**_identity(entry), created=created, connection="connected", log=entry.log)
+        return models.Opened(**_identity(entry), created=created, connection="connected", log=entry.log)
 
     def run(
         self,
-        name: Name,
-        command: Annotated[Command, Field(description="Shell source; or a list of words, quoted for the shell.")],
-        host: Host = None,
+        name: NameField,
+        command: Annotated[AnyCommand, Field(description="Shell source; or a list of words, quoted for the shell.")],
+        host: HostField = None,
         timeout: Annotated[float, Field(description="Seconds to wait; then the command goes on.", gt=0)] = TIMEOUT,
-        output_limit: Limit = OUTPUT_LIMIT,
-    ) -> answers.Ran:
+        output_limit: LimitField = OUTPUT_LIMIT,
+    ) -> models.Ran:
         """Run a command in an open session's shell and get exactly its output and exit code. Use it for commands that
         end by themselves; `cd` and variables stay for the next call. After the error busy, a program has the terminal:
         use send, for example the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             result = entry.session.run(command, timeout=timeout, stop=STOP.get())
-        return _ran(entry, "run", command, result, output_limit)
+        return _log_run(entry, "run", command, result, output_limit)
 
     def exec(  # noqa: PLR0913 (a job has that many sides)
         self,
-        command: Annotated[Command, Field(description="A program and its arguments as a list, or a line for sh.")],
+        command: Annotated[AnyCommand, Field(description="A program and its arguments as a list, or a line for sh.")],
         name: Annotated[str | None, Field(description="A free name; without it, the lowest free number.")] = None,
-        host: Host = None,
+        host: HostField = None,
         directory: str | None = None,
         env: dict[str, str] | None = None,
         timeout: Annotated[float | None, Field(description="End the job after this many seconds.", gt=0)] = None,
         background: Annotated[bool, Field(description="Return at once; `wait` until=exit has the exit code.")] = False,
-        output_limit: Limit = OUTPUT_LIMIT,
+        output_limit: LimitField = OUTPUT_LIMIT,
         *,
-        size: Size = None,
-    ) -> answers.Ran:
+        size: SizeField = None,
+    ) -> models.Ran:
         """Run a job in a session of its own and get its exit code and output. Use it for builds, tests and servers,
         with background=true if it takes longer than a minute; a person may watch it with `sesh NAME`."""
         if background:
@@ -115,11 +116,11 @@ class Tools:
         with self.table.during_call(Session(result.session, result.host), "started") as entry:
             if background:
                 entry.note_created()
-        return _ran(entry, "exec", command, result, output_limit)
+        return _log_run(entry, "exec", command, result, output_limit)
 
     def send(
         self,
-        name: Name,
+        name: NameField,
         text: Annotated[str, Field(description="Text to type, unchanged.")] = "",
         enter: Annotated[bool, Field(description="Press Enter after the text.")] = False,
         keys: Annotated[
@@ -133,19 +134,19 @@ class Tools:
             bool,
             Field(description="With enter: type even after a person's unfinished input, or while the program asks."),
         ] = False,
-        host: Host = None,
-    ) -> answers.Sent:
+        host: HostField = None,
+    ) -> models.SentText:
         """Type into what runs in a session. Use it for a program that asks, a REPL, an editor or another agent; then
         wait, and look with screen. For a shell command use run, which gives its output and exit code."""
         with self.table.during_call(Session(name, host)) as entry:
             sent = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting, force=force)
         pressed = [f"{len(text)} character{'s' if len(text) != 1 else ''}", *(["Enter"] if enter else []), *keys]
         log_action(entry.log, "send", " ".join(pressed), "sent")
-        return answers.Sent(**_identity(entry), position=sent.position, typed=sent.typed)
+        return models.SentText(**_identity(entry), position=sent.position, typed=sent.typed)
 
     def wait(
         self,
-        name: Name,
+        name: NameField,
         until: Annotated[
             list[Literal["exit", "prompt", "waiting"]],
             Field(
@@ -158,8 +159,8 @@ class Tools:
             int | None, Field(description="Look at output from this position on; by default, after the last send.")
         ] = None,
         timeout: Annotated[float, Field(description="Seconds to wait; then `met` is timeout.", gt=0)] = TIMEOUT,
-        host: Host = None,
-    ) -> answers.Waited:
+        host: HostField = None,
+    ) -> models.Waited:
         """Wait until the first of the conditions holds; without any, for the end. Use it after send, and for jobs in
         the background. met=timeout is no error: wait again with the same arguments, and nothing is lost."""
         with self.table.during_call(Session(name, host)) as entry:
@@ -176,32 +177,31 @@ class Tools:
                 )
             except TimedOut:
                 met = Met("timeout", None, None, since)
-        return answers.Waited(**_identity(entry), **vars(met))
+        return models.Waited(**_identity(entry), **vars(met))
 
     def logs(
         self,
-        name: Name,
+        name: NameField,
         lines: Annotated[int, Field(description="Number of last lines of scrollback and screen.", ge=1)] = 100,
-        host: Host = None,
-        output_limit: Limit = OUTPUT_LIMIT,
+        host: HostField = None,
+        output_limit: LimitField = OUTPUT_LIMIT,
         skip: Annotated[int, Field(description="Number of last lines to leave out, to page back.", ge=0)] = 0,
-    ) -> answers.Text:
+    ) -> models.SessionText:
         """Read the last lines that a session has printed, also of a job that has ended. Use it for output that
         scrolled by, and page back with skip; for a full-screen program use screen."""
         with self.table.during_call(Session(name, host)) as entry:
             last = entry.session.logs(lines + skip)
-            hint = _screen_hint(entry.session)
-        text, left_out = answers.cut(name, entry.session.host, "\n".join(last[: len(last) - skip]), output_limit, skip)
-        return answers.Text(**_identity(entry), text=text, hint=" ".join(filter(None, (hint, left_out))) or None)
+        text, hint = models.cut(name, entry.session.host, "\n".join(last[: len(last) - skip]), output_limit, skip)
+        return models.SessionText(**_identity(entry), text=text, hint=hint)
 
-    def screen(self, name: Name, host: Host = None) -> answers.Text:
+    def screen(self, name: NameField, host: HostField = None) -> models.SessionText:
         """See what a session's screen shows now, as a person would. Use it for full-screen programs, before you answer
         a question, and when something was refused."""
         with self.table.during_call(Session(name, host)) as entry:
             text = entry.session.screen()
-        return answers.Text(**_identity(entry), text=text.rstrip())
+        return models.SessionText(**_identity(entry), text=text.rstrip())
 
-    def status(self, name: str | None = None, host: Host = None) -> answers.Statuses:
+    def status(self, name: str | None = None, host: HostField = None) -> models.Statuses:
         """See everything known about one session, or without a name about all that you have used. Use it when a call
         failed: `connection` says whether the session can be used, and `reason` why not."""
         known = [each for each in self.table.all() if _is_on(each, host)]
@@ -210,22 +210,22 @@ class Tools:
             rows = list(pool.map(_row, entries))
         if name is not None and rows[0]["connection"] == "closed" and not entries[0].reached:
             raise NotFound(str(rows[0]["reason"]))
-        return answers.Statuses(sessions=wording.encodable(rows))
+        return models.Statuses(sessions=wording.encodable(rows))
 
-    def kill(self, name: Name, host: Host = None) -> answers.Closed:
+    def kill(self, name: NameField, host: HostField = None) -> models.Closed:
         """End a session and what runs in it. Use it when nothing in it is needed any more,
         or when it does not react to the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             entry.session.kill()
-        return answers.Closed(closed=[_closed(entry)], failed=[])
+        return models.Closed(closed=[_note_closed(entry)], failed=[])
 
     def close_all(
         self,
-        host: Host = None,
+        host: HostField = None,
         others: Annotated[
             bool, Field(description="Also sessions that you did not create: all on that machine, people's own too.")
         ] = False,
-    ) -> answers.Closed:
+    ) -> models.Closed:
         """End the sessions that were created through this server, here and on all hosts, or only those of one host. Use
         it when your work is done; others=true ends people's sessions too."""
         if others:
@@ -235,8 +235,8 @@ class Tools:
             entries = [entry for entry in self.table.all() if entry.created_id and _is_on(entry, host)]
         with ThreadPoolExecutor(_MAX_THREADS) as pool:
             ends = list(pool.map(partial(_end, others=others), entries))
-        failed = [end for end in ends if isinstance(end, answers.NotClosed)]
-        return answers.Closed(closed=[end for end in ends if end is not None and end not in failed], failed=failed)
+        failed = [end for end in ends if isinstance(end, models.NotClosed)]
+        return models.Closed(closed=[end for end in ends if end is not None and end not in failed], failed=failed)
 
 
 READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -248,7 +248,7 @@ HINTS = {  # by method; a `_` at the end is not part of the tool's name
 }  # fmt: skip
 
 
-def _end(entry: UsedSession, *, others: bool) -> answers.OfSession | None:
+def _end(entry: UsedSession, *, others: bool) -> models.OfSession | None:
     """End a session, without `others` only one that this server created; return None if it is gone."""
     try:
         end = entry.session.kill if others else entry.close
@@ -256,14 +256,15 @@ def _end(entry: UsedSession, *, others: bool) -> answers.OfSession | None:
     except NotFound:
         return None
     except SeshError as error:
-        return answers.NotClosed(**_identity(entry), code=error.code, message=str(error))
-    return _closed(entry)
+        return models.NotClosed(**_identity(entry), code=error.code, message=str(error))
+    return _note_closed(entry)
 
 
-def _closed(entry: UsedSession) -> answers.OfSession:
+def _note_closed(entry: UsedSession) -> models.OfSession:
+    """Note and log that a session was ended; return its identity."""
     entry.created_id = None
     log_action(entry.log, "kill", entry.session.name, "closed")
-    return answers.OfSession(**_identity(entry))
+    return models.OfSession(**_identity(entry))
 
 
 def _identity(entry: UsedSession) -> dict[str, Any]:
@@ -274,31 +275,22 @@ def _row(entry: UsedSession) -> dict[str, object]:
     """Return everything known about a session, or the reason why nothing is known."""
     own = {**_identity(entry), "log": entry.log}
     try:
-        answer = entry.session.status()
+        status = entry.session.status()
     except SeshError as error:
         return {**own, "connection": entry.connection(error), "reason": str(error)}
-    return {**answer, **own, "connection": entry.connection(answer)}
-
-
-def _screen_hint(session: Session) -> str | None:
-    """Return a hint if a full-screen program shows, since its rows are not in the scrollback."""
-    try:
-        alternate = session.screen("json")["alternate"]
-    except SeshError:
-        return None
-    return "A full-screen program shows: see it with the tool screen." if alternate else None
+    return {**status, **own, "connection": entry.connection(status)}
 
 
 def _is_on(entry: UsedSession, host: str | None) -> bool:
     return host is None or entry.session.host == host.removeprefix("@")
 
 
-def _ran(entry: UsedSession, verb: str, command: Command, result: Result, limit: int) -> answers.Ran:
-    """Log a command, and return its answer."""
-    output, hint = answers.cut(entry.session.name, entry.session.host, result.output, limit)
+def _log_run(entry: UsedSession, verb: str, command: AnyCommand, result: Result, limit: int) -> models.Ran:
+    """Log a command that has ended; return the result of the tool."""
+    output, hint = models.cut(entry.session.name, entry.session.host, result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:
         ending = "timed out" + (", still running" if verb == "run" else "")
     log_action(entry.log, verb, command if isinstance(command, str) else shlex.join(command), ending, result.output)
     cut = result.truncated or hint is not None
-    return answers.Ran(**{**vars(result), "output": output, "truncated": cut, "hint": hint})
+    return models.Ran(**{**vars(result), "output": output, "truncated": cut, "hint": hint})

@@ -1,4 +1,4 @@
-"""The sessions that a server uses, the state of their connections, and the logs of the work in them.
+"""The logs of the work in sessions that a server uses.
 
 A log has the commands of a session, their times and exit codes, and the ends of their output. It is a Markdown file,
 `~/.local/state/sesh/work/HOST/DATE-NAME.md` (`local` for this machine), which only its owner can read. `SESH_WORK_LOG`
@@ -10,105 +10,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from glob import escape, glob
-from threading import Lock
 
 from sesh import files, measures, paths, wording
-from sesh.api import Session
-from sesh.errors import NotFound, Refused, SeshError
-from sesh.schema import Summary
+from sesh.errors import Refused
 from sesh.store import own
-
-IDLE = 300.0  # seconds without activity after which a session counts as idle
-_MAX_SESSIONS = 500  # more displace the oldest
-
-
-@dataclass(eq=False)
-class UsedSession:
-    """A session that the client uses. `created_id`: its id if this server created it. `reached`: it has answered."""
-
-    session: Session
-    log: str | None
-    created_id: str | None = None
-    calls: int = 0  # calls that run now
-    reached: bool = False
-
-    def note_created(self) -> None:
-        """Note the id of the session that this server created; a later session of that name has another id."""
-        try:
-            self.created_id = str(self.session.status().get("id") or "") or None
-        except NotFound:
-            self.created_id = None  # the session has ended already
-
-    def close(self) -> None:
-        """End the session that this server created. Raises NotFound if another one has its name now."""
-        if self.created_id is None or self.session.status().get("id") != self.created_id:
-            raise NotFound(f"{self.session.name} has ended")
-        self.session.kill()
-
-    def connection(self, answer: Summary | SeshError) -> str:
-        """Return the state of the connection, from the session's summary or the error of that call.
-
-        `connecting`: the first call has not been answered yet. `connected`. `idle`: nothing happened for five minutes.
-        `expired`: the host does not answer, or the daemon has died; opening the session again helps. `closed`: the
-        session has ended.
-        """
-        if self.calls and not self.reached:
-            return "connecting"
-        if isinstance(answer, NotFound):
-            return "closed"
-        if isinstance(answer, SeshError) or answer.get("state") == "lost":
-            return "expired"
-        if answer.get("state") == "exited":
-            return "closed"
-        last = measures.seconds(answer.get("last_activity"))
-        return "idle" if last is not None and time.time() - last > IDLE else "connected"
-
-
-class SessionTable:
-    """The sessions that a server uses, the oldest first; safe for threads."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._entries: dict[Session, UsedSession] = {}
-
-    def entry(self, session: Session) -> UsedSession:
-        """Return the entry of a session, a new one if needed."""
-        with self._lock:
-            if session not in self._entries:
-                self._entries[session] = UsedSession(session, path(session.name, session.host))
-                for old in list(self._entries)[:-_MAX_SESSIONS]:
-                    del self._entries[old]
-            return self._entries[session]
-
-    def all(self) -> list[UsedSession]:
-        """Return the entries of all sessions that have answered, or have a running call."""
-        with self._lock:
-            return [entry for entry in self._entries.values() if entry.reached or entry.calls]
-
-    @contextmanager
-    def during_call(self, session: Session, opening: str = "") -> Iterator[UsedSession]:
-        """Yield the entry of a session; the block counts as a running call.
-
-        The first call that succeeds is logged. `opening`: the words for the log; by default `created` or `found again`.
-        """
-        entry = self.entry(session)
-        with self._lock:
-            entry.calls += 1
-        try:
-            yield entry
-            with self._lock:
-                if not entry.reached:
-                    how = opening or ("created" if entry.created_id else "found again")
-                    log_opening(entry.log, session.name, session.host, how)
-                entry.reached = True
-        finally:
-            with self._lock:
-                entry.calls -= 1
-
 
 _VARIABLE = "SESH_WORK_LOG"
 MAX_BYTES = 8 << 20  # nothing is added to a larger log

@@ -1,9 +1,9 @@
 """The functions behind the verbs; they never print.
 
-An op returns data of a type in `sesh.outcomes` or `sesh.schema`, or a plain value if its answer is a single fact. It
+An op returns data of a type in `sesh.outcomes` or `sesh.schema`, or a plain value if its result is a single fact. It
 raises SeshError. An op on several sessions tries each of them. It returns the names that worked, and in `failed` the
 other names, each with its `SeshError.facts`. If there is only one session, the op raises its error instead. An op on
-rows returns the rows, each with its outcome or its `error`. An op that enters a session returns `Entered`.
+rows returns the rows, each with its outcome or its `error`. An op that connects to a session returns `Connected`.
 
 Verbs that type, wait or follow are no ops: `send`, `shell`, `jobs`, `wait` and `events` hold a `Stream` to a daemon.
 """

@@ -30,7 +30,7 @@ from sesh.reach import find
 from sesh.schema import Record
 from sesh.store import listing
 
-Value = dict[str, Any]
+JSONObject = dict[str, Any]
 
 
 class _Agent(NamedTuple):
@@ -81,7 +81,7 @@ def _read(path: str) -> bytes | None:
         raise Refused(f"cannot read {path}: {error.strerror}") from None
 
 
-def _parsed(data: bytes | None) -> Value | None:
+def _parsed(data: bytes | None) -> JSONObject | None:
     """Return the parsed settings; None if `_serialized` would not reproduce the bytes."""
     if not (data or b"").strip():
         return {}
@@ -92,7 +92,7 @@ def _parsed(data: bytes | None) -> Value | None:
         return None
 
 
-def _serialized(value: Value, like: bytes | None) -> bytes:
+def _serialized(value: JSONObject, like: bytes | None) -> bytes:
     """Return a value as JSON in the style of `like`: its indent, or one line, and its trailing whitespace."""
     text = (like or b"").decode("utf-8", "replace")
     indent: str | int | None = 2
@@ -142,19 +142,19 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
 def snippet(agent: str) -> str:
     """Return settings with only the hooks of sesh."""
-    value: Value = {}
+    value: JSONObject = {}
     _add(value, agent)
     return json.dumps(value, indent=2)
 
 
-def _groups(value: Value) -> list[tuple[str, list[Any]]]:
+def _groups(value: JSONObject) -> list[tuple[str, list[Any]]]:
     """Return each event of the settings with its list of groups."""
     hooks = value.get("hooks")
     each = hooks.items() if isinstance(hooks, dict) else ()
     return [(event, groups) for event, groups in each if isinstance(groups, list)]
 
 
-def _add(value: Value, agent: str) -> None:
+def _add(value: JSONObject, agent: str) -> None:
     """Add our groups to settings. Raises Refused if the settings have another type in their place."""
     hooks = value.setdefault("hooks", {})
     for event in AGENTS[agent].events:
@@ -164,7 +164,7 @@ def _add(value: Value, agent: str) -> None:
         groups.append(_group(agent))
 
 
-def _remove(value: Value, agent: str) -> None:
+def _remove(value: JSONObject, agent: str) -> None:
     """Remove our groups from settings, and the containers that they leave empty."""
     for event, groups in _groups(value):
         rest = [group for group in groups if not _is_ours(group, agent)]
@@ -176,7 +176,7 @@ def _remove(value: Value, agent: str) -> None:
                 del value["hooks"]
 
 
-def _group(agent: str) -> Value:
+def _group(agent: str) -> JSONObject:
     """Return our group. Its command needs no PATH, and still succeeds after sesh is uninstalled."""
     command = f"{shlex.quote(launcher())} --hook {agent} {_SILENT}"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent].timeout}]}
@@ -204,7 +204,7 @@ def report(state: str, question: str) -> str:
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
     name = session("--state", " …")
-    find.ask(name, STATE, state=state, question=question)
+    find.request(name, STATE, state=state, question=question)
     return name
 
 
@@ -239,24 +239,26 @@ def report_event(agent: str, text: str) -> None:
     """Report one event to the session; the caller sets the timeout. Malformed text may raise any exception."""
     event = json.loads(text)
     record = _session_of(agent)
-    name = event["hook_event_name"]
+    name, source = event["hook_event_name"], event.get("source")
     kind = event.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if name == "Notification" else name)
     if record is None or state is None:
         return
     session = str(record["name"])
-    compacted = name == "SessionStart" and event.get("source") == "compact"  # the agent is still working
-    if not compacted and not (name == "Notification" and kind == "permission_prompt" and _waits(session)):
+    still_works = name == "SessionStart" and source == "compact"
+    repeats = name == "Notification" and kind == "permission_prompt" and _waits(session)
+    if not (still_works or repeats):
         question = _question(event) if state == "waiting" else ""
-        find.ask(session, STATE, state=state, question=question, hook=True)
-    if name not in ("SessionStart", "Notification", "SessionEnd") or event.get("source") in ("resume", "compact"):
-        # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
-        word = event["session_id"]
-        if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
-            find.ask(session, RESUME, command=[*_RESUME[agent], word])
+        find.request(session, STATE, state=state, question=question, hook=True)
+    # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
+    is_stored = name not in ("SessionStart", "Notification", "SessionEnd") or source in ("resume", "compact")
+    conversation = event["session_id"] if is_stored else ""
+    is_id = conversation.isascii() and conversation[:1].isalnum() and conversation.replace("-", "").isalnum()
+    if is_id and len(conversation) <= 128:
+        find.request(session, RESUME, command=[*_RESUME[agent], conversation])
     ends = name == "SessionEnd" and event.get("reason") not in ("clear", "resume")
     if ends and record.get("shell") and not machine.shutting_down():
-        find.ask(session, RESUME, command=[])  # only the shell is left to restart
+        find.request(session, RESUME, command=[])  # only the shell is left to restart
 
 
 def _waits(name: str) -> bool:
@@ -264,7 +266,7 @@ def _waits(name: str) -> bool:
 
     If Claude Code asks for network access in its sandbox, it sends only the notification (seen in 2.1.76).
     """
-    activity = find.ask(name, STATUS)[0]["session"]["activity"]
+    activity = find.request(name, STATUS)[0]["session"]["activity"]
     return bool(activity and activity["state"] == "waiting" and activity["why"] == "hook")
 
 

@@ -20,6 +20,7 @@ from sesh.outcomes import SessionHere
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.reach.origin import Origin
 from sesh.schema import LaunchSpec, Record, Spec
 from sesh.store import records
 from sesh.wire import Connection
@@ -37,28 +38,14 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
     Raises Refused for a directory that does not exist, UsageError for an invalid variable, label or size.
     """
     extra, labels = check_words(spec)
-    origin = caller.origin
-    settings = caller.settings()
-    if origin is not None:
-        columns, rows, width, height = origin.size
-        environment = {**origin.environment(_environment()), "TERM": origin.term or ""}
-        home = paths.home()
-        if origin.colorterm is not None:
-            environment["COLORTERM"] = origin.colorterm
-    else:
-        terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
-        columns, rows, width, height = (0, 0, 0, 0) if terminal is None else descriptors.window_size(terminal)
-        environment = _environment()
-        home = ""
-        if terminal is None:
-            environment.pop("TERM", None)
-    if (size := spec.get("size")) is not None:
-        (columns, rows), width, height = measures.parse_size(size), 0, 0
+    origin, settings = caller.origin, caller.settings()
+    columns, rows, width, height = _window(origin, spec.get("size"))
     directory = spec.get("directory")
+    home = paths.home() if origin is not None else ""
     return {
         "directory": checked_directory(caller, directory) if directory is not None else home,
         "command": spec.get("command"),
-        "environment": environment,
+        "environment": _environment(origin),
         "extra": extra,
         "labels": {key: value for key, value in labels.items() if value},
         "columns": columns,
@@ -73,18 +60,42 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
     }
 
 
-def _environment() -> dict[str, str]:
-    """Return this process's environment with the directory of sesh's launcher appended to PATH.
+def _window(origin: Origin | None, size: str | None) -> tuple[int, int, int, int]:
+    """Return columns, rows, width, height (pixels) of a new session: of `size`, else the terminal."""
+    if size is not None:
+        return (*measures.parse_size(size), 0, 0)
+    if origin is not None:
+        return origin.size
+    return descriptors.window_size(terminal) if (terminal := _terminal()) is not None else (0, 0, 0, 0)
+
+
+def _terminal() -> int | None:
+    """Return the descriptor of this process's terminal; None if it has none."""
+    return next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
+
+
+def _environment(origin: Origin | None) -> dict[str, str]:
+    """Return this process's environment for a session, with the person's terminal type and locale."""
+    variables = _with_launcher(dict(os.environ))
+    if origin is not None:
+        variables = {**origin.environment(variables), "TERM": origin.term or ""}
+        if origin.colorterm is not None:
+            variables["COLORTERM"] = origin.colorterm
+    elif _terminal() is None:
+        variables.pop("TERM", None)
+    return variables
+
+
+def _with_launcher(variables: dict[str, str]) -> dict[str, str]:
+    """Append the directory of sesh's launcher to PATH.
 
     So programs in the session find sesh even if the creator's PATH does not have it, as over ssh.
     """
-    variables = dict(os.environ)
     try:
         program = launcher()
-        path = variables.get("PATH")
     except FileNotFoundError:
         return variables  # the launcher's path is relative to the current directory, which was removed
-    folder = os.path.dirname(program)
+    path, folder = variables.get("PATH"), os.path.dirname(program)
     if path and folder not in path.split(os.pathsep) and os.path.exists(program):
         variables["PATH"] = f"{path}{os.pathsep}{folder}"
     return variables

@@ -137,11 +137,11 @@ def _path(caller: Caller) -> Iterator[Finding]:
         if path is None or os.path.realpath(path) in seen:
             continue
         seen.add(os.path.realpath(path))
-        answer = (programs.printed(path, "--version", timeout=_VERSION_TIMEOUT) or "nothing").strip()
-        if answer == f"{PROGRAM} {__version__}":
+        version = (programs.printed(path, "--version", timeout=_VERSION_TIMEOUT) or "nothing").strip()
+        if version == f"{PROGRAM} {__version__}":
             yield row("program", OK, f"{printable_path(path)}, version {__version__}")
         else:
-            message = f"{printable_path(path)} says that it is {printable(answer)}; this is {PROGRAM} {__version__}"
+            message = f"{printable_path(path)} says that it is {printable(version)}; this is {PROGRAM} {__version__}"
             yield row("program", WARNING, message, "remove one, or put the directory of the right one first in PATH")
 
 

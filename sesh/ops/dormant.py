@@ -53,16 +53,8 @@ def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
 
 def _terminal(name: str) -> Emulator:
     """Return the terminal from the checkpoint, or from a job's result. Raises NotFound."""
-    summary = find.dormant(name)
-    if summary is None and (job := results.newest(name, is_job=True)) is not None:
-        output = results.output(job)
-        terminal = checkpoints.new_terminal(
-            job.get("columns") or 80, job.get("rows") or 24, max(schema.SCROLLBACK, output.count(b"\n"))
-        )
-        terminal.feed(output)
-        return terminal
-    if summary is None:
-        raise find.absent(name)
+    if (summary := find.dormant(name)) is None:
+        return _terminal_of_job(name)
     error = find.without_daemon(summary)
     emulator = _emulator(checkpoints.read((records.read(name) or {}).get("id")))
     if emulator is None:
@@ -70,7 +62,19 @@ def _terminal(name: str) -> Emulator:
     return emulator
 
 
+def _terminal_of_job(name: str) -> Emulator:
+    """Return a terminal with the kept output of the last job of this name. Raises NotFound."""
+    if (job := results.newest(name, is_job=True)) is None:
+        raise find.absent(name)
+    output = results.output(job)
+    most_lines = max(schema.SCROLLBACK, output.count(b"\n"))
+    terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24, most_lines)
+    terminal.feed(output)
+    return terminal
+
+
 def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
+    """Return the terminal of a checkpoint; None without one, or if it is malformed."""
     with suppress(ValueError):
         return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
     return None
@@ -88,15 +92,12 @@ def _history(record: Record) -> list[RunFacts]:
     return [run for run in header.get("history") or () if isinstance(run.get("n"), int)]
 
 
-def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, unchanged: bool) -> Connection:
+def start_as_chosen(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary) -> Connection:
     """Ask the person whether to restart, replace or close a dormant session, and do it.
 
-    `unchanged`: neither DIR nor CMD was given. If one was given, the session is replaced without a question. Closing
-    has to be confirmed, so that no single key deletes the output. Raises Refused if the person declines, and after
-    closing, then with the session's exit code. Also raises as `create.start`.
+    Closing has to be confirmed, so that no single key deletes the output. Raises Refused if the person declines, and
+    after closing, then with the session's exit code. Also raises as `create.start`.
     """
-    if not unchanged:
-        return start(caller, launch_spec, name, summary, again=False)
     session_id = (records.read(name) or {}).get("id")
     above = "" if summary["state"] == "lost" else _last_screen(name)
     answer = caller.ask(_about(summary), _ANSWERS, "s", above)
@@ -115,7 +116,7 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     A restarted session begins below its old output. Raises as `create.start`.
     """
     connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
-    caller.note_on_entry(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
+    caller.note_and_remember(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
     return connection
 
 
@@ -143,20 +144,20 @@ def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> lis
 
 
 def _restorable(session: Summary) -> bool:
+    """Return whether a session was lost, or its daemon terminated."""
     return session["state"] == "lost" or (session["state"] == "exited" and session.get("reason") == TERMINATED)
 
 
 def _restore_one(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
     if session is None:
         raise find.absent(name)
-    created = _restorable(session)
-    if session["state"] == "exited" and not created:
+    if session["state"] == "exited" and not _restorable(session):
         raise Refused(find.describe_end(session), hint=find.occupied(session).hint)
-    try:
-        if created:
+    created = False
+    if _restorable(session):
+        with suppress(Exists):  # another process was faster
             start_again(caller, create.launch_spec(caller, {}), name, session, gate=gate).close()
-    except Exists:
-        created = False  # another process was faster
+            created = True
     resume = session.get("resume")
     waits = created and gate and not (resume or session.get("shell"))
     return {"name": name, "created": created, "command": resume or session["command"], "awaits_enter": waits}
@@ -193,7 +194,7 @@ def start_again(
             error.hint = f"to forget how {name} resumes: {SESH} --resume-with {name} --"
         raise
     for remark in remarks:
-        caller.note_on_entry(f"{name}: {remark}")
+        caller.note_and_remember(f"{name}: {remark}")
     return connection
 
 

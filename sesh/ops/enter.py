@@ -1,6 +1,6 @@
 """Find or create sessions by name: to attach to them, or to make sure that they run.
 
-An op of type `Entered` returns the session's name and a connection to its daemon. It asks the person only if the name
+An op of type `Connected` returns the session's name and a connection to its daemon. It asks the person only if the name
 is taken, or if its session was lost or has ended.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
 
 from sesh import errors, measures, paths, wording
@@ -19,56 +20,58 @@ from sesh.ops import create, dormant, sessions
 from sesh.outcomes import Created
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
-from sesh.reach.op import Changes, Entered, op
+from sesh.reach.op import Changes, Connected, op
 from sesh.schema import LaunchSpec, Name, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
 from sesh.wire import Connection
 
-_PATIENCE = 1.5  # seconds for a daemon to answer, before the question says that it does not
-_ANSWER_TIMEOUT = 5.0  # seconds for a busy daemon to answer
+_PATIENCE = 1.5  # seconds for a daemon to respond, before the question says that it does not
+_RESPONSE_TIMEOUT = 5.0  # seconds for a busy daemon to respond
 
 
-def _asks_no_change(spec: Spec) -> bool:
-    """Return whether neither DIR nor CMD is given, so that a dormant session may be restarted unchanged."""
+def _is_unchanged(spec: Spec) -> bool:
+    """Return whether neither DIR nor CMD is given, so a dormant session may be restarted."""
     return spec.get("directory") is None and spec.get("command") is None
 
 
 @op(creates=True)
-def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Entered:
-    """Enter a session; create it if it does not exist.
+def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Connected:
+    """Connect to a session; create it if it does not exist.
 
-    `near`: the verb that `name` may misspell. If `near` is set and no session has the name, raises Refused. Raises
-    Refused also if the person declines.
+    A dormant session is replaced if DIR or CMD is given; otherwise the person chooses. `near`: the verb that `name` may
+    misspell. If `near` is set and no session has the name, raises Refused. Raises Refused also if the person declines.
     """
     spec = spec or {}
     name = check_name(name)
     while True:
-        if (connection := find.running(name)) is not None:
+        if (connection := find.try_connect(name)) is not None:
             apply(caller, name, spec)
             return name, connection
         summary = find.dormant(name)
         if summary is None and near:
             hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
             raise Refused(f"no session {name}", hint=hint)
-        if summary is not None and _asks_no_change(spec) and not caller.can_ask:
+        if summary is not None and _is_unchanged(spec) and not caller.can_ask:
             raise find.occupied(summary)
         launch_spec = create.launch_spec(caller, spec)
         try:
-            if summary is not None:
-                return name, dormant.enter(caller, launch_spec, name, summary, unchanged=_asks_no_change(spec))
-            return name, create.start(launch_spec, name)
+            if summary is None:
+                return name, create.start(launch_spec, name)
+            if _is_unchanged(spec):
+                return name, dormant.start_as_chosen(caller, launch_spec, name, summary)
+            return name, dormant.start(caller, launch_spec, name, summary, again=False)
         except Exists:  # another process has just created the session, or it is ending
             time.sleep(create.PAUSE)
 
 
 @op()
-def attach(_caller: Caller, name: str) -> Entered:
-    """Enter a session that must exist; `-` is the one attached last. Raises NotFound."""
+def attach(_caller: Caller, name: str) -> Connected:
+    """Connect to a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name != "-":
-        return name, find.required(check_name(name))
+        return name, find.connect(check_name(name))
     for host, last in recent():
-        if host is None and (connection := find.running(last)) is not None:
+        if host is None and (connection := find.try_connect(last)) is not None:
             return last, connection
     raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
 
@@ -89,45 +92,50 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     """
     spec = spec or {}
     launch_spec = partial(create.launch_spec, caller, spec)
-    created, _ = ensure(caller, name, launch_spec, again=_asks_no_change(spec))
-    if not created:
+    outcome = ensure(caller, name, launch_spec, again=_is_unchanged(spec))
+    if outcome is Ensured.RAN:
         apply(caller, name, spec)
-    return created
+    return outcome is not Ensured.RAN
 
 
-def ensure(caller: Caller, name: str, launch_spec: Callable[[], LaunchSpec], *, again: bool) -> tuple[bool, bool]:
-    """Make sure that a session runs; return whether it was started, and whether it was dormant before.
+class Ensured(Enum):
+    """How it was made sure that a session runs."""
 
-    `again`: restart a dormant session, do not replace it. Raises as `open_`.
-    """
-    deadline = time.monotonic() + _ANSWER_TIMEOUT
+    RAN = "it ran already"
+    CREATED = "it was created"
+    RESTARTED = "it was dormant, and was restarted or replaced"
+
+
+def ensure(caller: Caller, name: str, launch_spec: Callable[[], LaunchSpec], *, again: bool) -> Ensured:
+    """Make sure that a session runs. `again`: restart a dormant session, do not replace it. Raises as `open_`."""
+    deadline = time.monotonic() + _RESPONSE_TIMEOUT
     while (session := _summary(name)) is None:
         try:
             if (summary := find.dormant(name)) is not None:
                 dormant.start(caller, launch_spec(), name, summary, again=again).close()
-            else:
-                create.start(launch_spec(), name).close()
-            return True, summary is not None
+                return Ensured.RESTARTED
+            create.start(launch_spec(), name).close()
+            return Ensured.CREATED
         except Exists:  # another process was faster, or the session is ending
             if time.monotonic() > deadline:
                 raise
             time.sleep(create.PAUSE)
     if session["state"] == "exited":
         raise find.taken(name)
-    return False, False
+    return Ensured.RAN
 
 
 def _summary(name: str) -> Summary | None:
     """Return the summary from a session's daemon; None if there is no session, or it is ending."""
-    connection = find.running(name)
+    connection = find.try_connect(name)
     try:
-        return find.summary(connection, _ANSWER_TIMEOUT) if connection is not None else None
+        return find.request_summary(connection, _RESPONSE_TIMEOUT) if connection is not None else None
     except errors.Unreachable:
         return None
 
 
 def apply(caller: Caller, name: str, spec: Spec) -> None:
-    """Apply the options of a new session to a running one: set the labels, note the options that are ignored.
+    """Set the labels of a spec on a running session; note the options that are ignored.
 
     Raises UsageError for an invalid variable, label or size before it changes anything.
     """
@@ -139,28 +147,26 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     ignored += ["the command"] if spec.get("command") is not None else []
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
-        find.ask(name, LABEL, set=labels)
+        find.request(name, LABEL, set=labels)
         caller.remember(f"labels set: {', '.join(map('='.join, labels.items()))}")
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
-        caller.note_on_entry(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
+        caller.note_and_remember(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
 # -- new sessions
 
 
 @op(creates=True)
-def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Entered:
+def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Connected:
+    """Create a session, and connect to it. For the arguments see `_create`."""
     name, connection, _ = _create(caller, name, spec or {}, choice)
     return name, connection
 
 
 @op(changes=lambda _, result: Changes(running=result["name"]))
 def new_detached(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Created:
-    """Create a session without a client; return its name, and whether this call created it.
-
-    `choice`: see `_create`.
-    """
+    """Create a session without a client; return its name, and whether this call created it."""
     name, connection, created = _create(caller, name, spec or {}, choice)
     connection.close()
     return {"name": name, "created": created}
@@ -177,24 +183,25 @@ def _create(caller: Caller, name: str | None, spec: Spec, choice: str) -> tuple[
         return *create.start_numbered(launch_spec), True
     check_name(name)
     while True:
-        connection = find.running(name)
-        summary = find.dormant(name) if connection is None else None
-        if connection is not None or summary is not None:
+        if (connection := find.try_connect(name)) is not None:
+            with connection:
+                choice = choice or _ask_beside_running(caller, name, connection)
+            summary = None
+            break
+        if (summary := find.dormant(name)) is not None:
+            choice = choice or _ask_beside_dormant(caller, name, summary)
             break
         try:
             return name, create.start(launch_spec, name), True
         except Exists:
             time.sleep(create.PAUSE)  # another process was faster, or the session is ending
-    choice = choice or _choice(caller, name, connection, summary)
-    if connection is not None:
-        connection.close()
     if choice == "new":
         return *create.start_numbered(launch_spec, f"{name}-", 2), True
     if choice == "join":
         if summary is not None:
             raise find.occupied(summary)
         apply(caller, name, spec)
-        return name, find.required(name), False
+        return name, find.connect(name), False
     if summary is not None:
         return name, dormant.start(caller, launch_spec, name, summary, again=False), True
     _end_replaced(name)
@@ -209,24 +216,27 @@ def _end_replaced(name: str) -> None:
     sessions.end(name)
 
 
-def _choice(caller: Caller, name: str, connection: Connection | None, summary: Summary | None) -> str:
-    """Ask the person what `--new` should do with a taken name. Raises Exists if no person can be asked."""
-    if summary is not None:
-        if not caller.can_ask:
-            raise find.occupied(summary, "--replace", "--new-name")
-        return _ask_choice(caller, name, find.describe_end(summary), "n")
-    assert connection is not None  # noqa: S101 (a session that is not dormant runs)
-    state = f"{subject(name)} {'has ended, but is kept' if find.ended(name) else 'already runs'}"
+def _ask_beside_dormant(caller: Caller, name: str, summary: Summary) -> str:
+    """Ask the person what to do with a dormant session's name. Raises Exists if nobody can be asked."""
     if not caller.can_ask:
-        raise Exists(f"{state}; choose --join, --replace or --new-name")
+        raise find.occupied(summary, "--replace", "--new-name")
+    return _ask(caller, name, find.describe_end(summary), "n")
+
+
+def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> str:
+    """Ask the person what to do with a running session's name. Raises Exists if nobody can be asked."""
+    phase = f"{subject(name)} {'has ended, but is kept' if find.has_ended(name) else 'already runs'}"
+    if not caller.can_ask:
+        raise Exists(f"{phase}; choose --join, --replace or --new-name")
     try:
-        find.summary(connection, _PATIENCE)
+        find.request_summary(connection, _PATIENCE)
     except SeshError:
-        return _ask_choice(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
-    return _ask_choice(caller, name, state, "j", ("j", "Join"))
+        return _ask(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
+    return _ask(caller, name, phase, "j", ("j", "Join"))
 
 
-def _ask_choice(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
+def _ask(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
+    """Ask the person what to do with a taken name; return the choice. Raises Refused without one."""
     answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
     choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
     if choice is None:
@@ -245,7 +255,7 @@ def job(
     keep: bool = False,
     timeout: Seconds | None = None,
     stdin: bool = False,
-) -> Entered:
+) -> Connected:
     """Begin a job: a session that runs the command of `spec`.
 
     Without a name, it gets the lowest free number. An error without an exit code of its own gets 125.
@@ -279,11 +289,11 @@ def job_detached(
 
 
 def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
-    """Start a job under a name. Raises Exists with a hint how to run the command in the session of that name."""
+    """Start a job. Raises Exists with a hint how to run the command in the session."""
     try:
         return create.start(launch_spec, name)
     except Exists:
-        if find.ended(name):
+        if find.has_ended(name):
             raise
         if (records.readable(name) or {}).get("job"):
             raise Exists(f"{subject(name)} runs", hint=f"wait for its end: {SESH} --wait {name} --exit") from None

@@ -17,7 +17,7 @@ from sesh.outcomes import RemoteLog
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
-from sesh.reach.stream import Stream
+from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.remote import eventlog
 from sesh.schema import Event, JobResult
@@ -38,20 +38,21 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
     `since`: yield events after this number; None for future events only.
     """
 
-    def ask() -> None:
+    def request() -> None:
         nonlocal since
-        began = stream.greet(wire.request_frames(EVENTS, _EVENTS, since=since)).get("events")
+        began = stream.handshake(wire.request_frames(EVENTS, _EVENTS, since=since)).get("events")
         since = since if since is not None or not isinstance(began, int) else began
 
     try:
-        for kind, _, payload in stream.frames(ask):
-            if kind == protocol.DATA:
-                event: Event = stream.connection.decode_message(kind, payload)
-                since = event.get("seq", since)
-                yield event
-            elif kind == protocol.RESPONSE:
-                stream.connection.decode_response(EVENTS, payload)
-                return
+        for arrival in stream.arrivals(request):
+            match arrival:
+                case DataFrame(payload):
+                    event: Event = stream.connection.decode_message(protocol.DATA, payload)
+                    since = event.get("seq", since)
+                    yield event
+                case ResponseFrame(_, payload):
+                    stream.connection.decode_response(EVENTS, payload)
+                    return
     except Ended as ended:
         yield from _last_events(stream.name, ended.result, since)
 
@@ -97,28 +98,25 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     """
     files.ready_directory()
     watch = machine.watch_directory(paths.directory())
-    past = set() if begun else results.ids()
     last = since or {}
     begun = begun or measures.exact_stamp(time.time())
-    followed: set[str] = set()
+    seen: set[str] = set()  # the sessions that are followed, or whose results were read
     yield {"begun": begun}
     with Workers[str, Event]() as workers:
         while True:
             for name, session_id in _running():
-                if session_id not in followed:
-                    followed.add(session_id)
+                if session_id not in seen:
+                    seen.add(session_id)
                     workers.begin(session_id, partial(_follow_one, name, session_id, last.get(session_id, 0), begun))
             kept = results.ids()
-            for session_id in sorted(kept - past - followed):
+            for session_id in sorted(kept - seen):
                 yield from _result_events(session_id, last.get(session_id, 0), begun)
-            past = kept
-            followed &= kept | workers.running
+            seen = kept | (seen & workers.running)
             for session_id, item in _until_changed(workers, watch, caller.audience):
                 if isinstance(item, DaemonDied):
                     yield {"note": str(item)}
                 elif isinstance(item, SeshError):
-                    followed.discard(session_id)  # the session has just ended, or its daemon is stuck
-                    past.discard(session_id)
+                    seen.discard(session_id)  # the session has just ended, or its daemon is stuck
                 else:
                     yield item
 
@@ -132,11 +130,13 @@ def _running() -> Iterator[tuple[str, str]]:
 
 
 def _follow_one(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
+    """Yield a session's events; runs in a worker thread."""
     with Target(Caller()).open_stream(name) as stream, stop.calling(stream.cut):
         yield from _since(follow(stream, since), session_id, since, begun)
 
 
 def _result_events(session_id: str, since: int, begun: str) -> Iterator[Event]:
+    """Yield the events of a session that ended before it could be followed."""
     try:
         result = results.by_id(session_id)
     except SeshError:

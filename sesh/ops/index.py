@@ -34,7 +34,7 @@ from sesh.stop import Stop
 from sesh.store import listing
 from sesh.workers import Workers
 
-Key = tuple[str | None, str]  # the host of a session, None for this machine, and its name
+Place = tuple[str | None, str]  # where a session is: its host, None for this machine, and its name
 POLL = 5.0  # seconds between two polls of all sessions
 DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
@@ -57,16 +57,18 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     files.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
-    with closing(_ChangeWatch()) as watch:
+    with closing(_ChangeWatch()) as changes:
         while True:
-            polls, quiet = time.monotonic() >= poll_at, watch.quiet()
-            before, current = rows, [row for row in rows or () if row.get("id") in quiet and not polls]
-            rows = listing.summaries(_PATIENCE, current)
-            poll_at = time.monotonic() + POLL if polls else poll_at
+            unchanged = changes.read_events()
+            if time.monotonic() >= poll_at:
+                unchanged = set()
+                poll_at = time.monotonic() + POLL
+            before = rows
+            rows = listing.summaries(_PATIENCE, [row for row in rows or () if row.get("id") in unchanged])
             if rows != before:
                 yield rows
-            watch.follow(rows)
-            if _wait(watch.descriptors, audience, poll_at):
+            changes.follow(rows)
+            if _wait(changes.descriptors, audience, poll_at):
                 _wait((), audience, time.monotonic() + DEBOUNCE)
 
 
@@ -96,22 +98,20 @@ class _ChangeWatch:
         own = [self._directory] if self._directory >= 0 else []
         return [*own, *(connection.inbound for connection in self._followed.values())]
 
-    def quiet(self) -> set[str]:
-        """Return the ids of the followed sessions that have not changed since the last call."""
+    def read_events(self) -> set[str]:
+        """Read all events that have come; return the ids of the followed sessions without any."""
         if self._directory >= 0 and polled([(self._directory, select.POLLIN)], 0.0):
             os.read(self._directory, _BLOCK)  # names are not needed: a session without a row is always queried
-        quiet: set[str] = set()
+        unchanged = set(self._followed)
         for session_id, connection in list(self._followed.items()):
             try:
-                changed = False
                 while connection.read():
-                    changed = True
-                if not changed:
-                    quiet.add(session_id)
+                    unchanged.discard(session_id)
             except SeshError:
+                unchanged.discard(session_id)
                 self._followed.pop(session_id).close()
             connection.take_frames()
-        return quiet
+        return unchanged
 
     def follow(self, sessions: Sequence[Summary]) -> None:
         """Follow the events of these sessions, and of no others, up to this process's limit of connections.
@@ -223,25 +223,27 @@ class SessionIndex:
         self._look_at = time.monotonic() + HOSTS_POLL
 
     def _hosts(self) -> tuple[list[str], dict[str, str]]:
-        """Return the hosts to follow, and the reason for each paused one. A named one is tried once even if paused."""
+        """Return the hosts to follow, and why others are paused; a named one is tried once."""
         if self._named is None:
             return lookup.known_hosts(self._caller)
-        refused = [host for host in self._named if host in self.machines and known.paused_until(host)]
-        return [host for host in self._named if host not in refused], {host: known.failure(host) for host in refused}
+        tried = [host for host in self._named if host in self.machines]
+        paused = {host: known.failure(host) for host in tried if known.paused_until(host)}
+        return [host for host in self._named if host not in paused], paused
 
-    def sessions(self, wanted: dict[str, str]) -> dict[Key, Summary]:
+    def sessions(self, wanted: dict[str, str]) -> dict[Place, Summary]:
         """Return the sessions with these labels by host and name: this machine's first, then sorted by host.
 
         A session reported by two aliases of one machine is listed once.
         """
         listed: dict[str | None, list[Summary]] = {}
         seen: set[str] = set()
-        for host in sorted(self.machines, key=lambda host: (bool(self.machines[host].silence), *_place(host))):
-            listed[host] = [row for row in lookup.unseen(self.machines[host].rows, seen) if has_labels(row, wanted)]
-        return {(host, row["name"]): row for host in sorted(listed, key=_place) for row in listed[host]}
+        for host in sorted(self.machines, key=lambda host: (bool(self.machines[host].silence), *_order(host))):
+            listed[host] = [row for row in lookup.take_new(self.machines[host].rows, seen) if has_labels(row, wanted)]
+        return {(host, row["name"]): row for host in sorted(listed, key=_order) for row in listed[host]}
 
 
-def _place(host: str | None) -> tuple[bool, object]:
+def _order(host: str | None) -> tuple[bool, object]:
+    """Return the sort key of a machine: this one comes first."""
     return host is not None, natural(host or "")
 
 
@@ -250,6 +252,7 @@ def _silent(host: str, why: str) -> Report:
 
 
 def _follow_this_machine(stop: Stop) -> Iterator[Report]:
+    """Yield a report after each change. `stop` closes a pipe, whose end `watch` notices."""
     end, audience = os.pipe()
     reader = open(end, "rb", buffering=0)  # a file, unlike a descriptor, may be closed twice
     try:
@@ -280,7 +283,7 @@ class _HostReports:
         target = HostTarget(Caller(), self._host, named=False, stop=stop).until(deadline)
         changed = partial(self._report_health, stop)
         try:
-            for rows in target.items(follow, self._begin, changed=changed):
+            for rows in target.items(follow, self._start_over, changed=changed):
                 if rows:
                     self._change(rows)
                 else:
@@ -293,8 +296,8 @@ class _HostReports:
             self._save()
         raise Unreachable(f"sesh on @{self._host} ended")
 
-    def _begin(self, link: Link) -> dict[str, object]:
-        """Start over with a new link, which reports all sessions; return the arguments of the op."""
+    def _start_over(self, link: Link) -> dict[str, object]:
+        """Forget all rows, because a new link reports them again; return the arguments of the op."""
         self._home, self._clock, self._complete = link.home, link.clock, False
         self._rows.clear()
         self._sizes.clear()
@@ -325,4 +328,4 @@ class _HostReports:
 
     def _save(self) -> None:
         if self._complete:
-            known.keep(self._host, self._rows.values())
+            known.cache_list(self._host, self._rows.values())

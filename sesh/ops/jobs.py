@@ -1,6 +1,6 @@
 """Run a job and wait for its end: relay output, stdin and Ctrl-C, reconnect after a lost link.
 
-The daemon answers when the job ends. If the waiting process is killed, the job keeps running.
+The daemon responds when the job ends. If the waiting process is killed, the job keeps running.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum
 
-from sesh import descriptors, errors, protocol, wire
+from sesh import descriptors, errors, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedResponse, RequestKeys
@@ -22,7 +23,7 @@ from sesh.outcomes import JobOutput
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, READY, Stream, Watched
+from sesh.reach.stream import NewOutput, Ready, ResponseFrame, Stream, Watched
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import JobResult, JobSpec, Name
@@ -39,8 +40,9 @@ class _Waiter:
     """The wait for a job's end over the stream to its daemon. A Ctrl-C meanwhile goes to the job.
 
     The stream's deadline lies after the job's timeout, so a daemon that misses the deadline is stuck. `interrupts`:
-    signals, recorded since before the job began. `live`: receives output as it comes. `collects`: the result has the
-    output, or the end of it. `reports`: tell the person about a question, because the job does not read this terminal.
+    signals, recorded since before the job began. `live`: receives output as it comes. `most`: bytes of output to
+    collect; of a longer output only the end is kept. `tells`: tell the person when the job asks a question, because it
+    does not read this terminal.
     """
 
     def __init__(
@@ -51,11 +53,12 @@ class _Waiter:
         forwarder: _StdinForwarder | None,
         live: Callable[[bytes], object] | None,
         *,
-        collects: bool,
-        reports: bool,
+        most: int,
+        tells: bool,
     ) -> None:
-        self._stream, self._interrupts, self._caller, self._forwarder = stream, interrupts, caller, forwarder
-        self._live, self._collected, self._reports = live, bytearray() if collects else None, reports
+        self._stream, self._interrupts, self._caller = stream, interrupts, caller
+        self._forwarder, self._live, self._tells = forwarder, live, tells
+        self._collected, self._most = bytearray(), most
         self._ending = False  # the job is to be killed: each new connection repeats the request
         self._passed_on = PassedOn(INTERRUPT, _SIGNAL)
         self._set_message()
@@ -66,7 +69,7 @@ class _Waiter:
         output = f"its output, for a week after its end: {SESH} --logs {name}"
         self._interrupts.message = f"{subject(name)} goes on; {ways}; {output}"
 
-    def result(self) -> tuple[JobResult, bytes]:
+    def await_result(self) -> tuple[JobResult, bytes]:
         """Wait for the job's end; return its result and the collected output.
 
         Raises Interrupted at the third Ctrl-C, InternalError if the daemon dies, TimedOut.
@@ -80,28 +83,29 @@ class _Waiter:
             facts = self._wait()
         except errors.Ended as ended:
             facts = ended.result
-            self._take(self._stream.ended_output(ended)[1])
+            self._take(self._stream.take_output(ended).data)
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN) from None
+        except errors.TimedOut as error:
+            raise error if error.answered else self._timed_out() from None
         if self._live is not None and self._stream.skipped:
             self._caller.note(f"{self._stream.skipped} bytes that {self._stream.name} wrote were not kept")
-        if self._collected is None:
-            return facts, b""
         return {**facts, "truncated": self._stream.position > len(self._collected)}, bytes(self._collected)
 
     def _wait(self) -> JobResult:
-        for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=self._stream.deadline):
-            if kind == LATE:
-                raise self._timed_out()
-            if kind == READY:
-                self._serve(number)
-            elif kind == protocol.OUTPUT:
-                self._take(data)
-            elif kind == protocol.RESPONSE and (result := self._handle_answer(number, data)) is not None:
-                return result
-        raise AssertionError  # `frames` never ends
+        until = self._stream.deadline
+        for arrival in self._stream.arrivals(self._send_requests, watched=self._watched, until=until):
+            match arrival:
+                case Ready(descriptor):
+                    self._serve(descriptor)
+                case NewOutput(_, data):
+                    self._take(data)
+                case ResponseFrame(number, payload):
+                    if (result := self._handle_response(number, payload)) is not None:
+                        return result
+        raise AssertionError  # `arrivals` never ends
 
     def _timed_out(self) -> errors.TimedOut:
         name, host = self._stream.name, self._stream.host
@@ -109,20 +113,17 @@ class _Waiter:
         message = f"{subject(name)} timed out, but {silent} does not answer, so the job may still run"
         return errors.TimedOut(message, hint=f"end it: {SESH} --kill {name}")
 
-    def _ask(self) -> None:
-        """Ask for the job's end, and for the output after the last byte received."""
+    def _send_requests(self) -> None:
+        """Request the job's end over a new connection, and the output after the last byte received."""
         connection, position = self._stream.connection, self._stream.position
-        words: RequestKeys = {"follow": self._live is not None or self._collected is not None}
+        words: RequestKeys = {"follow": self._live is not None or self._most > 0}
         if position:
             words["from"] = position
         requests = _END if self._ending else self._passed_on.frames()
-        if self._reports:
+        if self._tells:
             requests += wire.request_frames(WAIT, _QUESTION, waiting=True)
         connection.send(wire.hello_frame("request") + wire.request_frames(WAIT, _WAIT, **words) + requests)
-        try:
-            connection.expect_welcome(self._stream.deadline)
-        except errors.TimedOut as error:
-            raise error if error.answered else self._timed_out() from None
+        connection.expect_welcome(self._stream.deadline)
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
         self._set_message()
         if self._forwarder is not None:
@@ -131,9 +132,8 @@ class _Waiter:
     def _take(self, data: bytes) -> None:
         if self._live is not None:
             self._live(data)
-        if self._collected is not None:
-            self._collected += data
-            del self._collected[:-COLLECTED]
+        self._collected += data
+        del self._collected[: max(0, len(self._collected) - self._most)]
 
     def _watched(self) -> Watched:
         watched = [(self._interrupts.inbound, select.POLLIN)]
@@ -151,16 +151,16 @@ class _Waiter:
         elif self._forwarder is not None and descriptor == self._forwarder.descriptor:
             self._forwarder.read(self._stream.connection)
 
-    def _handle_answer(self, number: int, data: bytes) -> JobResult | None:
-        """Handle an answer; return the job's result if the answer has it."""
+    def _handle_response(self, number: int, data: bytes) -> JobResult | None:
+        """Handle a response; return the job's result if the response has it."""
         connection = self._stream.connection
         if number == _FEED and self._forwarder is not None:
-            self._forwarder.answered(connection.decode_response(FEED, data))
+            self._forwarder.note_taken(connection.decode_response(FEED, data))
         elif number == _SIGNAL:
-            self._passed_on.answered()
-        elif number == _QUESTION and "met" in (asked := connection.decode_response(WAIT, data)):
-            self._reports = False
-            self._caller.tell_question(self._stream.name, asked.get("question", ""), self._stream.host)
+            self._passed_on.note_response()
+        elif number == _QUESTION and "met" in (response := connection.decode_response(WAIT, data)):
+            self._tells = False
+            self._caller.tell_question(self._stream.name, response.get("question", ""), self._stream.host)
         elif number == _WAIT:
             end = connection.decode_response(WAIT, data)
             if "met" in end or end["exit_code"] is None:
@@ -220,11 +220,12 @@ def run(
         return ended.name, ended.result, ended.output
     with errors.failing_with(ExitCode.UNKNOWN), stream, target.caller.stop.calling(stream.cut):
         stream.deadline = late
-        reports = stdin is None and target.caller.hears_questions
-        waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, collects=wanted, reports=reports)
-        result, output = waiter.result()
+        tells = stdin is None and target.caller.hears_questions
+        most = COLLECTED if wanted else 0
+        waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, most=most, tells=tells)
+        result, output = waiter.await_result()
     if target.host is not None and not data.get("keep"):
-        known.drop(target.host, [stream.name])
+        known.drop_sessions(target.host, [stream.name])
     return stream.name, result, output
 
 
@@ -239,44 +240,56 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """Return the names of ended jobs that had all of these labels; another session of the same name hides a job."""
+    """Return the names of ended jobs with all of these labels, unless another session has the name."""
     jobs = results.labelled(labels)
     return [job["name"] for job in jobs if (records.readable(job["name"]) or job).get("id") == job.get("id")]
 
 
+class _Feeding(Enum):
+    """What the forwarder of stdin does next."""
+
+    SEND_CHUNK = "a chunk is sent, over each new connection, until the job has taken it"
+    SEND_END = "the same with the end of stdin"
+    READ = "the job takes another chunk"
+    NOTHING = "the job takes no more"
+
+
 class _StdinForwarder:
-    """Forward stdin to a job, one chunk at a time. `mends`: after a lost link, the unanswered chunk is sent again."""
+    """Forwards stdin to a job, one chunk at a time. `mends`: after a lost link the daemon drops what it has already."""
 
     def __init__(self, descriptor: int, *, mends: bool) -> None:
         self.descriptor, self._mends = descriptor, mends
-        self._sent = 0
-        # The chunk without an answer. The first is empty: it tells the daemon which connection feeds the job.
-        self._chunk: bytes | None = b""
-        self._ends = self._over = False
+        self._taken = 0  # bytes that the job has taken
+        self._chunk = b""  # the first one is empty: it tells the daemon which connection feeds the job
+        self._feeding = _Feeding.SEND_CHUNK
 
     @property
     def hungry(self) -> bool:
-        return self._chunk is None and not self._over
+        """True if stdin is to be read."""
+        return self._feeding is _Feeding.READ
 
     def read(self, connection: wire.Connection) -> None:
         """Read a chunk of stdin, or its end, and send it."""
         try:
-            self._chunk = descriptors.stdin_block(_CHUNK, self.descriptor)
+            chunk = descriptors.stdin_block(_CHUNK, self.descriptor)
         except Refused:
-            self._chunk = b""  # the job sees the end of its input
-        self._ends = self._chunk == b""
+            chunk = b""  # the job sees the end of its input
+        if chunk is None:
+            return  # nothing to read after all
+        self._chunk = chunk
+        self._feeding = _Feeding.SEND_CHUNK if self._chunk else _Feeding.SEND_END
         self.send(connection)
 
     def send(self, connection: wire.Connection) -> None:
-        """Send the unanswered chunk, if there is one."""
-        if self._chunk is None:
+        """Send the chunk or the end that the job has not taken yet, if there is one."""
+        if self._feeding in (_Feeding.READ, _Feeding.NOTHING):
             return
-        words: RequestKeys = {"at": self._sent, "ends": self._ends, "mends": self._mends}
-        with suppress(errors.Unreachable):  # the job may have ended, and its answer waits to be read
+        words: RequestKeys = {"at": self._taken, "ends": self._feeding is _Feeding.SEND_END, "mends": self._mends}
+        with suppress(errors.Unreachable):  # the job may have ended, and its response waits to be read
             connection.send(wire.request_frames(FEED, _FEED, self._chunk, **words))
 
-    def answered(self, answer: FeedResponse) -> None:
-        """Record that the job took the chunk, or takes no more."""
-        self._over = self._ends or not answer["open"]
-        self._sent += len(self._chunk or b"")
-        self._chunk = None
+    def note_taken(self, response: FeedResponse) -> None:
+        """Note that the job took the chunk, or takes no more."""
+        ends = self._feeding is _Feeding.SEND_END or not response["open"]
+        self._feeding = _Feeding.NOTHING if ends else _Feeding.READ
+        self._taken += len(self._chunk)

@@ -31,7 +31,7 @@ def sessions(caller: Caller) -> list[LayoutEntry]:
     here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
     elsewhere = []
-    for host, rows, why in lookup.lists(caller):
+    for host, rows, why in lookup.query_known(caller):
         if why:
             caller.note(f"the sessions on @{host} are missing: {why}")
         else:
@@ -116,10 +116,11 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
     row: Made = {"name": name, "created": False}
     try:
-        row["created"], again = enter.ensure(caller, name, launch_spec, again=True)
+        outcome = enter.ensure(caller, name, launch_spec, again=True)
     except SeshError as error:
         return {**row, "error": error.facts()}
-    return {**row, "again": True} if again else row
+    row["created"] = outcome is not enter.Ensured.RAN
+    return {**row, "again": True} if outcome is enter.Ensured.RESTARTED else row
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:

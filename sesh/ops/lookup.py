@@ -1,4 +1,4 @@
-"""Ask the known remotes in parallel, without a prompt: for the list, and for a session that is not on this machine."""
+"""Query the known remotes in parallel, without a prompt: for their lists, and for a session that is not here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sesh.stop import Stop
 from sesh.store import listing
 from sesh.workers import Workers
 
-_Answer = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
+_Listed = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
 
 MOST_ROWS = 10_000  # sessions of one host that a list, or a stream of events, keeps track of
 PATIENCE = 2.0  # seconds, then a host counts as silent
@@ -36,7 +36,7 @@ _SKEW = 2.0  # seconds; a smaller clock difference may be the round trip, and is
 
 
 def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
-    """Return the known remotes to ask, and the reason for each paused remote.
+    """Return the known remotes to query, and the reason for each paused remote.
 
     A remote is paused if it refused a login in the last minute. Both results are empty with `--local`, and for a caller
     on another machine.
@@ -63,7 +63,7 @@ def reason(error: SeshError) -> str:
 
 
 def absence(host: str, why: str) -> str:
-    """Return the end of a sentence about a host without an answer: that it does not answer, or is not asked."""
+    """Return the end of a sentence: that the host does not answer, or is not asked."""
     until = known.paused_until(host)
     return f"is not asked until {measures.time_of_day(until)} ({why})" if until else f"does not answer ({why})"
 
@@ -80,14 +80,14 @@ def last_known(host: str, why: str) -> list[Summary]:
     return sessions
 
 
-def unseen(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
-    """Return the sessions whose id is not in `seen`, and add their ids to it, because two hosts may be one machine."""
+def take_new(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
+    """Return the rows whose ids `seen` lacks, and add these: two hosts may be one machine."""
     fresh = [row for row in rows if row.get("id") not in seen]
     seen.update(row["id"] for row in fresh if row.get("id"))
     return fresh
 
 
-# -- asking one host
+# -- one host
 
 
 class NoteCollector(Caller):
@@ -108,7 +108,7 @@ def sessions_of(
     `stop`: cancels the request, but not a login, because the next request may use it. `named`: a person named the host,
     so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
     """
-    target = HostTarget(caller, host, named=named, asks=False, stop=stop).until(deadline)
+    target = HostTarget(caller, host, named=named, may_ask=False, stop=stop).until(deadline)
     rows = target.call(session_ops.summaries)
     return [placed(row, host, target.home, target.clock) for row in rows]
 
@@ -133,17 +133,17 @@ def note_failure(host: str, error: Unreachable | TimedOut) -> None:
             known.record_failure(host, reason(error), refused=isinstance(error, errors.LoginRefused))
 
 
-# -- asking many
+# -- many hosts
 
 
-def summaries(
+def query(
     caller: Caller, hosts: list[str], *, names: Collection[str] = (), named: bool = False
 ) -> Iterator[tuple[str, list[Summary] | SeshError]]:
-    """Yield each host with its sessions or its error, as the answers arrive.
+    """Query hosts; yield each with its sessions or its error as these arrive.
 
-    Hosts that are still silent come at the timeout. `names`: the sessions to find. If it is set, a status line names
-    the hosts that are late, and a host that failed in the last minute is waited for only if it had one of the sessions.
-    `named`: record the hosts as used.
+    Silent hosts come at the timeout. `names`: the sessions to find. If it is set, a status line names the hosts that
+    are late, and a host that failed in the last minute is waited for only if it had one of the sessions. `named`:
+    record the hosts as used.
     """
     if not hosts:
         return
@@ -152,16 +152,19 @@ def summaries(
     missing = {*hosts}
     deadline = time.monotonic() + PATIENCE
     say_at = time.monotonic() + _QUIET if names and caller.watched else inf
-    with Workers[str, _Answer]() as workers:
+    with Workers[str, _Listed]() as workers:
         for host in hosts:
-            workers.begin(host, partial(_answer, host, deadline, named))
+            workers.begin(host, partial(_query_one, host, deadline, named))
         try:
             last = deadline + _REASON_DELAY
             while missing & waited and time.monotonic() < last:
                 ready = descriptors.polled([(workers.inbound, select.POLLIN)], min(say_at, last))
-                for host, answer in workers.take() if ready else ():
+                for host, result in workers.take() if ready else ():
                     missing.discard(host)
-                    rows, remark = (answer, "") if isinstance(answer, SeshError) else answer
+                    if isinstance(result, SeshError):
+                        yield host, result
+                        continue
+                    rows, remark = result
                     if remark:
                         caller.note(remark)
                     yield host, rows
@@ -174,15 +177,15 @@ def summaries(
             caller.status("")
 
 
-def _answer(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Answer]:
-    """Yield a host's answer, and cache it even if it comes after the timeout; runs in a worker thread."""
+def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Listed]:
+    """Yield a host's sessions, and cache them, even too late ones; runs in a worker thread."""
     caller = NoteCollector()
     try:
         rows = sessions_of(caller, host, deadline, stop, named=named)
     except (Unreachable, TimedOut) as error:
         note_failure(host, error)
         raise
-    known.keep(host, rows)
+    known.cache_list(host, rows)
     yield rows, "; ".join(caller.notes)
 
 
@@ -190,36 +193,36 @@ def _had(host: str, names: Collection[str]) -> bool:
     return any(row["name"] in names for row in known.sessions(host))
 
 
-def lists(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, list[Summary], str]]:
+def query_known(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, list[Summary], str]]:
     """Yield each known remote with its sessions, and the reason if it is silent.
 
     A silent remote comes with its cached sessions. Hosts that answer come first, sorted by name: each waits until all
     hosts before it have answered or failed. So if a machine has two aliases, always the same alias lists its sessions.
-    `names`: see `summaries`.
+    `names`: see `query`.
     """
     hosts, failures = known_hosts(caller)
-    answers: dict[str, list[Summary]] = {}
+    listed: dict[str, list[Summary]] = {}
     seen: set[str] = set()
-    for host, answer in summaries(caller, [*hosts], names=names):
-        if isinstance(answer, SeshError):
-            failures[host] = reason(answer)
+    for host, result in query(caller, [*hosts], names=names):
+        if isinstance(result, SeshError):
+            failures[host] = reason(result)
         else:
-            answers[host] = answer
-        while hosts and (hosts[0] in answers or hosts[0] in failures):
-            if (first := hosts.pop(0)) in answers:
-                yield first, unseen(answers[first], seen), ""
+            listed[host] = result
+        while hosts and (hosts[0] in listed or hosts[0] in failures):
+            if (first := hosts.pop(0)) in listed:
+                yield first, take_new(listed[first], seen), ""
     for host in sorted(failures, key=natural):
         why = failures[host]
         until = known.paused_until(host)
         hint = f"; not asked until {measures.time_of_day(until)}, `{PROGRAM} @{host}` asks at once" if until else ""
-        yield host, unseen(last_known(host, why), seen), f"{why}{'' if names else hint}"
+        yield host, take_new(last_known(host, why), seen), f"{why}{'' if names else hint}"
 
 
 # -- finding a session
 
 
-def hosts_of(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, str | SeshError | None]:
-    """Ask the known remotes for these sessions; return the host of each, None if no host has it, or an error.
+def locate(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, str | SeshError | None]:
+    """Return the host of each session: a known remote, None if none has it, or an error.
 
     If several hosts have a session, or a silent one had it, the person chooses one. `verb`: the option for the command
     line in a hint; empty if the person gave a name alone. The errors are NotFound if only a silent host had the
@@ -227,7 +230,7 @@ def hosts_of(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, 
     """
     hosts: dict[str, list[str]] = {name: [] for name in names}
     silent: dict[str, tuple[str, str]] = {}  # by session, a host that had it and does not answer, and why
-    for host, rows, why in lists(caller, names):
+    for host, rows, why in query_known(caller, names):
         for name in hosts.keys() & {row["name"] for row in rows}:
             if why:
                 silent.setdefault(name, (host, why))
@@ -236,14 +239,14 @@ def hosts_of(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, 
     places: dict[str, str | SeshError | None] = {}
     for name in names:
         try:
-            places[name] = _host_of(caller, name, hosts[name], silent.get(name), verb)
+            places[name] = _choose_host(caller, name, hosts[name], silent.get(name), verb)
         except SeshError as error:
             places[name] = error
     return places
 
 
-def _host_of(caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str) -> str | None:
-    """Return the host that has the session; raise the error of `hosts_of`. A silent host may have it, too."""
+def _choose_host(caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str) -> str | None:
+    """Return the host that has the session; if several may, let the person choose. Raises as `locate`."""
     was = f"was on @{silent[0]}, which {absence(*silent)}" if silent is not None else ""
     if silent is not None and not hosts:
         hint = f"to ask it again: {SESH} @{silent[0]}" if verb else f"to create it here: {PROGRAM} --local {name}"

@@ -22,10 +22,9 @@ from typing import NoReturn
 
 from sesh import descriptors, wording
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, UsageError
-from sesh.names import check_name, printable
+from sesh.names import printable
 from sesh.ops import sessions, shell, views
 from sesh.outcomes import Command, Hit, Hits
-from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.vt.render.screen_data import ScreenText
@@ -58,7 +57,7 @@ class Pattern:
     """
 
     def __init__(self, text: str) -> None:
-        self.text = checked(text)
+        self.text = check_pattern(text)
         self._expression = re.compile(text)
         self._child: subprocess.Popen[str] | None = None
 
@@ -135,7 +134,7 @@ def _timer(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def checked(text: str) -> str:
+def check_pattern(text: str) -> str:
     """Return `text` if it is a regular expression. Raises UsageError."""
     if len(text) > _LONGEST:
         raise UsageError(f"a regular expression of {len(text):,} characters is too long; {_LONGEST:,} are the limit")
@@ -158,24 +157,19 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     `after` have up to `context` lines each. `command` is the command that printed the line, if it is known. Raises
     UsageError. Raises Refused if the pattern takes too long.
     """
-    chosen = [check_name(name) for name in dict.fromkeys(names)]
-    if not chosen:
-        find.note_damage(caller)
-        chosen = sessions.of_this_machine()
+    searched = sessions.chosen(caller, names)
     hits: list[Hit] = []
     failed: dict[str, SeshError] = {}
     with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
-        for name in chosen:
+        for name in searched:
             try:
                 hits += _hits(caller, name, search, min(max(context, 0), _MOST_CONTEXT))
-            except NotFound as error:
-                if names:
-                    failed[name] = error
-            except Refused:
+            except Refused:  # the pattern takes too long
                 raise
             except SeshError as error:
-                failed[name] = error
-    return {"hits": hits, "failed": sessions.outcome(chosen, failed)["failed"]}
+                if names or not isinstance(error, NotFound):  # a session may have ended since it was listed
+                    failed[name] = error
+    return {"hits": hits, "failed": sessions.acted_on(searched, failed)["failed"]}
 
 
 def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]:
@@ -201,24 +195,24 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
 
 
 def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
-    """Return the last line of each command typed in a session, and the command; the newest first."""
+    """Return the last line of each command in a session's history, and the command; the newest first."""
     try:
-        entries = shell.history(caller, name)
+        history = shell.history(caller, name)
     except SeshError:
         return []
-    typed = []
-    for entry in reversed(entries):
-        words = [str(word) for word in entry.get("command") or []]
+    commands = []
+    for command in reversed(history):
+        words = [str(word) for word in command.get("command") or []]
         text = (words[0] if len(words) == 1 else shlex.join(words)).rstrip()
         if text:
-            typed.append((text.splitlines()[-1], entry))
-    return typed
+            commands.append((text.splitlines()[-1], command))
+    return commands
 
 
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """Yield for each numbered line the last command that was typed in it or above it; None without one.
+    """Yield for each numbered line the last command whose text ends it or a line above.
 
     `numbers` are sorted, so that one pass over the lines is enough.
     """

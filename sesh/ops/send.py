@@ -27,7 +27,7 @@ _LONGEST_UNIT = 1 << 20  # bytes; a longer text with Enter, or at a question, is
 _ANY = "."  # the pattern for any question, also an empty one
 
 
-def type_into(
+def send_input(
     target: Target,
     name: str,
     text: bytes = b"",
@@ -42,54 +42,58 @@ def type_into(
     `enter`: send Enter apart from the text, and type nothing into a person's unfinished line or at a question, unless
     `force`. Keys without a text are typed at once, even while another text is being typed. `question`: type only if the
     session asks a question that matches; `.` matches any. Raises UsageError if a key is unknown, the text is too long,
-    or `question` is no regular expression, and Refused if the text was typed without its Enter. Raises NotFound,
+    or `question` is no regular expression, and NotAccepted if the text was typed without its Enter. Raises NotFound,
     Refused, Busy.
     """
     pressed = [Key.parse(key) for key in keys]  # refuses an unknown key before anything is typed
     pattern = search.Pattern(question) if question is not None else None
-    as_unit = enter or pattern is not None
+    _check_length(text, as_unit=enter or pattern is not None)
+    with _open_stream(target, name) as stream:
+        typed_keys = _bytes_of_keys(stream.connection, pressed)
+        if enter and not text:  # then Enter is a key like any other
+            enter, typed_keys = False, b"\r" + typed_keys
+        if not enter and pattern is None:
+            response = _type_in_chunks(stream.connection, text + typed_keys, keys=not text)
+        else:
+            words: RequestKeys = {"force": force, "enter": enter}
+            if pattern is not None:
+                words |= _matching_question(stream.connection, name, pattern)
+            response = _type_as_unit(stream, text if enter else text + typed_keys, words)
+            if enter and typed_keys:
+                stream.connection.request(SEND, typed_keys, _soon(), more=True, keys=True)
+    return {"bytes": len(text) + enter + len(typed_keys), "position": response.get("position"), "typed": True}
+
+
+def _check_length(text: bytes, *, as_unit: bool) -> None:
+    """Raise UsageError for a text that is too long. `as_unit`: it is typed by one request."""
     most = _LONGEST_UNIT if as_unit else LONGEST
     if len(text) > most:
         options = " with --enter or --question" if as_unit else ""
         message = f"a text{options} has at most {most:,} bytes; nothing was typed"
         raise UsageError(message, hint="put it into a file, and send the file's path")
-    with _open_stream(target, name) as stream:
-        last = _bytes_of_keys(stream.connection, pressed)
-        if enter and not text:
-            enter, last = False, b"\r" + last  # without a text, Enter is an ordinary key
-        if not (enter or pattern is not None):
-            answer = _type(stream.connection, text + last, keys=not text)
-        else:
-            words: RequestKeys = {"force": force, "enter": enter}
-            if pattern is not None:
-                words = {**words, **_question(stream.connection, name, pattern)}
-            answer = _type_once(stream, text if enter else text + last, words)
-            if enter and last:
-                stream.connection.request(SEND, last, _soon(), more=True, keys=True)
-    return {"bytes": len(text) + enter + len(last), "position": answer.get("position"), "typed": True}
 
 
 @contextmanager
 def _open_stream(target: Target, name: str) -> Iterator[Stream]:
+    """Yield a stream over which requests can be sent."""
     with target.open_stream(name) as stream:
-        stream.greet(until=_soon())
+        stream.handshake(until=_soon())
         yield stream
 
 
-def _type(connection: Connection, typed: bytes, *, keys: bool) -> SendResponse:
-    """Type bytes, a chunk for each request; return the first answer."""
-    answers = [
+def _type_in_chunks(connection: Connection, typed: bytes, *, keys: bool) -> SendResponse:
+    """Type bytes, each chunk by a request of its own; return the first response."""
+    responses = [
         connection.request(SEND, typed[start : start + CHUNK], _soon(), more=start > 0, keys=keys)[0]
         for start in range(0, len(typed) or 1, CHUNK)
     ]
-    return answers[0]
+    return responses[0]
 
 
-def _question(connection: Connection, name: str, pattern: search.Pattern) -> RequestKeys:
-    """Match the session's question, and return the words that identify it in a request.
+def _matching_question(connection: Connection, name: str, pattern: search.Pattern) -> RequestKeys:
+    """Return the words that identify the session's question. Raises Refused if the question does not match.
 
-    These words let the daemon refuse the request if the question has changed since. Raises Refused if the question does
-    not match.
+    With these words the daemon refuses to type if the question has changed since.
     """
     asked, _ = connection.request(ASKED, deadline=_soon())
     question = asked["question"]
@@ -102,50 +106,50 @@ def _question(connection: Connection, name: str, pattern: search.Pattern) -> Req
     return {"since": asked["since"], "question": question}
 
 
-def _type_once(stream: Stream, text: bytes, words: RequestKeys) -> SendResponse:
-    """Type a text, and return the answer. Raises NotAccepted if Enter was not pressed.
+def _type_as_unit(stream: Stream, text: bytes, words: RequestKeys) -> SendResponse:
+    """Type a text by one request, exactly once. Raises NotAccepted if Enter was not pressed.
 
-    After a lost link the request is sent again. Its key tells the daemon to answer it without typing the text again.
+    After a lost link the request is sent again. By its key the daemon knows that the text is typed already.
     """
     words = {**words, "key": os.urandom(8).hex()}
     while True:
         try:
             until = time.monotonic() + _ENTER_TIMEOUT
-            answer, _ = stream.connection.request(SEND, text, until, repeats=True, **words)
+            response, _ = stream.connection.request(SEND, text, until, repeats=True, **words)
             break
         except errors.Lost:
             stream.reconnect()
-            stream.greet(until=_soon())
-    if reason := answer.get("reason"):
+            stream.handshake(until=_soon())
+    if reason := response.get("reason"):
         name = stream.name
         raise NotAccepted(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
-    return answer
+    return response
 
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
-    """Return whether the terminal has echo off, as for a password. Raises as `answer`."""
+    """Return whether the program that asks has turned echo off, as for a password. Raises as `answer`."""
     with _open_stream(target, name) as stream:
-        state, _ = stream.connection.request(ASKED, deadline=_soon(), since=since, question=question)
-        return state["hides"]
+        asked, _ = stream.connection.request(ASKED, deadline=_soon(), since=since, question=question)
+        return asked["hides"]
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str) -> None:
-    """Type an answer to a program's question.
+    """Type a person's answer to a program's question.
 
-    A line is typed with Enter, a single character at a menu without. `since` and `question` identify the question, as
-    in `activity`; the daemon refuses if the question has changed. Raises NotFound, Refused, Busy.
+    Enter follows, unless the answer is one character and the program reads key by key. `since` and `question` identify
+    the question, as in `activity`; the daemon refuses if the question has changed. Raises NotFound, Refused, Busy.
     """
     with _open_stream(target, name) as stream:
         words: RequestKeys = {"since": since, "question": question}
-        state, _ = stream.connection.request(ASKED, deadline=_soon(), **words)
-        _type_once(stream, text.encode(), {**words, "enter": len(text) != 1 or state["line"]})
+        asked, _ = stream.connection.request(ASKED, deadline=_soon(), **words)
+        _type_as_unit(stream, text.encode(), {**words, "enter": len(text) != 1 or asked["line"]})
 
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[Key]) -> bytes:
-    application = False  # DECCKM, which changes the bytes of cursor keys
-    if any(key.application != key.sent for key in keys):
-        application = connection.request(MODES, deadline=_soon())[0]["cursor"]
-    return b"".join(key.application if application else key.sent for key in keys)
+    """Return what the terminal sends for keys. The program's mode DECCKM changes the bytes of cursor keys."""
+    if any(key.application != key.sent for key in keys) and connection.request(MODES, deadline=_soon())[0]["cursor"]:
+        return b"".join(key.application for key in keys)
+    return b"".join(key.sent for key in keys)
 
 
 def _soon() -> float:

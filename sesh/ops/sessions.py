@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 from sesh import descriptors, errors, machine, paths, wire, wording
 from sesh.about import SESH
@@ -39,7 +40,7 @@ def summaries(_caller: Caller) -> list[Summary]:
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
     """Return whether a session runs, or has ended and is kept. `required`: raise NotFound if not."""
     name = check_name(name)
-    connection = find.required(name) if required else find.running(name)
+    connection = find.connect(name) if required else find.try_connect(name)
     if connection is not None:
         connection.close()
     return connection is not None
@@ -50,11 +51,30 @@ def of_this_machine() -> list[str]:
     return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
-def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
-    """Return the names that worked, and the facts of each error by name. If only one was chosen, raise its error."""
-    if failed and len(chosen) == 1:
-        raise failed[chosen[0]]
-    done = [name for name in chosen if name not in failed]
+def chosen(caller: Caller, names: Sequence[str]) -> list[str]:
+    """Return the given names, each once; without any, all sessions of this machine, and note untrusted files."""
+    if not names:
+        find.note_damage(caller)
+        return of_this_machine()
+    return [check_name(name) for name in dict.fromkeys(names)]
+
+
+def act_on(names: Sequence[str], act: Callable[[str], object]) -> dict[str, SeshError]:
+    """Call `act` with each name; return the errors by name."""
+    failed: dict[str, SeshError] = {}
+    for name in names:
+        try:
+            act(name)
+        except SeshError as error:
+            failed[name] = error
+    return failed
+
+
+def acted_on(names: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
+    """Return the names that worked, and the facts of the errors. Raises the error of a single name."""
+    if failed and len(names) == 1:
+        raise failed[names[0]]
+    done = [name for name in names if name not in failed]
     return {"done": done, "failed": {name: error.facts() for name, error in failed.items()}}
 
 
@@ -63,11 +83,11 @@ def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
 
 @op()
 def detach(_caller: Caller, name: str | None = None) -> Detached:
-    """Detach all clients of a session; without a name, the client that typed here. `detached` is their number."""
+    """Detach all clients of a session; without a name, the client that typed here. Return their number."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
-    answer, _ = find.ask(name, DETACH, which=which, asker=os.getpid())
-    return {"name": name, "detached": answer["detached"]}
+    response, _ = find.request(name, DETACH, which=which, asker=os.getpid())
+    return {"name": name, "detached": response["detached"]}
 
 
 @op(changes=lambda _, result: Changes(renamed=(result["renamed_from"], result["name"])))
@@ -82,7 +102,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         if find.dormant(old) is not None:
             dormant.rename(old, new)
         else:
-            find.ask(old, RENAME, to=new)
+            find.request(old, RENAME, to=new)
     except Exists:
         occupant = find.dormant(new)
         raise find.taken(new) if occupant is None else find.occupied(occupant) from None
@@ -93,7 +113,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
 @op()
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
     """Set labels, and remove labels whose value is empty; return all labels of the session."""
-    return find.ask(check_name(name), LABEL, set=labels)[0]["labels"]
+    return find.request(check_name(name), LABEL, set=labels)[0]["labels"]
 
 
 @op()
@@ -107,7 +127,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     if find.dormant(check_name(name)) is not None:
         dormant.resume_with(name, command)
     else:
-        find.ask(name, RESUME, command=command)
+        find.request(name, RESUME, command=command)
     return {"name": name}
 
 
@@ -117,25 +137,16 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> ActedOn:
 
     Without names, these are all daemons of this machine. If there is only one session, its error is raised.
     """
-    if not names:
-        find.note_damage(caller)
-    chosen = [check_name(name) for name in dict.fromkeys(names)]
-    chosen = chosen or [name for name in of_this_machine() if find.dormant(name) is None]
-    failed: dict[str, SeshError] = {}
-    for name in chosen:
-        try:
-            _reload(name)
-        except SeshError as error:
-            failed[name] = error
-    return outcome(chosen, failed)
+    daemons = [name for name in chosen(caller, names) if names or find.dormant(name) is None]
+    return acted_on(daemons, act_on(daemons, _reload))
 
 
 def _reload(name: str) -> None:
     path = [os.path.abspath(folder) for folder in sys.path]
     deadline = time.monotonic() + _RELOAD_TIMEOUT
-    with find.required(name) as connection:
+    with find.connect(name) as connection:
         connection.send(wire.hello_frame("request"), deadline)
-        find.welcomed(connection, name, any_protocol=True)
+        find.await_welcome(connection, name, any_protocol=True)
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
 
 
@@ -145,42 +156,33 @@ def _reload(name: str) -> None:
 @op(changes=lambda _, result: Changes(ended=result["done"]))
 def kill(_caller: Caller, names: Sequence[str]) -> ActedOn:
     """End sessions. If there is only one, its error is raised."""
-    chosen = [check_name(name) for name in dict.fromkeys(names)]
-    return outcome(chosen, _end_all(chosen))
+    named = list(dict.fromkeys(map(check_name, names)))
+    return acted_on(named, _end_all(named))
 
 
 @op(changes=lambda _, result: Changes(ended=result["done"]))
 def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
     """End all sessions of this machine; `ask`: confirm first. Raises Refused if the person declines."""
-    chosen = of_this_machine()
-    find.note_damage(caller)
-    if chosen and ask and caller.can_ask:
-        many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
+    names = chosen(caller, ())
+    if names and ask and caller.can_ask:
+        many = f"{len(names)} sessions" if len(names) > 1 else "1 session"
         on_host = f" on @{caller.origin.host}" if caller.origin is not None else ""
-        if not caller.agrees(f"end {many}{on_host} ({wording.cut(', '.join(chosen), _COLUMNS)})?"):
+        if not caller.agrees(f"end {many}{on_host} ({wording.cut(', '.join(names), _COLUMNS)})?"):
             raise Refused("no session was ended")
-    refused = {name: error for name, error in _end_all(chosen).items() if not isinstance(error, NotFound)}
-    return outcome(chosen, refused)  # a session that has just ended counts as killed
+    refused = {name: error for name, error in _end_all(names).items() if not isinstance(error, NotFound)}
+    return acted_on(names, refused)  # a session that has just ended counts as killed
 
 
 def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
-    """End sessions in parallel, the caller's own last; return errors by name."""
+    """End sessions in parallel, the caller's own last; return the errors by name."""
     here = listing.current()
     own = [name for name in names if here is not None and name == here["name"]]
     others = [name for name in names if name not in own]
     failed: dict[str, SeshError] = {}
-
-    def end_one(name: str) -> None:
-        try:
-            end(name)
-        except SeshError as error:
-            failed[name] = error
-
     with ThreadPoolExecutor(descriptors.most_connections()) as pool:
-        list(pool.map(end_one, others))
-    for name in own:
-        end_one(name)
-    return failed
+        for errors_of_one in pool.map(lambda name: act_on([name], end), others):
+            failed |= errors_of_one
+    return failed | act_on(own, end)
 
 
 def end(name: str, session_id: str = "") -> None:
@@ -192,20 +194,21 @@ def end(name: str, session_id: str = "") -> None:
     deadline = time.monotonic() + _END_TIMEOUT
     record = records.readable(name) if paths.check_directory(paths.directory()) else None
     try:
-        connection = find.required(name)
+        connection = find.connect(name)
     except NotFound:
         if dormant.forget(name, session_id):
             return
-        connection = find.required(name)  # another process has started it again, or ended it
+        connection = find.connect(name)  # another process has started it again, or ended it
     with connection:
         request = wire.request_frames(KILL, 1, begin_by=connection.begin_by(deadline), session_id=session_id)
         try:
-            with suppress(errors.Unreachable, errors.TimedOut):  # reading the answer fails in the same way
+            with suppress(errors.Unreachable, errors.TimedOut):  # reading the response fails in the same way
                 connection.send(wire.hello_frame("request") + request, time.monotonic() + 1)
             connection.expect_welcome(deadline)
             connection.await_response(KILL, 1, deadline)
         except errors.Unreachable:
-            if record is not None and records.here(record) and not _await_death(record, deadline):
+            here = record if record is not None and records.here(record) else None
+            if here is not None and not await_end(partial(records.alive, here), deadline):
                 raise
             dormant.forget(name)  # the files that a daemon leaves when it dies
         except errors.TimedOut:
@@ -213,24 +216,24 @@ def end(name: str, session_id: str = "") -> None:
                 raise
 
 
-def _await_death(record: Record, deadline: float) -> bool:
-    """Wait for the death of a daemon; return False if it lives past the deadline (monotonic)."""
-    while records.alive(record):
+def await_end(is_alive: Callable[[], bool], deadline: float) -> bool:
+    """Wait until a process has ended; return False if one is alive at the deadline (monotonic)."""
+    while is_alive():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.01)  # the daemon is no child, so the kernel sends no event
+        time.sleep(0.01)  # the process is no child, so the kernel sends no event
     return True
 
 
 def _kill_daemon(name: str, record: Record | None) -> bool:
-    """Kill a daemon that does not answer, and the programs of its session; return whether the session is gone."""
+    """Kill a silent daemon and the programs of its session; return whether the session is gone."""
     if record is None or not records.here(record):
         return records.read(name) is None
     groups = machine.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
     if records.alive(record):
         with suppress(ProcessLookupError):
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)
-    _await_death(record, time.monotonic() + _KILL_TIMEOUT)
+    await_end(partial(records.alive, record), time.monotonic() + _KILL_TIMEOUT)
     for group in groups:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)

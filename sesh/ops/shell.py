@@ -19,14 +19,12 @@ from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, READY, Stream, Watched
+from sesh.reach.stream import DataFrame, NewOutput, Ready, ResponseFrame, Stream, Watched
 from sesh.schema import RunFacts
 from sesh.store import listing
 from sesh.vt import grammar
 
-Ran = tuple[RunFacts, bytes]  # a command's facts and its output
-
-_GRACE = 2.5  # seconds to wait after the timeout for the daemon's answer, which has the output so far
+_GRACE = 2.5  # seconds to wait after the timeout for the daemon's response, which has the output so far
 _RUN, _INTERRUPT, _QUESTION = 1, 2, 3  # ids of requests
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
@@ -49,7 +47,7 @@ def run(
     wait: bool = True,
     live: OutputWriter | None = None,
     tell: Callable[[str], None] | None = None,
-) -> Ran:
+) -> tuple[RunFacts, bytes]:
     """Run a command in a session's shell; return its facts and its output.
 
     `words`: a single word is shell source, several words are quoted. `timeout`: seconds after which the call returns,
@@ -64,16 +62,16 @@ def run(
     with errors.failing_with(ExitCode.SESH_FAILED):
         if stream.host is None and listing.in_front(stream.name):
             raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without --run")
-        command = _Run(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
+        command = _SentCommand(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
         try:
-            return command.answer()
+            return command.await_end()
         except KeyboardInterrupt:
             command.interrupt()
             raise
         except errors.Ended as ended:
-            return command.ended(ended)
+            return command.facts_from(ended), b""
         except SeshError as error:
-            raise command.failed(error) from None
+            raise command.explained(error) from None
 
 
 class OutputWriter:
@@ -91,15 +89,15 @@ class OutputWriter:
         self._write(data[:end] if self._ansi else without_sequences(data[:end]))
 
 
-class _Delivery(Enum):
-    """How far the request for a command has come, which decides whether the command may have run."""
+class _Stage(Enum):
+    """How far the request for a command has come, and whether the command may have run if no response comes."""
 
     UNSENT = "it did not run"
     SENT = "sent once: `Connection.outcome_of` decides whether it may have run"
     FOLLOWED = "sent again or interrupted, so `Connection.outcome_of` is about later frames: it may have run"
 
 
-class _Run:
+class _SentCommand:
     """One command, sent over each new connection; on a host its key keeps the daemon from running it twice."""
 
     def __init__(
@@ -113,7 +111,8 @@ class _Run:
         live: OutputWriter | None,
         tell: Callable[[str], None] | None,
     ) -> None:
-        self._stream, self._interrupts, self._live, self._tell = stream, interrupts, live, tell
+        self._stream, self._interrupts = stream, interrupts
+        self._live, self._tell = live, tell
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self._deadline = stream.deadline
         if self._deadline is None and timeout is not None:
@@ -123,54 +122,58 @@ class _Run:
             self._words["key"] = os.urandom(8).hex()
         self._stream.position = 0
         self._carried = bytearray()
-        self._delivery = _Delivery.UNSENT
+        self._stage = _Stage.UNSENT
         self._passed_on = PassedOn(RUN_INTERRUPT, _INTERRUPT)
 
-    def answer(self) -> Ran:
+    def await_end(self) -> tuple[RunFacts, bytes]:
+        """Send the command; return its facts and output once it has ended (without `wait`, begun)."""
         until = None if self._deadline is None else self._deadline + _GRACE
-        for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=until):
-            if kind == LATE:
-                raise errors.TimedOut("timed out")
-            if kind == READY:
-                if self._interrupts.read():
-                    self.interrupt()
-            elif kind == protocol.OUTPUT and self._live is not None:
-                self._live.take(data)
-            elif kind == protocol.DATA:
-                protocol.carry(self._carried, data)
-            elif kind == protocol.RESPONSE and number == _RUN:
-                return self._stream.connection.decode_response(RUN, data), bytes(self._carried)
-            elif kind == protocol.RESPONSE and number == _INTERRUPT:
-                self._passed_on.answered()
-            elif kind == protocol.RESPONSE and number == _QUESTION:
-                answer = self._stream.connection.decode_response(WAIT, data)
-                if "met" in answer and self._tell is not None:
-                    tell, self._tell = self._tell, None  # tell the person only once
-                    tell(answer.get("question", ""))
-        raise AssertionError  # `frames` never ends
+        for arrival in self._stream.arrivals(self._send, watched=self._watched, until=until):
+            match arrival:
+                case Ready():
+                    if self._interrupts.read():
+                        self.interrupt()
+                case NewOutput(_, data):
+                    if self._live is not None:
+                        self._live.take(data)
+                case DataFrame(payload):
+                    protocol.carry(self._carried, payload)
+                case ResponseFrame(number, payload) if number == _RUN:
+                    return self._stream.connection.decode_response(RUN, payload), bytes(self._carried)
+                case ResponseFrame(number) if number == _INTERRUPT:
+                    self._passed_on.note_response()
+                case ResponseFrame(number, payload) if number == _QUESTION:
+                    response = self._stream.connection.decode_response(WAIT, payload)
+                    if "met" in response and self._tell is not None:
+                        tell, self._tell = self._tell, None  # tell the person only once
+                        tell(response.get("question", ""))
+        raise AssertionError  # `arrivals` never ends
 
     def _watched(self) -> Watched:
         return [(self._interrupts.inbound, select.POLLIN)]
 
-    def _ask(self) -> None:
-        """Send the command with the remaining time. The first time, a host gets it in one write with HELLO."""
+    def _send(self) -> None:
+        """Send the command over a new connection, with the time that is left for it.
+
+        The first time, a host gets it in one write with HELLO.
+        """
         stream = self._stream
-        first = self._delivery is _Delivery.UNSENT
+        first = self._stage is _Stage.UNSENT
         self._carried = bytearray()
         self._interrupts.check()
         if first and stream.host is not None:
             # If no WELCOME has come by `welcome_by`, the command must not begin: its output would be lost.
             welcome_by = time.monotonic() + find.PATIENCE
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
-            self._delivery = _Delivery.SENT
-            stream.greet(self._frames(begin_by, from_now=True), self._deadline)
+            self._stage = _Stage.SENT
+            stream.handshake(self._frames(begin_by, from_now=True), self._deadline)
             return
         if not first:
-            self._delivery = _Delivery.FOLLOWED
-        stream.greet(until=self._deadline)
+            self._stage = _Stage.FOLLOWED
+        stream.handshake(until=self._deadline)
         frames = self._frames(self._deadline, from_now=first)
         if first:
-            self._delivery = _Delivery.SENT
+            self._stage = _Stage.SENT
         stream.connection.send(frames + self._passed_on.frames())
 
     def _frames(self, deadline: float | None, *, from_now: bool) -> bytes:
@@ -178,23 +181,24 @@ class _Run:
 
         `from_now`: count only a question that the command asks from now on.
         """
-        left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        words: RequestKeys = {**self._words, "begin_by": self._stream.connection.begin_by(deadline)}
+        if self._deadline is not None:
+            words["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._live is not None:
-            self._words["since"] = self._stream.position
+            words["since"] = self._stream.position
         frames = b""
         if self._tell is not None:
             frames = wire.request_frames(WAIT, _QUESTION, waiting=True, from_now=from_now)
-        begin_by = self._stream.connection.begin_by(deadline)
-        return frames + wire.request_frames(RUN, _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
+        return frames + wire.request_frames(RUN, _RUN, self._data, **words)
 
     def interrupt(self) -> None:
-        """Interrupt the command."""
-        if self._delivery is _Delivery.SENT:
-            self._delivery = _Delivery.FOLLOWED
+        """Pass on a Ctrl-C to the command."""
+        if self._stage is _Stage.SENT:
+            self._stage = _Stage.FOLLOWED
         self._passed_on.send(self._stream.connection)
 
-    def failed(self, error: SeshError) -> SeshError:
-        """Return the error to raise: its message and exit code say whether the command may have run."""
+    def explained(self, error: SeshError) -> SeshError:
+        """Return the error to raise instead, which says whether the command may have run."""
         may_have_run = self._may_have_run(error)
         if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             if may_have_run and error.exit_code == ExitCode.FAILED:
@@ -212,21 +216,20 @@ class _Run:
         return errors.Unknown(f"{message}; the command may have run", hint=look)
 
     def _may_have_run(self, error: SeshError) -> bool:
-        """Return whether the command may have run, although this error came instead of its answer."""
+        """Return whether the command may have run, although this error came instead of a response."""
         if error.answered and not isinstance(error, NotFound):  # after a reconnect the host may not find the session
             return False  # the daemon refused the command
-        if self._delivery is _Delivery.SENT:
+        if self._stage is _Stage.SENT:
             return self._stream.connection.outcome_of(error) is not RequestOutcome.UNREAD
-        return self._delivery is _Delivery.FOLLOWED
+        return self._stage is _Stage.FOLLOWED
 
-    def ended(self, ended: errors.Ended) -> Ran:
-        """Return the command's facts from the result of its session, which has ended. Raises InternalError."""
+    def facts_from(self, ended: errors.Ended) -> RunFacts:
+        """Return the command's facts, which the result of its ended session has. Raises InternalError."""
         last, key = ended.result.get("run"), self._words.get("key")
         if key is None or not isinstance(last, dict) or last.get("key") != key:
             message = f"{self._stream.name} has ended; the command's result is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
-        facts: RunFacts = {**last, "output_lost": True}
-        return facts, b""
+        return {**last, "output_lost": True}
 
 
 # -- history
@@ -236,7 +239,7 @@ class _Run:
 def history(_caller: Caller, name: str) -> list[Command]:
     """Return the commands run in a session's shell, the newest last. Raises NotFound."""
     try:
-        commands = protocol.parse(find.read(name, HISTORY, n=None)[1])["commands"]
+        commands = protocol.parse(find.request(name, HISTORY, n=None)[1])["commands"]
     except NotFound:
         commands = dormant.history(name)
     return [_dated(facts) for facts in commands]
@@ -245,8 +248,8 @@ def history(_caller: Caller, name: str) -> list[Command]:
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
-    answer, output = find.read(name, HISTORY, n=number)
-    return {**_dated({key: answer.get(key) for key in _FACTS}), "output": output}
+    facts, output = find.request(name, HISTORY, n=number)
+    return {**_dated({key: facts.get(key) for key in _FACTS}), "output": output}
 
 
 def _dated(facts: Mapping[str, object]) -> Command:

@@ -50,7 +50,7 @@ class Leftover:
 def leftovers(caller: Caller, older: float = 0.0) -> list[LeftoverFacts]:
     """Return the leftovers of at least this age in seconds, the oldest first; note untrusted session files.
 
-    Raises Refused if the directory of sessions is not trusted.
+    Lost sessions get a mark, from which their age counts. Raises Refused for an untrusted directory of sessions.
     """
     find.note_damage(caller)
     found = sorted(_find_all(), key=lambda leftover: leftover.age, reverse=True)
@@ -93,29 +93,29 @@ def _sessions() -> Iterator[Leftover]:
     """Find kept sessions that have ended, and lost ones; not another machine's, nor the caller's own."""
     ancestors = _ancestors()
     for session in listing.summaries():
-        kind = {"exited": "ended", "lost": "lost"}.get(session["state"])
-        if kind is None or session.get("current") or "machine" in session or session.get("pid") in ancestors:
+        name, state = session["name"], session["state"]
+        if session.get("current") or "machine" in session or session.get("pid") in ancestors:
             continue
-        name = session["name"]
-        record = records.readable(name)
-        has_ended = record is not None and not (kind == "lost" and records.alive(record))
-        if record is not None and has_ended:
-            yield Leftover(kind, name, _age_of(name, kind), partial(_forget, name, str(record.get("id"))))
+        record = records.readable(name) if state in ("exited", "lost") else None
+        if record is None or (state == "lost" and records.alive(record)):
+            continue
+        kind, age = ("ended", records.age(record)) if state == "exited" else ("lost", _note_lost(name))
+        yield Leftover(kind, name, age, partial(_forget, name, str(record.get("id"))))
 
 
-def _age_of(name: str, kind: str) -> float:
-    """Return the seconds since a session ended, or since a sweep first found it lost; 0 if unknown.
+def _note_lost(name: str) -> float:
+    """Mark a session that a sweep has found lost; return the seconds since its first mark.
 
-    The last activity is no measure: a session that was idle for a year may have been lost a minute ago.
+    The last activity is no measure: a session that was idle for a year may have been lost a minute ago. An unattended
+    sweep, which has a minimum age, so keeps a session that it finds first.
     """
     with suppress(OSError, Refused), files.locked(paths.directory()):
         record = records.readable(name)
-        if record is None or (kind == "lost" and records.alive(record)):
-            return 0.0
-        if kind == "ended" or record.get("found_lost"):
+        if record is not None and record.get("found_lost"):
             return records.age(record)
-        records.write({**record, "found_lost": True})
-    return 0.0  # so that an unattended sweep, which has a minimum age, keeps the session
+        if record is not None and not records.alive(record):
+            records.write({**record, "found_lost": True})
+    return 0.0
 
 
 def _forget(name: str, session_id: str) -> bool:
@@ -175,7 +175,7 @@ def _is_leftover(path: str, ids: set[str] | None) -> bool:
 
 
 def _ids() -> set[str] | None:
-    """Return the ids of all sessions; None if a record is not trusted, because then some files have no known owner."""
+    """Return the ids of all sessions; None if a record is not trusted, so that owners are unknown."""
     try:
         return {str(record.get("id")) for name in paths.names() if (record := records.read(name)) is not None}
     except Refused:
@@ -244,19 +244,18 @@ def _end(pid: int, start: str) -> bool:
 
     `start`: the start time, which distinguishes it from a later process with the same pid.
     """
-    for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, _KILL_TIMEOUT)):
-        until = time.monotonic() + timeout
-        try:
-            if start == machine.start_time(pid) != "":
+
+    def is_alive() -> bool:
+        return start == machine.start_time(pid) != ""
+
+    try:
+        for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, _KILL_TIMEOUT)):
+            if is_alive():
                 os.kill(pid, number)
-        except ProcessLookupError:
-            return True  # it ended after the check
-        while start == machine.start_time(pid) != "":
-            if time.monotonic() > until:
-                break
-            time.sleep(0.02)  # the process is no child, so the kernel sends no event
-        else:
-            return True
+            if sessions.await_end(is_alive, time.monotonic() + timeout):
+                return True
+    except ProcessLookupError:
+        return True  # it ended after the check
     return False
 
 

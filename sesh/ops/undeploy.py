@@ -13,6 +13,7 @@ from sesh import paths
 from sesh.about import PROGRAM, SESH, is_locked
 from sesh.errors import Refused
 from sesh.files import UNFINISHED
+from sesh.ops import sessions
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote.deploy.install import TEMPORARY, VERSIONS, is_launcher
@@ -33,11 +34,8 @@ def remove(caller: Caller) -> list[str]:
     if names := [session["name"] for session in listing.summaries()]:
         raise Refused(f"the host has sessions: {', '.join(names)}", hint=f"end them: {SESH} --kill-all -y")
     packages = [path for each in os.listdir(versions) if os.path.isdir(path := f"{versions}/{each}/lib/sesh")]
-    deadline = time.monotonic() + _GRACE
-    while any(map(is_locked, packages)):
-        if time.monotonic() > deadline:
-            raise Refused("a daemon still runs from a version that --deploy installed", hint=f"see: {SESH} --sweep")
-        time.sleep(0.05)  # the kernel sends no event when a lock is released
+    if not sessions.await_end(lambda: any(map(is_locked, packages)), time.monotonic() + _GRACE):
+        raise Refused("a daemon still runs from a version that --deploy installed", hint=f"see: {SESH} --sweep")
     folders = {
         os.path.join(paths.home(), ".sesh"): own.SESSIONS,  # not SESH_DIR, which may have the person's own files
         paths.state_directory(): own.STATE,

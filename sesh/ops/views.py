@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -52,9 +53,9 @@ def overview(caller: Caller) -> Overview:
 def status(caller: Caller, name: str) -> Status:
     """Return all facts of a session, from its daemon, its record, or a job's result. Raises NotFound."""
     try:
-        summary: Summary = find.read(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
+        summary: Summary = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
-        summary = _unanswered(name, error)
+        summary = _summary_without_daemon(name, error)
     session: Status = dict(summary)  # type: ignore[assignment]  # the missing keys are filled in below
     if "daemon_pid" not in session:
         record = records.read(name) or {}
@@ -67,8 +68,8 @@ def status(caller: Caller, name: str) -> Status:
     return session
 
 
-def _unanswered(name: str, error: SeshError) -> Summary:
-    """Return the summary of a session without an answer from its daemon. Raises NotFound."""
+def _summary_without_daemon(name: str, error: SeshError) -> Summary:
+    """Return the summary of a session whose daemon is silent or gone, as `error` says. Raises NotFound."""
     if not isinstance(error, NotFound):
         if (summary := listing.from_record(name)) is None:
             raise find.absent(name) from None
@@ -83,8 +84,8 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     if form not in _FORMATS:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
     try:
-        answer, data = find.read(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
-        continued = answer["continued"]
+        response, data = find.request(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
+        continued = response["continued"]
     except NotFound:
         data, continued = dormant.screen(name, form)
     if form != "json":
@@ -94,27 +95,22 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     return cells
 
 
-def cells(target: Target, name: str) -> Screen:
+def fetch_cells(target: Target, name: str) -> Screen:
     """Return the visible rows as runs of cells. Raises NotFound."""
-    answer: Screen = _screen(target, name, "json", "cells")
-    for runs in answer["cells"]:
-        edges = [edge for run in runs for edge in (run["column"], run["column"] + run["width"])]
-        if edges != sorted(edges) or max(edges, default=0) > answer["columns"]:
-            raise errors.malformed("screen", ".cells overlap, or are wider than the screen")
-    if len(answer["cells"]) > answer["rows"]:
-        raise errors.malformed("screen", ".cells are more than the rows")
-    return answer
+    return _fetch(target, name, "json", "cells")  # type: ignore[no-any-return]  # it has the key `cells`
 
 
-def drawn(target: Target, name: str, form: str) -> ScreenText:
-    return _screen(target, name, form, "text")  # type: ignore[no-any-return]  # it has the key `text`
+def fetch_text(target: Target, name: str, form: str) -> ScreenText:
+    """Return the visible rows as text, `form`: plain (text) or with SGR (ansi). Raises NotFound."""
+    return _fetch(target, name, form, "text")  # type: ignore[no-any-return]  # it has the key `text`
 
 
-def _screen(target: Target, name: str, form: str, part: str) -> Any:
-    answer = target.call(screen, name=name, form=form)
-    if part not in answer:
+def _fetch(target: Target, name: str, form: str, part: str) -> Any:
+    """Return the result of `screen`, which has the key `part`, also from a host."""
+    result = target.call(screen, name=name, form=form)
+    if part not in result:
         raise errors.malformed("screen", f".{part} is missing")
-    return answer
+    return result
 
 
 @op(reads=True)
@@ -134,42 +130,38 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
 
     Raises NotFound.
     """
-
-    def ask(left: int, until: int) -> tuple[LogsResponse, bytes]:
-        return find.read(name, LOGS, timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
-
     try:
-        texts, newest, _ = in_turns(ask, lines)
+        texts, newest, _ = fetch_pages(partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, ansi=ansi), lines)
     except NotFound:
         return dormant.last_lines(name, lines, ansi=ansi)
     return texts, newest["alternate"]
 
 
-def in_turns(
-    ask: Callable[[int, int], tuple[LogsResponse, bytes]], lines: int, most: float = inf
+def fetch_pages(
+    fetch: Callable[..., tuple[LogsResponse, bytes]], lines: int, most: float = inf
 ) -> tuple[list[str], LogsResponse, bool]:
-    """Request the last lines page by page, until they have `most` bytes.
+    """Fetch the last lines page by page, until they have `most` bytes.
 
-    `ask(count, until)`: requests up to `count` lines before number `until`. Return the lines, the answer for the newest
-    page, and whether there are older lines.
+    `fetch`: makes the request `logs` with more arguments. Return the lines, the response for the newest page, and
+    whether there are older lines.
     """
     newest: LogsResponse | None = None
     pages: list[list[str]] = []
     left, until, size = lines, protocol.MOST, 0
     while True:
-        answer, data = ask(left, until)
-        newest = newest or answer
+        response, data = fetch(lines=left, until=until)
+        newest = newest or response
         if data:
             pages.append(data.decode("utf-8", "replace").removesuffix("\n").split("\n"))
             left -= len(pages[-1])
             size += len(data)
-        until = answer["first"]
-        if not data or not answer["older"] or left <= 0 or size >= most:
-            return [text for page in reversed(pages) for text in page], newest, answer["older"]
+        until = response["first"]
+        if not data or not response["older"] or left <= 0 or size >= most:
+            return [text for page in reversed(pages) for text in page], newest, response["older"]
 
 
 def _last_that_fit(texts: list[str]) -> int:
-    """Return how many of the last lines fit into one answer over a link."""
+    """Return how many of the last lines fit into one response over a link."""
     left = protocol.LARGEST_RESPONSE
     for count, text in enumerate(reversed(texts[-_MOST_FAR:])):
         left -= 4 * len(text) + 3  # JSON: at most four bytes per character, two quotes and a comma

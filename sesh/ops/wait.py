@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, TimedOut
-from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, LogsResponse, RequestKeys, WaitResponse
+from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys, WaitResponse
 from sesh.ops.search import Pattern
-from sesh.ops.views import in_turns
+from sesh.ops.views import fetch_pages
 from sesh.outcomes import Condition
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, Stream
+from sesh.reach.stream import NewOutput, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.schema import JobResult
 
@@ -36,7 +37,7 @@ class Conditions(TypedDict):
     timeout: float | None  # seconds
 
 
-_GRACE = 0.5  # seconds after the timeout until a daemon without an answer counts as stuck
+_GRACE = 0.5  # seconds after the timeout until a daemon without a response counts as stuck
 _ALL_LINES = 1_000_000
 _COLUMNS = 80  # the default width
 _WAIT = 9  # the id of the request
@@ -50,7 +51,7 @@ class _Match(Exception):
         self.text, self.position = text, position
 
 
-def met(stream: Stream, conditions: Conditions) -> Condition:
+def await_condition(stream: Stream, conditions: Conditions) -> Condition:
     """Wait for the first condition to be met, and return it.
 
     Raises TimedOut, DaemonDied, and Refused if the session ends and its end is no condition.
@@ -59,10 +60,10 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
     deadline = stream.deadline if stream.deadline is not None or timeout is None else time.monotonic() + timeout
     try:
         with Pattern(conditions["pattern"] or "") as pattern:
-            answer = _Wait(stream, pattern, deadline, conditions).answer()
-        if "met" in answer:
-            return _condition(answer["met"], answer.get("question") or None, answer["position"])
-        end = _end(answer)
+            response = _ConditionWait(stream, pattern, deadline, conditions).await_response()
+        if "met" in response:
+            return _condition(response["met"], response.get("question") or None, response["position"])
+        end = _end(response)
     except Ended as ended:
         end = _end(ended.result)
     except _Match as match:
@@ -71,7 +72,7 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         within = "in time" if timeout is None else f"within {timeout:g} s"
         hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
-    if not for_end(conditions):
+    if not includes_end(conditions):
         raise Refused(f"{name} ended ({end['exit_code']}) before the condition was met")
     return end
 
@@ -85,32 +86,32 @@ def _end(facts: EndResponse | JobResult) -> Condition:
     return {"met": "exit", "match": None, "exit_code": code, "position": position, "reason": facts["reason"]}
 
 
-def for_end(conditions: Conditions) -> bool:
+def includes_end(conditions: Conditions) -> bool:
     """Return whether the session's end is a condition. It is one, too, if no other condition is set."""
     has_flag = conditions["prompt"] or conditions["waiting"]
     has_value = conditions["idle"] is not None or conditions["pattern"] is not None
     return conditions["exit_"] or not (has_flag or has_value)
 
 
-def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """Return the end of a session that ended before the wait, as `met` does.
+def condition_at_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
+    """Return the end of a session that ended before the wait, as `await_condition` does.
 
     Raises `missing` if the end is no condition, or is unknown.
     """
-    if not for_end(conditions) or (answer := target.call(ended, name=name)) is None:
+    if not includes_end(conditions) or (end := target.call(ended, name=name)) is None:
         raise missing
-    return answer
+    return end
 
 
 @op(reads=True)
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """Return a session's end, as `met` does; None if it runs or its end is unknown."""
+    """Return a session's end, as `await_condition` does; None if it runs or its end is unknown."""
     end = find.result(name)
     return _end(end) if end is not None else None
 
 
-class _Wait:
-    """One wait. It searches the output in this process, and continues after a reconnect."""
+class _ConditionWait:
+    """One wait, which continues after a reconnect. The pattern is searched here, the daemon knows the rest."""
 
     def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
         self._stream, self._conditions, self._since = stream, conditions, conditions["since"]
@@ -121,39 +122,37 @@ class _Wait:
         self._columns = _COLUMNS
         self._head: int | None = None  # the position of the output when the wait began
 
-    def answer(self) -> WaitResponse:
-        """Return the daemon's answer. Raises _Match, TimedOut, Ended."""
+    def await_response(self) -> WaitResponse:
+        """Return the daemon's response, once a condition holds. Raises _Match, TimedOut, Ended."""
         try:
-            for kind, number, data in self._stream.frames(self._ask, until=self._late):
-                if kind == LATE:  # the daemon is stopped or stuck
-                    raise TimedOut("timed out", hint=f"`{SESH} --status {self._stream.name}` shows its pid")
-                if kind == protocol.OUTPUT:
-                    if self._deadline is not None and time.monotonic() > self._deadline:
-                        raise TimedOut("timed out")  # output arrives faster than it can be searched
-                    self._search(number, data)
-                elif kind == protocol.RESPONSE and number == _WAIT:
-                    return self._stream.connection.decode_response(WAIT, data)
+            for arrival in self._stream.arrivals(self._send_requests, until=self._late):
+                match arrival:
+                    case NewOutput():
+                        if self._deadline is not None and time.monotonic() > self._deadline:
+                            raise TimedOut("timed out")  # output arrives faster than it can be searched
+                        self._search(arrival)
+                    case ResponseFrame(number, payload) if number == _WAIT:
+                        return self._stream.connection.decode_response(WAIT, payload)
         except Ended as ended:
-            position, data = self._stream.ended_output(ended)
-            if self._searches and data:
-                self._search(position, data)
+            output = self._stream.take_output(ended)
+            if self._searches and output.data:
+                self._search(output)
             raise
-        raise AssertionError  # `frames` never ends
+        raise AssertionError  # `arrivals` never ends
 
-    def _ask(self) -> None:
-        stream, late, conditions = self._stream, self._late, self._conditions
-        welcome = stream.greet(until=late)
+    def _send_requests(self) -> None:
+        """Request the wait over a new connection, with the time that is left for it."""
+        stream, conditions = self._stream, self._conditions
+        welcome = stream.handshake(until=self._late)
+        if self._head is None:
+            self._head = welcome.get("position")
         words: RequestKeys = {
             "idle": conditions["idle"],
             "prompt": conditions["prompt"],
             "waiting": conditions["waiting"],
         }
         if self._searches:
-            summary, _ = stream.connection.request(SUMMARY, deadline=late)
-            self._columns = summary["session"]["columns"] or self._columns
-            if self._since == "start" and self._lines is None:
-                lines, newest, _ = in_turns(self._lines_before, _ALL_LINES, protocol.LARGEST_RESPONSE)
-                self._test([(text, newest["position"]) for text in lines])
+            self._prepare_search()
             words["follow"] = True
         if self._deadline is not None:
             words["timeout"] = max(0.0, self._deadline - time.monotonic())
@@ -161,21 +160,20 @@ class _Wait:
             words |= {"from": self._lines.position, "since": self._since}
         else:  # `else`: the position from which output counts if `from` is `sent` and nothing was sent
             words |= {"from": self._since, "else": self._head}
-        if self._head is None:
-            self._head = welcome.get("position")
-        stream.connection.send(wire.request_frames(WAIT, _WAIT, **words), late)
+        stream.connection.send(wire.request_frames(WAIT, _WAIT, **words), self._late)
 
-    def _lines_before(self, count: int, until: int) -> tuple[LogsResponse, bytes]:
-        return self._stream.connection.request(LOGS, deadline=self._late, lines=count, until=until)
+    def _prepare_search(self) -> None:
+        """Fetch the width of the lines, and at the beginning search the kept lines, if they count."""
+        request = partial(self._stream.connection.request, deadline=self._late)
+        self._columns = request(SUMMARY)[0]["session"]["columns"] or self._columns
+        if self._since == "start" and self._lines is None:
+            lines, newest, _ = fetch_pages(partial(request, LOGS), _ALL_LINES, protocol.LARGEST_RESPONSE)
+            self._test([(text, newest["position"]) for text in lines])
 
-    def _search(self, position: int, data: bytes) -> None:
-        """Search output; skip bytes already searched."""
-        if self._lines is None:
-            self._lines = _reader(position, self._columns)
-        lines = self._lines
-        if position > lines.position:
-            lines.position = position  # the output log no longer has the bytes between
-        tested = [(line.text, line.end) for line in lines.feed(data[lines.position - position :])]
+    def _search(self, output: NewOutput) -> None:
+        """Search output."""
+        lines = self._lines = self._lines or _reader(output.position, self._columns)
+        tested = [(line.text, line.end) for line in _feed(lines, output)]
         current = lines.current
         # A pattern may require the blank at the end of a prompt, so the unfinished line is not trimmed.
         self._test([*tested, (current.untrimmed, current.end)])
@@ -192,6 +190,12 @@ def _reader(position: int, columns: int, start: bytes = b"") -> LineReader:
     return LineReader(position, columns, start)
 
 
+def _feed(reader: LineReader, output: NewOutput) -> Iterator[Line]:
+    """Feed output to a reader, but no byte twice; skip the bytes that the output log no longer has."""
+    reader.position = max(reader.position, output.position)
+    return reader.feed(output.data[reader.position - output.position :])
+
+
 class LiveLog:
     """The lines of a session until it ends; after a reconnect it continues with the next byte.
 
@@ -202,41 +206,41 @@ class LiveLog:
     def __init__(
         self, stream: Stream, count: int, *, ansi: bool, write: Callable[[list[str]], None], note: Callable[[str], None]
     ) -> None:
-        self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
+        self._stream, self._count, self._ansi = stream, count, ansi
+        self._write, self._note = write, note
         self._lines: LineReader | None = None
 
     def follow(self) -> None:
         """Write lines until the session ends. Raises DaemonDied."""
         try:
-            for kind, position, data in self._stream.frames(self._ask):
-                if kind == protocol.OUTPUT:
-                    self._write_new(position, data)
-                elif kind == protocol.RESPONSE:
-                    self._stream.connection.decode_response(WAIT, data)
-                    break
-        except Ended as ended:  # the session ended while the link was down, or before its answer
-            self._write_new(*self._stream.ended_output(ended))
+            for arrival in self._stream.arrivals(self._send_requests):
+                match arrival:
+                    case NewOutput():
+                        self._write_new(arrival)
+                    case ResponseFrame(_, payload):
+                        self._stream.connection.decode_response(WAIT, payload)
+                        break
+        except Ended as ended:  # the session ended while the link was down, or before its response
+            self._write_new(self._stream.take_output(ended))
         if self._lines is not None and self._lines.current.text:
             self._write([self._text(self._lines.current)])
 
-    def _ask(self) -> None:
-        self._stream.greet()
+    def _send_requests(self) -> None:
+        """Request the output that follows over a new connection; the first time, write the lines before."""
+        self._stream.handshake()
         existing: list[str] = []
         if self._lines is None:
-            self._lines, existing = self._existing()
+            self._lines, existing = self._fetch_existing()
         words: RequestKeys = {"follow": True, "from": self._lines.position}
         self._stream.connection.send(wire.request_frames(WAIT, _WAIT, **words))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             self._write(existing)
 
-    def _existing(self) -> tuple[LineReader, list[str]]:
+    def _fetch_existing(self) -> tuple[LineReader, list[str]]:
         """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
         connection = self._stream.connection
-
-        def ask(count: int, until: int) -> tuple[LogsResponse, bytes]:
-            return connection.request(LOGS, lines=count, ansi=self._ansi, until=until, end=until == protocol.MOST)
-
-        lines, newest, older = in_turns(ask, max(1, self._count), protocol.LARGEST_RESPONSE)
+        fetch = partial(connection.request, LOGS, ansi=self._ansi, end=True)
+        lines, newest, older = fetch_pages(fetch, max(1, self._count), protocol.LARGEST_RESPONSE)
         if older and len(lines) < self._count:
             more = f"more of them: {SESH} --logs {self._stream.name} N"
             self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
@@ -248,14 +252,13 @@ class LiveLog:
         reader = _reader(newest["position"], newest.get("columns", _COLUMNS), start)
         return reader, lines[-self._count :] if self._count else []
 
-    def _write_new(self, position: int, data: bytes) -> None:
-        """Write the lines that output completes; skip bytes that were written before."""
-        lines = self._lines = self._lines or _reader(position, _COLUMNS)
-        if position > lines.position:
-            skipped = position - lines.position
+    def _write_new(self, output: NewOutput) -> None:
+        """Write the lines that output completes; note skipped bytes."""
+        lines = self._lines = self._lines or _reader(output.position, _COLUMNS)
+        if output.position > lines.position:
+            skipped = output.position - lines.position
             self._note(f"{skipped} bytes were skipped: they came faster than they could be read")
-            lines.position = position
-        whole = [self._text(line) for line in lines.feed(data[lines.position - position :]) if line.final]
+        whole = [self._text(line) for line in _feed(lines, output) if line.final]
         if whole:
             self._write(whole)
 

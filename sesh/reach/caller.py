@@ -24,6 +24,8 @@ NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or o
 
 
 class Caller:
+    """Where an op is called from. This one drops notes, and asks nobody."""
+
     origin: Origin | None = None  # the machine that calls over a link; None for this one
     can_ask = False  # a person can be asked, also by ssh
     watched = False  # a person sees notes at once
@@ -38,9 +40,9 @@ class Caller:
         """Show a note of one line; it quotes commands as `{SESH} --verb`."""
 
     def remember(self, line: str) -> None:
-        """Show a line on the first screen of the entered session, as that screen covers earlier notes."""
+        """Show a line on the first screen of the attached session, as that screen covers earlier notes."""
 
-    def note_on_entry(self, line: str) -> None:
+    def note_and_remember(self, line: str) -> None:
         """Show a note now, and again on the first screen of the session."""
         self.note(line)
         self.remember(line)

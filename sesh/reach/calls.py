@@ -1,8 +1,8 @@
 """Call ops over a link: the request, the host's questions, the result, and their encoding.
 
 A request has the op's name and its arguments as JSON, with bytes as `{"$bytes": base64}`; the result is encoded in the
-same way. Notes for the person arrive with the answer. An answer may be a question: then the request is sent again with
-the person's reply. Here the commands in notes and questions get the name of the host.
+same way. Notes for the person arrive with the response. A response may be a question: then the request is sent again,
+with the person's answer. Here the commands in notes and questions get the name of the host.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from typing import Any, get_args, get_origin, get_type_hints
 from sesh import check, errors, protocol
 from sesh.check import Check
 from sesh.errors import ProtocolError, for_host
-from sesh.messages import EntryResponse, QuestionResponse, ResultResponse
+from sesh.messages import ConnectedResponse, EndedResponse, QuestionResponse, ResultResponse
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op
 from sesh.remote.ssh.link import Link, Request
 
-MOST_NOTES = 100  # with one answer; further notes are dropped
+MOST_NOTES = 100  # with one response; further notes are dropped
 MOST_QUESTIONS = 20  # for one request; the next one is an error
 
 
-def answered(
+def call(
     caller: Caller, link: Link, request: Request, deadline: float | None = None
-) -> tuple[EntryResponse | ResultResponse, bytes]:
-    """Send a request until its answer is no question; return that answer and its data. Show the notes of each.
+) -> tuple[ConnectedResponse | EndedResponse | ResultResponse, bytes]:
+    """Send a request, and again after each question, until it is carried out; return the response and its data.
 
-    Raises ProtocolError after too many questions, and as `Link.ask`.
+    Show the notes of each response. Raises ProtocolError after too many questions, and as `Link.call`.
     """
-    replies: list[str] = []
-    while len(replies) <= MOST_QUESTIONS:
-        answer, data = link.ask(request, replies, deadline)
-        for text, on_entry in answer.get("notes", [])[:MOST_NOTES]:
-            (caller.remember if on_entry else caller.note)(for_host(text, link.destination.host))
-        if "question" in answer:
-            replies.append(_reply(caller, answer, link.destination.host))
-        else:
-            return answer, data
+    host = link.destination.host
+    answers: list[str] = []
+    while len(answers) <= MOST_QUESTIONS:
+        response, data = link.call(request, answers, deadline)
+        for text, is_for_screen in response.get("notes", [])[:MOST_NOTES]:
+            (caller.remember if is_for_screen else caller.note)(for_host(text, host))
+        if "question" not in response:
+            return response, data
+        answers.append(_ask_person(caller, response, host))
     raise ProtocolError(f"the other side asked more than {MOST_QUESTIONS} questions; nothing more is answered")
 
 
-def _reply(caller: Caller, question: QuestionResponse, host: str) -> str:
+def _ask_person(caller: Caller, question: QuestionResponse, host: str) -> str:
     """Ask the person a question of a host. Raises ProtocolError for a malformed or unexpected question."""
     if not caller.can_ask:
         raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
@@ -54,21 +54,21 @@ def _reply(caller: Caller, question: QuestionResponse, host: str) -> str:
     return caller.ask(for_host(question["question"], host), answers, default, question["above"])
 
 
-def result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple[Any, bool]:
+def decode_result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple[Any, bool]:
     """Return an op's result from a host, or one item that the op yields, and whether it is whole.
 
     Malformed rows are dropped, with a note. Raises ProtocolError if the type is wrong.
     """
     passed = Check(far=True)
-    checked = check.checked_from_host(answer_type(op), protocol.value(data), op.wire_name, passed)
+    checked = check.checked_from_host(result_type(op), protocol.value(data), op.wire_name, passed)
     if count := passed.left_out:
         rows = "one row was" if count == 1 else f"{count} rows were"
         caller.note(f"@{host}: {rows} left out: malformed")
     return checked, not count
 
 
-def answer_type(op: Op[..., object]) -> Any:
-    """Return the type of an op's result, or of each yielded item."""
+def result_type(op: Op[..., object]) -> Any:
+    """Return the type of an op's result, or of each item that it yields."""
     hint = get_type_hints(op, include_extras=True)["return"]
     return get_args(hint)[0] if get_origin(hint) is Iterator else hint
 

@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from threading import Lock
 
 from sesh import errors, wire
 from sesh.messages import RequestType, SendResponse
@@ -28,17 +29,19 @@ class Interrupts(Stop):
     Ctrl-C from another thread. The third Ctrl-C in a row raises Interrupted with `message`, except with `tie`. SIGQUIT
     raises Interrupted too, unless the program that calls the API handles it.
 
-    `typed`: a Ctrl-C was read, so the terminal has printed `^C`. `terminal`: with `tie`, the terminal's descriptor, to
+    `echoed`: a Ctrl-C was read, so the terminal has printed `^C`. `terminal`: with `tie`, the terminal's descriptor, to
     be polled for a hangup, as the SIGHUP may reach only another process, such as su.
     """
 
     def __init__(self, *, tie: bool, message: str) -> None:
         super().__init__()
         self.tie, self.message = tie, message
+        self.echoed = False
+        self.terminal = -1
+        self.inbound, self._wakeup = os.pipe()
+        self._pipe_in_use = Lock()  # another thread may write to the pipe while this one closes it
         self._stops_on_first = False
         self._pressed_at: list[float] = []  # times of the Ctrl-C in a row (monotonic)
-        self.typed, self.terminal = False, -1
-        self.inbound, self._wakeup = os.pipe()
         self._undo = ExitStack()
         for descriptor in (self.inbound, self._wakeup):
             os.set_blocking(descriptor, False)
@@ -67,8 +70,9 @@ class Interrupts(Stop):
 
     def close(self) -> None:
         """Restore the signal handlers; a second call does nothing."""
-        self.inbound = self._wakeup = -1
-        self._undo.close()
+        with self._pipe_in_use:
+            self.inbound = self._wakeup = -1
+            self._undo.close()
 
     def read(self) -> bytes:
         """Read the numbers of the recorded signals."""
@@ -76,7 +80,7 @@ class Interrupts(Stop):
             signals = os.read(self.inbound, 64)
         except BlockingIOError:
             return b""
-        self.typed = self.typed or signal.SIGINT in signals
+        self.echoed = self.echoed or signal.SIGINT in signals
         return signals
 
     def hangup(self) -> bytes:
@@ -85,10 +89,21 @@ class Interrupts(Stop):
         return bytes((signal.SIGHUP,))
 
     def stop(self) -> None:
-        """Send a Ctrl-C from another thread."""
+        """Record a Ctrl-C, from another thread."""
         super().stop()
-        if self._wakeup >= 0:
-            os.write(self._wakeup, bytes((signal.SIGINT,)))
+        self._record(signal.SIGINT)
+
+    def deliver(self, number: int) -> None:
+        """Record a signal that another thread has caught. Raises Interrupted if it stops the wait."""
+        if number == signal.SIGQUIT or (number != signal.SIGINT and not self.tie):
+            raise errors.Interrupted(self.message)
+        self._count(number, None)
+        self._record(number)
+
+    def _record(self, number: int) -> None:
+        with self._pipe_in_use:
+            if self._wakeup >= 0:
+                os.write(self._wakeup, bytes((number,)))
 
     def check_recorded(self) -> None:
         """Raise Interrupted if a signal has come, because it cannot be passed on now."""
@@ -98,23 +113,16 @@ class Interrupts(Stop):
 
     @contextmanager
     def stop_on_first(self) -> Iterator[None]:
-        """Within the block, the first signal stops the wait."""
-        before, self._stops_on_first = self.message, True
-        self.message = ""
+        """Within the block, the first signal stops the wait, after which nothing goes on."""
+        message, self.message = self.message, ""
+        self._stops_on_first = True
         try:
             yield
         finally:
-            self._stops_on_first, self.message = False, before
+            self._stops_on_first = False
+            self.message = message
 
-    def deliver(self, number: int) -> None:
-        """Record a signal that another thread has caught. Raises Interrupted if it stops the wait."""
-        if number == signal.SIGQUIT or (number != signal.SIGINT and not self.tie):
-            raise errors.Interrupted(self.message)
-        self._count(number, None)
-        if self._wakeup >= 0:
-            os.write(self._wakeup, bytes((number,)))
-
-    def pressed(self, now: float) -> None:
+    def count_ctrl_c(self, now: float) -> None:
         """Count a Ctrl-C. Raises Interrupted for the third in a row."""
         if self._pressed_at and now - self._pressed_at[0] > _AGAIN:
             self._pressed_at.clear()
@@ -127,7 +135,7 @@ class Interrupts(Stop):
         if self._stops_on_first:
             raise errors.Interrupted(self.message)
         if number == signal.SIGINT and not self.tie:
-            self.pressed(time.monotonic())
+            self.count_ctrl_c(time.monotonic())
 
     def _leave(self, *_: object) -> None:
         r"""Stop the wait: after the third Ctrl-C, or after one Ctrl-\, which also detaches from a session."""
@@ -135,27 +143,28 @@ class Interrupts(Stop):
 
 
 class PassedOn:
-    """The Ctrl-C passed on to a daemon by requests `verb` with the id `number`, and not answered yet.
+    """The Ctrl-C passed on to a daemon that it has not responded to yet.
 
-    Each new connection repeats them; their keys let the daemon drop duplicates.
+    `request` is the request that passes one on, `number` its id. Each new connection repeats the requests; their keys
+    let the daemon drop duplicates.
     """
 
-    def __init__(self, verb: RequestType[SendResponse], number: int) -> None:
-        self._verb, self._number = verb, number
+    def __init__(self, request: RequestType[SendResponse], number: int) -> None:
+        self._request, self._number = request, number
         self._keys: list[str] = []
 
     def send(self, connection: wire.Connection) -> None:
         """Pass on one more."""
         self._keys.append(os.urandom(8).hex())
-        with suppress(errors.TimedOut, errors.Unreachable):  # reading the answer reports a dead daemon
-            connection.send(self._frame(self._keys[-1]), time.monotonic() + 1)
+        with suppress(errors.TimedOut, errors.Unreachable):  # reading the response reports a dead daemon
+            connection.send(self._frames_of(self._keys[-1]), time.monotonic() + 1)
 
     def frames(self) -> bytes:
         """Return the requests to repeat."""
-        return b"".join(map(self._frame, self._keys))
+        return b"".join(map(self._frames_of, self._keys))
 
-    def answered(self) -> None:
-        del self._keys[:1]  # answers arrive in the order of the requests
+    def note_response(self) -> None:
+        del self._keys[:1]  # responses arrive in the order of the requests
 
-    def _frame(self, key: str) -> bytes:
-        return wire.request_frames(self._verb, self._number, key=key)
+    def _frames_of(self, key: str) -> bytes:
+        return wire.request_frames(self._request, self._number, key=key)

@@ -38,7 +38,7 @@ def is_here(name: str) -> bool:
 # -- a session with a daemon
 
 
-def running(name: str, deadline: float | None = None) -> wire.Connection | None:
+def try_connect(name: str, deadline: float | None = None) -> wire.Connection | None:
     """Return a connection to a session's daemon, also if the program has ended; None without a daemon.
 
     `deadline` (monotonic): for the daemon to accept. Raises Refused for another machine's session, Unreachable if the
@@ -63,35 +63,33 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
         time.sleep(0.005)
 
 
-def required(name: str, deadline: float | None = None) -> wire.Connection:
-    """Return a connection to a session's daemon. Raises NotFound without a daemon, and as `running`."""
-    connection = running(name, deadline)
+def connect(name: str, deadline: float | None = None) -> wire.Connection:
+    """Return a connection to a session's daemon. Raises NotFound without a daemon, and as `try_connect`."""
+    connection = try_connect(name, deadline)
     if connection is None:
         session = dormant(name)
         raise without_daemon(session) if session is not None else absent(name)
     return connection
 
 
-def ask(name: str, request: RequestType[Response], *, timeout: float = 10.0, **words: Any) -> tuple[Response, bytes]:
-    """Send one request to a session's daemon over a new connection; return the answer. Raises as `required`."""
+def request(name: str, verb: RequestType[Response], *, timeout: float = 10.0, **words: Any) -> tuple[Response, bytes]:
+    """Make one request to a session's daemon, over a new connection; return the response and its DATA.
+
+    Raises as `connect`, and NotFound if the session ends before it responds to a request that changes nothing.
+    """
     deadline = time.monotonic() + timeout
-    with required(name) as connection:
-        connection.send(wire.hello_frame("request"), deadline)
-        welcomed(connection, name)
-        return connection.request(request, deadline=deadline, **words)
-
-
-def read(name: str, request: RequestType[Response], *, timeout: float = 10.0, **words: Any) -> tuple[Response, bytes]:
-    """Send a request that changes nothing; unlike `ask`, raise NotFound if the session ends before it answers."""
     try:
-        return ask(name, request, timeout=timeout, **words)
+        with connect(name) as connection:
+            connection.send(wire.hello_frame("request"), deadline)
+            await_welcome(connection, name)
+            return connection.request(verb, deadline=deadline, **words)
     except Unreachable:
-        if os.path.lexists(paths.record_path(name)):
+        if not verb.reads or os.path.lexists(paths.record_path(name)):
             raise
         raise absent(name) from None
 
 
-def welcomed(
+def await_welcome(
     connection: wire.Connection, name: str, deadline: float | None = None, *, any_protocol: bool = False
 ) -> Welcome:
     """Return the WELCOME for a HELLO already sent.
@@ -108,7 +106,7 @@ def welcomed(
         raise errors.silent_daemon(name) from None
 
 
-def summary(connection: wire.Connection, timeout: float) -> Summary:
+def request_summary(connection: wire.Connection, timeout: float) -> Summary:
     """Request a session's summary over a new connection, and close it."""
     return connection.single_request(SUMMARY, timeout=timeout)[0]["session"]
 
@@ -130,7 +128,7 @@ def result(name: str) -> JobResult | None:
     return results.newest(name) if session is None or session["state"] == "exited" else None
 
 
-def ended(name: str) -> bool:
+def has_ended(name: str) -> bool:
     """Return whether the session's program has ended and the session is kept."""
     record = records.readable(name)
     return record is not None and record.get("exit_code") is not None
@@ -187,6 +185,6 @@ def occupied(session: Summary, *choices: str) -> Exists:
 
 def taken(name: str) -> Exists:
     """Return the error for a name taken by a session with a daemon."""
-    if not ended(name):
+    if not has_ended(name):
         return paths.taken(name)
     return Exists(f"{subject(name)} has ended, but is kept", hint=f"`{SESH} --kill {name}` frees the name")

@@ -10,27 +10,16 @@ from typing import TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import (
-    NO_ANSWER,
-    Ended,
-    ExitCode,
-    Interrupted,
-    SeshError,
-    TimedOut,
-    Unknown,
-    Unreachable,
-    failing_with,
-    naming_host,
-)
-from sesh.link.keeper import LinkKeeper, Ping, Session
+from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
+from sesh.link.keeper import CurrentPeer, LinkKeeper, Ping
 from sesh.link_health import Health
-from sesh.messages import OP, EnteredResponse, Hello
-from sesh.protocol import DATA
+from sesh.messages import OP, ConnectedResponse, Hello
 from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.op import Arguments, Changes, Entered, Op, Result, by_name
-from sesh.reach.stream import Stream
+from sesh.reach.link_stream import LinkStream
+from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name
+from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
@@ -54,7 +43,7 @@ class HostTarget(Target):
     """A host.
 
     `offer`: offer to install sesh if the host has none. `named`: a person named the host, so it is recorded as used.
-    `asks`: ssh and the ops may ask the person, if the caller can. `stop`: lets another thread end a call with
+    `may_ask`: ssh and the ops may ask the person, if the caller can. `stop`: lets another thread end a call with
     Interrupted.
     """
 
@@ -68,23 +57,26 @@ class HostTarget(Target):
         *,
         offer: bool = False,
         named: bool = True,
-        asks: bool = True,
+        may_ask: bool = True,
         stop: Stop | None = None,
     ) -> None:
         super().__init__(caller)
-        self.host, self.offer, self.named = host, offer, named
-        self.stop, self._asks = stop or caller.stop, asks and caller.can_ask
+        self.host = host
+        self.offer = offer
+        self.named = named
+        self.stop = stop or caller.stop
+        self._can_ask = may_ask and caller.can_ask
         self.destination = destination_of(caller, host)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
         data = by_name(op, args, kwargs)
-        request = Request(op.wire_name, calls.encoded(data), asks=self._asks, repeatable=op.reads)
-        with naming_host(self.host):
+        request = Request(op.wire_name, calls.encoded(data), can_ask=self._can_ask, repeatable=op.reads)
+        with errors.naming_host(self.host):
             with self._open(request) as link, self.stop.calling(link.abort):
                 self.clock, self.home = link.clock, link.home
                 try:
-                    _, answer = calls.answered(self.caller, link, request, self.deadline)
+                    _, output = calls.call(self.caller, link, request, self.deadline)
                 except TimedOut as error:
                     raise error if error.answered else errors.silent_host(self.host) from None
                 except Unreachable as error:
@@ -94,61 +86,58 @@ class HostTarget(Target):
                         raise errors.silent_host(self.host) from None
                     unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
                     hint = "try again" if op.reads else unknown
-                    raise Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
+                    raise errors.Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
             result: Result
-            result, _ = calls.result(self.caller, self.host, op, answer)
+            result, _ = calls.decode_result(self.caller, self.host, op, output)
             self._note_changes(op.changes(data, result))
         return result
 
-    def enter(
-        self, op: Op[Arguments, Entered], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Entered:
-        """Call an op that enters a session on the host; the returned connection is the link."""
-        data = by_name(op, args, kwargs)
-        request = self._request(op, data, hello)
+    # -- sessions
+
+    def connect(self, name: str) -> Connection:
+        """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
+        return self._connect(Request.attach(name, can_ask=self._can_ask))[1]
+
+    def _call_connecting(
+        self,
+        op: Op[..., Connected],
+        data: dict[str, object],
+        hello: Hello | None = None,
+        interrupts: Interrupts | None = None,
+    ) -> Connected:
+        session_id = os.urandom(8).hex() if op.creates else ""
+        arguments = calls.encoded(data)
+        request = Request(op.wire_name, arguments, self._can_ask, connects=True, session_id=session_id, hello=hello)
         try:
-            return self._enter(request)
+            return self._connect(request, interrupts)
         except KeyboardInterrupt:
             if not (op.creates and request.unknown):
                 raise
             outcome = f"{data.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {PROGRAM} @{self.host}") from None
-
-    def connect(self, name: str) -> Connection:
-        """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._enter(Request.attach(name, asks=self._asks))[1]
-
-    def _begin(self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts) -> Entered:
-        request = self._request(op, data)
-        try:
-            return self._enter(request, interrupts)
         except SeshError as error:
-            if not request.unknown:
+            if interrupts is None or not request.unknown:
                 raise
             if isinstance(error, Interrupted):
                 raise error.saying(interrupts.message) from error
-            with failing_with(ExitCode.UNKNOWN):
+            with errors.failing_with(ExitCode.UNKNOWN):
                 raise error.saying(f"{error.message}; the job may or may not have started") from error
 
-    def _request(self, op: Op[..., Entered], data: dict[str, object], hello: Hello | None = None) -> Request:
-        session_id = os.urandom(8).hex() if op.creates else ""
-        return Request(op.wire_name, calls.encoded(data), self._asks, enters=True, session_id=session_id, hello=hello)
+    def _connect(self, request: Request, interrupts: Interrupts | None = None) -> Connected:
+        """Open a link, and have the host connect it to a session.
 
-    def _enter(self, request: Request, interrupts: Interrupts | None = None) -> Entered:
-        """Open a link and enter a session over it.
-
-        If the link is lost before the answer, send a request that creates a session again over another link, at most
-        `_MOST_LINKS` times. The session id stays the same, so that the host creates no second session. `interrupts`:
-        the first signal stops the opening of a link. Raises Ended if the session has ended, Lost without an answer.
+        If the link is lost before the response, a request that creates a session is sent again, over at most
+        `_MOST_LINKS` links; its session id keeps the host from creating a second one. `interrupts`: the first signal
+        stops the opening of a link. Raises Ended if the session has ended, Lost without a response.
         """
-        keeper: LinkKeeper | None = None  # the same for all links: it makes a pause between two logins
+        keeper: LinkKeeper | None = None  # opens all links but the first: it makes a pause between two logins
         check = interrupts.check_recorded if interrupts is not None else self.stop.check
-        with naming_host(self.host), self._timed(), ExitStack() as stack:
+        with errors.naming_host(self.host), self._timed(), ExitStack() as stack:
             for links_left in reversed(range(_MOST_LINKS)):
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._another_link(keeper, check) if keeper else self._open(request)
-                    answer = self._entered(link, request, self.deadline)
+                        link = self._open_another(keeper, check) if keeper is not None else self._open(request)
+                    response = self._await_session(link, request, self.deadline)
                     break
                 except errors.Lost:
                     if not (request.session_id and links_left):
@@ -156,37 +145,37 @@ class HostTarget(Target):
                     links = opening.HostLinks(self.destination, logs=False)
                     keeper = keeper or stack.enter_context(closing(LinkKeeper(links)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-            known.saw(self.host, answer["name"], time.time(), answer["session_id"])
-        return answer["name"], link
+            known.cache_running(self.host, response["name"], time.time(), response["session_id"])
+        return response["name"], link
 
-    def _entered(self, link: Link, request: Request, deadline: float | None) -> EnteredResponse:
-        """Return the host's answer to a request that enters a session; close the link if there is none."""
+    def _await_session(self, link: Link, request: Request, deadline: float | None) -> ConnectedResponse:
+        """Return the host's response once it has connected a link to a session; close the link after an error."""
         try:
             with self.stop.calling(link.abort):
-                answer, _ = calls.answered(self.caller, link, request, deadline)
+                response, _ = calls.call(self.caller, link, request, deadline)
         except BaseException:
             link.close()
             raise
-        return answer  # type: ignore[return-value]  # `Link.ask` has checked it
+        return response  # type: ignore[return-value]  # `Link.call` has checked it
+
+    # -- opening a link
+
+    def _open_another(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
+        link = keeper.wait(self.host, check, self.deadline)
+        assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
+        self.caller.note(f"reconnected to @{self.host}")
+        return link
 
     def _open(self, request: Request | None = None) -> Link:
-        """Open a link to sesh on the host. Raises Unreachable, NotDeployed, Interrupted.
-
-        `request`: one to send with HELLO.
-        """
-        caller, host = self.caller, self.destination
+        """Open a link to sesh on the host; send `request` with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
+        host, say = self.destination, self.caller.show_ssh_line
         try:
-            with caller.connecting(self.host) if self.named else nullcontext():
+            with self.caller.connecting(self.host) if self.named else nullcontext():
                 link = opening.open_link(
-                    host,
-                    ask=self._asks,
-                    deadline=self.deadline,
-                    request=request,
-                    stop=self.stop,
-                    say=caller.show_ssh_line,
+                    host, ask=self._can_ask, deadline=self.deadline, request=request, stop=self.stop, say=say
                 )
         except errors.NotDeployed as missing:
-            if not (self.offer and self._asks):
+            if not (self.offer and self._can_ask):
                 raise
             self._deploy(missing)
             return self._open(request)
@@ -207,22 +196,20 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def keeper(self, ping: Ping, session: Session) -> LinkKeeper:
-        return LinkKeeper(opening.HostLinks(self.destination), ping, session)
-
-    def _another_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
-        link = keeper.wait(self.host, check, self.deadline)
-        assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
-        self.caller.note(f"reconnected to @{self.host}")
-        return link
+    def make_keeper(self, ping: Ping, current_peer: CurrentPeer) -> LinkKeeper:
+        return LinkKeeper(opening.HostLinks(self.destination), ping, current_peer)
 
     # -- a stream
 
-    def _end_of(self, stream: Stream) -> Ended | None:
-        """Ask the host over another link how a stream's session ended; return None if that is unknown."""
+    def _stream(self, connection: Connection, name: str) -> Stream:
+        host, links, note = self.host, opening.HostLinks(self.destination), self.caller.note
+        return LinkStream(connection, name, self.deadline, host=host, links=links, note=note, find_end=self._find_end)
+
+    def _find_end(self, stream: LinkStream) -> Ended | None:
+        """Find out over another link how a stream's session ended; return None if that is unknown."""
         try:
             with self.until(stream.deadline)._open() as link:
-                self._entered(link, Request.attach(stream.name, stream.session_id), stream.deadline)
+                self._await_session(link, Request.attach(stream.name, stream.session_id), stream.deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -243,31 +230,30 @@ class HostTarget(Target):
         reconnect needs a person, and the op's errors.
         """
         caller, stop = self.caller, self.stop
-        links = opening.HostLinks(self.destination, logs=changed is None)
 
-        def ask() -> None:
+        def request() -> None:
             link = stream.connection
             assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
             if changed is not None:
                 link.health.patience = LIST_PATIENCE
             link.send(Request(op.wire_name, calls.encoded(words(link))).frames())
 
-        def keep(ping: Ping, session: Session) -> LinkKeeper:
-            return LinkKeeper(links, ping, session, changed or (lambda _: None))
-
         stop.check()
-        stream = Stream(self._open(), "", host=self.host, keep=keep, note=caller.note)
+        links, ignored = opening.HostLinks(self.destination, logs=changed is None), lambda _: None
+        stream = LinkStream(self._open(), "", host=self.host, links=links, note=caller.note, changed=changed or ignored)
         stream.audience, stream.check = caller.audience, stop.check
         with stream, stop.calling(stream.cut):
             try:
-                for kind, _, payload in stream.frames(ask):
-                    if kind != DATA:
-                        stream.connection.decode_response(OP, payload)
-                        return
-                    item, whole = calls.result(caller, self.host, op, payload)
-                    # An empty list ends a report, so a list that lost all its rows is not passed on.
-                    if item or whole:
-                        yield item
+                for arrival in stream.arrivals(request):
+                    match arrival:
+                        case ResponseFrame(_, payload):
+                            stream.connection.decode_response(OP, payload)
+                            return
+                        case DataFrame(payload):
+                            item, whole = calls.decode_result(caller, self.host, op, payload)
+                            # An empty list ends a report, so a list that lost all its rows is not passed on.
+                            if item or whole:
+                                yield item
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 
@@ -276,18 +262,16 @@ class HostTarget(Target):
     def _note_changes(self, changes: Changes) -> None:
         """Update the cached sessions after an op."""
         if changes.ended:
-            known.drop(self.host, changes.ended)
+            known.drop_sessions(self.host, changes.ended)
         if changes.renamed is not None:
-            known.rename(self.host, *changes.renamed)
+            known.rename_session(self.host, *changes.renamed)
         if changes.running:
-            known.saw(self.host, changes.running, time.time())
-
-    # -- the user's files
+            known.cache_running(self.host, changes.running, time.time())
 
     def sync(self) -> None:
         """Push the user's files to the host; note an error."""
         try:
-            sync.sync(self.destination, self._connect)
+            sync.sync(self.destination, self._open_shared_connection)
         except Unreachable:
             return  # the next link reports the same error
         except Interrupted:
@@ -295,6 +279,6 @@ class HostTarget(Target):
         except SeshError as error:
             self.caller.note(str(error))
 
-    def _connect(self, destination: Destination) -> None:
+    def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(destination, ask=self.caller.can_ask, stop=self.stop)
+            master.ensure(destination, ask=self.caller.can_ask, say=self.caller.show_ssh_line, stop=self.stop)

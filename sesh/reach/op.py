@@ -17,7 +17,7 @@ from sesh.wire import Connection
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
-Entered = tuple[str, Connection]  # the result of entering a session: the session's name, a connection to its daemon
+Connected = tuple[str, Connection]  # a session's name, and a connection to its daemon
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ Change = Callable[[Mapping[str, Any], Any], Changes]  # gets the arguments of a 
 
 
 class Op(Protocol[Arguments, Result_co]):
-    wire_name: str  # `module.function`
+    wire_name: str  # `module.function`, by which a bridge finds it
     creates: bool
     reads: bool
     changes: Change
@@ -44,10 +44,13 @@ class Op(Protocol[Arguments, Result_co]):
 def op(
     *, creates: bool = False, reads: bool = False, changes: Change = lambda _arguments, _result: Changes()
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
-    """Mark a function as an op, which a host may be asked to call.
+    """Mark a function as an op, which a host may call, too.
 
     `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice. `changes`:
     returns which sessions have changed, for the caller's cache of a host's sessions.
+
+    A host finds the op by its module and function, also if its sesh is another version: an op that was released is
+    never renamed or moved.
     """
 
     def marked(function: Callable[Concatenate[Caller, Arguments], Result]) -> Op[Arguments, Result]:

@@ -9,14 +9,13 @@ from copy import copy
 from typing import TypeVar
 
 from sesh import errors
-from sesh.link.keeper import LinkKeeper, Ping, Session
+from sesh.link.keeper import CurrentPeer, LinkKeeper, Ping
 from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.op import Arguments, Entered, Op, Result, by_name
+from sesh.reach.op import Arguments, Connected, Op, Result, by_name
 from sesh.reach.stream import Stream
-from sesh.store import results
 from sesh.wire import Connection
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
@@ -42,19 +41,53 @@ class Target:
         """Call an op; return its result. Raises the op's errors."""
         return op(self.caller, *args, **kwargs)
 
-    def enter(
-        self, op: Op[Arguments, Entered], _hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Entered:
-        """Call an op that enters a session; return its name, and a connection to its daemon.
+    def sync(self) -> None:
+        """Push the user's files to the target before a session starts on it: this machine has them."""
 
-        `_hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
-        """
-        return op(self.caller, *args, **kwargs)
+    # -- sessions
 
     def connect(self, name: str) -> Connection:
-        """Return a new connection to an existing session. Raises as `find.required`."""
+        """Return a new connection to an existing session. Raises as `find.connect`."""
         with self._timed():
-            return find.required(name, self.deadline)
+            return find.connect(name, self.deadline)
+
+    def connect_by(
+        self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Connected:
+        """Call an op that connects to a session; return its name, and the connection to its daemon.
+
+        `hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
+        """
+        return self._call_connecting(op, by_name(op, args, kwargs), hello=hello)
+
+    def begin(
+        self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Stream:
+        """Begin a job exactly once, by an op that connects to its session. Raises Ended if it has ended already."""
+        name, connection = self._call_connecting(op, by_name(op, args, kwargs), interrupts=interrupts)
+        return self._stream(connection, name)
+
+    def open_stream(self, name: str, limit: float | None = None) -> Stream:
+        """Open a stream to a session's daemon. `limit`: timeout in seconds for the whole stream, from connecting on."""
+        target = self.until(None if limit is None else time.monotonic() + limit)
+        return target._stream(target.connect(name), name)
+
+    def make_keeper(self, ping: Ping, current_peer: CurrentPeer) -> LinkKeeper | None:
+        """Return the keeper of an attachment's link, which gets these arguments; None on this machine."""
+        return None
+
+    def _call_connecting(
+        self,
+        op: Op[..., Connected],
+        data: dict[str, object],
+        hello: Hello | None = None,
+        interrupts: Interrupts | None = None,
+    ) -> Connected:
+        """Call an op that connects to a session. `interrupts`: for a job."""
+        return op(self.caller, **data)
+
+    def _stream(self, connection: Connection, name: str) -> Stream:
+        return Stream(connection, name, self.deadline)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -66,47 +99,3 @@ class Target:
                 raise
             silent = f"@{self.host}" if self.host else "the session's daemon"
             raise errors.TimedOut(f"timed out: {silent} did not answer in time") from None
-
-    def keeper(self, _ping: Ping, _session: Session) -> LinkKeeper | None:
-        """Return a keeper of a link, which gets these arguments; None on this machine."""
-        return None
-
-    def open_stream(self, name: str, limit: float | None = None) -> Stream:
-        """Open a stream to a session's daemon. `limit`: timeout in seconds for the whole stream, from connecting on."""
-        target = self.until(None if limit is None else time.monotonic() + limit)
-        return target._stream(target.connect(name), name)
-
-    def begin(
-        self,
-        op: Op[Arguments, Entered],
-        interrupts: Interrupts,
-        /,
-        *args: Arguments.args,
-        **kwargs: Arguments.kwargs,
-    ) -> Stream:
-        """Begin a job exactly once, by an op that enters its session. Raises Ended if the job has already ended."""
-        name, connection = self._begin(op, by_name(op, args, kwargs), interrupts)
-        return self._stream(connection, name)
-
-    def _begin(self, op: Op[..., Entered], data: dict[str, object], _interrupts: Interrupts) -> Entered:
-        return op(self.caller, **data)
-
-    def _stream(self, connection: Connection, name: str) -> Stream:
-        return Stream(
-            connection,
-            name,
-            host=self.host,
-            keep=self.keeper,
-            note=self.caller.note,
-            end_of=self._end_of,
-            deadline=self.deadline,
-        )
-
-    def _end_of(self, stream: Stream) -> errors.Ended | None:
-        """Return how a stream's session ended; None without a result. Search by name if the id is unknown."""
-        session_id = stream.session_id
-        result = results.by_id(session_id) if session_id else find.result(stream.name)
-        return errors.Ended(stream.name, result, results.output(result)) if result is not None else None
-
-    def sync(self) -> None:
-        """Push the user's files to the target before a session starts on it: this machine has them."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from sesh import config, wording
@@ -18,16 +19,15 @@ from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.names import is_name, natural
 from sesh.ops import enter, send, sessions
-from sesh.ops.index import Key, SessionIndex
+from sesh.ops.index import Place, SessionIndex
 from sesh.reach.target import Target
 from sesh.tui import preview
+from sesh.tui.alerts import Alerts
 from sesh.tui.calls import Calls
 from sesh.tui.console import FullScreen
 from sesh.tui.keys import edited
-from sesh.tui.news import News
 from sesh.tui.preview import Previews
-from sesh.tui.rows import Row, Selection, SortOrder, drawn, matching, ordered
-from sesh.vt.render.screen_data import ScreenText
+from sesh.tui.rows import BoardRow, Selection, SortOrder, drawn, matching, ordered
 from sesh.wording import activity_facts, columns, cut, plain
 
 _PREVIEW_COLUMNS = 64  # a narrower terminal shows no preview
@@ -37,7 +37,7 @@ _HINT = "Enter attach  Tab answer  ↑↓ choose  ^X end  ^E rename  Esc leave"
 
 
 @dataclass(frozen=True)
-class View:
+class Settings:
     """The settings of a board.
 
     `wanted`: the labels that a session must have; `creates`: a new name may be chosen; `quiet`: hours without bells.
@@ -62,14 +62,15 @@ class Purpose(Enum):
 class _Input:
     """The input line for a session.
 
-    `question`: the time and the text of the question to answer. `hidden`: show dots, until the program is known to echo
+    `question`, `since`: what the program asks, and since when. `hidden`: show dots, until the program is known to echo
     the answer.
     """
 
     purpose: Purpose
-    row: Row
+    row: BoardRow
     text: str = ""
-    question: tuple[str, str] = ("", "")
+    question: str = ""
+    since: str = ""
     hidden: bool = False
 
     def shown(self) -> str:
@@ -80,31 +81,32 @@ class _Input:
         return f"{verb} {self.row.title}: {'•' * len(self.text) if self.hidden else plain(self.text)}"
 
 
-def show(index: SessionIndex, view: View, selected: Row | None = None) -> Row | None:
+def show(index: SessionIndex, settings: Settings, selected: BoardRow | None = None) -> BoardRow | None:
     """Show the board; return the chosen row, None if the person leaves. `selected`: the row selected first.
 
     Raises Refused without a terminal.
     """
     with RawTerminal() as terminal, FullScreen(terminal) as display, Calls() as calls:
-        return _Board(display, index, calls, view).run(selected)
+        return _Board(display, index, calls, settings).run(selected)
 
 
 class _Board:
     """The rows, the query that filters them, and the input line. Only one thread uses it."""
 
-    def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, view: View) -> None:
-        self._display, self._index, self._calls, self._view = display, index, calls, view
-        self._previews, self._news = Previews(calls), News()
+    def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, settings: Settings) -> None:
+        self._display, self._index = display, index
+        self._calls, self._settings = calls, settings
+        self._previews, self._alerts = Previews(calls), Alerts()
         self._recent = enter.recent()
         self._selection = Selection()
         self._count = 0
         self._touched = False  # a key was pressed; until then, each report selects the first row
         self._query, self._message = "", ""
         self._input: _Input | None = None
-        self._chosen: Row | None = None
+        self._chosen: BoardRow | None = None
         self._done = False
 
-    def run(self, selected: Row | None) -> Row | None:
+    def run(self, selected: BoardRow | None) -> BoardRow | None:
         """Show the board until a row is chosen, or the person leaves; return the row."""
         if selected is not None:
             self._selection.rows, self._touched = [selected], True
@@ -114,8 +116,8 @@ class _Board:
             if changed or self._display.blank:
                 self._draw()
             row, due = self._selection.row, self._index.due
-            if row is not None and row.session is not None and not (row.current or row.silence):
-                due = min(due, self._previews.want((row.host, row.name)))
+            if row is not None and row.has_screen:
+                due = min(due, self._previews.refresh(row.place))
             keys, ready = self._display.wait((self._index.inbound, self._calls.inbound), due)
             for key in keys:
                 if not self._done:
@@ -130,22 +132,23 @@ class _Board:
 
     def _update(self, *, reset: bool = False) -> None:
         """Refresh the rows from the index. `reset`: select the first row."""
-        listed = self._index.sessions(self._view.wanted)
+        listed = self._index.sessions(self._settings.wanted)
         if not listed and self._index.pending and self._selection.rows:
             return  # keep the selected row until a machine has reported
         self._count = len(listed)
-        if self._view.order is SortOrder.WAITING:
-            self._ring(listed)
-        rows = matching(ordered(listed, self._view.order, self._recent), self._query)
-        if self._view.creates and not rows and is_name(self._query):
-            rows = [Row(None, self._query)]
+        if self._settings.order is SortOrder.WAITING:
+            self._alert(listed)
+        rows = matching(ordered(listed, self._settings.order, self._recent), self._query)
+        if self._settings.creates and not rows and is_name(self._query):
+            rows = [BoardRow(None, self._query)]
         self._selection.show(rows, reset=reset or not self._touched)
 
     # -- keys
 
     def _press(self, key: str) -> None:
+        """Handle a key."""
         if self._input is not None:
-            self._type(self._input, key)
+            self._press_in_input(self._input, key)
             return
         row, self._message = self._selection.row, ""
         if key in _LEAVE_KEYS:
@@ -161,7 +164,7 @@ class _Board:
             self._query, self._touched = query, True
             self._update(reset=True)
 
-    def _open_input(self, key: str, row: Row) -> None:
+    def _open_input(self, key: str, row: BoardRow) -> None:
         """Open the input line that a key asks for."""
         if key != "tab":
             self._input = _Input(Purpose.RENAME, row, row.name) if key == "C-e" else _Input(Purpose.END, row)
@@ -171,49 +174,47 @@ class _Board:
         if state != "waiting":
             self._message = f"{row.title} asks nothing"
             return
-        self._input = line = _Input(Purpose.ANSWER, row, question=(since, question), hidden=True)
+        self._input = line = _Input(Purpose.ANSWER, row, question=question, since=since, hidden=True)
 
-        def outcome(hidden: bool, problem: str) -> None:
-            line.hidden = bool(hidden or problem)  # the error itself shows when the answer is sent
+        def show(hides: bool, problem: str) -> None:
+            line.hidden = bool(hides or problem)  # the error itself shows when the answer is sent
 
-        self._calls.begin(row.host, lambda target: send.hides(target, row.name, since, question), outcome)
+        self._calls.begin(row.host, lambda target: send.hides(target, row.name, since, question), show)
 
-    def _type(self, line: _Input, key: str) -> None:
+    def _press_in_input(self, line: _Input, key: str) -> None:
         """Handle a key in the input line."""
         name = line.row.name
-        if key in _LEAVE_KEYS:
-            self._input = None
-            self._done = key == "hangup"
-        elif line.purpose is Purpose.END:
-            self._input = None
-            if key in ("y", "Y"):
-                self._act(line.row, lambda target: target.call(sessions.kill, names=[name]), "was ended")
-        elif key != "enter":
+        if line.purpose is not Purpose.END and key not in ("enter", *_LEAVE_KEYS):
             line.text = edited(line.text, key)
+            return
+        self._input = None
+        if key in _LEAVE_KEYS:
+            self._done = key == "hangup"
+        elif line.purpose is Purpose.ANSWER:
+            answer = partial(send.answer, name=name, text=line.text, since=line.since, question=line.question)
+            self._act(line.row, answer, "was answered")
         elif line.purpose is Purpose.RENAME:
-            self._input = None
             renamed = f"is {line.text} now"
             self._act(line.row, lambda target: target.call(sessions.rename, name=name, new=line.text), renamed)
-        else:
-            self._input = None
-            self._act(line.row, lambda target: send.answer(target, name, line.text, *line.question), "was answered")
+        elif key in ("y", "Y"):
+            self._act(line.row, lambda target: target.call(sessions.kill, names=[name]), "was ended")
 
-    def _act(self, row: Row, call: Callable[[Target], object], done: str) -> None:
-        """Call a function in a thread, and show its outcome."""
+    def _act(self, row: BoardRow, call: Callable[[Target], object], done: str) -> None:
+        """Make a call in a thread, and show how it went: `done`, or its error."""
 
-        def outcome(_answer: object, problem: str) -> None:
+        def show(_result: object, problem: str) -> None:
             self._message = problem or f"{row.title} {done}"
-            self._previews.forget((row.host, row.name))
+            self._previews.expire(row.place)
 
         self._message = "…"
-        self._calls.begin(row.host, call, outcome)
+        self._calls.begin(row.host, call, show)
 
-    def _ring(self, listed: dict[Key, Any]) -> None:
+    def _alert(self, listed: dict[Place, Any]) -> None:
         """Ring the bell for sessions that have begun to need a person."""
         machines = self._index.machines.items()
         answering = {host for host, report in machines if not report.silence and host not in self._index.pending}
-        lines = self._news.lines(listed, frozenset(answering))
-        if lines and not config.in_quiet_hours(self._view.quiet):
+        lines = self._alerts.update(listed, frozenset(answering))
+        if lines and not config.in_quiet_hours(self._settings.quiet):
             notifications = [notification(line, os.environ) for line in lines]
             self._display.ring(BELL + b"".join(data for data in notifications if data != BELL))
 
@@ -226,7 +227,7 @@ class _Board:
         left = width // 2 if width >= _PREVIEW_COLUMNS else width
         lines = self._list(left, body)
         if left < width:
-            right = preview.drawn(self._screen(), width - left - 2, body, coloured=self._view.coloured)
+            right = preview.drawn(self._preview(), width - left - 2, body, coloured=self._settings.coloured)
             lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, right, strict=True)]
         self._display.draw([self._head(width), *lines, *details, self._foot(width)])
 
@@ -240,7 +241,7 @@ class _Board:
 
     def _list(self, width: int, height: int) -> list[str]:
         """Return the rows, and below them the remarks on hosts, each padded to `width`."""
-        rows = drawn(self._selection, width, height, time.time(), coloured=self._view.coloured)
+        rows = drawn(self._selection, width, height, time.time(), coloured=self._settings.coloured)
         remarks = [] if rows else [" no match" if self._query else " no sessions"]
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
             if not self._query and report.silence:
@@ -252,11 +253,11 @@ class _Board:
     def _details(self, width: int) -> str:
         """Return the line above the foot: the question to answer, or the details of the selected row."""
         if self._input is not None and self._input.purpose is Purpose.ANSWER:
-            return f"\x1b[1m{cut(wording.one_line(self._input.question[1]), width)}"
+            return f"\x1b[1m{cut(wording.one_line(self._input.question), width)}"
         row = self._selection.row
         if row is None or row.session is None:
             return ""
-        words = (row.silence, wording.question(row.session), row.place, wording.command_column(row.session))
+        words = (row.silence, wording.question(row.session), row.directory, row.runs)
         return f"\x1b[2m{cut('  '.join(filter(None, words)), width)}"
 
     def _foot(self, width: int) -> str:
@@ -264,18 +265,12 @@ class _Board:
         row = self._selection.row
         if self._input is not None:
             return f"\x1b[1m{cut(self._input.shown(), width - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
-        hint = _HINT
-        if self._message:
-            hint = self._message
-        elif row is not None and row.session is None:
-            hint = f"Enter create a session: {row.title}"
-        return f"\x1b[2m{cut(hint, width)}"
+        hint = f"Enter create a session: {row.title}" if row is not None and row.session is None else _HINT
+        return f"\x1b[2m{cut(self._message or hint, width)}"
 
-    def _screen(self) -> ScreenText | str | None:
-        """Return the screen of the selected session, or the reason why it has none."""
+    def _preview(self) -> str:
+        """Return the text of the selected session's screen, or the reason why none shows."""
         row = self._selection.row
-        if row is None or row.session is None:
-            return None
-        if row.current:
-            return "you are here"  # its screen shows this board
-        return row.silence or self._previews.screens.get((row.host, row.name))
+        if row is None or not row.has_screen:
+            return "" if row is None else "you are here" if row.current else row.silence
+        return self._previews.texts.get(row.place, "")

@@ -12,17 +12,17 @@ from sesh.reach.target import Target
 from sesh.stop import Stop
 from sesh.workers import Workers
 
-Outcome = Callable[[Any, str], None]  # takes the answer of a call, and its error in one line, empty for none
+Handler = Callable[[Any, str], None]  # takes the result of a call, and its error in one line, empty for none
 
 
 class Calls:
-    """Runs calls in threads, and reports their outcomes in the thread that calls `take`; closing waits for no call.
+    """Makes calls in threads, and handles their results in the thread that calls `take`; closing waits for no call.
 
     Wait until `inbound` is readable, then call `take`.
     """
 
     def __init__(self) -> None:
-        self._workers: Workers[Outcome, Any] = Workers()
+        self._workers: Workers[Handler, Any] = Workers()
         self.inbound = self._workers.inbound
 
     def __enter__(self) -> Calls:
@@ -31,23 +31,23 @@ class Calls:
     def __exit__(self, *_: object) -> None:
         self._workers.close()
 
-    def begin(self, host: str | None, call: Callable[[Target], Any], outcome: Outcome) -> None:
-        """Call `call` with the target in a thread, where it cannot ask a person. `take` calls `outcome`.
+    def begin(self, host: str | None, call: Callable[[Target], Any], handler: Handler) -> None:
+        """Call `call` with the target in a thread; later `take` calls the handler.
 
-        `outcome` must be a new function for each call, because it identifies the call.
+        The call cannot ask a person. The handler must be a new function for each call, because it identifies the call.
         """
 
-        def carry_out(stop: Stop) -> Iterator[Any]:
+        def work(stop: Stop) -> Iterator[Any]:
             caller = Caller()
             caller.stop = stop
             yield call(reach.target_of(caller, host))
 
-        self._workers.begin(outcome, carry_out)
+        self._workers.begin(handler, work)
 
     def take(self) -> None:
-        """Report the outcomes of the calls that have ended."""
-        for outcome, answer in self._workers.take():
-            if isinstance(answer, SeshError):
-                outcome(None, wording.one_line(str(answer)))
+        """Handle the results of the calls that have ended."""
+        for handler, result in self._workers.take():
+            if isinstance(result, SeshError):
+                handler(None, wording.one_line(str(result)))
             else:
-                outcome(answer, "")
+                handler(result, "")

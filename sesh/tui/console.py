@@ -12,6 +12,7 @@ from math import inf
 from sesh.client import terminal as terminals
 from sesh.client.keys import FLUSH_DELAY
 from sesh.client.terminal import RawTerminal
+from sesh.descriptors import polled
 from sesh.tui.keys import Keys
 
 _SIGNAL_KEYS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize", signal.SIGTSTP: "resume"}
@@ -39,22 +40,19 @@ class Console:
         Some events count as keys: `resize`, `resume` (after the process was stopped), `hangup` (the terminal is gone),
         and `C-c` for SIGINT. Raises SystemExit for a signal that ends sesh.
         """
-        poll = select.poll()
-        for descriptor in (self.terminal.inbound, self.terminal.signals, *others):
-            poll.register(descriptor, select.POLLIN)
-        deadline = time.monotonic() + seconds
+        own = {self.terminal.inbound, self.terminal.signals}
+        watched = [(descriptor, select.POLLIN) for descriptor in (*own, *others)]
+        until = time.monotonic() + seconds
         while True:
-            left = max(0.0, deadline - time.monotonic())
-            pause = min(FLUSH_DELAY, left) if self._keys.partial else left
-            ready = {descriptor for descriptor, _ in poll.poll(None if pause == inf else pause * 1000)}
+            pause = time.monotonic() + FLUSH_DELAY if self._keys.partial else inf
+            ready = set(polled(watched, min(pause, until)))
             keys = self._signalled() if self.terminal.signals in ready else []
             if self.terminal.inbound in ready:
                 keys += self._read()
             elif not ready:
                 keys += self._keys.flush()
-            ready -= {self.terminal.inbound, self.terminal.signals}
-            if keys or ready or time.monotonic() >= deadline:
-                return keys, ready
+            if keys or ready - own or time.monotonic() >= until:
+                return keys, ready - own
 
     def _read(self) -> list[str]:
         try:

@@ -1,4 +1,4 @@
-"""The preview of a session: its screen, fetched in a thread and clipped to the space for it."""
+"""The preview of a session: the text of its screen, fetched in a thread and clipped to the space for it."""
 
 from __future__ import annotations
 
@@ -7,50 +7,48 @@ import time
 
 from sesh import wording
 from sesh.ops import views
-from sesh.ops.index import Key
+from sesh.ops.index import Place
 from sesh.tui.calls import Calls
 from sesh.vt.render.screen_data import ScreenText
 
 _LOCAL_INTERVAL, _REMOTE_INTERVAL = 1.0, 4.0  # seconds between fetches of the screen that is shown
-_MAX_FETCHES = 8  # at a time; further ones wait for the next `want`
+_MAX_FETCHES = 8  # at a time; further ones wait for the next `refresh`
 
 
 class Previews:
-    """The screens of sessions by host and name, or the reason why there is none."""
+    """The texts of screens, with SGR, by place; instead of a text that cannot be fetched, the reason."""
 
     def __init__(self, calls: Calls) -> None:
-        self.screens: dict[Key, ScreenText | str] = {}
+        self.texts: dict[Place, str] = {}
         self._calls = calls
-        self._fetched_at: dict[Key, float] = {}
-        self._asked: set[Key] = set()
+        self._fetched_at: dict[Place, float] = {}
+        self._fetching: set[Place] = set()
 
-    def want(self, key: Key) -> float:
-        """Fetch a screen that is missing or old; return the seconds until the next call is due."""
+    def refresh(self, place: Place) -> float:
+        """Fetch a text that is missing or old; return the seconds until the next refresh is due."""
         now = time.monotonic()
-        due = self._fetched_at.get(key, 0.0) + (_LOCAL_INTERVAL if key[0] is None else _REMOTE_INTERVAL)
+        due = self._fetched_at.get(place, 0.0) + (_LOCAL_INTERVAL if place[0] is None else _REMOTE_INTERVAL)
         if now < due:
             return due - now
 
-        def show(screen: ScreenText | None, problem: str) -> None:
-            self.screens[key] = problem if screen is None else screen
-            self._fetched_at[key] = time.monotonic()
-            self._asked.discard(key)
+        def keep(screen: ScreenText | None, problem: str) -> None:
+            self.texts[place] = problem if screen is None else screen["text"]
+            self._fetched_at[place] = time.monotonic()
+            self._fetching.discard(place)
 
-        if key not in self._asked and len(self._asked) < _MAX_FETCHES:
-            self._asked.add(key)
-            self._calls.begin(key[0], lambda target: views.drawn(target, key[1], "ansi"), show)
+        if place not in self._fetching and len(self._fetching) < _MAX_FETCHES:
+            self._fetching.add(place)
+            self._calls.begin(place[0], lambda target: views.fetch_text(target, place[1], "ansi"), keep)
         return _LOCAL_INTERVAL
 
-    def forget(self, key: Key) -> None:
-        """Fetch a screen again on the next `want`."""
-        self._fetched_at.pop(key, None)
+    def expire(self, place: Place) -> None:
+        """Have the next `refresh` fetch a text, however new it is."""
+        self._fetched_at.pop(place, None)
 
 
-def drawn(screen: ScreenText | str | None, columns: int, rows: int, *, coloured: bool) -> list[str]:
+def drawn(text: str, columns: int, rows: int, *, coloured: bool) -> list[str]:
     """Return `rows` rows of a screen, clipped to `columns`: those above its last blank ones."""
-    if screen is None or isinstance(screen, str):
-        return [wording.cut(wording.plain(screen or ""), columns)] + [""] * (rows - 1)
-    shown = [_row(line, columns, coloured=coloured) for line in screen["text"].rstrip("\n").split("\n")[-rows:]]
+    shown = [_row(line, columns, coloured=coloured) for line in text.rstrip("\n").split("\n")[-rows:]]
     return shown + [""] * (rows - len(shown))
 
 

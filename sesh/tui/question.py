@@ -29,10 +29,10 @@ def ask(question: str, answers: Answers, default: str, *, dumb: bool = False) ->
     """
     with RawTerminal(0, 2 if os.isatty(2) else 1) as terminal:
         terminal.drop_input()
-        return _Question(terminal, answers, default, dumb=dumb).answer(question)
+        return _Choice(terminal, answers, default, dumb=dumb).await_answer(question)
 
 
-class _Question:
+class _Choice:
     """The answers of a question on a raw terminal, one of them selected."""
 
     def __init__(self, terminal: RawTerminal, answers: Answers, default: str, *, dumb: bool) -> None:
@@ -41,7 +41,7 @@ class _Question:
         width = sum(columns(label) + 3 for label in self._labels.values())
         self._stacked = dumb or width > terminal.grid()[0]
 
-    def answer(self, question: str) -> str:
+    def await_answer(self, question: str) -> str:
         """Ask the question; return the letter of the answer."""
         letters = "/".join(letter.upper() if letter == self._default else letter for letter in self._labels)
         self._write(f"{plain(question)} [{letters}]\r\n{self._cells()}")

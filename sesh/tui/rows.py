@@ -11,7 +11,7 @@ from typing import Any
 from sesh import measures, wording
 from sesh.names import natural
 from sesh.ops import lookup
-from sesh.ops.index import Key
+from sesh.ops.index import Place
 from sesh.schema import Summary
 from sesh.wording import activity_facts, at_home, columns, cut, plain, qualified_name
 
@@ -30,22 +30,27 @@ class SortOrder(Enum):
 
 
 @dataclass(frozen=True)
-class Row:
+class BoardRow:
     """A session; or, with `session` None, the name for a new one."""
 
     host: str | None
     name: str
     session: Summary | None = None
 
+    @property
+    def place(self) -> Place:
+        """The host and the name of the session."""
+        return self.host, self.name
+
     @cached_property
     def identity(self) -> object:
         """The identity of the row; a rename does not change it."""
-        return identity((self.host, self.name), self.session) if self.session is not None else self.name
+        return identity(self.place, self.session) if self.session is not None else self.name
 
     @property
     def title(self) -> str:
         """The session as a person types it."""
-        return qualified_name((self.host, self.name))
+        return qualified_name(self.place)
 
     @property
     def current(self) -> bool:
@@ -58,6 +63,11 @@ class Row:
         stale = self.session.get("stale") if self.session is not None else None
         return plain(f"@{self.host} {lookup.absence(self.host or '', stale['reason'])}") if stale else ""
 
+    @property
+    def has_screen(self) -> bool:
+        """True if a screen can be shown: not a silent host's, nor the one with the board."""
+        return self.session is not None and not (self.current or self.silence)
+
     @cached_property
     def state(self) -> tuple[str, str]:
         """The word for the session's state, and its SGR parameters."""
@@ -69,10 +79,15 @@ class Row:
         return activity, wording.SIGNALS.get(activity, "")
 
     @cached_property
-    def place(self) -> str:
+    def directory(self) -> str:
         """The directory of the session."""
         session = self.session
         return at_home(plain(session.get("cwd") or ""), session.get("home")) if session is not None else ""
+
+    @cached_property
+    def runs(self) -> str:
+        """What runs in the session."""
+        return wording.command_column(self.session) if self.session is not None else ""
 
     @cached_property
     def words(self) -> str:
@@ -80,11 +95,7 @@ class Row:
         if self.session is None:
             return ""
         last = plain(self.session.get("last_line") or "") if self.state[0] == "working" else ""
-        return (
-            wording.question(self.session)
-            or last
-            or "  ".join(filter(None, (self.place, wording.command_column(self.session))))
-        )
+        return wording.question(self.session) or last or "  ".join(filter(None, (self.directory, self.runs)))
 
     def age(self, now: float) -> str:
         """How long the session has waited, else how long it has been idle."""
@@ -95,59 +106,53 @@ class Row:
         return measures.age(moment, now + self.session.get("clock", 0.0))
 
 
-def identity(key: Key, session: Summary) -> object:
-    """Return the identity of a session: its id if known, else its key."""
-    return session.get("id") or key
+def identity(place: Place, session: Summary) -> object:
+    """Return the identity of a session: its id if known, else its place."""
+    return session.get("id") or place
 
 
-def ordered(sessions: Mapping[Key, Summary], order: SortOrder, recent: Sequence[Key]) -> list[Row]:
+def ordered(sessions: Mapping[Place, Summary], order: SortOrder, recent: Sequence[Place]) -> list[BoardRow]:
     """Return the rows of sessions in an order that changes only with their states.
 
     `recent`: host and name of the sessions attached last, from `enter.recent`.
     """
 
-    def waiting(item: tuple[Key, Summary]) -> tuple[int, float, Any]:
+    def waiting(item: tuple[Place, Summary]) -> tuple[int, float, Any]:
         (host, name), session = item
+        order = (host or "", natural(name))
         state = activity_facts(session)[0]
-        urgency = _URGENT.index(state) if state in _URGENT else len(_URGENT)
-        return urgency, wording.since(session) if state in _URGENT else 0.0, (host or "", natural(name))
+        return (_URGENT.index(state), wording.since(session), order) if state in _URGENT else (len(_URGENT), 0.0, order)
 
-    def attached(item: tuple[Key, Summary]) -> tuple[int, float]:
-        key, session = item
+    def attached(item: tuple[Place, Summary]) -> tuple[int, float]:
+        place, session = item
         began = (measures.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
-        return recent.index(key) if key in recent else len(recent), -began
+        return recent.index(place) if place in recent else len(recent), -began
 
     items = sorted(sessions.items(), key=waiting if order is SortOrder.WAITING else attached)
-    return [Row(host, name, session) for (host, name), session in items]
+    return [BoardRow(host, name, session) for (host, name), session in items]
 
 
-def matching(rows: Sequence[Row], query: str) -> list[Row]:
+def matching(rows: Sequence[BoardRow], query: str) -> list[BoardRow]:
     """Return the rows that match all words of a query; matches of host and name come first."""
     words = query.lower().split()
-    matches: list[tuple[bool, Row]] = []
-    for row in rows:
-        name = row.title.lower()
-        runs = wording.command_column(row.session) if row.session is not None else ""
-        text = f"{name} {row.place} {runs}".lower()
-        if all(word in text for word in words):
-            matches.append((not all(word in name for word in words), row))
-    return [row for _, row in sorted(matches, key=lambda match: match[0])]
+    matches = [row for row in rows if all(word in f"{row.title} {row.directory} {row.runs}".lower() for word in words)]
+    return sorted(matches, key=lambda row: not all(word in row.title.lower() for word in words))
 
 
 class Selection:
     """Rows, one of them selected, and the part of them that is visible."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[BoardRow] = []
         self._index = 0  # of the selected row
         self._first = 0  # the index of the top visible row
 
     @property
-    def row(self) -> Row | None:
+    def row(self) -> BoardRow | None:
         """The selected row; None if there are no rows."""
         return self.rows[self._index] if self.rows else None
 
-    def show(self, rows: Sequence[Row], *, reset: bool = False) -> None:
+    def show(self, rows: Sequence[BoardRow], *, reset: bool = False) -> None:
         """Replace the rows. The selection stays on its row, or at its index if that row is gone.
 
         `reset`: select the first row that is not the current session.
@@ -159,7 +164,7 @@ class Selection:
         self._index = min(index, max(0, len(rows) - 1))
 
     def press(self, key: str, page: int) -> bool:
-        """Move the selection by a key; return False for any other key, or without rows. `page`: the rows of a page."""
+        """Move the selection by a key; return False for any other key. `page`: rows of a page."""
         last = len(self.rows) - 1
         paging = {"pageup": -page, "pagedown": page, "home": -last, "end": last}
         if (key not in STEPS and key not in paging) or not self.rows:
@@ -170,15 +175,15 @@ class Selection:
             self._index = min(max(0, self._index + paging[key]), last)
         return True
 
-    def visible(self, height: int) -> list[Row]:
-        """Return at most `height` rows, with the selected one; scroll no more than needed."""
+    def scroll(self, height: int) -> list[BoardRow]:
+        """Scroll until the selected row is in sight, no more; return the rows in sight."""
         self._first = min(max(self._first, self._index - height + 1), self._index)
         return self.rows[self._first : self._first + height]
 
 
 def drawn(selection: Selection, width: int, height: int, now: float, *, coloured: bool) -> list[str]:
-    """Return the lines of the visible rows, padded to `width`; the selected one is reversed."""
-    rows = selection.visible(height)
+    """Scroll, and return the lines of the rows in sight, padded to `width`; the selected one is reversed."""
+    rows = selection.scroll(height)
     name = min(max((columns(row.title) for row in rows), default=0), max(_MIN_NAME, width // 3))
     state = min(max((columns(row.state[0]) for row in rows), default=0), _MAX_STATE)
     lines = []

@@ -169,10 +169,10 @@ class Daemons:
         return int((records.read(name) or {}).get("daemon_pid", 0))
 
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
-        return find.ask(name, getattr(messages, verb.upper()), data=data, **words)[0]
+        return find.request(name, getattr(messages, verb.upper()), data=data, **words)[0]
 
     def show(self, name: str, verb: str = "screen", **words: Any) -> str:
-        return find.ask(name, getattr(messages, verb.upper()), **words)[1].decode()
+        return find.request(name, getattr(messages, verb.upper()), **words)[1].decode()
 
     def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
         """Wait until the screen contains a text; return the screen."""

@@ -59,20 +59,20 @@ pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of p
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let creators wait long and askers briefly; mark a waiting `--run` by a file."""
     monkeypatch.setattr(find, "PATIENCE", 0.7)
-    monkeypatch.setitem(find.ask.__kwdefaults__ or {}, "timeout", 0.7)
+    monkeypatch.setitem(find.request.__kwdefaults__ or {}, "timeout", 0.7)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
     monkeypatch.setattr(send, "_ENTER_TIMEOUT", 2.1)
     monkeypatch.setattr(sessions, "_RELOAD_TIMEOUT", 0.7)
     monkeypatch.setattr(shell, "_GRACE", 0.7)
     monkeypatch.setattr(wire, "GRACE", 0.3)
     monkeypatch.setattr(jobs, "_GRACE", 0.7)
-    whole = shell._Run._ask
+    whole = shell._SentCommand._send
 
-    def ask(run: shell._Run) -> None:
+    def send_and_note(run: shell._SentCommand) -> None:
         whole(run)
         home.write("asked", "")
 
-    monkeypatch.setattr(shell._Run, "_ask", ask)
+    monkeypatch.setattr(shell._SentCommand, "_send", send_and_note)
     monkeypatch.setenv("SESH_DIR", home.directory)
 
 

@@ -195,7 +195,7 @@ def test_a_timeout_bounds_connecting_too(evil: Evil, attack: str, verb: str) -> 
 @pytest.mark.parametrize("attack", ["unanswered", "answers-another"])
 def test_each_request_to_a_host_has_a_bound(evil: Evil, monkeypatch: pytest.MonkeyPatch, attack: str) -> None:
     """Over a link that lives, such a verb waited without end."""
-    monkeypatch.setattr("sesh.remote.ssh.link.ANSWER_TIME", 0.3)
+    monkeypatch.setattr("sesh.remote.ssh.link.RESPONSE_TIME", 0.3)
     silent, may_be_done = "sesh: evil does not answer", "the request may have been carried out; see: sesh @evil"
     check = "check what was done: sesh @evil"
     for words, code, said in (

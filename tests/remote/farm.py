@@ -335,7 +335,7 @@ class Farm:
         with far.as_its_user():
             for name in far.names():
                 with suppress(SeshError, OSError):
-                    find.ask(name, messages.KILL, timeout=5)
+                    find.request(name, messages.KILL, timeout=5)
         processes.kill(processes.zygotes(far.processes()))
         try:
             wait_until(lambda: not far.processes(), timeout=self.patience)

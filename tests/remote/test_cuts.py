@@ -194,9 +194,9 @@ def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(
 @pytest.fixture
 def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
     """Make a host that begins a session, and answers once the file `answer` exists."""
-    before = bridge._enter
+    before = bridge._connect
 
-    def entered(*words: Any) -> Any:
+    def connected(*words: Any) -> Any:
         found = before(*words)
         with open(os.path.expanduser("~/entered"), "w", encoding="utf-8"):
             pass
@@ -204,7 +204,7 @@ def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
             time.sleep(0.01)
         return found
 
-    monkeypatch.setattr(bridge, "_enter", entered)
+    monkeypatch.setattr(bridge, "_connect", connected)
     return beside("box")
 
 

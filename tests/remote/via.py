@@ -152,7 +152,7 @@ class Beside:
         start = programs.start
 
         def begin(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-            far = next((far for far in self.hosts.values() if list(argv[: len(far.way)]) == far.way), None)
+            far = next((far for far in self.hosts.values() if shlex.join(far.way) in shlex.join(argv)), None)
             return start(argv, **options) if far is None else far.begin(argv, **options)
 
         monkeypatch.setattr(programs, "start", begin)

@@ -279,7 +279,7 @@ class Home:
             found = os.listdir(self.directory) if os.path.isdir(self.directory) else []
             for name in sorted(each[:-5] for each in found if each.endswith(".sock") and is_name(each[:-5])):
                 with suppress(SeshError, OSError):
-                    find.ask(name, messages.KILL, timeout=5)
+                    find.request(name, messages.KILL, timeout=5)
 
     def _outlived(self, seconds: float) -> list[int]:
         deadline = time.monotonic() + seconds

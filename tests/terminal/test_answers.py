@@ -177,6 +177,6 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     assert "\nrun" not in opened.text()
     opened.type("\x15")
     wait_until(lambda: home.summary("work")["activity"]["state"] == "idle")
-    find.ask("work", messages.STATE, state="waiting", question="agent waits")
+    find.request("work", messages.STATE, state="waiting", question="agent waits")
     assert sesh("--send", "work", "echo en''tered", "--enter", "--question", "agent").code == 0
     opened.wait_for("\nentered")

@@ -371,7 +371,7 @@ def test_a_resume_command_is_bounded_and_a_list_of_words(home: Home, monkeypatch
     monkeypatch.setenv("SESH_DIR", home.directory)
     for command in ("agent", ["agent", 1], [["agent"]], {"agent": 1}, None, ["a\0b"], 5):
         with pytest.raises(UsageError, match=r"\.command"):
-            find.ask("a", messages.RESUME, command=command)
+            find.request("a", messages.RESUME, command=command)
     assert record(home, "a")["resume"] == ["agent"]
 
 

@@ -153,7 +153,7 @@ def test_the_rest_of_a_text_never_reaches_another_program(home: Home, monkeypatc
 
 
 def test_what_a_program_says_that_it_asks_is_not_answered_by_accident(home: Home, taken: Taken, inside: None) -> None:
-    find.ask("agent", messages.STATE, state="waiting", question="Allow rm -rf build?")
+    find.request("agent", messages.STATE, state="waiting", question="Allow rm -rf build?")
     busy(home, "agent", "go on with it", 'agent asks "Allow rm -rf build?"')
     assert home.sesh("--send", "agent", "x" * 9, "--enter", "--question", "push").code == 1
     assert home.sesh("--send", "agent", "no, keep it", "--enter", "--question", "rm -rf").code == 0
@@ -229,7 +229,7 @@ def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
     answers: list[object] = []
 
     def ask() -> None:
-        answers.append(find.ask("mute", messages.SEND, data=b"a text", enter=True, key="5ec1")[0]["reason"])
+        answers.append(find.request("mute", messages.SEND, data=b"a text", enter=True, key="5ec1")[0]["reason"])
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -251,10 +251,10 @@ def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(
         assert sent.code == code
         assert ("at most 4,095 bytes; nothing was typed" in sent.stderr) == (code == 1)
     assert sesh("--send", "lines", "-", "--enter", input=("x" * 4000 + "\n") * 3).code == 0
-    find.ask("lines", messages.SEND, data=b"short\n" + b"x" * 3000)
+    find.request("lines", messages.SEND, data=b"short\n" + b"x" * 3000)
     with pytest.raises(Refused, match="at most 4,095 bytes; the rest was not typed"):
-        find.ask("lines", messages.SEND, data=b"y" * 3000, more=True)
-    find.ask("lines", messages.SEND, data=b"y" * 1000 + b"\n")
+        find.request("lines", messages.SEND, data=b"y" * 3000, more=True)
+    find.request("lines", messages.SEND, data=b"y" * 1000 + b"\n")
     wait_until(lambda: "y" * 79 in screen(home, "lines"))
 
 

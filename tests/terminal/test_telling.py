@@ -106,7 +106,7 @@ def test_what_a_person_ends_has_not_failed(sesh: Sesh, home: Home, monkeypatch: 
     terminal = here(home)
     ends: dict[str, Callable[[str], object]] = {
         "killed-job": lambda name: sesh("--kill", name),
-        "interrupted-job": lambda name: find.ask(name, messages.INTERRUPT),
+        "interrupted-job": lambda name: find.request(name, messages.INTERRUPT),
         "ctrl-c-job": lambda name: sesh("--send", name, "--key", "C-c"),
     }
     for name in ends:

@@ -141,8 +141,9 @@ class Led:
         self.daemon.sendall(said)
         if closes:
             self.daemon.close()
-        led = {"name": "work"}, b"", wire.adopt(ours)
-        monkeypatch.setattr(bridge, "_enter", lambda *_: led)
+        response: messages.ConnectedResponse = {"name": "work", "session_id": "c0ffee", "daemon_pid": None}
+        led = bridge.OpResult(response, daemon=wire.adopt(ours))
+        monkeypatch.setattr(bridge, "_connect", lambda *_: led)
         self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.codes: list[int] = []
@@ -187,14 +188,14 @@ def test_a_session_that_ends_as_it_is_entered_is_still_known_by_its_id(
     """A wait for a job that had just ended found no result."""
     home.sesh("--open", "work", "--", "cat")
     session_id = home.sesh("--status", "work", "--json").json()["id"]
-    required = find.required
+    connect = find.connect
 
     def ends(name: str) -> wire.Connection:
-        connection = required(name)
+        connection = connect(name)
         monkeypatch.setattr(records, "readable", lambda _: None)
         return connection
 
-    monkeypatch.setattr(find, "required", ends)
+    monkeypatch.setattr(find, "connect", ends)
     far_end = Bridge(home)
     connection = far_end.greeted()
     connection.send(op("enter.attach", name="work"))

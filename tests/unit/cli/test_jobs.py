@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import threading
 
 import pytest
 from hypothesis import given
@@ -31,9 +33,9 @@ class Printed(Output):
 def test_a_ctrl_c_after_two_seconds_is_a_first_one_again() -> None:
     with Interrupts(tie=False, message="") as noted:
         for moment in (0.0, 1.0, 2.5, 3.0, 5.0, 6.9):
-            noted.pressed(moment)
+            noted.count_ctrl_c(moment)
         with pytest.raises(Interrupted):
-            noted.pressed(6.95)
+            noted.count_ctrl_c(6.95)
 
 
 def test_a_signal_waits_to_be_polled_or_interrupts_a_wait_that_cannot_pass_it_on() -> None:
@@ -46,6 +48,22 @@ def test_a_signal_waits_to_be_polled_or_interrupts_a_wait_that_cannot_pass_it_on
             noted.check_recorded()
         with noted.stop_on_first(), pytest.raises(Interrupted, match="interrupted"):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_that_another_thread_passes_on_meets_the_pipe_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The byte could go to a descriptor that the waiting thread had just closed, and that another file had taken."""
+    noted, write = Interrupts(tie=True, message=""), os.write
+    closing = threading.Thread(target=noted.close)
+
+    def write_late(descriptor: int, data: bytes) -> int:
+        closing.start()
+        closing.join(0.2)  # time enough to close the pipe before the byte is written
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write_late)
+    noted.deliver(signal.SIGTERM)
+    closing.join()
+    noted.deliver(signal.SIGTERM)
 
 
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n", b"\xff", b"bc"])), st.data())

@@ -64,24 +64,24 @@ class Person:
     """A person at a slow link; `plain` is a terminal without prediction, `seen` with it."""
 
     def __init__(self, program: Program) -> None:
-        self.program, self.asked = program, False
+        self.program, self.requested = program, False
         self.plain, self.seen, self.daemon = (Emulator(COLUMNS, ROWS, max_lines=1) for _ in range(3))
         self.log, self.shown = b"", 0
         self.keys: list[bytes] = []
         self.number, self.size = 0, (COLUMNS, ROWS)
-        self.predictor = Predictor(self._asks, lambda: self.size)
+        self.predictor = Predictor(self._note_request, lambda: self.size)
         self.prints(program.row())
 
-    def _asks(self, frame: bytes) -> None:
+    def _note_request(self, frame: bytes) -> None:
         assert frame[0] == protocol.MODEL
-        self.asked = True
+        self.requested = True
 
     def type(self, *keys: bytes) -> Person:
         """Type keys, which are then on their way."""
         for key in keys:
             self.number += 1
             self.keys.append(key)
-            self.seen.feed(self.predictor.typed(self.number, key))
+            self.seen.feed(self.predictor.input_sent(self.number, key))
         return self
 
     def run(self, count: int) -> None:
@@ -98,7 +98,7 @@ class Person:
         """Show so many bytes of the output."""
         data = self.log[self.shown :][:size]
         if data:
-            before, after = self.predictor.output(self.shown, data)
+            before, after = self.predictor.follow(self.shown, data)
             self.seen.feed(before + data + after)
             self.plain.feed(data)
             self.shown += len(data)
@@ -114,9 +114,9 @@ class Person:
         self.seen.feed(self.predictor.handle(protocol.ECHOED, protocol.echoed(number, len(self.log), flags)[5:]))
 
     def answer(self, screen: bytes | None = None) -> None:
-        """Send the model that was asked for: it may be ahead of the output."""
-        if self.asked or screen is not None:
-            self.asked = False
+        """Send the requested model: it may be ahead of the output."""
+        if self.requested or screen is not None:
+            self.requested = False
             screen = replay(self.daemon, lines=0, clear=False) if screen is None else screen
             self.seen.feed(self.predictor.handle(protocol.MODEL, len(self.log).to_bytes(8, "big") + screen))
 
@@ -216,7 +216,7 @@ def test_keys_that_were_on_their_way_before_the_screen_was_known_are_echoed_befo
     with patch("time.monotonic", itertools.count(10.0, 2.0).__next__):
         person = predicting().type(b"a")
         person.seen.feed(person.predictor.withdraw())
-        person.predictor.ask()
+        person.predictor.request_model()
         person.answer()
         person.type(b"a")
         person.run(1)
@@ -290,18 +290,18 @@ def test_a_model_that_takes_too_much_time_is_given_up(late: bool, monkeypatch: p
     person = predicting() if late else Person(Program()).type(HOME)
     began = time.thread_time()
     if late:
-        person.predictor.output(person.shown, SLOW)
+        person.predictor.follow(person.shown, SLOW)
     else:
         person.answer(SLOW)
     assert time.thread_time() - began < 2 * FOLLOW_TIMEOUT
     assert person.type(b"b").is_plain
-    assert not person.asked, "nor asked for again at once"
+    assert not person.requested, "nor requested again at once"
 
 
-def test_a_model_that_nobody_asked_for_is_passed_over() -> None:
+def test_a_model_that_was_not_requested_is_passed_over() -> None:
     person = Person(Program())
     person.answer(b"$ ")
-    assert person.type(b"a").asked
+    assert person.type(b"a").requested
 
 
 KEYS = [b"a", b"b", b"a", b"b", b" ", LEFT, RIGHT, ERASE, ERASE, ENTER, UP, HOME, HIGHLIGHT, b"ab", "世".encode()]

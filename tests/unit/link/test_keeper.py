@@ -35,7 +35,7 @@ class Host:
     def login_asked(self) -> bool:
         return self._asks
 
-    def replaced(self, *, silent: bool) -> None:
+    def renew_shared(self, *, silent: bool) -> None:
         self.logged.append("silent" if silent else "closed")
 
     def log(self, event: str, **facts: object) -> None:
@@ -125,7 +125,7 @@ def test_a_loss_is_logged_once_until_the_session_is_entered_again(there: wire.Co
     assert host.logged == ["disconnect", "silent"]
     keeper.watch(link_health.LinkHealth(time.monotonic()))
     keeper.link_closed()
-    keeper.entered("work")
+    keeper.session_connected("work")
     assert host.logged[2:] == ["reconnect"]
     keeper.close()
 
@@ -134,7 +134,7 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
     """After a loss an hour later, the client asked for a login without a try."""
     keeper = made(ways(LoginRefused("the agent is locked"), there))
     until(keeper, lambda: keeper.schedule.refusal)
-    keeper.health.heard(time.monotonic(), [keeper.health._unanswered])
+    keeper.health.heard(time.monotonic(), [keeper.health._awaited_pong])
     keeper.run(())
     keeper.link_closed()
     assert until(keeper, bool) is there
@@ -152,8 +152,8 @@ def test_where_a_login_asks_somebody_no_storm_of_signs_puts_off_the_attempt(
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")
 def test_a_machine_that_has_slept_is_a_sign_once(monkeypatch: pytest.MonkeyPatch) -> None:
     wake, at = Wake(), time.clock_gettime
-    assert not wake.happened(())
+    assert not wake.take_sign(())
     monkeypatch.setattr(time, "clock_gettime", lambda clock: at(clock) + 30 * (clock == time.CLOCK_BOOTTIME))
-    assert wake.happened(())
-    assert not wake.happened(())
+    assert wake.take_sign(())
+    assert not wake.take_sign(())
     wake.close()

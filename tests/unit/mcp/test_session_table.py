@@ -8,7 +8,7 @@ import pytest
 
 from sesh import Session
 from sesh.errors import NotFound, SeshError, Unreachable
-from sesh.mcp.worklog import IDLE, UsedSession
+from sesh.mcp.table import IDLE, UsedSession
 from sesh.schema import Summary
 from tests.support.data import summary
 
@@ -32,5 +32,5 @@ def row(state: str = "running", ago: float = 0.0) -> Summary:
 def test_a_session_stands_as_its_host_says(
     state: str | None, ago: float, error: SeshError | None, expected: str
 ) -> None:
-    answer = error or row(str(state), ago)
-    assert UsedSession(Session("work", "box"), None, reached=True).connection(answer) == expected
+    status = error or row(str(state), ago)
+    assert UsedSession(Session("work", "box"), None, reached=True).connection(status) == expected

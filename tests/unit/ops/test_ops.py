@@ -20,7 +20,7 @@ from sesh.ops import jobs, sessions, shell, wait
 from sesh.reach import calls
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
-from sesh.reach.op import Entered, by_name
+from sesh.reach.op import Connected, by_name
 
 if TYPE_CHECKING:
     from sesh.reach.op import Op
@@ -61,8 +61,8 @@ def test_every_op_is_found_by_its_module_and_function_and_its_types_can_be_check
     for op in found:
         assert bridge.op_named(op.wire_name) is op
         hints = get_type_hints(op, include_extras=True)
-        leads = hints.pop("return") == Entered
-        assert leads or callable(check.test_of(calls.answer_type(op)))
+        leads = hints.pop("return") == Connected
+        assert leads or callable(check.test_of(calls.result_type(op)))
         assert leads >= op.creates
         for hint in list(hints.values())[1:]:  # the first one is the caller
             check.test_of(hint)
@@ -73,7 +73,7 @@ def test_what_a_lost_request_asked_for_may_have_been_done_only_if_it_changes_som
 ) -> None:
     target = HostTarget(Caller(), "box")
     monkeypatch.setattr(target, "_open", lambda _: nullcontext(Mock()))
-    monkeypatch.setattr(calls, "answered", Mock(side_effect=Lost("lost the link")))
+    monkeypatch.setattr(calls, "call", Mock(side_effect=Lost("lost the link")))
     with pytest.raises(Unknown, match="try again"):
         target.call(wait.ended, name="work")
     with pytest.raises(Unknown, match="may have been carried out"):

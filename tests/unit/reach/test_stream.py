@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol, wire
-from sesh.errors import Ended
-from sesh.reach.stream import LATE, READY, Stream
+from sesh.errors import Ended, TimedOut
+from sesh.reach import link_stream
+from sesh.reach.stream import NewOutput, Ready, Stream
 from tests.support.data import job_result
 
 Ends = tuple[wire.Connection, socket.socket]
@@ -39,11 +40,11 @@ def test_each_byte_of_overlapping_pieces_comes_once_and_gaps_are_counted(pieces:
     inbound, outbound = os.pipe()
     with Stream(wire.Connection(inbound, outbound), "work") as stream:
         for start, size in sorted(pieces):
-            position, data = stream._new_part(start, whole[start : start + size])
-            assert data == whole[position : position + len(data)]
+            new = stream._take(start, whole[start : start + size])
+            assert new.data == whole[new.position : new.position + len(new.data)]
             skipped += max(0, start - reached) if reached is not None else 0
             reached = max(reached or 0, start + size)
-            seen += [*range(position, position + len(data))]
+            seen += [*range(new.position, new.position + len(new.data))]
         assert seen == sorted(set(seen))
         assert stream.skipped == skipped
         assert stream.position == reached
@@ -53,9 +54,9 @@ def test_what_a_session_kept_that_ended_meanwhile_comes_without_what_came_before
     with Stream(ends[0], "work") as stream:
         stream.position = 6
         ended = Ended("work", job_result(position=10), b"cdefghij")
-        assert stream.ended_output(ended) == (6, b"ghij")
-        assert stream.ended_output(ended) == (10, b"")
-        assert stream.ended_output(Ended("work")) == (0, b"")
+        assert stream.take_output(ended) == NewOutput(6, b"ghij")
+        assert stream.take_output(ended) == NewOutput(10, b"")
+        assert stream.take_output(Ended("work")).data == b""
 
 
 def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends: Ends) -> None:
@@ -64,18 +65,20 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
     inbound, outbound = os.pipe()
     os.write(outbound, b".")
     with Stream(ends[0], "work") as stream:
-        assert next(stream.frames(nothing, until=time.monotonic() + 0.05))[0] == LATE
-        others = [(inbound, select.POLLIN)]
-        assert next(stream.frames(nothing, others=lambda: others)) == (READY, inbound, b"")
+        with pytest.raises(TimedOut):
+            next(stream.arrivals(nothing, until=time.monotonic() + 0.05))
+        assert next(stream.arrivals(nothing, watched=lambda: [(inbound, select.POLLIN)])) == Ready(inbound)
     for descriptor in (inbound, outbound):
         os.close(descriptor)
 
 
-def test_a_session_is_entered_by_its_id_also_after_a_link_that_broke_before_the_answer() -> None:
+def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_the_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     first, *links = [Mock(peer=wire.Peer(), welcome={}) for _ in range(3)]
     first.peer = wire.Peer("work", "c0ffee")
-    keeper = Mock(**{"wait.side_effect": links})
-    stream = Stream(first, "work", host="box", keep=lambda *_: keeper)
+    monkeypatch.setattr(link_stream, "LinkKeeper", Mock(return_value=Mock(**{"wait.side_effect": links})))
+    stream = link_stream.LinkStream(first, "work", host="box", links=Mock(), note=Mock())
     for link in links:
         stream.reconnect()
-        link.entry.assert_called_with("work", "c0ffee")
+        link.connect_request.assert_called_with("work", "c0ffee")

@@ -73,7 +73,7 @@ def test_sessions_are_kept_without_what_a_terminal_would_act_upon(file: Path) ->
         {"name": "old", "state": "exited"},
     ]
     known.record("box")
-    known.keep("box", rows)
+    known.cache_list("box", rows)
     assert known.sessions("box") == expected
     written(file, json.dumps({"box": {"sessions": [*rows, "x", {"name": 3}, {}]}}))
     kept = known.sessions("box")
@@ -83,7 +83,7 @@ def test_sessions_are_kept_without_what_a_terminal_would_act_upon(file: Path) ->
 
 def test_sessions_take_no_more_than_their_room(file: Path) -> None:
     known.record("box")
-    known.keep("box", [{"name": f"s{number}", "cwd": "/" + "x" * 1000} for number in range(2000)])
+    known.cache_list("box", [{"name": f"s{number}", "cwd": "/" + "x" * 1000} for number in range(2000)])
     assert 100 < len(known.sessions("box")) < 300
     assert file.stat().st_size < 300_000
 
@@ -94,7 +94,7 @@ def test_what_several_processes_learn_is_kept_together() -> None:
 
     def learn(letter: str) -> None:
         for number in range(10):
-            known.saw("box", f"{letter}{number}", 5.0)
+            known.cache_running("box", f"{letter}{number}", 5.0)
             known.record(letter)
 
     at_once(learn, "abcd")

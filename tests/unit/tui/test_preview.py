@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from sesh import wording
 from sesh.tui import preview
-from sesh.vt.render.screen_data import ScreenText
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
-def screen(*lines: str) -> ScreenText:
-    return {"text": "\n".join(lines), "lines": [*lines], "continued": []}
+def screen(*lines: str) -> str:
+    return "\n".join(lines)
 
 
 def test_rows_are_clipped_at_the_right_and_the_lower_part_is_shown() -> None:

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.schema import Summary
-from sesh.tui.rows import STEPS, Row, Selection, drawn
+from sesh.tui.rows import STEPS, BoardRow, Selection, drawn
 from sesh.wording import columns
 
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def row(name: str = "work", host: str | None = None, state: str = "idle", since: str = "", **more: Any) -> Row:
+def row(name: str = "work", host: str | None = None, state: str = "idle", since: str = "", **more: Any) -> BoardRow:
     activity = {"state": state, "why": "hook", "since": since, "question": more.pop("question", None)}
     facts = {"name": name, "state": "running", "pid": 7, "created": None, "attached": 0, "activity": activity, **more}
-    return Row(host, name, cast("Summary", facts))
+    return BoardRow(host, name, cast("Summary", facts))
 
 
 @given(st.integers(1, 9), st.lists(st.tuples(st.sampled_from([*STEPS, "home", "end"]), st.integers(1, 5)), max_size=12))
@@ -27,10 +27,10 @@ def test_the_mark_is_in_sight_and_the_rows_move_no_more_than_they_must(
 ) -> None:
     selection = Selection()
     selection.show([row(str(number)) for number in range(count)])
-    before = selection.visible(3)
+    before = selection.scroll(3)
     for key, height in presses:
         selection.press(key, 3)
-        seen = selection.visible(height)
+        seen = selection.scroll(height)
         assert any(each is selection.row for each in seen)
         assert len(seen) <= height
         first = selection.rows.index(seen[0])

@@ -1,4 +1,4 @@
-"""The answers of the tools, as models whose schemas the client reads; and the truncation of long text."""
+"""The results of the tools, as models whose schemas the client reads; and the truncation of long text."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ class Waited(OfSession):
     )
 
 
-class Sent(OfSession):
+class SentText(OfSession):
     """A text that was typed, and the position of the output then."""
 
     position: int | None = Field(description="Pass it to `wait` as `since`.")
     typed: bool = Field(description="Always true: text that was not typed is an error.")
 
 
-class Text(OfSession):
+class SessionText(OfSession):
     """Lines of a session."""
 
     text: str
     hint: str | None = Field(default=None, description="How to read the output that is not in the text.")
 
 
-class Rows(BaseModel):
+class SessionRows(BaseModel):
     """Sessions, with the keys of `sesh --list --json`."""
 
     sessions: list[dict[str, Any]]
@@ -88,7 +88,7 @@ class Closed(BaseModel):
 
 
 def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:
-    """Return the end of a text, and a hint how to read the part before it; None if nothing was cut.
+    """Return the end of a text, and a hint how to read the rest; None if there is none.
 
     `skip`: how many lines of the session come after the text. The lines of the hint overlap the returned text by one,
     because a prompt may follow the output.

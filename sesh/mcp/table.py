@@ -1,0 +1,102 @@
+"""The sessions that a server uses, and the states of their connections."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+
+from sesh import measures
+from sesh.api import Session
+from sesh.errors import NotFound, SeshError
+from sesh.mcp import worklog
+from sesh.schema import Summary
+
+IDLE = 300.0  # seconds without activity after which a session counts as idle
+_MAX_SESSIONS = 500  # more displace the oldest
+
+
+@dataclass(eq=False)
+class UsedSession:
+    """A session that the client uses. `created_id`: its id if this server created it. `reached`: it has answered."""
+
+    session: Session
+    log: str | None
+    created_id: str | None = None
+    calls: int = 0  # calls that run now
+    reached: bool = False
+
+    def note_created(self) -> None:
+        """Note the id of the session, which this server created; a later one has another id."""
+        try:
+            self.created_id = str(self.session.status().get("id") or "") or None
+        except NotFound:
+            self.created_id = None  # the session has ended already
+
+    def close(self) -> None:
+        """End the session that this server created. Raises NotFound if another one has its name now."""
+        if self.created_id is None or self.session.status().get("id") != self.created_id:
+            raise NotFound(f"{self.session.name} has ended")
+        self.session.kill()
+
+    def connection(self, status: Summary | SeshError) -> str:
+        """Return the state of the connection, from the session's status or the error instead of it.
+
+        `connecting`: the first call has not been answered yet. `connected`. `idle`: nothing happened for five minutes.
+        `expired`: the host does not answer, or the daemon has died; opening the session again helps. `closed`: the
+        session has ended.
+        """
+        if self.calls and not self.reached:
+            return "connecting"
+        if isinstance(status, NotFound):
+            return "closed"
+        if isinstance(status, SeshError) or status.get("state") == "lost":
+            return "expired"
+        if status.get("state") == "exited":
+            return "closed"
+        last = measures.seconds(status.get("last_activity"))
+        return "idle" if last is not None and time.time() - last > IDLE else "connected"
+
+
+class SessionTable:
+    """The sessions that a server uses, the oldest first; safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._entries: dict[Session, UsedSession] = {}
+
+    def entry(self, session: Session) -> UsedSession:
+        """Return the entry of a session, a new one if needed."""
+        with self._lock:
+            if session not in self._entries:
+                self._entries[session] = UsedSession(session, worklog.path(session.name, session.host))
+                for old in list(self._entries)[:-_MAX_SESSIONS]:
+                    del self._entries[old]
+            return self._entries[session]
+
+    def all(self) -> list[UsedSession]:
+        """Return the entries of all sessions that have answered, or have a running call."""
+        with self._lock:
+            return [entry for entry in self._entries.values() if entry.reached or entry.calls]
+
+    @contextmanager
+    def during_call(self, session: Session, opening: str = "") -> Iterator[UsedSession]:
+        """Yield the entry of a session; the block counts as a running call.
+
+        The first call that succeeds is logged. `opening`: the words for the log; by default `created` or `found again`.
+        """
+        entry = self.entry(session)
+        with self._lock:
+            entry.calls += 1
+        try:
+            yield entry
+            with self._lock:
+                if not entry.reached:
+                    how = opening or ("created" if entry.created_id else "found again")
+                    worklog.log_opening(entry.log, session.name, session.host, how)
+                entry.reached = True
+        finally:
+            with self._lock:
+                entry.calls -= 1
