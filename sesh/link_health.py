@@ -94,7 +94,7 @@ class LinkHealth:
             self._ping_at = now
             self._awaited_pong = b""  # the PONG of an earlier PING proves nothing now
 
-    def closed(self) -> None:
+    def link_closed(self) -> None:
         """Record that the link is closed."""
         self.state = Health.LOST
         self._ping_at = self._doubt_at = self._lost_at = inf
@@ -117,7 +117,7 @@ class LinkHealth:
             self._lost_at = now + LOST_AFTER
             self._doubt_at = min(self._doubt_at, now + self.patience + 1.5 * self.round_trip)
         if now >= self._lost_at:
-            self.closed()
+            self.link_closed()
         elif now >= self._doubt_at:
             self.state = Health.DOUBTED
             self._doubt_at = inf

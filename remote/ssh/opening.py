@@ -224,7 +224,7 @@ class HostLinks:
             say=attempt.hear,
         )
 
-    def replaced(self, *, silent: bool) -> None:
+    def renew_shared(self, *, silent: bool) -> None:
         """Renew the shared connection of the replaced link, in a thread; it is dead if the link was `silent`."""
         with suppress(RuntimeError):  # no room for another thread: the next command opens another connection
             threading.Thread(target=_renew_shared, args=(self._destination, silent), daemon=True).start()

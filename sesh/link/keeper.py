@@ -73,8 +73,8 @@ class Host(Protocol):
     def login_asked(self) -> bool:
         """Return whether the last login asked a person."""
 
-    def replaced(self, *, silent: bool) -> None:
-        """Renew the connection that the replaced link may have shared. `silent`: the link has not ended by itself."""
+    def renew_shared(self, *, silent: bool) -> None:
+        """Renew the shared connection of a replaced link. `silent`: the link has not ended by itself."""
 
     def log(self, event: str, **facts: object) -> None:
         """Write the loss or the return of a link to the event log."""
@@ -116,7 +116,7 @@ class Schedule:
         self.refusal = None
         self.sign(now)
 
-    def failed(self, now: float, reason: str, *, refusal: SeshError | None = None) -> None:
+    def attempt_failed(self, now: float, reason: str, *, refusal: SeshError | None = None) -> None:
         """Record a failed attempt; `refusal`: its error, if every further attempt would fail too."""
         self.running -= 1
         self.reason = reason
@@ -241,7 +241,7 @@ class LinkKeeper:
         """Record that the link is closed: it has ended, or was lost by silence before."""
         if self.health.state is not Health.LOST:
             self._ended_by_itself = True
-        self.health.closed()
+        self.health.link_closed()
         self._note_health()
 
     # -- actions
@@ -259,7 +259,7 @@ class LinkKeeper:
             self._end_attempts()
             self._log_loss()
             if not self._login_asked:
-                self._host.replaced(silent=not self._ended_by_itself)
+                self._host.renew_shared(silent=not self._ended_by_itself)
             return link
         if ping := self.health.act(now):
             self._ping(ping)
@@ -281,7 +281,7 @@ class LinkKeeper:
                 links.append(result)
             else:
                 retry = isinstance(result, (Unreachable, TimedOut)) and not isinstance(result, LoginRefused)
-                self.schedule.failed(now, _reason(result), refusal=None if retry else result)
+                self.schedule.attempt_failed(now, _reason(result), refusal=None if retry else result)
         for loser in links[1:]:
             loser.close()
         return links[0] if links else None

@@ -160,7 +160,7 @@ class _Waiter:
             self._passed_on.note_response()
         elif number == _QUESTION and "met" in (response := connection.decode_response(WAIT, data)):
             self._tells = False
-            self._caller.tell_question(self._stream.name, response.get("question", ""))
+            self._caller.tell_question(self._stream.name, response.get("question", ""), self._stream.host)
         elif number == _WAIT:
             end = connection.decode_response(WAIT, data)
             if "met" in end or end["exit_code"] is None:

@@ -2,7 +2,7 @@
 
 A request has the op's name and its arguments as JSON, with bytes as `{"$bytes": base64}`; the result is encoded in the
 same way. Notes for the person arrive with the response. A response may be a question: then the request is sent again,
-with the person's answer.
+with the person's answer. Here the commands in notes and questions get the name of the host.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from sesh import check, errors, protocol
 from sesh.check import Check
-from sesh.errors import ProtocolError
+from sesh.errors import ProtocolError, for_host
 from sesh.messages import ConnectedResponse, EndedResponse, QuestionResponse, ResultResponse
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op
@@ -31,26 +31,27 @@ def call(
 
     Show the notes of each response. Raises ProtocolError after too many questions, and as `Link.call`.
     """
+    host = link.destination.host
     answers: list[str] = []
     while len(answers) <= MOST_QUESTIONS:
         response, data = link.call(request, answers, deadline)
         for text, is_for_screen in response.get("notes", [])[:MOST_NOTES]:
-            (caller.remember if is_for_screen else caller.note)(text)
+            (caller.remember if is_for_screen else caller.note)(for_host(text, host))
         if "question" not in response:
             return response, data
-        answers.append(_ask_person(caller, response))
+        answers.append(_ask_person(caller, response, host))
     raise ProtocolError(f"the other side asked more than {MOST_QUESTIONS} questions; nothing more is answered")
 
 
-def _ask_person(caller: Caller, question: QuestionResponse) -> str:
-    """Ask the person a question of the other side. Raises ProtocolError for a malformed or unexpected question."""
+def _ask_person(caller: Caller, question: QuestionResponse, host: str) -> str:
+    """Ask the person a question of a host. Raises ProtocolError for a malformed or unexpected question."""
     if not caller.can_ask:
         raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
     answers, default = question["answers"], question["default"]
     letters = {letter for letter, _ in answers}
     if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
         raise errors.malformed("RESPONSE", ".answers cannot be chosen from")
-    return caller.ask(question["question"], answers, default, question["above"])
+    return caller.ask(for_host(question["question"], host), answers, default, question["above"])
 
 
 def decode_result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple[Any, bool]:

@@ -61,8 +61,11 @@ class HostTarget(Target):
         stop: Stop | None = None,
     ) -> None:
         super().__init__(caller)
-        self.host, self.offer, self.named = host, offer, named
-        self.stop, self._can_ask = stop or caller.stop, may_ask and caller.can_ask
+        self.host = host
+        self.offer = offer
+        self.named = named
+        self.stop = stop or caller.stop
+        self._can_ask = may_ask and caller.can_ask
         self.destination = destination_of(caller, host)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:

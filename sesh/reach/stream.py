@@ -52,23 +52,19 @@ Arrival = NewOutput | DataFrame | ResponseFrame | Ready
 
 
 class Stream:
-    """A stream of frames from a session's daemon; a context manager.
-
-    `connection`: the current one; over the first, HELLO is not sent yet. `name`: of the session, kept up to date.
-    `session_id`: empty until it is known. `deadline` (monotonic): for the whole stream. `position`: the position after
-    the last byte of output received. `skipped`: bytes of output that were missed. `audience`: the descriptor that
-    output is written to, negative if unknown. When its reader is gone, `arrivals` raises BrokenPipeError. `check`:
-    called while a link is lost; it may raise to end the stream.
-    """
+    """A stream of frames from a session's daemon; a context manager."""
 
     host: str | None = None
 
     def __init__(self, connection: Connection, name: str, deadline: float | None = None) -> None:
-        self.connection, self.name, self.deadline = connection, name, deadline
-        self.session_id = connection.peer.session_id
-        self.position: int | None = None
-        self.skipped, self.audience = 0, -1
-        self.check: Callable[[], object] = lambda: None
+        self.connection = connection  # the current one; over the first, HELLO is not sent yet
+        self.name = name  # of the session, kept up to date
+        self.session_id = connection.peer.session_id  # empty until it is known
+        self.deadline = deadline  # for the whole stream (monotonic)
+        self.position: int | None = None  # after the last byte of output received; None before the first
+        self.skipped = 0  # bytes of output that were missed
+        self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
+        self.check: Callable[[], object] = lambda: None  # called while a link is lost; it may raise to end the stream
         self._cut = False
 
     def __enter__(self) -> Stream:
@@ -97,7 +93,7 @@ class Stream:
         """Yield what arrives, without end, over this connection and each one that replaces it.
 
         `request`: sends HELLO and requests over a new connection. `watched`: returns more descriptors to poll. Raises
-        TimedOut at `until` (monotonic), Ended, DaemonDied, and the errors of `request`.
+        TimedOut at `until` (monotonic), Ended, DaemonDied, BrokenPipeError, and the errors of `request`.
         """
         while True:
             try:

@@ -141,7 +141,8 @@ class Led:
         self.daemon.sendall(said)
         if closes:
             self.daemon.close()
-        led = bridge.OpResult({"name": "work"}, daemon=wire.adopt(ours))
+        response: messages.ConnectedResponse = {"name": "work", "session_id": "c0ffee", "daemon_pid": None}
+        led = bridge.OpResult(response, daemon=wire.adopt(ours))
         monkeypatch.setattr(bridge, "_connect", lambda *_: led)
         self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
         self.thread = threading.Thread(target=self._run, daemon=True)

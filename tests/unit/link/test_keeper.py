@@ -35,7 +35,7 @@ class Host:
     def login_asked(self) -> bool:
         return self._asks
 
-    def replaced(self, *, silent: bool) -> None:
+    def renew_shared(self, *, silent: bool) -> None:
         self.logged.append("silent" if silent else "closed")
 
     def log(self, event: str, **facts: object) -> None:

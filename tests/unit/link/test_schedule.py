@@ -40,7 +40,7 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
         begins = tries.begin_due(now)
         assert begins is not None
         moments.append(now)
-        tries.failed(now, "no network")
+        tries.attempt_failed(now, "no network")
     assert moments[-1] - moments[-2] == LONGEST_PACE
     assert len([moment for moment in moments if moment < START + 30]) == 30
     now += 5
@@ -48,7 +48,7 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
     assert tries.due == now
     begins = tries.begin_due(now)
     assert begins is not None
-    tries.failed(now, "no network")
+    tries.attempt_failed(now, "no network")
     assert tries.due == now + PACE
 
 
@@ -60,7 +60,7 @@ def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs
         begins = tries.begin_due(now)
         assert begins is not None
         now += (seconds := begins)
-        tries.failed(now, "no answer yet")
+        tries.attempt_failed(now, "no answer yet")
         tries.enter_pressed(now)
         assert now < START + 60
 
@@ -136,7 +136,7 @@ class Links(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: self.link.state is not Health.LOST)
     def the_link_is_closed(self) -> None:
-        self.link.closed()
+        self.link.link_closed()
         self.free_since = self.now
         self.act()
 
@@ -145,7 +145,7 @@ class Links(RuleBasedStateMachine):
     def an_attempt_fails(self, refused: int) -> None:
         self.running -= 1
         self.refused = self.refused or refused == 0
-        self.tries.failed(self.now, "", refusal=LoginRefused("no") if refused == 0 else None)
+        self.tries.attempt_failed(self.now, "", refusal=LoginRefused("no") if refused == 0 else None)
         self.free_since = self.now
         self.act()
 
