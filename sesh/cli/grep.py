@@ -31,10 +31,10 @@ def grep(
     ] = None,
     ignore_case: Annotated[bool, Option("-i", help="Ignore case.")] = False,
 ) -> int:
-    """Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too.
+    """Search scrollback and screen of sessions, ended and lost ones too.
 
-    The exit code is 1 if nothing was found. Without NAME it searches all of them, or the session that you are in. A
-    job that is no longer listed is searched only by its NAME.
+    Without NAME it searches all sessions on this machine, or on @HOST; inside a session without @HOST, only that one. A
+    job that is no longer listed is searched only by its NAME. The exit code is 1 if nothing was found.
 
     Examples:
       sesh grep 'error|failed'

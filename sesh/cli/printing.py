@@ -1,4 +1,4 @@
-"""The standard streams, and the output of a command line: results on stdout, notes and errors on stderr."""
+"""The output of a command line: results on stdout, notes and errors on stderr."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def on_host(host: str | None, line: str) -> str:
-    """Return a line after the name of its host; None is this machine."""
+    """Return a line with the name of its host before it; None is this machine."""
     return f"@{host}: {line}" if host is not None else line
 
 
@@ -68,12 +68,12 @@ def stderr_line(line: str) -> None:
 
 
 def note(line: str, host: str | None = None) -> None:
-    """Print a note on stderr, its commands for `host`; it is lost if stderr is closed."""
+    """Print a note on stderr, unless it is closed; commands in it are for `host`."""
     stderr_line(f"{PROGRAM}: {wording.one_line(for_host(line, host))}")
 
 
 def start_new_line() -> None:
-    """Start a new line after the `^C` that the terminal printed, if stderr is a terminal."""
+    """Start a new line after the `^C` that a terminal on stderr has printed."""
     if os.isatty(STDERR):
         write(b"\n", STDERR)
 
@@ -98,7 +98,7 @@ def encoded(line: str) -> bytes:
 
 
 def on_terminal() -> bool:
-    """Return whether stdin and stdout are terminals, so that sesh can ask a person, or attach."""
+    """Return whether stdin and stdout are terminals, so that sesh can ask or attach."""
     return os.isatty(0) and os.isatty(1)
 
 
@@ -121,7 +121,7 @@ def width() -> int:
 
 
 class Output:
-    """The output of a command line, as JSON if `json`. `several`: one of several hosts prints."""
+    """The output of a command line. `several`: one of several hosts prints it."""
 
     several = False
 
@@ -141,7 +141,7 @@ class Output:
         return ExitCode.OK
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Print rows of cells in aligned columns, without what a terminal should not get."""
+        """Print rows of cells in aligned columns, without control characters."""
         for line in aligned(rows):
             self.text(wording.plain(line))
 
@@ -155,7 +155,7 @@ class Output:
         return ExitCode.OK
 
     def show(self, thing: object, text: str) -> int:
-        """Print a JSON value if JSON is wanted, else its text; return the exit code 0."""
+        """Print a JSON value if wanted, else its text; return the exit code 0."""
         return self.value(thing) if self.json else self.text(text)
 
     def json_line(self, thing: object) -> bytes:
@@ -212,7 +212,7 @@ def sesh_error(cause: BaseException, verb: Verb | None = None) -> SeshError:
 
 
 def error_row(error: SeshError, host: str | None, **more: object) -> dict[str, object]:
-    """Return the row for an error in a list of JSON; `more`: what the row is about."""
+    """Return an error as a row of a JSON list; `more`: further keys."""
     return {**more, "host": host, "error": error_facts(error, host), "exit_code": int(error.exit_code)}
 
 

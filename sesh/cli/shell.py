@@ -104,9 +104,9 @@ def history(
     *,
     ansi: Ansi = False,
 ) -> int:
-    """List the commands of run, and typed ones (see shell-init); with N, print that command's output.
+    """List the commands of a session; with N, print the output of one.
 
-    Without NAME, those of the session that you are in.
+    It lists the commands of run, and typed ones (see shell-init); without NAME, those of the session that you are in.
 
     Examples:
       sesh history work
