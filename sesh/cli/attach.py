@@ -225,7 +225,7 @@ def _switch_client(target: Target, current: Record, connect: Connect) -> int:
 
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
-    """Switch the current session's client; return whether one could. `probe`: only ask."""
+    """Switch the current session's client; return whether one could. `probe`: switch nothing."""
     response, _ = find.request(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
     return response["switched"]
 
