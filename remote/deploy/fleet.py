@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -36,6 +37,10 @@ class HostResult:
     outcome: DeployedHost | DeployError
 
     @property
+    def host(self) -> str:
+        return self.destination.host
+
+    @property
     def error(self) -> DeployError | None:
         return self.outcome if isinstance(self.outcome, DeployError) else None
 
@@ -45,13 +50,13 @@ class HostResult:
         return self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed) and ssh.can_prompt()
 
     def __str__(self) -> str:
-        done, host = self.outcome, self.destination.host
+        done = self.outcome
         if isinstance(done, DeployError):
-            return f"{host} failed ({done.step}): {str(done).removeprefix(f'{host}: ')}"
+            return f"{self.host} failed ({done.step}): {str(done).removeprefix(f'{self.host}: ')}"
         if not done["changed"]:
-            return f"{host} has sesh {__version__} already"
+            return f"{self.host} has sesh {__version__} already"
         size = f"{done['bytes'] / 1e6:.1f} MB, {done['seconds']:.1f} s"
-        return f"installed sesh {__version__} on {host} with {done['python']} ({size})"
+        return f"installed sesh {__version__} on {self.host} with {done['python']} ({size})"
 
 
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
@@ -68,8 +73,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         _deploy_at_once(results, force)
         asking = [result for result in results if result.needs_login]
         for result in asking:
-            host = result.destination.host
-            eventlog.prose(f"{host} asks you to log in")  # ssh's prompt may show only an address
+            eventlog.prose(f"{result.host} asks you to log in")  # ssh's prompt may show only an address
             try:
                 carrier.log_in(result.destination, ask=True)
             except SeshError as error:
@@ -86,31 +90,40 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = 
 
     Unless this is the `last` attempt, a host that wants a login is not printed, because it gets another one.
     """
-    room = threading.BoundedSemaphore(MAX_AT_ONCE)
-    host, step = TextColumn("{task.fields[host]}", markup=False), TextColumn("{task.description}", markup=False)
-    console = Console(stderr=True, highlight=False)
-    hidden = not os.isatty(_STDERR) or eventlog.wanted()
-    with Progress(host, BarColumn(), step, console=console, transient=True, disable=hidden) as bars:
+    turns = threading.BoundedSemaphore(MAX_AT_ONCE)
+    with _bars() as bars:
 
         def run(result: HostResult, bar: TaskID) -> None:
-            def progress(step: str) -> None:
-                bars.update(bar, completed=STEPS.index(step), description=_SHOWN.get(step, step.replace("_", " ")))
-
-            with room:
+            with turns:
                 try:
-                    result.outcome = deploy(result.destination, force=force, progress=progress)
+                    result.outcome = deploy(result.destination, force=force, progress=partial(_show_step, bars, bar))
                 except DeployError as error:
                     result.outcome = error
             bars.update(bar, visible=False)
             if (last or not result.needs_login) and (result.error or not eventlog.wanted()):
-                # The terminal wraps the line.
-                console.print(Text(f"{PROGRAM}: {wording.one_line(str(result))}"), soft_wrap=True)
+                line = Text(f"{PROGRAM}: {wording.one_line(str(result))}")
+                bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
 
-        threads = []
-        for result in results:
-            bar = bars.add_task(_CONNECTING, total=len(STEPS), host=result.destination.host)
-            # A daemon thread, so that the process need not wait for a host after Ctrl-C.
-            threads.append(threading.Thread(target=run, args=(result, bar), daemon=True))
-            threads[-1].start()
+        tasks = [(result, bars.add_task(_CONNECTING, total=len(STEPS), host=result.host)) for result in results]
+        # Daemon threads, so that the process need not wait for a host after Ctrl-C.
+        threads = [threading.Thread(target=run, args=task, daemon=True) for task in tasks]
+        for thread in threads:
+            thread.start()
         for thread in threads:
             thread.join()
+
+
+def _bars() -> Progress:
+    """Return the progress bars, hidden without a terminal or if a program reads the events."""
+    return Progress(
+        TextColumn("{task.fields[host]}", markup=False),
+        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=Console(stderr=True, highlight=False),
+        transient=True,
+        disable=not os.isatty(_STDERR) or eventlog.wanted(),
+    )
+
+
+def _show_step(bars: Progress, bar: TaskID, step: str) -> None:
+    bars.update(bar, completed=STEPS.index(step), description=_SHOWN.get(step, step.replace("_", " ")))
