@@ -111,7 +111,7 @@ def _verb(verb: Verb) -> str:
     text, _, examples = (command.help or "").partition("\n\nExamples:\n")
     everywhere = {word for word, _ in EVERYWHERE}
     options = [each for each in command.params if each.param_type_name == "option" and each.opts[0] not in everywhere]
-    lines = [f".SS {_text(verb.typed)}", ".PP", f".B {_text(f'sesh {verb.name}')}", _text(usage), ".PP"]
+    lines = [f".SS {_text(verb.shown)}", ".PP", f".B {_text(f'sesh {verb.name}')}", _text(usage), ".PP"]
     lines += [_text(" ".join(paragraph.split())) + "\n.PP" for paragraph in text.split("\n\n")]
     lines += _terms([record for each in options if (record := each.get_help_record(context))])
     shown = [f".RS 4\n{_text(example.strip())}\n.RE" for example in examples.splitlines()]

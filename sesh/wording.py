@@ -74,8 +74,8 @@ def encodable(value: Any) -> Any:
     return json.loads(text)
 
 
-def state(session: Summary) -> str:
-    """Return the state of a session for a list: attached, detached, exited with its code, lost.
+def presence(session: Summary) -> str:
+    """Return the presence of a session, as lists print it: attached, detached, exited with its code, lost.
 
     On another machine: the name of that machine. If its host does not answer: when the session was last seen.
     """

@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
+from sesh.cli.line import CommandLine
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
 from sesh.cli.words import Context
 from sesh.errors import UsageError
@@ -40,7 +41,7 @@ VARIABLES = """SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON, SESH_DEBUG
 SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""
 
 
-class Command(TyperCommand):
+class VerbCommand(TyperCommand):
     """The command of a verb; it takes `--json` and `--local` too."""
 
     context_class = Context
@@ -60,15 +61,15 @@ class VerbGroup(TyperGroup):
     """The overview: all verbs, by group."""
 
     def format_help(self, _: Any, formatter: Any) -> None:
-        """Write the first examples, a line for each verb, the common options, the exit codes and the variables."""
+        """Write the first examples, a line for each verb, common options, exit codes, variables."""
         formatter.write_usage(PROGRAM, "[@HOST…] [NAME [DIR] | VERB …] [-- CMD…]")
         formatter.write_paragraph()
         with formatter.indentation():
             formatter.write_dl(START)
         formatter.write_paragraph()
-        width = max(len(verb.typed) for verb in VERBS)
+        width = max(len(verb.shown) for verb in VERBS)
         for group, verbs in GROUPS.items():
-            _write(formatter, group, [(f"{verb.typed:<{width}}", verb.summary) for verb in verbs])
+            _write(formatter, group, [(f"{verb.shown:<{width}}", verb.summary) for verb in verbs])
         rows = [*EVERYWHERE, ("--help, -h", "Show this page, or that of the verb.")]
         _write(formatter, "With every verb; VERB and --VERB are the same", rows)
         codes = "; ".join(f"{code} {meaning[0].lower()}{meaning[1:-1]}" for code, meaning in CODES)
@@ -89,29 +90,38 @@ def group() -> VerbGroup:
 
 
 @cache
-def built(name: str) -> Command:
+def built(name: str) -> VerbCommand:
     """Import a verb, and build its command, which also takes `--json` and `--local`."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=Command, context_settings=_SETTINGS)(load(BY_NAME[name].place))
+    app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(load(BY_NAME[name].place))
     command = typer.main.get_command(app)
-    assert isinstance(command, Command)  # noqa: S101 (`cls` says so)
+    assert isinstance(command, VerbCommand)  # noqa: S101 (`cls` says so)
     for word, text in EVERYWHERE[1:]:
         command.params.append(TyperOption(param_decls=[word], is_flag=True, expose_value=False, help=text))
     return command
 
 
+def _check_hosts(line: CommandLine) -> None:
+    """Raise UsageError if the line has more hosts than its verb takes."""
+    if line.hosts and line.verb.hosts is Hosts.NONE:
+        hint = f"see: {PROGRAM} {line.verb.name} --help"
+        raise UsageError(f"{line.verb.dashed} is about this machine, and takes no host", hint=hint)
+    if len(line.hosts) > 1 and line.verb.hosts is Hosts.ONE:
+        several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
+        verb = line.verb.dashed or f"{PROGRAM} NAME"
+        raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
+
+
 def run(cli: Invocation) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
     line = cli.line
-    command = built(cli.line.verb.name)
+    command = built(line.verb.name)
     tail = [] if line.tail is None or line.verb.command else ["--", *line.tail]
     overview = Context(group(), info_name=PROGRAM, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
-            if line.hosts and line.verb.hosts is Hosts.NONE:
-                hint = f"see: {PROGRAM} {line.verb.name} --help"
-                raise UsageError(f"{line.verb.dashed} is about this machine, and takes no host", hint=hint)
-            if len(line.hosts) > 1 and line.verb.hosts is not Hosts.ALL:
+            _check_hosts(line)
+            if len(line.hosts) > 1 and line.verb.hosts is Hosts.EACH:
                 return int(load("fanout.run")(cli, ctx.params, run))
             return int(command.invoke(ctx))
     except typer.Exit as shown:  # a page of help

@@ -15,7 +15,7 @@ from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
 from sesh.client.options import AttachOptions
 from sesh.client.outcome import AttachmentEnd, EndKind
-from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError
+from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError, for_host
 from sesh.keys import DetachKey
 from sesh.link.keeper import Keep
 from sesh.messages import SWITCH, Hello
@@ -29,14 +29,14 @@ from sesh.schema import Record, Spec
 from sesh.store import listing, recent, records
 from sesh.wire import Connection
 
-Enter = Callable[[Hello | None], Entered]  # finds or creates the session
+Connect = Callable[[Hello | None], Entered]  # finds or creates the session, and connects to it
 
 _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
 
 @dataclass(frozen=True)
-class View:
+class AttachFlags:
     """The options of verbs that attach, as `cli/words` describes them."""
 
     replace: bool = False
@@ -45,72 +45,67 @@ class View:
     no_detach_key: bool = False
 
 
-NO_OPTIONS = View()
+NO_FLAGS = AttachFlags()
 
 
-def go(cli: Invocation, name: str, spec: Spec | None = None, view: View = NO_OPTIONS) -> int:
-    """Attach to NAME, here or on a known remote, else create it here; `-` is the session attached last."""
+def attach_or_create(
+    cli: Invocation, name: str, spec: Spec | None = None, flags: AttachFlags = NO_FLAGS, target: Target | None = None
+) -> int:
+    """Attach to NAME wherever it is, else create it here; `-` is the session attached last.
+
+    `target`: where NAME is, if that is known.
+    """
     spec = cli.spec() if spec is None else spec
     bare = spec["directory"] is None and spec["command"] is None
     if name == "-":
         if not bare:
             raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
-        return back(cli, view)
-    check_name(name)
-    if view.read_only and bare:
-        return attach(cli, name, view)  # a new shell has nothing to watch
+        return attach_last(cli, flags)
+    place = target or cli.find(check_name(name), creates=True)
+    if flags.read_only and bare:
+        return attach_existing(cli, place, name, flags)  # a new shell has nothing to watch
     similar = similar_verb(name) if bare and not cli.line.create else ""
     if find_verb(name) is not None:
-        cli.remember(f"{name} is a verb, too: `{SESH} {words_for(name)}` returns to this session")
+        returns = for_host(f"{SESH} {words_for(name)}", place.host)
+        cli.remember(f"{name} is a verb, too: `{returns}` returns to this session")
 
-    target = cli.find(name, creates=True)
-
-    def entered(hello: Hello | None) -> Entered:
-        return target.enter(enter.go, hello, name=name, spec=spec, near=similar)
+    def connect(hello: Hello | None) -> Entered:
+        return place.enter(enter.go, hello, name=name, spec=spec, near=similar)
 
     try:
-        return attach_terminal(cli, target, name, entered, view)
+        return attach_terminal(cli, place, name, connect, flags)
     except Unreachable:
-        if target.host is not None or find.running(name) is not None:
+        if place.host is not None or find.running(name) is not None:
             raise
         # The session ended while sesh connected to it: the second call creates it again.
-        return attach_terminal(cli, target, name, entered, view)
+        return attach_terminal(cli, place, name, connect, flags)
 
 
-def attach(cli: Invocation, name: str, view: View = NO_OPTIONS) -> int:
-    """Attach to a session that must exist; `-` is the one attached last. Raises NotFound."""
-    if name == "-":
-        return back(cli, view)
-    check_name(name)
-    return _attach_to(cli, cli.find(name), name, view)
-
-
-def _attach_to(cli: Invocation, target: Target, name: str, view: View) -> int:
+def attach_existing(cli: Invocation, target: Target, name: str, flags: AttachFlags) -> int:
+    """Attach to an existing session of the target; `-` is its last one. Raises NotFound."""
     if not printing.on_terminal() and name != "-":
         target.call(sessions.there, name=name, required=True)  # raises NotFound
-    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.attach, hello, name=name), view)
+    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.attach, hello, name=name), flags)
 
 
-def back(cli: Invocation, view: View) -> int:
-    """Attach to the last attached session that still runs and that this terminal is not in. Raises NotFound."""
-    if cli.host is not None:
-        return _attach_to(cli, cli.target, "-", view)
+def attach_last(cli: Invocation, flags: AttachFlags) -> int:
+    """Attach to the last other session that still runs. Raises NotFound."""
+    if cli.line.host is not None:
+        return attach_existing(cli, cli.target, "-", flags)
     for host, name in enter.recent():
         if host is None and contains_this_terminal(name):
             continue
-        cli.host = host
         try:
-            return _attach_to(cli, cli.target, name, view)
+            return attach_existing(cli, cli.target_of(host), name, flags)
         except NotFound:
             continue  # the session has ended, or was lost
-    cli.host = None
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
 
 
 def attach_terminal(
-    cli: Invocation, target: Target, name: str, enter_session: Enter, view: View = NO_OPTIONS, *, sync: bool = True
+    cli: Invocation, target: Target, name: str, connect: Connect, flags: AttachFlags = NO_FLAGS, *, sync: bool = True
 ) -> int:
-    """Attach this terminal to the session that `enter_session` finds or creates; return the exit code.
+    """Attach this terminal to the session that `connect` finds or creates; return the exit code.
 
     Inside a session, switch its own client instead. `sync`: first push the user's files to the host. Raises
     Refused without a terminal, and if this terminal is already in the session to attach to.
@@ -118,46 +113,44 @@ def attach_terminal(
     if not printing.on_terminal():
         named = name if is_name(name) else "NAME"
         ways = f"`{SESH} --open {named}` creates it, `--screen {named}` shows it, `--send {named}` types into it"
-        raise Refused("attaching needs a terminal", hint=ways)
-    options = _options(cli, view)
+        raise Refused("attaching needs a terminal", hint=for_host(ways, target.host))
     current = listing.current()
     if current is not None:
-        _check_switch(current, view, name, target.host)
+        _check_switch(current, flags, name, target.host)
     if sync:
         target.sync()
-    hello = first_hello(target.host, options) if current is None and target.host is not None else None
-    name, connection = enter_session(hello)
-    if target.host is None:
-        _refuse_own(name, connection)
     if current is not None:
-        return _switch_over(target, current, name, connection)
+        return _switch_client(target, current, connect)
+    options = _options(cli, flags)
+    hello = first_hello(target.host, options) if target.host is not None else None
+    name, connection = connect(hello)
+    _check_not_inside(name, target.host, connection)
     recent.remember(name, target.host)
     options.first_notice = cli.first_notice
     if target.host is not None:
         eventlog.log("connect", host=target.host, session=name)
 
-    def connect(name: str, host: str | None) -> tuple[Connection, Keep]:
+    def connect_next(name: str, host: str | None) -> tuple[Connection, Keep]:
         """Connect to the session that this terminal is switched to."""
-        other = cli.target_of(host)
-        connection = other.connect(name)
-        if host is None:
-            _refuse_own(name, connection)
+        target = cli.target_of(host)
+        connection = target.connect(name)
+        _check_not_inside(name, host, connection)
         recent.remember(name, host)
-        return connection, other.keeper
+        return connection, target.keeper
 
-    outcome = run_client(connection, name, host=target.host, options=options, connect=connect, keep=target.keeper)
+    outcome = run_client(connection, name, host=target.host, options=options, connect=connect_next, keep=target.keeper)
     if outcome.host is not None:
         _record_left(outcome, outcome.host)
     return _exit_code(outcome)
 
 
-def _options(cli: Invocation, view: View) -> AttachOptions:
+def _options(cli: Invocation, flags: AttachFlags) -> AttachOptions:
     settings = cli.settings()
     return AttachOptions(
-        read_only=view.read_only,
-        replace=view.replace,
-        replay=not view.no_replay,
-        detach_key=None if view.no_detach_key else detach_key(cli),
+        read_only=flags.read_only,
+        replace=flags.replace,
+        replay=not flags.no_replay,
+        detach_key=None if flags.no_detach_key else detach_key(cli),
         lines=settings.replay_lines,
         predict=settings.predict,
         renew=settings.renew,
@@ -179,7 +172,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
 
 
 def _record_left(outcome: AttachmentEnd, host: str) -> None:
-    """Log the end of an attachment to a session of a host, and cache what is known of both."""
+    """Log the end of an attachment to a host; cache what is known of its session."""
     eventlog.log("disconnect", host=host, session=outcome.name, reason=outcome.kind.value)
     if outcome.kind is EndKind.ENDED:
         known.drop_sessions(host, [outcome.name])
@@ -209,34 +202,36 @@ def _exit_code(outcome: AttachmentEnd) -> int:
 # -- inside a session
 
 
-def _check_switch(current: Record, view: View, name: str, host: str | None) -> None:
+def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | None) -> None:
     """Raise Refused if the client of the current session cannot be switched to `name` (on `host`)."""
-    if options := [f"--{key.replace('_', '-')}" for key, value in asdict(view).items() if value]:
+    if options := [f"--{key.replace('_', '-')}" for key, value in asdict(flags).items() if value]:
         raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(options)}")
     to = name if is_name(name) and host is not None else "NAME"
     if not _switch(current, to, host, probe=True):
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def _switch_over(target: Target, current: Record, name: str, connection: Connection) -> int:
-    """Switch the current session's client, but not to a session that has ended: the client would end at once."""
+def _switch_client(target: Target, current: Record, connect: Connect) -> int:
+    """Switch the current session's client. Raises Refused for a session that has ended."""
+    name, connection = connect(None)
+    _check_not_inside(name, target.host, connection)
     connection.close()
-    if target.call(views.status, name=name)["state"] == "exited":
-        raise Refused(f"{name} has ended", hint=f"see: {SESH} --screen {name}")
+    if target.call(views.status, name=name)["state"] == "exited":  # the client would end at once
+        raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} --screen {name}", target.host))
     if not _switch(current, name, target.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
 
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
-    """Switch the client of the current session; return whether a client could switch. `probe`: only ask."""
-    answer, _ = find.ask(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
-    return answer["switched"]
+    """Switch the client of the current session; return whether a client could switch. `probe`: switch nothing."""
+    response, _ = find.ask(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
+    return response["switched"]
 
 
-def _refuse_own(name: str, connection: Connection) -> None:
+def _check_not_inside(name: str, host: str | None, connection: Connection) -> None:
     """Raise Refused if this terminal is in that session: the session would print itself endlessly."""
-    if contains_this_terminal(name):
+    if host is None and contains_this_terminal(name):
         connection.close()
         raise Refused(f"this terminal is in {name} already", hint="use another terminal")
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from math import inf
 
 from sesh.about import SESH
-from sesh.cli import attach, printing
-from sesh.cli.attach import NO_OPTIONS, View
+from sesh.cli import printing
+from sesh.cli.attach import NO_FLAGS, AttachFlags, attach_existing, attach_or_create
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
 from sesh.descriptors import check_audience, polled
@@ -42,13 +42,13 @@ def pick(
       sesh @gpu pick
       sesh pick --label team=web
     """
-    return picked(ctx.obj, label or (), View(replace, read_only, no_replay, no_detach_key))
+    return pick_and_attach(ctx.obj, label or (), AttachFlags(replace, read_only, no_replay, no_detach_key))
 
 
-def picked(cli: Invocation, label: Sequence[tuple[str, str]] = (), view: View = NO_OPTIONS) -> int:
-    """Attach to the session chosen on the board; return the exit code, 1 if none is chosen."""
-    row = _chosen(cli, cli.line.hosts, dict(label), SortOrder.RECENT)
-    return ExitCode.FAILED if row is None else _enter(cli, row, view)
+def pick_and_attach(cli: Invocation, label: Sequence[tuple[str, str]] = (), flags: AttachFlags = NO_FLAGS) -> int:
+    """Attach to the session chosen on the board; return 1 if none is chosen."""
+    row = _choose_row(cli, dict(label), SortOrder.RECENT)
+    return ExitCode.FAILED if row is None else _go_to(cli, row, flags)
 
 
 def watch(ctx: Context, *, label: Labelled = None) -> int:
@@ -62,19 +62,18 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     cli = ctx.obj
     wanted = dict(label or ())
     if cli.line.json:
-        return _follow(cli, wanted)
-    hosts, row = cli.line.hosts, None
-    while (row := _chosen(cli, hosts, wanted, SortOrder.WAITING, row)) is not None:
-        code = _enter(cli, row)
+        return _print_changes(cli, wanted)
+    row: Row | None = None
+    while (row := _choose_row(cli, wanted, SortOrder.WAITING, row)) is not None:
+        code = _go_to(cli, row)
         if listing.current() is not None:
             return code
     return 0
 
 
-def _chosen(
-    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: SortOrder, selected: Row | None = None
-) -> Row | None:
+def _choose_row(cli: Invocation, wanted: dict[str, str], order: SortOrder, selected: Row | None = None) -> Row | None:
     """Show the board; return the chosen row."""
+    hosts = cli.line.hosts
     picks = order is SortOrder.RECENT
     if not printing.on_terminal() or printing.dumb():
         verb = "--pick" if picks else "--watch"
@@ -85,13 +84,14 @@ def _chosen(
         return board.show(index, view, selected)
 
 
-def _enter(cli: Invocation, row: Row, view: View = NO_OPTIONS) -> int:
+def _go_to(cli: Invocation, row: Row, flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
-    if row.session is not None:
-        cli.host = row.host
-        if row.session["state"] == "running":
-            return attach.attach(cli, row.name, view)
-    return attach.go(cli, row.name, view=view)
+    if row.session is None:
+        return attach_or_create(cli, row.name, flags=flags)
+    target = cli.target_of(row.host)
+    if row.session["state"] == "running":
+        return attach_existing(cli, target, row.name, flags)
+    return attach_or_create(cli, row.name, flags=flags, target=target)
 
 
 def next_(
@@ -132,12 +132,12 @@ def next_(
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         message += f", but {', '.join(silent)} could not be asked" if silent else ""
         raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
-    cli.host = chosen[0]
-    return attach.attach(cli, chosen[1], View(replace, read_only, no_replay, no_detach_key))
+    host, name = chosen
+    return attach_existing(cli, cli.target_of(host), name, AttachFlags(replace, read_only, no_replay, no_detach_key))
 
 
 def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
-    """Return the session that began to wait next after `last`, in a circle; else the one that waits longest.
+    """Return the session that began to wait after `last`, in a circle, else the first.
 
     `waiting`: for each session the time when it began to wait, 0 if unknown.
     """
@@ -147,8 +147,8 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
     return order[0] if order else None
 
 
-def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
-    """Print the list as a line of JSON after each change, until Ctrl-C; return the exit code."""
+def _print_changes(cli: Invocation, wanted: dict[str, str]) -> int:
+    """Print the list as a line of JSON after each change, until Ctrl-C."""
     printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE
     with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.line.hosts or None) as index:

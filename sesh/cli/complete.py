@@ -19,7 +19,7 @@ VARIABLE = "_SESH_COMPLETE"
 
 
 class _Fish(FishComplete):
-    """Completes a line as typed up to the cursor; fish and zsh show the description of each candidate."""
+    """Completes what stands before the cursor; fish and zsh show descriptions."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         """Return the candidates for the last word."""
@@ -42,13 +42,13 @@ class _Bash(_Fish):
     name = "bash"
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return a candidate without the part up to the last break; an `@` belongs to the word after it."""
+        """Return what follows the last break of a candidate; a word includes its `@`."""
         last = self.incomplete
         return str(item.value)[max(last.rfind("=") + 1, last.rfind(":") + 1, last.rfind("@"), 0) :]
 
 
-def answer() -> int:
-    """Print the completions that a shell asks for; return the exit code."""
+def print_candidates() -> int:
+    """Print the words that may complete the line, for a shell; return the exit code."""
     for shell in (_Fish, _Bash):
         add_completion_class(shell, shell.name)
     return shell_complete(app.group(), {}, PROGRAM, VARIABLE, os.environ[VARIABLE])

@@ -85,10 +85,11 @@ def forget(
         try:
             if remove:
                 removed[host] = cli.target_of(host).call(undeploy.remove)
+        except NotDeployed as error:
+            failed[host] = error  # and it is forgotten all the same
         except SeshError as error:
             failed[host] = error
-            if not isinstance(error, NotDeployed):  # a host without sesh is forgotten all the same
-                continue
+            continue
         if not known.forget(host) and not remove:
             remotes = known.hosts()
             hint = f"known: {_named(remotes)}" if remotes else "no remote is known"
@@ -111,7 +112,7 @@ def _named(hosts: Sequence[str]) -> str:
 
 
 def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
-    """Return the hosts of the line and of `words`. Raises UsageError for a word without `@`, or without any host."""
+    """Return the hosts of the line and of `words`. Raises UsageError if there are none."""
     for word in words:
         if word[:1] != "@":
             raise UsageError(f"a host begins with @: {PROGRAM} {cli.line.verb.dashed} @{printable(word)}")

@@ -60,24 +60,24 @@ def events(
         raise UsageError("each session numbers its own events", hint=f"write: {SESH} --events NAME --since N")
     try:
         if name is None:
-            _print(cli, follow_all(cli.target))
+            _print(cli, follow_all(cli.target), cli.line.host)
             return 0
         with cli.find(name).open_stream(name) as stream, cli.stop.calling(stream.cut):
             stream.audience = cli.audience
-            _print(cli, follow(stream, since))
+            _print(cli, follow(stream, since), stream.host)
     except DaemonDied as died:
         cli.note(str(died))
     except KeyboardInterrupt:
-        return printing.interrupted()
+        return printing.exit_interrupted()
     return 0
 
 
-def _print(cli: Invocation, items: Iterable[Event]) -> None:
+def _print(cli: Invocation, items: Iterable[Event], host: str | None) -> None:
     for event in items:
         if "note" in event:
             cli.note(str(event["note"]))
         elif cli.line.json:
-            cli.out.value({**event, "host": cli.host})
+            cli.out.value({**event, "host": host})
         else:
             shown = {key: fact for key, fact in event.items() if key not in _CELLS and fact is not False and fact != ""}
             moment = measures.local_time(event.get("ts"))

@@ -14,12 +14,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sesh import descriptors, reach
-from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.printing import Output, sesh_error
-from sesh.cli.verbs import VERBS, Hosts
 from sesh.descriptors import polled
 from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshError, UsageError
 from sesh.reach.caller import Caller
@@ -30,22 +28,17 @@ from sesh.workers import Workers
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
-_UNREAD = -1  # the code of a verb whose output nobody reads any more
 _printing = threading.Lock()  # one host prints at a time
 
 Key = TypeVar("Key")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
     """Run the verb on each host of the line; return 0 if all succeeded.
 
-    `words`: the values of the verb's parameters. Raises UsageError, also if the verb takes one host only.
+    `words`: the values of the verb's parameters. Raises UsageError.
     """
-    if cli.line.verb.hosts is Hosts.ONE:
-        several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
-        verb = cli.line.verb.dashed or f"{PROGRAM} NAME"
-        raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
     follows = cli.line.verb.follows or bool(words.get("follow"))
     reads_stdin = words.get("stdin") or words.get("text") == ["-"]
     with tempfile.NamedTemporaryFile() if reads_stdin else open(os.devnull, "r+b") as stdin:
@@ -55,8 +48,12 @@ def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocatio
         return _FanOut(cli, run_verb, stdin.name, follows=follows).run_all()
 
 
+class _NotRead(SeshError):
+    """Nobody reads the output of the verb any more."""
+
+
 class HostOutput(Output):
-    """The output of one of several hosts: lines after the host's name, or JSON with the host.
+    """The output of one of several hosts: lines and JSON values with its name.
 
     `follows`: print JSON values as they come, else collect them in `values`.
     """
@@ -102,11 +99,11 @@ class HostOutput(Output):
             self.write(b"\n")
 
     def end(self) -> None:
-        """Print nothing from now on. Waits for no other host, which may be printing into a full pipe."""
+        """Print nothing from now on. It takes no lock: another host may be blocked in printing."""
         self._ended = True
 
     def rows(self, code: int) -> list[Any]:
-        """Return the rows for the list of all hosts: those of a list, or an object with host and exit code."""
+        """Return the JSON of the host as rows, each with its host and exit code."""
         rows: list[Any] = []
         for value in self.values:
             rows += value if isinstance(value, list) else [{"host": self._host, "exit_code": code, **value}]
@@ -114,7 +111,7 @@ class HostOutput(Output):
 
 
 class _HostInvocation(Invocation):
-    """The command line of one of several hosts, with an output of its own; `stdin`: a file with a copy of stdin."""
+    """The command line of one of several hosts. `stdin`: a file with a copy of stdin."""
 
     out: HostOutput
 
@@ -138,13 +135,32 @@ class _FanOut:
         self._cli, self._run_verb, self._follows = cli, run_verb, follows
         self._room = threading.Semaphore(len(cli.line.hosts) if follows else _MOST)
         self._workers: Workers[str, int] = Workers()
-        self._answers: dict[str, int | SeshError] = {}
+        self._results: dict[str, int | SeshError] = {}
         self._interrupts = Interrupts(tie=True, message="")
-        self.signals: set[int] = set()
+        self._signals: set[int] = set()
         self._hosts: dict[str, _HostInvocation] = {}
         for host in cli.line.hosts:
             out = HostOutput(host, json=cli.line.json, follows=follows)
             self._hosts[host] = _HostInvocation(replace(cli.line, hosts=[host]), out, stdin)
+
+    def run_all(self) -> int:
+        """Run the verb on all hosts, and print a summary; return the exit code. Raises UsageError."""
+        with self._interrupts, self._workers:
+            for host in self._hosts:
+                self._workers.begin(host, partial(self._run_on, host))
+            while len(self._results) < len(self._hosts):
+                inbound = (self._workers.inbound, self._interrupts.inbound)
+                ready = polled([(descriptor, select.POLLIN) for descriptor in inbound], None)
+                if self._interrupts.inbound in ready:
+                    self._handle_signals()
+                self._take_results()
+        codes = {host: _code(self._results[host]) for host in self._hosts}
+        self._print_summary(codes)
+        if ended := self._signals & {signal.SIGTERM, signal.SIGHUP}:
+            return SIGNAL_BASE + max(ended)
+        if self._signals and ExitCode.INTERRUPTED in codes.values():
+            return ExitCode.INTERRUPTED
+        return int(any(codes.values()))
 
     def _run_on(self, host: str, stop: Stop) -> Iterator[int]:
         """Run the verb on a host, in its thread; yield the exit code."""
@@ -156,74 +172,60 @@ class _FanOut:
                     code = self._run_verb(cli)
                 finally:
                     cli.out.finish_line()
-            except BrokenPipeError:
-                code = _UNREAD
+            except BrokenPipeError as broken:
+                raise _NotRead("") from broken
             except Exception as error:
                 raise sesh_error(error, cli.line.verb) from error
         yield code
 
-    def _take(self, host: str, answer: int | SeshError) -> None:
+    def _take_results(self) -> None:
+        for host, result in self._workers.take():
+            self._take(host, result)
+
+    def _take(self, host: str, result: int | SeshError) -> None:
         """Take the exit code of a host, or print its error. Raises BrokenPipeError, UsageError."""
-        if answer == _UNREAD:
+        if isinstance(result, _NotRead):
             raise BrokenPipeError
-        if isinstance(answer, UsageError) and not (answer.answered or isinstance(answer, InvalidHost)):
-            raise answer  # the command line is wrong for all hosts
-        self._answers[host] = answer
+        if isinstance(result, UsageError) and not (result.answered or isinstance(result, InvalidHost)):
+            raise result  # the command line is wrong for all hosts
+        self._results[host] = result
         out = self._hosts[host].out
-        if isinstance(answer, SeshError) and (answer.message or out.json):  # no message: interrupted, says the summary
-            out.report(answer, self._cli.line.verb, host)
+        if isinstance(result, SeshError) and (result.message or out.json):  # no message: interrupted, says the summary
+            out.report(result, self._cli.line.verb, host)
         out.end()
 
-    def _signalled(self) -> None:
-        """Pass signals on to the verbs that wait for them, and stop the others."""
+    def _handle_signals(self) -> None:
+        """Pass signals on to verbs that wait for them; stop the others."""
         for number in self._interrupts.read():
-            self.signals.add(number)
+            self._signals.add(number)
             if number == signal.SIGINT:
-                printing.fresh_line()
-            for host in self._hosts.keys() - self._answers:
-                _deliver(self._hosts[host], number)
+                printing.start_new_line()
+            for host in self._hosts.keys() - self._results:
+                _pass_on(number, self._hosts[host])
         until = time.monotonic() + _LEAVING
         while (late := self._stopped()) and time.monotonic() < until:
             polled([(self._workers.inbound, select.POLLIN)], until)
-            self._take_all()
+            self._take_results()
         for host in late:
             self._workers.end(host)
             self._take(host, Interrupted(self._hosts[host].stop.message))
 
-    def _take_all(self) -> None:
-        for host, answer in self._workers.take():
-            self._take(host, answer)
-
     def _stopped(self) -> list[str]:
-        """Return the hosts that were stopped and have not answered yet."""
-        return [host for host, cli in self._hosts.items() if cli.stop.stopped and host not in self._answers]
+        """Return the hosts that were stopped, and whose verb has not ended yet."""
+        return [host for host, cli in self._hosts.items() if cli.stop.stopped and host not in self._results]
 
-    def run_all(self) -> int:
-        """Run the verb on all hosts, and print a summary; return the exit code. Raises UsageError."""
-        signals = self._interrupts.inbound
-        with self._interrupts, self._workers:
-            for host in self._hosts:
-                self._workers.begin(host, partial(self._run_on, host))
-            while len(self._answers) < len(self._hosts):
-                ready = polled([(self._workers.inbound, select.POLLIN), (signals, select.POLLIN)], None)
-                if signals in ready:
-                    self._signalled()
-                self._take_all()
-        codes = {host: _code(self._answers[host]) for host in self._hosts}
+    def _print_summary(self, codes: Mapping[str, int]) -> None:
+        """Print the JSON of all hosts, or how the verb ended on each."""
+        json = self._cli.line.json
         rows = [row for host, code in codes.items() for row in self._hosts[host].out.rows(code)]
-        if rows or (self._cli.line.json and not self._follows):
+        if rows or (json and not self._follows):
             self._cli.out.value(rows)
-        elif not self._cli.line.json and set(codes.values()) != {ExitCode.INTERRUPTED}:
+        elif not json and set(codes.values()) != {ExitCode.INTERRUPTED}:
             table = printing.aligned([(host, _verdict(code)) for host, code in codes.items()])
             printing.write(printing.encoded("\n".join([*table, ""])), printing.STDERR)
-        if ended := self.signals & {signal.SIGTERM, signal.SIGHUP}:
-            return SIGNAL_BASE + max(ended)
-        if self.signals and ExitCode.INTERRUPTED in codes.values():
-            return ExitCode.INTERRUPTED
-        return int(any(codes.values()))
 
 
-def _deliver(cli: Invocation, number: int) -> None:
+def _pass_on(number: int, cli: Invocation) -> None:
     """Pass a signal on to a verb that waits for it; stop any other verb."""
     try:
         if (interrupts := cli.interrupts) is None:
@@ -235,62 +237,62 @@ def _deliver(cli: Invocation, number: int) -> None:
             cli.stop.stop()
 
 
-def _code(answer: int | SeshError) -> int:
-    return int(answer.exit_code) if isinstance(answer, SeshError) else answer
+def _code(result: int | SeshError) -> int:
+    return int(result.exit_code) if isinstance(result, SeshError) else result
 
 
 def _verdict(code: int) -> str:
-    return f"{'interrupted' if code == ExitCode.INTERRUPTED else 'failed'} ({code})" if code else "ok"
+    if not code:
+        return "ok"
+    return f"interrupted ({code})" if code == ExitCode.INTERRUPTED else f"failed ({code})"
 
 
 # -- one function for several machines
 
 
-def gather(work: Mapping[Key, Callable[[Stop], Answer]], *, first: bool = False) -> dict[Key, Answer | SeshError]:
-    """Call all functions at once; return the answers or errors, in the order of the keys.
-
-    `first`: return only the first answer, unless there are only errors.
-    """
-    answers: dict[Key, Answer | SeshError] = {}
-    with Workers[Key, Answer]() as workers:
-        for key, function in work.items():
-            workers.begin(key, partial(_answer, function))
-        while len(answers) < len(work):
-            polled([(workers.inbound, select.POLLIN)], None)
-            answers |= workers.take()
-            found = [key for key, answer in answers.items() if not isinstance(answer, SeshError)]
-            if first and found:
-                return {key: answers[key] for key in work if key in found}
-    return {key: answers[key] for key in work}
-
-
-def _answer(function: Callable[[Stop], Answer], stop: Stop) -> Iterator[Answer]:
-    yield function(stop)
-
-
 class _HostCaller(Caller):
-    """The caller in the thread of one of several hosts: it cannot ask, and its notes name the host."""
+    """The caller in the thread of a host: it cannot ask; its notes name the host."""
 
     def __init__(self, cli: Invocation, host: str | None, stop: Stop) -> None:
-        self.local, self.stop, self._host = cli.local, stop, host
+        self.local, self.stop = cli.local, stop
+        self._host = host
 
     def note(self, line: str) -> None:
         """Print a note."""
         printing.note(printing.on_host(self._host, line), self._host)
 
 
-def asking(cli: Invocation, host: str | None, ask: Callable[[Target], Answer]) -> Callable[[Stop], Answer]:
-    """Return the function that calls `ask` with the target for a host, in the thread of that host."""
-    return lambda stop: ask(reach.target_of(_HostCaller(cli, host, stop), host))
+def call_each(
+    cli: Invocation, hosts: Mapping[Key, str | None], call: Callable[[Key, Target], Result], *, first: bool = False
+) -> dict[Key, Result | SeshError]:
+    """Call a function for all hosts at once; return results or errors by key.
+
+    `first`: return only the first result, unless there are only errors.
+    """
+    results: dict[Key, Result | SeshError] = {}
+
+    def call_one(key: Key, stop: Stop) -> Iterator[Result]:
+        yield call(key, reach.target_of(_HostCaller(cli, hosts[key], stop), hosts[key]))
+
+    with Workers[Key, Result]() as workers:
+        for key in hosts:
+            workers.begin(key, partial(call_one, key))
+        while len(results) < len(hosts):
+            polled([(workers.inbound, select.POLLIN)], None)
+            results |= workers.take()
+            succeeded = [key for key, result in results.items() if not isinstance(result, SeshError)]
+            if first and succeeded:
+                return {key: results[key] for key in hosts if key in succeeded}
+    return {key: results[key] for key in hosts}
 
 
 def on_hosts(
-    cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], Answer]
-) -> dict[str | None, Answer | SeshError]:
-    """Call `ask` for hosts of the line, or None for this machine; return the answers or errors.
+    cli: Invocation, hosts: Sequence[str | None], call: Callable[[Target], Result]
+) -> dict[str | None, Result | SeshError]:
+    """Call a function for each host, None for this machine; return results or errors.
 
     If the line has at most one host, an error is raised, and the person may be asked to log in.
     """
     if len(cli.line.hosts) < 2:
-        return {host: ask(cli.target_of(host)) for host in hosts}
-    return gather({host: asking(cli, host, ask) for host in hosts})
+        return {host: call(cli.target_of(host)) for host in hosts}
+    return call_each(cli, {host: host for host in hosts}, lambda _, target: call(target))

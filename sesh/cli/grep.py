@@ -47,47 +47,50 @@ def grep(
     if not names and not cli.line.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
     query: dict[str, Any] = {"pattern": pattern, "context": context or 0, "ignore_case": ignore_case}
-    rows, failed = (_on_one if names and len(cli.line.hosts) < 2 else _on_hosts)(cli, names, query)
+    if names and len(cli.line.hosts) < 2:
+        rows, failures = _search_sessions(cli, names, query)
+    else:
+        rows, failures = _search_hosts(cli, names, query)
     hits = [row for row in rows if "error" not in row]
     if cli.line.json:
         cli.out.value(rows)
     elif hits:
         cli.out.text("\n".join(_shown(hits)))
-    for line in failed:
+    for line in failures:
         cli.note(line)
     return 0 if hits else 1
 
 
-def _on_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search on this machine or on each host of the line; return the hits and errors, and a line for each failure."""
+def _search_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """Search the line's hosts, else this machine; return hits, and a line for each failure."""
     rows: list[Any] = []
-    failed: list[str] = []
-    answers = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(search.grep, names=names, **query))
-    for host, answer in answers.items():
-        if isinstance(answer, SeshError):
-            rows.append(error_row(answer, host))
-            wrong = [answer]
+    failures: list[str] = []
+    found = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(search.grep, names=names, **query))
+    for host, result in found.items():
+        if isinstance(result, SeshError):
+            rows.append(error_row(result, host))
+            failed = [result]
         else:
-            rows += [{**hit, "host": host} for hit in answer["hits"]]
-            wrong = [errors.rebuild(facts) for facts in answer["failed"].values()]
-        failed += [printing.on_host(host, error.line(host)) for error in wrong]
-    return rows, failed
+            rows += [{**hit, "host": host} for hit in result["hits"]]
+            failed = [errors.rebuild(facts) for facts in result["failed"].values()]
+        failures += [printing.on_host(host, error.line(host)) for error in failed]
+    return rows, failures
 
 
-def _on_one(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search sessions of the line's target, and on known remotes those that it lacks; return as `_on_hosts` does."""
+def _search_sessions(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """Search sessions wherever they are; return the hits, and a line for each failure."""
     rows: list[Any] = []
 
-    def search_in(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
-        answer = target.call(search.grep, names=some, **query)
-        rows.extend({**hit, "host": target.host} for hit in answer["hits"])
-        return answer["failed"]
+    def search_on(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
+        result = target.call(search.grep, names=some, **query)
+        rows.extend({**hit, "host": target.host} for hit in result["hits"])
+        return result["failed"]
 
-    return rows, [error.line(cli.host) for error in cli.on_each(names, search_in).values()]
+    return rows, [error.line() for error in cli.on_each(names, search_on).values()]
 
 
 def _shown(hits: Sequence[Hit]) -> list[str]:
-    """Return lines as grep prints them: `session:line:text`, `session-line-text` for context, `--` between groups."""
+    """Return hits as lines of grep: `session:line:text`, `session-line-text` for context, `--` between groups."""
     lines: dict[tuple[str, int], str] = {}  # by session and number; a line in the context of several hits stands once
     for hit in hits:
         name, line = wording.title((hit["host"], hit["session"])), int(hit["line"])

@@ -14,7 +14,7 @@ _TIMEOUT = 2.5  # codex kills a hook after 3 s
 
 
 def hook(cli: Invocation) -> int:
-    """Handle an event from stdin. Always succeed, soon and silently: exit code 2 would be a veto for the agent."""
+    """Handle an event from stdin; always succeed: exit code 2 would veto the agent's action."""
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, _TIMEOUT)
     try:

@@ -20,9 +20,9 @@ from sesh.queries import QueryRemover
 from sesh.schema import JobResult, JobSpec
 from sesh.store.results import command_json
 
-Place = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
+WorkingDirectory = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
 Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]
-Keep = Annotated[
+KeepSession = Annotated[
     bool, Option("--keep", help="Keep the session in the list until it is killed: sesh NAME shows its last screen.")
 ]
 Limit = Annotated[
@@ -41,10 +41,10 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     ctx: Context,
     name: AnyName = None,
     *,
-    directory: Place = None,
+    directory: WorkingDirectory = None,
     printed: Printed = False,
     follow: Follow = False,
-    keep: Keep = False,
+    keep: KeepSession = False,
     timeout: Limit = None,
     stdin: Stdin = False,
     tie: Tie = False,
@@ -78,11 +78,11 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     spec = cli.spec(directory, env, label, size)
     data: JobSpec = {"name": name, "spec": spec, "keep": keep, "timeout": timeout}
     if detached:
-        return _detached(cli, data)
-    return _waited(cli, data, printed=printed, follow=follow, tie=tie, stdin=stdin)
+        return _start_detached(cli, data)
+    return _start_and_wait(cli, data, printed=printed, follow=follow, tie=tie, stdin=stdin)
 
 
-def _detached(cli: Invocation, data: JobSpec) -> int:
+def _start_detached(cli: Invocation, data: JobSpec) -> int:
     """Start the job and print its name."""
     target = cli.target
     try:
@@ -94,14 +94,14 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         raise
     if not cli.line.json:
         cli.out.text(name)
-    return cli.out.done(name=name, session=name, host=cli.host, created=True)
+    return cli.out.done(name=name, session=name, host=cli.line.host, created=True)
 
 
-def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
+def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
     """Start the job and wait for it; return its exit code, 124 after a timeout."""
     followed = FollowedOutput(cli.out) if follow else None
     source = cli.open_stdin() if stdin else None
-    with cli.catching(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
+    with cli.recording_signals(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
         wanted = printed or cli.line.json
         live = followed.take if followed is not None else None
         job, result, retained = jobs.run(cli.target, data, interrupts, live=live, wanted=wanted, stdin=source)
@@ -109,7 +109,7 @@ def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie:
         if followed is not None:
             followed.take(b"", last=True)
         if interrupts.typed and cli.watched:
-            printing.fresh_line()
+            printing.start_new_line()
         return report(cli, job, result, retained, printed=printed)
 
 
@@ -119,7 +119,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     timed_out = result.get("timed_out")
     code = ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
     if cli.line.json:
-        facts = command_json(name, cli.host, cli.line.tail, {**result, "exit_code": code}, output)
+        facts = command_json(name, cli.line.host, cli.line.tail, {**result, "exit_code": code}, output)
         cli.out.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
         return code
     ending = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")
@@ -133,7 +133,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
 
 
 class FollowedOutput:
-    """Prints output as it comes: `\\r\\n` becomes `\\n`; if JSON is wanted, each line becomes an object.
+    """Prints output as it comes: with `\\n` for `\\r\\n`, or as a JSON object per line.
 
     Queries are removed if stdout is a terminal, because the terminal's replies would become input of the shell.
     """

@@ -17,6 +17,8 @@ from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
 from sesh.ops import dormant, layout
 from sesh.outcomes import Layout, LayoutEntry, Made, PrintedError
+from sesh.reach.target import Target
+from sesh.schema import ErrorFacts
 
 _MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"
@@ -35,7 +37,7 @@ def export(ctx: Context) -> int:
     cli = ctx.obj
     entries = cli.target.call(layout.sessions)
     for entry in entries:
-        entry["host"] = entry["host"] or cli.host
+        entry["host"] = entry["host"] or cli.line.host
     exported: Layout = {"version": layout.VERSION, "sessions": entries}
     return cli.out.show(exported, json.dumps(wording.encodable(exported), indent=2))
 
@@ -53,7 +55,7 @@ def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", s
     cli = ctx.obj
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin")
-    if (host := cli.host) is not None:
+    if (host := cli.line.host) is not None:
         entries = [{**entry, "host": host} for entry in entries if entry["host"] in (None, host)]
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):
@@ -78,9 +80,18 @@ def restore(
       sesh @web1 @web2 restore
     """
     cli = ctx.obj
-    target = cli.find(*(names or ()))
-    target.sync()
-    rows = _with_host(target.call(dormant.restore, names=names or [], yes=yes), cli.host)
+    rows: list[Made] = []
+
+    def restore_on(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
+        target.sync()
+        rows.extend(_with_host(target.call(dormant.restore, names=some, yes=yes), target.host))
+        return {}
+
+    if names:
+        for name, error in cli.on_each(names, restore_on).items():
+            rows += _with_host([_failure(name, error)], error.host)
+    else:
+        restore_on(cli.target, [])
     if not rows and not cli.line.json:
         cli.out.text("no session is lost")
     return _report(cli, rows, "started")
@@ -109,8 +120,12 @@ def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list
     try:
         rows = cli.target_of(host).call(layout.make, entries=entries)
     except SeshError as error:
-        rows = [{"name": entry["name"], "created": False, "error": error.facts()} for entry in entries]
+        rows = [_failure(entry["name"], error) for entry in entries]
     return _with_host(rows, host)
+
+
+def _failure(name: str, error: SeshError) -> Made:
+    return {"name": name, "created": False, "error": error.facts()}
 
 
 def _with_host(rows: list[Made], host: str | None) -> list[Made]:

@@ -1,4 +1,4 @@
-"""Split a command line before typer parses it: hosts, verb, words, and the tail after `--`. Pure."""
+"""Split a command line before typer parses it: hosts, verb, words, and the tail after `--`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class CommandLine:
 
 
 def split(argv: list[str]) -> CommandLine:
-    """Split a command line. Hosts, the verb, `--json` and `--local` may stand before the words, in any order."""
+    """Split a command line, and read SESH_JSON.
+
+    Hosts, the verb, `--json` and `--local` may stand before the words, in any order.
+    """
     words, tail = argv, None
     if "--" in argv:
         dashes = argv.index("--")

@@ -24,7 +24,7 @@ _HOST_TIMEOUT = 5.0  # seconds for a host that the line names; other remotes get
 
 
 class _Group(NamedTuple):
-    """Sessions of a machine, below the name of the host, if they have one, and the reason why it does not answer."""
+    """Sessions of a machine, below the name of its host and why it is silent."""
 
     sessions: Sequence[Summary]
     host: str = ""
@@ -35,47 +35,68 @@ class _Group(NamedTuple):
 def list_or_pick(cli: Invocation) -> int:
     """Show the board if the settings say so, else print the list: `sesh` alone."""
     if printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
-        return int(load("choose.picked")(cli))
+        return int(load("choose.pick_and_attach")(cli))
     return show(cli)
 
 
 def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
-    """Print the sessions that have all of the labels, here and on known remotes; return the exit code.
+    """Print the sessions with the labels, here and on known remotes; return the exit code.
 
     The exit code is 1 if one of several hosts did not answer.
     """
-    hosts, wanted = cli.line.hosts, dict(label)
-    several = len(hosts) > 1
-    groups: Iterable[_Group] = _of_hosts(cli) if several else _of_host(cli, hosts[0]) if hosts else _of_all(cli)
-    table = Table(printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None, coloured=printing.coloured())
-    if not cli.line.json:
-        later = [row for group in groups for row in group.sessions] if several else _cached(cli)
-        table.measure(later := [row for row in later if has_labels(row, wanted)], time.time())
-        if several and later:
-            cli.out.lines(table.lines([], time.time()))  # the headings
-    rows: list[object] = []
-    for group in groups:
-        sessions = [row for row in group.sessions if has_labels(row, wanted)]
-        if group.error is not None:
-            rows.append(error_row(group.error, group.host))
-        rows += sessions
-        if not cli.line.json and (sessions or group.reason or several):
-            _print(cli, table, group, sessions)
+    several, wanted = len(cli.line.hosts) > 1, dict(label)
+    groups: Iterable[_Group] = _groups(cli, wanted)
+    if several or cli.line.json:
+        groups = list(groups)
     if cli.line.json:
+        rows: list[object] = []
+        for group in groups:
+            rows += [error_row(group.error, group.host)] if group.error is not None else []
+            rows += group.sessions
         cli.out.value(rows)
-    elif not rows and not several and os.isatty(printing.STDOUT):
-        machine = f" on @{cli.host}" if cli.host is not None else ""
-        remark = f"no session{machine} has these labels"
-        cli.out.text(remark if wanted else for_host(f"no sessions{machine}; `{SESH} NAME` creates one", cli.host))
+    else:
+        _print_groups(cli, groups, wanted)
     return int(several and any(group.error is not None for group in groups))
 
 
-def _print(cli: Invocation, table: Table, group: _Group, sessions: Sequence[Summary]) -> None:
-    """Print sessions below the name of their host."""
-    lines = table.lines(sessions, time.time()) if sessions else []
-    if group.host:
-        lines.insert(len(lines) - len(sessions), table.remark(group.host, group.reason))  # below the headings
-    cli.out.text("\n".join(lines))
+def _print_groups(cli: Invocation, groups: Iterable[_Group], wanted: dict[str, str]) -> None:
+    """Print groups as they come, in columns that should fit the later ones too."""
+    several, to_terminal = len(cli.line.hosts) > 1, os.isatty(printing.STDOUT)
+    table = Table(printing.width() if to_terminal else None, coloured=printing.coloured())
+    later = [row for group in groups for row in group.sessions] if several else _cached(cli, wanted)
+    table.measure(later, time.time())
+    if several and later:
+        cli.out.lines(table.lines([], time.time()))  # the headings
+    listed = 0
+    for group in groups:
+        listed += len(group.sessions)
+        if group.sessions or group.reason or several:
+            lines = table.lines(group.sessions, time.time()) if group.sessions else []
+            if group.host:  # below the headings
+                lines.insert(len(lines) - len(group.sessions), table.remark(group.host, group.reason))
+            cli.out.text("\n".join(lines))
+    if not (listed or several) and to_terminal:
+        machine = f" on @{cli.line.host}" if cli.line.hosts else ""
+        remark = f"no session{machine} has these labels"
+        cli.out.text(remark if wanted else for_host(f"no sessions{machine}; `{SESH} NAME` creates one", cli.line.host))
+
+
+def _groups(cli: Invocation, wanted: dict[str, str]) -> Iterator[_Group]:
+    """Yield the line's hosts, else all machines, with the sessions that have the labels."""
+    groups: Iterable[_Group]
+    match cli.line.hosts:
+        case []:
+            groups = _of_all(cli)
+        case [host]:
+            groups = _of_host(cli, host)
+        case _:
+            groups = _of_hosts(cli)
+    for group in groups:
+        yield group._replace(sessions=_labelled(group.sessions, wanted))
+
+
+def _labelled(sessions: Sequence[Summary], wanted: dict[str, str]) -> list[Summary]:
+    return [row for row in sessions if has_labels(row, wanted)]
 
 
 def _of_all(cli: Invocation) -> Iterator[_Group]:
@@ -86,22 +107,22 @@ def _of_all(cli: Invocation) -> Iterator[_Group]:
     yield _Group(overview["sessions"])
     if not cli.line.json and (cli.watched or not cli.line.verb.dashed):  # not for `--list` in a shell's startup file
         _note_lost(cli, overview["sessions"])
-    for host, sessions, reason in lookup.lists(cli) if _asks_remotes(cli) else ():
+    for host, sessions, reason in lookup.lists(cli) if _lists_remotes(cli) else ():
         yield _Group(sessions, host, reason)
 
 
-def _asks_remotes(cli: Invocation) -> bool:
-    return not cli.line.local and paths.knows_remotes()
+def _lists_remotes(cli: Invocation) -> bool:
+    return not (cli.line.hosts or cli.line.local) and paths.knows_remotes()
 
 
-def _cached(cli: Invocation) -> list[Summary]:
+def _cached(cli: Invocation, wanted: dict[str, str]) -> list[Summary]:
     """Return the last known sessions of remotes, whose rows come later, and should fit the columns."""
-    hosts = known.hosts() if not cli.line.hosts and _asks_remotes(cli) else []
-    return [row for host in hosts for row in lookup.last_known(host, "")]
+    hosts = known.hosts() if _lists_remotes(cli) else []
+    return [row for host in hosts for row in _labelled(lookup.last_known(host, ""), wanted)]
 
 
 def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
-    """Yield the sessions of one host; if it does not answer, the last known ones, and raise its error."""
+    """Yield the sessions of a host, or the last known ones before its error."""
     try:
         sessions = _sessions(cli, host)
     except (errors.TimedOut, errors.Unreachable) as error:
@@ -114,7 +135,7 @@ def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
 
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
-    """Return the sessions of a host. Raises its error, for a person after a short timeout if sessions are cached."""
+    """Return the sessions of a host. Raises its error, soon if a person can see cached ones."""
     if cli.watched and known.sessions(host) and not known.asks(host):
         try:
             return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
@@ -128,15 +149,15 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
 
 
 def _of_hosts(cli: Invocation) -> list[_Group]:
-    """Return the sessions of each host; of one that does not answer, its error and the last known ones."""
+    """Return the sessions of each host, or its error and the last known ones."""
     groups = []
-    answers = dict(lookup.summaries(cli, cli.line.hosts, named=True))
+    results = dict(lookup.summaries(cli, cli.line.hosts, named=True))
     for host in cli.line.hosts:
-        answer = answers[host]
-        if isinstance(answer, SeshError):
-            groups.append(_Group(lookup.last_known(host, str(answer)), host, str(answer), answer))
+        result = results[host]
+        if isinstance(result, SeshError):
+            groups.append(_Group(lookup.last_known(host, str(result)), host, str(result), result))
         else:
-            groups.append(_Group(answer, host))
+            groups.append(_Group(result, host))
     return groups
 
 

@@ -6,11 +6,12 @@ import errno
 import json
 import os
 import select
+import shutil
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sesh import errors, log, names, wording
+from sesh import errors, log, wording
 from sesh.about import PROGRAM
 from sesh.cli.verbs import Verb
 from sesh.errors import ExitCode, Refused, SeshError, for_host, remedy
@@ -65,24 +66,24 @@ def stderr_line(line: str) -> None:
 
 
 def note(line: str, host: str | None = None) -> None:
-    """Print a note on stderr, its commands rewritten for `host`; it is lost if stderr is closed."""
+    """Print a note on stderr, its commands for `host`; it is lost if stderr is closed."""
     stderr_line(f"{PROGRAM}: {wording.one_line(for_host(line, host))}")
 
 
-def fresh_line() -> None:
+def start_new_line() -> None:
     """Start a new line after the `^C` that the terminal printed, if stderr is a terminal."""
     if os.isatty(STDERR):
         write(b"\n", STDERR)
 
 
-def interrupted() -> int:
+def exit_interrupted() -> int:
     """Start a new line for the shell's prompt; return the exit code for Ctrl-C."""
-    fresh_line()
+    start_new_line()
     return ExitCode.INTERRUPTED
 
 
 def json_line(thing: object) -> bytes:
-    """Return a line of JSON in UTF-8: invalid bytes become U+FFFD, control characters (C1 too) are escaped."""
+    """Return a line of JSON: invalid bytes become U+FFFD, controls (C1 too) are escaped."""
     return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
 
 
@@ -109,22 +110,16 @@ def coloured() -> bool:
     return not dumb() and not os.environ.get("NO_COLOR") and os.isatty(STDOUT)
 
 
-def width(terminal: int) -> int:
-    """Return the columns of a terminal; COLUMNS overrides them."""
-    wanted = os.environ.get("COLUMNS", "")
-    if names.is_decimal(wanted) and int(wanted) > 0:
-        return min(int(wanted), 10_000)
-    try:
-        return os.get_terminal_size(terminal).columns or 80
-    except OSError:
-        return 80
+def width() -> int:
+    """Return the columns of the terminal; COLUMNS overrides them."""
+    return shutil.get_terminal_size().columns or 80
 
 
 # -- the output of a command line
 
 
 class Output:
-    """The output of a command line; `json`: results and errors are JSON. `several`: it is that of one of many hosts."""
+    """The output of a command line, as JSON if `json`. `several`: one of several hosts prints."""
 
     several = False
 
@@ -170,20 +165,20 @@ class Output:
         return self.value({"ok": True, **facts}) if self.json else ExitCode.OK
 
     def note(self, line: str, host: str | None = None) -> None:
-        """Print a note on stderr, its commands rewritten for `host`; on a terminal below an unfinished line."""
+        """Print a note on stderr, its commands for `host`, below an unfinished line."""
         if self._line_open and os.isatty(STDOUT):
             self.write(b"\n")
         note(line, host)
 
     def report(self, cause: BaseException, verb: Verb, host: str | None = None) -> int:
-        """Print the error of a verb; return the exit code. With SESH_DEBUG, log it and print its traceback."""
+        """Print the error of a verb, with SESH_DEBUG its traceback; return the exit code."""
         error = sesh_error(cause, verb)
         if log.wanted():
             log.write_error(f"command {verb.dashed}".rstrip(), cause)
             traceback.print_exception(type(cause), cause, cause.__traceback__)
         try:
             if isinstance(error, errors.Interrupted) and error.echoed:
-                fresh_line()
+                start_new_line()
             if self.json:
                 self.value({"error": error_facts(error, host)})
             else:

@@ -49,36 +49,36 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     if names and label:
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
     if label:
-        names = _labelled_to_end(cli, dict(label), yes=yes)
+        names = _choose_by_label(cli, dict(label), yes=yes)
     elif not names:
-        names = [cli.session(None)]
-        _ask(cli, f"end {names[0]}, this session, and all that runs in it?", yes=yes)
+        names = [cli.session_name(None)]
+        _confirm(cli, f"end {names[0]}, this session, and all that runs in it?", yes=yes)
 
-    def end(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:
+    def end_on(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:
         return target.call(sessions.kill, names=some)["failed"]
 
-    failed = cli.on_each(names, end, confirm=not yes)
+    failed = cli.on_each(names, end_on, confirm=not yes)
     return _report(cli, [name for name in dict.fromkeys(names) if name not in failed], failed, "killed")
 
 
-def _labelled_to_end(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
+def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
     """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
-    _check_asked(cli, yes=yes)
+    _check_can_confirm(cli, yes=yes)
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if has_labels(row, wanted) and "machine" not in row]
     if not names:
         raise unlabelled(wanted)
-    _ask(cli, f"end {', '.join(names)}?", yes=yes)
+    _confirm(cli, f"end {', '.join(names)}?", yes=yes)
     return names
 
 
-def _ask(cli: Invocation, question: str, *, yes: bool) -> None:
-    """Ask the person, if there is one, unless -y was given. Raises Refused if the person declines."""
+def _confirm(cli: Invocation, question: str, *, yes: bool) -> None:
+    """Ask the person, if any, unless -y was given. Raises Refused if the person declines."""
     if cli.can_ask and not yes and not cli.agrees(question):
         raise Refused("no session was ended")
 
 
-def _check_asked(cli: Invocation, *, yes: bool) -> None:
+def _check_can_confirm(cli: Invocation, *, yes: bool) -> None:
     """Raise UsageError on one of several hosts without -y, because there nobody is asked."""
     if cli.out.several and not yes:
         raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
@@ -95,9 +95,9 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
       sesh @web kill-all -y
     """
     cli = ctx.obj
-    _check_asked(cli, yes=yes)
-    answer = cli.target.call(sessions.kill_all, ask=not yes)
-    return _report(cli, answer["done"], _errors(answer["failed"]), "killed")
+    _check_can_confirm(cli, yes=yes)
+    result = cli.target.call(sessions.kill_all, ask=not yes)
+    return _report(cli, result["done"], _errors(result["failed"]), "killed")
 
 
 def rename(
@@ -140,11 +140,11 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
       sesh resume-with agent --
     """
     cli = ctx.obj
-    if cli.line.tail is None or (name is None and cli.host is not None):
+    if cli.line.tail is None or (name is None and cli.line.host is not None):
         line = f"{SESH} --resume-with NAME -- CMD…"
         raise UsageError(f"no {'session' if cli.line.tail else 'command'} given; write: {line} (-- alone forgets it)")
-    answer = cli.find(name).call(sessions.resume_with, name=name, command=cli.line.tail)
-    return cli.out.done(**answer, resume=cli.line.tail or None)
+    session = cli.find(name).call(sessions.resume_with, name=name, command=cli.line.tail)
+    return cli.out.done(**session, resume=cli.line.tail or None)
 
 
 def reload(ctx: Context, names: Names = None) -> int:
@@ -158,13 +158,20 @@ def reload(ctx: Context, names: Names = None) -> int:
       sesh @gpu reload
     """
     cli = ctx.obj
-    answer = cli.find(*(names or ())).call(sessions.reload, names=names or [])
+    done: list[str] = []
+
+    def reload_on(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
+        result = target.call(sessions.reload, names=some)
+        done.extend(result["done"])
+        return result["failed"]
+
+    failed = cli.on_each(names, reload_on) if names else _errors(reload_on(cli.target, []))
     if not cli.line.json:
-        for name in answer["done"]:
+        for name in done:
             cli.out.text(f"{name} runs the installed sesh now")
-        if not (answer["done"] or answer["failed"]):
+        if not (done or failed):
             cli.out.text("no session runs")
-    return _report(cli, answer["done"], _errors(answer["failed"]), "reloaded")
+    return _report(cli, done, failed, "reloaded")
 
 
 def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
@@ -172,11 +179,11 @@ def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
 
 
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Print the outcome for several sessions; return the exit code. `key`: the JSON key of those that succeeded."""
+    """Print the outcome for several sessions; `key`: the JSON key of those that succeeded."""
     if not failed:
         return cli.out.done(**{key: list(done)})
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
-    message = "; ".join([*ended, *(error.line(cli.host) for error in failed.values())])
+    message = "; ".join([*ended, *(error.line(cli.line.host) for error in failed.values())])
     if cli.line.json:
         error = {"code": next(iter(failed.values())).code, "message": wording.one_line(message)}
         cli.out.value({"ok": False, key: list(done), "error": error})

@@ -1,8 +1,7 @@
-"""Verbs that type into a session: `run` a command in its shell, list their `history`, `send` text and keys."""
+"""Verbs of a session's shell: `run` a command in it, list the `history` of commands."""
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,21 +10,18 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import descriptors, measures, paths
+from sesh import measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number, offering
-from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with
-from sesh.keys import CHORDS, Key
+from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number
+from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
 from sesh.names import printable, subject
 from sesh.ops import shell
-from sesh.ops.send import LONGEST, type_into
-from sesh.outcomes import Command
+from sesh.reach.target import Target
 from sesh.schema import RunFacts
 from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
 
-_OFFERED_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
 
 
@@ -53,11 +49,11 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         failing_with(ExitCode.SESH_FAILED),
         _suggesting_job(cli, name),
         cli.find(name).open_stream(name, timeout) as stream,
-        cli.catching(tie=False, message=left) as interrupts,
+        cli.recording_signals(tie=False, message=left) as interrupts,
         cli.stop.calling(stream.cut),
     ):
         stream.check = interrupts.check_recorded
-        tell = partial(cli.tell_question, name) if cli.hears_questions and not no_wait else None
+        tell = partial(cli.tell_question, name, host=stream.host) if cli.hears_questions and not no_wait else None
         facts, output = shell.run(
             stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
         )
@@ -65,7 +61,8 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         if live is not None:
             live.take(output, last=True)
             output = b""
-        return _report(cli, name, facts, output if ansi else shell.without_sequences(output), waited=not no_wait)
+        output = output if ansi else shell.without_sequences(output)
+        return _report(cli, name, stream.host, facts, output, waited=not no_wait)
 
 
 @contextmanager
@@ -82,12 +79,12 @@ def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
         raise
 
 
-def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waited: bool) -> int:
+def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, output: bytes, *, waited: bool) -> int:
     if facts.get("output_lost"):
         cli.note(f"{name} and the command ended while the link was down; the output is lost")
     code = facts.get("exit_code")
     if cli.line.json:
-        cli.out.value(command_json(name, cli.host, cli.line.tail, facts, output))
+        cli.out.value(command_json(name, host, cli.line.tail, facts, output))
     elif waited:
         cli.out.write(output)
         if facts.get("truncated"):
@@ -95,7 +92,8 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
         if facts.get("session_ended") and cli.watched:
             cli.note(f"{subject(name)} {ENDS.get(facts.get('reason') or '', 'has ended')}, and the command with it")
         if facts.get("timed_out"):
-            cli.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
+            wait = for_host(f"{SESH} --wait {name} --prompt", host)
+            cli.note(f"the command goes on in {name}; to wait for it: {wait}")
     return int(code) if isinstance(code, int) else 0
 
 
@@ -115,10 +113,10 @@ def history(
       sesh history work 3
     """
     cli = ctx.obj
-    name = cli.session(name)
+    name = cli.session_name(name)
     target = cli.find(name)
     if n is None:
-        return _print_history(cli, name, target.call(shell.history, name=name))
+        return _print_history(cli, target, name)
     facts = target.call(shell.history_output, name=name, number=n)
     output = facts["output"] if ansi else shell.without_sequences(facts["output"])
     if cli.line.json:
@@ -127,11 +125,12 @@ def history(
     return 0
 
 
-def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
+def _print_history(cli: Invocation, target: Target, name: str) -> int:
+    commands = target.call(shell.history, name=name)
     if cli.line.json:
         return cli.out.value(commands)
     if not commands:
-        integration = f"the shell integration: {SESH} --shell-init bash (zsh, fish)"
+        integration = for_host(f"the shell integration: {SESH} --shell-init bash (zsh, fish)", target.host)
         cli.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
     rows = []
     for command in commands:
@@ -143,57 +142,3 @@ def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
         rows.append((f"{command['n']:>4}", began, f"{code:>3}", f"{command['duration']:>8.2f}s", line))
     cli.out.table(rows)
     return 0
-
-
-def send(
-    ctx: Context,
-    name: Name,
-    text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
-    *,
-    enter: Annotated[
-        bool,
-        Option("--enter", help="Press Enter once the program has read and shown TEXT; exit 1 if there was no Enter."),
-    ] = False,
-    key: Annotated[
-        list[str] | None,
-        Option(
-            "--key",
-            metavar="KEY",
-            autocompletion=offering(lambda: _OFFERED_KEYS),
-            help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
-        ),
-    ] = None,
-    question: Annotated[
-        str | None,
-        Option(
-            "--question",
-            metavar="REGEX",
-            help="Type only if it waits with a question that matches REGEX; . matches any question.",
-        ),
-    ] = None,
-    force: Annotated[
-        bool,
-        Option("--force", help="With --enter: type even after a person's unfinished input, or while the program asks."),
-    ] = False,
-) -> int:
-    """Type TEXT, Enter if wanted, then keys.
-
-    The words of TEXT are joined by spaces; - is stdin.
-
-    Examples:
-      sesh send work 'make test' --enter
-      sesh send work --key C-c
-      sesh send work - < notes.txt
-      sesh send agent y --enter --question 'may I run: make'
-      sesh send editor :wq --enter
-    """
-    cli = ctx.obj
-    keys = key or []
-    words = text or []
-    if not (words or enter or keys):
-        raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
-    for pressed in keys:
-        Key.parse(pressed)  # refuses an unknown key before stdin is read
-    typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.open_stdin())
-    sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
-    return cli.out.done(name=name, **sent)

@@ -31,7 +31,7 @@ class Table:
             self._widths = [max(pair) for pair in zip(self._widths, map(columns, _cells(session, now)), strict=True)]
 
     def lines(self, sessions: Sequence[Summary], now: float) -> list[str]:
-        """Return a line for each session, none wider than the limit; the first call adds the headings."""
+        """Return a line for each session; the first call adds the headings."""
         self.measure(sessions, now)
         widths = _fitted(self._widths, self._limit)
         drawn = [] if self._headed else [self._line(_HEADINGS, widths, ["2"] * len(_HEADINGS))]
@@ -65,7 +65,7 @@ def _cells(session: Summary, now: float) -> tuple[str, ...]:
     now += session.get("clock", 0.0)
     return (
         f"{wording.mark(session):1} {plain(session['name'])}",
-        wording.state(session),
+        wording.presence(session),
         "" if "stale" in session else wording.activity(session),
         age(session.get("created"), now),
         "" if "stale" in session else age(session.get("last_activity"), now),

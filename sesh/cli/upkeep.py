@@ -34,13 +34,13 @@ def doctor(ctx: Context) -> int:
       sesh @gpu doctor
     """
     cli = ctx.obj
-    findings = _check(cli.target_of(cli.host))
+    findings = _check(cli.target_of(cli.line.host))
     for finding in findings:
         finding["message"] = wording.one_line(str(finding["message"]))
-        finding["remedy"] = wording.plain(for_host(finding["remedy"], cli.host)) if finding["remedy"] else None
+        finding["remedy"] = wording.plain(for_host(finding["remedy"], cli.line.host)) if finding["remedy"] else None
     states = [finding["state"] for finding in findings]
     if cli.line.json:
-        cli.out.value({"ok": ERROR not in states, "host": cli.host, "checks": findings})
+        cli.out.value({"ok": ERROR not in states, "host": cli.line.host, "checks": findings})
     else:
         for finding in findings:
             cli.out.text(_shown(finding))
@@ -106,56 +106,56 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
     cli = ctx.obj
     if older is None:
         older = 0.0 if cli.can_ask else _DEFAULT_AGE
-    answers = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
-    found = {host: pieces for host, pieces in answers.items() if not isinstance(pieces, SeshError) and pieces}
-    pieces = [(host, each) for host in found for each in found[host]]
-    pieces.sort(key=lambda piece: piece[1]["age"], reverse=True)
+    swept: dict[str | None, _Swept]
+    swept = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
+    found = {host: pieces for host, pieces in swept.items() if not isinstance(pieces, SeshError) and pieces}
+    listed = [(host, piece) for host, pieces in found.items() for piece in pieces]
+    listed.sort(key=lambda row: row[1]["age"], reverse=True)
     if not cli.line.json:
-        cli.out.table(
-            [(measures.short(each["age"]), each["kind"], on_host(host, each["what"])) for host, each in pieces]
-        )
-    if cli.can_ask and pieces and not all_ and not dry_run:
-        running = sum(each["pid"] is not None for _, each in pieces)
+        cells = [(measures.short(piece["age"]), piece["kind"], on_host(host, piece["what"])) for host, piece in listed]
+        cli.out.table(cells)
+    if cli.can_ask and listed and not all_ and not dry_run:
+        running = sum(piece["pid"] is not None for _, piece in listed)
         all_ = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
         dry_run = not all_
     if not dry_run:
-        answers |= on_hosts(cli, [*found], lambda target: target.call(clear, wanted=found[target.host], ends=all_))
-    rows = [_row(host, answer, dry_run=dry_run) for host, answer in answers.items()]
+        swept |= on_hosts(cli, [*found], lambda target: target.call(clear, wanted=found[target.host], ends=all_))
+    rows = [_row(host, pieces, dry_run=dry_run) for host, pieces in swept.items()]
     if cli.line.json:
         several = [{"exit_code": int(not row.get("ok")), **row} for row in rows]
         cli.out.value(several if len(rows) > 1 else rows[0])
     else:
-        for host, answer in answers.items():
-            _report(cli, host, answer, older, dry_run=dry_run)
+        for host, pieces in swept.items():
+            _report(cli, host, pieces, older, dry_run=dry_run)
     return int(any(not row.get("ok") for row in rows))
 
 
-def _row(host: str | None, answer: _Swept, *, dry_run: bool) -> dict[str, object]:
+def _row(host: str | None, swept: _Swept, *, dry_run: bool) -> dict[str, object]:
     """Return the JSON for a machine."""
-    if isinstance(answer, SeshError):
-        return error_row(answer, host)
-    for piece in answer:
+    if isinstance(swept, SeshError):
+        return error_row(swept, host)
+    for piece in swept:
         piece.setdefault("cleared", False)
         if "error" in piece:
             piece["error"] = error_facts(rebuild(piece["error"]), host)
-    return {"ok": not _failed(answer), "host": host, "dry_run": dry_run, "pieces": answer}
+    return {"ok": not _failed(swept), "host": host, "dry_run": dry_run, "pieces": swept}
 
 
-def _report(cli: Invocation, host: str | None, answer: _Swept, older: float, *, dry_run: bool) -> None:
-    """Print what was cleared on a machine, and what could not be; `older`: the least age in seconds."""
-    if isinstance(answer, SeshError):
-        cli.note(on_host(host, answer.line(host)))
+def _report(cli: Invocation, host: str | None, swept: _Swept, older: float, *, dry_run: bool) -> None:
+    """Print what was cleared on a machine, and what not; `older`: the least age."""
+    if isinstance(swept, SeshError):
+        cli.note(on_host(host, swept.line(host)))
         return
-    for piece in _failed(answer):
+    for piece in _failed(swept):
         cli.note(on_host(host, f"{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}"))
-    if not answer:
+    if not swept:
         summary = f"no leftovers older than {measures.exact(older)}" if older else "no leftovers"
     elif dry_run:
-        summary = f"{len(answer)} found; nothing changed"
+        summary = f"{len(swept)} found; nothing changed"
     else:
-        left = sum(piece.get("left") == "it still runs" for piece in answer)
+        left = sum(piece.get("left") == "it still runs" for piece in swept)
         more = f"; {left} still run: --all ends them" if left else ""
-        summary = f"{sum(piece['cleared'] for piece in answer)} of {len(answer)} cleared{more}"
+        summary = f"{sum(piece['cleared'] for piece in swept)} of {len(swept)} cleared{more}"
     cli.out.text(on_host(host, summary))
 
 

@@ -16,7 +16,7 @@ class Hosts(Enum):
     NONE = "none"
     ONE = "one"
     EACH = "each"  # `fanout` runs the verb once for each host
-    ALL = "all"  # the verb's function asks all hosts
+    ALL = "all"  # the verb's function calls all hosts
 
 
 class Verb(NamedTuple):
@@ -40,8 +40,8 @@ class Verb(NamedTuple):
         return f"--{self.name}" if self.name != GO else ""
 
     @property
-    def typed(self) -> str:
-        """The verb as typed, with its short form."""
+    def shown(self) -> str:
+        """The verb as the overview shows it, with its short form."""
         if self.name == GO:
             return f"NAME, {GO} NAME"
         return f"{self.name}, {self.short}" if self.short else self.name
@@ -59,12 +59,12 @@ NONE, EACH, ALL = Hosts.NONE, Hosts.EACH, Hosts.ALL
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "Go to a session": (
-        Verb(GO, "Go to NAME, or start it; - goes to the last session", "entering.go", command=True),
-        Verb("attach", "Go to NAME, which must exist", "entering.attach", "-a"),
-        Verb("new", "Start a session; without NAME, a numbered one", "entering.new", "-n", command=True),
+        Verb(GO, "Go to NAME, or start it; - goes to the last session", "go.go", command=True),
+        Verb("attach", "Go to NAME, which must exist", "go.attach", "-a"),
+        Verb("new", "Start a session; without NAME, a numbered one", "go.new", "-n", command=True),
         Verb("pick", "Choose a session from a list, its screen beside it", "choose.pick", hosts=ALL),
         Verb("next", "Go to the session that has waited longest for you", "choose.next_", hosts=ALL),
-        Verb("here", "Go to the session of this directory's repository", "entering.here", command=True),
+        Verb("here", "Go to the session of this directory's repository", "go.here", command=True),
         Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", "-x"),
     ),
     "See what goes on": (
@@ -78,10 +78,10 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("status", "Show everything known about a session", "views.status", "", EACH),
     ),
     "Run commands, and drive a session": (
-        Verb("open", "Start NAME unless it runs, without going to it", "entering.open_", "", EACH, command=True),
+        Verb("open", "Start NAME unless it runs, without going to it", "go.open_", "", EACH, command=True),
         Verb("exec", "Run CMD in its own session, and exit with its code", "jobs.exec_", "-e", EACH, command=True),
         Verb("run", "Run CMD in the shell of a session; print its output", "shell.run", "", EACH, command=True),
-        Verb("send", "Type text and keys into a session", "shell.send", "", EACH),
+        Verb("send", "Type text and keys into a session", "send.send", "", EACH),
         Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", "", ALL),
         Verb("rename", "Rename a session", "sessions.rename"),
         Verb("label", "Set or remove labels, to filter lists by", "sessions.label"),
@@ -142,5 +142,5 @@ def similar_verb(name: str) -> str:
 
 
 def find_verb(word: str) -> Verb | None:
-    """Return the verb that a word names, with or without dashes; None for a session's name or an option."""
+    """Return the verb that a word names, with or without dashes; None for another word."""
     return _BY_WORD.get(word)

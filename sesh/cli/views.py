@@ -17,6 +17,7 @@ from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, number
 from sesh.errors import NotFound, Refused, for_host
 from sesh.ops import views
 from sesh.ops.wait import LiveLog
+from sesh.reach.target import Target
 from sesh.schema import ActivityFacts, Status, Summary
 from sesh.store import listing
 
@@ -68,9 +69,9 @@ def screen(
       sesh screen work --format ansi
     """
     cli = ctx.obj
-    name = cli.session(name)
+    name = cli.session_name(name)
     target = cli.find(name)
-    head = {"session": name, "host": cli.host, "format": form}
+    head = {"session": name, "host": target.host, "format": form}
     if form == "json":
         return cli.out.value({**head, **views.cells(target, name)})
     drawn = views.drawn(target, name, form)
@@ -100,33 +101,33 @@ def logs(
       sesh logs work --ansi | less -R
     """
     cli = ctx.obj
-    name = cli.session(name)
+    name = cli.session_name(name)
     target = cli.find(name)
     limit = _DEFAULT_LINES if count is None else count
     if follow:
-        _check_not_inside(cli, name)
+        _check_not_inside(target, name)
         try:
-            _follow(cli, name, limit, ansi=ansi)
+            _follow(cli, target, name, limit, ansi=ansi)
         except KeyboardInterrupt:
-            return printing.interrupted()
+            return printing.exit_interrupted()
         return 0
     lines = target.call(views.logs, name=name, lines=limit, ansi=ansi)
     if cli.line.json:
-        return cli.out.value({"session": name, "host": cli.host, "lines": lines})
+        return cli.out.value({"session": name, "host": target.host, "lines": lines})
     cli.out.lines(lines)
     return 0
 
 
-def _check_not_inside(cli: Invocation, name: str) -> None:
-    """Raise Refused if sesh would print into the session that it follows: each line would be printed for ever."""
-    current = listing.current() if cli.host is None and os.isatty(printing.STDOUT) else None
+def _check_not_inside(target: Target, name: str) -> None:
+    """Raise Refused if sesh would print into the session that it follows, without end."""
+    current = listing.current() if target.host is None and os.isatty(printing.STDOUT) else None
     if current is not None and current["name"] == name:
         hint = f"follow it in another window, or write into a file: {SESH} --logs {name} -f > FILE"
         raise Refused(f"you are in {name}, where each line that -f prints would be printed again and again", hint=hint)
 
 
-def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
-    """Print the last lines, then new ones until the session ends; of a lost session only the last lines."""
+def _follow(cli: Invocation, target: Target, name: str, count: int, *, ansi: bool) -> None:
+    """Print the last lines, then new ones until the session ends, unless it is lost."""
 
     def write(lines: list[str]) -> None:
         if cli.line.json:
@@ -134,7 +135,6 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
         else:
             cli.out.lines(lines)
 
-    target = cli.target
     try:
         stream = target.open_stream(name)
     except NotFound:
@@ -155,10 +155,10 @@ def status(ctx: Context, name: AnyName = None) -> int:
       sesh status work --json
     """
     cli = ctx.obj
-    name = cli.session(name)
+    name = cli.session_name(name)
     target = cli.find(name)
     session = target.call(views.status, name=name)
-    session["host"] = cli.host
+    session["host"] = target.host
     return cli.out.show(session, "\n".join(_described(session, time.time() + target.clock)))
 
 
@@ -167,7 +167,7 @@ def _described(session: Status, now: float) -> list[str]:
     pid, daemon = (None, None) if ended else (session.get("pid"), session.get("daemon_pid"))
     facts: dict[str, str | None] = {
         "name": session["name"],
-        "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
+        "state": wording.presence(session) + (" (this one)" if session.get("current") else ""),
         "ended": reason if (reason := session.get("reason")) != "exited" else None,
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _activity(session.get("activity"), now),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Annotated
 
 from typer import Option
@@ -12,7 +11,7 @@ from typer import Option
 from sesh import wording
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.fanout import asking, gather
+from sesh.cli.fanout import call_each
 from sesh.cli.invocation import Invocation
 from sesh.cli.printing import error_row
 from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
@@ -112,58 +111,53 @@ def _wait_for_several(
             raise error
         return _wait_until_met(target, place[1], conditions)
 
-    return gather({place: asking(cli, place[0], partial(wait_at, place)) for place in places}, first=first)
+    return call_each(cli, {place: place[0] for place in places}, wait_at, first=first)
 
 
-def _report(cli: Invocation, answers: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
-    """Print the condition that holds for each session, or its error; return the first exit code that is not 0."""
+def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
+    """Print what holds for each session, or its error; return the first code but 0."""
     if cli.line.json:
-        rows = [_row(place, answer) for place, answer in answers.items()]
+        rows = [_row(place, result) for place, result in results.items()]
         cli.out.value(rows if several else rows[0])
     else:
-        for (host, name), answer in answers.items():
-            if isinstance(answer, SeshError):
-                cli.note(printing.on_host(host, answer.line(host)))
+        for (host, name), result in results.items():
+            if isinstance(result, SeshError):
+                cli.note(printing.on_host(host, result.line(host)))
             else:
                 prefix = f"{wording.title((host, name))}: " if several else ""
-                fact = answer["exit_code"] if answer["match"] is None else answer["match"]
+                fact = result["exit_code"] if result["match"] is None else result["match"]
                 detail = "" if fact is None else wording.plain(fact)
-                cli.out.text(prefix + ": ".join(filter(None, (answer["met"], detail))))
-    codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
+                cli.out.text(prefix + ": ".join(filter(None, (result["met"], detail))))
+    codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in results.values()]
     return next((code for code in codes if code), 0)
 
 
-def _row(place: Place, answer: Condition | SeshError) -> dict[str, object]:
+def _row(place: Place, result: Condition | SeshError) -> dict[str, object]:
     host, name = place
-    if isinstance(answer, SeshError):
-        return error_row(answer, host, session=name)
-    return {"session": name, "host": host, **answer}
+    if isinstance(result, SeshError):
+        return error_row(result, host, session=name)
+    return {"session": name, "host": host, **result}
 
 
 def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | None]:
-    """Return the places of the sessions, each with the error of the search for it, or None.
+    """Return the places of the sessions, each with the error of its search, or None.
 
     If the line has hosts, each session has a place on each of them.
     """
     if cli.line.hosts:
         return {(host, name): None for host in cli.line.hosts for name in names}
-    places: dict[Place, SeshError | None] = {}
-    for name, host in cli.places(names).items():
-        if isinstance(host, SeshError):
-            places[None, name] = host
-        else:
-            places[host, name] = None
-    return places
+    hosts, failed = cli.search(names)
+    return {(hosts.get(name), name): failed.get(name) for name in names}
 
 
 def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Place]:
-    """Return the places of sessions with the labels: on the line's hosts, else here and on known remotes.
+    """Return the places of the labelled sessions: on the line's hosts, else on all machines.
 
     `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
     """
     states = ("running", "exited") if kept else ("running",)
 
-    def names_at(target: Target) -> list[str]:
+    def names_on(_: str | None, target: Target) -> list[str]:
         if not cli.line.hosts:
             target = target.until(time.monotonic() + lookup.PATIENCE)
         rows = [row for row in target.call(session_ops.summaries) if views.has_labels(row, labels)]
@@ -172,13 +166,13 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
 
     hosts: Sequence[str | None] = cli.line.hosts or [None, *lookup.known_hosts(cli)[0]]
     places: dict[Place, None] = {}
-    for host, answer in gather({host: asking(cli, host, names_at) for host in hosts}).items():
-        if not isinstance(answer, SeshError):
-            places |= dict.fromkeys((host, name) for name in answer)
+    for host, found in call_each(cli, {host: host for host in hosts}, names_on).items():
+        if not isinstance(found, SeshError):
+            places |= dict.fromkeys((host, name) for name in found)
         elif host is None or cli.line.hosts:
-            raise answer
+            raise found
         else:
-            cli.note(f"@{host} {lookup.absence(host, lookup.reason(answer))}: its sessions are not waited for")
+            cli.note(f"@{host} {lookup.absence(host, lookup.reason(found))}: its sessions are not waited for")
     if not places:
         raise views.unlabelled(labels)
     return list(places)

@@ -71,7 +71,7 @@ seconds = parsed(parse_seconds)
 
 
 def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return the sessions of the line's hosts; without hosts, those of this machine and of known remotes."""
+    """Return the sessions of the line's hosts, else those of all machines."""
     cli: Invocation = ctx.obj
     given = [*(ctx.params.get("names") or ()), ctx.params.get("name")]
     names = [] if cli.line.hosts else [row["name"] for row in _local_sessions()]
@@ -81,7 +81,7 @@ def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def first_words(line: CommandLine, incomplete: str) -> list[tuple[str, str | None]]:
-    """Return the verbs, each with its summary, and hosts that the incomplete word after a line may become."""
+    """Return the verbs and hosts that a word may become, with the summaries of verbs."""
     found: list[tuple[str, str | None]] = []
     is_first = line.verb.name == GO and not (line.words or line.create)
     if is_first:

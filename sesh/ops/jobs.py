@@ -160,7 +160,7 @@ class _Waiter:
             self._passed_on.answered()
         elif number == _QUESTION and "met" in (asked := connection.decode_response(WAIT, data)):
             self._reports = False
-            self._caller.tell_question(self._stream.name, asked.get("question", ""))
+            self._caller.tell_question(self._stream.name, asked.get("question", ""), self._stream.host)
         elif number == _WAIT:
             end = connection.decode_response(WAIT, data)
             if "met" in end or end["exit_code"] is None:

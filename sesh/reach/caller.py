@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from sesh import config, wording
 from sesh.about import SESH
 from sesh.config import Config
-from sesh.errors import SeshError
+from sesh.errors import SeshError, for_host
 from sesh.names import subject
 from sesh.reach.origin import Origin
 from sesh.stop import Stop
@@ -55,10 +55,10 @@ class Caller:
         """Show "connecting" within the block if it takes long."""
         return nullcontext()
 
-    def tell_question(self, name: str, question: str) -> None:
-        """Note the question of the command that sesh waits for."""
+    def tell_question(self, name: str, question: str, host: str | None) -> None:
+        """Note the question of the command that sesh waits for; `host`: that of its session."""
         asked = f": {wording.plain(question)}" if question else ""
-        self.note(f"{subject(name)} waits{asked}; answer it in another terminal: {SESH} {name}")
+        self.note(for_host(f"{subject(name)} waits{asked}; answer it in another terminal: {SESH} {name}", host))
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Ask the person, if `can_ask`; return the letter of the answer, empty without one. Raises Interrupted.

@@ -2,7 +2,7 @@
 
 A request has the op's name and its arguments as JSON, with bytes as `{"$bytes": base64}`; the result is encoded in the
 same way. Notes for the person arrive with the answer. An answer may be a question: then the request is sent again with
-the person's reply.
+the person's reply. Here the commands in notes and questions get the name of the host.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from sesh import check, errors, protocol
 from sesh.check import Check
-from sesh.errors import ProtocolError
+from sesh.errors import ProtocolError, for_host
 from sesh.messages import EntryResponse, QuestionResponse, ResultResponse
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op
@@ -35,23 +35,23 @@ def answered(
     while len(replies) <= MOST_QUESTIONS:
         answer, data = link.call(request, replies, deadline)
         for text, on_entry in answer.get("notes", [])[:MOST_NOTES]:
-            (caller.remember if on_entry else caller.note)(text)
+            (caller.remember if on_entry else caller.note)(for_host(text, link.destination.host))
         if "question" in answer:
-            replies.append(_reply(caller, answer))
+            replies.append(_reply(caller, answer, link.destination.host))
         else:
             return answer, data
     raise ProtocolError(f"the other side asked more than {MOST_QUESTIONS} questions; nothing more is answered")
 
 
-def _reply(caller: Caller, question: QuestionResponse) -> str:
-    """Ask the person a question of the other side. Raises ProtocolError for a malformed or unexpected question."""
+def _reply(caller: Caller, question: QuestionResponse, host: str) -> str:
+    """Ask the person a question of a host. Raises ProtocolError for a malformed or unexpected question."""
     if not caller.can_ask:
         raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
     answers, default = question["answers"], question["default"]
     letters = {letter for letter, _ in answers}
     if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
         raise errors.malformed("RESPONSE", ".answers cannot be chosen from")
-    return caller.ask(question["question"], answers, default, question["above"])
+    return caller.ask(for_host(question["question"], host), answers, default, question["above"])
 
 
 def result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple[Any, bool]:

@@ -140,7 +140,7 @@ def describe_end(session: Summary) -> str:
     """Describe how a dormant session ended."""
     name = subject(session["name"])
     if session["state"] == "exited":
-        return f"{name} {wording.state(session)}"
+        return f"{name} {wording.presence(session)}"
     if session["lost"]["reason"] == "reboot":
         return f"{name} was lost when its machine restarted"
     return f"{name} was lost: its daemon died"

@@ -65,7 +65,7 @@ class Row:
             return "new", "2"
         activity = "" if self.current or "stale" in self.session else wording.activity(self.session)
         if activity in ("", "idle", "quiet"):
-            return wording.state(self.session).partition(" (")[0], wording.colour(self.session)
+            return wording.presence(self.session).partition(" (")[0], wording.colour(self.session)
         return activity, wording.SIGNALS.get(activity, "")
 
     @cached_property

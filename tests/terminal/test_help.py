@@ -33,7 +33,7 @@ def test_the_overview_fits_and_has_each_verb_once_in_a_line_of_its_own(home: Hom
     lines = [re.split(r"\s{2,}", line.strip(), maxsplit=1) for group in groups.values() for line in group]
     assert [len(line) for line in lines] == [2] * len(VERBS), "none is wrapped"
     named = Counter(word for line in lines for word in line[0].split(", "))
-    assert named == Counter(word for verb in VERBS for word in verb.typed.split(", "))
+    assert named == Counter(word for verb in VERBS for word in verb.shown.split(", "))
     for word in (r"Ctrl-\ ", "@HOST", "--json", "--local", "Exit codes: 0", "124", "125", "255", "SESH_DIR"):
         assert word in shown
 

@@ -1,4 +1,4 @@
-"""Verbs that attach to a session or create one: `NAME`, `attach`, `new`, `open`, `here`."""
+"""Verbs that go to a session or start one: `NAME`, `attach`, `new`, `open`, `here`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated
 from typer import Option
 
 from sesh.about import SESH
-from sesh.cli import attach as attaching
 from sesh.cli import words
-from sesh.cli.attach import View, attach_terminal
+from sesh.cli.attach import AttachFlags, attach_existing, attach_last, attach_or_create, attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
 from sesh.errors import UsageError
+from sesh.names import check_name
 from sesh.ops import create, enter
 from sesh.ops.create import checked_directory
 
@@ -44,8 +44,8 @@ def go(  # noqa: PLR0913 (a session and an attachment have that many options)
     """
     if name is None:
         raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
-    view = View(replace, read_only, no_replay, no_detach_key)
-    return attaching.go(ctx.obj, name, ctx.obj.spec(directory, env, label), view)
+    flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
+    return attach_or_create(ctx.obj, name, ctx.obj.spec(directory, env, label), flags)
 
 
 def attach(
@@ -63,7 +63,8 @@ def attach(
       sesh attach work
       sesh attach --read-only work
     """
-    return attaching.attach(ctx.obj, name, View(replace, read_only, no_replay, no_detach_key))
+    cli, flags = ctx.obj, AttachFlags(replace, read_only, no_replay, no_detach_key)
+    return attach_last(cli, flags) if name == "-" else attach_existing(cli, cli.find(check_name(name)), name, flags)
 
 
 def new(  # noqa: PLR0913 (a session and an attachment have that many options)
@@ -100,16 +101,16 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     target = cli.target
     if detached or cli.line.json:
         target.sync()
-        answer = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
+        session = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
         if not cli.line.json:
-            cli.out.text(answer["name"])
-        return _report_session(cli, answer["name"], created=answer["created"])
+            cli.out.text(session["name"])
+        return _report_session(cli, session["name"], created=session["created"])
     return attach_terminal(
         cli,
         target,
         name or "NAME",
         lambda hello: target.enter(enter.new, hello, name=name, spec=spec, choice=choice),
-        View(read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key),
+        AttachFlags(read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key),
         sync=not join,
     )
 
@@ -137,10 +138,10 @@ def open_(
 
 
 def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
-    """Print the session if JSON is wanted; return 0. Tell the person if a new session has the name of a verb."""
+    """Print the session if JSON is wanted; note if its name is a verb."""
     if created and find_verb(name) is not None:
         cli.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
-    return cli.out.done(name=name, session=name, host=cli.host, created=created)
+    return cli.out.done(name=name, session=name, host=cli.line.host, created=created)
 
 
 def here(
@@ -168,5 +169,5 @@ def here(
     name = session["name"]
     spec = cli.spec(None if session["there"] else session["directory"])
     target = cli.target
-    view = View(replace, read_only, no_replay, no_detach_key)
-    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.go, hello, name=name, spec=spec), view)
+    flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
+    return attach_terminal(cli, target, name, lambda hello: target.enter(enter.go, hello, name=name, spec=spec), flags)

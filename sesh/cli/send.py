@@ -1,0 +1,71 @@
+"""`--send`: type text and keys into a session."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from typer import Argument, Option
+
+from sesh import descriptors
+from sesh.about import SESH
+from sesh.cli.words import Context, Name, offering
+from sesh.errors import UsageError
+from sesh.keys import CHORDS, Key
+from sesh.ops.send import LONGEST, type_into
+
+_OFFERED_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
+
+
+def send(
+    ctx: Context,
+    name: Name,
+    text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
+    *,
+    enter: Annotated[
+        bool,
+        Option("--enter", help="Press Enter once the program has read and shown TEXT; exit 1 if there was no Enter."),
+    ] = False,
+    key: Annotated[
+        list[str] | None,
+        Option(
+            "--key",
+            metavar="KEY",
+            autocompletion=offering(lambda: _OFFERED_KEYS),
+            help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
+        ),
+    ] = None,
+    question: Annotated[
+        str | None,
+        Option(
+            "--question",
+            metavar="REGEX",
+            help="Type only if it waits with a question that matches REGEX; . matches any question.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        Option("--force", help="With --enter: type even after a person's unfinished input, or while the program asks."),
+    ] = False,
+) -> int:
+    """Type TEXT, Enter if wanted, then keys.
+
+    The words of TEXT are joined by spaces; - is stdin.
+
+    Examples:
+      sesh send work 'make test' --enter
+      sesh send work --key C-c
+      sesh send work - < notes.txt
+      sesh send agent y --enter --question 'may I run: make'
+      sesh send editor :wq --enter
+    """
+    cli = ctx.obj
+    keys = key or []
+    words = text or []
+    if not (words or enter or keys):
+        raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
+    for pressed in keys:
+        Key.parse(pressed)  # refuses an unknown key before stdin is read
+    typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.open_stdin())
+    sent = type_into(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
+    return cli.out.done(name=name, **sent)
