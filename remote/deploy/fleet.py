@@ -37,10 +37,6 @@ class HostResult:
     outcome: DeployedHost | DeployError
 
     @property
-    def host(self) -> str:
-        return self.destination.host
-
-    @property
     def error(self) -> DeployError | None:
         return self.outcome if isinstance(self.outcome, DeployError) else None
 
@@ -50,13 +46,14 @@ class HostResult:
         return self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed) and ssh.can_prompt()
 
     def __str__(self) -> str:
+        host = self.destination.host
         done = self.outcome
         if isinstance(done, DeployError):
-            return f"{self.host} failed ({done.step}): {str(done).removeprefix(f'{self.host}: ')}"
+            return f"{host} failed ({done.step}): {str(done).removeprefix(f'{host}: ')}"
         if not done["changed"]:
-            return f"{self.host} has sesh {__version__} already"
+            return f"{host} has sesh {__version__} already"
         size = f"{done['bytes'] / 1e6:.1f} MB, {done['seconds']:.1f} s"
-        return f"installed sesh {__version__} on {self.host} with {done['python']} ({size})"
+        return f"installed sesh {__version__} on {host} with {done['python']} ({size})"
 
 
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
@@ -73,7 +70,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         _deploy_at_once(results, force)
         asking = [result for result in results if result.needs_login]
         for result in asking:
-            eventlog.prose(f"{result.host} asks you to log in")  # ssh's prompt may show only an address
+            eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
             try:
                 carrier.log_in(result.destination, ask=True)
             except SeshError as error:
@@ -104,11 +101,12 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = 
                 line = Text(f"{PROGRAM}: {wording.one_line(str(result))}")
                 bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
 
-        tasks = [(result, bars.add_task(_CONNECTING, total=len(STEPS), host=result.host)) for result in results]
-        # Daemon threads, so that the process need not wait for a host after Ctrl-C.
-        threads = [threading.Thread(target=run, args=task, daemon=True) for task in tasks]
-        for thread in threads:
-            thread.start()
+        threads = []
+        for result in results:
+            bar = bars.add_task(_CONNECTING, total=len(STEPS), host=result.destination.host)
+            # A daemon thread, so that the process need not wait for a host after Ctrl-C.
+            threads.append(threading.Thread(target=run, args=(result, bar), daemon=True))
+            threads[-1].start()
         for thread in threads:
             thread.join()
 
