@@ -276,7 +276,7 @@ class Attachment:
         elif kind == protocol.RELOADED:
             self._reloaded()
         elif kind in _JSON_FRAMES:
-            self._handle_message(kind, connection.message(kind, payload))
+            self._handle_message(kind, connection.decode_message(kind, payload))
         else:
             if kind == protocol.PONG and self.keeper is not None:
                 self.view.follow_round_trip(self.keeper.health.round_trip)
@@ -329,7 +329,7 @@ class Attachment:
             self.view.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
-            self.view.notify(wording.needs(name, state, question, self.host), shown=name == self.name)
+            self.view.notify(wording.notification(name, state, question, self.host), shown=name == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
             self.view.show_skipped()

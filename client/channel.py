@@ -18,7 +18,7 @@ _GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds for the daemon to answer DETA
 class UnacknowledgedInput:
     """Input in numbered frames. Each is kept until it is acknowledged, to be sent again over the next link if needed.
 
-    Pure: it returns frames. `number`: the newest frame's number. `unsent`: input that is in no frame yet.
+    Sans-I/O: it returns frames. `number`: the newest frame's number. `unsent`: input that is in no frame yet.
     """
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Channel:
         """Replace the connection, and send HELLO."""
         self.close()
         self.connection = connection
-        self.frames.extend(connection.leftovers())
+        self.frames.extend(connection.take_frames())
         self.got = self._confirmed = 0
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)

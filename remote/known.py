@@ -229,7 +229,7 @@ def _hosts() -> Hosts:
 
 def _content() -> tuple[Hosts, list[str]]:
     """Return the valid hosts, and the errors of the file."""
-    paths.trusted(paths.state_directory(), "XDG_STATE_HOME")
+    paths.check_directory(paths.state_directory(), "XDG_STATE_HOME")
     try:
         return _read()
     except Refused as error:

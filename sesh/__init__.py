@@ -1,4 +1,4 @@
-"""sesh keeps named shell sessions alive, on this machine and on any machine that ssh reaches.
+"""sesh keeps named shell sessions alive, here and on any machine that ssh reaches.
 
 `from sesh import Session, sessions` is the Python API; see `sesh.api`.
 """
@@ -14,9 +14,9 @@ __all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "__version__
 
 
 def __getattr__(name: str) -> object:
-    """Load a name on first use. Attaching needs no name, and an import error at the top would print a traceback."""
+    """Load a name on first use, because attaching needs none."""
     if name in __all__:
-        from sesh import api
+        from sesh import api  # at the top an import error would print a traceback
 
         return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

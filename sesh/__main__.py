@@ -1,4 +1,4 @@
-"""Entry point of `sesh` and `python -m sesh`. Turns an error into a line on stderr and an exit code."""
+"""The entry point of sesh, where an error becomes a line and an exit code."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def start() -> None:
 
 
 def _fill_standard_streams() -> None:
-    """Open /dev/null, for reading only, in place of a closed stdin, stdout or stderr: no socket may get its number."""
+    """Open /dev/null for closed standard streams, so that no socket gets their numbers."""
     while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= 2:
         pass
     os.close(descriptor)

@@ -26,7 +26,7 @@ def launcher() -> str:
 
 
 def files(package: str = _PACKAGE) -> dict[str, bytes]:
-    """Return the content of a package's files by path; follow links to rooms, leave out caches."""
+    """Return the content of a package's files by path, linked rooms included, without caches."""
     contents: dict[str, bytes] = {}
     for folder, folders, names in os.walk(package, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
@@ -40,7 +40,7 @@ def files(package: str = _PACKAGE) -> dict[str, bytes]:
 
 
 def hold_package() -> None:
-    """Lock the directory of this package until the process ends, so that `--sweep` keeps this version.
+    """Lock this package's directory until the process ends, so that `--sweep` keeps it.
 
     The command line of a daemon does not show its package, so `--sweep` cannot find it otherwise.
     """

@@ -1,4 +1,4 @@
-"""Check data from outside against its type: a host's answers, files, requests on a socket.
+"""Check data from outside against its type: what a host sends, files, requests on a socket.
 
 Each function returns the checked value, without unknown keys, which a newer sesh may send. A `str` must be text that
 the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. The
@@ -58,20 +58,19 @@ def arguments(function: Callable[..., object], values: object, *, exact: bool = 
 
     The key of a parameter `from_` is `from`.
     """
-    names, test = _parameters(function)
-    return {names[key]: value for key, value in test(Check(exact=exact), values).items()}
+    return _test_of_parameters(function)(Check(exact=exact), values)
 
 
 @cache
-def _parameters(function: Callable[..., object]) -> tuple[dict[str, str], Test]:
-    """Return the names of a function's parameters after the first by their keys, and the test of their values."""
+def _test_of_parameters(function: Callable[..., object]) -> Callable[[Check, object], dict[str, Any]]:
     hints, parameters = get_type_hints(function, include_extras=True), signature(function).parameters
     del hints["return"]
     _first, *rest = hints  # `self` has no annotation
     names = {name.removesuffix("_"): name for name in rest}
     fields = {key: test_of(hints[name]) for key, name in names.items()}
     required = [key for key, name in names.items() if parameters[name].default is Parameter.empty]
-    return names, partial(Check.table, fields=fields, required=required)
+    test = partial(Check.table, fields=fields, required=required)
+    return lambda check, values: {names[key]: value for key, value in test(check, values).items()}
 
 
 @cache
@@ -80,12 +79,13 @@ def test_of(hint: Any) -> Test:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         kind, note = inner
-        return partial(Check.number, kind=kind, bounds=note) if isinstance(note, range) else _WORDS[note]
+        return partial(Check.number, kind=kind, bounds=note) if isinstance(note, range) else _TESTS[note]
     if origin is Literal:
         return _one_of(inner)
     if origin in (Union, types.UnionType):
-        tests = [test_of(each) for each in inner if each is not type(None)]
-        return partial(Check.either, tests=tests, nullable=type(None) in inner)
+        # None comes first, because the last test gives the reason if all fail.
+        choices = sorted(inner, key=lambda each: each is not type(None))
+        return partial(Check.either, tests=[test_of(each) for each in choices])
     if origin in (list, Sequence):
         is_rows = is_typeddict(inner[0]) or get_origin(inner[0]) is dict
         return partial(Check.array, test=test_of(inner[0]), is_rows=is_rows)
@@ -95,7 +95,7 @@ def test_of(hint: Any) -> Test:
         return partial(Check.made, make=tuple, test=partial(Check.array, test=test_of(inner[0])))
     if origin is tuple:
         return partial(Check.items, tests=[test_of(each) for each in inner])
-    return _TYPES[hint] if hint in _TYPES else _test_of_class(hint)
+    return _TESTS[hint] if hint in _TESTS else _test_of_class(hint)
 
 
 def _test_of_class(hint: type[Any]) -> Test:
@@ -118,7 +118,9 @@ class Check:
     """
 
     def __init__(self, *, far: bool = False, exact: bool = False) -> None:
-        self.far, self.exact, self.left_out = far, exact, 0
+        self.far = far
+        self.exact = exact
+        self.left_out = 0
 
     def part(self, key: str | int, test: Test, value: Any) -> Any:
         """Return a checked part of a value; put the part's key before the text of a Malformed."""
@@ -141,11 +143,9 @@ class Check:
 
     def text(self, value: Any, *, harmless: Callable[[str], str]) -> Any:
         """Return a host's text filtered by `harmless`, and text of this machine unchanged if the system accepts it."""
-        if not isinstance(value, str):
-            raise Malformed("is not text")
-        if self.far:
-            return harmless(value)
-        return self.unchanged(value, holds=is_system_text, reason="is not text that the system takes")
+        if isinstance(value, str) and (self.far or is_system_text(value)):
+            return harmless(value) if self.far else value
+        raise Malformed("is not text")
 
     def octets(self, value: Any) -> bytes:
         """Return the bytes of `{"$bytes": base64}`."""
@@ -156,10 +156,8 @@ class Check:
     def made(self, value: Any, *, make: Callable[[Any], Any], test: Test) -> Any:
         return make(test(self, value))
 
-    def either(self, value: Any, *, tests: Sequence[Test], nullable: bool) -> Any:
+    def either(self, value: Any, *, tests: Sequence[Test]) -> Any:
         """Apply the first test that a value passes; if it passes none, raise the last test's error."""
-        if value is None and nullable:
-            return None
         for test in tests[:-1]:
             with suppress(Malformed):
                 return test(self, value)
@@ -168,13 +166,14 @@ class Check:
     def array(self, value: Any, *, test: Test, is_rows: bool = False) -> list[Any]:
         """Check a list. `is_rows`: drop the malformed ones of a host's rows."""
         _LIST(self, value)
-        if not (is_rows and self.far):
-            return [self.part(index, test, item) for index, item in enumerate(value)]
         passed = []
-        for item in value:
-            with suppress(Malformed):
-                passed.append(test(self, item))
-        self.left_out += len(value) - len(passed)
+        for index, item in enumerate(value):
+            try:
+                passed.append(self.part(index, test, item))
+            except Malformed:
+                if not (is_rows and self.far):
+                    raise
+                self.left_out += 1
         return passed
 
     def items(self, value: Any, *, tests: Sequence[Test]) -> tuple[Any, ...]:
@@ -208,15 +207,14 @@ def _is(kind: type, name: str) -> Test:
 
 _LIST, _OBJECT = _is(list, "a list"), _is(dict, "an object")
 _LINE = partial(Check.text, harmless=wording.line)
-_TYPES: dict[Any, Test] = {
+_TESTS: dict[Any, Test] = {
     str: _LINE,
     bool: _is(bool, "true or false"),
     int: partial(Check.number, kind=int, bounds=range(MOST + 1)),
     float: partial(Check.number, kind=float, bounds=range(-(10**15), 10**15)),
     bytes: Check.octets,
+    type(None): _is(type(None), "null"),
     object: lambda _check, value: value,  # no type of a host's data has it
-}
-_WORDS: dict[str, Test] = {
     "date-time": _LINE,
     "text": partial(Check.text, harmless=wording.paragraphs),
     "sentence": partial(Check.text, harmless=wording.sentence),
@@ -226,4 +224,4 @@ _WORDS: dict[str, Test] = {
     "latin": partial(Check.unchanged, holds=is_latin, reason="is not latin-1"),
     "rgb": partial(Check.unchanged, holds=is_colour, reason="is not a colour"),
 }
-"""Tests by the word in an annotation of `sesh.schema`."""
+"""Tests by type, or by the word in an annotation of `sesh.schema`."""

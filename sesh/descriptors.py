@@ -1,4 +1,4 @@
-"""Descriptors: poll them, read stdin, and ask the kernel about terminals, sockets and pipes."""
+"""Descriptors: poll them, read stdin, and find out from the kernel about terminals, sockets and pipes."""
 
 from __future__ import annotations
 

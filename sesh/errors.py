@@ -9,11 +9,15 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import IntEnum
-from typing import Any
+from copy import copy
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Any
 
 from sesh.about import ON_HOST, PROGRAM, SESH
 from sesh.schema import ErrorFacts, JobResult
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class ExitCode(IntEnum):
@@ -28,6 +32,14 @@ class ExitCode(IntEnum):
     COMMAND_NOT_FOUND = 127
     INTERRUPTED = 130
     UNKNOWN = 255
+
+
+class RequestOutcome(Enum):
+    """What became of a request whose error this is."""
+
+    UNREAD = "the peer has surely not read it"
+    UNKNOWN = "it may have been carried out"
+    ANSWERED = "the peer has sent this error in its response"
 
 
 SIGNAL_BASE = 128
@@ -48,14 +60,13 @@ class SeshError(Exception):
     """The root of the tree. `str(error)` is the line for the user: what happened, and what to do.
 
     `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} --verb …` in
-    both. `host`: the host to name in such commands. `typed`: a text was typed, but the program has not accepted it.
-    `answered`: the peer sent this error.
+    both. `outcome`: of the request, if the error is about one. `host`: the host to name in such commands; it is set by
+    the first caller that knows it. `typed`: a text was typed, but the program has not accepted it.
     """
 
     code = "internal"
     exit_code: int = ExitCode.FAILED
     typed = False
-    answered = False
     host: str | None = None
 
     def __init_subclass__(cls, *, code: str | None = None, exit_code: int | None = None) -> None:
@@ -66,9 +77,19 @@ class SeshError(Exception):
         if exit_code is not None:
             cls.exit_code = exit_code
 
-    def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        exit_code: int | None = None,
+        code: str | None = None,
+        outcome: RequestOutcome = RequestOutcome.UNKNOWN,
+    ) -> None:
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.message = message
+        self.hint = hint
+        self.outcome = outcome
         if exit_code is not None:
             self.exit_code = exit_code
         if code is not None:
@@ -76,6 +97,16 @@ class SeshError(Exception):
 
     def __str__(self) -> str:
         return self.line()
+
+    @property
+    def answered(self) -> bool:
+        return self.outcome is RequestOutcome.ANSWERED
+
+    def saying(self, message: str) -> Self:
+        """Return a copy of the error with another message."""
+        error = copy(self)
+        error.message = message
+        return error
 
     def line(self, host: str | None = None) -> str:
         """Return message and hint in one line; `host`: the host to name if the error has none."""
@@ -109,7 +140,7 @@ def naming_host(host: str | None) -> Iterator[None]:
 
 @contextmanager
 def failing_with(code: ExitCode) -> Iterator[None]:
-    """Give `code` to an error that leaves the block without an exit code of its own."""
+    """Give `code` to an error that leaves the block with the exit code 1, which may be that of the user's command."""
     try:
         yield
     except SeshError as error:
@@ -153,6 +184,12 @@ class Refused(SeshError, code="refused"):
     """sesh declines the action, for the reason in the message."""
 
 
+class NotAccepted(Refused):
+    """A text was typed, but the program has not accepted it."""
+
+    typed = True
+
+
 class Busy(SeshError, code="busy", exit_code=ExitCode.SESH_FAILED):
     """The session is busy with another request."""
 
@@ -167,7 +204,9 @@ class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED)
     The message says what goes on; it is empty if nothing does.
     """
 
-    echoed = False
+    def __init__(self, message: str, *, echoed: bool = False, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.echoed = echoed
 
     def line(self, host: str | None = None) -> str:
         """Return the message, or `interrupted` if it is empty."""
@@ -181,15 +220,12 @@ class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FO
 class Unreachable(SeshError, code="unreachable"):
     """The host or the daemon does not answer.
 
-    `reason`: why, in a few words for a list; empty if unknown. `unread`: the peer has surely not read the last request.
-    `here`: the cause is this machine, which has no descriptor, process or disk space left for a link.
+    `reason`: why, in a few words for a list; empty if unknown.
     """
 
-    def __init__(
-        self, message: str, *, reason: str = "", unread: bool = False, here: bool = False, **more: Any
-    ) -> None:
+    def __init__(self, message: str, *, reason: str = "", **more: Any) -> None:
         super().__init__(message, **more)
-        self.reason, self.unread, self.here = reason, unread, here
+        self.reason = reason
 
 
 NO_ANSWER = "no answer yet"
@@ -203,6 +239,10 @@ class LoginRefused(Unreachable):
     """
 
     asks = False
+
+
+class NoRoom(Unreachable):
+    """This machine has no descriptor, thread, process or disk space left for a link."""
 
 
 class Lost(Unreachable):
@@ -238,17 +278,21 @@ class InternalError(SeshError, exit_code=ExitCode.SESH_FAILED):
 
 
 def rebuild(facts: Mapping[str, Any]) -> SeshError:
-    """Return the exception, marked `answered`, for an error's facts from `SeshError.facts` or `--json`."""
-    code, number = facts["code"], facts.get("exit")
+    """Return the exception that the peer has sent as an error's facts (`SeshError.facts`, or `--json`)."""
+    code = facts["code"]
+    number = facts.get("exit")
     kind = _kinds.get(code, InternalError)
     if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
         kind = CannotStart
     elif number == ExitCode.UNKNOWN:
         kind = Unknown
-    what, hint = facts.get("what") or facts["message"], facts.get("hint", "")
-    error = kind(what, hint=hint, exit_code=number, code=None if kind is InternalError else code)
-    error.answered = True
-    return error
+    return kind(
+        facts.get("what") or facts["message"],
+        hint=facts.get("hint", ""),
+        exit_code=number,
+        code=None if kind is InternalError else code,
+        outcome=RequestOutcome.ANSWERED,
+    )
 
 
 # -- errors that several rooms raise

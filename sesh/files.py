@@ -9,13 +9,13 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from sesh import check, errors, paths, protocol
 from sesh.errors import Refused, TimedOut, remedy
-from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
+from sesh.paths import OWN, PRIVATE, check_directory, check_safe_path, directory
 
 ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""
@@ -186,6 +186,17 @@ def damaged(path: str, why: str) -> Refused:
     return Refused(f"{path} is damaged ({why}); check it and move it away")
 
 
+def refusals(read: Callable[[str], object], entries: Iterable[str]) -> list[str]:
+    """Return the errors, with the fix, for entries whose files `read` refuses."""
+    errors = []
+    for entry in entries:
+        try:
+            read(entry)
+        except Refused as error:
+            errors.append(str(error))
+    return errors
+
+
 def read_json(path: str, hint: Any, largest: int) -> Any:
     """Return the checked JSON object in one of sesh's own files; None if missing. Raises Refused, as `parse_json`."""
     data = read_own(path, largest)
@@ -209,7 +220,7 @@ LOCK, STARTING = ".lock", ".starting"
 
 
 def ready_directory() -> str:
-    """Return the directory of sessions; create it with mode 0700 if missing. Raises Refused as `trusted` does."""
+    """Return the directory of sessions; create it (0700) if missing. Raises Refused as `check_directory`."""
     path = directory()
     try:
         make_private(path)
@@ -221,19 +232,20 @@ def ready_directory() -> str:
 def make_private(path: str, variable: str = "SESH_DIR") -> None:
     """Create a directory with mode 0700, and its missing parents, unless it exists.
 
-    Raises OSError; Refused, as `trusted` does, if the directory is not safe, or would not be once created.
+    Raises OSError; Refused, as `check_directory` does, if the directory is not safe, or would not be once created.
     """
-    if trusted(path, variable):
+    if check_directory(path, variable):
         return
     check_safe_path(os.path.dirname(path), variable)
     with masked(0o777 & ~PRIVATE):
         os.makedirs(path, exist_ok=True)
-    if not trusted(path, variable):
+    if not check_directory(path, variable):
         raise Refused(f"{path} was just removed; try again")
 
 
 @contextmanager
 def masked(mask: int) -> Iterator[None]:
+    """Set the umask within the block."""
     before = os.umask(mask)
     try:
         yield
@@ -282,7 +294,7 @@ def _lock(descriptor: int, timeout: float | None) -> None:
             time.sleep(0.01)  # flock has no timeout
 
 
-def refusal(error: OSError) -> Refused:
+def cannot_set_up(error: OSError) -> Refused:
     """Return the error for a session that cannot be set up, mostly because of the directory of sessions."""
     place = error.filename if isinstance(error.filename, str) else directory()
     return Refused(f"cannot set up the session: {place}: {error.strerror or error}", hint=remedy(error))

@@ -32,11 +32,11 @@ def wanted() -> bool:
 
 
 class _Handler(logging.Handler):
-    """Appends to the user's file. Each record asks whether that is `wanted`, as a daemon learns it after its fork."""
+    """Appends to the user's file. It checks `wanted` for each record, because a daemon learns it after its fork."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError, errors.Refused):
-            if wanted() and paths.trusted(folder := paths.directory()):
+            if wanted() and paths.check_directory(folder := paths.directory()):
                 line = f"{self.format(record)}\n".encode("utf-8", "replace")
                 files.append(os.path.join(folder, _FILE), line, LARGEST)
 

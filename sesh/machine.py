@@ -1,6 +1,6 @@
 """This machine and its processes: system, name, boot, file systems, sockets, terminals, logins.
 
-Nobody but this module asks whether the system is Linux or macOS.
+No other module checks whether the system is Linux or macOS.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sesh import programs
 
 LINUX = sys.platform.startswith("linux")
 HAS_PROC = LINUX
-"""Whether /proc tells of processes and descriptors. Where it does not, `ps` tells of processes: less, and slowly."""
+"""Whether /proc shows processes and descriptors. Elsewhere `ps` shows processes: fewer facts, and slowly."""
 SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """A clock that cannot be set and counts suspend time, as the monotonic clock does on macOS."""
 LONGEST_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
@@ -52,7 +52,7 @@ def _output(*words: str) -> str:
 
 
 def network_changes() -> socket.socket | None:
-    """Return a socket that tells of new addresses and routes (rtnetlink(7), route(4)); None if there is none."""
+    """Return a socket that reports new addresses and routes (rtnetlink(7), route(4)); None if there is none."""
     with suppress(OSError, AttributeError):
         if LINUX:
             changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)

@@ -18,8 +18,8 @@ from sesh.schema import (
     Latin,
     Moment,
     Name,
-    Outcome,
     Pid,
+    ProgramEnd,
     RunFacts,
     Sentence,
     ShellCode,
@@ -75,7 +75,7 @@ class Hello(TypedDict, total=False):
     seen: Mapping[str, int]
 
 
-Words = dict[str, Any]  # the arguments of a REQUEST: all keys but those of its `Envelope`
+RequestKeys = dict[str, Any]  # the arguments of a REQUEST: all keys but those of its `Envelope`
 
 
 class Envelope(TypedDict, total=False):
@@ -213,8 +213,8 @@ class LogsResponse(_Page, total=False):
 
 
 class HistoryResponse(TypedDict, total=False):
-    """The command that `history` was asked for, whose DATA is its output. Without a number it has no keys, and its DATA
-    is the list of commands."""
+    """The response to `history`: the command with the given number, and its output as DATA. Without a number it has no
+    keys, and its DATA is the list of commands."""
 
     n: int
     command: list[Text]
@@ -242,7 +242,7 @@ class AskedResponse(TypedDict):
     line: bool
 
 
-# -- requests that are answered later
+# -- requests whose response comes later
 
 
 class _Met(TypedDict):
@@ -258,7 +258,7 @@ class MetResponse(_Met, total=False):
 
 
 @final
-class EndResponse(Outcome):
+class EndResponse(ProgramEnd):
     """The session has ended, after `position` bytes of output."""
 
     position: int
@@ -271,8 +271,8 @@ WaitResponse = MetResponse | EndResponse
 
 
 class SendResponse(TypedDict, total=False):
-    """The response to `send`, and of an `interrupt` that is repeated. `position`: of the output, before the program got
-    the bytes; `reason`: why Enter was not pressed, or empty."""
+    """The response to `send`, and to a repeated `interrupt`. `position`: of the output, before the program got the
+    bytes; `reason`: why Enter was not pressed, or empty."""
 
     position: int | None
     reason: str
@@ -314,14 +314,14 @@ class ReloadResponse(TypedDict):
 
 
 class _Notes(TypedDict, total=False):
-    """Lines for the user, and whether to show each on the first screen, not now."""
+    """Lines for the user. A line marked True is shown on the first screen of the session, others now."""
 
     notes: list[tuple[Sentence, bool]]
 
 
 @final
 class ResultResponse(_Notes):
-    """The op has returned; its result is in DATA. Each answer is `ok`, but this one has no other key."""
+    """The op has returned; its result is in DATA. Each response has `ok`, but this one has no other key."""
 
     ok: bool
 
@@ -338,7 +338,7 @@ class QuestionResponse(_Notes):
 
 @final
 class EnteredResponse(_Notes):
-    """The link carries the frames of a session's daemon from now on."""
+    """The link is connected to a session's daemon: it carries that daemon's frames from now on."""
 
     name: Name
     session_id: str
@@ -347,7 +347,7 @@ class EnteredResponse(_Notes):
 
 @final
 class EndedResponse(_Notes):
-    """The session to enter has ended; its output is in DATA."""
+    """The session to connect to has ended; its output is in DATA."""
 
     name: Name
     result: JobResult

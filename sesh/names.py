@@ -1,4 +1,4 @@
-"""Names of sessions, labels and hosts: pure checks, before any file is touched."""
+"""Names of sessions, labels and hosts, checked before any file is touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types of the output of verbs and the answers of ops: results, layouts, findings. See `sesh.schema`."""
+"""Types of the output of verbs and the results of ops: outcomes, layouts, findings. See `sesh.schema`."""
 
 from typing import TypedDict
 

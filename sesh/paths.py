@@ -36,8 +36,8 @@ def directory() -> str:
     return os.path.abspath(os.environ.get("SESH_DIR") or os.path.join(home(), ".sesh"))
 
 
-def trusted(path: str, variable: str = "SESH_DIR") -> bool:
-    """Return whether the directory exists. Raises Refused, with the fix, if it exists and is not safe.
+def check_directory(path: str, variable: str = "SESH_DIR") -> bool:
+    """Raise Refused, with the fix, if a directory exists and is not safe; return whether it exists.
 
     A safe directory is no link, belongs to the caller, is private, and cannot be replaced by another user. `variable`:
     the environment variable that names the directory.
@@ -133,17 +133,16 @@ def _is_own_group(group: int) -> bool:
     return own.gr_name == name and {*own.gr_mem} <= {name}
 
 
-def check_file(path: str, kind: int) -> os.stat_result | None:
-    """Return the status of sesh's own socket (`stat.S_IFSOCK`) or file (`stat.S_IFREG`); None if it is missing.
+def check_file(path: str, kind: int) -> bool:
+    """Raise Refused, with the fix, if one of sesh's files exists and is not safe; return whether it exists.
 
-    Raises Refused, with the fix, if it has another type, another owner than the caller, or another mode than 0600.
+    It must belong to the caller, have mode 0600, and be a socket (`stat.S_IFSOCK`) or a file (`stat.S_IFREG`).
     """
     try:
-        status = os.lstat(path)
+        check_status(path, os.lstat(path), kind)
     except FileNotFoundError:
-        return None
-    check_status(path, status, kind)
-    return status
+        return False
+    return True
 
 
 def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG) -> None:
@@ -198,12 +197,12 @@ def _own_directory(variable: str, below_home: str) -> str:
 def names() -> list[str]:
     """Return the sorted valid names that have a record or a socket; none without the directory. Raises Refused."""
     path = directory()
-    entries = os.listdir(path) if trusted(path) else ()
+    entries = os.listdir(path) if check_directory(path) else ()
     return sorted({entry[:-5] for entry in entries if entry[-5:] in (SOCKET, RECORD) and is_name(entry[:-5])})
 
 
 @contextmanager
-def reachable(folder: str, entry: str) -> Iterator[str]:
+def socket_address(folder: str, entry: str) -> Iterator[str]:
     """Yield an address for a socket in `folder`; with /proc even if its path exceeds the limit of `sun_path`."""
     path = os.path.join(folder, entry)
     if len(os.fsencode(path)) <= machine.LONGEST_SOCKET_PATH:

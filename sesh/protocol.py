@@ -1,4 +1,4 @@
-"""The frames of clients and daemons: a pure codec, the same over a Unix socket and over ssh.
+"""The frames of clients and daemons, without I/O: the same bytes over a Unix socket and over ssh.
 
 A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Readers skip unknown types
 and ignore unknown JSON keys. Peers with different protocol numbers still understand HELLO, WELCOME, the request
@@ -15,8 +15,8 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 | NOTICE   | daemon | JSON: text (a line of sesh's own, which has no position)                                |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | both   | client: nothing, to request a screen; or a position (8 bytes), to request the screen    |
-|          |        | and the lines from there; until the answer the client shows no output. Daemon: the same |
-|          |        | payload as SCREEN                                                                       |
+|          |        | and the lines from there; until these come, the client shows no output. Daemon: the     |
+|          |        | same payload as SCREEN                                                                  |
 | DETACH   | both   | JSON: client: nothing; daemon: reason, and rows_below and queries, by which the client  |
 |          |        | restores the terminal                                                                   |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |
@@ -168,13 +168,13 @@ def parse(payload: bytes) -> dict[str, Any]:
 
 
 def response_number(payload: bytes) -> int:
-    """Return the id of the request that a RESPONSE answers, -1 if it has none. Raises as `parse`."""
+    """Return the id of the request to which a RESPONSE belongs, -1 if it has none. Raises as `parse`."""
     number = parse(payload).get("id")
     return number if isinstance(number, int) else -1
 
 
 def carry(held: bytearray, payload: bytes) -> None:
-    """Append DATA to the bytes of an answer. Raises ProtocolError beyond `LARGEST_RESPONSE`."""
+    """Append DATA to the bytes of a response. Raises ProtocolError beyond `LARGEST_RESPONSE`."""
     if len(held) + len(payload) > LARGEST_RESPONSE:
         raise errors.ProtocolError(f"the other side sent more than {LARGEST_RESPONSE >> 20} MiB in one answer")
     held += payload

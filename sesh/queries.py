@@ -213,7 +213,7 @@ def _queries(command: bytes) -> list[bytes]:
     return [b";".join((number, *fields[max(0, index - 1) : index], b"?")) for index in places]
 
 
-_REMOVED = frozenset(("query", "talk", "status query"))  # the kinds of finding that a terminal may answer
+_REMOVED = frozenset(("query", "talk", "status query"))  # the kinds of finding to which a terminal may reply
 _ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
 
 

@@ -1,4 +1,4 @@
-"""Types of the data that crosses rooms and links: output of `--json`, arguments and answers of ops, files.
+"""Types of the data that crosses rooms and links: output of `--json`, arguments and results of ops, files.
 
 A class named `_X` has the required keys, `X` adds the optional ones. `sesh.check` derives the checks of data from
 outside from these types and from those of `sesh.messages`. A `str` is one line and an `int` is not negative, unless
@@ -48,7 +48,7 @@ class _RunFacts(TypedDict):
 class RunFacts(_RunFacts, From, total=False):
     """A daemon's facts of a run.
 
-    `n`: its number; `key`: identifies it after a lost link; `from`: bytes of its output before those in the answer;
+    `n`: its number; `key`: identifies it after a lost link; `from`: bytes of its output before those in the response;
     `reason`: why the session ended, if it ended with the run.
     """
 
@@ -272,7 +272,7 @@ class LaunchSpec(TypedDict, total=False):
     instead_of: str
 
 
-class Outcome(TypedDict):
+class ProgramEnd(TypedDict):
     """The end of a session's program. `cpu`: seconds; `memory`: peak in bytes; `truncated`: output was dropped.
 
     `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or `BY_KERNEL`.
@@ -288,7 +288,7 @@ class Outcome(TypedDict):
     reason: str | None
 
 
-class JobResult(Outcome, total=False):
+class JobResult(ProgramEnd, total=False):
     """The result of a session, kept for a week. `columns`, `rows`: of its terminal; `state`: done or failed; `run`: the
     command of `--run` that ended with it; `shell`: true if its program was the user's shell."""
 

@@ -1,4 +1,4 @@
-"""A connection that carries frames to a daemon or a bridge, or from a bridge: frames, requests and answers."""
+"""A connection to a daemon or a bridge: frames, the handshake (HELLO and WELCOME), requests and their responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sesh import check, descriptors, errors, machine, paths, protocol
 from sesh.about import SESH, __version__
-from sesh.errors import ExitCode, Refused
+from sesh.errors import ExitCode, Refused, RequestOutcome
 from sesh.measures import uptime
 from sesh.messages import Hello, Message, RequestType, Response, Switch, Welcome
 from sesh.names import check_name
@@ -38,19 +38,18 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
 }
 _LARGEST_READ = 1 << 18
 GRACE = 1.0
-"""Seconds after a request's deadline to wait for the daemon's answer that the request came too late."""
+"""Seconds after a request's deadline to wait for the daemon's response that the request came too late."""
 
 
 @dataclass
 class Peer:
-    """The daemon, as known before its WELCOME. `hello`: the HELLO that the bridge sends to it; `ahead`: a
-    lower bound of the seconds by which `uptime` of its machine is ahead of this machine's; `pid`: None if unknown."""
+    """The daemon of a session, as known before its WELCOME."""
 
     name: str = ""
     session_id: str = ""
-    hello: Hello | None = None
-    ahead: float = 0.0
-    pid: int | None = None
+    hello: Hello | None = None  # that the bridge sends to the daemon
+    ahead: float = 0.0  # seconds by which `uptime` of its machine is at least ahead of this machine's
+    pid: int | None = None  # None if unknown
 
 
 class Connection:
@@ -106,7 +105,7 @@ class Connection:
                     opened.shutdown(socket.SHUT_RDWR)
 
     def gone(self) -> bool:
-        """Return whether the peer has closed its end, even if unread bytes are left."""
+        """Return whether the peer has closed its end, even if bytes of it are not read yet."""
         return bool(descriptors.polled([(self.inbound, getattr(select, "POLLRDHUP", 0))], 0.0))
 
     # -- frames
@@ -170,21 +169,23 @@ class Connection:
                 self.read()
         if self._reloaded:
             return errors.Reloaded("the session's daemon was reloaded")
-        unread = isinstance(error, ConnectionResetError)
-        return errors.Unreachable("the session's daemon closed the connection", unread=unread)
+        # The kernel resets a connection whose peer has closed it without having read everything.
+        outcome = RequestOutcome.UNREAD if isinstance(error, ConnectionResetError) else RequestOutcome.UNKNOWN
+        return errors.Unreachable("the session's daemon closed the connection", outcome=outcome)
 
-    def leftovers(self) -> list[tuple[int, bytes]]:
+    def take_frames(self) -> list[tuple[int, bytes]]:
+        """Take all frames that were read; return them."""
         frames = list(self._frames)
         self._frames.clear()
         return frames
 
-    def message(self, kind: int, payload: bytes) -> Any:
+    def decode_message(self, kind: int, payload: bytes) -> Any:
         """Return the JSON of a frame other than RESPONSE; DATA is an event. Raises ProtocolError."""
         name, hint = _MESSAGES[kind]
         return self._checked(hint, protocol.parse(payload), name)
 
     def decode_response(self, request: RequestType[Response], payload: bytes) -> Response:
-        """Return the answer in the RESPONSE to a request. Raises the error in it, ProtocolError."""
+        """Return the response to a request. Raises the error in it, ProtocolError."""
         values = protocol.parse(payload)
         if "error" in values:
             raise self._error(values)
@@ -198,18 +199,19 @@ class Connection:
         """Check a host's data against its type: a daemon's socket is the user's own, and needs no check."""
         return check.checked_from_host(hint, values, name) if self.far else values
 
-    # -- the daemon's WELCOME
+    # -- the handshake
 
     def connect_request(self, name: str, session_id: str) -> bytes:
         """Return the request that has a host connect this link to a session; empty on this machine."""
         return b""
 
-    def hello(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
+    def handshake(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
+        """Send HELLO; return the WELCOME. Raises as `send` and `expect_welcome`."""
         self.send(hello_frame(role, **more), deadline)
         return self.expect_welcome(deadline)
 
     def expect_welcome(self, deadline: float | None = None, *, any_protocol: bool = False) -> Welcome:
-        """Read the WELCOME that answers a HELLO. Raises ProtocolError for another protocol number.
+        """Read the WELCOME that follows a HELLO. Raises ProtocolError for another protocol number.
 
         `any_protocol`: accept every number, for the request `reload`, which every version understands.
         """
@@ -224,7 +226,7 @@ class Connection:
         if kind != protocol.WELCOME:
             return False
         before = self.welcome.get("id")
-        self.welcome = self.message(kind, payload)
+        self.welcome = self.decode_message(kind, payload)
         if before and self.welcome.get("id") != before:  # another session has taken the name of one that ended
             raise errors.Unreachable("the session's daemon closed the connection")
         if self.welcome.get("protocol") != protocol.PROTOCOL and not any_protocol:
@@ -236,8 +238,8 @@ class Connection:
         message = f"{name} runs sesh {version}, which is incompatible with this sesh {__version__}"
         return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
 
-    def come_back(self, name: str = "") -> None:
-        """Reconnect the same descriptors to a reloaded daemon, by its current name; the caller sends HELLO."""
+    def reconnect(self, name: str = "") -> None:
+        """Connect the same descriptors to a reloaded daemon, by its current name; the caller sends HELLO."""
         name = name or self.peer.name
         if self.far or not name:
             raise errors.Reloaded("the session's daemon was reloaded")
@@ -250,7 +252,7 @@ class Connection:
 
     # -- requests and their responses
 
-    def not_after(self, deadline: float | None) -> float | None:
+    def begin_by(self, deadline: float | None) -> float | None:
         """Return the `begin_by` for a deadline: the same moment by `uptime` of the daemon's machine."""
         return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
 
@@ -270,12 +272,12 @@ class Connection:
         """
         while True:
             self._requests += 1
-            frames = request_frames(request, self._requests, data, begin_by=self.not_after(deadline), **words)
+            frames = request_frames(request, self._requests, data, begin_by=self.begin_by(deadline), **words)
             try:
                 self.send(frames, deadline)
-                return self._outcome(request, self._requests, deadline, repeats=repeats)
+                return self._await_last_response(request, self._requests, deadline, repeats=repeats)
             except errors.Reloaded:
-                self.come_back()
+                self.reconnect()
                 self.send(hello_frame("request"), deadline)
 
     def single_request(
@@ -287,35 +289,37 @@ class Connection:
             self.send(hello_frame("request"), deadline)
             return self.request(request, data, deadline, **words)
 
-    def _outcome(
+    def _await_last_response(
         self, request: RequestType[Response], number: int, deadline: float | None, *, repeats: bool
     ) -> tuple[Response, bytes]:
         """Return the response to the last request.
 
-        If the request changes something, wait `GRACE` longer, because the daemon may answer that it came too late.
+        If the request changes something, wait `GRACE` longer, because the daemon may respond that it came too late.
         Raises Unknown if the request may have been carried out, else as `await_response`.
         """
         grace = 0.0 if request.reads else GRACE
         try:
             return self.await_response(request, number, None if deadline is None else deadline + grace)
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered or request.reads or isinstance(error, errors.Lost if repeats else errors.Reloaded):
+            outcome = self.outcome_of(error)
+            will_repeat = isinstance(error, errors.Lost if repeats else errors.Reloaded)
+            if outcome is RequestOutcome.ANSWERED or request.reads or will_repeat:
                 raise
-            if self.unread(error):
-                error.message += "; nothing was done"
-                raise
+            if outcome is RequestOutcome.UNREAD:
+                raise error.saying(f"{error.message}; nothing was done") from error
             name = self.welcome.get("name") or self.peer.name
             message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
-    def unread(self, error: errors.SeshError) -> bool:
-        """Return whether the daemon has surely not read the last request.
+    def outcome_of(self, error: errors.SeshError) -> RequestOutcome:
+        """Return what became of the last request, for which this error has come.
 
-        Then the request will not be carried out: the daemon refuses a request that it reads after the deadline.
+        A request that is unread after the deadline will not be carried out: the daemon refuses it once it reads it.
         """
-        if isinstance(error, errors.TimedOut):
-            return not self.far and descriptors.unread_by_peer(self.outbound)
-        return isinstance(error, errors.Unreachable) and error.unread
+        is_late = isinstance(error, errors.TimedOut) and not error.answered
+        if is_late and not self.far and descriptors.unread_by_peer(self.outbound):
+            return RequestOutcome.UNREAD
+        return error.outcome
 
     def await_response(
         self, request: RequestType[Response], number: int, deadline: float | None = None, *, pace: float = inf
@@ -364,7 +368,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
     Raises NotFound if nobody listens, Unreachable if the daemon does not accept in time, Refused for a foreign socket.
     """
     folder = paths.directory()
-    if not paths.trusted(folder):
+    if not paths.check_directory(folder):
         raise paths.absent(name)
     if not paths.check_file(os.path.join(folder, check_name(name) + paths.SOCKET), stat.S_IFSOCK):
         raise paths.absent(name)
@@ -396,7 +400,7 @@ def open_socket(name: str) -> socket.socket | None:
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
-        with paths.reachable(paths.directory(), name + paths.SOCKET) as address:
+        with paths.socket_address(paths.directory(), name + paths.SOCKET) as address:
             opened.connect(address)
     except BlockingIOError:
         return opened
@@ -410,6 +414,7 @@ def open_socket(name: str) -> socket.socket | None:
 
 
 def adopt(opened: socket.socket, name: str = "") -> Connection:
+    """Return a connection over a socket, which it owns from now on."""
     descriptor = opened.detach()
     os.set_blocking(descriptor, True)
     return Connection(descriptor, descriptor, name)

@@ -58,7 +58,7 @@ def one_line(message: str) -> str:
     return plain(" ".join(message.split()))
 
 
-def title(session: tuple[str | None, str]) -> str:
+def qualified_name(session: tuple[str | None, str]) -> str:
     """Return the words to type for a session: `@HOST NAME`."""
     host, name = session
     return f"@{plain(host)} {plain(name)}" if host is not None else plain(name)
@@ -75,7 +75,7 @@ def encodable(value: Any) -> Any:
 
 
 def presence(session: Summary) -> str:
-    """Return the presence of a session, as lists print it: attached, detached, exited with its code, lost.
+    """Return whether a session is attached, detached, exited (and its code) or lost, in words.
 
     On another machine: the name of that machine. If its host does not answer: when the session was last seen.
     """
@@ -153,7 +153,7 @@ def ended_badly(session: Summary) -> bool:
     return session["state"] == "exited" and bool(session.get("exit_code")) and not done
 
 
-def asks(session: Summary) -> str:
+def question(session: Summary) -> str:
     """Return the question of a session's program; empty if it asks none, or if the question is unknown."""
     facts = session.get("activity")
     return one_line(facts.get("question") or "") if facts and facts["state"] == "waiting" else ""
@@ -166,7 +166,7 @@ def of_report(report: ReportFacts) -> str:
     return one_line(" ".join((name, f"{progress}%" if progress is not None else "", report.get("message") or "")))
 
 
-def runs(session: Summary) -> str:
+def command_column(session: Summary) -> str:
     """Return unseen changes in brackets, the foreground command as typed, and the title that it set.
 
     If the foreground program is unknown, or is this process, the command is that with which the session was started.
@@ -275,8 +275,8 @@ def failure(reason: object, code: object) -> str:
     return TIMED_OUT if reason == TIMED_OUT else f"exited {code}"
 
 
-def needs(name: str, state: str, question: str | None, host: str | None = None) -> str:
-    """Return the line of a notification about a session that needs the user: `NAME@HOST waits: …`."""
+def notification(name: str, state: str, question: str | None, host: str | None = None) -> str:
+    """Return the line about a session that needs the user: `NAME@HOST waits: …`."""
     session = f"{name}@{host}" if host else name
     if (state, question) == ("failed", TIMED_OUT):
         return f"{session} {TIMED_OUT}"

@@ -1,4 +1,4 @@
-"""Worker threads that yield items to one consumer: answers of several hosts, changes of a list, links that replace one.
+"""Worker threads that yield items to one consumer: results from hosts, changes of a list, links that replace another.
 
 They are daemon threads, not those of a ThreadPoolExecutor: the interpreter joins an executor's threads at exit, so one
 silent host would keep sesh from exiting.
@@ -14,7 +14,7 @@ from contextlib import suppress
 from queue import Queue
 from typing import Any, Generic, TypeVar
 
-from sesh.errors import InternalError, Interrupted, SeshError, Unreachable
+from sesh.errors import InternalError, Interrupted, NoRoom, SeshError
 from sesh.stop import Stop
 
 Key = TypeVar("Key")
@@ -72,7 +72,7 @@ class Workers(Generic[Key, Item]):
         try:
             thread.start()
         except RuntimeError:
-            self.put(key, stop, Unreachable("this machine has no room for another thread", here=True))
+            self.put(key, stop, NoRoom("this machine has no room for another thread"))
             return
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
 
@@ -119,7 +119,7 @@ class Workers(Generic[Key, Item]):
             last = error
         except OSError as error:
             reason = error.strerror or str(error)
-            last = Unreachable(f"cannot ask: {reason}", reason=reason, here=True)
+            last = NoRoom(f"cannot ask: {reason}", reason=reason)
         except Exception as error:  # a bug must not end the other workers
             last = InternalError(f"internal error, {type(error).__name__}: {error}")
         with suppress(Interrupted):

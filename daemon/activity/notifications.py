@@ -22,7 +22,7 @@ from sesh.daemon.timer import Timer
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.messages import TELL, TYPED, RequestType, Response, Words
+from sesh.messages import TELL, TYPED, RequestKeys, RequestType, Response
 from sesh.schema import Event, Facts
 from sesh.store import recent
 from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
@@ -163,7 +163,7 @@ def _notify_terminal(name: str, news: News) -> bool:
             return True
         if answer["at"] is not None:
             typed.append((answer["at"], session))
-    words: Words = {"name": name, "state": news.event, "question": news.question}
+    words: RequestKeys = {"name": name, "state": news.event, "question": news.question}
     answers = (_ask(session, TELL, **words) for _, session in sorted(typed, reverse=True))
     return any(answer is not None and answer["told"] for answer in answers)
 

@@ -1,4 +1,4 @@
-"""The states of a session, and the rules that decide between them. Pure.
+"""The states of a session, and the rules that decide between them. Sans-I/O.
 
 Sources in order of trust: the program's own declaration; the kernel, which knows the process that reads the terminal;
 changes of the screen. No rule is for a particular program.

@@ -118,7 +118,7 @@ def _bind(name: str) -> tuple[socket.socket, tuple[int, int]]:
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
-        with masked(0o177), paths.reachable(paths.directory(), name + paths.SOCKET) as address:
+        with masked(0o177), paths.socket_address(paths.directory(), name + paths.SOCKET) as address:
             opened.bind(address)  # under its own name: programs that clean up skip paths in /proc/net/unix
         opened.listen(BACKLOG)
         status = os.lstat(paths.socket_path(name))

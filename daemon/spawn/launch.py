@@ -64,7 +64,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
             _raise_if_begun(spec, error)
             raise
     except OSError as error:
-        raise files.refusal(error) from error
+        raise files.cannot_set_up(error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
         raise (errors.Silent if spec.get("timeout") is None else errors.TimedOut)(message) from error
@@ -133,7 +133,7 @@ def _connect(path: str) -> wire.Connection:
     """Return a connection to the zygote at `path`. Raises OSError; ConnectionRefusedError if it is another user's."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
         opened.setblocking(False)
-        with paths.reachable(*os.path.split(path)) as address:
+        with paths.socket_address(*os.path.split(path)) as address:
             opened.connect(address)
         if machine.peer_uid(opened) != os.geteuid():
             raise ConnectionRefusedError
@@ -158,7 +158,7 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
     _remove(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-            with files.masked(0o177), paths.reachable(*os.path.split(path)) as address:
+            with files.masked(0o177), paths.socket_address(*os.path.split(path)) as address:
                 listening.bind(address)
             listening.listen(_BACKLOG)
             connection = _connect(path)  # before it starts: a zygote without connections exits

@@ -44,7 +44,7 @@ def run_daemon(creator: socket.socket) -> None:
         try:
             server = _set_up(spec, creator, connection)
         except Exception as error:
-            failure = files.refusal(error) if isinstance(error, OSError) else error
+            failure = files.cannot_set_up(error) if isinstance(error, OSError) else error
             if not isinstance(failure, SeshError):
                 log.write_error("daemon", error)
                 failure = InternalError(f"cannot set up the session: {error}")

@@ -23,7 +23,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import OP, Hello, Near, OpResponse, Welcome, Words
+from sesh.messages import OP, Hello, Near, OpResponse, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
@@ -65,12 +65,12 @@ class Request:
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request; `answers`: the person's, to the host's questions so far."""
-        words: Words = {"op": self.op, "asks": self.can_ask, "answers": answers}
+        keys: RequestKeys = {"op": self.op, "asks": self.can_ask, "answers": answers}
         if self.session_id:
-            words["session_id"] = self.session_id
+            keys["session_id"] = self.session_id
         if self.hello is not None:
-            words["greeting"] = self.hello
-        return wire.request_frames(OP, _NUMBER, self.data, **words)
+            keys["greeting"] = self.hello
+        return wire.request_frames(OP, _NUMBER, self.data, **keys)
 
 
 class Stage(Enum):

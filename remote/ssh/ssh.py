@@ -192,6 +192,6 @@ def control_directory() -> str:
 def _is_own(runtime: str) -> bool:
     """Return whether `XDG_RUNTIME_DIR` is this user's; after `su` it may be another user's."""
     try:
-        return os.path.isabs(runtime) and paths.trusted(runtime, "XDG_RUNTIME_DIR")
+        return os.path.isabs(runtime) and paths.check_directory(runtime, "XDG_RUNTIME_DIR")
     except Refused:
         return False

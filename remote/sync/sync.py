@@ -206,7 +206,7 @@ def remembered(host: str) -> dict[str, str]:
     Without a readable file it is empty, and all lines are pushed again. Raises Refused for an unsafe directory.
     """
     path = paths.synced_file(host)
-    paths.trusted(os.path.dirname(path), "XDG_STATE_HOME")
+    paths.check_directory(os.path.dirname(path), "XDG_STATE_HOME")
     try:
         states: dict[str, str] = files.read_json(path, dict[str, str], _LARGEST) or {}
     except Refused:

@@ -1,1 +1,1 @@
-"""The command line: a module for each verb or family of verbs, the verb table, and typer for help."""
+"""The command line: a module for each verb or family of verbs, and their table."""

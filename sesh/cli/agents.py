@@ -26,7 +26,7 @@ def state(
     state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=offering(lambda: STATES))],
     text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
 ) -> int:
-    """Set the state of the session in which this command runs: working, waiting, idle, done or failed.
+    """Set the state of this session to working, waiting, idle, done or failed.
 
     TEXT is the question or a remark. All words after -- are TEXT, even --json.
 
@@ -70,9 +70,9 @@ def integrate(
 
 
 def mcp(_: Context) -> int:
-    """Serve the Model Context Protocol on stdin and stdout, for agents; its tools take a host.
+    """Serve the Model Context Protocol to agents, on stdin and stdout.
 
-    Needs the extra `mcp`: make install EXTRAS=mcp.
+    Its tools take a host. It needs the extra `mcp`: make install EXTRAS=mcp.
 
     Examples:
       sesh mcp
@@ -92,7 +92,7 @@ def mcp(_: Context) -> int:
 
 
 def skill(ctx: Context) -> int:
-    """Print a page that teaches an agent to use sesh: Markdown, with the name and description of an agent skill.
+    """Print a page that teaches an agent to use sesh: a skill in Markdown.
 
     Examples:
       sesh skill

@@ -1,4 +1,4 @@
-"""The typer app. It lists all verbs by name and summary, but imports and builds only the verb that is called."""
+"""The typer app, which imports and builds only the verb that is called."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class VerbCommand(TyperCommand):
     context_class = Context
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the words of the usage line, with `[-- CMD…]` if the verb takes a command."""
+        """Return the usage line's words, with `[-- CMD…]` if the verb takes a command."""
         pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
         return [*pieces, "[-- CMD…]"] if BY_NAME[str(self.name)].command else pieces
 

@@ -1,4 +1,4 @@
-"""`sesh NAME`, `sesh -`, and attaching this terminal for any verb; inside a session, its client is switched instead."""
+"""Attach this terminal, for any verb; inside a session, switch its client instead."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ NO_FLAGS = AttachFlags()
 def attach_or_create(
     cli: Invocation, name: str, spec: Spec | None = None, flags: AttachFlags = NO_FLAGS, target: Target | None = None
 ) -> int:
-    """Attach to NAME wherever it is, else create it here; `-` is the session attached last.
+    """Attach to NAME wherever it is, else create it here; `-` is the last session.
 
     `target`: where NAME is, if that is known.
     """
@@ -172,7 +172,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
 
 
 def _record_left(outcome: AttachmentEnd, host: str) -> None:
-    """Log the end of an attachment to a host; cache what is known of its session."""
+    """Log the end of an attachment to a host; update the cache of its session."""
     eventlog.log("disconnect", host=host, session=outcome.name, reason=outcome.kind.value)
     if outcome.kind is EndKind.ENDED:
         known.drop_sessions(host, [outcome.name])
@@ -191,7 +191,6 @@ def _waiting(left: str) -> int:
 
 
 def _exit_code(outcome: AttachmentEnd) -> int:
-    """Return the exit code for the outcome of an attachment."""
     if outcome.kind is EndKind.ENDED:
         return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
     if outcome.early:
@@ -203,7 +202,7 @@ def _exit_code(outcome: AttachmentEnd) -> int:
 
 
 def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | None) -> None:
-    """Raise Refused if the client of the current session cannot be switched to `name` (on `host`)."""
+    """Raise Refused if the current session's client cannot be switched to `name`."""
     if options := [f"--{key.replace('_', '-')}" for key, value in asdict(flags).items() if value]:
         raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(options)}")
     to = name if is_name(name) and host is not None else "NAME"
@@ -224,7 +223,7 @@ def _switch_client(target: Target, current: Record, connect: Connect) -> int:
 
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
-    """Switch the client of the current session; return whether a client could switch. `probe`: switch nothing."""
+    """Switch the current session's client; return whether one could. `probe`: only ask."""
     response, _ = find.ask(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
     return response["switched"]
 

@@ -1,4 +1,4 @@
-"""Verbs that choose a session, on the board or by its state, and attach to it: `pick`, `watch`, `next`."""
+"""Verbs that choose a session, and attach to it: `pick`, `watch`, `next`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def pick_and_attach(cli: Invocation, label: Sequence[tuple[str, str]] = (), flag
 
 
 def watch(ctx: Context, *, label: Labelled = None) -> int:
-    """Show the board, the sessions that wait for you first, and keep it up to date.
+    """Show the board, kept up to date; sessions that wait for you come first.
 
     Examples:
       sesh watch
@@ -103,9 +103,10 @@ def next_(
     no_replay: NoReplay = False,
     no_detach_key: NoDetachKey = False,
 ) -> int:
-    """Go to the session that has waited longest for you, here or on a known remote; repeat for the next one.
+    """Go to the session that has waited longest for you.
 
-    Inside a session it switches this terminal. If no session waits, it says so and exits with 1.
+    It is here or on a known remote; repeat the verb for the next one. Inside a session it switches this terminal. If no
+    session waits, it says so and exits with 1.
 
     Examples:
       sesh next

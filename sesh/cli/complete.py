@@ -19,7 +19,7 @@ VARIABLE = "_SESH_COMPLETE"
 
 
 class _Fish(FishComplete):
-    """Completes what stands before the cursor; fish and zsh show descriptions."""
+    """Completes the words before the cursor; fish and zsh show descriptions."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         """Return the candidates for the last word."""
@@ -37,12 +37,12 @@ class _Fish(FishComplete):
 
 
 class _Bash(_Fish):
-    """Bash splits words at `@`, `=` and `:`, and completes only what follows the last of them."""
+    """Completes the part after the last `@`, `=` or `:`, where bash splits words."""
 
     name = "bash"
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return what follows the last break of a candidate; a word includes its `@`."""
+        """Return the part of a candidate after its last break; a word includes its `@`."""
         last = self.incomplete
         return str(item.value)[max(last.rfind("=") + 1, last.rfind(":") + 1, last.rfind("@"), 0) :]
 

@@ -32,7 +32,7 @@ def deploy(
     *,
     force: Annotated[bool, Option("--force", help="Replace a ~/.local/bin/sesh that sesh did not install.")] = False,
 ) -> int:
-    """Install this version of sesh on other hosts; the exit code is 1 if it failed for any.
+    """Install this version of sesh on other hosts; exit with 1 if any failed.
 
     Examples:
       sesh deploy @box
@@ -42,7 +42,7 @@ def deploy(
 
 
 def upgrade(ctx: Context) -> int:
-    """Install this version of sesh on all known remotes; asks on a terminal.
+    """Install this version of sesh on all known remotes; ask first on a terminal.
 
     It skips a remote with a ~/.local/bin/sesh that sesh did not install.
 
@@ -69,9 +69,10 @@ def forget(
         bool, Option("--remove", help="Uninstall sesh from the host first, unless it has sessions.")
     ] = False,
 ) -> int:
-    """Forget a known remote: lists and lookups no longer ask it. Without --remove nothing is changed on the host.
+    """Forget a known remote: lists and lookups no longer ask it.
 
-    Each host is tried; the exit code is 1 if any was not known. If --remove fails, the host is not forgotten.
+    Without --remove nothing is changed on the host; if --remove fails, the host is not forgotten. Each host is tried;
+    the exit code is 1 if any was not known.
 
     Examples:
       sesh forget @box

@@ -1,4 +1,4 @@
-"""`--events`: print the events of one session or all as they happen, or the event log of remotes."""
+"""`--events`: print the events of sessions as they happen, or the remotes' event log."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class HostOutput(Output):
             self.write(b"\n")
 
     def end(self) -> None:
-        """Print nothing from now on. It takes no lock: another host may be blocked in printing."""
+        """Print nothing from now on; take no lock, since another host may block in printing."""
         self._ended = True
 
     def rows(self, code: int) -> list[Any]:
@@ -111,7 +111,7 @@ class HostOutput(Output):
 
 
 class _HostInvocation(Invocation):
-    """The command line of one of several hosts. `stdin`: a file with a copy of stdin."""
+    """The command line of one of several hosts; `stdin`: the path of its copy."""
 
     out: HostOutput
 
@@ -128,7 +128,7 @@ class _HostInvocation(Invocation):
 class _FanOut:
     """The runs of a verb on several hosts.
 
-    `signals`: those received. They are passed on to the hosts whose verb waits for them; any other host is stopped.
+    A signal is passed on to the hosts whose verb waits for signals; the verb is stopped on any other host.
     """
 
     def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], stdin: str, *, follows: bool) -> None:
@@ -144,7 +144,7 @@ class _FanOut:
             self._hosts[host] = _HostInvocation(replace(cli.line, hosts=[host]), out, stdin)
 
     def run_all(self) -> int:
-        """Run the verb on all hosts, and print a summary; return the exit code. Raises UsageError."""
+        """Run the verb on all hosts, print a summary, return the exit code. Raises UsageError."""
         with self._interrupts, self._workers:
             for host in self._hosts:
                 self._workers.begin(host, partial(self._run_on, host))
@@ -190,7 +190,7 @@ class _FanOut:
             raise result  # the command line is wrong for all hosts
         self._results[host] = result
         out = self._hosts[host].out
-        if isinstance(result, SeshError) and (result.message or out.json):  # no message: interrupted, says the summary
+        if isinstance(result, SeshError) and (result.message or out.json):  # else the summary says: interrupted
             out.report(result, self._cli.line.verb, host)
         out.end()
 
@@ -251,14 +251,13 @@ def _verdict(code: int) -> str:
 
 
 class _HostCaller(Caller):
-    """The caller in the thread of a host: it cannot ask; its notes name the host."""
+    """The caller in a host's thread: it cannot ask; its notes name the host."""
 
     def __init__(self, cli: Invocation, host: str | None, stop: Stop) -> None:
         self.local, self.stop = cli.local, stop
         self._host = host
 
     def note(self, line: str) -> None:
-        """Print a note."""
         printing.note(printing.on_host(self._host, line), self._host)
 
 

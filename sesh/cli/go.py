@@ -124,7 +124,7 @@ def open_(
     label: words.Label = None,
     size: words.Size = None,
 ) -> int:
-    """Make sure that NAME runs, without attaching; succeeds if it runs already.
+    """Start NAME unless it runs already, without attaching to it.
 
     Examples:
       sesh open work
@@ -153,7 +153,7 @@ def here(
     no_replay: words.NoReplay = False,
     no_detach_key: words.NoDetachKey = False,
 ) -> int:
-    """Attach to the session named after this directory's repository; if it does not exist, create it here.
+    """Attach to the session named after this directory's repository, or create it here.
 
     In a git worktree the name is REPO-BRANCH; outside a repository it is the name of the directory. If a session of
     another directory has that name, it is NAME-2.

@@ -31,10 +31,10 @@ def grep(
     ] = None,
     ignore_case: Annotated[bool, Option("-i", help="Ignore case.")] = False,
 ) -> int:
-    """Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too.
+    """Search scrollback and screen of sessions, ended and lost ones too.
 
-    The exit code is 1 if nothing was found. Without NAME it searches all of them, or the session that you are in. A
-    job that is no longer listed is searched only by its NAME.
+    Without NAME it searches all sessions on this machine, or on @HOST; inside a session without @HOST, only that one. A
+    job that is no longer listed is searched only by its NAME. The exit code is 1 if nothing was found.
 
     Examples:
       sesh grep 'error|failed'
@@ -93,7 +93,7 @@ def _shown(hits: Sequence[Hit]) -> list[str]:
     """Return hits as lines of grep: `session:line:text`, `session-line-text` for context, `--` between groups."""
     lines: dict[tuple[str, int], str] = {}  # by session and number; a line in the context of several hits stands once
     for hit in hits:
-        name, line = wording.title((hit["host"], hit["session"])), int(hit["line"])
+        name, line = wording.qualified_name((hit["host"], hit["session"])), int(hit["line"])
         for at, text in enumerate([*hit["before"], hit["text"], *hit["after"]], line - len(hit["before"])):
             mark = ":" if at == line else "-"
             if at == line or (name, at) not in lines:

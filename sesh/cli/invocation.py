@@ -1,4 +1,4 @@
-"""A command line while it executes: its words, the person who wrote it, and the machines that it is about."""
+"""A command line while it executes: its words, its person and its machines."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Invocation(Caller):
         return hosts, failed
 
     def find(self, name: str | None, *, creates: bool = False) -> Target:
-        """Return the target that has the session; print its host if that is a find.
+        """Return the target that has the session; print its host if the line omits it.
 
         Without a name, return the target of the line. `creates`: see `search`. Raises NotFound, Refused.
         """
@@ -103,7 +103,7 @@ class Invocation(Caller):
         return self.target_of(hosts[name])
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
-        """Call `act` for each machine that has some of the sessions; return the errors by session.
+        """Call `act` for each machine with some of the sessions; return errors by session.
 
         `confirm`: ask the person before the verb ends a session of a remote. The error of a single session is raised.
         """
@@ -161,7 +161,7 @@ class Invocation(Caller):
 
     @contextmanager
     def recording_signals(self, *, tie: bool, message: str) -> Iterator[Interrupts]:
-        """Record signals within the block, in a thread those that `fanout` passes on; see `Interrupts`."""
+        """Record signals within the block; in a thread, those that `fanout` passes on (see `Interrupts`)."""
         with Interrupts(tie=tie, message=message) as self.interrupts:
             try:
                 yield self.interrupts
@@ -171,7 +171,7 @@ class Invocation(Caller):
                     self.note("what was typed here meanwhile was dropped: the command did not get it")
 
     def tell_question(self, name: str, question: str, host: str | None) -> None:
-        """Print that a command asks something, and what."""
+        """Print the question that a command asks."""
         self._told_question = True
         super().tell_question(name, question, host)
 
@@ -196,7 +196,7 @@ class Invocation(Caller):
 
     @contextmanager
     def connecting(self, host: str) -> Iterator[None]:
-        """Print "connecting to HOST" once if the block takes half a second and ssh asks nothing."""
+        """Print "connecting to HOST" once if the block takes long and ssh asks nothing."""
         if not self.watched or host in self._noted_hosts:
             yield
             return

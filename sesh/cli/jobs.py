@@ -1,4 +1,4 @@
-"""`--exec`: run a command in a session of its own; print its output if wanted, and exit with its exit code."""
+"""`--exec`: run a command in its own session, and exit with its exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from sesh.names import printable, subject
 from sesh.ops import enter, jobs
 from sesh.queries import QueryRemover
 from sesh.schema import JobResult, JobSpec
-from sesh.store.results import command_json
 
 WorkingDirectory = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
 Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]
@@ -114,12 +113,12 @@ def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bo
 
 
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
-    """Print the output of an ended job if wanted, and its result; return the exit code."""
+    """Print an ended job's result, and its output if wanted; return the exit code."""
     output = retained.replace(b"\r\n", b"\n")
     timed_out = result.get("timed_out")
     code = ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
     if cli.line.json:
-        facts = command_json(name, cli.line.host, cli.line.tail, {**result, "exit_code": code}, output)
+        facts = printing.command_json(name, cli.line.host, cli.line.tail, {**result, "exit_code": code}, output)
         cli.out.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
         return code
     ending = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")
@@ -133,7 +132,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
 
 
 class FollowedOutput:
-    """Prints output as it comes: with `\\n` for `\\r\\n`, or as a JSON object per line.
+    """Prints output as it comes: with `\\n` for `\\r\\n`, or lines as JSON objects.
 
     Queries are removed if stdout is a terminal, because the terminal's replies would become input of the shell.
     """
@@ -144,7 +143,7 @@ class FollowedOutput:
         self._held = b""  # a final `\r`; for JSON an unfinished line
 
     def take(self, data: bytes, *, last: bool = False) -> None:
-        """Print output; hold back what the next byte may change, unless this is the `last` output."""
+        """Print output; hold back a part that the next byte may change, unless `last`."""
         data = self._held + (data if self._remover is None else self._remover.take(data))
         if not self._out.json:
             self._held = b"\r" if data.endswith(b"\r") and not last else b""

@@ -43,7 +43,7 @@ def export(ctx: Context) -> int:
 
 
 def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", show_default=False)] = None) -> int:
-    """Create the missing sessions of an export, and restart those that have ended or are lost.
+    """Create the missing sessions of an export, and restart ended and lost ones.
 
     Without FILE, or with -, it reads stdin. The exit code is 1 if any of them failed.
 
@@ -67,11 +67,11 @@ def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", s
 def restore(
     ctx: Context, names: Names = None, *, yes: Annotated[bool, Option("-y", help="Start each command at once.")] = False
 ) -> int:
-    """Restart the sessions that a reboot or a crash has ended, each in its directory, below its old screen.
+    """Restart the sessions that a reboot or a crash has ended.
 
-    A shell starts at once, and so does the command of resume-with; any other command starts when you press Enter in it,
-    or at once with -y. Sessions that ended by themselves stay as they are. A restored session gets the environment of
-    this command; values of --env are not kept.
+    Each starts in its directory, below its old screen. A shell starts at once, and so does the command of resume-with;
+    any other command starts when you press Enter in it, or at once with -y. Sessions that ended by themselves stay as
+    they are. A restored session gets the environment of this command; values of --env are not kept.
 
     Examples:
       sesh restore
@@ -141,7 +141,7 @@ def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
         cli.out.value({"ok": not failed, "sessions": rows})
         return int(failed)
     for row in rows:
-        name = wording.title((row["host"], row["name"]))
+        name = wording.qualified_name((row["host"], row["name"]))
         command = f": {wording.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
             cli.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")

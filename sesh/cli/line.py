@@ -1,4 +1,4 @@
-"""Split a command line before typer parses it: hosts, verb, words, and the tail after `--`."""
+"""Split a command line into hosts, verb, words and tail, before typer parses it."""
 
 from __future__ import annotations
 

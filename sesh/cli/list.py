@@ -1,4 +1,4 @@
-"""`sesh` and `--list`: the sessions of this machine and known remotes, as a table or JSON. Loads no typer."""
+"""`sesh` and `--list`: print sessions as a table or JSON, without loading typer."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _lists_remotes(cli: Invocation) -> bool:
 
 
 def _cached(cli: Invocation, wanted: dict[str, str]) -> list[Summary]:
-    """Return the last known sessions of remotes, whose rows come later, and should fit the columns."""
+    """Return the last known sessions of remotes, whose later rows should fit the columns."""
     hosts = known.hosts() if _lists_remotes(cli) else []
     return [row for host in hosts for row in _labelled(lookup.last_known(host, ""), wanted)]
 
@@ -135,7 +135,7 @@ def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
 
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
-    """Return the sessions of a host. Raises its error, soon if a person can see cached ones."""
+    """Return the sessions of a host; raise its error soon if there are cached ones."""
     if cli.watched and known.sessions(host) and not known.asks(host):
         try:
             return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)

@@ -1,4 +1,4 @@
-"""Call the function for a command line: a plain one for the most frequent lines, the typer app for all others."""
+"""Execute a command line: the most frequent ones directly, others through the typer app."""
 
 from __future__ import annotations
 

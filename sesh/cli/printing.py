@@ -1,4 +1,4 @@
-"""The standard streams, and the output of a command line: results on stdout, notes and errors on stderr."""
+"""The output of a command line: results on stdout, notes and errors on stderr."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import traceback
+from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -15,7 +16,8 @@ from sesh import errors, log, wording
 from sesh.about import PROGRAM
 from sesh.cli.verbs import Verb
 from sesh.errors import ExitCode, Refused, SeshError, for_host, remedy
-from sesh.outcomes import PrintedError
+from sesh.outcomes import PrintedError, RunResult
+from sesh.schema import JobResult, RunFacts
 
 STDOUT, STDERR = 1, 2
 MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
@@ -55,7 +57,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def on_host(host: str | None, line: str) -> str:
-    """Return a line after the name of its host; None is this machine."""
+    """Return a line with the name of its host before it; None is this machine."""
     return f"@{host}: {line}" if host is not None else line
 
 
@@ -66,12 +68,12 @@ def stderr_line(line: str) -> None:
 
 
 def note(line: str, host: str | None = None) -> None:
-    """Print a note on stderr, its commands for `host`; it is lost if stderr is closed."""
+    """Print a note on stderr, unless it is closed; commands in it are for `host`."""
     stderr_line(f"{PROGRAM}: {wording.one_line(for_host(line, host))}")
 
 
 def start_new_line() -> None:
-    """Start a new line after the `^C` that the terminal printed, if stderr is a terminal."""
+    """Start a new line after the `^C` that a terminal on stderr has printed."""
     if os.isatty(STDERR):
         write(b"\n", STDERR)
 
@@ -96,7 +98,7 @@ def encoded(line: str) -> bytes:
 
 
 def on_terminal() -> bool:
-    """Return whether stdin and stdout are terminals, so that sesh can ask a person, or attach."""
+    """Return whether stdin and stdout are terminals, so that sesh can ask or attach."""
     return os.isatty(0) and os.isatty(1)
 
 
@@ -119,7 +121,7 @@ def width() -> int:
 
 
 class Output:
-    """The output of a command line, as JSON if `json`. `several`: one of several hosts prints."""
+    """The output of a command line. `several`: one of several hosts prints it."""
 
     several = False
 
@@ -139,7 +141,7 @@ class Output:
         return ExitCode.OK
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Print rows of cells in aligned columns, without what a terminal should not get."""
+        """Print rows of cells in aligned columns, without control characters."""
         for line in aligned(rows):
             self.text(wording.plain(line))
 
@@ -153,7 +155,7 @@ class Output:
         return ExitCode.OK
 
     def show(self, thing: object, text: str) -> int:
-        """Print a JSON value if JSON is wanted, else its text; return the exit code 0."""
+        """Print a JSON value if wanted, else its text; return the exit code 0."""
         return self.value(thing) if self.json else self.text(text)
 
     def json_line(self, thing: object) -> bytes:
@@ -210,7 +212,7 @@ def sesh_error(cause: BaseException, verb: Verb | None = None) -> SeshError:
 
 
 def error_row(error: SeshError, host: str | None, **more: object) -> dict[str, object]:
-    """Return the row for an error in a list of JSON; `more`: what the row is about."""
+    """Return an error as a row of a JSON list; `more`: further keys."""
     return {**more, "host": host, "error": error_facts(error, host), "exit_code": int(error.exit_code)}
 
 
@@ -218,3 +220,25 @@ def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
     """Return an error as JSON shows it."""
     facts: PrintedError = {"code": error.code, "message": wording.one_line(error.line(host))}
     return {**facts, "typed": True} if error.typed else facts
+
+
+def command_json(
+    session: str, host: str | None, command: list[str] | None, facts: JobResult | RunFacts, output: bytes
+) -> RunResult:
+    """Return the JSON of `--run` and `--exec` for an ended command."""
+    decoded = output.decode("utf-8", "replace")
+    result: RunResult = {
+        "session": session,
+        "host": host,
+        "command": command,
+        "exit_code": facts.get("exit_code"),
+        "output": decoded,
+        "duration": facts.get("duration"),
+        "timed_out": bool(facts.get("timed_out")),
+        "truncated": bool(facts.get("truncated")),
+    }
+    if decoded.encode() != output:
+        result["output_base64"] = b64encode(output).decode()
+    if facts.get("session_ended"):
+        result["session_ended"], result["reason"] = True, facts.get("reason")
+    return result

@@ -13,13 +13,13 @@ from typer import Argument, Option
 from sesh import measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
+from sesh.cli.printing import command_json
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach.target import Target
 from sesh.schema import RunFacts
-from sesh.store.results import command_json
 from sesh.wording import command_line, one_line
 
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
@@ -104,9 +104,9 @@ def history(
     *,
     ansi: Ansi = False,
 ) -> int:
-    """List the commands of run, and typed ones (see shell-init); with N, print that command's output.
+    """List the commands of a session; with N, print the output of one.
 
-    Without NAME, those of the session that you are in.
+    It lists the commands of run, and typed ones (see shell-init); without NAME, those of the session that you are in.
 
     Examples:
       sesh history work

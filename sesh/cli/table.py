@@ -18,7 +18,7 @@ _GAP = 2
 
 
 class Table:
-    """The list for a terminal of `limit` columns, None for any width. Later rows keep the columns."""
+    """The list in `limit` columns, or any width if None; later rows keep the columns."""
 
     def __init__(self, limit: int | None, *, coloured: bool = False) -> None:
         self._limit, self._coloured = limit, coloured
@@ -61,7 +61,7 @@ class Table:
 
 
 def _cells(session: Summary, now: float) -> tuple[str, ...]:
-    """Return the cells of a session, in the order of the headings; `now`: seconds since the epoch."""
+    """Return a session's cells in the order of the headings; `now`: as `time.time()`."""
     now += session.get("clock", 0.0)
     return (
         f"{wording.mark(session):1} {plain(session['name'])}",
@@ -70,7 +70,7 @@ def _cells(session: Summary, now: float) -> tuple[str, ...]:
         age(session.get("created"), now),
         "" if "stale" in session else age(session.get("last_activity"), now),
         at_home(plain(session.get("cwd") or ""), session.get("home", os.environ.get("HOME", ""))),
-        wording.runs(session),
+        wording.command_column(session),
     )
 
 

@@ -27,7 +27,7 @@ _Swept = list[LeftoverFacts] | SeshError  # the leftovers of a machine, or its e
 
 
 def doctor(ctx: Context) -> int:
-    """Check the setup and suggest fixes; exits with 1 if sesh cannot work.
+    """Check the setup and suggest fixes; exit with 1 if sesh cannot work.
 
     Examples:
       sesh doctor
@@ -142,7 +142,7 @@ def _row(host: str | None, swept: _Swept, *, dry_run: bool) -> dict[str, object]
 
 
 def _report(cli: Invocation, host: str | None, swept: _Swept, older: float, *, dry_run: bool) -> None:
-    """Print what was cleared on a machine, and what not; `older`: the least age."""
+    """Print the failures of a sweep, and a summary; `older`: the least age."""
     if isinstance(swept, SeshError):
         cli.note(on_host(host, swept.line(host)))
         return

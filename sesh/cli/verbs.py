@@ -1,4 +1,4 @@
-"""The table of all verbs: their names, summaries and functions, and how many hosts they take."""
+"""The table of all verbs, with their summaries, functions and numbers of hosts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Hosts(Enum):
 
 
 class Verb(NamedTuple):
-    """One verb.
+    """A verb of the command line.
 
     `name`: without dashes. `place`: its function, as `module.function` of this package. `short`: the short form, with
     its dash. `command`: the words after `--` are a command. `follows`: it prints what happens until it is stopped.

@@ -62,7 +62,7 @@ def screen(
         Literal["text", "ansi", "json"], Option("--format", metavar="FORMAT", help="text, ansi or json.")
     ] = "text",
 ) -> int:
-    """Print what the screen shows now; without NAME, that of the session that you are in.
+    """Print the current screen; without NAME, that of the session that you are in.
 
     Examples:
       sesh screen work

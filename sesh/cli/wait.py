@@ -1,4 +1,4 @@
-"""`--wait`: wait until a condition holds for a session, for all of several, or for the first of them."""
+"""`--wait`: wait until a condition holds for one session, each of several, or any."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condit
 def _wait_for_several(
     cli: Invocation, names: Sequence[str], labels: dict[str, str], conditions: Conditions, *, first: bool
 ) -> dict[Place, Condition | SeshError]:
-    """Wait for all sessions, each in a thread, or only for the first whose condition holds."""
+    """Wait for all sessions, each in a thread, or only for the first result."""
     labelled = _labelled(cli, labels, kept=for_end(conditions)) if labels else []
     places = {**_places(cli, names), **dict.fromkeys(labelled)}
 
@@ -115,7 +115,7 @@ def _wait_for_several(
 
 
 def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
-    """Print what holds for each session, or its error; return the first code but 0."""
+    """Print the condition met by each session, or its error; return the first nonzero code."""
     if cli.line.json:
         rows = [_row(place, result) for place, result in results.items()]
         cli.out.value(rows if several else rows[0])
@@ -124,7 +124,7 @@ def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, 
             if isinstance(result, SeshError):
                 cli.note(printing.on_host(host, result.line(host)))
             else:
-                prefix = f"{wording.title((host, name))}: " if several else ""
+                prefix = f"{wording.qualified_name((host, name))}: " if several else ""
                 fact = result["exit_code"] if result["match"] is None else result["match"]
                 detail = "" if fact is None else wording.plain(fact)
                 cli.out.text(prefix + ": ".join(filter(None, (result["met"], detail))))

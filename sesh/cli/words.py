@@ -47,7 +47,7 @@ def offering(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
 
 
 def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:
-    """Return `parse` as a parser for typer, which names the option or argument in the error."""
+    """Make `parse` a parser for typer, whose errors name the option or argument."""
 
     @wraps(parse)
     def parser(text: str) -> Value:

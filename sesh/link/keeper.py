@@ -25,7 +25,7 @@ from math import inf
 from typing import Protocol
 
 from sesh.descriptors import polled
-from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
+from sesh.errors import LoginRefused, NoRoom, SeshError, TimedOut, Unreachable
 from sesh.link.wake import Wake
 from sesh.link_health import Health, LinkHealth
 from sesh.stop import Stop
@@ -81,7 +81,7 @@ class Host(Protocol):
 
 
 class Schedule:
-    """When attempts begin. Pure: all times are arguments (monotonic). `indirect`: see `Host`."""
+    """When attempts begin. Sans-I/O: all times are arguments (monotonic). `indirect`: see `Host`."""
 
     def __init__(self, *, indirect: bool = False) -> None:
         self.indirect, self.round_trip = indirect, 0.0
@@ -343,4 +343,6 @@ Keep = Callable[[Ping, Session], LinkKeeper | None]  # returns the keeper of a l
 
 def _reason(error: SeshError) -> str:
     """Return why an attempt failed, in a few words."""
-    return f"{error.reason}{' here' * error.here}" if isinstance(error, Unreachable) else ""
+    if isinstance(error, NoRoom):
+        return f"{error.reason} here"
+    return error.reason if isinstance(error, Unreachable) else ""

@@ -72,7 +72,7 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
         message = f"{path} is on a network file system ({kind}), where sockets and locks may fail"
         yield row("directory", WARNING, message, remedy)
     yield row("directory", OK, f"{path}, private")
-    for reason in [*listing.refusals(), *results.damage(), *known.damage()]:
+    for reason in [*listing.refusals(), *results.refusals(), *known.damage()]:
         yield error_row("files", Refused(reason))
 
 

@@ -250,7 +250,7 @@ def forget(name: str, session_id: str = "") -> bool:
 
     Raises Refused if the files cannot be removed.
     """
-    if not paths.trusted(paths.directory()):
+    if not paths.check_directory(paths.directory()):
         return False
     try:
         with _locked(name) as record:

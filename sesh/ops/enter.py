@@ -75,7 +75,7 @@ def attach(_caller: Caller, name: str) -> Entered:
 
 def recent() -> list[tuple[str | None, str]]:
     """Return the host (None for this machine) and name of recently attached sessions, the newest first."""
-    paths.trusted(paths.directory())
+    paths.check_directory(paths.directory())
     entries = [entry.rpartition(" ") for entry in newest()]
     return [(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
 

@@ -46,7 +46,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
     try:
         for kind, _, payload in stream.frames(ask):
             if kind == protocol.DATA:
-                event: Event = stream.connection.message(kind, payload)
+                event: Event = stream.connection.decode_message(kind, payload)
                 since = event.get("seq", since)
                 yield event
             elif kind == protocol.RESPONSE:

@@ -110,7 +110,7 @@ class _ChangeWatch:
                     quiet.add(session_id)
             except SeshError:
                 self._followed.pop(session_id).close()
-            connection.leftovers()
+            connection.take_frames()
         return quiet
 
     def follow(self, sessions: Sequence[Summary]) -> None:
@@ -124,7 +124,7 @@ class _ChangeWatch:
         for session_id in names.keys() - self._followed.keys():
             if len(self._followed) >= most_connections():
                 return  # the poll covers the rest
-            if (connection := listing.asked(names[session_id], EVENTS)) is not None:
+            if (connection := listing.begin_request(names[session_id], EVENTS)) is not None:
                 os.set_blocking(connection.inbound, False)
                 self._followed[session_id] = connection
 

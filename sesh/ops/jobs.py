@@ -15,7 +15,7 @@ from contextlib import suppress
 from sesh import descriptors, errors, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedResponse, Words
+from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedResponse, RequestKeys
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.outcomes import JobOutput
@@ -112,7 +112,7 @@ class _Waiter:
     def _ask(self) -> None:
         """Ask for the job's end, and for the output after the last byte received."""
         connection, position = self._stream.connection, self._stream.position
-        words: Words = {"follow": self._live is not None or self._collected is not None}
+        words: RequestKeys = {"follow": self._live is not None or self._collected is not None}
         if position:
             words["from"] = position
         requests = _END if self._ending else self._passed_on.frames()
@@ -271,7 +271,7 @@ class _StdinForwarder:
         """Send the unanswered chunk, if there is one."""
         if self._chunk is None:
             return
-        words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
+        words: RequestKeys = {"at": self._sent, "ends": self._ends, "mends": self._mends}
         with suppress(errors.Unreachable):  # the job may have ended, and its answer waits to be read
             connection.send(wire.request_frames(FEED, _FEED, self._chunk, **words))
 

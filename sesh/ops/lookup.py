@@ -128,7 +128,7 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
 
 def note_failure(host: str, error: Unreachable | TimedOut) -> None:
     """Record that a host has not answered, and why."""
-    if not (isinstance(error, Unreachable) and error.here):
+    if not isinstance(error, errors.NoRoom):
         with suppress(Refused):  # the record cannot be written: the next list asks the host again
             known.record_failure(host, reason(error), refused=isinstance(error, errors.LoginRefused))
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 from sesh import errors, wording
 from sesh.about import SESH
-from sesh.errors import Refused, UsageError
+from sesh.errors import NotAccepted, Refused, UsageError
 from sesh.keys import Key
-from sesh.messages import ASKED, MODES, SEND, SendResponse, Words
+from sesh.messages import ASKED, MODES, SEND, RequestKeys, SendResponse
 from sesh.names import printable
 from sesh.ops import search
 from sesh.outcomes import Sent
@@ -60,7 +60,7 @@ def type_into(
         if not (enter or pattern is not None):
             answer = _type(stream.connection, text + last, keys=not text)
         else:
-            words: Words = {"force": force, "enter": enter}
+            words: RequestKeys = {"force": force, "enter": enter}
             if pattern is not None:
                 words = {**words, **_question(stream.connection, name, pattern)}
             answer = _type_once(stream, text if enter else text + last, words)
@@ -85,7 +85,7 @@ def _type(connection: Connection, typed: bytes, *, keys: bool) -> SendResponse:
     return answers[0]
 
 
-def _question(connection: Connection, name: str, pattern: search.Pattern) -> Words:
+def _question(connection: Connection, name: str, pattern: search.Pattern) -> RequestKeys:
     """Match the session's question, and return the words that identify it in a request.
 
     These words let the daemon refuse the request if the question has changed since. Raises Refused if the question does
@@ -102,8 +102,8 @@ def _question(connection: Connection, name: str, pattern: search.Pattern) -> Wor
     return {"since": asked["since"], "question": question}
 
 
-def _type_once(stream: Stream, text: bytes, words: Words) -> SendResponse:
-    """Type a text, and return the answer. Raises Refused, `typed`, if Enter was not pressed.
+def _type_once(stream: Stream, text: bytes, words: RequestKeys) -> SendResponse:
+    """Type a text, and return the answer. Raises NotAccepted if Enter was not pressed.
 
     After a lost link the request is sent again. Its key tells the daemon to answer it without typing the text again.
     """
@@ -118,9 +118,7 @@ def _type_once(stream: Stream, text: bytes, words: Words) -> SendResponse:
             stream.greet(until=_soon())
     if reason := answer.get("reason"):
         name = stream.name
-        refused = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
-        refused.typed = True
-        raise refused
+        raise NotAccepted(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
     return answer
 
 
@@ -138,7 +136,7 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     in `activity`; the daemon refuses if the question has changed. Raises NotFound, Refused, Busy.
     """
     with _open_stream(target, name) as stream:
-        words: Words = {"since": since, "question": question}
+        words: RequestKeys = {"since": since, "question": question}
         state, _ = stream.connection.request(ASKED, deadline=_soon(), **words)
         _type_once(stream, text.encode(), {**words, "enter": len(text) != 1 or state["line"]})
 

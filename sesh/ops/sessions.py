@@ -190,7 +190,7 @@ def end(name: str, session_id: str = "") -> None:
     session with this id. Raises NotFound if the name belongs to another session.
     """
     deadline = time.monotonic() + _END_TIMEOUT
-    record = records.readable(name) if paths.trusted(paths.directory()) else None
+    record = records.readable(name) if paths.check_directory(paths.directory()) else None
     try:
         connection = find.required(name)
     except NotFound:
@@ -198,7 +198,7 @@ def end(name: str, session_id: str = "") -> None:
             return
         connection = find.required(name)  # another process has started it again, or ended it
     with connection:
-        request = wire.request_frames(KILL, 1, begin_by=connection.not_after(deadline), session_id=session_id)
+        request = wire.request_frames(KILL, 1, begin_by=connection.begin_by(deadline), session_id=session_id)
         try:
             with suppress(errors.Unreachable, errors.TimedOut):  # reading the answer fails in the same way
                 connection.send(wire.hello_frame("request") + request, time.monotonic() + 1)

@@ -11,8 +11,8 @@ from enum import Enum
 
 from sesh import errors, measures, protocol, wire
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, SeshError
-from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, Words
+from sesh.errors import ExitCode, NotFound, RequestOutcome, SeshError
+from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
 from sesh.ops import dormant
 from sesh.outcomes import Command, CommandOutput
 from sesh.reach import find
@@ -95,8 +95,8 @@ class _Delivery(Enum):
     """How far the request for a command has come, which decides whether the command may have run."""
 
     UNSENT = "it did not run"
-    SENT = "sent once: `Connection.unread` decides whether it may have run"
-    FOLLOWED = "sent again or interrupted, so `Connection.unread` is about later frames: it may have run"
+    SENT = "sent once: `Connection.outcome_of` decides whether it may have run"
+    FOLLOWED = "sent again or interrupted, so `Connection.outcome_of` is about later frames: it may have run"
 
 
 class _Run:
@@ -118,7 +118,7 @@ class _Run:
         self._deadline = stream.deadline
         if self._deadline is None and timeout is not None:
             self._deadline = time.monotonic() + timeout
-        self._words: Words = {"wait": wait}
+        self._words: RequestKeys = {"wait": wait}
         if stream.host is not None:
             self._words["key"] = os.urandom(8).hex()
         self._stream.position = 0
@@ -184,7 +184,7 @@ class _Run:
         frames = b""
         if self._tell is not None:
             frames = wire.request_frames(WAIT, _QUESTION, waiting=True, from_now=from_now)
-        begin_by = self._stream.connection.not_after(deadline)
+        begin_by = self._stream.connection.begin_by(deadline)
         return frames + wire.request_frames(RUN, _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
     def interrupt(self) -> None:
@@ -216,7 +216,7 @@ class _Run:
         if error.answered and not isinstance(error, NotFound):  # after a reconnect the host may not find the session
             return False  # the daemon refused the command
         if self._delivery is _Delivery.SENT:
-            return not self._stream.connection.unread(error)
+            return self._stream.connection.outcome_of(error) is not RequestOutcome.UNREAD
         return self._delivery is _Delivery.FOLLOWED
 
     def ended(self, ended: errors.Ended) -> Ran:

@@ -134,7 +134,7 @@ def _files() -> Iterator[Leftover]:
     """Find unused files in the directory of sessions, and unfinished ones of killed processes."""
     folder = paths.directory()
     ids = _ids()
-    for entry in os.listdir(folder) if paths.trusted(folder) else ():
+    for entry in os.listdir(folder) if paths.check_directory(folder) else ():
         path = os.path.join(folder, entry)
         with suppress(FileNotFoundError):  # its owner has just removed it
             if _is_leftover(path, ids):
@@ -187,7 +187,7 @@ def _listener(path: str) -> int | None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
         opened.setblocking(False)
         try:
-            with paths.reachable(*os.path.split(path)) as address:
+            with paths.socket_address(*os.path.split(path)) as address:
                 opened.connect(address)
             return machine.peer_pid(opened)
         except (ConnectionRefusedError, FileNotFoundError):

@@ -70,7 +70,7 @@ def status(caller: Caller, name: str) -> Status:
 def _unanswered(name: str, error: SeshError) -> Summary:
     """Return the summary of a session without an answer from its daemon. Raises NotFound."""
     if not isinstance(error, NotFound):
-        if (summary := listing.unanswered(name)) is None:
+        if (summary := listing.from_record(name)) is None:
             raise find.absent(name) from None
     elif (summary := find.dormant(name) or listing.of_job(name)) is None:
         raise error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, TimedOut
-from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, LogsResponse, WaitResponse, Words
+from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, LogsResponse, RequestKeys, WaitResponse
 from sesh.ops.search import Pattern
 from sesh.ops.views import in_turns
 from sesh.outcomes import Condition
@@ -143,7 +143,11 @@ class _Wait:
     def _ask(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.greet(until=late)
-        words: Words = {"idle": conditions["idle"], "prompt": conditions["prompt"], "waiting": conditions["waiting"]}
+        words: RequestKeys = {
+            "idle": conditions["idle"],
+            "prompt": conditions["prompt"],
+            "waiting": conditions["waiting"],
+        }
         if self._searches:
             summary, _ = stream.connection.request(SUMMARY, deadline=late)
             self._columns = summary["session"]["columns"] or self._columns
@@ -220,7 +224,7 @@ class LiveLog:
         existing: list[str] = []
         if self._lines is None:
             self._lines, existing = self._existing()
-        words: Words = {"follow": True, "from": self._lines.position}
+        words: RequestKeys = {"follow": True, "from": self._lines.position}
         self._stream.connection.send(wire.request_frames(WAIT, _WAIT, **words))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             self._write(existing)

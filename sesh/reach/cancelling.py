@@ -131,9 +131,7 @@ class Interrupts(Stop):
 
     def _leave(self, *_: object) -> None:
         r"""Stop the wait: after the third Ctrl-C, or after one Ctrl-\, which also detaches from a session."""
-        stopped = errors.Interrupted(self.message)
-        stopped.echoed = True
-        raise stopped
+        raise errors.Interrupted(self.message, echoed=True)
 
 
 class PassedOn:

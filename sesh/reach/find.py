@@ -51,7 +51,7 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
             return wire.connect(name, patience)
         if not os.path.lexists(paths.record_path(name)):
             return None
-        summary = listing.unanswered(name)  # wakes a live daemon, which makes its lost socket again
+        summary = listing.from_record(name)  # wakes a live daemon, which makes its lost socket again
         if summary is None or summary["state"] != "running":
             return None
         if "machine" in summary:
@@ -120,7 +120,7 @@ def dormant(name: str) -> Summary | None:
     """Return the summary of a session that was lost, or ended without a client; None for any other."""
     if not os.path.lexists(paths.record_path(name)):
         return None
-    summary = listing.unanswered(name)
+    summary = listing.from_record(name)
     return summary if summary is not None and summary["state"] in ("lost", "exited") else None
 
 

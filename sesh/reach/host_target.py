@@ -19,6 +19,7 @@ from sesh.errors import (
     TimedOut,
     Unknown,
     Unreachable,
+    failing_with,
     naming_host,
 )
 from sesh.link.keeper import LinkKeeper, Ping, Session
@@ -122,11 +123,12 @@ class HostTarget(Target):
         try:
             return self._enter(request, interrupts)
         except SeshError as error:
-            if request.unknown:
-                unknown = f"{error.message}; the job may or may not have started"
-                error.message = interrupts.message if isinstance(error, Interrupted) else unknown
-                error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
-            raise
+            if not request.unknown:
+                raise
+            if isinstance(error, Interrupted):
+                raise error.saying(interrupts.message) from error
+            with failing_with(ExitCode.UNKNOWN):
+                raise error.saying(f"{error.message}; the job may or may not have started") from error
 
     def _request(self, op: Op[..., Entered], data: dict[str, object], hello: Hello | None = None) -> Request:
         session_id = os.urandom(8).hex() if op.creates else ""

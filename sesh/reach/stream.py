@@ -10,7 +10,7 @@ from math import inf
 
 from sesh import errors, protocol, wire
 from sesh.descriptors import check_audience, polled
-from sesh.errors import Ended, SeshError
+from sesh.errors import Ended, RequestOutcome, SeshError
 from sesh.link.keeper import Keep, LinkKeeper
 from sesh.link_health import Health
 from sesh.messages import Welcome
@@ -109,20 +109,20 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                raise self._end(unread=error.unread) from error
+                raise self._end(error.outcome) from error
             self.reconnect()  # outside the block: its errors are not the daemon's
 
-    def _end(self, *, unread: bool = False) -> Ended | errors.DaemonDied:
-        """Return the end of a session whose daemon is gone. `unread`: the daemon has not read the last request."""
+    def _end(self, outcome: RequestOutcome = RequestOutcome.UNKNOWN) -> Ended | errors.DaemonDied:
+        """Return the end of a session whose daemon is gone. `outcome`: of the last request."""
         # After `cut` the daemon still runs, and the name may find another session's result.
         if not self._cut and (ended := self._end_of(self)) is not None:
             return ended
-        return errors.DaemonDied(f"the daemon of {self.name} died", unread=unread)
+        return errors.DaemonDied(f"the daemon of {self.name} died", outcome=outcome)
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Generator[Frame, None, bool]:
         """Yield what is ready; return False if the connection is to be replaced."""
         connection, keeper = self.connection, self._keeper
-        frames = self.connection.leftovers()
+        frames = self.connection.take_frames()
         if until is not None and time.monotonic() >= until:
             yield LATE, 0, b""
         ready: list[int] = []
@@ -132,7 +132,7 @@ class Stream:
             yield from ((READY, descriptor, b"") for descriptor in ready if descriptor in dict(watched))
             if connection.inbound in ready:
                 connection.read()
-                frames = connection.leftovers()
+                frames = connection.take_frames()
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
                 position, fresh = self._new_part(*protocol.split_number(payload))
@@ -180,7 +180,7 @@ class Stream:
             self._replace_link(self._keeper)
             return
         try:
-            self.connection.come_back(self.name)
+            self.connection.reconnect(self.name)
         except (errors.NotFound, errors.Unreachable):
             raise self._end() from None
 

@@ -1,1 +1,1 @@
-"""Files under SESH_DIR, which describe sessions without a daemon. Only `listing` asks the daemons too."""
+"""Files under SESH_DIR, which describe sessions without a daemon. Only `listing` connects to daemons, too."""

@@ -8,6 +8,7 @@ from time to time writes the other one to replace it.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sesh import files, measures, protocol, schema
@@ -48,10 +49,8 @@ def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
 
 def drop(session_id: str, file: int) -> None:
     """Remove a scrollback file. Raises OSError."""
-    try:
+    with suppress(FileNotFoundError):
         os.unlink(_scrollback(session_id, file))
-    except FileNotFoundError:
-        return
 
 
 def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:

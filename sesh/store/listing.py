@@ -10,11 +10,11 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from functools import cache
 from typing import Any
 
-from sesh import machine, paths, wire
+from sesh import files, machine, paths, wire
 from sesh.about import SESH
 from sesh.descriptors import most_connections
 from sesh.errors import Refused, SeshError, UsageError
@@ -25,7 +25,7 @@ from sesh.names import natural
 from sesh.schema import Record, Summary
 from sesh.store import checkpoints, records, results
 
-PATIENCE = 1.0  # seconds for all daemons to answer, then the records of the silent ones are shown
+PATIENCE = 1.0  # seconds for all daemons to respond, then the records of the silent ones are shown
 _CONNECT_TIMEOUT = 0.2
 _WAKING = 0.5  # seconds for a live daemon to make its socket again
 _LOOK = 0.005  # seconds between two looks for a file
@@ -40,57 +40,47 @@ _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "
 def summaries(patience: float | None = None, known: Collection[Summary] = ()) -> list[Summary]:
     """Return all sessions, sorted by name. Raises Refused if the directory is not trusted.
 
-    `patience`: by default `PATIENCE`. `known`: valid summaries; the daemons of these sessions are not asked.
+    `patience`: by default `PATIENCE`. `known`: valid summaries; the daemons of these sessions get no request.
     """
     names = paths.names()
-    answers: dict[str, Summary | None] = {row["name"]: row for row in known}
-    unknown = [name for name in names if name not in answers]
-    answers |= _query(unknown, PATIENCE if patience is None else patience)
+    found: dict[str, Summary | None] = {row["name"]: row for row in known}
+    unknown = [name for name in names if name not in found]
+    found |= _query(unknown, PATIENCE if patience is None else patience)
     own = _session_of(machine.controlling_tty(), paths.directory())
     rows = dict[str, Summary]()
     for name in names:
-        try:
-            row = answers[name] or unanswered(name)
-        except Refused:
-            continue  # `refusals` reports it
-        if row is not None and row["name"] not in rows:  # a session that was just renamed may answer to both names
-            row["current"] = own is not None and row.get("id") == own
-            rows[row["name"]] = row
+        with suppress(Refused):  # `refusals` reports it
+            row = found[name] or from_record(name)
+            if row is not None and row["name"] not in rows:  # a session that was just renamed may have both names
+                row["current"] = own is not None and row.get("id") == own
+                rows[row["name"]] = row
     return [rows[name] for name in sorted(rows, key=natural)]
 
 
 def refusals() -> list[str]:
     """Return the errors for untrusted sockets and records, with the fix."""
-    errors = []
-    for name in paths.names():
-        try:
-            paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
-        except Refused as error:
-            errors.append(str(error))
-        try:
-            records.read(name)
-        except Refused as error:
-            errors.append(str(error))
-    return errors
+    names = paths.names()
+    sockets = files.refusals(lambda name: paths.check_file(paths.socket_path(name), stat.S_IFSOCK), names)
+    return sockets + files.refusals(records.read, names)
 
 
 def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
-    """Yield each name and its daemon's answer, None without one.
+    """Yield each name and the summary from its daemon, None without one.
 
-    Send all requests before reading the first answer, in batches that leave this process some descriptors.
+    Send all requests before reading the first response, in batches that leave this process some descriptors.
     """
     most = most_connections()
     for first in range(0, len(names), most):
         batch = names[first : first + most]
         with ExitStack() as opened:  # closes the connections if there are no descriptors left all the same
-            pending = [opened.enter_context(asked(name) or nullcontext()) for name in batch]
+            pending = [opened.enter_context(begin_request(name) or nullcontext()) for name in batch]
             deadline = time.monotonic() + patience
             for name, connection in zip(batch, pending, strict=True):
-                yield name, _answer(connection, deadline)
+                yield name, _await_summary(connection, deadline)
 
 
-def asked(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connection | None:
-    """Return a connection to a daemon with one request, number 1; None if it does not listen.
+def begin_request(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connection | None:
+    """Send a request, number 1, to a daemon; return the connection, or None if the daemon does not listen.
 
     Raises OSError if descriptors run out.
     """
@@ -106,8 +96,8 @@ def asked(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connection | N
     return connection
 
 
-def _answer(connection: wire.Connection | None, deadline: float) -> Summary | None:
-    """Return the summary from a daemon; None if it fails to answer, or has another protocol number."""
+def _await_summary(connection: wire.Connection | None, deadline: float) -> Summary | None:
+    """Return the summary from a daemon; None if it does not respond, or has another protocol number."""
     if connection is None:
         return None
     with connection:
@@ -118,14 +108,14 @@ def _answer(connection: wire.Connection | None, deadline: float) -> Summary | No
             return None
 
 
-# -- a session whose daemon does not answer
+# -- a session whose daemon does not respond
 
 
-def unanswered(name: str) -> Summary | None:
-    """Return the summary of a session whose daemon has not answered, from its record.
+def from_record(name: str) -> Summary | None:
+    """Return the summary of a session whose daemon does not respond, from its record.
 
-    If a live daemon has lost its socket, wake it and ask it again. Return None if the session has just ended or was
-    renamed. Raises Refused if its record is not trusted.
+    If a live daemon has lost its socket, wake it and request the summary again. Return None if the session has just
+    ended or was renamed. Raises Refused if its record is not trusted.
     """
     record = records.read(name)
     if record is None:
@@ -137,9 +127,9 @@ def unanswered(name: str) -> Summary | None:
     if not (needs_daemon and records.alive(record)):
         return _dormant(name, record)
     if _recovered(name, record):
-        answer = _answer(asked(name), time.monotonic() + PATIENCE)
-        if answer is not None:
-            return answer
+        summary = _await_summary(begin_request(name), time.monotonic() + PATIENCE)
+        if summary is not None:
+            return summary
     elif records.read(name) is None:
         return None
     return {**_recorded(name, record, "running"), "responding": False}

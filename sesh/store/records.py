@@ -65,7 +65,7 @@ def alive(record: Record) -> bool:
 
 
 def wake(record: Record) -> bool:
-    """Tell a live daemon to make its missing socket and record again; return False if it does not live."""
+    """Signal a live daemon to make its missing socket and record again; return whether it lives."""
     if not (here(record) and alive(record)):
         return False
     try:
@@ -104,10 +104,8 @@ def remove(name: str, session_id: str = "") -> None:
     session_id = session_id or (readable(name) or {}).get("id", "")
     own = [file_of(session_id, kind) for kind in FILES] if session_id else []
     for path in (*own, paths.record_path(name), paths.socket_path(name)):
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(path)
-        except FileNotFoundError:
-            continue
 
 
 def forget(name: str, session_id: str) -> None:
@@ -123,8 +121,6 @@ def forget_ended() -> None:
         record = readable(name)
         if record is None or record.get("exit_code") is None or not here(record) or alive(record):
             continue
-        try:
+        with suppress(FileNotFoundError):  # another daemon has removed it
             if age(record) > KEPT_SECONDS:
                 forget(name, str(record.get("id")))
-        except FileNotFoundError:
-            continue  # another daemon has removed it

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 import time
-from base64 import b64encode
 from contextlib import suppress
 
 from sesh import files, paths, protocol
 from sesh.errors import Refused
 from sesh.names import is_id
-from sesh.outcomes import RunResult
-from sesh.schema import JobResult, RunFacts
+from sesh.schema import JobResult
 from sesh.store.records import KEPT_SECONDS
 
 NEWEST = 100  # older results are removed
@@ -46,46 +44,34 @@ def keep(result: JobResult, output: bytes | None) -> None:
 
 
 def _prune(folder: str) -> None:
-    """Remove old and surplus results, outputs without a result, and unfinished files."""
-    written: dict[str, float] = {}
+    """Remove old and surplus results with their outputs, outputs without a result, and unfinished files."""
+    ages: dict[str, float] = {}
     for found in os.scandir(folder):
-        try:
-            written[found.name] = found.stat(follow_symlinks=False).st_mtime
-        except FileNotFoundError:
-            continue  # another session's daemon has just removed it
-    now = time.time()
-    by_age = sorted((entry for entry in written if entry.endswith(_RESULT)), key=written.__getitem__)
-    kept = {entry[: -len(_RESULT)] for entry in by_age[-NEWEST:] if now - written[entry] < KEPT_SECONDS}
-    for entry, at in written.items():
+        with suppress(FileNotFoundError):  # another session's daemon has just removed it
+            ages[found.name] = time.time() - found.stat(follow_symlinks=False).st_mtime
+    by_age = sorted((entry for entry in ages if entry.endswith(_RESULT)), key=ages.__getitem__)
+    kept = {entry.removesuffix(_RESULT) for entry in by_age[:NEWEST] if ages[entry] < KEPT_SECONDS}
+    for entry, age in ages.items():
         stem, suffix = os.path.splitext(entry)
-        is_own = suffix in (_RESULT, _OUTPUT) and is_id(stem)
-        if is_own and stem + _RESULT in written:
-            is_surplus = stem not in kept
-        else:  # an unfinished file, or an output whose result may not be written yet
-            is_own = is_own or files.UNFINISHED.fullmatch(entry) is not None
-            is_surplus = is_own and now - at > files.ABANDONED_AFTER
-        if is_surplus:
-            try:
+        is_own = (suffix in (_RESULT, _OUTPUT) and is_id(stem)) or files.UNFINISHED.fullmatch(entry) is not None
+        # Another daemon may be writing this file, or the result for this output.
+        may_be_written = stem + _RESULT not in ages and age < files.ABANDONED_AFTER
+        if is_own and stem not in kept and not may_be_written:
+            with suppress(FileNotFoundError):
                 os.unlink(os.path.join(folder, entry))
-            except FileNotFoundError:
-                continue
 
 
 def sync(session_id: str) -> None:
-    """Flush the result of a session to the disk. Call this after the answers are sent, which must not wait."""
+    """Flush the result of a session to the disk. Call this after the responses are sent: they must not wait."""
     for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
-        try:
+        with suppress(OSError):  # the file was never written, or another session's daemon has removed it
             files.flush(path)
-        except OSError:
-            continue  # the file was never written, or another session's daemon has removed it
 
 
 def rename(session_id: str, name: str) -> None:
     """Rename a session in its result. Raises OSError, Refused."""
-    result = by_id(session_id)
-    if result is not None:
-        content = protocol.encode({**result, "name": name})
-        files.write_whole(_path(session_id, _RESULT), content, durable=True)
+    if (result := by_id(session_id)) is not None:
+        files.write_whole(_path(session_id, _RESULT), protocol.encode({**result, "name": name}), durable=True)
 
 
 # -- reading
@@ -106,30 +92,24 @@ def output(result: JobResult) -> bytes:
 
 def ids() -> set[str]:
     """Return the ids of all results. Raises Refused if their directory is not trusted."""
-    if not paths.trusted(paths.directory()) or not paths.trusted(directory()):
+    if not paths.check_directory(paths.directory()) or not paths.check_directory(directory()):
         return set()
-    return {entry[: -len(_RESULT)] for entry in os.listdir(directory()) if entry.endswith(_RESULT)}
+    return {entry.removesuffix(_RESULT) for entry in os.listdir(directory()) if entry.endswith(_RESULT)}
 
 
 def every() -> list[JobResult]:
-    """Return all results, sorted by end. Raises Refused if their directory is not trusted."""
-    return _all()[0]
-
-
-def damage() -> list[str]:
-    """Return the errors for damaged result files, with the fix."""
-    return _all()[1]
-
-
-def _all() -> tuple[list[JobResult], list[str]]:
-    results, damaged = list[JobResult](), list[str]()
+    """Return all undamaged results, sorted by end. Raises Refused if their directory is not trusted."""
+    results = list[JobResult]()
     for session_id in ids():
-        try:
+        with suppress(Refused):  # `refusals` reports it
             if (result := by_id(session_id)) is not None:
                 results.append(result)
-        except Refused as error:
-            damaged.append(str(error))
-    return sorted(results, key=lambda result: float(result.get("ended") or 0)), damaged
+    return sorted(results, key=lambda result: float(result.get("ended") or 0))
+
+
+def refusals() -> list[str]:
+    """Return the errors for untrusted and damaged result files, with the fix."""
+    return files.refusals(by_id, ids())
 
 
 def newest(name: str, *, is_job: bool = False) -> JobResult | None:
@@ -144,28 +124,3 @@ def labelled(labels: dict[str, str]) -> list[JobResult]:
     last = {result["name"]: result for result in results}
     jobs = [result for result in results if result.get("job") and last[result["name"]] is result]
     return [job for job in jobs if labels.items() <= (job.get("labels") or {}).items()]
-
-
-# -- as JSON
-
-
-def command_json(
-    session: str, host: str | None, command: list[str] | None, facts: JobResult | RunFacts, output: bytes
-) -> RunResult:
-    """Return the JSON of `--run` and `--exec` for an ended command."""
-    decoded = output.decode("utf-8", "replace")
-    result: RunResult = {
-        "session": session,
-        "host": host,
-        "command": command,
-        "exit_code": facts.get("exit_code"),
-        "output": decoded,
-        "duration": facts.get("duration"),
-        "timed_out": bool(facts.get("timed_out")),
-        "truncated": bool(facts.get("truncated")),
-    }
-    if decoded.encode() != output:
-        result["output_base64"] = b64encode(output).decode()
-    if facts.get("session_ended"):
-        result["session_ended"], result["reason"] = True, facts.get("reason")
-    return result

@@ -256,7 +256,7 @@ class _Board:
         row = self._selection.row
         if row is None or row.session is None:
             return ""
-        words = (row.silence, wording.asks(row.session), row.place, wording.runs(row.session))
+        words = (row.silence, wording.question(row.session), row.place, wording.command_column(row.session))
         return f"\x1b[2m{cut('  '.join(filter(None, words)), width)}"
 
     def _foot(self, width: int) -> str:

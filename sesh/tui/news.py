@@ -45,7 +45,7 @@ class News:
             has_news = new_need or report.bells > before.bells
             if has_news and not _suppressed(session) and self._due(known_as):
                 state, _, question = report.need if new_need else ("bell", "", "")
-                lines.append(wording.needs(name, state, question, host))
+                lines.append(wording.notification(name, state, question, host))
         self._reports, self._machines = reports, self._machines | answering
         return lines
 

@@ -13,7 +13,7 @@ from sesh.names import natural
 from sesh.ops import lookup
 from sesh.ops.index import Key
 from sesh.schema import Summary
-from sesh.wording import activity_facts, at_home, columns, cut, plain, title
+from sesh.wording import activity_facts, at_home, columns, cut, plain, qualified_name
 
 STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}  # rows by which a key moves the selection
 _MAX_STATE = 16  # columns; a longer state is cut
@@ -45,7 +45,7 @@ class Row:
     @property
     def title(self) -> str:
         """The session as a person types it."""
-        return title((self.host, self.name))
+        return qualified_name((self.host, self.name))
 
     @property
     def current(self) -> bool:
@@ -80,7 +80,11 @@ class Row:
         if self.session is None:
             return ""
         last = plain(self.session.get("last_line") or "") if self.state[0] == "working" else ""
-        return wording.asks(self.session) or last or "  ".join(filter(None, (self.place, wording.runs(self.session))))
+        return (
+            wording.question(self.session)
+            or last
+            or "  ".join(filter(None, (self.place, wording.command_column(self.session))))
+        )
 
     def age(self, now: float) -> str:
         """How long the session has waited, else how long it has been idle."""
@@ -123,7 +127,7 @@ def matching(rows: Sequence[Row], query: str) -> list[Row]:
     matches: list[tuple[bool, Row]] = []
     for row in rows:
         name = row.title.lower()
-        runs = wording.runs(row.session) if row.session is not None else ""
+        runs = wording.command_column(row.session) if row.session is not None else ""
         text = f"{name} {row.place} {runs}".lower()
         if all(word in text for word in words):
             matches.append((not all(word in name for word in words), row))

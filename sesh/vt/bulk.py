@@ -40,7 +40,7 @@ _DRAWN = re.compile(rb"\t|\r(?!\n)|[\[;:]0*(?:4[0-8]|10[0-7])[;:m]")
 
 
 class RawLines(Block):
-    """A block of raw lines, each ended by CR LF. `pen`: the pen at the start of the first line."""
+    """A block of raw lines, each ended by CR LF; the first begins with `pen`."""
 
     __slots__ = ("_columns", "_pen")
 
@@ -49,7 +49,7 @@ class RawLines(Block):
         self._pen, self._columns = pen, columns
 
     def lines(self) -> list[str]:
-        """Return the lines as encoded texts, oldest first: as drawn on a screen of one row."""
+        """Return the lines, drawn on a screen of one row, as encoded texts."""
         if self.data.isascii() and not _DRAWN.search(self.data) and self._pen.erased is DEFAULT:
             return list(_texts(self.data.decode(), self._pen))
         drawn = Scrollback(self.count, self.size * 100)
@@ -73,7 +73,7 @@ def _texts(data: str, pen: Pen) -> Iterator[str]:
 
 
 class _Skipping(Scrollback):
-    """Passes rows on to a scrollback, but drops the first `left`: the blank rows that the tail scrolls off."""
+    """Passes rows on to a scrollback, except the blank ones that the tail scrolls off."""
 
     def __init__(self, scrollback: Scrollback, left: int) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class Bulk:
         self._tail = b""  # the tail if it is not drawn; meanwhile the screen is blank
 
     def feed(self, data: bytes, deadline: float | None = None) -> int:
-        """Parse output as `Parser.parse` does, or push bulk output; return the number of bytes taken, at least one."""
+        """Parse as `Parser.parse` does, or push bulk output; return the number of bytes taken."""
         if len(data) >= SMALLEST and self._scrolls(b"\t" in data):
             bulk = _bulk_part(data)
             parts = _split(self._tail + bulk, self._parser.screen.lines) if bulk else None
@@ -157,7 +157,7 @@ def _has_plain_controls(data: bytes) -> bool:
 
 
 def _bulk_part(data: bytes) -> bytes:
-    """Return the bulk output that `data` begins with: whole lines; an unfinished one is left for the next call."""
+    """Return the bulk output that `data` begins with, as whole lines."""
     other = _NOT_SGR.search(data)
     end = data.rfind(_END, 0, other.start() if other is not None else len(data))
     lines = data[: end + len(_END)] if end >= 0 else b""
@@ -165,7 +165,7 @@ def _bulk_part(data: bytes) -> bytes:
 
 
 def _split(data: bytes, rows: int) -> tuple[bytes, bytes] | None:
-    """Return lines and tail of bulk output; None if it is too short, or its tail too long."""
+    """Return lines and tail, or None if the output cannot be treated as bulk output."""
     lines, *tail = data.rsplit(_END, rows + 1)
     start = len(lines) + len(_END)
     return (data[:start], data[start:]) if len(tail) > rows and len(data) - start <= _LONGEST_TAIL else None
@@ -186,7 +186,7 @@ def _blocks(lines: bytes) -> Iterator[bytes]:
 
 
 def _pen_after(pen: Pen, data: bytes) -> Pen:
-    """Return the pen after text with SGR; only the SGRs from the last reset on count."""
+    """Return the pen after text with SGR, reading only from the last reset on."""
     if b"\x1b" in data:
         to_reset = _TO_LAST_RESET.match(data)
         for sgr in _SGR.findall(data, to_reset.start(1) if to_reset else 0):

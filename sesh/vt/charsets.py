@@ -35,7 +35,7 @@ class Charsets(NamedTuple):
         return _TRANSLATIONS.get(self.sets[self.gl])
 
     def sequences(self, *, every: bool = False) -> str:
-        """Return the sequences that restore the charsets; without `every`, only those that differ from the default."""
+        """Return the sequences that restore the charsets; with `every`, the default ones too."""
         out = [f"\x1b{slot}{code}" for slot, code in zip(G_SETS, self.sets, strict=True) if every or code != ASCII]
         return "".join(out) + ("\x0f", "\x0e", "\x1bn", "\x1bo")[self.gl] * (every or self.gl > 0)
 

@@ -1,4 +1,4 @@
-"""Scrolling and editing of rows: line feeds, ED, EL, ECH, ICH, DCH (ECMA-48), DECIC, DECDC, DECALN, rectangles (DEC).
+"""Scrolling and editing of rows (ECMA-48), and of columns and rectangles (DEC).
 
 Rows that leave the top of the main screen go to the scrollback if the region begins at the first row and is as wide as
 the screen, as in xterm, kitty and VTE. Rows that leave any other region, or the alternate screen, are lost.
@@ -60,9 +60,10 @@ class Editing(Moves):
         self.carriage_return()
 
     def _scroll_row(self, continues: bool = False) -> None:
-        """Scroll the region up by one row. The first row of the main screen goes to the scrollback.
+        """Scroll the region up by one row.
 
-        Any other top row is lost. `continues`: the new row continues the line of the row above.
+        The first row of the main screen goes to the scrollback; any other top row is lost. `continues`: the new row
+        continues the line of the row above.
         """
         rows, top, bottom = self.rows, self.top, self.bottom
         rows.insert(bottom + 1, blank(self.columns, self.pen.erased, continues=continues))
@@ -92,7 +93,7 @@ class Editing(Moves):
             self.move_to(self.cursor.y, self.left)
 
     def delete_lines(self, count: int | None = None) -> None:
-        """DL: works only within the region; the cursor goes to the left margin. The deleted rows are lost."""
+        """DL: works only within the region; the cursor goes to the left margin."""
         if self._in_region():
             self._shift_rows(self.cursor.y, count or 1)
             self.move_to(self.cursor.y, self.left)
@@ -103,7 +104,7 @@ class Editing(Moves):
         return self.top <= self.cursor.y <= self.bottom and self.left <= self.cursor.x <= self.right
 
     def _shift_rows(self, y: int, count: int) -> None:
-        """Move the region's rows, from row `y` on, up by `count`, or down if `count` is negative.
+        """Shift the region's rows, from `y` on, up by `count`, or down if negative.
 
         Blanks come in; rows that leave are lost.
         """
@@ -147,7 +148,7 @@ class Editing(Moves):
             row.continues = False
 
     def erase_in_display(self, how: int = 0, *_: int, private: bool = False) -> None:
-        """ED, DECSED: erase 0 from the cursor on, 1 up to it, 2 everything, 3 the scrollback (XTerm)."""
+        """ED, DECSED: 0 erases from the cursor, 1 to it, 2 all, 3 scrollback (XTerm)."""
         y = self.cursor.y
         if how == 0:
             self.erase_in_line(0)
@@ -184,7 +185,7 @@ class Editing(Moves):
             self.shift_cells(self.rows[self.cursor.y], self.cursor.x, count)
 
     def shift_cells(self, row: Row, x: int, count: int) -> None:
-        """Move the cells between `x` and the right margin right by `count`, or left if `count` is negative."""
+        """Shift the cells from `x` to the right margin by `count`, left if negative."""
         row.shift(x, count, self.right + 1, self.pen.erased)
 
     def insert_columns(self, count: int = 1) -> None:

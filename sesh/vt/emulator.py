@@ -34,7 +34,7 @@ class Emulator:
 
     @property
     def screen(self) -> Screen:
-        """The screen, drawn if bulk output has left it undrawn: keep no reference to it over a `feed`."""
+        """The screen, drawn if bulk output left it undrawn; get it anew after each `feed`."""
         self._bulk.draw()
         return self._parser.screen
 
@@ -66,7 +66,7 @@ class Emulator:
         return start
 
     def resize(self, columns: int, rows: int) -> None:
-        """Change the size, clamped to 1 to 1000: reflow the main screen, crop the alternate one."""
+        """Reflow the main screen, and crop the alternate one; sizes are clamped to 1..1000."""
         self.screen.resize(_clamped(rows), _clamped(columns))
 
     @property
@@ -88,7 +88,7 @@ class Emulator:
 
     @property
     def cursor(self) -> tuple[int, int]:
-        """The cursor's row and column, from 0. While a wrap is pending: the last column, or the right margin."""
+        """The cursor's row and column, from 0; with a wrap pending, the column printed last."""
         cursor = self.screen.cursor
         if self.screen.margin_wrap == (cursor.y, cursor.x):
             return cursor.y, cursor.x - 1
@@ -116,7 +116,7 @@ class Emulator:
         return [row.trimmed_text() for row in self.screen.rows]
 
     def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
-        """Return the last `count` logical lines of scrollback and main screen, with their SGR if `ansi`.
+        """Return the last logical lines of scrollback and main screen, with SGR if `ansi`.
 
         Empty lines at the end are left out, even the cursor's line.
         """
@@ -125,7 +125,7 @@ class Emulator:
     def lines_before(
         self, until: int, count: int, most: int, *, ansi: bool = False, seconds: float = inf
     ) -> tuple[list[str], int]:
-        """Return the logical lines before line number `until`, and the number of the first returned line.
+        """Return the logical lines before number `until`, and the number of the first returned.
 
         Lines are numbered from 0, first those that have scrolled off, then the screen's; a `Scrollback` numbers the
         same lines from 1. At most `count` lines are returned, with at most `most` characters in all (a single line may
@@ -151,7 +151,7 @@ class Emulator:
         return lines[::-1], until - len(lines)
 
     def rows_below(self) -> int:
-        """Return the number of rows below the cursor's, up to the last one that is not blank."""
+        """Return how many rows the last row that is not blank is below the cursor's."""
         y = self.screen.cursor.y
         last = max((index for index, row in enumerate(self.screen.rows) if index > y and row.end()), default=y)
         return last - y

@@ -39,7 +39,6 @@ class Encoder:
         self.last = ""
 
     def set_pen(self, pen: Pen) -> None:
-        """Change the pen."""
         now = self.pen
         if pen is now or pen.style == now.style:
             return
@@ -74,7 +73,7 @@ class Encoder:
 
 
 def encode(line: Row, *, reset: bool = False) -> str:
-    """Return a line as text, without trailing default blanks; `reset`: with the default pen at its end."""
+    """Return a line as text without trailing default blanks; `reset`: end with the default pen."""
     if line.pens.count(DEFAULT) == len(line.pens):  # most lines
         plain = "".join(line.text)
         if plain.isascii():
@@ -87,7 +86,7 @@ def encode(line: Row, *, reset: bool = False) -> str:
 
 
 def encode_runs(runs: list[tuple[Pen, str]]) -> str:
-    """Return a line of ASCII text, given as texts of one pen each, as `encode` does."""
+    """Encode a line of ASCII, given as texts of one pen each (see `encode`)."""
     encoder = Encoder()
     while runs and runs[-1][0] is DEFAULT:
         _, text = runs.pop()

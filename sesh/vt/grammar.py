@@ -1,7 +1,7 @@
-r"""The grammar of control functions (ECMA-48 5.2 to 5.6, ISO 2022), as pieces of regular expressions.
+r"""Control functions (ECMA-48 5.2 to 5.6, ISO 2022) as pieces of regular expressions.
 
-They are strings; `.encode()` gives patterns for bytes. Output is UTF-8, so only 7-bit controls count, and C1 (0x80 to
-0x9f) is ignored.
+The pieces are strings; `.encode()` gives patterns for bytes. Output is UTF-8, so only 7-bit controls count, and C1
+(0x80 to 0x9f) is ignored.
 
     control sequence   ESC [  parameters 0x30-0x3f  intermediates 0x20-0x2f  final 0x40-0x7e
     control string     ESC ] (OSC), P (DCS), X (SOS), ^ (PM), _ (APC), and k (the title of screen(1))

@@ -36,7 +36,7 @@ _KILLERS = "\u0d3b\u0d3c\u0e3a\u0eba\u0f84\u103a\u1714\u1715\u1734\u1baa\u1bf2\u
 
 @lru_cache(8192)
 def width(char: str) -> int:
-    """Return the columns that a character takes. A flag letter and a skin tone take two, as in kitty."""
+    """Return a character's columns; flag letters and skin tones take two, as in kitty."""
     return 2 if _is_flag_letter(char) or _is_skin_tone(char) else max(0, wcwidth(char))
 
 
@@ -62,7 +62,7 @@ def _is_emoji(char: str) -> bool:
 
 @lru_cache(8192)
 def joined_width(cluster: str, columns: int, char: str) -> int:
-    """Return how many columns `cluster` takes once `char` has joined it; 0 if `char` begins another cell instead.
+    """Return the columns of `cluster` with `char` joined; 0 if `char` does not join.
 
     `columns`: how many columns `cluster` takes now.
     """
@@ -91,7 +91,7 @@ def may_join(text: str) -> bool:
 
 
 def attaches(char: str) -> bool:
-    """Return whether a character joins the left cell even after a cursor movement (Mn and Me)."""
+    """Return whether a character joins the left cell even after a movement (Mn, Me)."""
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 
@@ -101,7 +101,7 @@ def halves(wide: str) -> list[str]:
 
 
 def cells(text: str) -> list[str]:
-    """Return a grapheme for each column of `text`; "" is the right half of a wide one.
+    """Return a grapheme for each column of `text`; "" follows a wide one.
 
     Marks without a base, or beyond CLUSTER_LIMIT, are dropped.
     """

@@ -86,7 +86,7 @@ class Grid(PyteScreen):
         return [blank(self.columns, pen) for _ in range(count)]
 
     def line_start(self, y: int) -> int:
-        """Return the first row, on the screen, of the logical line to which row `y` belongs."""
+        """Return the first row on the screen of the logical line of row `y`."""
         while y > 0 and self.rows[y].continues:
             y -= 1
         return y

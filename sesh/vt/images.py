@@ -1,4 +1,4 @@
-"""The size of images in cells, by which they move the cursor; images themselves are not kept.
+"""The size of images in cells, by which they move the cursor; none is kept.
 
 Sixel (DEC STD 070): the cursor ends in the image's last row, in the column where it began, as in xterm with DECSDM off.
 Kitty's graphics: the cursor ends right of the last row, unless the command says otherwise.
@@ -31,7 +31,7 @@ def sixel_rows(sequence: str, cell_height: int) -> int:
 
 
 def kitty_cells(body: str) -> tuple[int, int] | None:
-    """Return the columns and rows by which a command of kitty's graphics, `G…`, moves the cursor.
+    """Return the columns and rows by which kitty's graphics command `G…` moves the cursor.
 
     None for any other command, and for one that does not move the cursor or has no size. If the size is missing, the
     cursor is wrong until the next redraw.

@@ -1,8 +1,8 @@
-"""A program's output as lines, for `--logs -f` and `--wait --for`: an emulator of one row.
+"""A program's output as lines, for `--logs -f` and `--wait --for`.
 
-The row is the cursor's line; a row that scrolls off is a finished line. Editing inside the row works, so that a
-progress bar is one line and a corrected word is right. Moves to other rows have no effect, and the alternate screen has
-no lines.
+The emulator has one row, the cursor's line; a row that scrolls off is a finished line. Editing inside the row works, so
+that a progress bar is one line and a corrected word is right. Moves to other rows have no effect, and the alternate
+screen has no lines.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Line(NamedTuple):
 
 
 class LineReader:
-    """Reads output from `position` on, on a screen of `columns`. `start`: bytes that restore the state there."""
+    """Reads output from `position` on as lines; `start`: bytes that restore the state there."""
 
     def __init__(self, position: int, columns: int, start: bytes = b"") -> None:
         self.position = position

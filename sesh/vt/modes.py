@@ -38,7 +38,7 @@ class Stacks(NamedTuple):
 
     main_flags: int = 0  # entries of kitty's keyboard flags on the main screen
     alternate_flags: int = 0
-    titles: tuple[int, ...] = ()  # the part of each pushed title: see `grammar.pop`
+    titles: tuple[int, ...] = ()  # the part of XTWINOPS 22 that pushed each entry
 
 
 class Modes(Printing):
@@ -136,7 +136,7 @@ class Modes(Printing):
         return others.get(number)
 
     def _switch_buffer(self, number: int, on: bool) -> None:
-        """Modes 47 and 1047 switch the screen, 1048 saves or restores the cursor, 1049 does both.
+        """Modes 47 and 1047 switch screens, 1048 saves or restores the cursor, 1049 does both.
 
         Each screen has its own saved cursor and keyboard flags; the cursor does not move. After ?47l the content of the
         alternate screen is kept. xterm keeps it after ?1049l, too, but ?1049h erases it then.
@@ -155,7 +155,7 @@ class Modes(Printing):
             self.restore_cursor()
 
     def save_modes(self, *modes: int) -> None:
-        """XTSAVE, CSI ? modes s. Skips modes that switch the screen, and USER_DEFAULT modes that no program changed."""
+        """XTSAVE, CSI ? modes s; skip SCREENS, and USER_DEFAULT modes that no program changed."""
         for number in modes:
             is_known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
             if is_known and number not in (*SCREENS, SYNCHRONIZED_OUTPUT):
@@ -177,7 +177,7 @@ class Modes(Printing):
         self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.origin)
 
     def restore_cursor(self) -> None:
-        """DECRC, SCORC: restore cursor, pen, charsets and origin mode, or their defaults if no cursor was saved."""
+        """DECRC, SCORC: restore cursor, pen, charsets and origin mode, or else their defaults."""
         saved = self.saved
         self.origin = saved.origin
         row, column = saved.row, saved.column
@@ -240,6 +240,6 @@ class Modes(Printing):
             self.key_resources.pop(resource, None)
 
     def set_cursor_style(self, style: int = 0) -> None:
-        """DECSCUSR: 0 is the default; 1 to 6 are block, underline and bar, each first blinking, then steady."""
+        """DECSCUSR: 0 default; 1, 2 block; 3, 4 underline; 5, 6 bar; odd ones blink."""
         if style <= 6:
             self.cursor_style = style

@@ -24,14 +24,14 @@ class Moves(Grid):
         self.set_left_right(0, self.columns - 1)
 
     def set_left_right(self, left: int, right: int) -> None:
-        """Set the left and right margin, and `narrow`, which is true if the region is narrower than the screen."""
+        """Set the left and right margin; `narrow` tells whether they exclude any column."""
         self.left, self.right = left, right
         self.narrow = left > 0 or right < self.columns - 1
         self.margin_wrap: tuple[int, int] | None = None
         """The cursor's (row, column) when printing at the right margin left a wrap pending; None if it did not."""
 
     def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
-        """DECSTBM, with 1-based rows. The cursor goes home. A region of fewer than two rows is ignored."""
+        """DECSTBM, 1-based: set the margins, and home the cursor; ignore fewer than two rows."""
         first = (top or 1) - 1
         last = min(bottom or self.lines, self.lines) - 1
         if first < last:
@@ -39,7 +39,7 @@ class Moves(Grid):
             self.cursor_position()
 
     def set_left_right_margins(self, left: int = 0, right: int = 0) -> None:
-        """DECSLRM, with 1-based columns. The cursor goes home. A region of fewer than two columns is ignored."""
+        """DECSLRM, 1-based: set the margins, and home the cursor; ignore fewer than two columns."""
         first = (left or 1) - 1
         last = min(right or self.columns, self.columns) - 1
         if first < last:
@@ -53,13 +53,13 @@ class Moves(Grid):
         return cursor.x >= self.columns or self.margin_wrap == (cursor.y, cursor.x)
 
     def move_to(self, row: int, column: int) -> None:
-        """Move the cursor, clipped to the screen, without regard to origin mode; cancel a pending wrap."""
+        """Move the cursor, clipped to the screen, whatever the origin mode; cancel a pending wrap."""
         self.cursor.y = min(max(row, 0), self.lines - 1)
         self.cursor.x = min(max(column, 0), self.columns - 1)
         self.margin_wrap = None
 
     def cancel_wrap(self) -> None:
-        """Cancel a pending wrap: the cursor moves back onto the last column, or onto the right margin."""
+        """Cancel a pending wrap: move back onto the last column, or the right margin."""
         if self.cursor.x >= self.columns:
             self.cursor.x = self.columns - 1
         elif self.margin_wrap == (self.cursor.y, self.cursor.x) and self.cursor.x > 0:
@@ -67,7 +67,7 @@ class Moves(Grid):
         self.margin_wrap = None
 
     def _row(self, line: int | None) -> int:
-        """Return the row for a 1-based parameter; origin mode counts from the top margin, up to the bottom one."""
+        """Return the row for a 1-based parameter, in origin mode within the margins."""
         row = line - 1 if line else 0
         return min(row + self.top, self.bottom) if self.origin else row
 
@@ -123,7 +123,7 @@ class Moves(Grid):
         self.move_to(self.cursor.y, max(x - (count or 1), self.left if x >= self.left else 0))
 
     def carriage_return(self) -> None:
-        """CR: go to the left margin, or from left of the margin to the first column."""
+        """CR: go to the left margin, or, from left of it, to the first column."""
         self.cancel_wrap()
         self.cursor.x = self.left if self.cursor.x >= self.left or self.origin else 0
 
@@ -132,7 +132,7 @@ class Moves(Grid):
         return self.right if self.cursor.x <= self.right else self.columns - 1
 
     def tab(self, count: int = 1) -> None:
-        """HT, CHT: go to the next stop, at most to the right margin or last column; after that column, do nothing."""
+        """HT, CHT: go to the next stop, or to the right margin or last column."""
         x = self.cursor.x
         limit = self._limit()
         if x >= self.columns:

@@ -1,4 +1,4 @@
-"""The parser: splits bytes into text, controls and sequences, and calls the screen (ECMA-48, DEC's parser).
+"""The parser: turns text, controls and sequences into calls of the screen (ECMA-48, DEC).
 
 One regular expression splits a piece, and `findall` returns whole runs of text, so that text costs no Python code per
 byte. An unfinished sequence is kept, up to LIMIT, and can be passed on to a terminal unchanged.
@@ -194,7 +194,7 @@ class Parser:
         return self.pending.encode() + self._decoder.getstate()[0]
 
     def parse(self, data: bytes, deadline: float | None = None) -> int:
-        """Parse `data` up to its end or the `deadline` (`perf_counter`); return the number of bytes parsed.
+        """Parse `data` until the `deadline` (of `perf_counter`); return the number of bytes parsed.
 
         Never raises: a sequence whose call raises is skipped.
         """
@@ -208,9 +208,9 @@ class Parser:
         return start
 
     def _piece(self) -> int:
-        """Return how many bytes to parse at once: fewer on large screens and with left and right margins.
+        """Return how many bytes to parse at once: fewer on large screens.
 
-        With those margins a line feed moves the cells of each row separately.
+        With left and right margins fewer still: a line feed then moves the cells of each row separately.
         """
         cells = self.screen.columns * self.screen.lines * (8 if self.screen.left_right_mode else 1)
         return min(PIECE, max(SMALLEST_PIECE, _CELLS // cells))

@@ -35,10 +35,10 @@ class Style(NamedTuple):
 
 
 class Pen:
-    """A style and its SGR. `sgr`: the parameters that set it from any other pen; `sequence`: the whole SGR.
+    """A style, and the SGR that sets it from any other pen.
 
-    Pens come from a cache of limited size, so pens of one style are nearly always the same object, but not always: the
-    styles decide whether pens are equal.
+    `sgr`: the parameters; `sequence`: the whole SGR. Pens come from a cache of limited size, so pens of one style are
+    nearly always the same object, but not always: the styles decide whether pens are equal.
     """
 
     __slots__ = ("_erased", "link", "sequence", "sgr", "style")
@@ -52,7 +52,7 @@ class Pen:
 
     @property
     def erased(self) -> Pen:
-        """The pen of cells that are erased with this pen: it has only the background (BCE)."""
+        """The pen of cells erased with this pen: only its background (BCE)."""
         if self._erased is None:
             blank = Style(bg=self.style.bg)
             self._erased = self if self.style == blank else pen_of(blank)
@@ -155,9 +155,10 @@ def apply_sgr(pen: Pen, text: str) -> Pen:
 
 
 def _set_colour(fields: dict[str, object], name: str, parts: list[str]) -> int:
-    """Set the colour that `parts` begin with (`5`, `N` or `2`, `R`, `G`, `B`); return how many parts it takes.
+    """Set the colour that `parts` begin with; return how many parts it takes.
 
-    A value out of range sets no colour. If a value has sub-parameters, no colour is set, and only the form is taken.
+    They are `5`, `N` or `2`, `R`, `G`, `B`. A value out of range sets no colour. If a value has sub-parameters, no
+    colour is set, and only the form is taken.
     """
     form = parts[0].lstrip("0") if parts else ""
     count = _VALUES.get(form, 0)

@@ -43,7 +43,7 @@ class Printing(Editing):
 
     @property
     def draws_plainly(self) -> bool:
-        """True if printing only replaces cells and wraps: insert and origin mode are off, and the charset is ASCII."""
+        """True if printing only replaces cells and wraps."""
         return self.wrap and not (self.insert or self.origin or self.charsets.translation)
 
     def draw(self, data: str) -> None:
@@ -76,12 +76,12 @@ class Printing(Editing):
         return not joined_width(cluster, self.cursor.x - x, data[0])
 
     def _right_limit(self) -> int:
-        """Return the column at which printing stops: after the right margin, or after the last column."""
+        """Return the column where printing stops: after the right margin, or the last column."""
         right, x = self.right + 1, self.cursor.x
         return right if x < right or self.margin_wrap == (self.cursor.y, x) else self.columns
 
     def _make_room(self, size: int) -> int:
-        """Wrap if a grapheme of `size` columns does not fit; return the column where printing stops, 0 without room."""
+        """Wrap unless `size` columns fit; return the column where printing stops, 0 without room."""
         limit = self._right_limit()
         if limit - self.cursor.x >= size:
             return limit
@@ -111,9 +111,9 @@ class Printing(Editing):
             start += room
 
     def _put(self, graphemes: Sequence[str], limit: int) -> None:
-        """Write graphemes, one for each column, at the cursor; if they end at the right margin, a wrap is pending.
+        """Write graphemes, one for each column, at the cursor.
 
-        They must fit before `limit`.
+        They must fit before `limit`. If they end at the right margin, a wrap is pending.
         """
         row, x = self.rows[self.cursor.y], self.cursor.x
         if self.insert and self.left <= x <= self.right:
@@ -134,7 +134,7 @@ class Printing(Editing):
         cursor.x = left
 
     def _wrap_wide(self, limit: int) -> bool:
-        """Wrap before a grapheme of two columns that does not fit. Return False if no row has room."""
+        """Wrap before a wide grapheme that does not fit; return False if that is impossible."""
         cursor = self.cursor
         if not self.wrap or limit - (self.left if cursor.x > self.left else 0) < 2:
             return False

@@ -1,4 +1,4 @@
-"""The interface of `pyte.Screen`, for callers that know pyte: an adapter from the screen's own data.
+"""The interface of `pyte.Screen`: an adapter for callers that know pyte.
 
 Cells are `Char` in `buffer`, colours have names, modes are in one set. The emulator itself does not use it.
 """
@@ -92,7 +92,7 @@ class PyteFace(Modes):
 
     @property
     def margins(self) -> Margins | None:  # type: ignore[override]
-        """The first and last row of the scrolling region, from 0; None for the whole screen."""
+        """The scrolling region's first and last row, from 0; None for the whole screen."""
         return None if (self.top, self.bottom) == (0, self.lines - 1) else Margins(self.top, self.bottom)
 
     @property

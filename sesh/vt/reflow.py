@@ -99,7 +99,7 @@ def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row],
 
 
 def wrap(line: Row, columns: int) -> Wrapped:
-    """Return a line wrapped into rows. In rows of one column a wide grapheme becomes two blanks."""
+    """Wrap a line into rows; in one column a wide grapheme becomes two blanks."""
     rows: list[Row] = []
     start = 0
     while start < len(line) or not rows:
@@ -119,7 +119,7 @@ def wrap(line: Row, columns: int) -> Wrapped:
 
 
 def _positions(lines: list[Wrapped], places: list[Position], columns: int) -> list[Position]:
-    """Return the screen positions of places in lines; a place after a full row is a pending wrap."""
+    """Map places in lines to the screen; after a full row a wrap is pending."""
     positions = []
     for number, column in places:
         y = sum(len(line.rows) for line in lines[:number])

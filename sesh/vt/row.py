@@ -10,7 +10,7 @@ STUB = ""  # the right half of a wide grapheme
 
 
 class Spacer(str):
-    """A blank in the last column, left there because the next grapheme is wide and did not fit.
+    """A blank in the last column, where the next, wide grapheme did not fit.
 
     It equals any other blank, and is told by its identity.
     """
@@ -50,20 +50,20 @@ class Row:
             self.put(start, " " * (end - start), pen)
 
     def blank_across(self, pen: Pen, *edges: int) -> None:
-        """Blank the wide graphemes that span one of `edges`; an edge is left of the column with its number."""
+        """Blank the wide graphemes that span the left edge of a column in `edges`."""
         for edge in edges:
             if 0 < edge < len(self.text) and self.text[edge] == STUB:
                 self.text[edge - 1 : edge + 1] = [" ", " "]
                 self.pens[edge - 1 : edge + 1] = [pen, pen]
 
     def replace(self, x: int, part: Row, pen: Pen) -> None:
-        """Replace the columns from `x` on by `part`. `pen`: the pen of blanks that replace halves of wide graphemes."""
+        """Put `part` at column `x`; wide graphemes that it cuts become blanks in `pen`."""
         end = x + len(part)
         self.blank_across(pen, x, end)
         self.text[x:end], self.pens[x:end] = part.text, part.pens
 
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
-        """Move the columns from `x` up to `end` right by `count`, or left if `count` is negative. Blanks come in."""
+        """Shift columns `x` to before `end` right by `count`, or left if it is negative."""
         size = min(abs(count), end - x)
         first, last = (x, end - size) if count > 0 else (x + size, end)  # the columns that are moved
         self.blank_across(pen, x, first, last, end)
@@ -105,7 +105,7 @@ class Row:
         return "".join(self.text)
 
     def ends_in_spacer(self, following: Row | None) -> bool:
-        """Return whether the last column is empty only because the first grapheme of `following` did not fit."""
+        """Return whether the last column is empty because `following`'s first grapheme did not fit."""
         if self.text[-1] is not SPACER or following is None or not following.continues:
             return False
         return following.text[1:2] == [STUB] and self.pens[-1].style == following.pens[0].erased.style

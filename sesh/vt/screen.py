@@ -86,7 +86,7 @@ class Screen(PyteFace):
         self.used.add(f"OSC {number}")
 
     def _mark_prompt(self, mark: str) -> None:
-        """OSC 133 A, B, C, D: a prompt begins in the cursor's line; the input, the output begins; the command ends."""
+        """OSC 133: A starts a prompt, B input, C output; D ends the command."""
         if mark in {"A", "B", "C", "D"}:
             self.at_input = mark == "B"
         if mark == "A":
@@ -131,7 +131,7 @@ class Screen(PyteFace):
                 self.title = self._popped(_WINDOW)[1]
 
     def _popped(self, part: int) -> tuple[str, str]:
-        """Pop a part from the latest entry that has it, which keeps its other part; return its icon name and title."""
+        """Pop one title from the latest entry that has it; return (icon name, title)."""
         for index, (pushed, saved) in reversed([*enumerate(self.titles)]):
             if pushed in (_BOTH, part):
                 self.titles[index : index + 1] = [] if pushed else [(_ICON + _WINDOW - part, saved)]
@@ -163,7 +163,7 @@ class Screen(PyteFace):
         first.continues = self.scrollback.open
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Change the size: reflow the main screen, crop the alternate one, reset the margins (as xterm.js)."""
+        """Reflow the main screen, crop the alternate one, and reset the margins (as xterm.js)."""
         lines, columns = lines or self.lines, columns or self.columns
         if (lines, columns) == (self.lines, self.columns):
             return
@@ -190,6 +190,6 @@ class Screen(PyteFace):
         self.clear_margins()
 
     def _cropped(self, saved: SavedCursor, columns: int, lines: int) -> SavedCursor:
-        """Return a saved cursor of the alternate screen clipped to another size; keep a pending wrap."""
+        """Return the alternate screen's saved cursor, clipped to another size; keep a pending wrap."""
         column = columns if saved.column >= self.columns else min(saved.column, columns)
         return saved.moved((min(saved.row, lines - 1), column))

@@ -47,7 +47,7 @@ class Block:
 
 
 class Scrollback:
-    """Numbered lines, from 1 on. A line that a resize takes back onto the screen keeps its number."""
+    """Numbered lines, from 1; a line that a resize takes back keeps its number."""
 
     def __init__(self, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.max_lines, self.max_bytes = max(0, max_lines), max(0, max_bytes)
@@ -92,7 +92,7 @@ class Scrollback:
         self.scrolled = completed + self.open
 
     def push(self, row: Row, line_continues: bool) -> bool:
-        """Add a row; return whether its line stays open, so that the next row may continue it.
+        """Add a row; return whether its line stays open for the next row.
 
         `line_continues`: the next row is to continue the line.
         """
@@ -131,7 +131,7 @@ class Scrollback:
         self._count(1)
 
     def _count(self, lines: int) -> None:
-        """Count added lines, and drop the oldest lines beyond the limits; beyond the limit of bytes, whole blocks."""
+        """Count added lines, and drop the oldest lines beyond the limits."""
         self.completed += lines
         self.scrolled = max(self.scrolled, self.completed + self.open)
         first = max(self.dropped, self.completed - self.max_lines)
@@ -161,11 +161,11 @@ class Scrollback:
         return (block.lines()[some] for block, some in self._parts(completed, self.completed))
 
     def backwards(self, until: int) -> Iterator[list[str]]:
-        """Yield the finished lines up to `until` in parts, newest part first; each part in order."""
+        """Yield parts of the finished lines up to `until`, newest first, each in order."""
         return (block.lines()[some] for block, some in reversed(self._parts(self.dropped, until)))
 
     def _parts(self, first: int, end: int) -> list[tuple[Block, slice]]:
-        """Return the blocks of the lines after number `first`, up to `end`, and which of their lines these are."""
+        """Return the blocks with the lines after `first` up to `end`, and their slices."""
         parts = []
         first, at = max(first, self.dropped), self._base
         newest = Block("\n".join(self._newest).encode(), len(self._newest), 0)

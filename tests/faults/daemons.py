@@ -153,7 +153,7 @@ class Daemons:
     def job(self, script: str, **spec: Any) -> tuple[dict[str, Any], str]:
         """Run a shell script as a job; return its result and its output."""
         with self.create("job", "/bin/sh", "-c", script, job=True, **spec) as connection:
-            connection.hello("request")
+            connection.handshake("request")
             result, output = connection.request(messages.WAIT, output=True)
         return dict(result), output.decode("latin-1")
 

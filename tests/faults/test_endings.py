@@ -49,7 +49,7 @@ def test_a_wait_is_answered_once_the_name_is_free(
     daemons.quiet("work", "read go; exit 6", persist=True)
     home.write("halted", "")
     waiter = wire.connect("work")
-    waiter.hello("request")
+    waiter.handshake("request")
     waiter.send(wire.request_frames("wait", 1))
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: (records.read("work") or {}).get("ended"), what="the program's end")

@@ -57,7 +57,7 @@ MALFORMED = [
 
 def test_r16_a_malformed_frame_closes_that_connection_only(work: Daemons) -> None:
     with wire.connect("work") as other:
-        other.hello("request")
+        other.handshake("request")
         too_much = HELLO + protocol.frame(protocol.DATA, bytes(1 << 20)) * 4 + protocol.frame(protocol.DATA, b"1")
         for data in (*MALFORMED, too_much):
             with wire.connect("work") as bad:
@@ -73,7 +73,7 @@ def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(
     monkeypatch.setattr("sesh.daemon.server.HELLO_TIMEOUT", 0.3)
     daemons.start("work", "/bin/cat")
     with wire.connect("work") as silent, wire.connect("work") as known, wire.connect("work") as half:
-        known.hello("request")
+        known.handshake("request")
         half.send(HELLO[:10])
         assert closed(silent)
         assert closed(half)
@@ -122,7 +122,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow:
             crowd[-1].send(protocol.frame(protocol.PING, b"") if kind == "data" else b"x")
             peak = max(peak, resident(pid))
         with wire.connect("work") as asking:
-            asking.hello("request")
+            asking.handshake("request")
             asking.send(block * 15)
             asking.request(messages.SUMMARY)
         assert peak - before < 3 * narrow  # the allocator may keep as much again in smaller blocks
@@ -166,7 +166,7 @@ def test_one_that_asks_without_end_and_reads_nothing_is_closed(
     pid = daemons.start("work", "/bin/cat")
     before = resident(pid)
     with wire.connect("work") as greedy:
-        greedy.hello("request")
+        greedy.handshake("request")
         os.set_blocking(greedy.outbound, False)
         rest: bytes | None = question
         deadline = time.monotonic() + 40

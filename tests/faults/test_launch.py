@@ -104,7 +104,7 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     monkeypatch.setattr("sesh.daemon.server.ACCEPT_RETRY", 600.0)
     resource.prlimit(daemons.start("work", *SLEEP), resource.RLIMIT_NOFILE, (24, 24))
     connection = wire.connect("work")
-    connection.hello("request")
+    connection.handshake("request")
 
     def attempts() -> int:
         faults = connection.request(messages.STATUS)[0]["session"]["faults"]

@@ -125,7 +125,7 @@ class Bridge:
     def greeted(self) -> wire.Connection:
         """Return the connection, once the mark and WELCOME have come."""
         if self.connection is None:
-            self._begun().hello("bridge", time.monotonic() + ANSWERS_WITHIN, near={"host": "box"})
+            self._begun().handshake("bridge", time.monotonic() + ANSWERS_WITHIN, near={"host": "box"})
         assert self.connection is not None
         return self.connection
 

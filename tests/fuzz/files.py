@@ -274,7 +274,7 @@ def _results() -> Iterator[Check]:
             """The result tells how the session ended, or is named as damaged."""
             _put(home, f".results/{_ID}.json", case)
             found = results.every()
-            assert len(results.damage()) == 1 - len(found)
+            assert len(results.refusals()) == 1 - len(found)
             _outcome(results.by_id, _ID)
             _shown([])
 

@@ -14,7 +14,7 @@ import pytest
 from sesh import messages, wire
 from sesh.api import Session
 from sesh.errors import Refused, TimedOut
-from sesh.messages import Words
+from sesh.messages import RequestKeys
 from sesh.ops import search, send
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -98,7 +98,7 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
         os.kill(daemon, 19)
         home.write("next", "")
         wait_until(lambda: os.path.exists(os.path.join(home.path, "printed")))
-        words: Words = {"since": asked["since"], "question": "Keep?", "enter": True}
+        words: RequestKeys = {"since": asked["since"], "question": "Keep?", "enter": True}
         connection.send(wire.request_frames("send", 9, b"y", **words))
         os.kill(daemon, 18)
         with pytest.raises(Refused, match="nothing was typed"):
@@ -126,7 +126,11 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
     with wire.connect("job") as connection:
         connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
-        words: Words = {"since": connection.request(messages.ASKED)[0]["since"], "question": "next?", "enter": True}
+        words: RequestKeys = {
+            "since": connection.request(messages.ASKED)[0]["since"],
+            "question": "next?",
+            "enter": True,
+        }
         connection.send(wire.request_frames("send", 8, b"a", **words) + wire.request_frames("send", 9, b"b", **words))
         connection.await_response(messages.SEND, 8)
         with pytest.raises(Refused, match="job asks nothing now"):

@@ -38,7 +38,7 @@ class Bridge:
     def greeted(self) -> wire.Connection:
         """The connection once mark and WELCOME have come."""
         self.skip_mark()
-        self.connection.hello("bridge", time.monotonic() + 10, near={"host": "box"})
+        self.connection.handshake("bridge", time.monotonic() + 10, near={"host": "box"})
         return self.connection
 
     def skip_mark(self) -> None:

@@ -97,7 +97,7 @@ def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int | messages
     """A RESPONSE has the shape that its verb says, or an error of the host."""
     far, payload = _far(), json.dumps(value).encode()
     try:
-        found = far.message(kind, payload) if isinstance(kind, int) else far.decode_response(kind, payload)
+        found = far.decode_message(kind, payload) if isinstance(kind, int) else far.decode_response(kind, payload)
     except SeshError as error:
         found = {"error": str(error)}
     assert not any(_ACTS.search(text) for text in texts(found))

@@ -47,7 +47,7 @@ def mode(path: Path) -> int:
 
 def refused(path: Path) -> str:
     with pytest.raises(Refused) as caught:
-        paths.trusted(str(path))
+        paths.check_directory(str(path))
     for act in (files.ready_directory, paths.names):
         with pytest.raises(Refused):
             act()
@@ -58,7 +58,7 @@ def refused(path: Path) -> str:
 
 
 def test_a_directory_that_is_not_there_is_no_error(place: Path) -> None:
-    assert not paths.trusted(str(place))
+    assert not paths.check_directory(str(place))
     assert paths.names() == []
 
 
@@ -81,7 +81,7 @@ def test_a_directory_that_others_use_is_never_to_be_changed(ready: Path, monkeyp
     monkeypatch.setattr(os, "geteuid", lambda: os.stat("/tmp").st_uid)
     for shared in ("/", "/tmp", "/usr", "/etc", "/var/tmp"):
         with pytest.raises(Refused, match=r"set SESH_DIR to a directory of yours") as caught:
-            paths.trusted(shared)
+            paths.check_directory(shared)
         assert "chmod" not in str(caught.value)
 
 
@@ -131,7 +131,7 @@ def test_a_parent_that_others_may_write_to_is_refused_with_the_fix(parent: Path,
 
 def test_a_parent_with_the_sticky_bit_passes(parent: Path) -> None:
     parent.chmod(0o1777)
-    assert paths.trusted(files.ready_directory())
+    assert paths.check_directory(files.ready_directory())
 
 
 def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
@@ -148,7 +148,7 @@ def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
     monkeypatch.delattr(pwd, "getpwall")
     for members in ([], [own]):
         group(own, *members)
-        assert paths.trusted(files.ready_directory())
+        assert paths.check_directory(files.ready_directory())
     os.rmdir(paths.directory())
     for name, members in ((own, ["other"]), (own, [own, "other"]), ("staff", []), ("staff", [own])):
         group(name, *members)
@@ -181,13 +181,13 @@ def test_links_on_the_way_are_followed_and_checked(
     (parent / "link").symlink_to("../real")
     (parent / "further").symlink_to(f"{parent}/link")
     monkeypatch.setenv("SESH_DIR", str(parent / "further" / "sesh"))
-    assert paths.trusted(files.ready_directory())
+    assert paths.check_directory(files.ready_directory())
     real.chmod(0o777)
     with pytest.raises(Refused, match=f"{real} is writable by other users"):
         files.ready_directory()
     real.chmod(0o755)
     parent.chmod(0o1777)
-    assert paths.trusted(files.ready_directory())
+    assert paths.check_directory(files.ready_directory())
     os.chown(parent / "link", 12345, 12345, follow_symlinks=False)  # in a sticky directory its owner may exchange it
     with pytest.raises(Refused, match=f"{parent}/link belongs to another user"):
         files.ready_directory()
@@ -348,11 +348,11 @@ def test_r02_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) ->
     for entry in ("s.sock", f"{'n' * 64}.sock"):
         with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
             before = len(os.listdir("/dev/fd"))
-            with paths.reachable(str(folder), entry) as address:
+            with paths.socket_address(str(folder), entry) as address:
                 assert len(os.fsencode(address)) <= LONGEST_SOCKET_PATH
                 listener.bind(address)
             listener.listen()
-            with paths.reachable(str(folder), entry) as address:
+            with paths.socket_address(str(folder), entry) as address:
                 client.connect(address)
             assert len(os.listdir("/dev/fd")) == before
         assert stat.S_ISSOCK((folder / entry).stat().st_mode)

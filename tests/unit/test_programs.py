@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sesh import programs
+from sesh.errors import NoRoom
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,6 @@ def test_a_program_is_found_by_its_name_or_by_a_path(tmp_path: Path, monkeypatch
 def test_what_keeps_a_program_from_starting_is_this_machine_or_the_program(number: int, local: bool) -> None:
     """Without a free descriptor, a host counted as silent, and ssh as missing."""
     error = programs.cannot_run("ssh", OSError(number, os.strerror(number)), "install the OpenSSH client")
-    assert error.here == local
+    assert isinstance(error, NoRoom) == local
     assert error.reason == (os.strerror(number) if local else f"cannot run ssh: {os.strerror(number)}")
     assert bool(error.hint) != local

@@ -29,7 +29,7 @@ def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
 def listener(sessions: Path) -> Iterator[socket.socket]:
     """A socket that listens as the session `work` and answers nothing."""
     with socket.socket(socket.AF_UNIX) as listening, files.masked(0o177):
-        with paths.reachable(str(sessions), "work.sock") as address:
+        with paths.socket_address(str(sessions), "work.sock") as address:
             listening.bind(address)
         listening.listen(1)
         yield listening

@@ -1,4 +1,4 @@
-"""Bytes that give a terminal an empty screen, whatever its state; its content goes to its scrollback."""
+"""Bytes that empty a terminal's screen in any state; its content goes to its scrollback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw a few cells over a row of a terminal, and restore them, without any other change."""
+"""Draw a few cells over a terminal's row, and restore them, changing nothing else."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def redrawable(emulator: Emulator) -> bool:
 
 
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
-    """Return the bytes that restore row `y` from column `start` to before `end`, the cursor and the pen."""
+    """Return the bytes that restore columns of row `y`, the cursor and the pen."""
     out = _drawn(screen, y, screen.rows[y], start, end)
     put_cursor(out, screen)
     return str(out).encode()
 
 
 def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column: int) -> bytes:
-    """Return the bytes that draw `cells` by column, restore the other columns `over`, and move the cursor.
+    """Draw `cells` by column, restore the other columns of `over`, and move the cursor.
 
     A grapheme takes the pen of the grapheme before it, underlined. After a blank, a wide grapheme or the left edge it
     takes the program's pen, underlined. A blank takes the program's pen.
@@ -45,7 +45,7 @@ def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column:
 
 
 def _drawn(screen: Screen, y: int, row: Row, start: int, end: int) -> Encoder:
-    """Draw columns of `row` over row `y`. `start` must not be the right half of a wide grapheme."""
+    """Draw columns of `row` over row `y`; `start` must begin a grapheme."""
     out = Encoder()
     out.pen = screen.pen
     if start >= end:

@@ -52,7 +52,7 @@ def replaying(emulator: Emulator, *, lines: int, clear: bool = True) -> Drawing:
 
 
 def lines_as_bytes(lines: list[str], columns: int) -> bytes:
-    """Return the bytes that push finished lines into another scrollback; a `replay` without lines must follow."""
+    """Return bytes that push finished lines into a scrollback; a `replay` without lines must follow."""
     out = Encoder()
     for line in lines:
         _line(out, line, columns)
@@ -68,7 +68,7 @@ def repainting(
     pushed: Stacks = NOTHING_PUSHED,
     start: bytes = b"",
 ) -> Drawing:
-    """Return a drawing for a terminal that already shows the session, and may have missed output.
+    """Return a drawing for a terminal that shows the session but may have missed output.
 
     The lines that have left the session's screen meanwhile are printed first, and the stacks are rebuilt. For example,
     a terminal of 24 rows shows the output up to a `seq 10`; then the program prints 100 short lines. About 90 lines
@@ -150,7 +150,7 @@ class Drawing:
         return str(out).encode() + lines_as_bytes(lines[1:], columns)
 
     def _screen(self, status: str) -> bytes:
-        """Return the bytes that draw the screens from the cursor's row on, and restore all settings."""
+        """Draw the screens from the cursor's row on, and restore all settings."""
         emulator, screen, repaints = self._emulator, self._emulator.screen, self._repaints
         screen.sync_scrollback()
         out = Encoder()
@@ -165,7 +165,7 @@ class Drawing:
         return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
     def _screens(self, out: Encoder) -> None:
-        """Draw the main screen, and the alternate one if it is visible or has kept anything, each with its state."""
+        """Draw the main screen, and the alternate one if it is visible or keeps anything."""
         screen, main = self._emulator.screen, self._emulator.screen.other
         alternate = Page(screen.rows, screen.saved, screen.kitty_stack)
         if not screen.alternate:
@@ -188,7 +188,7 @@ class Drawing:
             out.sequence("\x1b[?47l" if alternate.rows else "\x1b[?1047l")
 
     def _main_screen(self, out: Encoder) -> None:
-        """Draw the lines that the parts do not contain, then the rows of the main screen.
+        """Draw the lines that the parts do not have, then the main screen's rows.
 
         The rows fill the terminal, so the lines before them scroll off. A resize since the drawing began may have taken
         lines of the parts back onto the screen; the terminal shows these already.
@@ -209,13 +209,13 @@ class Drawing:
 
 
 def _after(rows: list[Row], count: int) -> list[Row]:
-    """Return the rows after the first `count` lines; all rows if there is no such line."""
+    """Return the rows after the first `count` lines, or all rows if none follows."""
     begins = [index for index, row in enumerate(rows) if not row.continues]
     return rows[begins[count] :] if 0 < count < len(begins) else rows
 
 
 def pieces(blocks: Iterable[list[str]], columns: int) -> Iterator[list[str]]:
-    """Split blocks of lines into parts. A part ends with the line that fills it, and never contains two blocks."""
+    """Split each block of lines into parts that weigh about `_PART`."""
     for lines in blocks:
         start = weight = 0
         for end, line in enumerate(lines, 1):
@@ -273,7 +273,7 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
 
 
 def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
-    """Bring the cursor into the saved state, then save it (`by`: DECSC or a switch of screens).
+    """Bring the cursor into the saved state, then save it with the sequence `by`.
 
     This happens even if nothing was saved, because the terminal may have another program's saved cursor.
     """
@@ -286,7 +286,7 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
 
 
 def _place_cursor(out: Encoder, row: Row, y: int, x: int, wraps: bool, top: int = 0, left: int = 0) -> None:
-    """Move the cursor; if a wrap is pending, print the grapheme before it again. CUP counts from `top` and `left`."""
+    """Move the cursor, counted from `top` and `left`; restore a pending wrap by printing."""
     start = x
     if wraps:
         start -= 2 if x > 1 and row.text[x - 1] == STUB else 1
@@ -316,7 +316,7 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
 
 
 def input_settings(screen: Screen) -> str:
-    """Return the bytes that give a terminal the modes of input, the keyboard protocols and the cursor's style."""
+    """Return the bytes that set a terminal's input modes, keyboard protocols and cursor style."""
     modes = "".join(f"\x1b[?{number}h" for number in _INPUT_MODES if screen.modes.get(number))
     return _reset_input(screen) + modes + "\x1b=" * screen.keypad + _flags([screen.kitty_flags]) + _keys(screen)
 
@@ -385,7 +385,7 @@ def _margins(screen: Screen) -> str:
 
 
 def _saved_modes(screen: Screen) -> str:
-    """Return the bytes that set and save each mode of XTSAVE, then set its default again."""
+    """Return the bytes that save each saved mode again (XTSAVE), and leave its default."""
     saved = sorted(screen.saved_modes.items())
     out = [f"\x1b[?{number}{'h' if on else 'l'}\x1b[?{number}s" for number, on in saved]
     return "".join(out + [f"\x1b[?{number}{'h' if number in ON_BY_DEFAULT else 'l'}" for number, _ in saved])

@@ -10,7 +10,7 @@ _Styled = Annotated[str, "styled"]
 
 
 class Cursor(TypedDict):
-    """The cursor: row and column from 0. `style`: the number of DECSCUSR, 0 for the terminal's own."""
+    """The cursor; rows and columns count from 0. `style`: DECSCUSR's number, 0 by default."""
 
     row: int
     column: int
@@ -25,9 +25,11 @@ class _Run(TypedDict):
 
 
 class Run(_Run, total=False):
-    """Adjacent cells of the same style. `column`: from 0; `width`: columns, two for a wide character. Attributes that
-    are not set are absent. A colour is a number from 0 to 255, or `#rrggbb`; `underline`: single, double, curly, dotted
-    or dashed."""
+    """Adjacent cells of the same style.
+
+    `column`: from 0; `width`: columns, two for a wide character. Attributes that are not set are absent. A colour is a
+    number from 0 to 255, or `#rrggbb`; `underline`: single, double, curly, dotted or dashed.
+    """
 
     fg: Colour
     bg: Colour
@@ -58,8 +60,11 @@ class LineState(TypedDict):
 
 
 class Screen(TypedDict):
-    """The visible rows as runs of cells. `colours`: those that the program has changed, as it wrote them. `continued`:
-    the rows, from 0, that continue the line of the row above."""
+    """The visible rows as runs of cells.
+
+    `colours`: those that the program has changed, as it wrote them. `continued`: the rows, from 0, that continue the
+    line of the row above.
+    """
 
     columns: Side
     rows: Side
@@ -72,8 +77,10 @@ class Screen(TypedDict):
 
 
 class ScreenText(TypedDict):
-    """The visible rows as text, whole and by line. `continued`: the rows, from 0, that continue the line of the row
-    above."""
+    """The visible rows as text, whole and by line.
+
+    `continued`: the rows, from 0, that continue the line of the row above.
+    """
 
     text: _Styled
     lines: list[_Styled]

@@ -1,4 +1,4 @@
-"""The viewport of a terminal of another size: a part of the screen, drawn row by row.
+"""The part of the screen that a terminal of another size shows: its viewport.
 
 Only rows that have changed since the last time are sent. The viewport contains the cursor and moves only when it must.
 It returns to the first column, where prompts and output begin, as soon as the cursor fits, and moves up instead of
@@ -56,7 +56,7 @@ class Viewport:
         return "".join(out).encode()
 
     def _follow(self, row: int, column: int, screen: Screen) -> None:
-        """Move the viewport to the cursor, with as few rows and columns without content as possible."""
+        """Move the viewport to the cursor, with as little blank space as possible."""
         least = max(0, row - self.rows + 1)
         self.top = min(max(self.top, least), row)
         if self.top > least:
