@@ -94,16 +94,7 @@ def record(host: str, version: str = "", *, asks: bool | None = None) -> None:
         facts["version"] = version
     if asks is not None:
         facts["asks"] = asks
-
-    def change(known: Hosts) -> Hosts:
-        return {**known, host: _without_failure({**known.get(host, {}), **facts})}
-
-    _change(change)
-
-
-def record_facts(host: str, facts: KnownHost) -> None:
-    """Record facts of a known host."""
-    _revise(host, lambda before: {**before, **facts})
+    _change(lambda known: {**known, host: _without_failure({**known.get(host, {}), **facts})})
 
 
 def forget(host: str) -> bool:
@@ -121,6 +112,11 @@ def asks(host: str) -> bool:
     return of(host).get("asks", False)
 
 
+def record_asks(host: str) -> None:
+    """Record that a login to a known host asks a person."""
+    _revise(host, lambda before: {**before, "asks": True})
+
+
 # -- failures
 
 
@@ -129,7 +125,8 @@ def record_failure(host: str, reason: str = "", *, refused: bool = False) -> Non
 
     `refused`: the host refused a login; another attempt would fail too, and may lock the user out.
     """
-    record_facts(host, {"failure": {"at": time.time(), "reason": reason, "refused": refused}})
+    last: HostFailure = {"at": time.time(), "reason": reason, "refused": refused}
+    _revise(host, lambda before: {**before, "failure": last})
 
 
 def paused_until(host: str) -> float:

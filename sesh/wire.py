@@ -47,7 +47,7 @@ class Peer:
 
     name: str = ""
     session_id: str = ""
-    hello: Hello | None = None  # that a bridge has already sent to the daemon
+    hello: Hello | None = None  # that the bridge sends to the daemon
     ahead: float = 0.0  # seconds by which `uptime` of its machine is at least ahead of this machine's
     pid: int | None = None  # None if unknown
 

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -45,7 +46,8 @@ class HostResult:
         return self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed) and ssh.can_prompt()
 
     def __str__(self) -> str:
-        done, host = self.outcome, self.destination.host
+        host = self.destination.host
+        done = self.outcome
         if isinstance(done, DeployError):
             return f"{host} failed ({done.step}): {str(done).removeprefix(f'{host}: ')}"
         if not done["changed"]:
@@ -68,8 +70,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         _deploy_at_once(results, force)
         asking = [result for result in results if result.needs_login]
         for result in asking:
-            host = result.destination.host
-            eventlog.prose(f"{host} asks you to log in")  # ssh's prompt may show only an address
+            eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
             try:
                 carrier.log_in(result.destination, ask=True)
             except SeshError as error:
@@ -86,25 +87,19 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = 
 
     Unless this is the `last` attempt, a host that wants a login is not printed, because it gets another one.
     """
-    room = threading.BoundedSemaphore(MAX_AT_ONCE)
-    host, step = TextColumn("{task.fields[host]}", markup=False), TextColumn("{task.description}", markup=False)
-    console = Console(stderr=True, highlight=False)
-    hidden = not os.isatty(_STDERR) or eventlog.wanted()
-    with Progress(host, BarColumn(), step, console=console, transient=True, disable=hidden) as bars:
+    turns = threading.BoundedSemaphore(MAX_AT_ONCE)
+    with _bars() as bars:
 
         def run(result: HostResult, bar: TaskID) -> None:
-            def progress(step: str) -> None:
-                bars.update(bar, completed=STEPS.index(step), description=_SHOWN.get(step, step.replace("_", " ")))
-
-            with room:
+            with turns:
                 try:
-                    result.outcome = deploy(result.destination, force=force, progress=progress)
+                    result.outcome = deploy(result.destination, force=force, progress=partial(_show_step, bars, bar))
                 except DeployError as error:
                     result.outcome = error
             bars.update(bar, visible=False)
             if (last or not result.needs_login) and (result.error or not eventlog.wanted()):
-                # The terminal wraps the line.
-                console.print(Text(f"{PROGRAM}: {wording.one_line(str(result))}"), soft_wrap=True)
+                line = Text(f"{PROGRAM}: {wording.one_line(str(result))}")
+                bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
 
         threads = []
         for result in results:
@@ -114,3 +109,19 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = 
             threads[-1].start()
         for thread in threads:
             thread.join()
+
+
+def _bars() -> Progress:
+    """Return the progress bars, hidden without a terminal or if a program reads the events."""
+    return Progress(
+        TextColumn("{task.fields[host]}", markup=False),
+        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=Console(stderr=True, highlight=False),
+        transient=True,
+        disable=not os.isatty(_STDERR) or eventlog.wanted(),
+    )
+
+
+def _show_step(bars: Progress, bar: TaskID, step: str) -> None:
+    bars.update(bar, completed=STEPS.index(step), description=_SHOWN.get(step, step.replace("_", " ")))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Iterator
 from glob import glob
 
 from sesh import files
@@ -21,15 +22,13 @@ _MAX_BYTES = 1 << 20  # a larger file is ignored
 
 def aliases() -> list[str]:
     """Return the `Host` names that are not patterns, without duplicates, the user's before the system's."""
-    names = dict[str, None]()
-    read = set[str]()
-    for path in (os.path.expanduser("~/.ssh/config"), SYSTEM_CONFIG):
-        _add_aliases(names, path, os.path.dirname(path), read)
-    return list(names)
+    read: set[str] = set()
+    paths = (os.path.expanduser("~/.ssh/config"), SYSTEM_CONFIG)
+    return list(dict.fromkeys(name for path in paths for name in _names(path, os.path.dirname(path), read)))
 
 
-def _add_aliases(names: dict[str, None], path: str, folder: str, read: set[str]) -> None:
-    """Add the names in a file and in its includes, whose paths are relative to `folder`."""
+def _names(path: str, folder: str, read: set[str]) -> Iterator[str]:
+    """Yield the names in a file and in its includes, whose paths are relative to `folder`. `read`: the files so far."""
     if path in read:
         return
     read.add(path)
@@ -43,11 +42,11 @@ def _add_aliases(names: dict[str, None], path: str, folder: str, read: set[str])
         except ValueError:
             continue  # an unclosed quote
         if parsed[1].lower() == "host":
-            names.update(dict.fromkeys(filter(_is_alias, words)))
+            yield from filter(_is_alias, words)
             continue
         for word in words:
             for included in sorted(glob(os.path.join(folder, os.path.expanduser(word)))):  # in ssh's order
-                _add_aliases(names, included, folder, read)
+                yield from _names(included, folder, read)
 
 
 def _is_alias(name: str) -> bool:

@@ -65,12 +65,12 @@ class Request:
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request; `answers`: the person's, to the host's questions so far."""
-        words: RequestKeys = {"op": self.op, "asks": self.can_ask, "answers": answers}
+        keys: RequestKeys = {"op": self.op, "asks": self.can_ask, "answers": answers}
         if self.session_id:
-            words["session_id"] = self.session_id
+            keys["session_id"] = self.session_id
         if self.hello is not None:
-            words["greeting"] = self.hello
-        return wire.request_frames(OP, _NUMBER, self.data, **words)
+            keys["greeting"] = self.hello
+        return wire.request_frames(OP, _NUMBER, self.data, **keys)
 
 
 class Stage(Enum):

@@ -146,7 +146,9 @@ def open_link(
     was_open = master.identity(destination) is not None
 
     def ensure_shared() -> bool | None:
-        timeout = deadline - time.monotonic() if deadline is not None else None if ask else START_TIMEOUT
+        timeout = None if ask else START_TIMEOUT
+        if deadline is not None:
+            timeout = deadline - time.monotonic()
         return master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
 
     asked = ensure_shared()
@@ -196,16 +198,16 @@ class HostLinks:
             why = known.failure(host)
             raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
         try:
-            link = self._open(attempt)
+            link = self._open_another(attempt)
         except AuthenticationFailed as error:
-            known.record_facts(host, {"asks": True})
+            known.record_asks(host)
             if attempt.lost:  # so that other lost links to the host do not repeat the refused login
                 known.record_failure(host, error.reason, refused=True)
             raise
         known.end_pause(host)
         return link
 
-    def _open(self, attempt: Attempt) -> Link:
+    def _open_another(self, attempt: Attempt) -> Link:
         """Open a link over an ssh of its own; over a new shared connection if the host's logins ask a person."""
         destination = self._destination
         to = attempt.peer

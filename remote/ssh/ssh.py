@@ -35,10 +35,7 @@ def can_prompt() -> bool:
 
 
 def start(destination: Destination, argv: list[str], *, ask: bool, **streams: Any) -> subprocess.Popen[bytes]:
-    """Start an ssh, or the host's `via` command; unless `ask`, without a terminal and its signals. Raises Unreachable.
-
-    `streams`: for Popen.
-    """
+    """Start an ssh or a `via` command; unless `ask`, without the terminal and its signals. Raises Unreachable."""
     via = destination.via is not None
     try:
         return programs.start(argv, env=environment(ask=ask, via=via), start_new_session=not ask, **streams)

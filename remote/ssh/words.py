@@ -90,18 +90,22 @@ class SshOutput:
         return plain("".join(reasons(self.text())[-1:]))
 
 
+def _lines(text: str) -> list[str]:
+    """Return the lines of ssh, which end with CR LF, without blanks around them."""
+    return [line for line in map(str.strip, text.splitlines()) if line and not line.endswith(REACHED)]
+
+
 def reasons(text: str) -> list[str]:
     """Return the lines that may be the reason of a failure."""
-    lines = [line.strip() for line in text.splitlines()]
-    candidates = [line for line in lines if line and not line.startswith(_NOISE) and not line.endswith(REACHED)]
+    candidates = [line for line in _lines(text) if not line.startswith(_NOISE)]
     return [line for line in candidates if _PROXY_GONE not in line] or candidates
 
 
 def failure(destination: Destination, text: str) -> Unreachable:
     """Return the error for ssh's stderr: a line, and a hint what to do."""
     host = destination.host
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().endswith(REACHED)]
-    text = "\n".join(lines)  # ssh ends its lines with \r\n
+    lines = _lines(text)
+    text = "\n".join(lines)
     last = (reasons(text) or lines or ["no reason given"])[-1].rstrip(".")
     refusals = [line for line in lines if any(words in line for words in _REFUSALS)]
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:

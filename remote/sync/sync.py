@@ -40,11 +40,10 @@ def listed() -> list[str]:
         return []
     try:
         paths.check_safe_path(path, "XDG_CONFIG_HOME")
-        lines = os.fsdecode(files.read_regular(path, config.LARGEST)).splitlines()
+        lines = map(str.strip, os.fsdecode(files.read_regular(path, config.LARGEST)).splitlines())
     except OSError as error:
         raise Refused(f"cannot read {path}: {error.strerror}", hint="fix it, or set SESH_NO_SYNC=1") from error
-    entries = (line.strip() for line in lines)
-    return list(dict.fromkeys(entry for entry in entries if entry and not entry.startswith("#")))
+    return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
 
 
 def sync(destination: Destination, connect: Callable[[Destination], object] = master.ensure) -> Sync:

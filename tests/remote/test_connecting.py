@@ -68,3 +68,12 @@ def test_a_prompt_of_ssh_stands_on_a_row_of_its_own_below_the_banner_of_the_host
     terminal.wait_for(PROMPT)
     terminal.close()
     assert home.sesh("@box", "--list").code == 0, "the connection outlives the terminal"
+
+
+def test_ctrl_c_is_for_the_job_where_ssh_keeps_the_terminal(home: Home, farm: Farm) -> None:
+    farm.host("box", config={"ControlPath": "~/own-%C", "ControlMaster": "no"})
+    job = "trap 'echo got; exit 3' INT; echo ready; while :; do sleep 0.1; done"
+    terminal = home.terminal("@box", "--exec", "job", "-f", "--", "sh", "-c", job)
+    terminal.wait_for("ready")
+    terminal.type("\x03")
+    assert (terminal.exit_code(), "got" in terminal.text()) == (3, True)
