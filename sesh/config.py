@@ -84,7 +84,6 @@ class Config:
         return words and [word.replace("{name}", host) for word in words]
 
     def warn(self, text: str) -> None:
-        """Add a warning about the file."""
         self.warnings.append(f"{printable_path(self.path)}: {wording.one_line(text)}")
 
     # -- reading the file

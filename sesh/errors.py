@@ -140,7 +140,7 @@ def naming_host(host: str | None) -> Iterator[None]:
 
 @contextmanager
 def failing_with(code: ExitCode) -> Iterator[None]:
-    """Give `code` to an error with exit code 1, which the user's command may return."""
+    """Give `code` to the block's error with exit code 1, which a command may return."""
     try:
         yield
     except SeshError as error:
@@ -199,18 +199,14 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """The verb or call was stopped.
-
-    `echoed`: the user pressed a key that the terminal echoed, such as `^C`. The message says what goes on; it is empty
-    if nothing does.
-    """
+    """The verb or call was stopped. `echoed`: the terminal echoed the key, such as `^C`."""
 
     def __init__(self, message: str, *, echoed: bool = False, **more: Any) -> None:
         super().__init__(message, **more)
         self.echoed = echoed
 
     def line(self, host: str | None = None) -> str:
-        """Return the message, or `interrupted` if it is empty."""
+        """Return the message about what goes on, or `interrupted` if nothing does."""
         return super().line(host) or self.code
 
 
@@ -219,10 +215,7 @@ class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FO
 
 
 class Unreachable(SeshError, code="unreachable"):
-    """The host or the daemon does not answer.
-
-    `reason`: why, in a few words for a list; empty if unknown.
-    """
+    """The host or the daemon does not answer. `reason`: a few words, or empty."""
 
     def __init__(self, message: str, *, reason: str = "", **more: Any) -> None:
         super().__init__(message, **more)
@@ -234,12 +227,9 @@ NO_ANSWER = "no answer yet"
 
 
 class LoginRefused(Unreachable):
-    """The login needs a person, or ssh distrusts the host's key; a retry fails, too.
+    """The login needs a person, or ssh distrusts the host's key; a retry fails, too."""
 
-    `asks`: the host asks for a password or a second factor.
-    """
-
-    asks = False
+    asks = False  # whether the host asks for a password or a second factor
 
 
 class NoRoom(Unreachable):

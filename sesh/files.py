@@ -127,8 +127,8 @@ _BLOCK = 1 << 16
 def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
     """Return the content of one of sesh's own files; None if it is missing.
 
-    Follows no link, and does not block. `largest`: the most bytes to read from `start` on. If the file has more, it is
-    refused, or cut if it need not be `whole`. Raises Refused, with the fix, as `check_file` does, and if the file is
+    It follows no link, and does not block. `largest`: the most bytes to read from `start` on. If the file has more, it
+    is refused, or cut if it need not be `whole`. Raises Refused, with the fix, as `check_file` does, and if the file is
     unreadable; OSError if no descriptor is left.
     """
     try:

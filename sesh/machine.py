@@ -208,7 +208,7 @@ def logind_kills() -> bool:
 
 
 def stat_of(pid: int | str) -> list[str]:
-    """Return the fields of /proc/PID/stat from the state on; empty without the process.
+    """Return the fields of /proc/PID/stat from the state on; empty if it ended.
 
     `PID/task/TID` names a thread. The name before the state is skipped, since it may contain blanks and brackets.
     """

@@ -136,8 +136,7 @@ def _is_own_group(group: int) -> bool:
 def check_file(path: str, kind: int) -> bool:
     """Refuse one of sesh's files if it exists and is unsafe; return whether it exists.
 
-    `kind`: `stat.S_IFSOCK` or `stat.S_IFREG`. A safe file is the caller's, with mode 0600. Raises Refused, with the
-    fix.
+    A safe file is the caller's, has mode 0600, and is of this `kind`: `stat.S_IFSOCK`, `stat.S_IFREG`. Raises Refused.
     """
     try:
         check_status(path, os.lstat(path), kind)

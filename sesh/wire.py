@@ -47,8 +47,8 @@ class Peer:
 
     name: str = ""
     session_id: str = ""
-    hello: Hello | None = None  # that a bridge has already sent to the daemon
-    ahead: float = 0.0  # seconds by which `uptime` of its machine is at least ahead of this machine's
+    hello: Hello | None = None  # the HELLO that a bridge has already sent to the daemon
+    ahead: float = 0.0  # the least seconds by which its machine's `uptime` is ahead of this machine's
     pid: int | None = None  # None if unknown
 
 
@@ -156,7 +156,7 @@ class Connection:
         return True
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Return the frames that received bytes complete, and report them to `health`."""
+        """Return the frames that received bytes complete; tell `health` of bytes and PONGs."""
         frames = self.decoder.feed(data)
         if self.health is not None:
             self.health.heard(time.monotonic(), [payload for kind, payload in frames if kind == protocol.PONG])
