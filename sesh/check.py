@@ -1,4 +1,4 @@
-"""Check data from outside against its type: what a host sends, files, requests on a socket.
+"""Check data from outside against its type: a host's data, files, requests on a socket.
 
 Each function returns the checked value, without unknown keys, which a newer sesh may send. A `str` must be text that
 the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. The
@@ -28,7 +28,7 @@ Test = Callable[["Check", Any], Any]  # a method of Check, with its keyword argu
 
 
 class Malformed(Exception):
-    """A value does not fit its type; the text is the path of the part, and the reason."""
+    """A value does not fit its type. The text names the part and the reason."""
 
 
 def checked_here(hint: Any, value: object, *, exact: bool = False) -> Any:
@@ -75,7 +75,7 @@ def _test_of_parameters(function: Callable[..., object]) -> Callable[[Check, obj
 
 @cache
 def test_of(hint: Any) -> Test:
-    """Return the test of a type: plain, annotated, Literal, union, list, mapping, tuple, TypedDict, or a class."""
+    """Return the test of a type, which may be annotated or contain other types."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         kind, note = inner
@@ -123,7 +123,7 @@ class Check:
         self.left_out = 0
 
     def part(self, key: str | int, test: Test, value: Any) -> Any:
-        """Return a checked part of a value; put the part's key before the text of a Malformed."""
+        """Return a checked part of a value; an error begins with the part's key."""
         try:
             return test(self, value)
         except Malformed as error:
@@ -142,7 +142,7 @@ class Check:
         raise Malformed(f"is not a {'whole ' * (kind is int)}number from {bounds.start} to {bounds.stop - 1}")
 
     def text(self, value: Any, *, harmless: Callable[[str], str]) -> Any:
-        """Return a host's text filtered by `harmless`, and text of this machine unchanged if the system accepts it."""
+        """Filter a host's text with `harmless`; check that the system accepts this machine's text."""
         if isinstance(value, str) and (self.far or is_system_text(value)):
             return harmless(value) if self.far else value
         raise Malformed("is not text")
@@ -157,7 +157,7 @@ class Check:
         return make(test(self, value))
 
     def either(self, value: Any, *, tests: Sequence[Test]) -> Any:
-        """Apply the first test that a value passes; if it passes none, raise the last test's error."""
+        """Apply the first test that the value passes, else raise the last test's error."""
         for test in tests[:-1]:
             with suppress(Malformed):
                 return test(self, value)

@@ -41,7 +41,7 @@ class _Remote(TypedDict):
 
 @dataclass
 class Config:
-    """The settings in force, and one line in `warnings` for each part of the file that was rejected: `PATH: reason`."""
+    """The settings in force. `warnings`: a line `PATH: reason` for each rejected part."""
 
     path: str
     detach_key: str = ""  # empty for the default
@@ -78,13 +78,12 @@ class Config:
         return list(hosts)
 
     def via(self, host: str) -> list[str] | None:
-        """Return the command that reaches a host: the host's own, else the first matching pattern's; None for ssh."""
+        """Return the command that reaches a host, also by pattern; None for ssh."""
         patterns = (name for name in self.remotes if is_pattern(name) and fnmatchcase(host, name))
         words = self.remotes.get(host) or self.remotes.get(next(patterns, ""))
         return words and [word.replace("{name}", host) for word in words]
 
     def warn(self, text: str) -> None:
-        """Add a warning about the file."""
         self.warnings.append(f"{printable_path(self.path)}: {wording.one_line(text)}")
 
     # -- reading the file
@@ -140,7 +139,7 @@ def is_pattern(name: str) -> bool:
 
 
 def load(path: str | None = None) -> Config:
-    """Return the settings of the file, or the defaults if there is none. Never raises for the content of the file."""
+    """Return the settings of the file; the defaults if it is missing or unreadable."""
     config = Config(path or paths.settings_file())
     try:
         os.stat(config.path)  # without a file the checks below are skipped
@@ -156,7 +155,7 @@ def load(path: str | None = None) -> Config:
 
 
 def _span(text: str) -> tuple[int, int] | None:
-    """Return the first and last minute of a span like `22:00-07:00`; None if empty. Raises UsageError."""
+    """Return the first and last minute of `22:00-07:00`; None if empty. Raises UsageError."""
     if not text:
         return None
     if match := _SPAN.fullmatch(text.strip()):

@@ -1,4 +1,4 @@
-"""Descriptors: poll them, read stdin, and find out from the kernel about terminals, sockets and pipes."""
+"""Poll descriptors, read stdin, and ask the kernel about terminals, sockets and pipes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_audience(ready: list[int], audience: int) -> None:
 
 
 def most_connections() -> int:
-    """Return the most daemons to stay connected to: half of the descriptor limit (`ulimit -n`), less a reserve."""
+    """Return the most daemons to stay connected to, by the limit of descriptors (`ulimit -n`)."""
     limit = os.sysconf("SC_OPEN_MAX")
     return max(1, ((_USUAL_LIMIT if limit < 0 else limit) - _OTHER_DESCRIPTORS) // 2)
 
@@ -54,7 +54,7 @@ def unread(descriptor: int) -> int:
 
 
 def unread_by_peer(descriptor: int) -> bool:
-    """Return whether the peer of a Unix socket has not read all bytes sent to it; False if unknown."""
+    """Return whether the peer of a Unix socket has unread bytes; False if unknown."""
     try:
         return any(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))  # on a socket: SIOCOUTQ (unix(7))
     except OSError:
@@ -62,9 +62,9 @@ def unread_by_peer(descriptor: int) -> bool:
 
 
 def window_size(terminal: int) -> tuple[int, int, int, int]:
-    """Return columns, rows, width and height in pixels of a terminal, 0 if unknown (ioctl_tty(2), TIOCGWINSZ).
+    """Return columns, rows, width and height (pixels) of a terminal, 0 if unknown.
 
-    Raises OSError if the descriptor is not a terminal.
+    Raises OSError if the descriptor is not a terminal. Source: ioctl_tty(2), TIOCGWINSZ.
     """
     packed = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
     rows, columns, width, height = memoryview(packed).cast("H")
@@ -78,9 +78,9 @@ _BLOCK = 1 << 16
 
 
 def stdin_block(size: int, descriptor: int = 0) -> bytes | None:
-    """Read at most `size` bytes of stdin; empty at its end, None if no bytes are available yet. Raises Refused.
+    """Read at most `size` bytes of stdin; empty at its end. Raises Refused.
 
-    None is possible only for a non-blocking stdin, such as Node.js may leave to its children.
+    None if a non-blocking stdin, such as Node.js may leave to its children, has no bytes yet.
     """
     try:
         return os.read(descriptor, size)
@@ -100,7 +100,7 @@ def stdin_blocks(descriptor: int = 0) -> Iterator[bytes]:
 
 
 def whole_stdin(largest: int, descriptor: int = 0) -> bytes:
-    """Return stdin, at most `largest` + 1 bytes, so that callers can detect more. Raises Refused."""
+    """Return at most `largest` + 1 bytes of stdin, to detect excess. Raises Refused."""
     content = bytearray()
     for data in stdin_blocks(descriptor):
         content += data

@@ -35,7 +35,7 @@ class ExitCode(IntEnum):
 
 
 class RequestOutcome(Enum):
-    """What became of a request whose error this is."""
+    """The fate of the request that an error is about."""
 
     UNREAD = "the peer has surely not read it"
     UNKNOWN = "it may have been carried out"
@@ -57,7 +57,7 @@ ENDS = {
 
 
 class SeshError(Exception):
-    """The root of the tree. `str(error)` is the line for the user: what happened, and what to do.
+    """The root of the errors of sesh; `str(error)` is the line for the user.
 
     `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} --verb …` in
     both. `outcome`: of the request, if the error is about one. `host`: the host to name in such commands; it is set by
@@ -109,7 +109,7 @@ class SeshError(Exception):
         return error
 
     def line(self, host: str | None = None) -> str:
-        """Return message and hint in one line; `host`: the host to name if the error has none."""
+        """Return message and hint in one line; `host` counts if the error has none."""
         host = self.host or host
         line = f"{self.message}; {self.hint}" if self.hint else self.message
         if host and self.answered:
@@ -140,7 +140,7 @@ def naming_host(host: str | None) -> Iterator[None]:
 
 @contextmanager
 def failing_with(code: ExitCode) -> Iterator[None]:
-    """Give `code` to an error that leaves the block with the exit code 1, which may be that of the user's command."""
+    """Give `code` to the block's error with exit code 1, which a command may return."""
     try:
         yield
     except SeshError as error:
@@ -166,7 +166,7 @@ class NotFound(SeshError, code="not_found"):
 
 
 class Ended(NotFound):
-    """The session `name` has ended meanwhile. `result`: its stored result; `output`: its output, if it was a job."""
+    """The session `name` has ended meanwhile. `result`: its stored result; `output`: a job's output."""
 
     def __init__(self, name: str, result: JobResult | None = None, output: bytes = b"") -> None:
         super().__init__(f"{name} has ended")
@@ -199,29 +199,23 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """The verb or call was stopped. `echoed`: the user pressed a key that the terminal echoed, such as `^C`.
-
-    The message says what goes on; it is empty if nothing does.
-    """
+    """The verb or call was stopped. `echoed`: the terminal echoed the key, such as `^C`."""
 
     def __init__(self, message: str, *, echoed: bool = False, **more: Any) -> None:
         super().__init__(message, **more)
         self.echoed = echoed
 
     def line(self, host: str | None = None) -> str:
-        """Return the message, or `interrupted` if it is empty."""
+        """Return the message about what goes on, or `interrupted` if nothing does."""
         return super().line(host) or self.code
 
 
 class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FOUND):
-    """The program of a new session cannot be started. Exit code 127: it is missing; 126: it cannot be executed."""
+    """A session's program cannot be started: missing (exit code 127) or not executable (126)."""
 
 
 class Unreachable(SeshError, code="unreachable"):
-    """The host or the daemon does not answer.
-
-    `reason`: why, in a few words for a list; empty if unknown.
-    """
+    """The host or the daemon does not answer. `reason`: a few words, or empty."""
 
     def __init__(self, message: str, *, reason: str = "", **more: Any) -> None:
         super().__init__(message, **more)
@@ -233,12 +227,9 @@ NO_ANSWER = "no answer yet"
 
 
 class LoginRefused(Unreachable):
-    """The login needs a person, or ssh does not trust the host's key; a retry would fail, too.
+    """The login needs a person, or ssh distrusts the host's key; a retry fails, too."""
 
-    `asks`: the host asks for a password or a second factor.
-    """
-
-    asks = False
+    asks = False  # whether the host asks for a password or a second factor
 
 
 class NoRoom(Unreachable):
@@ -334,5 +325,5 @@ def malformed(name: str, reason: str) -> ProtocolError:
 
 
 def placed(place: str, reason: str) -> str:
-    """Join the place of malformed data and the reason, which may begin with a path inside the place."""
+    """Join the place of malformed data and the reason, which may continue the place."""
     return f"{place}{'' if reason[:1] in '.[' else ' '}{reason}"

@@ -1,4 +1,4 @@
-"""sesh's own files and directories: replace, append, read only trusted ones, lock, explain a failed write."""
+"""sesh's own files and directories: write, lock, and read only the trusted ones."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def replace_link(path: str, target: str) -> None:
 
 @contextmanager
 def _replacing(path: str) -> Iterator[str]:
-    """Give the path of a temporary file of this thread, and rename it to `path`; remove it after an error."""
+    """Yield a temporary path, and rename it to `path`; remove it after an error."""
     temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{threading.get_native_id()}.sesh")
     try:
         yield temporary
@@ -71,9 +71,10 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def append(path: str, data: bytes, largest: int | None = None, *, through_links: bool = False) -> None:
-    """Append to a file in a single write, so that processes may share it; create it with mode 0600. Raises OSError.
+    """Append in a single write, so that processes may share a file. Raises OSError.
 
-    `largest`: append nothing to a file of this size or more, nor to one that is not the caller's regular file.
+    `largest`: append nothing to a file of this size or more, nor to one that is not the caller's regular file. A
+    missing file is created with mode 0600.
     """
     # O_NONBLOCK: a FIFO that nobody reads must not block.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -124,11 +125,11 @@ _BLOCK = 1 << 16
 
 
 def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
-    """Return the content of one of sesh's own files; None if it is missing. Does not follow links or block.
+    """Return the content of one of sesh's own files; None if it is missing.
 
-    `largest`: the most bytes to read from `start` on. If the file has more, it is refused, or cut if it need not be
-    `whole`. Raises Refused, with the fix, as `check_file` does, and if the file is unreadable; OSError if no descriptor
-    is left.
+    It follows no link, and does not block. `largest`: the most bytes to read from `start` on. If the file has more, it
+    is refused, or cut if it need not be `whole`. Raises Refused, with the fix, as `check_file` does, and if the file is
+    unreadable; OSError if no descriptor is left.
     """
     try:
         return _content(path, largest, paths.check_status, links=False, whole=whole, start=start)
@@ -162,9 +163,9 @@ def _content(
     whole: bool,
     start: int = 0,
 ) -> bytes:
-    """Return at most `largest` bytes, from `start` on, of a file, unless `refuse` raises for its status.
+    """Return at most `largest` bytes of a file, from `start` on.
 
-    Raises OSError, also if the file has more and must be `whole`.
+    `refuse`: raises if the file's status is wrong. Raises OSError, also if the file has more and must be `whole`.
     """
     refuse(path, os.stat(path, follow_symlinks=links))  # before open(2), which may make a device act
     descriptor = os.open(path, _TO_READ if links else _TO_READ | os.O_NOFOLLOW)
@@ -198,13 +199,13 @@ def refusals(read: Callable[[str], object], entries: Iterable[str]) -> list[str]
 
 
 def read_json(path: str, hint: Any, largest: int) -> Any:
-    """Return the checked JSON object in one of sesh's own files; None if missing. Raises Refused, as `parse_json`."""
+    """Return the checked JSON object of an own file; None if missing. Raises Refused."""
     data = read_own(path, largest)
     return None if data is None else parse_json(path, data, hint)
 
 
 def parse_json(path: str, data: bytes, hint: Any) -> Any:
-    """Return the checked JSON object of a file's content. Raises Refused, with file and fix, if it does not fit."""
+    """Return the checked JSON object of a file's content. Raises Refused, with the fix."""
     try:
         return check.checked_here(hint, protocol.parse(data))
     except errors.ProtocolError:
@@ -255,10 +256,10 @@ def masked(mask: int) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: str, entry: str = LOCK, *, timeout: float | None = None) -> Iterator[None]:
-    """Hold a lock in the directory of sessions: `LOCK` to change files, `STARTING` to start a zygote.
+    """Hold a lock in the directory of sessions.
 
-    `timeout`: seconds until TimedOut; None: no timeout. Raises Refused, with the fix, if the file cannot be opened,
-    and FileNotFoundError if the directory is gone.
+    `entry`: `LOCK` to change files, `STARTING` to start a zygote. `timeout`: seconds until TimedOut; None: no timeout.
+    Raises Refused, with the fix, if the file cannot be opened, and FileNotFoundError if the directory is gone.
     """
     path = os.path.join(folder, entry)
     try:
@@ -295,6 +296,6 @@ def _lock(descriptor: int, timeout: float | None) -> None:
 
 
 def cannot_set_up(error: OSError) -> Refused:
-    """Return the error for a session that cannot be set up, mostly because of the directory of sessions."""
+    """Return the error for a session that cannot be set up."""
     place = error.filename if isinstance(error.filename, str) else directory()
     return Refused(f"cannot set up the session: {place}: {error.strerror or error}", hint=remedy(error))

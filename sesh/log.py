@@ -1,7 +1,7 @@
-"""Error logs: a daemon keeps its last errors in memory for `--status`; with `SESH_DEBUG=1` a file gets all errors.
+"""Error logs: a daemon's last errors in memory, and a file if `SESH_DEBUG=1`.
 
-A line of the file has the time, the pid, the part (daemon, link, command) and the error, but never input or output of
-a program. Daemons inherit the variable from the process that starts them.
+`--status` shows a daemon's errors. A line of the file has the time, the pid, the part (daemon, link, command) and the
+error, but never input or output of a program. Daemons inherit the variable from the process that starts them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def wanted() -> bool:
 
 
 class _Handler(logging.Handler):
-    """Appends to the user's file. It checks `wanted` for each record, because a daemon learns it after its fork."""
+    """Appends to the user's file if `wanted`, which a daemon learns after its fork."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError, errors.Refused):
@@ -45,7 +45,7 @@ class _Formatter(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
-        """Return the places of the traceback, without the exception's message, which may contain the user's data."""
+        """Return the traceback's places without the message, which may contain the user's data."""
         return "".join(traceback.format_tb(ei[2]))
 
 
@@ -74,10 +74,10 @@ def _write(part: str, text: str, error: BaseException | None = None) -> None:
 
 
 class FaultLog:
-    """Keeps lines about errors that the daemon survived, newest last; they contain no bytes of the session."""
+    """Keeps lines about errors that the daemon survived, without bytes of the session."""
 
     def __init__(self) -> None:
-        self.kept: list[str] = []  # replaced, never changed
+        self.kept: list[str] = []  # newest last; replaced, never changed
 
     def note(self, text: str, error: BaseException | None = None) -> None:
         """Add one line, with an error's description."""
@@ -88,7 +88,7 @@ class FaultLog:
     def guard(
         self, call: Callable[Arguments, Result], part: str, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result | None:
-        """Return the result of `call`; if it raises, log the error and return None, so that the session survives."""
+        """Return the result of `call`, or None after an error, which is only logged."""
         try:
             return call(*args, **kwargs)
         except Exception as error:
@@ -97,13 +97,13 @@ class FaultLog:
 
 
 def _described(error: BaseException) -> str:
-    """Return an error's strerror or class, and its place; its message may contain the user's data."""
+    """Describe an error without its message, which may contain the user's data."""
     words = getattr(error, "strerror", None) or type(error).__name__
     file = getattr(error, "filename", None)
     return f"{words}{f', {file}' if isinstance(file, str) else ''}{_raised_at(error)}"
 
 
 def _raised_at(error: BaseException) -> str:
-    """Return the file and line that raised an error, in brackets; empty if it was not raised."""
+    """Return an error's file and line in brackets; empty if it was not raised."""
     frames = traceback.extract_tb(error.__traceback__, -1)
     return "".join(f" ({os.path.basename(frame.filename)}:{frame.lineno})" for frame in frames)

@@ -41,18 +41,18 @@ def content(path: str, most: int = -1) -> bytes:
 
 
 def read_proc(path: str, most: int = -1) -> bytes:
-    """Return the content of a file of /proc or /etc, at most `most` bytes. Raises OSError."""
+    """Return at most `most` bytes of a file of /proc or /etc. Raises OSError."""
     with open(path, "rb", buffering=0) as file:
         return file.read(most) or b""
 
 
 def _output(*words: str) -> str:
-    """Run a program, such as `ps` on systems without /proc, and return its stdout. Raises OSError."""
+    """Run a program, such as `ps` without /proc, and return its stdout. Raises OSError."""
     return subprocess.run(words, capture_output=True, text=True, env=programs.environment(), check=False).stdout
 
 
 def network_changes() -> socket.socket | None:
-    """Return a socket that reports new addresses and routes (rtnetlink(7), route(4)); None if there is none."""
+    """Return a socket that reports new addresses and routes (rtnetlink(7), route(4)), or None."""
     with suppress(OSError, AttributeError):
         if LINUX:
             changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
@@ -65,7 +65,7 @@ def network_changes() -> socket.socket | None:
 
 
 def peer_uid(peer: socket.socket) -> int:
-    """Return the user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
+    """Return the uid of a Unix socket's peer. Raises OSError."""
     if LINUX:
         credentials = peer.getsockopt(1, 17, 12)  # SOL_SOCKET, SO_PEERCRED: pid, uid, gid
     else:
@@ -74,12 +74,12 @@ def peer_uid(peer: socket.socket) -> int:
 
 
 def peer_pid(peer: socket.socket) -> int:
-    """Return the pid of a Unix socket's peer; of a listening peer, the pid that called listen(2). Linux only."""
+    """Return the pid that a Unix socket's peer had at connect(2) or listen(2). Linux only."""
     return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
 
 
 def watch_directory(path: str) -> int:
-    """Return a descriptor that becomes readable when an entry appears in a directory; -1 without inotify."""
+    """Return a descriptor that new entries in a directory make readable; -1 without inotify."""
     if not LINUX:
         return -1
     library = ctypes.CDLL(None, use_errno=True)
@@ -93,7 +93,7 @@ def watch_directory(path: str) -> int:
 
 
 def has_acl(path: str) -> bool:
-    """Return whether a file has an ACL: the group bits of its mode are then only the mask (acl(5)). Linux only."""
+    """Return whether a file has an ACL (acl(5)); its group bits are then a mask."""
     with suppress(OSError):  # the file system has no extended attributes
         return LINUX and "system.posix_acl_access" in os.listxattr(path, follow_symlinks=False)
     return False
@@ -107,12 +107,12 @@ def pty_path(descriptor: int) -> str:
 
 
 def longest_line(descriptor: int) -> int:
-    """Return the maximum length of a line in canonical mode, in bytes; the terminal drops the rest."""
+    """Return the longest line of canonical mode in bytes; the terminal drops the rest."""
     return 4095 if LINUX else os.fpathconf(descriptor, "PC_MAX_CANON")
 
 
 def device_number(rdev: int) -> int:
-    """Return the number of a terminal from its `st_rdev`; on Linux encoded as `tty_nr` of proc(5)."""
+    """Return a terminal's number from its `st_rdev`; on Linux encoded as proc(5)'s `tty_nr`."""
     if not LINUX:
         return rdev
     major, minor = os.major(rdev), os.minor(rdev)
@@ -120,7 +120,7 @@ def device_number(rdev: int) -> int:
 
 
 def terminal_filesystem() -> int:
-    """Return the device number of the file system of terminals, which differs between containers; 0 if unknown."""
+    """Return the `st_dev` of the terminals' file system, different in each container; 0 if unknown."""
     try:
         return os.stat("/dev/pts" if LINUX else "/dev").st_dev
     except OSError:
@@ -128,7 +128,7 @@ def terminal_filesystem() -> int:
 
 
 def boot_id() -> str:
-    """Return the id of this boot of the machine. Raises OSError if no descriptor is left."""
+    """Return the id of this boot. Raises OSError if no descriptor is left."""
     if LINUX:
         return _read_text("/proc/sys/kernel/random/boot_id")
     return _output("sysctl", "-n", "kern.bootsessionuuid").strip()
@@ -143,7 +143,7 @@ def name() -> str:
 
 
 def _read_text(path: str) -> str:
-    """Return the stripped text of a file of the system; empty if it is missing or hidden. Raises OSError."""
+    """Return a system file's stripped text; empty if missing or hidden. Raises OSError."""
     try:
         return read_proc(path).decode("ascii", "replace").strip()
     except (FileNotFoundError, PermissionError):
@@ -157,7 +157,7 @@ _SYSTEMD = "/run/systemd/system"
 
 
 def network_filesystem(path: str) -> str:
-    """Return the type of the network file system of a path; empty for a local one, or if unknown."""
+    """Return the type of a path's network file system; empty if local or unknown."""
     best, kind = "", ""
     real = os.path.realpath(path)
     for line in os.fsdecode(content("/proc/self/mountinfo")).splitlines():
@@ -194,7 +194,7 @@ def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
 
 
 def logind_kills() -> bool:
-    """Return whether logind kills a user's processes at logout; the last setting in its files counts."""
+    """Return whether logind kills a user's processes at logout, by the last setting."""
     paths = ["/etc/systemd/logind.conf"]
     for folder in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
         if os.path.isdir(folder):
@@ -208,9 +208,9 @@ def logind_kills() -> bool:
 
 
 def stat_of(pid: int | str) -> list[str]:
-    """Return the fields of /proc/PID/stat after the name, from the state on; empty if there is no such process.
+    """Return the fields of /proc/PID/stat from the state on; empty if it ended.
 
-    `PID/task/TID` names a thread. The name is skipped, since it may contain blanks and brackets.
+    `PID/task/TID` names a thread. The name before the state is skipped, since it may contain blanks and brackets.
     """
     return fields_of(content(f"/proc/{pid}/stat"))
 
@@ -225,7 +225,7 @@ def _ps(pid: int, column: str) -> str:
 
 
 def start_time(pid: int) -> str:
-    """Return a process's start time, to detect a reused pid; empty if the process is not alive."""
+    """Return a process's start time, to detect a reused pid; empty if it has ended."""
     if HAS_PROC:
         fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
@@ -283,7 +283,7 @@ def command_of(pid: int) -> list[str]:
 
 
 def command_of_group(group: int, shell: int) -> list[str]:
-    """Return the arguments of a process group's leader, else of `shell`'s first child in the group.
+    """Return the arguments of a process group's leader, else of `shell`'s first child in it.
 
     The leader is the first command of a pipeline, and often the first to end.
     """
@@ -296,9 +296,9 @@ def command_of_group(group: int, shell: int) -> list[str]:
 
 
 def set_process_title(text: str) -> None:
-    """Replace this process's arguments, which all users can read, by a text for `ps`. Linux only.
+    """Replace this process's arguments, which all users can read, by a text for `ps`.
 
-    The text overwrites the arguments in memory, cut to their length; errors are ignored.
+    Linux only. The text overwrites the arguments in memory, cut to their length; errors are ignored.
     """
     title = text.encode()
     try:
@@ -337,9 +337,9 @@ def open_paths(pid: int) -> set[str]:
 
 
 def _living(session: int | None = None) -> Iterator[tuple[int, list[str]]]:
-    """Yield pid and `stat_of` fields of the visible live processes, of one `session` if given. Raises OSError.
+    """Yield pid and `stat_of` fields of live processes, or only a session's. Raises OSError.
 
-    Reads no file of other sessions' processes, since a hundred daemons may scan at the same time.
+    It reads no file of other sessions' processes, since a hundred daemons may scan at the same time.
     """
     for entry in os.listdir("/proc"):
         if entry.isdecimal() and session in (None, _session_of(int(entry))):
@@ -359,9 +359,10 @@ def _session_of(pid: int) -> int:
 
 
 def listening() -> dict[str, str]:
-    """Return the paths of listening Unix sockets, by the targets of the links in /proc/PID/fd; empty if unknown.
+    """Return the paths of listening Unix sockets by `socket:[INODE]`; empty if unknown.
 
-    A path may occur several times: once it is removed, a new socket can be bound to the same path.
+    The keys are targets of the links in /proc/PID/fd. A path may occur several times: once it is removed, a new socket
+    can be bound to it.
     """
     sockets = {}
     for line in content("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:

@@ -16,7 +16,7 @@ _SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def scrollback_bytes(lines: int) -> int:
-    """Return the limit in bytes for a scrollback of `lines`: 8 MiB for `SCROLLBACK`, at least 1 MiB."""
+    """Return a scrollback's limit in bytes: 8 MiB for `SCROLLBACK` lines, at least 1 MiB."""
     return max(1 << 20, lines * (8 << 20) // SCROLLBACK)
 
 
@@ -25,7 +25,7 @@ def clamped(value: int | None, low: int, high: int, default: int) -> int:
 
 
 def clamp_size(columns: int | None, rows: int | None, width: int | None = 0, height: int | None = 0) -> Size:
-    """Return a terminal's size clamped to 1 to 1,000 columns and rows; 80x24 if unknown (0)."""
+    """Return a terminal's size within 1 to 1,000 columns and rows; 80x24 if unknown (0)."""
     return (
         clamped(columns or 80, 1, LARGEST_SIDE, 80),
         clamped(rows or 24, 1, LARGEST_SIDE, 24),
@@ -35,7 +35,7 @@ def clamp_size(columns: int | None, rows: int | None, width: int | None = 0, hei
 
 
 def parse_size(word: str) -> tuple[int, int]:
-    """Return columns and rows of a word like `200x50`. Raises UsageError, also if out of bounds."""
+    """Return columns and rows of a valid size like `200x50`. Raises UsageError."""
     columns, _, rows = word.partition("x")
     if not all(is_decimal(side) and 1 <= int(side) <= LARGEST_SIDE for side in (columns, rows)):
         raise UsageError(f"{printable(word)} is not a size: --size takes COLUMNSxROWS, each from 1 to {LARGEST_SIDE:,}")
@@ -68,10 +68,11 @@ def uptime() -> float:
 
 
 class SteadyClock:
-    """A wall clock that ignores later changes of the system's clock. `origin`: the machine's start by this clock.
+    """A wall clock that ignores later changes of the system's clock.
 
     It measures durations of a session; `wall_time` converts a moment to the wall clock. Events and the history record
-    the wall clock itself, like any log. `step`: seconds by which the wall clock was set since this clock began.
+    the wall clock itself, like any log. `origin`: the machine's start by this clock. `step`: seconds by which the wall
+    clock was set since this clock began.
     """
 
     def __init__(self) -> None:
@@ -82,7 +83,7 @@ class SteadyClock:
         return self.origin + time.clock_gettime(SINCE_BOOT)
 
     def wall_time(self, moment: float) -> float:
-        """Return a moment of this clock as wall clock time. Changes of the wall clock below a second are ignored."""
+        """Return a moment as wall clock time; shifts below a second are ignored."""
         step = time.time() - self.now()
         if abs(step - self.step) > 1:
             self.step = step
@@ -117,7 +118,7 @@ def seconds(moment: object) -> float | None:
 
 
 def time_of_day(moment: float, *, dated: bool = False) -> str:
-    """Return seconds since the epoch as local time; with the date if `dated`, or if the day is not today."""
+    """Return epoch seconds as local time; with the date if `dated` or not today."""
     text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
     return text if dated or text[:10] != time.strftime("%Y-%m-%d") else text[11:]
 
@@ -146,6 +147,6 @@ def short(passed: float) -> str:
 
 
 def exact(passed: float) -> str:
-    """Return the exact duration in the largest unit with a whole number (90m), else in seconds (0.5s)."""
+    """Return a duration in its largest whole unit (90m), else in seconds (0.5s)."""
     size, unit = next((row for row in _UNITS if not passed % row[0]), (1, "s"))
     return f"{passed / size:.12g}{unit}"

@@ -32,7 +32,7 @@ from sesh.schema import (
 
 
 class Near(TypedDict, total=False):
-    """The machine at the near end of a link, described to the bridge in HELLO (see `sesh.reach.origin`)."""
+    """The machine at the near end of a link, as HELLO describes it (see `sesh.reach.origin`)."""
 
     host: str
     home: str
@@ -43,9 +43,11 @@ class Near(TypedDict, total=False):
 
 
 class Hello(TypedDict, total=False):
-    """HELLO. `role`: `attach`, `request` or `bridge`. Further keys are a client's terminal and options, `client`: a
-    secret that identifies a returning client; `since`: its position in the output of the session `id`; `seen`: the
-    positions that its terminal has shown, by session id."""
+    """HELLO, the first frame of a client. `role`: `attach`, `request` or `bridge`.
+
+    Further keys are a client's terminal and options. `client`: a secret that identifies a returning client; `since`:
+    its position in the output of the session `id`; `seen`: the positions that its terminal has shown, by session id.
+    """
 
     protocol: int
     version: str
@@ -79,7 +81,7 @@ RequestKeys = dict[str, Any]  # the arguments of a REQUEST: all keys but those o
 
 
 class Envelope(TypedDict, total=False):
-    """The keys of every REQUEST. `begin_by`: the deadline to begin, in seconds since the start of the machine."""
+    """The keys of every REQUEST. `begin_by`: the deadline in seconds since the machine's start."""
 
     id: int
     verb: str
@@ -97,8 +99,11 @@ class OpRequest(Envelope, total=False):
 
 
 class Message(TypedDict, total=False):
-    """NOTICE, TELL, EXIT or DETACH to an attached client. `rows_below`: used rows below the cursor; `queries`: the
-    terminal's replies to the program may still come; `command`: the foreground program after a detach."""
+    """NOTICE, TELL, EXIT or DETACH to an attached client.
+
+    `rows_below`: used rows below the cursor; `queries`: the terminal's replies to the program may still come;
+    `command`: the foreground program after a detach.
+    """
 
     name: Name
     text: str
@@ -122,8 +127,10 @@ class Switch(TypedDict, total=False):
 
 
 class Welcome(TypedDict, total=False):
-    """The first message of a daemon or a bridge. `missed`: a line about events while no client was attached;
-    `now`, `uptime`: the machine's time, and the time since its start."""
+    """The first message of a daemon or a bridge.
+
+    `missed`: events while no client was attached; `now`, `uptime`: the machine's time, and seconds since its start.
+    """
 
     protocol: int
     version: str
@@ -177,7 +184,7 @@ class CursorPlace(TypedDict):
 
 
 class ScreenResponse(TypedDict):
-    """The response to `screen`, whose DATA is the screen. `continued`: the rows that continue the row before."""
+    """The response to `screen`; DATA is the screen. `continued`: rows that continue the row before."""
 
     columns: Size
     rows: Size
@@ -203,8 +210,11 @@ class _Page(TypedDict):
 
 
 class LogsResponse(_Page, total=False):
-    """The response to `logs`, whose DATA is a page of lines. `lines`: their number; `first`: the number of the first;
-    `older`: there are lines before it. The keys of a `LineState` follow if the request wants the `end`."""
+    """The response to `logs`, whose DATA is a page of lines.
+
+    `lines`: their number; `first`: the number of the first; `older`: there are lines before it. The keys of a
+    `LineState` follow if the request wants the `end`.
+    """
 
     open: bool
     blank: int
@@ -213,8 +223,10 @@ class LogsResponse(_Page, total=False):
 
 
 class HistoryResponse(TypedDict, total=False):
-    """The response to `history`: the command with the given number, and its output as DATA. Without a number it has no
-    keys, and its DATA is the list of commands."""
+    """The response to `history`: a command, and its output as DATA.
+
+    If the request has no number, the response has no keys, and its DATA is the list of commands.
+    """
 
     n: int
     command: list[Text]
@@ -226,15 +238,17 @@ class HistoryResponse(TypedDict, total=False):
 
 
 class TypedResponse(TypedDict):
-    """The response to `typed`. `at`: when a key was typed on a terminal that shows notifications; `watched`: a person
-    looks at the session."""
+    """The response to `typed`. `watched`: a person looks at the session.
+
+    `at`: when a key was typed on a terminal that shows notifications.
+    """
 
     at: float | None
     watched: bool
 
 
 class AskedResponse(TypedDict):
-    """The question of a program. `hides`: echo is off, as for a password; `line`: the program reads a line."""
+    """The question of a program. `hides`: echo is off; `line`: the program reads a line."""
 
     since: Moment | None
     question: Sentence
@@ -271,8 +285,10 @@ WaitResponse = MetResponse | EndResponse
 
 
 class SendResponse(TypedDict, total=False):
-    """The response to `send`, and to a repeated `interrupt`. `position`: of the output, before the program got the
-    bytes; `reason`: why Enter was not pressed, or empty."""
+    """The response to `send`, and to a repeated `interrupt`.
+
+    `position`: of the output, before the program got the bytes; `reason`: why Enter was not pressed, or empty.
+    """
 
     position: int | None
     reason: str
@@ -299,7 +315,7 @@ class TellResponse(TypedDict):
 
 
 class FeedResponse(TypedDict):
-    """The state of a job's stdin: the number of bytes `received`, and whether it takes more."""
+    """The state of a job's stdin: bytes `received`, and whether it takes more (`open`)."""
 
     received: int
     open: bool
@@ -314,21 +330,21 @@ class ReloadResponse(TypedDict):
 
 
 class _Notes(TypedDict, total=False):
-    """Lines for the user. A line marked True is shown on the first screen of the session, others now."""
+    """Lines for the user, and whether they wait for the session's first screen."""
 
     notes: list[tuple[Sentence, bool]]
 
 
 @final
 class ResultResponse(_Notes):
-    """The op has returned; its result is in DATA. Each response has `ok`, but this one has no other key."""
+    """The op has returned; its result is in DATA."""
 
-    ok: bool
+    ok: bool  # each response has it, and this one has no other key
 
 
 @final
 class QuestionResponse(_Notes):
-    """A choice for the user: `answers` (letter, meaning), the `default` letter, and text to show `above`."""
+    """A choice for the user: `answers` (letter, meaning), the `default`, and text to show `above`."""
 
     question: Sentence
     answers: list[tuple[str, Sentence]]

@@ -25,7 +25,7 @@ _HOST = re.compile(
 
 
 def is_name(name: object) -> TypeGuard[str]:
-    """Return whether a session may have this name: 1 to 64 letters, digits, `. _ + -`, not beginning with `. + -`."""
+    """Return whether a session may have this name, by the rule in `check_name`."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
@@ -51,7 +51,7 @@ def is_colour(text: object) -> TypeGuard[str]:
 
 
 def check_resume(command: list[str]) -> list[str]:
-    """Return a resume command, or an empty one. Raises Refused if it is too long, or names no program."""
+    """Return a valid resume command, or an empty one. Raises Refused."""
     if command[:1] == [""] or len(" ".join(command).encode("utf-8", "surrogatepass")) > MAX_RESUME:
         raise errors.Refused(f"a resume command is a program and its arguments, at most {MAX_RESUME:,} bytes")
     return command
@@ -87,7 +87,7 @@ def check_host(text: str) -> str:
 
 
 def check_label(text: str) -> tuple[str, str]:
-    """Return key and value of `K=V`: a key like a name, a value without control characters. Raises UsageError."""
+    """Return key and value of a label `K=V`. Raises UsageError."""
     key, equals, value = text.partition("=")
     if not equals or not is_name(key) or len(value) > _LONGEST_LABEL or not value.isprintable():
         raise UsageError(f"{printable(text)} is not a label: write KEY=VALUE, at most {_LONGEST_LABEL:,} characters")
@@ -108,7 +108,7 @@ def natural(name: str) -> tuple[str, str]:
 
 
 def subject(name: str) -> str:
-    """Return a session's name as a subject: a number after `session`, because it would read as a count."""
+    """Return a session's name as a subject; `session 3`, since `3` reads as a count."""
     return f"session {name}" if name.isdigit() else name
 
 

@@ -1,4 +1,4 @@
-"""Types of the output of verbs and the results of ops: outcomes, layouts, findings. See `sesh.schema`."""
+"""Types of the output of verbs and the results of ops. See `sesh.schema`."""
 
 from typing import TypedDict
 
@@ -17,8 +17,7 @@ class PrintedError(_PrintedError, total=False):
 
 
 class PrintedDeployError(PrintedError):
-    """The error of a deployment. `step`: the step that failed; `foreign`: true if an unrelated sesh is installed, which
-    was not touched."""
+    """The failure of a deployment at `step`. `foreign`: an unrelated sesh is installed, and untouched."""
 
     step: str | None
     foreign: bool
@@ -30,7 +29,7 @@ class _DeployedHost(TypedDict):
 
 
 class DeployedHost(_DeployedHost, total=False):
-    """The result of a deployment to a host: facts of the installed sesh, or the error."""
+    """The result of a deployment: facts of the installed sesh, or the error."""
 
     version: str
     python: str
@@ -43,8 +42,10 @@ class DeployedHost(_DeployedHost, total=False):
 
 
 class LayoutEntry(TypedDict):
-    """One session of a layout. `host`: null for this machine; `command`: null for your shell; `resume`: the command of
-    `--resume-with`, or null."""
+    """One session of a layout. `resume`: the command of `--resume-with`, or null.
+
+    `host`: null for this machine; `command`: null for your shell.
+    """
 
     name: schema.Name
     host: str | None
@@ -72,8 +73,11 @@ class Created(Named):
 
 
 class Made(Created, total=False):
-    """The result for a session that was imported or restored. `again`: it had ended or was lost, and was started again;
-    `command`: its command after a restore; `awaits_enter`: the command starts only after Enter."""
+    """The result for a session that was imported or restored.
+
+    `again`: it had ended or was lost, and was started again; `command`: its command after a restore; `awaits_enter`:
+    the command starts only after Enter.
+    """
 
     host: str | None
     again: bool
@@ -103,7 +107,7 @@ class Renamed(Named):
 
 
 class ActedOn(TypedDict):
-    """The sessions for which a verb is done, and errors by the names of the others."""
+    """The sessions for which a verb is done, and the other sessions' errors by name."""
 
     done: list[schema.Name]
     failed: dict[str, schema.ErrorFacts]
@@ -140,7 +144,7 @@ class _RunResult(TypedDict):
 
 
 class RunResult(_RunResult, total=False):
-    """A command that has ended. `duration`: seconds; `truncated`: `output` is only the end of the output.
+    """A command that has ended. `duration`: seconds; `truncated`: `output` is only the end.
 
     `output_base64`: the exact output, if it is not UTF-8. Only for `--run`: `session_ended`: true if the session ended
     with the command. Only for `--exec`: `signal`. `reason`: why a job, or such a session, ended: exited, killed (by
@@ -170,7 +174,7 @@ class CommandOutput(Command):
 
 
 class Condition(TypedDict):
-    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or the question."""
+    """The end of a wait: exit, prompt, waiting, idle or for. `match`: text or question."""
 
     met: str
     match: str | None
@@ -201,7 +205,7 @@ class Hit(TypedDict):
 
 
 class Hits(TypedDict):
-    """The lines that `--grep` found on one machine, and errors by the names of sessions that it could not search."""
+    """The lines that `--grep` found on one machine, and errors of unsearched sessions by name."""
 
     hits: list[Hit]
     failed: dict[str, schema.ErrorFacts]
@@ -215,7 +219,7 @@ class _Leftover(TypedDict):
 
 
 class LeftoverFacts(_Leftover, total=False):
-    """A leftover that `--sweep` removes. `age`: seconds since its last use; `left`: why it was not removed."""
+    """A leftover that `--sweep` removes. `age`: seconds since its last use; `left`: why it remains."""
 
     cleared: bool
     left: str

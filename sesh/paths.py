@@ -20,7 +20,7 @@ SOCKET, RECORD = ".sock", ".json"
 
 
 def home() -> str:
-    """Return the user's home directory: `HOME` if it is an absolute path, else that of passwd(5)."""
+    """Return the user's home directory: `HOME` if absolute, else that of passwd(5)."""
     named = os.environ.get("HOME", "")
     if os.path.isabs(named):
         return named.rstrip("/") or "/"
@@ -37,10 +37,10 @@ def directory() -> str:
 
 
 def check_directory(path: str, variable: str = "SESH_DIR") -> bool:
-    """Raise Refused, with the fix, if a directory exists and is not safe; return whether it exists.
+    """Refuse an existing directory that is not safe; return whether it exists.
 
     A safe directory is no link, belongs to the caller, is private, and cannot be replaced by another user. `variable`:
-    the environment variable that names the directory.
+    the environment variable that names the directory. Raises Refused, with the fix.
     """
     fix = f"set {variable} to a directory of yours"
     try:
@@ -83,7 +83,7 @@ def check_safe_path(path: str, variable: str) -> None:
 
 
 def _steps(path: str) -> Iterator[str]:
-    """Yield each directory and link on a path, from the root on, then the path itself. Raises OSError."""
+    """Yield each directory and link on a path, then the path itself. Raises OSError."""
     reached = "/"
     for entry in ("", *filter(None, path.split("/"))):
         reached = os.path.dirname(os.path.realpath(reached)) if entry == ".." else os.path.join(reached, entry)
@@ -94,7 +94,7 @@ def _steps(path: str) -> Iterator[str]:
 
 
 def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
-    """Raise Refused if a user other than root and the caller may write to a path.
+    """Raise Refused if a user besides root and the caller may write to a path.
 
     A directory with the sticky bit passes: users cannot replace each other's files in it.
     """
@@ -110,7 +110,7 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
 
 
 def _is_unmapped(uid: int) -> bool:
-    """Return whether a uid belongs to users outside the user namespace, such as a container's root.
+    """Return whether a uid stands for users outside the user namespace, as in containers.
 
     These users all appear with the overflow uid (user_namespaces(7)), unless the namespace maps that uid. Linux only.
     """
@@ -134,9 +134,9 @@ def _is_own_group(group: int) -> bool:
 
 
 def check_file(path: str, kind: int) -> bool:
-    """Raise Refused, with the fix, if one of sesh's files exists and is not safe; return whether it exists.
+    """Refuse one of sesh's files if it exists and is unsafe; return whether it exists.
 
-    It must belong to the caller, have mode 0600, and be a socket (`stat.S_IFSOCK`) or a file (`stat.S_IFREG`).
+    A safe file is the caller's, has mode 0600, and is of this `kind`: `stat.S_IFSOCK`, `stat.S_IFREG`. Raises Refused.
     """
     try:
         check_status(path, os.lstat(path), kind)
@@ -185,7 +185,7 @@ def remotes_file() -> str:
 
 
 def synced_file(host: str) -> str:
-    """Return the path of the record of the files pushed to a host; neither check nor create it."""
+    """Return the path of the record of the files pushed to a host."""
     return os.path.join(state_directory(), "remotes", f"{host}.synced")
 
 
@@ -195,7 +195,7 @@ def _own_directory(variable: str, below_home: str) -> str:
 
 
 def names() -> list[str]:
-    """Return the sorted valid names that have a record or a socket; none without the directory. Raises Refused."""
+    """Return the sorted valid names that have a record or a socket. Raises Refused."""
     path = directory()
     entries = os.listdir(path) if check_directory(path) else ()
     return sorted({entry[:-5] for entry in entries if entry[-5:] in (SOCKET, RECORD) and is_name(entry[:-5])})
@@ -203,7 +203,7 @@ def names() -> list[str]:
 
 @contextmanager
 def socket_address(folder: str, entry: str) -> Iterator[str]:
-    """Yield an address for a socket in `folder`; with /proc even if its path exceeds the limit of `sun_path`."""
+    """Yield an address for a socket in `folder`, even if its path is too long."""
     path = os.path.join(folder, entry)
     if len(os.fsencode(path)) <= machine.LONGEST_SOCKET_PATH:
         yield path

@@ -19,7 +19,7 @@ from sesh.names import printable
 
 
 def search_path() -> str:
-    """Return PATH without entries that depend on the current directory; the default path if none are left."""
+    """Return PATH without relative entries; the default path if none are left."""
     folders = os.environ.get("PATH", "").split(os.pathsep)
     return os.pathsep.join(folder for folder in folders if os.path.isabs(folder)) or os.defpath
 
@@ -30,14 +30,14 @@ def environment() -> dict[str, str]:
 
 
 def find(name: str) -> str | None:
-    """Return the path of a program, looked up in `search_path` unless `name` is a path; None if not found."""
+    """Return a program's path by `search_path`, unless `name` is a path; None if missing."""
     folders = [""] if os.sep in name else search_path().split(os.pathsep)
     paths = (os.path.join(folder, name) for folder in folders)
     return next((path for path in paths if is_program(path)), None)
 
 
 def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:
-    """Return the error for a link whose program cannot be started. `hint`: for a missing or forbidden program."""
+    """Return the error of a program for a link. `hint`: if missing or forbidden."""
     message = f"cannot run {name}: {error.strerror}"
     if isinstance(error, (FileNotFoundError, PermissionError)):
         return Unreachable(message, hint=hint, reason=message)
@@ -50,14 +50,14 @@ def start(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **option
 
 
 def run(argv: Sequence[str], timeout: float) -> subprocess.CompletedProcess[bytes]:
-    """Run a program without stdin; return its code and output. Raises OSError, and TimeoutExpired after killing it."""
+    """Run a program without stdin. Raises OSError, and TimeoutExpired after killing it."""
     return subprocess.run(
         argv, stdin=subprocess.DEVNULL, capture_output=True, env=environment(), timeout=timeout, check=False
     )
 
 
 def printed(*words: str, timeout: float) -> str | None:
-    """Run a program; return its stdout, else its stderr; None if it cannot be run or exceeds `timeout`."""
+    """Return a program's stdout, else its stderr; None if it cannot run or exceeds `timeout`."""
     try:
         done = run(words, timeout)
     except (OSError, subprocess.TimeoutExpired):
@@ -105,7 +105,7 @@ def _is_variable(name: str) -> bool:
 
 
 def renewed_variables(environment: Mapping[str, str], more: Iterable[str] = ()) -> dict[str, str]:
-    """Return the renewed variables of an environment, and those named in `more`; unset ones are empty."""
+    """Return the renewed variables of an environment, `more` included; unset ones are empty."""
     return {name: environment.get(name, "") for name in (*RENEWED, *more)}
 
 

@@ -1,4 +1,4 @@
-"""The frames of clients and daemons, without I/O: the same bytes over a Unix socket and over ssh.
+"""Frames of clients and daemons, without I/O: the same over Unix sockets and ssh.
 
 A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Readers skip unknown types
 and ignore unknown JSON keys. Peers with different protocol numbers still understand HELLO, WELCOME, the request
@@ -95,12 +95,12 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 
 def numbered(kind: int, number: int, data: bytes) -> bytes:
-    """Return an INPUT, OUTPUT or SCREEN: `number` is its sequence number or position, `data` at most `CHUNK` bytes."""
+    """Return an INPUT, OUTPUT or SCREEN, which carries at most `CHUNK` bytes of `data`."""
     return _NUMBERED.pack(kind, 8 + len(data), number) + data
 
 
 def output_header(position: int, size: int, ack: int) -> bytes:
-    """Return the header and number of an OUTPUT; before them an ACK, unless `ack` is 0."""
+    """Return the header and number of an OUTPUT, after an ACK unless `ack` is 0."""
     return (numbered(ACK, ack, b"") if ack else b"") + _NUMBERED.pack(OUTPUT, 8 + size, position)
 
 
@@ -123,7 +123,7 @@ def _unpacked(form: struct.Struct, payload: bytes) -> Any:
 
 
 def split_number(payload: bytes) -> tuple[int, bytes]:
-    """Return the number and the bytes of a numbered frame's payload. Raises ProtocolError if it is too short."""
+    """Return number and bytes of a numbered frame. Raises ProtocolError if it is too short."""
     if len(payload) < 8:
         raise errors.ProtocolError(_TRUNCATED)
     return int.from_bytes(payload[:8], "big"), payload[8:]
@@ -145,7 +145,7 @@ def size_payload(columns: int, rows: int, width: int = 0, height: int = 0) -> by
 
 
 def split_size(payload: bytes) -> tuple[int, int, int, int]:
-    """Return columns, rows, width and height of a RESIZE. Raises ProtocolError if it is too short."""
+    """Return columns, rows, width and height of a RESIZE. Raises ProtocolError if too short."""
     columns, rows, width, height = _unpacked(_SIZE, payload)
     return columns, rows, width, height
 
@@ -160,7 +160,7 @@ def encode(values: Mapping[str, object]) -> bytes:
 
 
 def parse(payload: bytes) -> dict[str, Any]:
-    """Return the JSON object of a payload. Raises ProtocolError if it is not one, and as `value`."""
+    """Return the JSON object of a payload. Raises ProtocolError for any other payload."""
     values = value(payload)
     if not isinstance(values, dict):
         raise errors.ProtocolError("the other side sent a message that is not a JSON object")
@@ -168,7 +168,7 @@ def parse(payload: bytes) -> dict[str, Any]:
 
 
 def response_number(payload: bytes) -> int:
-    """Return the id of the request to which a RESPONSE belongs, -1 if it has none. Raises as `parse`."""
+    """Return the request's id in a RESPONSE, -1 if it has none. Raises as `parse`."""
     number = parse(payload).get("id")
     return number if isinstance(number, int) else -1
 
@@ -181,7 +181,7 @@ def carry(held: bytearray, payload: bytes) -> None:
 
 
 def value(data: bytes | bytearray) -> Any:
-    """Return a JSON value. Raises ProtocolError if `data` is not JSON, or has more than `MOST_VALUES` values."""
+    """Return a JSON value. Raises ProtocolError if it is invalid, or exceeds `MOST_VALUES`."""
     marks = (match for match in _MARKS.finditer(data) if match[1])  # one at a time: all of them take much memory
     if len(data) > MOST_VALUES and next(islice(marks, MOST_VALUES, None), None):
         raise errors.ProtocolError(f"the other side sent more than {MOST_VALUES} values in one answer")

@@ -32,9 +32,9 @@ _REPLIES = {
 
 
 def form(sequence: bytes) -> bytes:
-    """Return a control sequence or string without parameters and content: `?R` for `ESC [ ? 1 ; 2 R`, `]10` for OSC 10.
+    """Return a control sequence or string without parameters and content.
 
-    Empty for any other sequence.
+    `?R` for `ESC [ ? 1 ; 2 R`, `]10` for OSC 10; empty for any other sequence.
     """
     if sequence[1:2] == b"[":
         return sequence[2:].translate(None, _PARAMETERS)
@@ -79,7 +79,7 @@ _FIRST_FOREIGN = 99
 
 
 class QueryScanner:
-    """Scans a session's output block by block. Its whole state is `carry`: the start of an unfinished sequence."""
+    """Scans blocks of output. Its whole state is `carry`: an unfinished sequence's start."""
 
     __slots__ = ("carry",)
 
@@ -126,7 +126,7 @@ class QueryScanner:
 
 
 def bounded(findings: list[Finding]) -> list[Finding]:
-    """Drop excess findings of each kind, so that a flood of them cannot block the daemon."""
+    """Drop excess findings of each kind: a flood of them would block the daemon."""
     left: dict[str, int] = {}
     kept: list[Finding] = []
     for finding in reversed(findings):
@@ -218,7 +218,7 @@ _ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
 
 
 class QueryRemover:
-    """Removes queries from output that is shown on a terminal later, when nobody waits for the replies.
+    """Removes queries from output that is shown later, when nobody waits for the replies.
 
     A CAN replaces each query, so that the text before it and the text after it do not join. An unfinished sequence is
     held back, and lost if it never ends.

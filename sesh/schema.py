@@ -1,4 +1,4 @@
-"""Types of the data that crosses rooms and links: output of `--json`, arguments and results of ops, files.
+"""Types of the data of `--json`, ops and files, which crosses rooms and links.
 
 A class named `_X` has the required keys, `X` adds the optional ones. `sesh.check` derives the checks of data from
 outside from these types and from those of `sesh.messages`. A `str` is one line and an `int` is not negative, unless
@@ -81,7 +81,7 @@ class ActivityFacts(TypedDict):
 
 
 class ReportFacts(TypedDict):
-    """The report of a program (OSC 7501), or of the part of it that `id` names."""
+    """The report of a program (OSC 7501), or of the part named by `id`."""
 
     id: str | None
     state: str
@@ -93,15 +93,17 @@ class ReportFacts(TypedDict):
 
 
 class Loss(TypedDict):
-    """The loss of a session's daemon. `reason`: reboot or crash; `saved`: when its screen was last saved."""
+    """The loss of a daemon. `reason`: reboot or crash; `saved`: when the screen was saved."""
 
     reason: str
     saved: Moment | None
 
 
 class Foreground(TypedDict):
-    """The foreground program. `pid`: its process group; `command`: its arguments, program included; `title`: the title
-    that it set; null if only the shell set one."""
+    """The foreground program. `pid`: its process group.
+
+    `command`: its arguments, program included; `title`: the title that it set; null if only the shell set one.
+    """
 
     pid: int
     command: list[Text]
@@ -109,7 +111,7 @@ class Foreground(TypedDict):
 
 
 class Unseen(TypedDict):
-    """Changes since the last client left: the number of bells, the last notification, the number of failed commands."""
+    """Changes since the last client left: counts of bells and failed commands, the last notification."""
 
     bells: int
     notification: str | None
@@ -117,7 +119,7 @@ class Unseen(TypedDict):
 
 
 class Staleness(TypedDict):
-    """A host that does not answer. `since`: when it last answered; `reason`: why it does not now."""
+    """A host that does not answer. `since`: when it last answered; `reason`: the cause."""
 
     since: Moment
     reason: str
@@ -145,12 +147,13 @@ class _Summary(TypedDict):
 
 
 class Summary(_Summary, total=False):
-    """A session in a list. `state`: running, exited or lost. `attached`: the number of clients; `current`: the verb was
-    typed in it. `command`: the command that it was started with; `title`: the last title that its program set.
+    """A session in a list. `state`: running, exited or lost; `attached`: the number of clients.
 
-    `last_line`: the last line printed, while the program works. `resume`: the command of `--resume-with`. `machine`:
-    the machine that it runs on, if another one with the same home directory. For a session on a host: `home`: the home
-    directory there; `clock`: seconds by which the host's clock is ahead; `stale`: the host does not answer.
+    `current`: the verb was typed in it; `command`: the command that it was started with; `title`: the last title that
+    its program set; `last_line`: the last line printed, while the program works; `resume`: the command of
+    `--resume-with`; `machine`: the machine that it runs on, if another one with the same home directory. For a session
+    on a host: `home`: the home directory there; `clock`: seconds by which the host's clock is ahead; `stale`: the host
+    does not answer.
     """
 
     last_line: str | None
@@ -168,8 +171,11 @@ class Summary(_Summary, total=False):
 
 
 class AttachedClient(TypedDict):
-    """A client that is attached to a session. `mode`: raw (it gets the program's own bytes), drawn (it gets the screen,
-    as its terminal has another size) or aside (it gets nothing until it reads again)."""
+    """A client that is attached to a session. `mode`: raw, drawn or aside.
+
+    A raw client gets the program's own bytes; a drawn one gets the screen, as its terminal has another size; one that
+    is aside gets nothing until it reads again.
+    """
 
     id: int
     pid: int
@@ -190,7 +196,7 @@ class ScrollbackSize(TypedDict):
 
 
 class TerminalModes(TypedDict):
-    """The modes of a session's terminal. `canonical`: the program reads lines; `echo`: typed keys are shown."""
+    """The modes of a terminal. `canonical`: the program reads lines; `echo`: typed keys are shown."""
 
     bracketed_paste: bool
     alternate_screen: bool
@@ -199,8 +205,10 @@ class TerminalModes(TypedDict):
 
 
 class Status(Summary, total=False):
-    """All facts of a session. `link`: up for a session on a host; `position`: bytes of output since its start;
-    `faults`: recent errors of its daemon, such as failed hooks."""
+    """All facts of a session. `link`: up for a session on a host.
+
+    `position`: bytes of output since the session's start; `faults`: recent errors of its daemon, such as failed hooks.
+    """
 
     clients: list[AttachedClient]
     scrollback: ScrollbackSize | None
@@ -214,7 +222,7 @@ class Status(Summary, total=False):
 
 
 class Spec(TypedDict, total=False):
-    """A caller's description of a session to create; `env` and `label` are lists of `KEY=VALUE`, `size` is `200x50`."""
+    """A session to create. `env`, `label`: lists of `KEY=VALUE`; `size`: such as `200x50`."""
 
     directory: str | None
     command: list[str] | None
@@ -224,7 +232,7 @@ class Spec(TypedDict, total=False):
 
 
 class JobSpec(TypedDict):
-    """A caller's description of a job. `keep`: list it after its end; `timeout`: seconds until it is ended."""
+    """A job to create. `keep`: list it after its end; `timeout`: seconds until its end."""
 
     name: str | None
     spec: Spec
@@ -233,14 +241,14 @@ class JobSpec(TypedDict):
 
 
 class LaunchSpec(TypedDict, total=False):
-    """All data that a daemon needs to start its session. A new `id` is made, and the user's shell runs, by default.
+    """All data that a daemon needs to start its session.
 
-    `environment`: the creator's variables, with TERM if it has a terminal; `extra`: those of `--env`; `env`: the names
-    of the `--env` variables before a restart. `width`, `height`: pixels, all sizes 0 without a terminal. `timeout`:
-    seconds of a job; `stdin`: the creator feeds the job's input. `outlive`: which sessions are kept if they end
-    without a client; `before`: text at the start of the log; `history`: earlier commands; `gate`: start the command
-    only after Enter. `resume`: the command of `--resume-with`; `resumes`: run it instead of `command`. `instead_of`:
-    the id of the only dormant session whose name it may take.
+    By default a new `id` is made, and the user's shell runs. `environment`: the creator's variables, with TERM if it
+    has a terminal; `extra`: those of `--env`; `env`: the names of the `--env` variables before a restart. `width`,
+    `height`: pixels, all sizes 0 without a terminal. `timeout`: seconds of a job; `stdin`: the creator feeds the job's
+    input. `outlive`: which sessions are kept if they end without a client; `before`: text at the start of the log;
+    `history`: earlier commands; `gate`: start the command only after Enter. `resume`: the command of `--resume-with`;
+    `resumes`: run it instead of `command`. `instead_of`: the id of the only dormant session whose name it may take.
     """
 
     name: str
@@ -273,7 +281,7 @@ class LaunchSpec(TypedDict, total=False):
 
 
 class ProgramEnd(TypedDict):
-    """The end of a session's program. `cpu`: seconds; `memory`: peak in bytes; `truncated`: output was dropped.
+    """The end of a program. `cpu`: seconds; `memory`: peak in bytes; `truncated`: output was dropped.
 
     `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or `BY_KERNEL`.
     """
@@ -289,8 +297,10 @@ class ProgramEnd(TypedDict):
 
 
 class JobResult(ProgramEnd, total=False):
-    """The result of a session, kept for a week. `columns`, `rows`: of its terminal; `state`: done or failed; `run`: the
-    command of `--run` that ended with it; `shell`: true if its program was the user's shell."""
+    """The result of a session, kept for a week. `state`: done or failed.
+
+    `run`: the command of `--run` that ended with it; `shell`: true if its program was the user's shell.
+    """
 
     name: Name
     id: Id
@@ -309,7 +319,7 @@ class JobResult(ProgramEnd, total=False):
 
 
 class Event(TypedDict, total=False):
-    """An event of a session. `seq` counts from 1 in each session; the other keys depend on `event`.
+    """An event of a session. `seq` counts from 1; other keys depend on `event`.
 
     When all sessions are followed, two objects have only one key: `begun`, the time from which events are complete, and
     `note`, a line for the user.
@@ -387,7 +397,7 @@ class Record(TypedDict, total=False):
 
 
 class Facts(TypedDict):
-    """The facts that a daemon knows of its session. The daemon's snapshot keeps them across a reload."""
+    """The facts that a daemon knows of its session, and keeps across a reload."""
 
     name: str
     id: str

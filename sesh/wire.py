@@ -1,4 +1,4 @@
-"""A connection to a daemon or a bridge: frames, the handshake (HELLO and WELCOME), requests and their responses."""
+"""A connection to a daemon or a bridge: frames, handshake, requests and responses."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Peer:
 
     name: str = ""
     session_id: str = ""
-    hello: Hello | None = None  # that the bridge sends to the daemon
-    ahead: float = 0.0  # seconds by which `uptime` of its machine is at least ahead of this machine's
+    hello: Hello | None = None  # the HELLO that a bridge has already sent to the daemon
+    ahead: float = 0.0  # the least seconds by which its machine's `uptime` is ahead of this machine's
     pid: int | None = None  # None if unknown
 
 
 class Connection:
-    """Frames over a pair of descriptors, which the connection owns; for a socket both are the same.
+    """Frames over two descriptors, which the connection owns; a socket is both of them.
 
     `far`: the peer is a host, whose text is not trusted. `health`: of a link to a host; None on this machine. Deadlines
     are by the monotonic clock.
@@ -105,7 +105,7 @@ class Connection:
                     opened.shutdown(socket.SHUT_RDWR)
 
     def gone(self) -> bool:
-        """Return whether the peer has closed its end, even if bytes of it are not read yet."""
+        """Return whether the peer has closed its end, even if it left unread bytes."""
         return bool(descriptors.polled([(self.inbound, getattr(select, "POLLRDHUP", 0))], 0.0))
 
     # -- frames
@@ -125,7 +125,7 @@ class Connection:
                 raise self._closed(error) from error
 
     def ping(self, payload: bytes) -> None:
-        """Send a PING; if the peer has gone, its last bytes can still be read, and then the end."""
+        """Send a PING; a lost peer raises no error, because its last bytes remain readable."""
         with suppress(errors.TimedOut, errors.Unreachable):
             Connection.send(self, protocol.frame(protocol.PING, payload), time.monotonic() + 1)
 
@@ -156,14 +156,14 @@ class Connection:
         return True
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Return the frames that received bytes complete; note for the link's health that it carries bytes."""
+        """Return the frames that received bytes complete; tell `health` of bytes and PONGs."""
         frames = self.decoder.feed(data)
         if self.health is not None:
             self.health.heard(time.monotonic(), [payload for kind, payload in frames if kind == protocol.PONG])
         return frames
 
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:
-        """Return the error for a closed connection; after a failed write, first read the peer's last frames."""
+        """Return the error for a closed connection; after an `error`, read the last frames."""
         with suppress(errors.SeshError):
             while error is not None and not self._reloaded and descriptors.polled([(self.inbound, select.POLLIN)], 0.0):
                 self.read()
@@ -196,7 +196,7 @@ class Connection:
         return errors.rebuild(self._checked(ErrorFacts, values.get("error"), "RESPONSE.error"))
 
     def _checked(self, hint: Any, values: Any, name: str) -> Any:
-        """Check a host's data against its type: a daemon's socket is the user's own, and needs no check."""
+        """Check a host's data against its type; trust a daemon, whose socket is the user's."""
         return check.checked_from_host(hint, values, name) if self.far else values
 
     # -- the handshake
@@ -220,7 +220,7 @@ class Connection:
         return self.welcome
 
     def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
-        """Store a WELCOME and return True; return False for other frames. Raises the error if HELLO was refused."""
+        """Store a WELCOME; return whether the frame was one. Raises a refused HELLO's error."""
         if kind == protocol.RESPONSE:
             raise self._error(protocol.parse(payload))
         if kind != protocol.WELCOME:
@@ -239,7 +239,7 @@ class Connection:
         return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
 
     def reconnect(self, name: str = "") -> None:
-        """Connect the same descriptors to a reloaded daemon, by its current name; the caller sends HELLO."""
+        """Connect the same descriptors to a reloaded daemon; the caller then sends HELLO."""
         name = name or self.peer.name
         if self.far or not name:
             raise errors.Reloaded("the session's daemon was reloaded")
@@ -324,7 +324,7 @@ class Connection:
     def await_response(
         self, request: RequestType[Response], number: int, deadline: float | None = None, *, pace: float = inf
     ) -> tuple[Response, bytes]:
-        """Return the response to the request with this number, and its DATA; skip other responses and OUTPUT.
+        """Return the response to this request and its DATA; skip other responses and OUTPUT.
 
         `pace`: the bytes of the response that extend the deadline by a second. Raises as `decode_response`, `receive`.
         """
@@ -393,9 +393,9 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
 
 
 def open_socket(name: str) -> socket.socket | None:
-    """Return a non-blocking socket to a daemon, connected unless its backlog is full; None if nobody listens.
+    """Return a non-blocking socket to a daemon; None if nobody listens. Raises OSError.
 
-    Raises OSError.
+    It is not connected yet if the daemon's backlog is full.
     """
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)

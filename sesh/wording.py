@@ -1,4 +1,4 @@
-"""Text for users: make other programs' text safe for a terminal, and describe sessions in words."""
+"""Make other programs' text safe for a terminal, and describe sessions in words."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sentence(text: str) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Return a host's text without controls, except tabs and line feeds; keep bytes that are not UTF-8."""
+    """Return a host's text without controls; keep tabs, line feeds, and bytes outside UTF-8."""
     return text if text.isprintable() else re.sub(_CONTROLS, "", text)
 
 
@@ -102,7 +102,7 @@ _REASONS = {"quiet": "quiet", "xoff": OUTPUT_STOPPED}  # by reason, the words th
 
 
 def activity(session: Summary) -> str:
-    """Return the activity of a session: working, waiting, idle, done, failed, or the words of `_REASONS`."""
+    """Return a session's activity: working, waiting, idle, done, failed, or as in `_REASONS`."""
     facts = session.get("activity")
     return plain(_REASONS.get(facts.get("why") or "", facts["state"])) if facts else ""
 
@@ -154,7 +154,7 @@ def ended_badly(session: Summary) -> bool:
 
 
 def question(session: Summary) -> str:
-    """Return the question of a session's program; empty if it asks none, or if the question is unknown."""
+    """Return the question of a session's program; empty if none is known."""
     facts = session.get("activity")
     return one_line(facts.get("question") or "") if facts and facts["state"] == "waiting" else ""
 
@@ -167,7 +167,7 @@ def of_report(report: ReportFacts) -> str:
 
 
 def command_column(session: Summary) -> str:
-    """Return unseen changes in brackets, the foreground command as typed, and the title that it set.
+    """Return unseen changes in brackets, the foreground command as typed, and its title.
 
     If the foreground program is unknown, or is this process, the command is that with which the session was started.
     """
@@ -182,7 +182,7 @@ def command_column(session: Summary) -> str:
 
 
 def command_line(command: Sequence[str]) -> str:
-    """Return a running program's arguments as a shell line, its name without directory and login dash.
+    """Return a running program's arguments as a shell line, without directory and login dash.
 
     Some programs (npm, sshd) overwrite their arguments with one text, which is kept. Empty for an empty command.
     """
@@ -196,7 +196,7 @@ def command_line(command: Sequence[str]) -> str:
 
 
 def shell_word(word: str) -> str:
-    """Return a word quoted for a shell if necessary; one with controls as `$'…'`, for bash, zsh and ksh."""
+    """Return a word quoted for a shell, controls as `$'…'` (bash, zsh, ksh)."""
     if word.isprintable():
         return word if word.isalnum() else shlex.quote(word)
     return "$'" + "".join(map(_escaped, word)) + "'"
@@ -212,7 +212,7 @@ def _escaped(character: str) -> str:
 
 
 def unseen(session: Summary) -> str:
-    """Return the changes in a session since the last client left, in words; empty without changes."""
+    """Return the changes since the last client left in words; empty without changes."""
     missed = session.get("unseen")
     if not missed:
         return ""
@@ -245,7 +245,7 @@ def columns(text: str) -> int:
 
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
-    """Return a text cut to `limit` columns; `mark` replaces its end, or its beginning if `keeps_end`."""
+    """Return a text cut to `limit` columns; `mark` replaces its end, or its beginning."""
     most = max(limit, 0) + _MOST_MARKS
     near = text[-most:] if keeps_end else text[:most]
     if near == text and columns(text) <= limit:

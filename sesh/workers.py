@@ -1,4 +1,4 @@
-"""Worker threads that yield items to one consumer: results from hosts, changes of a list, links that replace another.
+"""Worker threads that yield items to one consumer, such as results from hosts.
 
 They are daemon threads, not those of a ThreadPoolExecutor: the interpreter joins an executor's threads at exit, so one
 silent host would keep sesh from exiting.
@@ -26,7 +26,7 @@ _ENDED = object()  # the last item of a worker that ended without an error
 
 
 class Workers(Generic[Key, Item]):
-    """Worker threads by key, with one queue of items; a context manager, whose exit stops them.
+    """Worker threads by key, with one queue; the context manager's exit stops them.
 
     Wait until `inbound` is readable, then call `take`. Only `put` may be called from the workers' threads. `drop`: gets
     each item that nobody takes, because its worker was stopped.
@@ -81,7 +81,7 @@ class Workers(Generic[Key, Item]):
         self._stops.pop(key).stop()
 
     def put(self, key: Key, stop: Stop, item: object) -> None:
-        """Queue an item of the worker with this Stop; block while the queue is full. Raises Interrupted if stopped."""
+        """Queue an item of a worker; block while the queue is full. Raises Interrupted."""
         if stop.stopped:
             self._discard(item)
         stop.check()
@@ -90,7 +90,7 @@ class Workers(Generic[Key, Item]):
             self._writer.send(b".")
 
     def take(self) -> list[tuple[Key, Item | SeshError]]:
-        """Return the queued items with their keys; an error is the last item of its worker."""
+        """Return the queued items with their keys; an error is a worker's last item."""
         with suppress(BlockingIOError):
             self._reader.recv(1 << 12)
         taken: list[tuple[Key, Item | SeshError]] = []
@@ -106,7 +106,7 @@ class Workers(Generic[Key, Item]):
         return taken
 
     def _discard(self, item: object) -> None:
-        """Drop an item of a worker that was stopped, unless it is only the worker's end."""
+        """Drop an item of a stopped worker, unless it is only the worker's end."""
         if item is not _ENDED and not isinstance(item, SeshError):
             self._drop(item)  # type: ignore[arg-type]  # the queue has no other items
 

@@ -1,4 +1,4 @@
-"""Checkpoints: the recent screen and scrollback of a session, to be read after its daemon has died.
+"""Checkpoints: a session's recent screen and scrollback, readable after its daemon has died.
 
 `.checkpoint.ID` is a line of JSON (`CheckpointHeader` in `sesh.schema`), then the screen as bytes for a terminal. The
 scrollback is in `.scrollback0.ID` or `.scrollback1.ID`; the header says which. The daemon appends to that file, and
@@ -68,7 +68,7 @@ def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
 
 
 def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
-    """Return the header of a checkpoint, and its scrollback followed by its screen; None if there is none.
+    """Return a checkpoint's header, and its scrollback before its screen; None if missing.
 
     If a file is shorter than the header says, as after a power loss, a notice follows its last whole line. Raises
     Refused for a foreign or damaged file, or one of another format.
@@ -98,7 +98,7 @@ def header(session_id: object) -> CheckpointHeader:
 
 
 def _read(session_id: object, most: int) -> tuple[CheckpointHeader, bytes] | None:
-    """Return the header of a checkpoint, and at least the first `most` bytes of its screen."""
+    """Return a checkpoint's header and at least the screen's first `most` bytes."""
     if not is_id(session_id):
         return None
     path = records.file_of(session_id, "checkpoint")

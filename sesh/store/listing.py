@@ -1,4 +1,4 @@
-"""List the sessions of this machine, as `--json` shows them, from their daemons, records and results.
+"""List this machine's sessions, as `--json` shows them, from daemons, records and results.
 
 `current` finds the caller's own session: the one whose pty is the caller's controlling terminal. An inherited variable
 does not count, nor the terminal of a container or of another multiplexer inside the session.
@@ -80,10 +80,7 @@ def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
 
 
 def begin_request(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connection | None:
-    """Send a request, number 1, to a daemon; return the connection, or None if the daemon does not listen.
-
-    Raises OSError if descriptors run out.
-    """
+    """Send request number 1 to a daemon; None if it does not listen. Raises OSError."""
     try:
         connection = wire.connect(name, _CONNECT_TIMEOUT)
     except SeshError:
@@ -97,7 +94,7 @@ def begin_request(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connec
 
 
 def _await_summary(connection: wire.Connection | None, deadline: float) -> Summary | None:
-    """Return the summary from a daemon; None if it does not respond, or has another protocol number."""
+    """Return a daemon's summary; None if it is silent or has another protocol number."""
     if connection is None:
         return None
     with connection:
@@ -183,7 +180,7 @@ def _ended(name: str, record: Record) -> Summary:
 
 
 def of_job(name: str) -> Summary | None:
-    """Return the summary of the last job of this name from its result; None without a result."""
+    """Return the summary of the last job of this name; None without a result."""
     job = results.newest(name, is_job=True)
     if job is None:
         return None
@@ -203,7 +200,7 @@ def of_job(name: str) -> Summary | None:
 
 
 def current(tty: int | None = None) -> Record | None:
-    """Return the record of the session that has a terminal; None if no session has it.
+    """Return the record of the session that has a terminal, or None.
 
     `tty`: the number of the terminal (`machine.controlling_tty`), by default the caller's.
     """
@@ -224,9 +221,9 @@ def current(tty: int | None = None) -> Record | None:
 
 @cache
 def _session_of(tty: int, _directory: str) -> str | None:
-    """Return the id of the session that has the caller's terminal, which stays as long as the caller keeps it.
+    """Return the id of the session that has the caller's terminal.
 
-    A list that is kept up to date would else read all records each time.
+    It is cached while the caller keeps the terminal: a list kept up to date would else read all records each time.
     """
     record = current(tty)
     return record.get("id") if record is not None else None

@@ -32,14 +32,14 @@ _HEAD = 1 << 10  # bytes to read from the beginning of a file
 
 
 def is_record(path: str) -> bool:
-    """Return whether a file is a session's record, maybe truncated: it is empty, or begins with the session's name."""
+    """Return whether a file is a session's record, even a truncated or empty one."""
     name, suffix = os.path.splitext(os.path.basename(path))
     begin = _begin(path) if suffix == paths.RECORD else None
     return begin == b"" or (begin is not None and begin.startswith(f'{{"name":"{name}",'.encode()))
 
 
 def is_work_log(path: str) -> bool:
-    """Return whether a file is the work log of an agent: HOST/DATE-NAME.md with NAME in its heading."""
+    """Return whether a file is an agent's work log: HOST/DATE-NAME.md with NAME in its heading."""
     folder, entry = os.path.split(path)
     match = _WORK_LOG.fullmatch(entry)
     if match is None:
@@ -55,7 +55,7 @@ def is_version(path: str) -> bool:
 
 
 def _begin(path: str) -> bytes | None:
-    """Return the first bytes of a file; None unless it is a private file of the user."""
+    """Return a file's first bytes; None unless it is the user's private file."""
     try:
         return files.read_own(path, _HEAD, whole=False)
     except (OSError, Refused):

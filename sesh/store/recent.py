@@ -21,7 +21,7 @@ def _path() -> str:
 
 
 def remember(name: str, host: str | None = None) -> None:
-    """Put a session first in the list, `@HOST NAME` for one on a host; a failed write is ignored.
+    """Put a session first in the list; ignore a failed write.
 
     Raises InvalidName, InvalidHost, as both may come from a host.
     """

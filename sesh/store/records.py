@@ -20,7 +20,7 @@ _LARGEST = 4 << 20  # bytes; a larger record is refused
 
 
 def read(name: str) -> Record | None:
-    """Return the record of a session, None if there is none. Raises Refused for a foreign or damaged file."""
+    """Return a session's record, or None. Raises Refused for a foreign or damaged file."""
     path = paths.record_path(name)
     record: Record | None = files.read_json(path, Record, _LARGEST)
     if record is None:
@@ -54,7 +54,7 @@ def here(record: Record) -> bool:
 
 
 def alive(record: Record) -> bool:
-    """Return whether the daemon that wrote the record lives, by its pid, start time and boot id."""
+    """Return whether the daemon that wrote the record lives: same boot, pid, start time."""
     pid = record.get("daemon_pid")
     return (
         isinstance(pid, int)
@@ -65,7 +65,7 @@ def alive(record: Record) -> bool:
 
 
 def wake(record: Record) -> bool:
-    """Signal a live daemon to make its missing socket and record again; return whether it lives."""
+    """Signal a live daemon to restore its socket and record; return whether it lives."""
     if not (here(record) and alive(record)):
         return False
     try:
@@ -96,7 +96,7 @@ def link_agent(session_id: str, target: str) -> None:
 
 
 def remove(name: str, session_id: str = "") -> None:
-    """Remove a session's files. The caller holds the directory's lock, and the session has no daemon.
+    """Remove a session's files; the caller holds the directory's lock, and no daemon is left.
 
     `session_id`: by default the record's. The socket is removed last, because a daemon that retries a failed removal
     recognizes its files by the socket.
@@ -109,7 +109,7 @@ def remove(name: str, session_id: str = "") -> None:
 
 
 def forget(name: str, session_id: str) -> None:
-    """Remove the files of a session without a daemon, if it still has the name. Raises OSError, Refused."""
+    """Remove a dormant session's files if it still has the name. Raises OSError, Refused."""
     with files.locked(paths.directory()):
         if (readable(name) or {}).get("id") == session_id:
             remove(name, session_id)

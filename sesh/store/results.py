@@ -1,4 +1,4 @@
-"""Results of ended sessions, the newest hundred for a week, so that an exit code outlives a killed waiter.
+"""Results of ended sessions, kept for a week, so that exit codes outlive killed waiters.
 
 A result (`JobResult` in `sesh.schema`) is `.results/ID.json` in the directory of sessions; `ID.out` has a job's output.
 """
@@ -33,7 +33,7 @@ def _path(session_id: str, suffix: str) -> str:
 
 
 def keep(result: JobResult, output: bytes | None) -> None:
-    """Store a result under its `id`, and remove the oldest ones; ignore a failed write, such as to a full disk."""
+    """Store a result under its `id` and remove the oldest; ignore a failed write."""
     folder = directory()
     with suppress(OSError, Refused):
         files.make_private(folder)
@@ -62,7 +62,7 @@ def _prune(folder: str) -> None:
 
 
 def sync(session_id: str) -> None:
-    """Flush the result of a session to the disk. Call this after the responses are sent: they must not wait."""
+    """Flush a session's result to disk, after the responses, which must not wait."""
     for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
         with suppress(OSError):  # the file was never written, or another session's daemon has removed it
             files.flush(path)
@@ -78,7 +78,7 @@ def rename(session_id: str, name: str) -> None:
 
 
 def by_id(session_id: str) -> JobResult | None:
-    """Return the result of a session, None if there is none. Raises Refused for a damaged one."""
+    """Return the result of a session, or None. Raises Refused for a damaged one."""
     if not is_id(session_id):
         return None
     result: JobResult | None = files.read_json(_path(session_id, _RESULT), JobResult, _LARGEST)
@@ -113,14 +113,14 @@ def refusals() -> list[str]:
 
 
 def newest(name: str, *, is_job: bool = False) -> JobResult | None:
-    """Return the result of the last ended session of this name, or of the last job."""
+    """Return the last result of this name; with `is_job`, that of a job."""
     ended = (result for result in reversed(every()) if result.get("name") == name)
     return next((result for result in ended if result.get("job") or not is_job), None)
 
 
 def labelled(labels: dict[str, str]) -> list[JobResult]:
-    """Return the results of jobs with these labels, sorted by end; a later session of the same name hides a job."""
+    """Return the results of jobs with these labels, sorted by end."""
     results = [result for result in every() if "name" in result]
-    last = {result["name"]: result for result in results}
+    last = {result["name"]: result for result in results}  # a later session of the same name hides a job
     jobs = [result for result in results if result.get("job") and last[result["name"]] is result]
     return [job for job in jobs if labels.items() <= (job.get("labels") or {}).items()]
