@@ -117,7 +117,7 @@ def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, m
             stands.update(words)
         return [{"session": {"activity": {"why": "hook", **stands}}}]
 
-    monkeypatch.setattr(find, "ask", ask)
+    monkeypatch.setattr(find, "request", ask)
     monkeypatch.setattr(agents, "_session_of", lambda _agent: {"name": "work"})
     for event, words, state, question in TURNS[name]:
         agents.report_event(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))
