@@ -9,7 +9,7 @@ from sesh import protocol
 from sesh.wire import Connection
 
 HELD = 1 << 20
-"""Bytes of unsent input at which the terminal is not read, nor the detach key; without a link, more is dropped."""
+"""Most bytes of unsent input: then the terminal is not read, nor the detach key; without a link, more is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _GOT_EVERY = 4 << 10  # bytes shown over a link after which the client sends GOT
 _GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds to wait for the daemon's DETACH
@@ -56,7 +56,7 @@ class UnacknowledgedInput:
         return dropped
 
     def acknowledge(self, number: int) -> bytes:
-        """Drop the frames that the program has received, up to `number`; return further ones."""
+        """Drop the frames that the program has received, up to `number`; return the next ones."""
         while self._in_flight and self._in_flight[0][0] <= number:
             self._bytes_in_flight -= len(self._in_flight.popleft()[1])
         return self.add() if self.unsent else b""
