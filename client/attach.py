@@ -1,7 +1,4 @@
-"""Attaching: take over the terminal, run one attachment after the other, restore the terminal.
-
-The client's loop waits for terminal, daemon, link and timers, and calls the attachment.
-"""
+"""Attaching: take over the terminal, run one attachment after the other, restore the terminal."""
 
 from __future__ import annotations
 
@@ -40,13 +37,12 @@ def attach(
     connect: Connect,
     make_keeper: MakeKeeper,
 ) -> AttachmentEnd:
-    """Attach the terminal on descriptors 0 and 1 to a session until the attachment ends; print the closing line.
+    """Attach the terminal on descriptors 0 and 1 to a session; print the closing line.
 
-    `connection`: a fresh one, over which at most `first_hello` was sent; it is closed at the end.
-    `connect`: connects to another session, for a switch. `make_keeper`: returns the keeper of a link. A signal that
-    ends this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
-
-    Raises Refused if there is no terminal, Unreachable, ProtocolError, and the error if the daemon refuses HELLO.
+    `connection`: a fresh one, over which at most `first_hello` was sent; it is closed at the end. `connect`: connects
+    to another session, for a switch. Raises Refused if there is no terminal, Unreachable if no WELCOME comes,
+    ProtocolError, OSError if no descriptor is left, and the daemon's error if it refuses HELLO. A signal that ends
+    this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
     """
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ typed again as the client leaves is for nobody
     with connection, RawTerminal() as terminal:
@@ -64,7 +60,7 @@ def first_hello(host: str, options: AttachOptions) -> Hello:
 
 
 class _Client:
-    """One terminal, attached to one session at a time, with or without a link; a SWITCH brings it to the next."""
+    """One terminal, attached to one session after the other, with or without a link."""
 
     def __init__(self, display: Display, options: AttachOptions, connect: Connect) -> None:
         self._display, self._terminal = display, display.terminal
@@ -73,13 +69,8 @@ class _Client:
         self._keys = KeyParser(options.detach_key)
         self._attachment: Attachment
 
-    # -- one attachment after the other
-
     def run(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> AttachmentEnd:
-        """Attach to the first session and to each later one; restore the terminal even after an error.
-
-        Raises the daemon's error, Unreachable (no WELCOME), ProtocolError, OSError if no descriptor is left.
-        """
+        """Attach to one session after the other; restore the terminal even after an error."""
         self._begin(connection, name, host, make_keeper)
         line, ended = "", False
         try:
@@ -99,7 +90,7 @@ class _Client:
         self._attachment.connect(connection)
 
     def _switch(self, outcome: AttachmentEnd) -> None:
-        """Begin to attach to the next session; if that session cannot be shown, stay in this one."""
+        """Attach to the next session; stay in this one if the next cannot be shown."""
         attachment = self._attachment
         try:
             name, host = _checked_target(attachment, outcome.name, outcome.host)
@@ -116,7 +107,7 @@ class _Client:
             self._begin(connection, name, host, make_keeper)
 
     def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, MakeKeeper]:
-        """Connect to the next session. If it is on a host, lend the terminal to ssh, which may ask a question."""
+        """Connect to a session; lend the terminal to ssh, which may ask a question."""
         if host is None:
             return self._connect(name, None)
         self._display.suspend()
@@ -124,17 +115,14 @@ class _Client:
             return self._connect(name, host)
 
     def _close(self, *, ended: bool) -> None:
-        """Close the attachment, and record the position up to which the terminal showed its session."""
         attachment = self._attachment
         if attachment.keeper is not None:
             attachment.keeper.close()
         attachment.channel.close()
         self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
 
-    # -- the loop
-
     def _run_attachment(self) -> AttachmentEnd:
-        """Run the loop until the attachment ends, or again after a failed SWITCH; return how it ended."""
+        """Run the loop until the attachment ends; run it again after a failed SWITCH."""
         attachment = self._attachment
         try:
             attachment.handle_frames()
@@ -147,7 +135,6 @@ class _Client:
             return end
 
     def _turn(self, attachment: Attachment) -> None:
-        """Wait for events, and handle them."""
         display, terminal = self._display, self._terminal
         channel = attachment.channel
         ready = self._wait(attachment)
@@ -161,18 +148,14 @@ class _Client:
         if channel.connection is not None and channel.connection.inbound in ready:
             attachment.receive()
         attachment.timers.run()
-        if attachment.keeper is not None:
-            channel.confirm(len(display.queue))
-            attachment.look_after_link(ready)
+        channel.confirm(len(display.queue))
+        attachment.look_after_link(ready)
 
     def _wait(self, attachment: Attachment) -> list[int]:
-        """Block until a descriptor is ready or a timer is due; return the ready descriptors.
-
-        A descriptor without events is not polled, because it would still report its hangup.
-        """
+        """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
         terminal, channel = self._terminal, attachment.channel
         pending = len(self._display.queue)
-        watched = {terminal.signals: select.POLLIN}
+        watched = {terminal.signals: select.POLLIN}  # a descriptor polled for no event would still report its hangup
         left = attachment.timers.wait_time()
         deadline = inf if left is None else time.monotonic() + left
         if (keeper := attachment.running_keeper) is not None:
@@ -222,7 +205,7 @@ class _Client:
 
 
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None]:
-    """Return the name and host of a SWITCH. Raises UsageError if a remote daemon names a session of another host."""
+    """Return name and host of a SWITCH; a host may name only its own sessions."""
     names.check_name(name)
     if host is not None:
         names.check_host(host)

@@ -46,7 +46,7 @@ class AttachmentPhase(Enum):
 
 
 class Attachment:
-    """One client attached to one session. A lost link is replaced; a failed SWITCH does not end the attachment.
+    """One client attached to one session; survives a lost link and a failed SWITCH.
 
     `keeper`: of the link to `host`; None on this machine. `session_id`: empty until the first WELCOME.
     """
@@ -102,7 +102,7 @@ class Attachment:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
     def _disconnected(self, error: SeshError) -> None:
-        """Handle a connection over which nothing more comes. Raises the error before the first WELCOME."""
+        """Handle the end of a connection. Raises the error before the first WELCOME."""
         if self.phase is AttachmentPhase.LEAVING:
             self.leave()
         elif not self.session_id:
@@ -113,7 +113,7 @@ class Attachment:
             self.leave(EndKind.LOST)
 
     def _handle_reloaded(self) -> None:
-        """Connect to the reloaded daemon, or replace the link if there is one. Raises SeshError if this fails."""
+        """Connect to the reloaded daemon, or replace the link. Raises SeshError if this fails."""
         if self.phase is AttachmentPhase.LEAVING or self.keeper is not None:
             self._disconnected(Reloaded("the session's daemon was reloaded"))
         else:
@@ -121,7 +121,6 @@ class Attachment:
             self.connect(wire.connect(self.name))
 
     def _go_offline(self) -> None:
-        """Close the connection, and keep input until another link replaces the lost one."""
         self.view.take_back()
         self.channel.close()
         self.timers.clear("welcome")
@@ -130,7 +129,7 @@ class Attachment:
             self.keeper.link_closed()
 
     def _replace(self, result: Connection | SeshError) -> None:
-        """Continue over another link. After an error, let the user log in, or end the attachment."""
+        """Continue over another link. After an error, log in again, or end the attachment."""
         try:
             if isinstance(result, LoginRefused):
                 result = self._log_in(result)
@@ -142,7 +141,7 @@ class Attachment:
         self.handle_frames()
 
     def _log_in(self, reason: Exception) -> Connection:
-        """Let the user log in on the terminal; no attempt begins before Enter, and unsent input is dropped.
+        """Let the user log in; no attempt begins before Enter, and unsent input is dropped.
 
         Raises the error after which another login would not help.
         """
@@ -175,7 +174,6 @@ class Attachment:
         return self.keeper if self.session_id and self.phase is not AttachmentPhase.LEAVING else None
 
     def look_after_link(self, ready: Container[int]) -> None:
-        """Run the keeper; continue over the link that it returns."""
         if (keeper := self.running_keeper) is None:
             return
         result = keeper.run(ready)
@@ -192,7 +190,6 @@ class Attachment:
         raise AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number)
 
     def complete(self, end: AttachmentEnd) -> None:
-        """Add to the end: the running program, and the state of the link."""
         end.early = not self.session_id
         end.runs = str(self.farewell.get("command") or "")
         if self.keeper is not None and not end.early:
@@ -201,7 +198,7 @@ class Attachment:
             end.undelivered = not (confirmed or self.channel.input.arrived)
 
     def detach(self) -> None:
-        """Request to detach; leave after the daemon's DETACH, which says how the screen was left, or a timeout."""
+        """Send DETACH, and await the daemon's, which says how the screen was left."""
         if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.leave()
         self.view.take_back()
@@ -230,7 +227,7 @@ class Attachment:
             self.detach()
 
     def _pass_on(self, data: bytes) -> None:
-        """Send input. Without a link, and until the next WELCOME says which input the daemon has, keep it."""
+        """Send input, or keep it until the next WELCOME says which input the daemon has."""
         offline = self.phase is AttachmentPhase.OFFLINE
         if offline and pressed(data, _CTRL_C):
             self.leave(EndKind.LOST)
@@ -247,8 +244,7 @@ class Attachment:
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or after this process was stopped."""
-        if not self.display.started:
-            self.display.resume()
+        self.display.resume()
         if self.keeper is not None:
             self.keeper.sign()
         self.view.resize()
@@ -257,7 +253,6 @@ class Attachment:
     # -- from the daemon
 
     def receive(self) -> None:
-        """Read from the daemon, and handle the frames received."""
         alive = self.channel.read()
         if self.channel.frames:
             self.link_line.remove()  # before the frames are shown
@@ -266,7 +261,7 @@ class Attachment:
             self._disconnected(Unreachable(f"the daemon of {self.name} closed the connection; try again"))
 
     def handle_frames(self) -> None:
-        """Handle the received frames in order. If one ends the attachment, another call handles those after it."""
+        """Handle the received frames; those after the attachment's end wait for another call."""
         while self.channel.frames and self.channel.connection is not None:
             self._handle(self.channel.connection, *self.channel.frames.popleft())
 
@@ -278,8 +273,7 @@ class Attachment:
             channel.got += len(payload) - 8
             self.view.show(kind, payload)
         elif kind == protocol.ACK:
-            if frames := channel.input.acknowledge(protocol.split_number(payload)[0]):
-                channel.send(frames)
+            channel.send(channel.input.acknowledge(protocol.split_number(payload)[0]))
         elif kind == protocol.RELOADED:
             self._handle_reloaded()
         elif kind == protocol.PONG:
@@ -292,7 +286,7 @@ class Attachment:
             self._handle_message(kind, connection.decode_message(kind, payload))
 
     def _handle_before_welcome(self, connection: Connection, kind: int, payload: bytes) -> None:
-        """Handle the WELCOME, or a frame before it. After an error, go offline if the next link may bring WELCOME."""
+        """Handle a frame until WELCOME. After an error, go offline if another link may help."""
         try:
             welcomed = connection.accept(kind, payload)
         except SeshError as error:
@@ -319,11 +313,10 @@ class Attachment:
             self._begin(welcome)
 
     def _resume(self, welcome: Welcome) -> None:
-        """Send the input that the daemon lacks; request the screen, unless the output that follows is enough."""
+        """Send the input that the daemon lacks; request the screen if output is not enough."""
         self.channel.send(self.channel.input.resume(int(welcome.get("last_input") or 0)))
         if not self.view.continues:
-            if not self.display.started:
-                self.display.resume()
+            self.display.resume()
             self.view.redraw()
 
     def _begin(self, welcome: Welcome) -> None:

@@ -1,4 +1,4 @@
-"""The channel of an attachment: exchanges frames with the daemon over one non-blocking connection at a time."""
+"""The channel of an attachment: exchanges frames with the daemon over a non-blocking connection."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from sesh import protocol
 from sesh.wire import Connection
 
 HELD = 1 << 20
-"""Bytes of unsent input at which the terminal is not read, nor the detach key; without a link, more is dropped."""
+"""Most bytes of unsent input: then the terminal is not read, nor the detach key; without a link, more is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _GOT_EVERY = 4 << 10  # bytes shown over a link after which the client sends GOT
 _GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds to wait for the daemon's DETACH
 
 
 class UnacknowledgedInput:
-    """Input in numbered frames. Each is kept until it is acknowledged, to be sent again over the next link if needed.
+    """Input in numbered frames, kept until acknowledged, to be sent again over the next link.
 
     Sans-I/O: it returns frames. `number`: the newest frame's number. `unsent`: input that is in no frame yet.
     """
@@ -25,8 +25,7 @@ class UnacknowledgedInput:
         self.number = 0
         self.unsent = bytearray()
         self._in_flight: deque[tuple[int, bytes]] = deque()
-        self._size = 0
-        """The bytes of input in flight."""
+        self._bytes_in_flight = 0
 
     @property
     def arrived(self) -> bool:
@@ -37,12 +36,12 @@ class UnacknowledgedInput:
         """Queue input; return the frames to send now."""
         self.unsent += data
         frames = b""
-        while self.unsent and (room := protocol.INPUT_WINDOW - self._size) > 0:
+        while self.unsent and (room := protocol.INPUT_WINDOW - self._bytes_in_flight) > 0:
             piece = bytes(self.unsent[: min(_MAX_FRAME, room)])
             del self.unsent[: len(piece)]
             self.number += 1
             self._in_flight.append((self.number, piece))
-            self._size += len(piece)
+            self._bytes_in_flight += len(piece)
             frames += protocol.numbered(protocol.INPUT, self.number, piece)
         return frames
 
@@ -57,21 +56,21 @@ class UnacknowledgedInput:
         return dropped
 
     def acknowledge(self, number: int) -> bytes:
-        """Drop the frames up to `number`, which the program has received; return the frames to send now."""
+        """Drop the frames that the program has received, up to `number`; return the next ones."""
         while self._in_flight and self._in_flight[0][0] <= number:
-            self._size -= len(self._in_flight.popleft()[1])
+            self._bytes_in_flight -= len(self._in_flight.popleft()[1])
         return self.add() if self.unsent else b""
 
     def resume(self, last: int) -> bytes:
-        """Return the frames to send over a new connection. `last`: the newest number that the daemon has received."""
+        """Return the frames for a new connection, whose daemon has received those up to `last`."""
         again = [protocol.numbered(protocol.INPUT, number, data) for number, data in self._in_flight if number > last]
         return b"".join(again) + self.acknowledge(last)
 
 
 class Channel:
-    """Sends and receives frames; sends nothing without a connection. `on_link`: the daemon is on another host.
+    """Sends and receives frames; sends nothing without a connection.
 
-    `got`: the bytes of output and screens received over this connection.
+    `on_link`: the daemon is on another host. `got`: the bytes of output and screens received over this connection.
     """
 
     def __init__(self, *, on_link: bool) -> None:
@@ -82,8 +81,6 @@ class Channel:
         self._on_link = on_link
         self.goodbye_time = _GOODBYE_OVER_LINK if on_link else _GOODBYE
         self.got = self._confirmed = 0
-
-    # -- connections
 
     def open(self, connection: Connection, hello: bytes) -> None:
         """Replace the connection, and send HELLO."""
@@ -101,10 +98,8 @@ class Channel:
         self.connection, self.unsent = None, b""
         self.frames.clear()
 
-    # -- out
-
     def send(self, data: bytes = b"") -> bool:
-        """Send frames, and queue the bytes that do not fit now. Return False if the connection takes no more.
+        """Send frames, queue the rest; return False if the connection takes no more.
 
         Even then, frames that the daemon has sent before can be read.
         """
@@ -122,17 +117,15 @@ class Channel:
         return True
 
     def confirm(self, waiting: int) -> None:
-        """Send GOT over a link for the bytes that the terminal has taken; `waiting`: bytes that it has not taken yet.
+        """Send GOT over a link for the bytes that the terminal has taken.
 
-        So the bytes in flight include those before a slow terminal, and Ctrl-C does not wait behind more.
+        `waiting`: bytes that it has not taken yet. They count as in flight, so Ctrl-C does not wait behind more.
         """
         taken = self.got - waiting
         # A daemon that reads nothing gets no further GOT, which would make the queue endless.
         if self._on_link and not self.unsent and taken - self._confirmed >= _GOT_EVERY:
             self._confirmed = taken
             self.send(protocol.numbered(protocol.GOT, taken, b""))
-
-    # -- in
 
     def read(self) -> bool:
         """Read frames into `frames`; return False at the end of the connection."""

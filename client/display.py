@@ -1,4 +1,4 @@
-"""The display: shows output, sesh's own lines and notifications; restores the terminal's settings at the end."""
+"""The display: shows output, sesh's own lines and notifications; restores the terminal's settings."""
 
 from __future__ import annotations
 
@@ -29,19 +29,16 @@ BELL = b"\a"
 class Display:
     """A queue of bytes for the terminal, and the settings that they changed.
 
-    `started`: the terminal shows the session. `covered`: sesh's own line covers the last row. `queue`: bytes that the
-    terminal has not taken yet.
+    `started`: the terminal shows the session. `covered`: sesh's own line covers the last row.
     """
 
     def __init__(self, terminal: RawTerminal) -> None:
         self.terminal = terminal
         self._notification = b""
         self._was_alternate = False
-        """The alternate screen was on at the last `suspend`."""
         self._reset()
 
     def _reset(self) -> None:
-        """Forget the state: the terminal does not show the session."""
         self.started = self.covered = False
         self.queue = bytearray()
         self.undo = Undo()
@@ -49,10 +46,8 @@ class Display:
         self._character = b""
         """An incomplete character, held back: if anything else followed it, the terminal would draw a sign for it."""
 
-    # -- output
-
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, screen: bool = False) -> None:
-        """Show output. `before`, `after`: bytes to draw around it that change no setting. `screen`: it is a new one."""
+        """Show output, or a new `screen`, between bytes that change no setting."""
         if self.covered:
             self.covered, before = False, _CLEAR + before
         if data:
@@ -70,7 +65,6 @@ class Display:
         self.flush()
 
     def flush(self) -> None:
-        """Write as much of the queue as the terminal takes now."""
         if self.queue:
             del self.queue[: self.terminal.write(self.queue)]
 
@@ -80,7 +74,7 @@ class Display:
             self.queue = bytearray()
 
     def notify(self, sequence: bytes) -> None:
-        """Send a notification as soon as the output is between two sequences; of several, only the newest is kept."""
+        """Send a notification once no sequence is unfinished; a newer one replaces it meanwhile."""
         self._notification = sequence
         self._send_notification()
 
@@ -89,13 +83,10 @@ class Display:
             self.draw(self._notification)
             self._notification = b""
 
-    # -- lines of sesh's own
-
     def cover(self, text: str) -> None:
-        """Draw a line over the last row, in reverse video; the caller has the screen drawn again later.
+        """Draw a line over the last row; the caller has the screen drawn again later.
 
-        Cancels an unfinished sequence. Changes the saved cursor (DECSC), the margins, and other settings that affect
-        drawing.
+        Cancels an unfinished sequence. Changes the saved cursor (DECSC), margins, and other settings of drawing.
         """
         columns, _ = self.terminal.grid()
         line = f" {cut(plain(text), columns - 2)} ".encode("utf-8", "replace")
@@ -115,10 +106,8 @@ class Display:
         line = f"{cut(plain(text), columns)}\r\n".encode("utf-8", "replace")
         self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
 
-    # -- leaving
-
     def leave(self, line: str, farewell: Message) -> None:
-        """Restore the settings, move to an empty row, and print a line, unless it is empty.
+        """Restore the settings, and print a line, unless it is empty, on an empty row.
 
         `farewell`: the daemon's last message, which says how the screen was left; empty if there was none.
         """
@@ -131,7 +120,7 @@ class Display:
             self.print_line(line)
 
     def _restore(self, farewell: Message) -> bool:
-        """Restore the settings, go to an empty row, and drop the queue; return False if the terminal takes nothing."""
+        """Restore settings, go to an empty row; return False if the terminal takes nothing."""
         alternate = self.undo.alternate
         rows_below = farewell.get("rows_below")
         if self.queue or not isinstance(rows_below, int):
@@ -153,12 +142,13 @@ class Display:
             self._restore(farewell or {})
 
     def resume(self) -> None:
-        """Get the terminal ready for the next SCREEN: enter the alternate screen again, or clear the main one."""
-        self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
+        """After `suspend`, enter the alternate screen again, or clear the main one."""
+        if not self.started:
+            self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
 
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:
-    """Return the bytes that notify the user on the terminal of this environment; BELL if it has no notifications.
+    """Return the bytes of a notification for this environment's terminal; BELL if it has none.
 
     Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
     rxvt-unicode, also in VTE and foot (OSC 777).

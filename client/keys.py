@@ -26,20 +26,18 @@ class KeyParser:
     def __init__(self, key: DetachKey | None) -> None:
         self._key = key or _NO_KEY
         self._begins = re.compile(b"[\x1b%s]" % re.escape(self._key.lead))
-        """Finds the first byte of a sequence or of the detach key."""
         self.holding = False
         self._pending, self._passed = b"", 0
         """An incomplete sequence, and how many of its bytes were passed on; those are kept for parsing only."""
-        self._prefix = b""
-        """The first of two keys, while the second is awaited."""
+        self._prefix = b""  # the first of two keys, while the second is awaited
         self._pasting = False
         self._read_at = self._burst_at = -inf
         self._burst_size = 0
 
     def feed(self, data: bytes, now: float | None = None) -> tuple[bytes, bool]:
-        """Return the input that `data` completes, and whether the detach key follows; what is behind the key is lost.
+        """Return the input that `data` completes, and whether the detach key follows.
 
-        `now`: the time in seconds, to recognize bursts and unfinished pastes.
+        Input behind the key is lost. `now`: the time in seconds, to recognize bursts and unfinished pastes.
         """
         key = self._key
         if now is not None:
@@ -52,7 +50,7 @@ class KeyParser:
         return data, False
 
     def _note_read(self, size: int, now: float) -> None:
-        """Count the bytes of a burst; end a paste in which nothing has come for long."""
+        """Count the bytes of a burst; end a paste after a long silence."""
         self._pasting = self._pasting and now < self._read_at + _PASTE_TIMEOUT
         self._read_at = now
         if now >= self._burst_at + _BURST_TIME:
@@ -64,11 +62,7 @@ class KeyParser:
         return self._parse(self._key, b"", last=True)
 
     def _parse(self, key: DetachKey, data: bytes, *, last: bool) -> tuple[bytes, bool]:
-        """Parse held bytes and `data`. `last`: pass an incomplete sequence on, since nothing more comes.
-
-        The held bytes `_pending` are parsed again with the next read, because `ESC` may become `ESC [ A`. The first
-        `_passed` of them were passed on already, and are not passed on twice.
-        """
+        """Parse held bytes and `data`. `last`: pass an incomplete sequence on, since nothing more comes."""
         buffer, passed = self._pending + data, self._passed
         self._pending, self._passed, self.holding = b"", 0, False
         found = bytearray()
@@ -98,7 +92,7 @@ class KeyParser:
         return bytes(found), False
 
     def _pass_paste(self, buffer: bytes, start: int) -> int:
-        """Go on to the end marker of a paste, which reads may split; return the index behind it."""
+        """Return the index behind a paste's end marker, which reads may split."""
         end, partial = keys.paste_end(buffer, start)
         if end >= 0:
             self._pasting = False
@@ -121,10 +115,7 @@ class KeyParser:
         return end, whole
 
     def _handle_token(self, key: DetachKey, sequence: bytes, rest: bytes) -> bytes | None:
-        """Return the input after a whole token; None if the token completes the detach key.
-
-        `rest`: the bytes of the token that were not passed on yet.
-        """
+        """Return the input after a token; None if it completes the detach key."""
         first, second = key.first, key.second
         chord, event = keys.chord_of(sequence) or (None, PRESS)
         self._pasting = sequence == PASTE

@@ -1,4 +1,4 @@
-"""The line over the last row that reports a silent link, and the lines before a login."""
+"""The line that reports a silent link, and the lines before a login."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ class LinkLine:
         self._view, self._timers = view, timers
         self._host, self._leaves = host, leaves
         self._text = ""
-        """The text on the last row."""
 
     def reset(self) -> None:
-        """Forget the line: another link has replaced the doubted one, and its screen covers the line."""
+        """Forget the line: another link has replaced the doubted one, and covers it."""
         self._timers.clear("doubt")
         self._text = ""
 
@@ -36,7 +35,7 @@ class LinkLine:
             self._view.redraw()
 
     def update(self, keeper: LinkKeeper) -> None:
-        """Draw the line if the link is doubted for long, and what has changed in it since."""
+        """Draw the line if the link is doubted for long; draw later changes at once."""
         if keeper.up:
             self._timers.clear("doubt")
         elif self._text:
@@ -45,10 +44,9 @@ class LinkLine:
             self._timers.ensure("doubt", SAY_AFTER, partial(self._draw, keeper))
 
     def _draw(self, keeper: LinkKeeper) -> None:
-        """Draw since when and why the link is silent, and which keys work; `no link` if Ctrl-C gives up, too."""
         display, reason = self._view.display, keeper.reason
         lost = keeper.health.state is Health.LOST
-        state, preposition = ("no link", "to") if lost else ("no answer", "from")
+        state, preposition = ("no link", "to") if lost else ("no answer", "from")  # without a link, Ctrl-C gives up
         why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # it may have a URL to log in at
         since = measures.time_of_day(keeper.heard_time)
         text = f"{state} {preposition} {self._host} since {since}{why}; Enter tries now, {self._leaves}"
@@ -61,7 +59,7 @@ class LinkLine:
 
 
 def login_lines(host: str, reason: Exception) -> list[str]:
-    r"""Return the lines that say why and how to log in. Ctrl-\ always leaves, as a signal."""
+    """Return the lines that say why and how to log in."""
     if isinstance(reason, LoginRefused) and reason.asks:
         return [f"{host} {reason.reason}: Enter logs in, Ctrl-\\ leaves"]
     return [str(reason), "Enter tries again, Ctrl-\\ leaves"]

@@ -20,9 +20,8 @@ class AttachOptions:
     """The options of a client that attaches.
 
     `read_only`: send no input. `replay`: show the scrollback, at most `lines` of it (None: the daemon's default).
-    `detach_key`: None for none. `replace` (detach the other clients) and `first_notice` (shown over the screen) are for
-    the first session. `predict`: when to show keys before their echo, on links. `renew`: further variables that shells
-    take from this client. `closing_line`: returns the line to print at the end.
+    `replace` (detach the other clients) and `first_notice` (shown over the screen) are for the first session.
+    `predict`: when to show keys before their echo, on links. `renew`: variables that shells take from this client.
     """
 
     read_only: bool = False
@@ -36,7 +35,7 @@ class AttachOptions:
     closing_line: Callable[[AttachmentEnd], str] = AttachmentEnd.line
 
     def leaves(self, without: str = f"{PROGRAM} --detach") -> str:
-        """Return `KEY leaves`; `without`: the key or command to name if there is no detach key."""
+        """Return `KEY leaves`; `without` stands for the key if there is no detach key."""
         return f"{self.detach_key.name if self.detach_key is not None else without} leaves"
 
 
@@ -65,7 +64,7 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
 
 
 def first_frame(connection: Connection, hello: Hello, options: AttachOptions) -> bytes:
-    """Return HELLO; or RESIZE if a bridge has sent HELLO already, because the size may have changed since."""
+    """Return HELLO, or RESIZE if a bridge has sent HELLO with an earlier size."""
     if connection.peer.hello is not None:
         size = protocol.size_payload(hello["columns"], hello["rows"], hello["width"], hello["height"])
         return protocol.frame(protocol.RESIZE, size)

@@ -14,8 +14,7 @@ from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, Ended, NotFound,
 class EndKind(Enum):
     """The ways an attachment ends. The event log contains the values.
 
-    ENDED: the program ended. LOST: the daemon died, or the link broke. SIGNAL: this process got one. SWITCH: the daemon
-    sends the client to another session, named in the outcome.
+    LOST: the daemon died, or the link broke. SIGNAL: this process got one. SWITCH: the daemon names the next session.
     """
 
     DETACHED = "detached"
@@ -27,12 +26,12 @@ class EndKind(Enum):
 
 @dataclass(eq=False)
 class AttachmentEnd(Exception):
-    """The end of an attachment to session `name` on `host`; raised below the client's loop, which returns it.
+    """The end of an attachment to session `name` on `host`, raised inside the client's loop.
 
-    `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `reason`: why the
-    attachment ended. `said`: the host's message about a session that no longer exists. `early`: the user left before
-    the daemon's WELCOME. `runs`: the program that runs on after a detach. `heard_time`: time of the last bytes over the
-    link (seconds since the epoch); 0 without a link. `undelivered`: keys may not have reached the program.
+    `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `said`: the host's
+    message about a session that no longer exists. `early`: the user left before the daemon's WELCOME. `runs`: the
+    program that runs on after a detach. `heard_time`: time of the last bytes over the link (seconds since the epoch); 0
+    without a link. `undelivered`: keys may not have reached the program.
     """
 
     kind: EndKind
@@ -49,7 +48,7 @@ class AttachmentEnd(Exception):
 
     @classmethod
     def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> AttachmentEnd:
-        """Return the outcome for an ended program, from the daemon's EXIT or a stored result; values are untrusted."""
+        """Return the end from EXIT or a stored result, whose values are not trusted."""
         code, number = end.get("code", end.get("exit_code")), end.get("signal")
         return cls(
             EndKind.ENDED,
@@ -62,7 +61,7 @@ class AttachmentEnd(Exception):
 
     @classmethod
     def failed(cls, name: str, host: str | None, error: SeshError) -> AttachmentEnd:
-        """Return the outcome for an error after which no attempt at another link can succeed."""
+        """Return the end for an error after which no attempt at another link can succeed."""
         if isinstance(error, Ended):
             return cls.ended(name, host, error.result)
         said = error.line(host) if isinstance(error, NotFound) else ""
@@ -100,7 +99,6 @@ class AttachmentEnd(Exception):
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"
 
     def _left(self, words: str, waiting: Callable[[str], int]) -> str:
-        """Return the line after a detach: the running program, how to return, the number of waiting sessions."""
         left = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
         if self.early:
             return f"{left} before its daemon answered"

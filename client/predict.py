@@ -1,4 +1,4 @@
-"""Prediction on slow links: shows the effect of keys, if it is known, before their echo comes.
+"""Prediction on slow links: shows the known effect of keys before their echo.
 
     input ──▶ Guesses ──▶ the line after the last key ──▶ drawn over the screen, if the program echoes
                  ▲
@@ -7,8 +7,7 @@
 `Guesses` keeps a list of lines: the cursor's row before the first key in flight, and after each key. ECHOED drops the
 lines before the echoed key. Guesses are drawn only while the screen shows one of the remaining lines. If a key is sent
 while none is in flight, and the row on the screen is not the expected one, the list starts again with that row. Then
-nothing is drawn until the program has printed a key.
-After a key of unknown effect, no key is guessed until that key is echoed.
+nothing is drawn until the program has printed a key. After a key of unknown effect, guessing waits for its echo.
 
 Drawn cells are restored before output is shown, so output never meets a guess: whatever was guessed, the terminal ends
 up with the same content as without prediction.
@@ -43,13 +42,13 @@ _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
 
 
 def _key(token: bytes) -> str:
-    """Return the character of a token, or the name of an editing key; empty for other keys."""
+    """Return a token's character, or its editing key's name; empty for other keys."""
     text = token.decode("utf-8", "replace")
     return _EDITING.get(token, text if _NARROW.fullmatch(text) else "")
 
 
 class PredictedLine(NamedTuple):
-    """The expected screen after input `number`. `start`, `end`: the columns of the row that the input has filled."""
+    """The expected screen after input `number`; input has filled columns `start` to `end`."""
 
     number: int
     screen: CursorRow
@@ -57,7 +56,7 @@ class PredictedLine(NamedTuple):
     end: int
 
     def after(self, number: int, key: str) -> PredictedLine | None:
-        """Return the line after another key; None if its effect is unknown, as for most keys inside a line."""
+        """Return the line after another key; None if its effect is unknown."""
         row, cells, column = self.screen
         at_end = column == self.end
         if key == _LEFT and column > self.start:
@@ -75,26 +74,20 @@ class PredictedLine(NamedTuple):
 
 
 class Guesses:
-    """The keys in flight, as the expected line after each. Has no I/O and no clock."""
+    """The keys in flight, as the expected line after each; without I/O and clock."""
 
     def __init__(self) -> None:
         self._screen: CursorRow | None = None
         self._lines: list[PredictedLine] = []
-        """The line before the keys in flight, and after each guessed key."""
-        self._first: PredictedLine | None = None
-        """The line at which the current series of guesses began."""
-        self._echoes = False
-        """The program has printed a key of the series."""
-        self._hidden = False
-        """The pty does not echo, as at a password prompt."""
-        self._sent = self._echoed = 0
-        """The newest input number, and the newest that was echoed."""
-        self._barrier = 0
-        """Nothing is guessed until the input of this number is echoed; 0 if nothing is awaited."""
+        self._first: PredictedLine | None = None  # the line at which the current series of guesses began
+        self._echoes = False  # the program has printed a key of the series
+        self._hidden = False  # the pty does not echo, as at a password prompt
+        self._sent = self._echoed = 0  # the newest input numbers
+        self._barrier = 0  # nothing is guessed until the input of this number is echoed; 0 if nothing is awaited
 
     @property
     def shown(self) -> PredictedLine | None:
-        """The line to draw; None to draw nothing."""
+        """The line to draw, if any."""
         if not self._echoes or self._reached is None or self._lines[-1].screen == self._screen:
             return None
         return self._lines[-1]
@@ -155,7 +148,7 @@ class Guesses:
 
 
 class Predictor:
-    """Returns the bytes to draw for input and for frames. `size` returns columns and rows of the terminal."""
+    """Returns the bytes to draw for input and frames; `size`: the terminal's columns and rows."""
 
     def __init__(self, send: Callable[[bytes], object], size: Callable[[], tuple[int, int]]) -> None:
         self._send, self._size = send, size
@@ -166,8 +159,7 @@ class Predictor:
         self._requested: tuple[int, int] | None = None
         """The terminal's size when a model was requested; None without a request in flight."""
         self._requested_at = 0.0
-        self._drawn: tuple[int, range] | None = None
-        """The row and the columns that guesses cover; no columns if only the cursor was moved."""
+        self._drawn: tuple[int, range] | None = None  # row and columns under guesses; no columns for a moved cursor
 
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED or MODEL; return the bytes to draw."""
@@ -187,7 +179,7 @@ class Predictor:
         return self._redraw()
 
     def follow(self, position: int, data: bytes) -> tuple[bytes, bytes]:
-        """Follow output that is about to be shown; return the bytes to draw before and after it."""
+        """Follow output before it is shown; return the bytes to draw before and after it."""
         if self._model is None:
             return b"", b""
         back = self._take_back()
@@ -200,15 +192,13 @@ class Predictor:
         return (_BEGIN + back, after + _END) if back and after else (back, after)
 
     def withdraw(self) -> bytes:
-        """Drop the model, before bytes other than output change the screen; return the bytes that remove guesses."""
+        """Drop the model, before bytes other than output; return the bytes that remove guesses."""
         back = self._take_back()
         self._drop()
         return back
 
-    # -- the model
-
     def request_model(self) -> None:
-        """Request a model from the daemon, unless there is one or a request is in flight."""
+        """Request a model, unless there is one or a request is in flight."""
         now = time.monotonic()
         if self._model is None and self._requested is None and now - self._requested_at >= _REQUEST_EVERY:
             self._requested = self._size()
@@ -216,7 +206,7 @@ class Predictor:
             self._send(protocol.frame(protocol.MODEL))
 
     def _take_model(self, position: int, screen: bytes) -> None:
-        """Build the model from `screen`, a replay at `position`, which is empty if the daemon had none."""
+        """Build the model from a replay, which is empty if the daemon had none."""
         size, self._requested = self._requested, None
         if size is None or size != self._size() or not screen:
             return
@@ -229,15 +219,12 @@ class Predictor:
         self._model = self._requested = None  # a request may be lost with its link
         self._guesses.forget()
 
-    # -- drawing
-
     def _redraw(self) -> bytes:
-        """Return the bytes that replace the drawn line by the line guessed now."""
         drawn = self._draw()
         return _BEGIN + drawn + _END if drawn else self._take_back()
 
     def _draw(self) -> bytes:
-        """Return the bytes that draw the guessed line over the drawn one; empty without a guess."""
+        """Return the bytes that draw the guessed line; empty without a guess."""
         line, model = self._guesses.shown, self._model
         if line is None or model is None or not patch.redrawable(model):
             return b""
@@ -250,14 +237,11 @@ class Predictor:
         return patch.drawn(model.screen, row, guessed, over, column)
 
     def _take_back(self) -> bytes:
-        """Return the bytes that restore the covered cells.
-
-        Only output may follow these bytes: they end with the last grapheme, for a combining character to join.
-        """
+        """Return the bytes that restore the covered cells; only output may follow them."""
         drawn, self._drawn = self._drawn, None
         if drawn is None or self._model is None:
             return b""
-        row, over = drawn
+        row, over = drawn  # the bytes end with the last grapheme, for a combining character to join
         return patch.restored(self._model.screen, row, over.start, over.stop)
 
 

@@ -1,8 +1,7 @@
 """Records up to which position this terminal has shown each session.
 
 So the terminal's scrollback gets no line twice. A terminal is identified by its tty, and by pid and start time of the
-process that leads its Unix session (getsid), as a rule the shell. Its file in the directory of sessions is
-`.terminal.PID`.
+process that leads its Unix session (getsid), as a rule the shell.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ MAX_SESSIONS, MAX_TERMINALS = 32, 64  # most sessions of a terminal, and most te
 
 
 class Shown:
-    """The sessions that this terminal has left, by host and id: output position and time of leaving.
+    """The sessions that this terminal has left: position and time, by host and id.
 
     A host gets and changes only the entries of its own sessions. `tty`: the terminal's path, empty if it has none.
     """
@@ -37,17 +36,17 @@ class Shown:
         self._sessions: dict[tuple[str, str], tuple[int, int]] = self._read() if started else {}
 
     def positions(self, host: str | None) -> dict[str, int]:
-        """Return, by session id, the position of the first byte not shown. `host`: None for this machine."""
+        """Return the position of the first byte not shown, by session id."""
         sessions = self._sessions.items()
         return {session: position for (its_host, session), (position, _) in sessions if its_host == (host or _LOCAL)}
 
     def since(self, host: str | None, session: str) -> str:
-        """Return when the terminal left the session, with the date unless it was today; empty if it was never shown."""
+        """Return when the terminal left the session; empty if it was never shown."""
         _, left_at = self._sessions.get((host or _LOCAL, session), (0, 0))
         return measures.time_of_day(left_at) if left_at else ""
 
     def leave(self, host: str | None, session: str, position: int | None) -> None:
-        """Record that the terminal leaves a session shown up to `position`; None: forget it, because it has ended."""
+        """Record that the terminal leaves a session at `position`; None: the session has ended."""
         before = self._sessions.pop((host or _LOCAL, session), None)
         if position is not None and is_id(session):
             self._sessions[host or _LOCAL, session] = (position, int(time.time()))
@@ -57,7 +56,7 @@ class Shown:
             self._write()
 
     def _read(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """Return the content of the file; empty if it belongs to an earlier terminal, or is damaged."""
+        """Return the file's content; empty if damaged or of an earlier terminal."""
         sessions = {}
         try:
             content = files.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""

@@ -16,8 +16,7 @@ from typing import Any
 from sesh import descriptors
 from sesh.errors import Refused
 
-EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-"""Signals that end the client: it restores the terminal and exits with 128 plus the signal's number."""
+EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)  # they end the client
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
 
@@ -54,7 +53,7 @@ class RawTerminal:
         self._undo.close()
 
     def _open_outbound(self, undo: ExitStack) -> None:
-        """Make output non-blocking, if possible on a new file description: other processes share the given one."""
+        """Reopen output if possible, because other processes share it; make it non-blocking."""
         given = self.outbound
         self.outbound = _reopen(self.outbound)
         if self.outbound != given:
@@ -72,8 +71,6 @@ class RawTerminal:
         undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
         for number in _HANDLED_SIGNALS:
             undo.callback(signal.signal, number, signal.signal(number, lambda *_: None) or signal.SIG_DFL)
-
-    # -- the line discipline
 
     def raw(self) -> None:
         _change_settings(lambda: tty.setraw(self.inbound, termios.TCSANOW))
@@ -100,7 +97,7 @@ class RawTerminal:
             self.take_signals()
 
     def await_enter(self) -> bool:
-        """Wait for Enter without echo; return False if the terminal goes away. To be called inside `lent`."""
+        """Wait for Enter without echo, inside `lent`; return False if the terminal goes away."""
         try:
             attributes = termios.tcgetattr(self.inbound)
             attributes[3] &= ~termios.ECHO
@@ -139,10 +136,8 @@ class RawTerminal:
         except OSError:
             return ""
 
-    # -- bytes
-
     def read(self) -> bytes | None:
-        """Return pending input; empty if the terminal has gone, None if another process read it first."""
+        """Return pending input; empty if the terminal has gone, None if another process took it."""
         try:
             return os.read(self.inbound, _READ_SIZE)
         except BlockingIOError:
@@ -151,13 +146,13 @@ class RawTerminal:
             return b""
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Write the bytes that the terminal takes now; return their number. A terminal that is gone takes all bytes."""
+        """Write the bytes that the terminal takes now; return their number."""
         try:
             return os.write(self.outbound, data)
         except BlockingIOError:
             return 0
         except OSError:
-            return len(data)  # the next read notices that the terminal is gone
+            return len(data)  # a terminal that is gone takes all bytes; the next read notices
 
     def write_all(self, data: bytes | bytearray, seconds: float) -> bool:
         """Write all of `data`; return False if the terminal takes nothing for this many seconds."""
@@ -174,7 +169,7 @@ class RawTerminal:
             termios.tcflush(self.inbound, termios.TCIFLUSH)
 
     def take_signals(self) -> set[int]:
-        """Return the signals received since the last call, without SIGTSTP if the process was continued meanwhile."""
+        """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""
         try:
             signals = set(os.read(self.signals, 4096))
         except BlockingIOError:
@@ -183,9 +178,9 @@ class RawTerminal:
 
 
 def _change_settings(change: Callable[[], object]) -> None:
-    """Call `change`, and again after EINTR. Ignore another error: the next read notices that the terminal is gone.
+    """Call `change`; ignore its error, because the next read notices a terminal that is gone.
 
-    In a background process, tcsetattr stops the process, and returns EINTR once it is in the foreground.
+    In a background process, tcsetattr stops the process, and fails with EINTR once it is in the foreground.
     """
     while True:
         try:

@@ -1,8 +1,7 @@
 """Tracks the settings that output changes; returns the bytes that reset them to their defaults.
 
-A changed setting is reset. A mode that the program has reset itself is left alone, since resetting some modes
-moves the cursor or clears the screen. One regular expression finds the changes in each block and skips text. Sources:
-ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
+A mode that the program has reset itself is left alone, because resetting some modes moves the cursor or clears the
+screen. Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
 """
 
 from __future__ import annotations
@@ -63,7 +62,6 @@ class KittyFlags:
             self._changed = True
 
     def undo(self) -> bytes:
-        """Return the bytes that undo the changes, on this screen."""
         pops = b"\x1b[<%du" % self._pushes if self._pushes else b""
         return pops + (b"\x1b[=0;1u" if self._changed else b"")
 
@@ -72,27 +70,20 @@ class Undo:
     """The changes made by the bytes fed so far."""
 
     def __init__(self) -> None:
-        self._carry = b""
-        """The incomplete sequence or character at the end of the stream."""
-        self._titled = False
-        """A title was set while no title was pushed."""
-        self._title_pushes = list[int]()
-        """The kinds of the pushed titles (XTWINOPS 22)."""
+        self._carry = b""  # the incomplete sequence or character at the end of the stream
+        self._titled = False  # a title was set while no title was pushed
+        self._title_pushes = list[int]()  # the kinds of the pushed titles (XTWINOPS 22)
         self._reset()
 
     def _reset(self) -> None:
         """Start from default settings, as after RIS, which keeps the titles."""
-        self._resets: dict[bytes, bytes] = {}
-        """For each changed setting, the bytes that reset it."""
+        self._resets: dict[bytes, bytes] = {}  # for each changed setting, the bytes that reset it
         self._tabs = False
-        self._flags = KittyFlags(), KittyFlags()
-        """Of the main screen, and of the alternate one."""
-        self._alternate = b""
-        """The mode that switched to the alternate screen."""
+        self._flags = KittyFlags(), KittyFlags()  # of the main screen, and of the alternate one
+        self._alternate = b""  # the mode that switched to the alternate screen
 
     @property
     def alternate(self) -> bool:
-        """True if the alternate screen is on."""
         return self._alternate != b""
 
     @property
@@ -101,10 +92,7 @@ class Undo:
         return self._carry != b""
 
     def feed(self, block: bytes) -> bytes:
-        """Follow a block of the stream; return the incomplete character at its end, if any.
-
-        Blocks may split a sequence anywhere.
-        """
+        """Follow a block, which may split a sequence; return the incomplete character at its end."""
         data = self._carry + block
         character = _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
         end = character.start() if character else len(data)
@@ -115,8 +103,6 @@ class Undo:
         carry = data[end:]
         self._carry = carry if len(carry) <= _LONGEST else carry[:_HEAD]
         return b"" if carry[:1] == b"\x1b" else carry
-
-    # -- following the stream
 
     def _change(self, match: Match[bytes]) -> None:
         kind = match.lastgroup
@@ -129,7 +115,7 @@ class Undo:
             self._push_or_pop_title(*_numbers(text[:-1]))
         elif kind == "command":
             number, _, body = text.partition(b";")
-            self._command(int(number), body)
+            self._follow_osc(int(number), body)
         elif kind == "resource":  # XTMODKEYS (`>4;2m`, `>4n`), XTFMTKEYS (`f`), XTSMPOINTER (`p`), XTSHIFTESCAPE (`s`)
             number = text[1:-1].partition(b";")[0]
             final = text[-1:].replace(b"n", b"m")
@@ -159,8 +145,7 @@ class Undo:
             elif mode not in _TERMINALS_DIFFER | _NO_SETTINGS:
                 self._resets[mode] = b"\x1b[%s%s" % (mode, default)
 
-    def _command(self, number: int, body: bytes) -> None:
-        """Follow an OSC."""
+    def _follow_osc(self, number: int, body: bytes) -> None:
         if number <= 2:
             self._titled = self._titled or not self._title_pushes
         elif number in (4, 5):  # palettes
@@ -183,10 +168,8 @@ class Undo:
         elif operation == 23 and kind in pushes:
             del pushes[len(pushes) - 1 - pushes[::-1].index(kind)]
 
-    # -- undoing the changes
-
     def undo(self, columns: int) -> bytes:
-        """Return the bytes that reset all settings, even if the stream broke off inside a sequence.
+        """Return the bytes that reset all settings, even after an unfinished sequence.
 
         `columns`: the terminal's width. The cursor stays; after origin mode, or an alternate screen without a saved
         cursor, it goes to the last row.
@@ -210,12 +193,12 @@ class Undo:
 
 
 def _numbers(parameters: bytes) -> list[int]:
-    """Return the parameters of a control sequence; 0 for one that is empty or longer than 5 digits."""
+    """Return a control sequence's parameters; 0 for an empty one or over 5 digits."""
     return [int(part) if part.isdigit() and len(part) < 6 else 0 for part in parameters.split(b";")]
 
 
 def _unfinished_at(data: bytes) -> int:
-    """Return the index of an incomplete sequence at the end of the data, else the data's length."""
+    """Return the index of an incomplete sequence at the end, else the data's length."""
     last = data.rfind(b"\x1b")
     before = data.rfind(b"\x1b", 0, last) if last == len(data) - 1 else -1  # `last` may begin the ST of a string
     return next((at for at in (before, last) if at >= 0 and _UNFINISHED.match(data, at)), len(data))

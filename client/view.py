@@ -1,8 +1,7 @@
-"""The session's screen on the terminal: output, predicted keys, and one line of sesh's own over both.
+"""The session's screen on the terminal: output, predicted keys, and sesh's own line.
 
-The line covers the last row, and never enters the scrollback. To draw it, the client first requests the screen
-(REDRAW). When the screen comes, the client keeps it and draws the line. It shows the kept screen before any later
-output, and so restores the row under the line.
+The line covers the last row, and never enters the scrollback. It is drawn over a screen that the client requests for
+it (REDRAW) and keeps: shown again before later output, the kept screen restores the row under the line.
 
     nothing ──say──▶ waits: for a pause, then for the screen ──REDRAW──▶ drawn ──key, 3 s──▶ nothing
                           ▲                                                │
@@ -55,11 +54,10 @@ class OwnLine:
         self._show_screen = show_screen
         self.state = LineState.NOTHING
         self._text = ""
-        self._screen = b""
-        """The screen under the drawn line."""
+        self._screen = b""  # under the drawn line
 
     def say(self, text: str) -> None:
-        """Show a line over the screen, or over the first one that comes, in place of an earlier line."""
+        """Show a line over the screen, or over the first one that comes."""
         self._text = text
         if self.state is LineState.DRAWN:
             self._display.cover(text)
@@ -69,21 +67,21 @@ class OwnLine:
                 self._await_pause()
 
     def end(self) -> None:
-        """Remove the line, and show the screen under it. A line that waits for the first screen stays."""
+        """Remove the line, unless it waits for the first screen; show the screen under it."""
         drawn = self.state is LineState.DRAWN
         self.forget()
         if drawn:
             self._show_screen(self._screen)
 
     def forget(self) -> None:
-        """Forget the line, and the screen under it. A line that waits for the first screen stays."""
+        """Forget the line and the screen under it, unless the first screen is awaited."""
         if self._display.started:
             self.state = LineState.NOTHING
             self._timers.clear("line")
             self._timers.clear("end of line")
 
     def make_way(self) -> None:
-        """Show the screen under the line, because output follows; draw the line again in the next pause."""
+        """Show the screen under the line before output; draw the line in the next pause."""
         if self.state is LineState.DRAWN:
             self._show_screen(self._screen)
         if self.state is not LineState.NOTHING:
@@ -102,7 +100,6 @@ class OwnLine:
         self._timers.ensure("end of line", DURATION, self.end)
 
     def _await_pause(self) -> None:
-        """In the next pause of the output, request the screen."""
         self._timers.set("line", _QUIET, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
 
 
@@ -118,17 +115,14 @@ class TerminalView:
         self.line = OwnLine(display, channel, timers, self._show_screen)
         self._skip = Skip.NOTHING
         self._skipped = b""
-        """The output skipped since the request for the screen."""
 
     @property
     def continues(self) -> bool:
         """True if the terminal needs only the output from `position` on."""
         return self.display.started and not self.display.covered and self._skip is Skip.NOTHING
 
-    # -- from the daemon
-
     def show(self, kind: int, payload: bytes) -> None:
-        """Show a frame of output or of the screen, skip it, or keep it under the line."""
+        """Show a frame of output or screen, skip it, or keep it under the line."""
         is_output = kind == protocol.OUTPUT
         if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and is_output):
             if is_output:
@@ -166,27 +160,24 @@ class TerminalView:
             self._skip = Skip.UNTIL_SCREEN  # all earlier frames have come: the next screen is the requested one
 
     def notify(self, news: str, *, shown: bool) -> None:
-        """Notify the user. If the terminal has only a bell, also show a line, unless the session is `shown`."""
+        """Notify the user; if the terminal has only a bell, show a line unless `shown`."""
         sequence = notification(news, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not shown:
             self.line.say(news[:LONGEST_NOTIFICATION])
 
-    # -- prediction
-
     def input_sent(self, number: int, data: bytes) -> None:
-        """Remove the line, and show the predicted effect of input that was sent under this number."""
+        """Remove the line, and show the predicted effect of the input of this number."""
         self.line.end()
         if self._predictor is not None:
             self.display.draw(self._predictor.input_sent(number, data))
 
     def handle_prediction(self, kind: int, payload: bytes) -> None:
-        """Handle ECHOED or MODEL."""
         if self._predictor is not None:
             self.display.draw(self._predictor.handle(kind, payload))
 
     def follow_round_trip(self, seconds: float) -> None:
-        """Start prediction on a long round trip, stop it on a short one; in between, change nothing."""
+        """Start prediction on a long round trip (in seconds), stop it on a short one."""
         limit = _PREDICT_FROM if self._predictor is None else _PREDICT_UNTIL
         if self._predicts == "never" or (self._predicts != "always" and seconds <= limit):
             self._withdraw_guesses()
@@ -202,8 +193,6 @@ class TerminalView:
         if self._predictor is not None:
             self.display.draw(self._predictor.withdraw())
 
-    # -- the screen
-
     def redraw(self) -> None:
         """Request the whole screen, and the output that the terminal lacks.
 
@@ -216,7 +205,7 @@ class TerminalView:
         self._channel.send(protocol.frame(protocol.PING, _MARK) + protocol.frame(protocol.REDRAW, position))
 
     def resize(self) -> None:
-        """Send the terminal's size to the daemon; if a line covers the screen, request the screen in the new size."""
+        """Send the terminal's size; request the screen if the line covers the old one."""
         size = protocol.size_payload(*self.display.terminal.size())
         self._channel.send(protocol.frame(protocol.RESIZE, size))
         covered = self.line.state is LineState.DRAWN
@@ -226,7 +215,6 @@ class TerminalView:
             self.redraw()
 
     def suspend(self) -> None:
-        """Restore the terminal for a while."""
         self.take_back()
         self.display.suspend()
 

@@ -58,7 +58,7 @@ class Key:
 
     @classmethod
     def parse(cls, name: str) -> Key:
-        """Return the key of a tmux name, in any case: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`.
+        """Return the key of a tmux name, in any case: `C-b`, `^b`, `M-x`, `F12`, `d`.
 
         Raises UsageError for other names, and for keys that need a keyboard protocol to be told apart.
         """
@@ -82,7 +82,7 @@ class Key:
 
 
 def _character(name: str, character: str, modifiers: int, *, named: bool) -> Key:
-    """Return the key of a character. `named`: its key has a name, like Enter, and Shift does not change it."""
+    """Return the key of a character; Shift does not change a `named` one, like Enter."""
     if modifiers & SHIFT and not named and not modifiers & CTRL:
         character = character.upper()
         modifiers = modifiers & ~SHIFT
@@ -117,12 +117,12 @@ class DetachKey:
 
     @property
     def lead(self) -> bytes:
-        """The first byte of the first key as sent without a keyboard protocol; its other forms begin with ESC."""
+        """The first byte of the first key, unless it comes as an escape sequence."""
         return self.first.sent[:1] or b"\x1b"
 
     @classmethod
     def parse(cls, text: str) -> DetachKey | None:
-        r"""Return the detach key of one or two tmux names (`C-\`, `C-b d`); None for `none`. Raises UsageError."""
+        """Return the detach key of one or two tmux names; None for `none`. Raises UsageError."""
         words = text.split()
         if [word.lower() for word in words] == ["none"]:
             return None
@@ -138,10 +138,7 @@ class DetachKey:
 
 
 def name_of(chord: Chord) -> str:
-    """Return the name of a key in lists and questions: a character, `C-c`, or a lower case name.
-
-    Empty for a key without such a name. Modifiers of keys without a character are ignored.
-    """
+    """Return the key's name in lists and questions: `a`, `C-c` or `enter`; empty without one."""
     kind, number, modifiers = chord
     if kind == "u" and modifiers & (CTRL | ALT):
         return f"C-{chr(number).lower()}" if modifiers & CTRL and 0x40 <= number < 0x7F else ""
@@ -215,7 +212,7 @@ def _by_alt_gr(sequence: bytes, chord: Chord) -> Chord | None:
 
 
 def pressed(data: bytes, *keys: Key) -> bool:
-    """Return whether one of the keys is pressed in `data`, in any encoding; pastes are skipped."""
+    """Return whether one of the keys is pressed in `data` outside pastes, in any encoding."""
     for whole, _ in tokens(_PASTED.sub(PASTE_END, data)):
         two_keys = len(whole) == 2 and whole[0] == 0x1B and whole[1] < 0x20  # Escape, then a control character
         for sequence in (whole[:1], whole[1:]) if two_keys else (whole,):
@@ -248,7 +245,7 @@ def paste_end(data: bytes, start: int) -> tuple[int, int]:
 
 
 def chord_of(sequence: bytes) -> tuple[Chord, int] | None:
-    """Return chord and event (PRESS, REPEAT, RELEASE) of a control sequence; None if it is not a key."""
+    """Return chord and event of a control sequence; None if it is not a key."""
     final = chr(sequence[-1])
     parameters = sequence[2:-1]
     if sequence[:2] != b"\x1b[" or len(sequence) == 2 or parameters.strip(b"0123456789:;"):
@@ -277,7 +274,7 @@ def _win32(code: int) -> Chord:
 
 
 def _unicode(codes: list[int], modifiers: int) -> Chord:
-    """Return the chord for kitty's code points: the key's, and perhaps those with Shift and on a US keyboard."""
+    """Return the chord for kitty's code points: the key, with Shift, on a US keyboard."""
     code, shifted, base = (*codes, 0, 0)[:3]
     if code > 0x7F and base:
         code = base  # in other scripts a key is identified by its position on the keyboard

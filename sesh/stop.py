@@ -1,4 +1,4 @@
-"""Stop a waiting call of the API, or an attempt at a link, from another thread. For Ctrl-C: `reach.cancelling`."""
+"""Stop waiting calls from another thread; for Ctrl-C see `reach.cancelling`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Stop:
 
     @contextmanager
     def calling(self, callback: Callable[[], object]) -> Iterator[None]:
-        """Let `stop` call `callback` while the block runs. Raises Interrupted if stopped before or within the block."""
+        """Let `stop` call `callback` while the block runs. Raises Interrupted if stopped by then."""
         with self._lock:
             self.check()
             self._callbacks.append(callback)
