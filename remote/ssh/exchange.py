@@ -31,7 +31,7 @@ class CommandResult(NamedTuple):
 def run(
     destination: Destination, argv: list[str], *, stdin: IO[bytes] | None = None, timeout: float = inf
 ) -> CommandResult:
-    """Run a program that reaches a host; it gets no terminal. `stdin`: a file. `timeout`: in seconds.
+    """Run a program that reaches a host, without a terminal. `timeout`: in seconds.
 
     Raises Unreachable if it cannot be started, if ssh fails, or if it takes longer: no other command uses the shared
     connection then. Raises ProtocolError if it prints too much.
@@ -56,7 +56,6 @@ def run(
 
 
 def _exit_code(process: subprocess.Popen[bytes], outputs: Sequence[IO[bytes]], host: str, until: float) -> int:
-    """Wait for the end of a command. Raises ProtocolError if it prints too much, TimeoutError at `until`."""
     code = None
     while code is None:
         try:
