@@ -18,7 +18,6 @@ from sesh.files import append, locked, read_regular
 from sesh.names import printable
 
 Event = dict[str, object]
-
 _STDERR = 2
 _ROTATED = ".1"
 _MAX_SIZE = 1 << 20  # bytes, then the default log is rotated; one older file is kept

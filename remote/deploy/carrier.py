@@ -24,8 +24,6 @@ _LONGEST_SHOWN = 200  # characters; longer text from a host is cut off
 
 
 class Carrier:
-    """Runs commands by ssh, or by the host's `via` command."""
-
     def __init__(self, destination: Destination) -> None:
         self.destination = destination
 

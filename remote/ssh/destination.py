@@ -43,7 +43,7 @@ class Destination:
         return self.resolve()
 
     def setting(self, keyword: str) -> str:
-        """Return the first value of a lower-case keyword; empty if `none` or not set."""
+        """Return the first value of a lower-case keyword; empty if it is `none` or missing."""
         value = self.settings.get(keyword, [""])[0]
         return "" if value == "none" else value
 

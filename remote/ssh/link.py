@@ -29,7 +29,7 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
 
 RESPONSE_TIME = 60.0  # seconds for a request without a deadline: more than any op takes for a session (reload: 45)
-_SLOWEST = 4 << 10  # bytes per second of a long response, for which a request has more time
+_SLOWEST = 4 << 10  # bytes per second of the slowest link; a request for a long response has more time
 _NUMBER = 1  # the id of each request to a bridge, as a link has only one at a time
 _MAX_PRINTED = 1 << 20  # bytes; of a longer output of login files only the end is kept, for the reason of a failure
 _EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended
@@ -87,7 +87,7 @@ class Link(wire.Connection):
         self.destination = destination
         self.output = SshOutput(stderr)
         self.stage = Stage.STARTING
-        self.bridge: Welcome = {}  # of the bridge; `welcome` and `peer` are those of the session's daemon
+        self.bridge: Welcome = {}  # the bridge's; `welcome` and `peer` are those of the session's daemon
         self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self.health: LinkHealth = LinkHealth(time.monotonic())

@@ -88,7 +88,8 @@ def ensure(
     ask = ask and not _autossh()
     login = _Login(destination, ask, deadline, say, stop or Stop())
     while not is_alive(destination):
-        with open(f"{ssh.own_path(destination)}.start", "a+b", opener=_private) as lock:
+        path = f"{ssh.own_path(destination)}.start"
+        with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as lock:
             if not _take(lock):
                 login.follow(lock)
             elif is_alive(destination):  # another process has just opened it
@@ -96,10 +97,6 @@ def ensure(
             elif _is_in_place(lock):
                 return login.run(lock)
     return None
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, OWN)
 
 
 @dataclass

@@ -1,7 +1,4 @@
-"""Open a link over the shared connection, or over an ssh of its own.
-
-`open_link` opens the first link to a host, `HostLinks.open` makes one attempt to replace a lost one.
-"""
+"""Open a link over the shared connection, or over an ssh of its own."""
 
 from __future__ import annotations
 

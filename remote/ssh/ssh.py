@@ -54,12 +54,12 @@ def environment(*, ask: bool, via: bool = False) -> dict[str, str]:
 
 
 def _renew_agent_link(agent: str) -> str:
-    """Point sesh's link at this agent, if it exists; return the link, which outlives agents."""
+    """Point sesh's link at this agent, if it exists; return the link."""
     link = os.path.join(control_directory(), "sesh.agent")
     agent = os.path.realpath(agent)  # resolves the symbolic link itself too
     if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(link):
         files.replace_link(link, agent)
-    return link
+    return link  # shared connections outlive agents
 
 
 def options(destination: Destination, *, ask: bool) -> list[str]:
