@@ -18,7 +18,6 @@ from sesh.files import append, locked, read_regular
 from sesh.names import printable
 
 Event = dict[str, object]
-
 _STDERR = 2
 _ROTATED = ".1"
 _MAX_SIZE = 1 << 20  # bytes, then the default log is rotated; one older file is kept
@@ -43,7 +42,6 @@ def read(session: str | None = None) -> list[Event]:
 
 
 def _events(file: str) -> Iterator[Event]:
-    """Yield the events of a file; skip malformed lines, such as one truncated by a full disk."""
     try:
         content = read_regular(file, _LARGEST)
     except FileNotFoundError:
@@ -54,7 +52,7 @@ def _events(file: str) -> Iterator[Event]:
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
-            continue
+            continue  # a malformed line, such as one that a full disk has truncated
         if isinstance(event, dict) and isinstance(event.get("event"), str):
             yield event
 
@@ -79,7 +77,6 @@ def log(event: str, **fields: object) -> None:
 
 
 def _rotate(file: str) -> None:
-    """Rotate the default log if it is full. Raises OSError, Refused."""
     with locked(os.path.dirname(file)):
         if os.path.lexists(file) and os.lstat(file).st_size > _MAX_SIZE:
             os.replace(file, file + _ROTATED)

@@ -1,8 +1,7 @@
-"""Known remotes: the hosts that sesh was used on or deployed to. Every lookup asks them.
+"""Known remotes: the hosts that sesh was used on or deployed to.
 
-The file `remotes.json` caches facts of each host (`KnownHost`) by the name that the user types; docs/SECURITY.md
-describes it. A damaged file counts as empty, and is not written. Every function raises Refused if the directory of the
-file is unsafe.
+The file `remotes.json` caches facts of each host by the name that the user types; docs/SECURITY.md describes it. A
+damaged file counts as empty, and is not written. Every function raises Refused if the file's directory is unsafe.
 """
 
 from __future__ import annotations
@@ -22,14 +21,11 @@ from sesh.names import check_host, natural, printable
 from sesh.schema import Moment, Name, Text
 
 FAILURE_PAUSE = 60.0  # seconds for which a failure counts; in that time a host that refused a login is not asked
-
 _MOST_BYTES = 256 << 10  # of one host's cached sessions; the rest is dropped
 _LARGEST = 16 << 20  # bytes of the file; a larger one is neither read nor written
 
 
 class HostFailure(TypedDict):
-    """The last failure of a host to answer."""
-
     at: float  # seconds since 1970
     reason: str
     refused: bool  # the host refused the login
@@ -57,29 +53,23 @@ class CachedSession(_CachedName, total=False):
 
 
 class KnownHost(TypedDict, total=False):
-    """The facts of a host."""
-
     version: str  # of its sesh
     asks: bool  # the last login asked a person
     listed: float  # when the host last listed its sessions, in seconds since 1970
     sessions: list[CachedSession]  # that list, with later changes to single sessions
-    failure: HostFailure  # absent once the host has answered
+    failure: HostFailure  # the last one; absent once the host has answered
 
 
 Hosts = dict[str, KnownHost]
 Rows = list[CachedSession]
 
 
-# -- hosts
-
-
 def hosts() -> list[str]:
-    """Return the known remotes, sorted by name."""
     return sorted(_hosts(), key=natural)
 
 
 def of(host: str) -> KnownHost:
-    """Return the facts of a host, empty if it is unknown. The caller must not change them."""
+    """Return the facts of a host, empty if unknown; the caller must not change them."""
     return _hosts().get(host, {})
 
 
@@ -98,7 +88,7 @@ def record(host: str, version: str = "", *, asks: bool | None = None) -> None:
 
 
 def forget(host: str) -> bool:
-    """Remove the facts of a host, and the list of files pushed to it; return whether the host was known."""
+    """Remove all facts of a host; return whether the host was known."""
     was_known = host in _hosts()
     if was_known:
         _change(lambda known: {name: facts for name, facts in known.items() if name != host})
@@ -108,12 +98,10 @@ def forget(host: str) -> bool:
 
 
 def asks(host: str) -> bool:
-    """Return whether the last login to a host asked a person."""
     return of(host).get("asks", False)
 
 
 def record_asks(host: str) -> None:
-    """Record that a login to a known host asks a person."""
     _revise(host, lambda before: {**before, "asks": True})
 
 
@@ -130,13 +118,13 @@ def record_failure(host: str, reason: str = "", *, refused: bool = False) -> Non
 
 
 def paused_until(host: str) -> float:
-    """Return when a host's pause after a refused login ends (seconds since the epoch); 0 if it has none."""
+    """Return the end of a refused host's pause (seconds since 1970); 0 without one."""
     recent = _failure(host)
     return recent["at"] + FAILURE_PAUSE if recent is not None and recent["refused"] else 0.0
 
 
 def failure(host: str) -> str:
-    """Return why a host failed in the last FAILURE_PAUSE seconds, in a few words; empty if it did not fail."""
+    """Return why a host failed in the last FAILURE_PAUSE seconds; empty if it did not."""
     recent = _failure(host)
     return recent["reason"] if recent is not None else ""
 
@@ -162,12 +150,10 @@ def _without_failure(before: KnownHost) -> KnownHost:
 
 
 def sessions(host: str) -> Rows:
-    """Return the cached sessions of a host."""
     return of(host).get("sessions", [])
 
 
 def cache_list(host: str, rows: Iterable[Mapping[str, object]]) -> None:
-    """Cache the sessions that a host has just listed."""
     listed = time.time()
     kept = _cacheable(rows)
     _revise(host, lambda before: {**_without_failure(before), "listed": listed, "sessions": kept})
@@ -187,23 +173,19 @@ def cache_running(host: str, name: str, at: float, session_id: str = "") -> None
 
 
 def drop_sessions(host: str, names: Iterable[str]) -> None:
-    """Remove ended sessions from the cache."""
     gone = {*names}
     _revise_rows(host, lambda rows: [row for row in rows if row["name"] not in gone])
 
 
 def rename_session(host: str, old: str, new: str) -> None:
-    """Rename a cached session."""
     _revise_rows(host, lambda rows: [{**row, "name": new} if row["name"] == old else row for row in rows])
 
 
 def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> None:
-    """Apply `change` to the cached sessions of a host; keep the time of its last list."""
     _revise(host, lambda before: {**before, "sessions": change(before.get("sessions", []))})
 
 
 def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
-    """Return sessions as they are cached, without those beyond `_MOST_BYTES`. `_parse` drops malformed ones."""
     kept: list[dict[str, object]] = []
     left = _MOST_BYTES
     for row in rows:
@@ -228,7 +210,6 @@ def _hosts() -> Hosts:
 
 
 def _content() -> tuple[Hosts, list[str]]:
-    """Return the valid hosts, and the errors of the file."""
     paths.check_directory(paths.state_directory(), "XDG_STATE_HOME")
     try:
         return _read()
@@ -237,7 +218,7 @@ def _content() -> tuple[Hosts, list[str]]:
 
 
 def _read() -> tuple[Hosts, list[str]]:
-    """Return the valid hosts, and the errors of the others. Raises Refused if the file is damaged."""
+    """Return the valid hosts, and the errors of others. Raises Refused for a damaged file."""
     path = paths.remotes_file()
     return _parse(path, files.read_own(path, _LARGEST) or b"{}")
 
@@ -255,7 +236,7 @@ def _parse(path: str, data: bytes) -> tuple[Hosts, list[str]]:
 
 
 def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> None:
-    """Apply `change` to the facts of a host; do nothing if the host is not known any more."""
+    """Apply `change` to the facts of a host, unless it has been forgotten."""
     _change(lambda known: {**known, host: change(known[host])} if host in known else known)
 
 

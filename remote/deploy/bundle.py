@@ -1,4 +1,4 @@
-"""Build the bundle: an archive of `.py` files with this version of sesh and its packages, for any machine.
+"""Build the bundle: an archive of this sesh and its packages, for any machine.
 
 Packages are copied from this environment without their optional binary modules. The build is reproducible.
 """
@@ -48,7 +48,7 @@ class Bundle:
 
 @functools.cache
 def build() -> Bundle:
-    """Build the bundle, once for all hosts. Raises Refused if the files of a package cannot be found."""
+    """Build the bundle once. Raises Refused if a package's files cannot be found."""
     return packed(files())
 
 
@@ -61,8 +61,8 @@ def files() -> dict[str, bytes]:
 
 
 def packed(contents: dict[str, bytes]) -> Bundle:
-    """Pack the files of a version. Its name has a hash of them, as archives of other machines may differ in form."""
-    whole, digest = io.BytesIO(), hashlib.sha256()
+    """Pack the files of a version, and name it by their hash."""
+    whole, digest = io.BytesIO(), hashlib.sha256()  # not of the archive, whose form differs between machines
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in sorted({**contents, START: _START}.items()):
             digest.update(f"{hashlib.sha256(data).hexdigest()} {path}\n".encode())
@@ -73,7 +73,7 @@ def packed(contents: dict[str, bytes]) -> Bundle:
 
 
 def _package(name: str) -> dict[str, bytes]:
-    """Read the modules, the metadata and the licences of a package, by path; nothing if it is not installed."""
+    """Read the modules, the metadata and the licences of a package, by path."""
     try:
         package = importlib.metadata.distribution(name)
     except PackageNotFoundError:

@@ -24,21 +24,18 @@ _LONGEST_SHOWN = 200  # characters; longer text from a host is cut off
 
 
 class Carrier:
-    """Runs commands by ssh, or by the host's `via` command."""
-
     def __init__(self, destination: Destination) -> None:
         self.destination = destination
 
     def run(self, line: str) -> CommandResult:
         """Run a line in the host's login shell, without input.
 
-        Raises Unreachable if the connection fails or the line takes longer than TIMEOUT, ProtocolError if the host
-        prints too much.
+        Raises Unreachable, also if the line takes longer than TIMEOUT, and ProtocolError for too much output.
         """
         return exchange.run(self.destination, ssh.command(self.destination, line), timeout=TIMEOUT)
 
     def put(self, data: bytes, path: str) -> None:
-        """Write a file in HOME on the host. `path`: letters, digits, `.`, `-` and `/`. Raises SeshError."""
+        """Write a file in HOME. `path`: letters, digits, `.`, `-`, `/`. Raises SeshError."""
         argv = ssh.command(self.destination, f"exec sh -c 'cd && exec cat > {path}'")
         with tempfile.TemporaryFile() as file:
             file.write(data)
@@ -68,5 +65,5 @@ def log_in(destination: Destination, *, ask: bool = False) -> None:
 
 
 def shown(text: str) -> str:
-    """Return text from a host as one line without control characters, cut off if it is too long."""
+    """Return a host's text as one line without control characters, cut off if long."""
     return one_line(text)[:_LONGEST_SHOWN]

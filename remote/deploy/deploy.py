@@ -1,4 +1,4 @@
-"""Install this version of sesh on one host. If a step fails, the host keeps its old version.
+"""Install this sesh on one host; if a step fails, the old version stays.
 
 A deploy sends the host an order to look for the version. If the host lacks it, the deploy puts an archive on the host,
 and sends a second order, to install the archive. `install.py` carries out both orders on the host.
@@ -38,19 +38,15 @@ TRIALS = [
 
 
 class DeployError(SeshError, code="refused"):
-    """A step of a deploy failed.
-
-    `step`: one of STEPS. `output`: what the host printed about it. `foreign`: another project's program called sesh is
-    in the way.
-    """
+    """A step of a deploy failed."""
 
     def __init__(
         self, step: str, message: str, *, code: str | None = None, output: str = "", foreign: bool = False
     ) -> None:
         super().__init__(message, code=code)
-        self.step = step
-        self.output = output
-        self.foreign = foreign
+        self.step = step  # one of STEPS
+        self.output = output  # what the host printed
+        self.foreign = foreign  # another project's sesh is in the way
 
 
 class Found(TypedDict):
@@ -63,17 +59,17 @@ class Found(TypedDict):
 
 
 class Failure(TypedDict):
-    """The host's report on an order that failed. The first line of `reason` is for the person."""
+    """The host's report on an order that failed."""
 
     step: str
-    reason: Annotated[str, "text"]
+    reason: Annotated[str, "text"]  # the first line is for the person
     foreign: bool
 
 
 def deploy(
     destination: Destination, *, force: bool = False, progress: Callable[[str], object] = lambda _: None
 ) -> DeployedHost:
-    """Install this version on a host; do nothing if the host already uses it. Raises DeployError.
+    """Install this version on a host, unless the host uses it. Raises DeployError.
 
     `force`: replace another project's ~/.local/bin/sesh. `progress`: called at the beginning of each step.
     """
@@ -92,7 +88,7 @@ def deploy(
 
 
 def open_carrier(destination: Destination) -> Carrier:
-    """Connect by fabric, or by ssh as a fallback and where no login is needed. Raises SeshError."""
+    """Connect by fabric if it can log in, otherwise by ssh. Raises SeshError."""
     needs_login = destination.via is None and not master.is_alive(destination)
     if needs_login and not known.asks(destination.host):
         try:
@@ -107,8 +103,6 @@ def open_carrier(destination: Destination) -> Carrier:
 
 
 class _Deploy:
-    """One deploy over one connection."""
-
     carrier: Carrier
 
     def __init__(self, destination: Destination, progress: Callable[[str], object]) -> None:
@@ -127,7 +121,6 @@ class _Deploy:
             raise DeployError(name, str(error), code=getattr(error, "code", None)) from error
 
     def run(self, force: bool) -> DeployedHost:
-        """Install the version, unless the host uses it already."""
         with self.step("connect"):
             self.carrier = open_carrier(self.destination)
         with closing(self.carrier):
@@ -147,7 +140,6 @@ class _Deploy:
         }  # fmt: skip
 
     def install(self, archive: bytes, order: Order) -> None:
-        """Put the archive on the host, and have it installed."""
         with self.step("upload"):
             try:
                 self.carrier.put(archive, f"{install.scratch(order['token'])}/{install.ARCHIVE}")
@@ -184,7 +176,7 @@ class _Deploy:
         raise DeployError(failed["step"], f"{host}: {reason}", output=failed["reason"], foreign=failed["foreign"])
 
     def last_words(self, printed: str, result: CommandResult) -> str:
-        """Return the message for a command that ended without a report, with the last line that it printed."""
+        """Return the message for a command that printed no report, with its last line."""
         host = self.destination.host
         lines = map(shown, reversed(f"{printed}\n{result.err}".split("\n")))
         last = next(filter(None, lines), "it printed nothing")

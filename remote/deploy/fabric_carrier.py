@@ -1,4 +1,4 @@
-"""A carrier over fabric, for key logins with a plain ssh configuration; ssh is the fallback for all other logins.
+"""A carrier over fabric, for key logins with a plain ssh configuration.
 
 paramiko checks host keys against the known_hosts files from `ssh -G`, and never prompts.
 """
@@ -75,11 +75,10 @@ class _Bound(invoke.watchers.StreamWatcher):
     """Stops a command that prints too much, as fabric keeps all output in memory."""
 
     def submit(self, stream: str) -> Iterator[str]:
-        """Check the size of the output so far; type no response."""
         if len(stream) > MOST_PRINTED:
             reason = f"printed more than {MOST_PRINTED >> 20} MiB, and was not read to the end"
             raise invoke.exceptions.WatcherError(reason)
-        return iter(())
+        return iter(())  # types nothing
 
 
 class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no types
@@ -90,7 +89,7 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no typ
 
 
 def connect(destination: Destination) -> FabricCarrier | None:
-    """Connect by fabric; return None if ssh has to connect instead, as to a host without SFTP.
+    """Connect by fabric; return None if ssh must connect, as to hosts without SFTP.
 
     Raises Unreachable if the host does not answer, because ssh would only wait for the same time again.
     """
@@ -127,7 +126,6 @@ def is_plain(destination: Destination) -> bool:
 
 @functools.cache
 def ssh_defaults() -> dict[str, list[str]]:
-    """Return ssh's settings without any configuration file."""
     return resolve(Destination("localhost"), "-F", "none")
 
 
@@ -153,9 +151,9 @@ def _connection(destination: Destination) -> fabric.Connection:
 
 
 def _files(destination: Destination, *keywords: str) -> list[str]:
-    """Return the readable files that settings name. Like ssh, expand `~` by the user database, not by HOME."""
+    """Return the readable files that settings name."""
     named = " ".join(path for keyword in keywords for path in destination.settings.get(keyword, [])).split()
-    home = pwd.getpwuid(os.getuid()).pw_dir
+    home = pwd.getpwuid(os.getuid()).pw_dir  # like ssh, which ignores HOME
     paths = [os.path.join(home, path[2:]) if path[:2] == "~/" else path for path in named if path != "none"]
     return [path for path in paths if os.path.isfile(path) and os.access(path, os.R_OK)]
 

@@ -1,4 +1,4 @@
-"""Deploy to several hosts in parallel: each has a thread, a progress bar on a terminal, and a line for the result."""
+"""Deploy to several hosts in parallel, with a progress bar and a line for each."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ _SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switc
 
 @dataclass
 class HostResult:
-    """A host and the outcome of its deploy: the facts, or the error."""
-
     destination: Destination
     outcome: DeployedHost | DeployError
 
@@ -57,11 +55,10 @@ class HostResult:
 
 
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
-    """Deploy to several hosts in parallel; return the results in the order of the hosts. Raises Interrupted, Refused.
+    """Deploy to hosts in parallel; return the results in their order. Raises Interrupted, Refused.
 
-    Each host has a progress bar if stderr is a terminal and no program reads the events. Its result becomes a line on
-    stderr. Hosts that need a password or a second factor come last: the person logs in to one after the other, and then
-    sesh deploys to them in parallel.
+    Each result becomes a line on stderr. Hosts that need a password or a second factor come last: the person logs in to
+    one after the other, and then sesh deploys to them in parallel.
     """
     bundle.build()  # once, before the threads need it
     unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
@@ -112,7 +109,6 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = 
 
 
 def _bars() -> Progress:
-    """Return the progress bars, hidden without a terminal or if a program reads the events."""
     return Progress(
         TextColumn("{task.fields[host]}", markup=False),
         BarColumn(),

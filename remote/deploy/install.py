@@ -1,4 +1,4 @@
-"""The part of a deploy that runs on the host: unpack a version, try it, switch to it.
+"""Unpack a version of sesh on a host, try it, and switch to it.
 
 The host gets this file in a command line and has no sesh yet, so the file imports only the standard library. Its
 argument is an order (JSON in base64). It prints the order's token and then its report as a line of JSON. The token
@@ -29,7 +29,7 @@ from typing import TypedDict
 
 
 class Order(TypedDict):
-    """What the host is to do: look for a version, or install the archive that has been put into `scratch(token)`."""
+    """An order: look for a version, or install the archive in `scratch(token)`."""
 
     token: str
     installs: bool
@@ -53,22 +53,21 @@ def scratch(token: str) -> str:
 
 
 def is_launcher(path: Path) -> bool:
-    """Return whether a file is a launcher that a deploy has written."""
     is_file = path.is_file() and not path.is_symlink()
     return is_file and path.read_bytes().split(b"\n")[1:2] == [SIGNATURE.encode()]
 
 
 class Failed(Exception):
-    """The current step failed, for the reason in the first line; further lines are for the log."""
+    """A step failed; the first line is the reason, further lines are for the log."""
 
 
 class Installer:
-    """Carries out an order. `step`: the current step of the deploy. `foreign`: another project's sesh is in the way."""
+    """Carries out an order."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
         self.step = "detect_platform"
-        self.foreign = False
+        self.foreign = False  # another project's sesh is in the way
         self.home = Path.home()
         self.versions = self.home / VERSIONS
         self.final = self.versions / order["name"]
@@ -101,11 +100,9 @@ class Installer:
             raise Failed(f"{self.program} was not installed by sesh and stays; --force replaces it")
 
     def is_in_use(self) -> bool:
-        """Return whether ~/.local/bin/sesh starts the version, and the version works."""
         return is_launcher(self.program) and self.program.read_bytes() == self.launcher(self.final) and self.works()
 
     def works(self) -> bool:
-        """Return whether the version is installed and starts."""
         start = self.final / START
         return start.is_file() and _run([self.python, "-I", "-S", "-B", start, "--version"]).returncode == 0
 
@@ -154,7 +151,7 @@ class Installer:
         )
 
     def try_out(self, launcher: Path) -> None:
-        """Run the trials as a user would, but with the scratch directory as HOME, and without the user's settings."""
+        """Run the trials with the scratch directory as HOME, and without the user's settings."""
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("SESH_", "XDG_"))}
         for arguments in self.order["trials"]:
             done = _run([launcher, *arguments], {**variables, "HOME": str(self.scratch)})
@@ -181,7 +178,6 @@ class Installer:
 
 
 def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program in / without input; return its code, and both outputs as `stdout`."""
     return subprocess.run(
         words,
         stdin=subprocess.DEVNULL,
@@ -196,7 +192,7 @@ def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subp
 
 
 def carry_out(order: Order) -> dict[str, object]:
-    """Carry out an order; return the report: what was found, or the step that failed and the reason."""
+    """Carry out an order; return the report, a `Found` or a `Failure`."""
     installer = Installer(order)
     try:
         return installer.run()
@@ -205,7 +201,6 @@ def carry_out(order: Order) -> dict[str, object]:
 
 
 def main() -> None:
-    """Carry out the order in the last argument."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(1))  # runs the `finally` blocks
     os.umask(0o022)

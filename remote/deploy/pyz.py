@@ -39,7 +39,6 @@ os.execv(sys.executable, [sys.executable, "-I", "-S", "-B", os.path.join(final, 
 
 
 def build() -> bytes:
-    """Return the content of sesh.pyz."""
     built = bundle.build()
     whole = io.BytesIO(built.archive)
     with zipfile.ZipFile(whole, "a", zipfile.ZIP_DEFLATED) as archive:

@@ -1,4 +1,4 @@
-"""The command line that finds a Python for sesh on a host, and runs `install` with it."""
+"""The command line that finds a Python on a host, and runs `install` with it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _FOLDERS = (
 
 
 def command(order: install.Order) -> str:
-    """Return the line that runs an order with the first suitable Python; POSIX shells, fish and csh read it alike.
+    """Return the line that runs an order with the first suitable Python.
 
-    It prints the order's token and the report in one line: `TOKEN {"python": …}`. Without a suitable Python it prints
-    what each Python printed last, its version if that is too old, or the missing module: `TOKEN none; PATH: 3.8.2`.
+    POSIX shells, fish and csh read it alike. It prints the order's token and the report: `TOKEN {"python": …}`. Without
+    a suitable Python it prints each Python's last line, its version or a missing module: `TOKEN none; PATH: 3.8.2`.
     """
     token = order["token"]
     text = base64.b64encode(json.dumps(order).encode()).decode()
@@ -44,5 +44,4 @@ def command(order: install.Order) -> str:
 
 @functools.cache
 def _script() -> str:
-    """Return install.py, compressed, as a word of a command line."""
     return base64.b64encode(zlib.compress(Path(install.__file__).read_bytes(), 9)).decode()

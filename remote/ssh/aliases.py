@@ -28,7 +28,7 @@ def aliases() -> list[str]:
 
 
 def _names(path: str, folder: str, read: set[str]) -> Iterator[str]:
-    """Yield the names in a file and in its includes, whose paths are relative to `folder`. `read`: the files so far."""
+    """Yield the names in a file and its includes, which are relative to `folder`."""
     if path in read:
         return
     read.add(path)

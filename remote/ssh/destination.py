@@ -1,4 +1,4 @@
-"""A host as the user names it, the settings that ssh resolves for it, and the variables that set ssh options."""
+"""A host, its ssh settings, and the variables that set ssh options."""
 
 from __future__ import annotations
 
@@ -15,21 +15,17 @@ NO_SSH = "install the OpenSSH client, or check SESH_SSH"  # the hint for an ssh 
 
 
 class Destination:
-    """A host, and how to reach it. `host`: as typed, without `@`.
-
-    `via`: the argv of a command that runs its arguments on the host in place of ssh. `settings`: ssh's settings for the
-    host, if already resolved. `shared`: the `master.identity` of the shared connection of the newest link.
-    """
+    """A host, and how to reach it. `host`: as typed, without `@`."""
 
     def __init__(self, host: str, via: list[str] | None = None, settings: dict[str, list[str]] | None = None) -> None:
         self.host = check_host(host)
-        self.via = via
-        self.shared: tuple[int, int] | None = None
+        self.via = via  # the argv of a command that runs its arguments on the host in place of ssh
+        self.shared: tuple[int, int] | None = None  # `master.identity` of the newest link's shared connection
         self._settings = settings
 
     @property
     def target(self) -> list[str]:
-        """ssh's arguments for the host: `-p PORT` if a port was given, then `user@host` or the alias."""
+        """ssh's arguments for the host: `-p PORT` if given, then `user@host` or the alias."""
         user, at, rest = self.host.rpartition("@")
         bracketed = rest.startswith("[")
         host, _, port = rest.removeprefix("[").partition("]" if bracketed else ":")
@@ -47,7 +43,7 @@ class Destination:
         return self.resolve()
 
     def setting(self, keyword: str) -> str:
-        """Return the first value of an ssh_config keyword (lower case); empty if it is `none`, or not set."""
+        """Return the first value of a lower-case keyword; empty if it is `none` or missing."""
         value = self.settings.get(keyword, [""])[0]
         return "" if value == "none" else value
 
@@ -65,21 +61,18 @@ class Destination:
 
 
 def program() -> str:
-    """Return the ssh to run: `SESH_SSH`, but plain ssh instead of autossh, which only opens shared connections."""
+    """Return the ssh to run; an autossh in `SESH_SSH` only opens shared connections."""
     chosen = os.environ.get("SESH_SSH") or "ssh"
     return "ssh" if os.path.basename(chosen) == "autossh" else chosen
 
 
 class Variable(NamedTuple):
-    """A variable that overrides a keyword of ssh_config.
-
-    `default`: sesh's value, if neither the variable nor ssh_config sets the keyword to another one than `ssh_default`.
-    """
+    """A variable that overrides a keyword of ssh_config."""
 
     name: str
     keyword: str
     ssh_default: str = ""
-    default: str = ""
+    default: str = ""  # sesh's value, if neither the variable nor ssh_config sets another one than `ssh_default`
 
 
 VARIABLES = (
@@ -93,7 +86,7 @@ _SHORTEST_PERSIST = "5"  # seconds, used for `SESH_PERSIST=no`: with ssh's own `
 
 
 def environment_options() -> list[str]:
-    """Return the options of the variables, which override ssh_config. Raises InvalidHost for a wrong jump host."""
+    """Return the options of the variables. Raises InvalidHost for a wrong jump host."""
     options: list[str] = []
     for variable in VARIABLES:
         if value := os.environ.get(variable.name):

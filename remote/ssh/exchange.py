@@ -1,7 +1,4 @@
-"""Run a command that reaches a host, within limits of time and of output.
-
-A host must not fill this machine: a command that prints too much is killed.
-"""
+"""Run a command that reaches a host, within limits of time and of output."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from sesh.errors import ProtocolError, silent_host
 from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
 
-MOST_PRINTED = 1 << 20  # bytes of stdout or stderr, then the command is killed
+MOST_PRINTED = 1 << 20  # bytes of stdout or stderr, then the command is killed: a host must not fill this machine
 _LOOK = 0.1  # seconds between two looks at a running command
 
 
@@ -31,10 +28,10 @@ class CommandResult(NamedTuple):
 def run(
     destination: Destination, argv: list[str], *, stdin: IO[bytes] | None = None, timeout: float = inf
 ) -> CommandResult:
-    """Run a program that reaches a host; it gets no terminal. `stdin`: a file. `timeout`: in seconds.
+    """Run a program that reaches a host, without a terminal. `timeout`: in seconds.
 
-    Raises Unreachable if it cannot be started, if ssh fails, or if it takes longer: no other command uses the shared
-    connection then. Raises ProtocolError if it prints too much.
+    Raises Unreachable if it cannot be started, if ssh fails, or if it takes longer; then no further command uses the
+    shared connection. Raises ProtocolError if it prints too much.
     """
     host = destination.host
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -56,7 +53,6 @@ def run(
 
 
 def _exit_code(process: subprocess.Popen[bytes], outputs: Sequence[IO[bytes]], host: str, until: float) -> int:
-    """Wait for the end of a command. Raises ProtocolError if it prints too much, TimeoutError at `until`."""
     code = None
     while code is None:
         try:

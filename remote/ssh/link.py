@@ -1,4 +1,4 @@
-"""A link: a connection to sesh on a host, over ssh or over the host's `via` command.
+"""A link: a connection to sesh on a host, over ssh or a `via` command.
 
 At its other end runs `sesh --bridge`, which carries out requests. One of them connects the link to a session: from then
 on the bridge only copies bytes between the link and the session's daemon.
@@ -28,9 +28,8 @@ from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import REACHED, SshOutput
 
-RESPONSE_TIME = 60.0
-"""Seconds for a request without a deadline: more than any op takes for one session (to reload: 45)."""
-_SLOWEST = 4 << 10  # bytes per second of a long response, for which a request has more time
+RESPONSE_TIME = 60.0  # seconds for a request without a deadline: more than any op takes for a session (reload: 45)
+_SLOWEST = 4 << 10  # bytes per second of the slowest link; a request for a long response has more time
 _NUMBER = 1  # the id of each request to a bridge, as a link has only one at a time
 _MAX_PRINTED = 1 << 20  # bytes; of a longer output of login files only the end is kept, for the reason of a failure
 _EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended
@@ -39,23 +38,17 @@ _MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a large
 
 @dataclass
 class Request:
-    """A request to a bridge.
-
-    `data`: the arguments of the op, as JSON. `can_ask`: a person can answer the host's questions. `repeatable`: the
-    request changes nothing, or has an id by which the host carries it out only once; so it may be sent in one write
-    with HELLO. `connects`: the op connects the link to a session. `session_id`: of that session, or for the session to
-    create. `hello`: of an attached terminal, which the bridge hands to the daemon. `unknown`: the host may have carried
-    the request out, but has not responded.
-    """
+    """A request to a bridge."""
 
     op: str
-    data: bytes
-    can_ask: bool = False
+    data: bytes  # the arguments of the op, as JSON
+    can_ask: bool = False  # a person can answer the host's questions
+    # The request changes nothing, or has an id by which the host carries it out only once: it may be sent with HELLO.
     repeatable: bool = True
-    connects: bool = False
-    session_id: str = ""
-    hello: Hello | None = None
-    unknown: bool = False
+    connects: bool = False  # the op connects the link to a session
+    session_id: str = ""  # of that session, or of the session to create
+    hello: Hello | None = None  # of an attached terminal, which the bridge hands to the daemon
+    unknown: bool = False  # the host may have carried the request out, but has not responded
 
     @classmethod
     def attach(cls, name: str, session_id: str = "", **more: Any) -> Request:
@@ -83,11 +76,7 @@ class Stage(Enum):
 
 
 class Link(wire.Connection):
-    """A connection to sesh on a host, over a command's stdin and stdout; closing it ends the command.
-
-    `bridge`: the WELCOME of the bridge; `welcome` and `peer` are those of the session's daemon. `asked`: whether the
-    login asked a person; None without a login, or if unknown. `clock`: seconds by which the host's clock is ahead.
-    """
+    """A connection to sesh on a host, over a command's stdin and stdout."""
 
     far = True
 
@@ -98,9 +87,9 @@ class Link(wire.Connection):
         self.destination = destination
         self.output = SshOutput(stderr)
         self.stage = Stage.STARTING
-        self.bridge: Welcome = {}
-        self.asked: bool | None = None
-        self.clock = 0.0
+        self.bridge: Welcome = {}  # the bridge's; `welcome` and `peer` are those of the session's daemon
+        self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
+        self.clock = 0.0  # seconds by which the host's clock is ahead
         self.health: LinkHealth = LinkHealth(time.monotonic())
         self._process = process
         self._printed = b""  # by login files, before the first bytes of the bridge
@@ -115,28 +104,26 @@ class Link(wire.Connection):
 
     @property
     def home(self) -> str:
-        """The home directory on the host; empty if unknown."""
         return str(self.bridge.get("home") or "")
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The variables of the host's login that a session renews, such as the DISPLAY that ssh forwards."""
+        """The variables of the host's login that a session renews, such as DISPLAY."""
         return self.bridge.get("renewed") or {}
 
     @property
     def is_open(self) -> bool:
-        """True once the bridge has sent its WELCOME."""
         return self.stage in (Stage.OPEN, Stage.CONNECTED)
 
     @property
     def is_silent(self) -> bool:
-        """True until the host has printed its first byte. BRIDGE_COMMAND prints a line on stderr at once."""
+        """True until the host prints a byte; BRIDGE_COMMAND prints a line on stderr at once."""
         return self.stage is Stage.STARTING and not self._printed and REACHED not in self.output.text()
 
     # -- opening
 
     def send_hello(self, near: Near, request: Request | None, deadline: float) -> None:
-        """Send HELLO, and in the same write the request, if it is small and may be sent twice."""
+        """Send HELLO, and in the same write a request that is small and repeatable."""
         frames = wire.hello_frame("bridge", near=near)
         if request is not None and request.repeatable and len(request.frames()) <= _MOST_EARLY:
             self._note_sent(request)
@@ -145,7 +132,7 @@ class Link(wire.Connection):
             self.send(frames, deadline)
 
     def read_welcome(self) -> bool:
-        """Read what has arrived, without the output of login files; return whether the link is open.
+        """Read what has arrived; return whether the link is open.
 
         Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has started and may go on.
         """
@@ -177,7 +164,6 @@ class Link(wire.Connection):
         self.peer.ahead = self.bridge.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
 
     def incompatible(self) -> ProtocolError:
-        """Return the error if the bridge, or the session's daemon, has another protocol number."""
         if self.is_open:
             return super().incompatible()
         host = self.destination.host
@@ -217,7 +203,6 @@ class Link(wire.Connection):
         return response, data
 
     def _no_response(self, request: Request, cause: SeshError) -> Unreachable:
-        """Return the error for a request that has no response, as the link was lost or the host is silent."""
         host = self.destination.host
         lost = Lost(f"lost the link to @{host} before its answer")
         error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
@@ -237,7 +222,7 @@ class Link(wire.Connection):
     # -- connecting to a session
 
     def connect_request(self, name: str, session_id: str) -> bytes:
-        """Return the request to connect to a session; empty if the link is connected, or has sent it with HELLO.
+        """Return the request to connect; empty if it was sent, or the link is connected.
 
         `accept` reads the response, which comes before the daemon's WELCOME.
         """
@@ -246,7 +231,7 @@ class Link(wire.Connection):
         return Request.attach(name, session_id).frames()
 
     def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
-        """Store a WELCOME and return True; read the response to `connect_request`. Raises Ended, and its error."""
+        """Store a WELCOME and return True; read the response to `connect_request`. Raises Ended, SeshError."""
         if self.stage is Stage.OPEN and kind == protocol.DATA:
             protocol.carry(self._data, payload)
         elif self.stage is Stage.OPEN and kind == protocol.RESPONSE:
@@ -256,7 +241,7 @@ class Link(wire.Connection):
         return False
 
     def _note_session(self, response: OpResponse, data: bytes) -> None:
-        """Note the session that the link is connected to. Raises Ended with its result if it has ended."""
+        """Note the session that the link is connected to. Raises Ended if it has ended."""
         if "name" not in response:
             raise errors.malformed("RESPONSE", ".name is missing")
         self._note_answered()
@@ -267,10 +252,8 @@ class Link(wire.Connection):
         self.peer.session_id = str(response.get("session_id") or "")
         self.peer.pid = response.get("daemon_pid")
 
-    # -- frames
-
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """Receive a frame, and ping a silent link. Raises Lost if the link broke or went silent."""
+        """Receive a frame; ping a silent link. Raises Lost if it broke or went silent."""
         health = self.health
         while True:
             try:
@@ -287,20 +270,15 @@ class Link(wire.Connection):
                     raise
 
     def _closed(self, error: OSError | None = None) -> Unreachable:
-        """Return the error for an ended connection: Lost if ssh failed or hangs, as the session may then still run.
-
-        SIGTERM means that somebody has ended the command on purpose.
-        """
+        """Return the error for an ended connection: Lost if the session may still run."""
         if self.stage is Stage.STARTING:  # what the host has printed is no frame; `read_welcome` reads it
             return Unreachable(f"{self.destination.host} has not started sesh")
         closed = super()._closed(error)
-        ended = self._exit_code() in (0, -signal.SIGTERM)
+        ended = self._exit_code() in (0, -signal.SIGTERM)  # SIGTERM: somebody has ended the command on purpose
         return closed if ended else Lost(f"lost the link to @{self.destination.host}")
 
-    # -- closing
-
     def abort(self) -> None:
-        """Kill the link's command, from any thread; a reader of the link then gets its end."""
+        """Kill the command from any thread; a reader of the link then gets its end."""
         self._process.kill()
 
     def close(self) -> None:
@@ -321,7 +299,7 @@ class Link(wire.Connection):
         self.output.close()
 
     def _may_be_begun(self) -> bool:
-        """Return whether the host may have begun the request that was sent with HELLO, or later."""
+        """Return whether the host may have begun the unanswered request."""
         if self.is_open:
             return True
         is_incompatible = self.welcome != {}  # such a bridge begins nothing

@@ -39,7 +39,7 @@ _SOCKET = re.compile(r"[0-9a-f]{24}")
 
 
 def is_shared(destination: Destination) -> bool:
-    """Return whether commands for this host share a connection, sesh's own or one of the user's configuration."""
+    """Return whether commands for this host share a connection, sesh's own or the user's."""
     return destination.via is None and (
         ssh.owns_control_path(destination) or destination.setting("controlmaster") in ("auto", "true", "yes")
     )
@@ -59,15 +59,12 @@ def is_alive(destination: Destination) -> bool:
 
 
 def identity(destination: Destination) -> tuple[int, int] | None:
-    """Return the inode and ctime of the control socket, which identify it; None without a socket."""
+    """Return the inode and ctime of the control socket; None without a socket."""
     try:
         status = os.lstat(ssh.control_path(destination))
     except (OSError, ValueError):
         return None
     return status.st_ino, status.st_ctime_ns
-
-
-# -- opening
 
 
 def ensure(
@@ -78,11 +75,11 @@ def ensure(
     say: Say = lambda _: None,
     stop: Stop | None = None,
 ) -> bool | None:
-    """Open the shared connection of a host, unless it is open or the host has none.
+    """Open a host's shared connection, unless it is open or the host has none.
 
-    `ask`: ssh may prompt, on a terminal that is not raw yet. `timeout`: in seconds. `say`: receives the lines that ssh
-    prints. `stop`: cancels the wait; an ssh that may not prompt keeps running, and the next command uses its
-    connection. Return whether ssh prompted; None if unknown. Raises Unreachable with ssh's reason, Interrupted.
+    `ask`: ssh may prompt, on a terminal that is not raw yet. `timeout`: in seconds. `stop`: cancels the wait; an ssh
+    that may not prompt keeps running, and the next command uses its connection. Return whether ssh prompted; None if
+    unknown. Raises Unreachable with ssh's reason, Interrupted.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     destination.resolve(TIMEOUT if timeout is None else timeout)
@@ -91,7 +88,8 @@ def ensure(
     ask = ask and not _autossh()
     login = _Login(destination, ask, deadline, say, stop or Stop())
     while not is_alive(destination):
-        with open(f"{ssh.own_path(destination)}.start", "a+b", opener=_private) as lock:
+        path = f"{ssh.own_path(destination)}.start"
+        with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as lock:
             if not _take(lock):
                 login.follow(lock)
             elif is_alive(destination):  # another process has just opened it
@@ -101,20 +99,16 @@ def ensure(
     return None
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, OWN)
-
-
 @dataclass
 class _Login:
-    """A login, by this process or another one. `asked`: ssh has prompted (it turned echo off)."""
+    """A login, by this process or another one."""
 
     destination: Destination
     ask: bool
     deadline: float | None
     say: Say
     stop: Stop
-    asked: bool = False
+    asked: bool = False  # ssh has prompted (it turned echo off)
 
     def run(self, lock: BinaryIO) -> bool | None:
         """Start an ssh, and wait until it is the shared connection. Return what `ensure` returns."""
@@ -139,7 +133,6 @@ class _Login:
         raise self._failure(SshOutput(lock).text())
 
     def _failure(self, printed: str) -> Unreachable:
-        """Return the error for a login that has failed; where ssh may prompt, the terminal has its reason."""
         host = self.destination.host
         if words.reasons(printed) or not self.ask:
             return words.failure(self.destination, printed)
@@ -148,7 +141,6 @@ class _Login:
         return Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
-        """Start the ssh. Raises Unreachable."""
         if ssh.owns_control_path(self.destination):
             with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
                 os.unlink(ssh.own_path(self.destination))
@@ -180,7 +172,7 @@ class _Login:
             raise words.failure(self.destination, printed)
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
-        """Wait until the socket accepts; return False if its ssh ends before that. Raises Unreachable, Interrupted."""
+        """Wait until the socket accepts; return False if its ssh ends first. Raises Unreachable, Interrupted."""
         output = SshOutput(lock)
         while not ended():
             if is_alive(self.destination):
@@ -195,7 +187,6 @@ class _Login:
 
 
 def _take(lock: BinaryIO) -> bool:
-    """Take the lock; return False if another process or its ssh holds it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -217,8 +208,8 @@ def _remove(lock: BinaryIO) -> None:
 
 
 def _command(destination: Destination, errors: str, *, ask: bool) -> list[str]:
-    """Return the command that logs in and becomes the shared connection; autossh reopens it when it is lost."""
-    if autossh := _autossh():
+    """Return the command that logs in and becomes the shared connection."""
+    if autossh := _autossh():  # reopens a lost connection
         argv = [autossh, "-M", "0", "-o", "ControlPersist=no"]
     else:
         argv = [program(), *(["-f"] if ask else [])]  # without -f, ControlPersist still puts ssh into the background
@@ -231,7 +222,7 @@ def _command(destination: Destination, errors: str, *, ask: bool) -> list[str]:
 
 
 def _autossh() -> str:
-    """Return the autossh in `SESH_SSH`, which opens shared connections but cannot prompt; empty for another ssh."""
+    """Return the autossh in `SESH_SSH`, which cannot prompt; empty for another ssh."""
     chosen = os.environ.get("SESH_SSH", "")
     return chosen if os.path.basename(chosen) == "autossh" else ""
 
@@ -241,9 +232,6 @@ def _is_echo_off() -> bool:
         return not termios.tcgetattr(0)[3] & termios.ECHO
     except termios.error:
         return False
-
-
-# -- closing
 
 
 def close(destination: Destination, *, ends_links: bool = True) -> None:
@@ -260,7 +248,7 @@ def close(destination: Destination, *, ends_links: bool = True) -> None:
 
 
 def retire(destination: Destination) -> None:
-    """Let sesh's own shared connection end once no command uses it; leave the user's own alone."""
+    """Let sesh's own shared connection end once no command uses it."""
     if ssh.owns_control_path(destination):
         _control(ssh.control_path(destination), "stop")
 
@@ -272,7 +260,7 @@ def retire_all() -> int:
 
 
 def _control(path: str, command: str) -> bool:
-    """Send a command to the connection at a socket (`ssh -O`); return whether it succeeded in time."""
+    """Send a command to a shared connection (`ssh -O`); return whether it succeeded in time."""
     # ssh requires a host name, but does not use it.
     argv = [program(), "-F", "none", "-O", command, *ssh.control_path_option(path), "--", "sesh"]
     try:

@@ -1,7 +1,4 @@
-"""Open a link: over the shared connection, over an ssh of its own, or over the first of the two that answers.
-
-`open_link` opens the first link to a host, `HostLinks.open` makes one attempt to replace a lost one.
-"""
+"""Open a link over the shared connection, or over an ssh of its own."""
 
 from __future__ import annotations
 
@@ -36,8 +33,6 @@ _WITHOUT_KEYS = ("sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"')
 
 @dataclass
 class _Opening:
-    """How to open one link. `say`: receives the lines that ssh prints."""
-
     destination: Destination
     request: Request | None
     deadline: float
@@ -71,7 +66,7 @@ class _Opening:
         return winner
 
     def _first(self, links: list[Link], own_at: float) -> Link:
-        """Return the first link that gets WELCOME. If all fail, raise the error of the last one.
+        """Return the first link that gets WELCOME. If all fail, raise the last error.
 
         If the first link is silent at `own_at` (monotonic), add one over an ssh connection of its own.
         """
@@ -97,7 +92,6 @@ class _Opening:
         raise failures[links[-1]]
 
     def _start(self, request: Request | None, *, prompts: bool = False, seconds: int = 0) -> Link:
-        """Start a link's command, and send HELLO with a request. Raises Unreachable, OSError."""
         destination = self.destination
         argv = ssh.command(destination, BRIDGE_COMMAND, ask=prompts, own_timeout=seconds)
         argv = [*_WITHOUT_KEYS, *argv] if prompts else argv
@@ -137,10 +131,9 @@ def open_link(
     """Open a link to sesh on a host, and exchange HELLO and WELCOME.
 
     `ask`: ssh may prompt. `deadline`: for all of it (monotonic); None gives a person any time to log in. `request`: one
-    to send with HELLO; on an error the host has received no more than that. `say`: receives the lines that ssh prints.
-    If a shared connection that was already open is silent for a while, an ssh of its own is tried in parallel, except
-    for a host whose login needs a person. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if
-    this machine runs out of a resource.
+    to send with HELLO; on an error the host has received no more than that. If a shared connection that was already
+    open is silent for a while, an ssh of its own is tried in parallel, except for a host whose login needs a person.
+    Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
     """
     stop = stop or Stop()
     was_open = master.identity(destination) is not None
@@ -169,11 +162,8 @@ def open_link(
     return link
 
 
-# -- replacing a lost link
-
-
 class HostLinks:
-    """A host whose links a `LinkKeeper` keeps. `logs`: write losses and returns of links to the event log."""
+    """A host whose links a `LinkKeeper` keeps. `logs`: write to the event log."""
 
     def __init__(self, destination: Destination, *, logs: bool = True) -> None:
         self._destination = destination
@@ -188,7 +178,7 @@ class HostLinks:
             eventlog.log(event, host=self._destination.host, **facts)
 
     def open(self, attempt: Attempt) -> Link:
-        """Open a link. Print nothing: this may run in a thread while the terminal is raw.
+        """Open a link. Print nothing: the terminal may be raw.
 
         Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
         Interrupted, and OSError.
@@ -208,7 +198,7 @@ class HostLinks:
         return link
 
     def _open_another(self, attempt: Attempt) -> Link:
-        """Open a link over an ssh of its own; over a new shared connection if the host's logins ask a person."""
+        """Open a link; over a new shared connection if the host's logins ask a person."""
         destination = self._destination
         to = attempt.peer
         request = Request.attach(to.name, to.session_id, hello=to.hello) if to is not None else None
@@ -227,7 +217,7 @@ class HostLinks:
         )
 
     def renew_shared(self, *, silent: bool) -> None:
-        """Renew the shared connection of the replaced link, in a thread; it is dead if the link was `silent`."""
+        """Renew the shared connection, in a thread; it is dead if the link was `silent`."""
         with suppress(RuntimeError):  # no room for another thread: the next command opens another connection
             threading.Thread(target=_renew_shared, args=(self._destination, silent), daemon=True).start()
 

@@ -1,8 +1,4 @@
-"""Command lines for the user's ssh: the user's options, and sesh's defaults where the user set none.
-
-Also the files that they share: the directory of control sockets, the symbolic link to the newest agent, the
-configuration with BatchMode.
-"""
+"""Build command lines for ssh from the user's options and sesh's defaults."""
 
 from __future__ import annotations
 
@@ -30,12 +26,11 @@ _SOCKET_NAME = 24  # characters of a socket's name, a hash
 
 
 def can_prompt() -> bool:
-    """Return whether ssh may prompt: stdin and stdout are a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
 
 
 def start(destination: Destination, argv: list[str], *, ask: bool, **streams: Any) -> subprocess.Popen[bytes]:
-    """Start an ssh or a `via` command; unless `ask`, without the terminal and its signals. Raises Unreachable."""
+    """Start ssh or `via`; unless `ask`, without the terminal and its signals. Raises Unreachable."""
     via = destination.via is not None
     try:
         return programs.start(argv, env=environment(ask=ask, via=via), start_new_session=not ask, **streams)
@@ -59,12 +54,12 @@ def environment(*, ask: bool, via: bool = False) -> dict[str, str]:
 
 
 def _renew_agent_link(agent: str) -> str:
-    """Point sesh's symbolic link at this agent, if it exists; return the link, as shared connections outlive agents."""
+    """Point sesh's link at this agent, if it exists; return the link."""
     link = os.path.join(control_directory(), "sesh.agent")
     agent = os.path.realpath(agent)  # resolves the symbolic link itself too
     if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(link):
         files.replace_link(link, agent)
-    return link
+    return link  # shared connections outlive agents
 
 
 def options(destination: Destination, *, ask: bool) -> list[str]:
@@ -81,7 +76,7 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
 
 
 def batch_options(destination: Destination, *, ask: bool) -> list[str]:
-    """Return the options that keep ssh and the ssh of each jump host from prompting; none if `ask`."""
+    """Return the options against prompts of ssh and its jump hosts; none if `ask`."""
     if ask:
         return []
     if not destination.jumps or program() != "ssh":  # a wrapper script around ssh may pass a `-F` itself
@@ -93,13 +88,12 @@ def batch_options(destination: Destination, *, ask: bool) -> list[str]:
 
 
 def connect_timeout(destination: Destination) -> int:
-    """Return ssh's connect timeout in seconds: the user's, or sesh's default."""
     seconds = destination.setting("connecttimeout")
     return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
 
 
 def command(destination: Destination, remote: str, *, ask: bool = False, own_timeout: int = 0) -> list[str]:
-    """Return the argv that runs `remote` in the host's login shell, or with `via` in `sh -c`.
+    """Return the argv that runs `remote` in the login shell, or with `via` in sh.
 
     The command uses the shared connection if that is open. `own_timeout`: if not 0, the command uses a connection of
     its own instead, with this connect timeout in seconds.
@@ -121,7 +115,7 @@ def command(destination: Destination, remote: str, *, ask: bool = False, own_tim
 
 
 def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[str]:
-    """Return the option that appends a ProxyCommand's stderr to a file; none without a ProxyCommand or ProxyJump.
+    """Return the option that appends the stderr of a ProxyCommand or ProxyJump to a file.
 
     With ControlPersist OpenSSH discards that stderr, which may have a jump host's error or a login URL.
     """
@@ -142,19 +136,18 @@ def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[st
 
 
 def owns_control_path(destination: Destination) -> bool:
-    """Return whether the control socket is sesh's own, as the user's configuration has no ControlPath."""
     return not destination.setting("controlpath")
 
 
 def control_path(destination: Destination) -> str:
-    """Return the path of the control socket, the user's or sesh's own. Raises Refused for an unsafe directory."""
+    """Return the path of the user's or sesh's control socket. Raises Refused."""
     return own_path(destination) if owns_control_path(destination) else destination.setting("controlpath")
 
 
 def own_path(destination: Destination) -> str:
-    """Return the path of sesh's own control socket, named by a hash of ssh's settings for the host.
+    """Return the path of sesh's control socket, named by a hash of the host's settings.
 
-    So two aliases share a connection only if they also have the same settings, such as the jump host.
+    Two aliases share a connection only if all their settings are the same, such as the jump host.
     """
     settings = [f"{keyword} {value}" for keyword, values in sorted(destination.settings.items()) for value in values]
     hashed = [line for line in settings if not line.startswith("host ")]  # newer versions of ssh print the alias
@@ -163,7 +156,6 @@ def own_path(destination: Destination) -> str:
 
 
 def control_path_option(path: str) -> list[str]:
-    """Return the option for the control socket, with % escaped for ssh."""
     return option("ControlPath", path.replace("%", "%%"))
 
 

@@ -1,4 +1,4 @@
-"""Read what ssh and the command that starts the bridge print: for a waiting person, and for the reason of a failure."""
+"""Read the messages of ssh and of the command that starts the bridge."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ _PROXY_GONE = "UNKNOWN port"  # ssh prints this after its ProxyCommand has ended
 # Messages of a refused login (OpenSSH: sshconnect2.c, auth.c).
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 _WANTS_LOGIN = "asks for "  # begins the reason of a host that asks for a password or a second factor
-Say = Callable[[str], object]
+Say = Callable[[str], object]  # receives the lines that ssh prints
 
 
 class AuthenticationFailed(LoginRefused):
-    """The host accepts no key alone; the person may log in with a password, a passphrase or a code."""
+    """The host refused the login; a password, a passphrase or a code may help."""
 
     asks = True
 
@@ -102,7 +102,7 @@ def reasons(text: str) -> list[str]:
 
 
 def failure(destination: Destination, text: str) -> Unreachable:
-    """Return the error for ssh's stderr: a line, and a hint what to do."""
+    """Return the error for ssh's stderr, with a hint."""
     host = destination.host
     lines = _lines(text)
     text = "\n".join(lines)
@@ -131,7 +131,7 @@ def login_files_hint(host: str) -> str:
 
 
 def bridge_failure(destination: Destination, code: int, stderr: str, printed: bytes) -> SeshError:
-    """Return the error for a bridge that did not start, from its exit code, its stderr, and its stdout."""
+    """Return the error for a bridge that did not start. `printed`: its stdout."""
     host = destination.host
     if code == ssh.FAILED and destination.via is None:
         return failure(destination, stderr)
@@ -163,7 +163,6 @@ def _refusal(line: str) -> str:
 
 
 def _remove_key_command(host: str, text: str) -> str:
-    """Return the command that removes the old key of the host or jump host that ssh names."""
     changed = re.search(r"[Hh]ost key for (\S+) has changed", text)
     argv = ["ssh-keygen", "-R", changed[1] if changed else host]
     if file := re.search(r"^Offending \S+ key in (.+):\d+$", text, re.MULTILINE):

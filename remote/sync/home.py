@@ -1,4 +1,4 @@
-"""Scan the listed paths in HOME: resolve them, leave out protected files, and digest the rest.
+"""Scan the listed paths in HOME, leave out protected files, and digest the rest.
 
 Credentials and sesh's own files are neither sent nor deleted: a private key copied to each host is a leak that the user
 does not notice, and a mirrored `.ssh` locks the user out.
@@ -40,8 +40,6 @@ _COPIED = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 
 
 class Entry(NamedTuple):
-    """A file, a directory or a symbolic link."""
-
     path: str  # relative to HOME
     source: str  # the real path
     status: os.stat_result
@@ -62,10 +60,7 @@ class Tree:
 
     @property
     def digest(self) -> str:
-        """A digest of paths, modes, sizes and times.
-
-        Contents are not read, as a change of content always changes the ctime.
-        """
+        """A digest of paths, modes, sizes and times: new contents always change the ctime."""
         digest = hashlib.sha256()
         for path, _, status in self.entries:
             facts = f"{path}\0{status.st_mode:o}"
@@ -88,7 +83,7 @@ class HomeDirectory:
         self._protected = re.compile(f"^/(?:{in_home})/|/(?:{anywhere})/", re.IGNORECASE)
 
     def tree(self, line: str) -> Tree:
-        """Scan a listed path; follow it if it is a symbolic link, but follow no links below it. Raises Refused."""
+        """Scan a listed path; follow no symbolic links below it. Raises Refused."""
         tree = self._resolved(line)
         names = [""]
         while names:
@@ -106,7 +101,6 @@ class HomeDirectory:
         return tree
 
     def _resolved(self, line: str) -> Tree:
-        """Resolve a listed path. Raises Refused if it leaves HOME, is protected, or cannot be read."""
         path = self._relative(os.path.abspath(os.path.join(self.top, line.removeprefix("~/"))))
         try:
             source = os.path.realpath(os.path.join(self.top, path))
@@ -126,5 +120,4 @@ class HomeDirectory:
         return path[len(inside) :] if path.startswith(inside) else ""
 
     def _is_protected(self, path: str, real: str) -> bool:
-        """Return whether a path in HOME, or the file to which it leads, is protected."""
         return any(self._protected.search(f"/{each}/") for each in (path, self._relative(real)))

@@ -59,22 +59,18 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
 
 
 class Sync:
-    """One sync: the lines of the list by outcome.
-
-    `skipped`: lines that are unchanged since an earlier sync, or whose files are the same ones on the host. `failed`:
-    lines with the reason.
-    """
+    """One sync: the lines of the list by outcome."""
 
     def __init__(self, destination: Destination) -> None:
         self.destination = destination
         self.pushed: list[str] = []
-        self.skipped: list[str] = []
-        self.failed: dict[str, str] = {}
+        self.skipped: list[str] = []  # unchanged since an earlier sync, or the same files on the host
+        self.failed: dict[str, str] = {}  # with the reason
         self._home = HomeDirectory(paths.home())
         self._lacks_rsync = ""  # where there is no rsync: "here", "there", or empty
 
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
-        """Scan the listed paths, push those that have changed, and remember the outcome for the next sync."""
+        """Scan the listed paths, push those that have changed, and remember the outcome."""
         trees: dict[str, Tree] = {}
         refused: dict[str, str] = {}  # with the reason
         for line in lines:
@@ -124,7 +120,7 @@ class Sync:
             self._log("sync_path_pushed", path=tree.path, bytes=tree.bytes, **left_out)
 
     def _fail(self, line: str, path: str, stderr: str, exit_code: int | None = None) -> None:
-        """Report a line that is not pushed. `exit_code`: of the program that failed, if one ran."""
+        """Report a line that is not pushed. `exit_code`: of the program, if one ran."""
         reason = (words.reasons(stderr) or [f"exit code {exit_code}"])[0]
         self.failed[line] = reason
         self._log("sync_path_failed", path=path, exit_code=exit_code, stderr=stderr)
@@ -133,20 +129,15 @@ class Sync:
     def _log(self, event: str, **fields: object) -> None:
         eventlog.log(event, host=self.destination.host, **fields)
 
-    # -- sending
-
     def _shares_home(self) -> bool:
-        """Return whether HOME on the host is this HOME: create a file here, look for it there. Raises SeshError."""
+        """Return whether the host has this HOME: look there for a file made here."""
         with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
             line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
             argv = ssh.command(self.destination, line)
             return exchange.run(self.destination, argv, timeout=TIMEOUT).code == 0
 
     def _send(self, tree: Tree) -> CommandResult:
-        """Make a path on the host the same as here, or without rsync add and replace its files.
-
-        Raises OSError for a file that cannot be read, SeshError.
-        """
+        """Mirror a path on the host; without rsync delete nothing there. Raises OSError."""
         if not self._lacks_rsync:
             done = self._rsync(tree)
             if done.code not in _NO_RSYNC:
@@ -160,11 +151,8 @@ class Sync:
         eventlog.prose(f"{reason}: files deleted here stay on {self.destination.host}")
 
     def _rsync(self, tree: Tree) -> CommandResult:
-        """Send a tree with rsync.
-
-        A slash after a directory's name, and -L for a file, make rsync follow a listed path that is a symbolic link.
-        """
         is_directory = os.path.isdir(tree.source)
+        # -L for a file, and a slash after a directory's name, make rsync follow a listed path that is a symbolic link.
         options = ["-rlpt" if is_directory else "-rLpt", "--delete", "--relative", "--no-implied-dirs"]
         # --checksum: size and mtime in seconds miss a file that was written twice within a second.
         options += ["--checksum", "--files-from=-", "--from0", "-q"]
@@ -180,7 +168,6 @@ class Sync:
             return exchange.run(self.destination, argv, stdin=listed)
 
     def _tar(self, tree: Tree) -> CommandResult:
-        """Send an archive of a tree, and unpack it on the host."""
         argv = [*self._remote_command(), "sesh", "tar", "-xpof", "-"]  # -o: the files belong to the host's user
         with tempfile.TemporaryFile() as packed:
             # GNU's format has no limit for names, and all current tar programs read it.
@@ -191,19 +178,16 @@ class Sync:
             return exchange.run(self.destination, argv, stdin=packed)
 
     def _remote_command(self) -> list[str]:
-        """Return a command that runs a program in HOME on the host. The caller appends any word ($0), then the argv."""
+        """Return a command in HOME on the host; the caller appends $0 and the argv."""
         script = 'umask 077; cd && exec "$@"'  # new parent directories of a listed path are private
         remote = script if self.destination.via is not None else f"exec sh -c '{script}'"
         return ssh.command(self.destination, remote)
 
 
-# -- remembered outcomes
-
-
 def remembered(host: str) -> dict[str, str]:
-    """Return the states of lines after the last sync: of their files, or why they could not be pushed.
+    """Return the state of each line after the last sync: its digest or failure.
 
-    Without a readable file it is empty, and all lines are pushed again. Raises Refused for an unsafe directory.
+    Without a readable file there are none, and all lines are pushed again. Raises Refused for an unsafe directory.
     """
     path = paths.synced_file(host)
     paths.check_directory(os.path.dirname(path), "XDG_STATE_HOME")

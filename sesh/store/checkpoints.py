@@ -32,9 +32,6 @@ def _scrollback(session_id: str, file: int) -> str:
     return records.file_of(session_id, f"scrollback{file}")
 
 
-# -- writing
-
-
 def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
     """Replace the checkpoint of a session in one step. Raises OSError."""
     first = protocol.encode({"format": FORMAT, **header, "screen": len(screen)})
@@ -48,7 +45,6 @@ def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
 
 
 def drop(session_id: str, file: int) -> None:
-    """Remove a scrollback file. Raises OSError."""
     with suppress(FileNotFoundError):
         os.unlink(_scrollback(session_id, file))
 
@@ -62,9 +58,6 @@ def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
     except OSError:
         drop(session_id, off["file"])
         raise
-
-
-# -- reading
 
 
 def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
@@ -119,16 +112,11 @@ def _with_gap_notice(data: bytes, size: int) -> bytes:
 
 
 def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
-    """Return the scrollback of a checkpoint, by default an empty one."""
     off = header.get("scrollback")
     return {"file": 0, "bytes": 0, "lines": schema.SCROLLBACK} if not off or None in off.values() else off
 
 
-# -- as a terminal
-
-
 def new_terminal(columns: int, rows: int, lines: int = schema.SCROLLBACK) -> Emulator:
-    """Return a blank terminal with a scrollback of `lines`."""
     from sesh.vt.emulator import Emulator  # loads pyte, which most verbs do not need
 
     return Emulator(columns, rows, max_lines=lines, max_bytes=measures.scrollback_bytes(lines))

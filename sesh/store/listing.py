@@ -34,9 +34,6 @@ KEYS = (*(key for key in Summary.__annotations__ if key in Summary.__required_ke
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
-# -- all sessions
-
-
 def summaries(patience: float | None = None, known: Collection[Summary] = ()) -> list[Summary]:
     """Return all sessions, sorted by name. Raises Refused if the directory is not trusted.
 
@@ -144,7 +141,6 @@ def _recovered(name: str, record: Record) -> bool:
 
 
 def _dormant(name: str, record: Record) -> Summary:
-    """Return the summary of a session without a daemon, which has ended or is lost."""
     ended = record.get("exit_code") is not None
     summary = _ended(name, record) if ended else _recorded(name, record, "lost")
     header = checkpoints.header(record.get("id"))
@@ -171,7 +167,6 @@ def _recorded(name: str, record: Record, state: str) -> Summary:
 
 
 def _ended(name: str, record: Record) -> Summary:
-    """Return the summary of a session that has ended."""
     ended, state = record.get("ended"), record.get("state") or "done"
     summary = _recorded(name, record, "exited")
     summary["activity"] = {"state": state, "why": "exit", "since": ended, "question": None, "kind": None}
@@ -250,7 +245,6 @@ def in_front(name: str) -> bool:
 
 
 def holds(record: Record, tty: int) -> bool:
-    """Return whether a session has this terminal and a live daemon."""
     return (
         tty != 0
         and record.get("tty_number") == tty

@@ -10,13 +10,12 @@ from sesh.files import locked, read_own, write_whole
 from sesh.names import check_host, check_name
 from sesh.paths import directory
 
-_RECENT = ".recent"
+_RECENT = ".recent"  # one session a line, the newest first
 _MOST_RECENT = 32
 _LARGEST_FILE = 64 << 10
 
 
 def _path() -> str:
-    """Return the path of the list: one session a line, the newest first."""
     return os.path.join(directory(), _RECENT)
 
 

@@ -39,7 +39,6 @@ def readable(name: str) -> Record | None:
 
 
 def write(record: Record, *, durable: bool = False) -> None:
-    """Replace a session's record atomically; see `files.write_whole`."""
     files.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
 
 
@@ -90,9 +89,6 @@ def link_agent(session_id: str, target: str) -> None:
     """Point a session's agent link to `target` atomically; leave it unchanged if that fails."""
     with suppress(OSError):
         files.replace_link(file_of(session_id, "agent"), target)
-
-
-# -- removing
 
 
 def remove(name: str, session_id: str = "") -> None:

@@ -29,9 +29,6 @@ def _path(session_id: str, suffix: str) -> str:
     return os.path.join(directory(), session_id + suffix)
 
 
-# -- writing
-
-
 def keep(result: JobResult, output: bytes | None) -> None:
     """Store a result under its `id` and remove the oldest; ignore a failed write."""
     folder = directory()
@@ -72,9 +69,6 @@ def rename(session_id: str, name: str) -> None:
     """Rename a session in its result. Raises OSError, Refused."""
     if (result := by_id(session_id)) is not None:
         files.write_whole(_path(session_id, _RESULT), protocol.encode({**result, "name": name}), durable=True)
-
-
-# -- reading
 
 
 def by_id(session_id: str) -> JobResult | None:
