@@ -89,7 +89,6 @@ class Interrupts(Stop):
         return bytes((signal.SIGHUP,))
 
     def stop(self) -> None:
-        """Record a Ctrl-C, from another thread."""
         super().stop()
         self._record(signal.SIGINT)
 
@@ -138,7 +137,7 @@ class Interrupts(Stop):
             self.count_ctrl_c(time.monotonic())
 
     def _leave(self, *_: object) -> None:
-        r"""Stop the wait: after the third Ctrl-C, or after one Ctrl-\, which also detaches from a session."""
+        r"""Stop the wait after the third Ctrl-C, or one Ctrl-\, which also detaches."""
         raise errors.Interrupted(self.message, echoed=True)
 
 
@@ -154,7 +153,6 @@ class PassedOn:
         self._keys: list[str] = []
 
     def send(self, connection: wire.Connection) -> None:
-        """Pass on one more."""
         self._keys.append(os.urandom(8).hex())
         with suppress(errors.TimedOut, errors.Unreachable):  # reading the response reports a dead daemon
             connection.send(self._frames_of(self._keys[-1]), time.monotonic() + 1)

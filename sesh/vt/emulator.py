@@ -96,7 +96,6 @@ class Emulator:
 
     @property
     def stacks(self) -> Stacks:
-        """Sizes of the program's stacks."""
         screen = self.screen
         shown = len(screen.kitty_stack) - 1
         hidden = len(screen.other.kitty_stack) - 1

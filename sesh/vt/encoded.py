@@ -34,7 +34,6 @@ class Encoder:
         return "".join(self.parts)
 
     def sequence(self, text: str) -> None:
-        """Write control functions."""
         self.parts.append(text)
         self.last = ""
 

@@ -31,8 +31,7 @@ STRINGS = "]PX^_k"  # characters after ESC that begin a string
 STRING_END = r"[\x07\x18\x1a\x1b]"
 
 LIMIT = 65536  # characters of a sequence; one that reaches the limit is ignored
-PARAMETERS = 256
-"""Most parameters of a sequence. Further ones are ignored. Terminals do the same, at different limits."""
+PARAMETERS = 256  # of a sequence; further ones are ignored, as terminals do at different limits
 
 
 def parameter(text: str) -> int:

@@ -62,10 +62,7 @@ def _is_emoji(char: str) -> bool:
 
 @lru_cache(8192)
 def joined_width(cluster: str, columns: int, char: str) -> int:
-    """Return the columns of `cluster` with `char` joined; 0 if `char` does not join.
-
-    `columns`: how many columns `cluster` takes now.
-    """
+    """Return the width of `cluster`, now `columns`, once `char` joins; 0 if it does not."""
     last = cluster[-1:]
     if width(char) == 0:
         if char == _EMOJI_STYLE:

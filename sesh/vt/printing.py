@@ -47,7 +47,6 @@ class Printing(Editing):
         return self.wrap and not (self.insert or self.origin or self.charsets.translation)
 
     def draw(self, data: str) -> None:
-        """Print characters at the cursor."""
         if table := self.charsets.translation:
             data = data.translate(table)
         plain = data.isascii()
@@ -111,10 +110,7 @@ class Printing(Editing):
             start += room
 
     def _put(self, graphemes: Sequence[str], limit: int) -> None:
-        """Write graphemes, one for each column, at the cursor.
-
-        They must fit before `limit`. If they end at the right margin, a wrap is pending.
-        """
+        """Write graphemes, one for each column, at the cursor; they must fit before `limit`."""
         row, x = self.rows[self.cursor.y], self.cursor.x
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x, len(graphemes))

@@ -45,7 +45,6 @@ class Row:
             self.text[-1] = SPACER
 
     def fill(self, start: int, end: int, pen: Pen) -> None:
-        """Fill columns with blanks."""
         if start < end:
             self.put(start, " " * (end - start), pen)
 
@@ -72,7 +71,6 @@ class Row:
         self.text[x:end], self.pens[x:end] = left.text + right.text, left.pens + right.pens
 
     def cut(self, start: int, end: int) -> Row:
-        """Return the columns from `start` to before `end`."""
         return Row(self.text[start:end], self.pens[start:end])
 
     def part(self, start: int, end: int) -> Row:
@@ -123,7 +121,6 @@ def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:
 
 
 def logical_line(rows: Sequence[Row]) -> Row:
-    """Return the logical line that `rows` make up."""
     line = Row([], [], prompt=rows[0].prompt)
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         part = row.line_part(following)

@@ -92,10 +92,7 @@ class Scrollback:
         self.scrolled = completed + self.open
 
     def push(self, row: Row, line_continues: bool) -> bool:
-        """Add a row; return whether its line stays open for the next row.
-
-        `line_continues`: the next row is to continue the line.
-        """
+        """Add a row; return whether its line stays open for the next row."""
         if not row.continues:
             self.close()
         if not self.open and not (line_continues and self.max_lines):
@@ -110,7 +107,6 @@ class Scrollback:
         return False
 
     def push_block(self, block: Block) -> None:
-        """Add a block of finished lines."""
         self.close()
         self._gather(len(self._newest))
         self._blocks.append(block)
@@ -118,7 +114,6 @@ class Scrollback:
         self._count(block.count)
 
     def close(self) -> None:
-        """End the open line."""
         if self.open:
             rows, self.open_rows, self._weight = self.open_rows, [], 0
             self._store(encode(logical_line(rows)))
@@ -145,7 +140,6 @@ class Scrollback:
         self.dropped = max(first, self._base)
 
     def _gather(self, count: int) -> None:
-        """Join the oldest `count` single lines to a block."""
         if lines := self._newest[:count]:
             del self._newest[:count]
             self._blocks.append(Block("\n".join(lines).encode(), count=len(lines), size=sum(map(len, lines))))

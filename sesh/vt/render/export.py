@@ -64,7 +64,6 @@ def continued(emulator: Emulator) -> list[int]:
 
 
 def _runs(row: Row) -> list[Run]:
-    """Return the columns of a row grouped by style, without trailing blanks."""
     runs: list[Run] = []
     column = 0
     trimmed = row.trimmed()
@@ -77,7 +76,6 @@ def _runs(row: Row) -> list[Run]:
 
 
 def _attributes(style: Style) -> Attributes:
-    """Return the attributes of a style that are set, as `Run` has them."""
     colours = {"fg": style.fg, "bg": style.bg, "underline_colour": style.underline_colour}
     attributes: Attributes = {key: _colour(form) for key, form in colours.items() if form != "default"}
     attributes |= {key: True for key in FLAGS if getattr(style, key)}
