@@ -289,9 +289,6 @@ def _error_frame(number: object, error: Exception) -> bytes:
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
 
-# -- connecting to sessions
-
-
 def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, Any], request: OpRequest) -> OpResult:
     """Carry out an op that connects to a session, once for each `session_id`."""
     session_id = request.get("session_id", "")

@@ -95,7 +95,6 @@ class LinkHealth:
             self._awaited_pong = b""  # the PONG of an earlier PING proves nothing now
 
     def link_closed(self) -> None:
-        """Record that the link is closed."""
         self.state = Health.LOST
         self._ping_at = self._doubt_at = self._lost_at = inf
 

@@ -48,8 +48,6 @@ CurrentPeer = Callable[[], Peer | None]  # returns the daemon that an attempt co
 
 @dataclass(eq=False)
 class Attempt:
-    """One attempt to open another link, in a thread of its own."""
-
     seconds: float = 0.0  # ssh's connect timeout
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person

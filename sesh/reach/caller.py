@@ -67,7 +67,6 @@ class Caller:
         raise Question(question, answers, default, above)
 
     def agrees(self, question: str) -> bool:
-        """Ask a yes-no question; Enter means no."""
         return self.ask(question, YES_NO, "n") == "y"
 
     def settings(self) -> Config:

@@ -68,13 +68,11 @@ def decode_result(caller: Caller, host: str, op: Op[..., object], data: bytes) -
 
 
 def result_type(op: Op[..., object]) -> Any:
-    """Return the type of an op's result, or of each item that it yields."""
     hint = get_type_hints(op, include_extras=True)["return"]
     return get_args(hint)[0] if get_origin(hint) is Iterator else hint
 
 
 def encoded(result: Any) -> bytes:
-    """Return arguments or a result as JSON, with bytes as `{"$bytes": base64}`."""
     return json.dumps(result, default=_packed, separators=(",", ":")).encode()
 
 

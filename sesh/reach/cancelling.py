@@ -75,7 +75,6 @@ class Interrupts(Stop):
             self._undo.close()
 
     def read(self) -> bytes:
-        """Read the numbers of the recorded signals."""
         try:
             signals = os.read(self.inbound, 64)
         except BlockingIOError:
@@ -158,7 +157,6 @@ class PassedOn:
             connection.send(self._frames_of(self._keys[-1]), time.monotonic() + 1)
 
     def frames(self) -> bytes:
-        """Return the requests to repeat."""
         return b"".join(map(self._frames_of, self._keys))
 
     def note_response(self) -> None:

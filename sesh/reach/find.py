@@ -28,14 +28,9 @@ def note_damage(caller: Caller) -> None:
 
 
 def is_here(name: str) -> bool:
-    """Return whether this machine has a session of this name, running or dormant.
-
-    True for an invalid name, as no other machine can have it.
-    """
+    """Return whether this machine has a session of this name, running or dormant."""
+    # No other machine can have an invalid name.
     return not is_name(name) or any(map(os.path.lexists, (paths.record_path(name), paths.socket_path(name))))
-
-
-# -- a session with a daemon
 
 
 def try_connect(name: str, deadline: float | None = None) -> wire.Connection | None:
@@ -111,9 +106,6 @@ def request_summary(connection: wire.Connection, timeout: float) -> Summary:
     return connection.single_request(SUMMARY, timeout=timeout)[0]["session"]
 
 
-# -- a session without a daemon
-
-
 def dormant(name: str) -> Summary | None:
     """Return the summary of a dormant session; None for any other."""
     if not os.path.lexists(paths.record_path(name)):
@@ -135,7 +127,6 @@ def has_ended(name: str) -> bool:
 
 
 def describe_end(session: Summary) -> str:
-    """Describe how a dormant session ended."""
     name = subject(session["name"])
     if session["state"] == "exited":
         return f"{name} {wording.presence(session)}"
@@ -162,7 +153,6 @@ def absent(name: str) -> NotFound:
 
 
 def without_daemon(session: Summary) -> NotFound:
-    """Return the error for a dormant session."""
     name = session["name"]
     again = f"`{SESH} {name}` shows it and starts it again"
     if session["state"] == "lost":
@@ -175,9 +165,8 @@ def occupied(session: Summary, *choices: str) -> Exists:
     if choices:
         return Exists(f"{describe_end(session)}; choose {' or '.join(choices)}")
     name = session["name"]
-    return Exists(
-        describe_end(session), hint=f"`{SESH} --open {name}` starts it again, `{SESH} --kill {name}` frees the name"
-    )
+    hint = f"`{SESH} --open {name}` starts it again, `{SESH} --kill {name}` frees the name"
+    return Exists(describe_end(session), hint=hint)
 
 
 def taken(name: str) -> Exists:

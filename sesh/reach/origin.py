@@ -32,8 +32,7 @@ class Origin:
     def directory(self, path: str) -> str:
         """Map a path below the other machine's home to this machine's home.
 
-        The other machine's shell has expanded `~`. A relative path is relative to this machine's home. Any other path
-        stays as it is.
+        Its shell has expanded `~`. A relative path is relative to this machine's home; any other path stays as it is.
         """
         home = paths.home()
         if self.home and (path == self.home or path.startswith(self.home.rstrip("/") + "/")):

@@ -35,9 +35,7 @@ class DataFrame:
 
 @dataclass(frozen=True)
 class ResponseFrame:
-    """The response to the request with this number."""
-
-    number: int
+    number: int  # of the request
     payload: bytes
 
 
@@ -50,8 +48,6 @@ Arrival = NewOutput | DataFrame | ResponseFrame | Ready
 
 
 class Stream:
-    """A stream of frames from a session's daemon; a context manager."""
-
     host: str | None = None
 
     def __init__(self, connection: Connection, name: str, deadline: float | None = None) -> None:

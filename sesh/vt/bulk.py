@@ -46,7 +46,6 @@ class RawLines(Block):
         self._pen, self._columns = pen, columns
 
     def lines(self) -> list[str]:
-        """Return the lines, drawn on a screen of one row, as encoded texts."""
         if self.data.isascii() and not _DRAWN.search(self.data) and self._pen.erased is DEFAULT:
             return list(_texts(self.data.decode(), self._pen))
         drawn = Scrollback(self.count, self.size * 100)
@@ -83,8 +82,6 @@ class _Skipping(Scrollback):
 
 
 class Bulk:
-    """Feeds a parser; lines of bulk output are drawn when somebody looks at them."""
-
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
         self._tail = b""  # the tail if it is not drawn; meanwhile the screen is blank
@@ -144,17 +141,14 @@ class Bulk:
         self._tail = tail
 
 
-def _has_plain_controls(data: bytes) -> bool:
-    controls = data.translate(None, _TEXT)
-    return not controls.translate(None, b"\r\n\x1b") and controls.count(b"\n") == data.count(_END)
-
-
 def _bulk_part(data: bytes) -> bytes:
     """Return the bulk output that `data` begins with, as whole lines."""
     other = _NOT_SGR.search(data)
     end = data.rfind(_END, 0, other.start() if other is not None else len(data))
     lines = data[: end + len(_END)] if end >= 0 else b""
-    return lines if _has_plain_controls(lines) and _has_short_lines(lines) else b""
+    controls = lines.translate(None, _TEXT)
+    plain = not controls.translate(None, b"\r\n\x1b") and controls.count(b"\n") == lines.count(_END)
+    return lines if plain and _has_short_lines(lines) else b""
 
 
 def _split(data: bytes, rows: int) -> tuple[bytes, bytes] | None:

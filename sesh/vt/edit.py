@@ -126,11 +126,8 @@ class Editing(Moves):
             row.continues = False
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
-        """EL, DECSEL: erase 0 from the cursor on, 1 up to it, 2 the row.
-
-        While a wrap is pending, the cursor is after all cells.
-        """
-        row, x = self.rows[self.cursor.y], self.cursor.x
+        """EL, DECSEL: erase 0 from the cursor on, 1 up to it, 2 the row."""
+        row, x = self.rows[self.cursor.y], self.cursor.x  # while a wrap is pending, the cursor is after all cells
         if how == 0:
             row.fill(x, self.columns, self.pen.erased)
             row.continues = row.continues and x > 0
@@ -226,12 +223,9 @@ class Editing(Moves):
         self.rows = [Row(["E"] * self.columns, [DEFAULT] * self.columns) for _ in range(self.lines)]
 
     def copy_rectangle(self, *parameters: int) -> None:
-        """DECCRA: copy a rectangle; the part of the copy outside the screen is lost.
-
-        Parameters: four edges, a page, the target's first row and column, and its page. Pages are ignored.
-        """
+        """DECCRA: copy a rectangle; the part of the copy outside the screen is lost."""
         source = self._rectangle(*parameters[:4])
-        target = self._rectangle(*parameters[5:7])
+        target = self._rectangle(*parameters[5:7])  # the parameters 4 and 7, counted from 0, are pages: ignored
         if source is None or target is None:
             return
         first, start, last, end = source

@@ -79,7 +79,6 @@ class Emulator:
 
     @property
     def in_image(self) -> bool:
-        """True if the output ends inside an image."""
         return is_image_start(self._parser.pending)
 
     @property

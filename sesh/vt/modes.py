@@ -40,8 +40,6 @@ class Stacks(NamedTuple):
 
 
 class Modes(Printing):
-    """SM and RM, DECSC and DECRC, DECSTR, RIS, kitty keyboard flags, modifyOtherKeys."""
-
     def reset(self) -> None:
         super().reset()
         self.modes: dict[int, bool] = {}  # private modes that are not at their defaults
@@ -62,7 +60,6 @@ class Modes(Printing):
                 self.linefeed_mode = on
 
     def switch_private_mode(self, number: int, on: bool) -> None:
-        """DECSET, DECRST of one mode."""
         if number == 25:
             self.cursor.hidden = not on
         elif number in OFF_BY_DEFAULT:

@@ -67,7 +67,6 @@ class Moves(Grid):
         self.margin_wrap = None
 
     def _row(self, line: int | None) -> int:
-        """Return the row for a 1-based parameter, in origin mode within the margins."""
         row = line - 1 if line else 0
         return min(row + self.top, self.bottom) if self.origin else row
 

@@ -88,7 +88,7 @@ _ESCAPES: dict[str, Call] = {
     "o": (Screen.shift, (3,)),
     "#8": (Screen.alignment_display, ()),
 }
-_SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
+_SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {  # the function that a CSI calls, and its most parameters
     "A": (Screen.cursor_up, 1),
     "B": (Screen.cursor_down, 1),
     "C": (Screen.cursor_forward, 1),
@@ -140,7 +140,6 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
     "?s": (Screen.save_modes, PARAMETERS),
     "?r": (Screen.restore_modes, PARAMETERS),
 }
-"""The function that each CSI calls and the most parameters it gets, by prefix, intermediates and final byte."""
 
 
 def _call_of(sequence: str) -> Call:

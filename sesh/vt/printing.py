@@ -17,8 +17,6 @@ _MOST_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a 
 
 
 class Printing(Editing):
-    """Printing characters, REP, G0 to G3."""
-
     def reset(self) -> None:
         super().reset()
         self.insert, self.wrap = False, True
@@ -34,11 +32,9 @@ class Printing(Editing):
         self.charsets = self.charsets._replace(gl=slot)
 
     def shift_in(self) -> None:
-        """SI: use G0."""
         self.shift(0)
 
     def shift_out(self) -> None:
-        """SO: use G1."""
         self.shift(1)
 
     @property
@@ -185,11 +181,7 @@ class Printing(Editing):
         self._put([cluster, STUB], limit)
 
     def repeat(self, count: int = 1) -> None:
-        """REP: print the last grapheme again; after a control, do nothing (xterm.js).
-
-        The count is limited to the number of cells of the screen, and to `_MOST_REPEATED` if there are left or right
-        margins, or if the grapheme has characters that may join.
-        """
+        """REP: print the last grapheme again; after a control, do nothing (xterm.js)."""
         if self.joinable:
             grapheme, most = self.last_grapheme()[1], self.columns * self.lines
             if self.narrow or may_join(grapheme):

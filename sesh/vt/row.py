@@ -10,10 +10,7 @@ STUB = ""  # the right half of a wide grapheme
 
 
 class Spacer(str):
-    """A blank in the last column, where the next, wide grapheme did not fit.
-
-    It equals any other blank, and is told by its identity.
-    """
+    """A blank in the last column, too narrow for a wide grapheme; told by its identity."""
 
 
 SPACER = Spacer(" ")
@@ -116,7 +113,6 @@ class Row:
 
 
 def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:
-    """Return a row erased with `pen`."""
     return Row([" "] * columns, [pen] * columns, continues=continues)
 
 

@@ -32,8 +32,6 @@ def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
 
 
 class Screen(PyteFace):
-    """A pyte Screen with the whole state of a terminal."""
-
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.title = self.icon_name = ""
         self.titles: list[tuple[int, tuple[str, str]]] = []

@@ -170,7 +170,6 @@ class Scrollback:
         return parts
 
     def last(self, count: int) -> list[str]:
-        """Return the newest `count` finished lines, oldest first."""
         return [line for part in self.since(self.completed - count) for line in part]
 
     def take(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sesh.vt.encoded import PROMPT, encode
 from sesh.vt.pen import FLAGS, Style
-from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
+from sesh.vt.render.screen_data import LineState, Run, Screen
 from sesh.vt.row import Row
 
 if TYPE_CHECKING:
@@ -33,23 +33,16 @@ def screen_ansi(emulator: Emulator) -> str:
 
 
 def screen_data(emulator: Emulator) -> Screen:
-    """Return the screen as data; `cells` are the runs of each row.
-
-    `colours`: the colours that the program has changed, as it wrote them; the keys are numbers of the palette,
-    `foreground` and `background`.
-    """
     screen = emulator.screen
     row, column = emulator.cursor
     colours = {str(index): value for index, value in screen.palette.items()}
     for number, name in ((10, "foreground"), (11, "background")):
         if number in screen.dynamic:
             colours[name] = screen.dynamic[number]
-    shown, style = not screen.cursor.hidden, screen.cursor_style
-    cursor: Cursor = {"row": row, "column": column, "visible": shown, "style": style}
     return {
         "columns": emulator.columns,
         "rows": emulator.rows,
-        "cursor": cursor,
+        "cursor": {"row": row, "column": column, "visible": not screen.cursor.hidden, "style": screen.cursor_style},
         "title": emulator.screen.title,
         "alternate": emulator.alternate,
         "colours": colours,
@@ -94,7 +87,6 @@ def _colour(form: str) -> int | str:
 
 
 def follow_state(emulator: Emulator) -> LineState:
-    """Return the state in which a `LineReader` continues after the last lines."""
     rows = emulator.screen.rows
     row, column = emulator.cursor
     first = emulator.screen.line_start(row)

@@ -161,7 +161,6 @@ class Drawing:
         return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
     def _screens(self, out: Encoder) -> None:
-        """Draw the main screen, and the alternate one if it is visible or keeps anything."""
         screen, main = self._emulator.screen, self._emulator.screen.other
         alternate = Page(screen.rows, screen.saved, screen.kitty_stack)
         if not screen.alternate:
@@ -268,10 +267,8 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
 
 
 def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
-    """Bring the cursor into the saved state, then save it with the sequence `by`.
-
-    This happens even if nothing was saved, because the terminal may have another program's saved cursor.
-    """
+    """Bring the cursor into the saved state, then save it with the sequence `by`."""
+    # This happens even if nothing was saved, because the terminal may have another program's saved cursor.
     out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
     _place_cursor(out, rows[row], row, saved.column, saved.column >= screen.columns)
