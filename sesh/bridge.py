@@ -229,7 +229,6 @@ class Bridge:
         self._frames.put(None)
 
     def _note_hello(self, hello: dict[str, object]) -> None:
-        """Note from the HELLO for the daemon whether the client is a terminal that attaches."""
         if hello.get("role") == "attach":
             self._has_terminal = True
             recent.remember(self._session)

@@ -23,7 +23,7 @@ class Wake:
         self.descriptors = [self._changes.fileno()] if self._changes is not None else []
 
     def take_sign(self, ready: Container[int]) -> bool:
-        """Return whether there was a sign; call this after each poll: sleep ends none."""
+        """Return whether there was a sign; call it after each poll, as sleep ends none."""
         before = self._slept
         self._slept = slept()
         sign = self._slept - before > _SLEPT

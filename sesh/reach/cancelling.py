@@ -129,7 +129,6 @@ class Interrupts(Stop):
             self._leave()
 
     def _count(self, number: int, _frame: object) -> None:
-        """Count a Ctrl-C; within `stop_on_first`, stop the wait at any signal."""
         if self._stops_on_first:
             raise errors.Interrupted(self.message)
         if number == signal.SIGINT and not self.tie:

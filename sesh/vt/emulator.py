@@ -103,7 +103,6 @@ class Emulator:
 
     @property
     def scrolled(self) -> int:
-        """The number of logical lines that ever went into the scrollback; never decreases."""
         return self.scrollback.scrolled
 
     def mode(self, number: int, private: bool = True) -> bool | None:

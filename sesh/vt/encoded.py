@@ -20,8 +20,6 @@ _SEQUENCE = re.compile(r"\x1b\[[0-9;:]*m|\x1b\][^\x1b]*\x1b\\")
 
 
 class Encoder:
-    """Writes an encoded text into `parts`."""
-
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.pen = DEFAULT  # at the end of the text

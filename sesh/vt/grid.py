@@ -70,7 +70,6 @@ class Grid(PyteScreen):
         self.joinable = False
 
     def swap_pages(self, rows: list[Row]) -> None:
-        """Show the other screen, with `rows`."""
         hidden = self.other
         self.other = Page(self.rows, self.saved, self.kitty_stack)
         self.rows, self.saved, self.kitty_stack = rows, hidden.saved, hidden.kitty_stack

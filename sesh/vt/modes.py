@@ -32,8 +32,6 @@ STACK_LIMIT = 16  # entries of the kitty keyboard stack, and of the titles; at t
 
 
 class Stacks(NamedTuple):
-    """The sizes of a terminal's stacks."""
-
     main_flags: int = 0  # entries of kitty's keyboard flags on the main screen
     alternate_flags: int = 0
     titles: tuple[int, ...] = ()  # the part of XTWINOPS 22 that pushed each entry
@@ -118,7 +116,6 @@ class Modes(Printing):
             row.continues = False
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
-        """Return whether a mode is set; None for an unknown mode."""
         if not private:
             return {4: self.insert, 20: self.linefeed_mode}.get(number)
         if number in (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *USER_DEFAULT):

@@ -127,7 +127,6 @@ class Moves(Grid):
         self.cursor.x = self.left if self.cursor.x >= self.left or self.origin else 0
 
     def _limit(self) -> int:
-        """Return the column at which moving right stops."""
         return self.right if self.cursor.x <= self.right else self.columns - 1
 
     def tab(self, count: int = 1) -> None:

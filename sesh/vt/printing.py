@@ -116,7 +116,6 @@ class Printing(Editing):
         self.margin_wrap = (self.cursor.y, end) if end == limit < self.columns else None
 
     def _wrap(self) -> None:
-        """Wrap to the first column of the next row, which continues this line."""
         whole = self.right == self.columns - 1
         cursor = self.cursor
         left = self.left if cursor.x > self.left else 0

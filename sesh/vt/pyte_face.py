@@ -44,8 +44,6 @@ def _pen(char: Char) -> Pen:
 
 
 class _Line:
-    """A row in pyte's form: `Char` by column."""
-
     def __init__(self, row: Row) -> None:
         self._row = row
 
@@ -57,8 +55,6 @@ class _Line:
 
 
 class _Cursor(Cursor):
-    """A cursor whose attributes are the screen's pen."""
-
     def __init__(self, screen: PyteFace) -> None:
         self._screen = screen
         self.x, self.y, self.hidden = 0, 0, False

@@ -22,8 +22,6 @@ Position = tuple[int, int]  # (row, column) on the screen, or (line, column) in 
 
 
 class Wrapped(NamedTuple):
-    """The rows of a logical line."""
-
     rows: list[Row]
     length: int  # the columns of the line without trailing blanks
 

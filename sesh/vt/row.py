@@ -10,7 +10,7 @@ STUB = ""  # the right half of a wide grapheme
 
 
 class Spacer(str):
-    """A blank in the last column, too narrow for a wide grapheme; told by its identity."""
+    """A blank in the last column, too narrow for a wide grapheme; told by identity."""
 
 
 SPACER = Spacer(" ")
@@ -92,11 +92,9 @@ class Row:
         return Row(self.text[:end], self.pens[:end], prompt=self.prompt)
 
     def trimmed_text(self) -> str:
-        """Return the characters without trailing blanks."""
         return self.drawn().rstrip(" ")
 
     def drawn(self) -> str:
-        """Return the characters with trailing blanks."""
         return "".join(self.text)
 
     def ends_in_spacer(self, following: Row | None) -> bool:

@@ -53,7 +53,7 @@ class Scrollback:
         self.max_lines, self.max_bytes = max(0, max_lines), max(0, max_bytes)
         self.completed = 0  # the number of the newest finished line
         self.dropped = 0  # the number of the newest dropped line, 0 for none
-        self.scrolled = 0  # the number of all lines that ever came in
+        self.scrolled = 0  # the number of all lines that ever came in; never decreases
         self.bytes = 0  # the size of the finished lines, without the overhead of Python's objects
         self.revision = 0  # increased when lines vanish for another reason than age; readers then start over
         self._base = 0  # the number of the line before the blocks; the first block may begin with dropped lines
@@ -69,7 +69,6 @@ class Scrollback:
 
     @property
     def open(self) -> bool:
-        """True if the next row may continue the newest line."""
         return bool(self.open_rows)
 
     def clear(self) -> None:
@@ -173,7 +172,6 @@ class Scrollback:
         return [line for part in self.since(self.completed - count) for line in part]
 
     def take(self) -> list[str]:
-        """Remove and return all finished lines, oldest first."""
         lines = self.last(self.completed)
         self._forget()
         return lines

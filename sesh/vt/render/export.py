@@ -28,7 +28,6 @@ def export(emulator: Emulator, form: str) -> bytes:
 
 
 def screen_ansi(emulator: Emulator) -> str:
-    """Return the rows as text with SGR, each with the default pen at its end."""
     return "\n".join(encode(row, reset=True).removeprefix(PROMPT) for row in emulator.screen.rows)
 
 
@@ -80,7 +79,6 @@ def _attributes(style: Style) -> Attributes:
 
 
 def _colour(form: str) -> int | str:
-    """Return a pen's colour as a number or as `#rrggbb`."""
     if form.startswith("2;"):
         return "#" + "".join(f"{int(part) & 255:02x}" for part in form.split(";")[1:4])
     return int(form.removeprefix("5;"))

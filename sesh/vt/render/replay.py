@@ -327,7 +327,6 @@ def _reset_input(screen: Screen) -> str:
 
 
 def _numbers(screen: Screen, kind: str) -> set[int]:
-    """Return the numbers of settings of a kind that the program ever changed."""
     return {int(name.split()[1]) for name in screen.used if name.startswith(f"{kind} ")}
 
 
