@@ -53,7 +53,7 @@ _TRIES = 5  # tries to find a session that is renamed between two reads
 
 
 class LinkCaller(Caller):
-    """The caller at the other end of a link: it collects notes for the response, and takes answers from the request."""
+    """A link's caller: it collects notes for the response, and has the request's answers."""
 
     def __init__(self, origin: Origin, *, asks: bool, answers: list[str]) -> None:
         self.origin, self.can_ask = origin, asks
@@ -67,7 +67,7 @@ class LinkCaller(Caller):
         self.notes.append((line, True))
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Return the next answer of the request. If none is left, raises Question, which becomes the response."""
+        """Return the request's next answer; without one, raise Question, which becomes the response."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)
@@ -75,11 +75,11 @@ class LinkCaller(Caller):
 
 @dataclass
 class OpResult:
-    """What to send for a request: the response, and DATA before it. `daemon`: that of the session to relay to."""
+    """The response to a request, and DATA to send before it."""
 
     response: OpResponse
     data: bytes = b""
-    daemon: wire.Connection | None = None
+    daemon: wire.Connection | None = None  # of the session to relay to
 
 
 def serve() -> int:
@@ -102,7 +102,7 @@ def serve() -> int:
 
 
 class Bridge:
-    """One link after its HELLO. A thread reads frames and answers PING; the main thread carries out requests.
+    """One link. A thread reads it and answers PING; the main thread carries out requests.
 
     Once a request has connected the link to a session, the main thread relays frames to the daemon, PING too, and
     another thread relays the daemon's bytes to the client.
@@ -120,7 +120,7 @@ class Bridge:
         self._ended, self._audience = os.pipe()
 
     def run(self) -> int:
-        """Carry out requests one by one; return the exit code. Raises Unreachable once the client is gone."""
+        """Carry out requests; return the exit code. Raises Unreachable once the client is gone."""
         Thread(target=self._read, daemon=True).start()
         data = bytearray()
         while (frame := self._next_frame()) is not None:
@@ -165,10 +165,8 @@ class Bridge:
         with self._sending:
             self._near.send(data)
 
-    # -- requests
-
     def _respond(self, request: dict[str, Any], data: bytes) -> wire.Connection | None:
-        """Carry out one request, and send the response; return the daemon if the link is connected to one now."""
+        """Carry out one request; return the daemon if the link is connected to one now."""
         number = request.get("id", 0) if check.fits(int, request.get("id")) else 0
         try:
             keys: OpRequest = check.checked_here(OpRequest, request)
@@ -211,10 +209,8 @@ class Bridge:
             self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
         return OpResult({"ok": True})
 
-    # -- a session
-
     def _relay(self, daemon: wire.Connection) -> None:
-        """Relay frames to a daemon, and its bytes to the client, until one of them is gone."""
+        """Relay between the client and a daemon until one of them is gone."""
         Thread(target=self._relay_back, args=(daemon,), daemon=True).start()
         try:
             while (frame := self._next_frame()) is not None:
@@ -233,14 +229,12 @@ class Bridge:
         self._frames.put(None)
 
     def _note_hello(self, hello: dict[str, object]) -> None:
-        """Note from the HELLO for the daemon whether the client is a terminal that attaches."""
         if hello.get("role") == "attach":
             self._has_terminal = True
             recent.remember(self._session)
 
 
 def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
-    """Send a frame to a daemon."""
     view = memoryview(protocol.frame(kind, payload))
     with suppress(OSError):  # if the daemon has closed its end, its last bytes may still have to be relayed
         while view:
@@ -267,7 +261,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
 
 
 def _forwarded() -> Hello:
-    """Return the keys of HELLO and WELCOME that carry this login's variables and its forwarded ssh agent."""
+    """Return this login's variables and ssh agent, as keys of HELLO and WELCOME."""
     forwarded: Hello = {"renewed": programs.renewed_variables(os.environ, config.load().renew)}
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         forwarded["auth_sock"] = agent
@@ -294,11 +288,8 @@ def _error_frame(number: object, error: Exception) -> bytes:
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
 
-# -- connecting to sessions
-
-
 def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, Any], request: OpRequest) -> OpResult:
-    """Carry out an op that connects to a session, only once even if the request is repeated with its `session_id`."""
+    """Carry out an op that connects to a session, once for each `session_id`."""
     session_id = request.get("session_id", "")
     with _locked(session_id) if session_id and op.creates else nullcontext():
         if session_id and (existing := _connect_by_id(session_id)) is not None:
@@ -327,7 +318,7 @@ def _locked(session_id: str) -> Iterator[None]:
 
 
 def _connect_by_id(session_id: str) -> OpResult | None:
-    """Connect to the session with this id, or return its result and output; None if this machine has neither.
+    """Connect to the session with this id, or return its result; None without either.
 
     Raises NotFound, with the reason, if the session was lost.
     """

@@ -60,7 +60,7 @@ class LinkHealth:
 
     @property
     def _may_ping(self) -> bool:
-        """False while a PONG is awaited: in a storm of signs, further ones would put off the loss for ever."""
+        """False while a PONG is awaited: a storm of signs would put off the loss."""
         return self.state is not Health.LOST and self._lost_at == inf
 
     def heard(self, now: float, pongs: Collection[bytes] = ()) -> None:
@@ -86,7 +86,7 @@ class LinkHealth:
             self._ping_at = min(self._ping_at, max(now, ping_at))
 
     def sign(self, now: float) -> None:
-        """Test the link: an address or a route has changed, this process was stopped, or the machine slept."""
+        """Test the link after a network change, a stop of this process, or sleep."""
         self._fresh_at = now + _STALE
         if self.state is Health.UP:
             self._doubt_at = min(self._doubt_at, now + SIGN_TIME)
@@ -95,7 +95,6 @@ class LinkHealth:
             self._awaited_pong = b""  # the PONG of an earlier PING proves nothing now
 
     def link_closed(self) -> None:
-        """Record that the link is closed."""
         self.state = Health.LOST
         self._ping_at = self._doubt_at = self._lost_at = inf
 
@@ -124,7 +123,7 @@ class LinkHealth:
         return ping
 
     def _notice_stop(self, now: float) -> None:
-        """Test the link if this process was stopped: a PONG may lie unread, and bytes that are old."""
+        """Test the link if this process was stopped: a PONG, or old bytes, may wait."""
         if now > self.due + _STOPPED:
             self._lost_at = inf
             self.sign(now)

@@ -1,1 +1,1 @@
-"""Keeping a link to a host (`remote/ssh/link`): when it is replaced, and the attempts to replace it."""
+"""Keep a link to a host (see `remote/ssh/link`): replace it when it fails."""

@@ -1,4 +1,4 @@
-"""Keep a link to a host: watch its health, and replace it by the first other link that opens.
+"""Keep a link to a host: watch its health, and replace it when it fails.
 
 bytes, keys, signs ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ attempts, in threads ─▶ the next link, for the owner
 
@@ -48,8 +48,6 @@ CurrentPeer = Callable[[], Peer | None]  # returns the daemon that an attempt co
 
 @dataclass(eq=False)
 class Attempt:
-    """One attempt to open another link, in a thread of its own."""
-
     seconds: float = 0.0  # ssh's connect timeout
     lost: bool = False  # the link is lost, not only doubted
     may_prompt: bool = False  # ssh may ask the person
@@ -58,7 +56,6 @@ class Attempt:
     stop: Stop = field(default_factory=Stop)
 
     def hear(self, line: str) -> None:
-        """Record a line printed by ssh."""
         self.last_line = line
 
 
@@ -74,7 +71,7 @@ class Host(Protocol):
         """Return whether the last login asked a person."""
 
     def renew_shared(self, *, silent: bool) -> None:
-        """Renew the shared connection of a replaced link. `silent`: the link has not ended by itself."""
+        """Renew a replaced link's shared connection. `silent`: the link has not ended by itself."""
 
     def log(self, event: str, **facts: object) -> None:
         """Write the loss or the return of a link to the event log."""
@@ -201,14 +198,12 @@ class LinkKeeper:
 
     @property
     def reason(self) -> str:
-        """Why there is no link yet: the last line of a running ssh, or the reason of the last failure."""
+        """The last line of a running ssh, or else the reason of the last failure."""
         lines = (attempt.last_line for attempt in self._attempts.running)
         return next(filter(None, lines), "") or self.schedule.reason
 
-    # -- facts
-
     def watch(self, health: LinkHealth) -> None:
-        """Watch the first link, or the one that has replaced it, by its health; end all attempts."""
+        """Watch the first link, or another one, by its health; end all attempts."""
         health.round_trip = health.round_trip or self.health.round_trip
         self.health = health
         self._ended_by_itself = False
@@ -217,7 +212,7 @@ class LinkKeeper:
         self._note_health()
 
     def session_connected(self, name: str, **facts: object) -> None:
-        """Note that the link is connected to a session; log its return after a loss. `facts`: for the log."""
+        """Note that the link is connected to a session; log its return with `facts`."""
         self._name = name
         if self._heard_before_loss is not None:
             gap = round(time.monotonic() - self._heard_before_loss, 3)
@@ -231,7 +226,7 @@ class LinkKeeper:
         self.schedule.sign(now)
 
     def key_sent(self, *, enter: bool) -> None:
-        """Note a sent key. Enter starts an attempt at once while the link does not answer, even after a refusal."""
+        """Note a sent key. While the link does not answer, Enter starts an attempt."""
         now = time.monotonic()
         self.health.key_sent(now)
         if enter and not self.up:
@@ -244,10 +239,8 @@ class LinkKeeper:
         self.health.link_closed()
         self._note_health()
 
-    # -- actions
-
     def run(self, ready: Container[int]) -> Connection | SeshError | None:
-        """Do all that is due; return the next link, or the error after which there will be none.
+        """Do all that is due; return the next link, or the error that prevents one.
 
         Even a link that is only doubted is replaced. A refusal is returned once the link is lost, and again on each
         call until Enter is pressed.
@@ -274,7 +267,7 @@ class LinkKeeper:
         return None
 
     def _next_link(self, now: float) -> Connection | None:
-        """Return the link of the first attempt that has opened one; record those that have failed."""
+        """Return the first link that an attempt has opened; record the failed attempts."""
         links: list[Connection] = []
         for _, result in self._attempts.take():
             if isinstance(result, Connection):
@@ -287,7 +280,6 @@ class LinkKeeper:
         return links[0] if links else None
 
     def _begin_attempts(self, now: float) -> None:
-        """Begin the due attempts."""
         schedule = self.schedule
         schedule.round_trip = self.health.round_trip
         schedule.plan(now)
@@ -306,7 +298,6 @@ class LinkKeeper:
         self.schedule.reset()
 
     def _note_health(self) -> None:
-        """Log a loss, and tell the owner of a change."""
         state = self.health.state
         if state is Health.LOST:
             self._log_loss()
@@ -315,7 +306,7 @@ class LinkKeeper:
             self._changed(state)
 
     def _log_loss(self) -> None:
-        """Log the loss of the link, once until the next link is connected to the session."""
+        """Log the loss of the link, once until a link is connected again."""
         if self._heard_before_loss is None:
             self._heard_before_loss = self.health.heard_at
             self.log("disconnect", session=self._name or None, reason="lost")
@@ -354,7 +345,6 @@ MakeKeeper = Callable[[Ping, CurrentPeer], LinkKeeper | None]  # returns the kee
 
 
 def _reason(error: SeshError) -> str:
-    """Return why an attempt failed, in a few words."""
     if isinstance(error, NoRoom):
         return f"{error.reason} here"
     return error.reason if isinstance(error, Unreachable) else ""

@@ -1,4 +1,4 @@
-"""Detect signs that a link may be dead: the machine has slept, or its addresses or routes have changed.
+"""Detect signs that a link may be dead: sleep, or changed addresses or routes.
 
 CLOCK_BOOTTIME counts sleep, CLOCK_MONOTONIC does not. Without the former, as on macOS, waking changes routes. sesh sets
 no timer for this.
@@ -15,7 +15,7 @@ _SLEPT = 0.5  # seconds; a shorter sleep is ignored
 
 
 class Wake:
-    """A detector of signs. `descriptors` become readable on a change; empty if the system has no such socket."""
+    """A detector of signs. `descriptors` become readable on a change; there may be none."""
 
     def __init__(self) -> None:
         self._changes = machine.network_changes()
@@ -23,10 +23,7 @@ class Wake:
         self.descriptors = [self._changes.fileno()] if self._changes is not None else []
 
     def take_sign(self, ready: Container[int]) -> bool:
-        """Return whether there was a sign since the last call.
-
-        Call this after every poll, as sleep makes no descriptor readable.
-        """
+        """Return whether there was a sign; call it after each poll, as sleep ends none."""
         before = self._slept
         self._slept = slept()
         sign = self._slept - before > _SLEPT
@@ -46,5 +43,5 @@ class Wake:
 
 
 def slept() -> float:
-    """Return the seconds that the machine has slept since boot; 0 if the system does not count them."""
+    """Return the machine's seconds of sleep since boot; 0 if they are not counted."""
     return time.clock_gettime(machine.SINCE_BOOT) - time.clock_gettime(time.CLOCK_MONOTONIC)

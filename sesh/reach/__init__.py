@@ -1,4 +1,4 @@
-"""Call ops on this machine or on a host; docs/ARCHITECTURE.md draws how. Start reading at `op` and `target`."""
+"""Call ops on this machine or on a host. Start reading at `op` and `target`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sesh.reach.target import Target
 
 
 def target_of(caller: Caller, host: str | None, *, offer: bool = False) -> Target:
-    """Return the target for `host`; if it is None, for this machine. `offer`: see `HostTarget`. Raises InvalidHost."""
+    """Return the target for `host`, or for this machine if it is None. Raises InvalidHost."""
     if host is None:
         return Target(caller)
     from sesh.reach.host_target import HostTarget  # loads ssh and sync, which local sessions do not need

@@ -24,8 +24,6 @@ NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or o
 
 
 class Caller:
-    """Where an op is called from. This one drops notes, and asks nobody."""
-
     origin: Origin | None = None  # the machine that calls over a link; None for this one
     can_ask = False  # a person can be asked, also by ssh
     watched = False  # a person sees notes at once
@@ -40,10 +38,9 @@ class Caller:
         """Show a note of one line; it quotes commands as `{SESH} --verb`."""
 
     def remember(self, line: str) -> None:
-        """Show a line on the first screen of the attached session, as that screen covers earlier notes."""
+        """Show a line on the attached session's first screen, which covers earlier notes."""
 
     def note_and_remember(self, line: str) -> None:
-        """Show a note now, and again on the first screen of the session."""
         self.note(line)
         self.remember(line)
 
@@ -63,14 +60,13 @@ class Caller:
         self.note(for_host(f"{subject(name)} waits{asked}; answer it in another terminal: {SESH} {name}", host))
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Ask the person, if `can_ask`; return the letter of the answer, empty without one. Raises Interrupted.
+        """Ask the person, if `can_ask`; return the answer's letter, empty without an answer.
 
-        `default`: the letter for Enter. `above`: text with SGR to show above the question.
+        `default`: the letter for Enter. `above`: text with SGR to show above the question. Raises Interrupted.
         """
         raise Question(question, answers, default, above)
 
     def agrees(self, question: str) -> bool:
-        """Ask a yes-no question; Enter means no."""
         return self.ask(question, YES_NO, "n") == "y"
 
     def settings(self) -> Config:

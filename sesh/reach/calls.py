@@ -27,7 +27,7 @@ MOST_QUESTIONS = 20  # for one request; the next one is an error
 def call(
     caller: Caller, link: Link, request: Request, deadline: float | None = None
 ) -> tuple[ConnectedResponse | EndedResponse | ResultResponse, bytes]:
-    """Send a request, and again after each question, until it is carried out; return the response and its data.
+    """Carry out a request, asking the person each question; return the response and its data.
 
     Show the notes of each response. Raises ProtocolError after too many questions, and as `Link.call`.
     """
@@ -44,7 +44,7 @@ def call(
 
 
 def _ask_person(caller: Caller, question: QuestionResponse, host: str) -> str:
-    """Ask the person a question of a host. Raises ProtocolError for a malformed or unexpected question."""
+    """Ask the person. Raises ProtocolError for a malformed or unexpected question."""
     if not caller.can_ask:
         raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
     answers, default = question["answers"], question["default"]
@@ -55,7 +55,7 @@ def _ask_person(caller: Caller, question: QuestionResponse, host: str) -> str:
 
 
 def decode_result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple[Any, bool]:
-    """Return an op's result from a host, or one item that the op yields, and whether it is whole.
+    """Return an op's result, or an item that it yields, and whether it is whole.
 
     Malformed rows are dropped, with a note. Raises ProtocolError if the type is wrong.
     """
@@ -68,13 +68,11 @@ def decode_result(caller: Caller, host: str, op: Op[..., object], data: bytes) -
 
 
 def result_type(op: Op[..., object]) -> Any:
-    """Return the type of an op's result, or of each item that it yields."""
     hint = get_type_hints(op, include_extras=True)["return"]
     return get_args(hint)[0] if get_origin(hint) is Iterator else hint
 
 
 def encoded(result: Any) -> bytes:
-    """Return arguments or a result as JSON, with bytes as `{"$bytes": base64}`."""
     return json.dumps(result, default=_packed, separators=(",", ":")).encode()
 
 

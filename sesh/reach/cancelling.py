@@ -75,7 +75,6 @@ class Interrupts(Stop):
             self._undo.close()
 
     def read(self) -> bytes:
-        """Read the numbers of the recorded signals."""
         try:
             signals = os.read(self.inbound, 64)
         except BlockingIOError:
@@ -89,7 +88,6 @@ class Interrupts(Stop):
         return bytes((signal.SIGHUP,))
 
     def stop(self) -> None:
-        """Record a Ctrl-C, from another thread."""
         super().stop()
         self._record(signal.SIGINT)
 
@@ -131,14 +129,13 @@ class Interrupts(Stop):
             self._leave()
 
     def _count(self, number: int, _frame: object) -> None:
-        """Count a Ctrl-C; within `stop_on_first`, stop the wait at any signal."""
         if self._stops_on_first:
             raise errors.Interrupted(self.message)
         if number == signal.SIGINT and not self.tie:
             self.count_ctrl_c(time.monotonic())
 
     def _leave(self, *_: object) -> None:
-        r"""Stop the wait: after the third Ctrl-C, or after one Ctrl-\, which also detaches from a session."""
+        r"""Stop the wait after the third Ctrl-C, or one Ctrl-\, which also detaches."""
         raise errors.Interrupted(self.message, echoed=True)
 
 
@@ -154,13 +151,11 @@ class PassedOn:
         self._keys: list[str] = []
 
     def send(self, connection: wire.Connection) -> None:
-        """Pass on one more."""
         self._keys.append(os.urandom(8).hex())
         with suppress(errors.TimedOut, errors.Unreachable):  # reading the response reports a dead daemon
             connection.send(self._frames_of(self._keys[-1]), time.monotonic() + 1)
 
     def frames(self) -> bytes:
-        """Return the requests to repeat."""
         return b"".join(map(self._frames_of, self._keys))
 
     def note_response(self) -> None:

@@ -28,21 +28,16 @@ def note_damage(caller: Caller) -> None:
 
 
 def is_here(name: str) -> bool:
-    """Return whether this machine has a session of this name, running or dormant.
-
-    True for an invalid name, as no other machine can have it.
-    """
+    """Return whether this machine has a session of this name, running or dormant."""
+    # No other machine can have an invalid name.
     return not is_name(name) or any(map(os.path.lexists, (paths.record_path(name), paths.socket_path(name))))
 
 
-# -- a session with a daemon
-
-
 def try_connect(name: str, deadline: float | None = None) -> wire.Connection | None:
-    """Return a connection to a session's daemon, also if the program has ended; None without a daemon.
+    """Return a connection to a session's daemon; None without a daemon.
 
-    `deadline` (monotonic): for the daemon to accept. Raises Refused for another machine's session, Unreachable if the
-    daemon lives but does not accept.
+    The program may have ended. `deadline` (monotonic): for the daemon to accept. Raises Refused for another machine's
+    session, Unreachable if the daemon lives but does not accept.
     """
     patience = PATIENCE if deadline is None else min(PATIENCE, max(0.0, deadline - time.monotonic()))
     until = time.monotonic() + min(patience, _DYING)
@@ -73,7 +68,7 @@ def connect(name: str, deadline: float | None = None) -> wire.Connection:
 
 
 def request(name: str, verb: RequestType[Response], *, timeout: float = 10.0, **words: Any) -> tuple[Response, bytes]:
-    """Make one request to a session's daemon, over a new connection; return the response and its DATA.
+    """Make one request to a session's daemon; return the response and its DATA.
 
     Raises as `connect`, and NotFound if the session ends before it responds to a request that changes nothing.
     """
@@ -111,11 +106,8 @@ def request_summary(connection: wire.Connection, timeout: float) -> Summary:
     return connection.single_request(SUMMARY, timeout=timeout)[0]["session"]
 
 
-# -- a session without a daemon
-
-
 def dormant(name: str) -> Summary | None:
-    """Return the summary of a session that was lost, or ended without a client; None for any other."""
+    """Return the summary of a dormant session; None for any other."""
     if not os.path.lexists(paths.record_path(name)):
         return None
     summary = listing.from_record(name)
@@ -123,7 +115,7 @@ def dormant(name: str) -> Summary | None:
 
 
 def result(name: str) -> JobResult | None:
-    """Return the result of an ended session; None if the session was lost or the result is unknown."""
+    """Return the result of an ended session; None without one, or for a lost session."""
     session = dormant(name)
     return results.newest(name) if session is None or session["state"] == "exited" else None
 
@@ -135,7 +127,6 @@ def has_ended(name: str) -> bool:
 
 
 def describe_end(session: Summary) -> str:
-    """Describe how a dormant session ended."""
     name = subject(session["name"])
     if session["state"] == "exited":
         return f"{name} {wording.presence(session)}"
@@ -144,11 +135,8 @@ def describe_end(session: Summary) -> str:
     return f"{name} was lost: its daemon died"
 
 
-# -- errors
-
-
 def absent(name: str) -> NotFound:
-    """Return the error for a missing session. It tells how the last session of this name ended, or a similar name."""
+    """Return the error for a missing session, with its last end or a similar name."""
     error, end = paths.absent(name), results.newest(name)
     if end is not None:
         reason = end.get("reason") or ""
@@ -165,7 +153,6 @@ def absent(name: str) -> NotFound:
 
 
 def without_daemon(session: Summary) -> NotFound:
-    """Return the error for a dormant session."""
     name = session["name"]
     again = f"`{SESH} {name}` shows it and starts it again"
     if session["state"] == "lost":
@@ -178,9 +165,8 @@ def occupied(session: Summary, *choices: str) -> Exists:
     if choices:
         return Exists(f"{describe_end(session)}; choose {' or '.join(choices)}")
     name = session["name"]
-    return Exists(
-        describe_end(session), hint=f"`{SESH} --open {name}` starts it again, `{SESH} --kill {name}` frees the name"
-    )
+    hint = f"`{SESH} --open {name}` starts it again, `{SESH} --kill {name}` frees the name"
+    return Exists(describe_end(session), hint=hint)
 
 
 def taken(name: str) -> Exists:

@@ -1,4 +1,4 @@
-"""A host as the target of ops: each call opens a link, and `sesh --bridge` on the host calls the op."""
+"""A host as the target of ops: each call opens a link to a bridge."""
 
 from __future__ import annotations
 
@@ -92,8 +92,6 @@ class HostTarget(Target):
             self._note_changes(op.changes(data, result))
         return result
 
-    # -- sessions
-
     def connect(self, name: str) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
         return self._connect(Request.attach(name, can_ask=self._can_ask))[1]
@@ -149,7 +147,7 @@ class HostTarget(Target):
         return response["name"], link
 
     def _await_session(self, link: Link, request: Request, deadline: float | None) -> ConnectedResponse:
-        """Return the host's response once it has connected a link to a session; close the link after an error."""
+        """Have the host connect the link to a session; close the link after an error."""
         try:
             with self.stop.calling(link.abort):
                 response, _ = calls.call(self.caller, link, request, deadline)
@@ -158,8 +156,6 @@ class HostTarget(Target):
             raise
         return response  # type: ignore[return-value]  # `Link.call` has checked it
 
-    # -- opening a link
-
     def _open_another(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
         link = keeper.wait(self.host, check, self.deadline)
         assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
@@ -167,7 +163,7 @@ class HostTarget(Target):
         return link
 
     def _open(self, request: Request | None = None) -> Link:
-        """Open a link to sesh on the host; send `request` with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
+        """Open a link; send `request` with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
         host, say = self.destination, self.caller.show_ssh_line
         try:
             with self.caller.connecting(self.host) if self.named else nullcontext():
@@ -186,7 +182,7 @@ class HostTarget(Target):
         return link
 
     def _deploy(self, missing: errors.NotDeployed) -> None:
-        """Install sesh on the host if the person agrees. Raises DeployError, `missing` if the person declines."""
+        """Install sesh if the person agrees. Raises DeployError, or `missing` if the person declines."""
         if self.caller.ask(f"@{self.host} has no sesh; deploy it there?", YES_NO, "y") != "y":
             raise missing
         from sesh.remote.deploy import fleet  # loads rich and fabric
@@ -199,14 +195,12 @@ class HostTarget(Target):
     def make_keeper(self, ping: Ping, current_peer: CurrentPeer) -> LinkKeeper:
         return LinkKeeper(opening.HostLinks(self.destination), ping, current_peer)
 
-    # -- a stream
-
     def _stream(self, connection: Connection, name: str) -> Stream:
         host, links, note = self.host, opening.HostLinks(self.destination), self.caller.note
         return LinkStream(connection, name, self.deadline, host=host, links=links, note=note, find_end=self._find_end)
 
     def _find_end(self, stream: LinkStream) -> Ended | None:
-        """Find out over another link how a stream's session ended; return None if that is unknown."""
+        """Find over another link how a session ended; return None if that is unknown."""
         try:
             with self.until(stream.deadline)._open() as link:
                 self._await_session(link, Request.attach(stream.name, stream.session_id), stream.deadline)
@@ -257,10 +251,7 @@ class HostTarget(Target):
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 
-    # -- the host among the known remotes
-
     def _note_changes(self, changes: Changes) -> None:
-        """Update the cached sessions after an op."""
         if changes.ended:
             known.drop_sessions(self.host, changes.ended)
         if changes.renamed is not None:
@@ -269,7 +260,6 @@ class HostTarget(Target):
             known.cache_running(self.host, changes.running, time.time())
 
     def sync(self) -> None:
-        """Push the user's files to the host; note an error."""
         try:
             sync.sync(self.destination, self._open_shared_connection)
         except Unreachable:

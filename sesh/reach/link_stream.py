@@ -1,4 +1,4 @@
-"""A stream of frames over a link to a host; it goes on over another link if one is lost."""
+"""A stream of frames over a link to a host, which outlives the link."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sesh.wire import Connection
 
 
 class LinkStream(Stream):
-    """A stream from a session's daemon on `host`, or from its bridge, whose `name` is empty.
+    """A stream from a session's daemon on `host`; from its bridge if `name` is empty.
 
     `links`: opens other links. `note`: receives a line when a link is lost and when it is back. `find_end`: returns how
     the session ended, None if that is unknown. `changed`: called when the health of the link has changed.
@@ -50,9 +50,9 @@ class LinkStream(Stream):
         self._keeper.log("disconnect", session=self.name or None, reason="closed")
 
     def reconnect(self) -> None:
-        """Go on over another link, on which the request to connect to the session is sent first; note loss and return.
+        """Go on over another link, connected to the session; note the loss and the return.
 
-        Raises why there is no other one. Whether the session has ended is in the response, which `handshake` reads.
+        Raises the reason if there is none. Whether the session has ended is in the response, which `handshake` reads.
         """
         self.connection.close()
         link, self._next_link = self._next_link, None
@@ -70,7 +70,7 @@ class LinkStream(Stream):
                 link.send(link.connect_request(self.name, self.session_id))
 
     def _watch(self) -> None:
-        """Let the keeper watch the current link; close the link if the stream was cut meanwhile."""
+        """Let the keeper watch the current link; close it if the stream was cut."""
         assert self.connection.health is not None  # noqa: S101 (each connection to a host is a link)
         self._keeper.watch(self.connection.health)
         if self._cut:
@@ -85,7 +85,7 @@ class LinkStream(Stream):
         return super()._poll([*others, *wakes], min(until, keeper.due))
 
     def _look_after_link(self, ready: list[int]) -> None:
-        """Run the keeper if it is due. Raises Lost if another link is to take over."""
+        """Run the keeper if due. Raises Lost if another link is to take over."""
         keeper = self._keeper
         if not ready and time.monotonic() < keeper.due:
             return

@@ -1,4 +1,4 @@
-"""An op: a typed function `(caller, …) -> data` that runs on this machine, or by its name on a host.
+"""Ops: typed functions that run on this machine, or by their names on a host.
 
 `target.call(sessions.kill, names=[…])` calls the function, or sends its name and arguments to the host. Each side
 checks data from the link against the function's annotations (`sesh.check`).

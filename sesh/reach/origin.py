@@ -30,9 +30,9 @@ class Origin:
         self.locale = {key: _value(value) for key, value in near.get("locale", {}).items() if _is_locale(key)}
 
     def directory(self, path: str) -> str:
-        """Map a path below the other machine's home, as its shell expands `~`, to this machine's home.
+        """Map a path below the other machine's home to this machine's home.
 
-        A relative path is relative to this machine's home. Any other path stays as it is.
+        Its shell has expanded `~`. A relative path is relative to this machine's home; any other path stays as it is.
         """
         home = paths.home()
         if self.home and (path == self.home or path.startswith(self.home.rstrip("/") + "/")):
@@ -50,7 +50,6 @@ class Origin:
 
 
 def _value(value: str | None, longest: int = _LONGEST) -> str:
-    """Return the value of a variable cut to `longest`; empty if it is not printable."""
     return value[:longest] if value and value.isprintable() else ""
 
 

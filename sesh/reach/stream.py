@@ -1,4 +1,4 @@
-"""A stream of frames from a session's daemon on this machine, also across its reload; `link_stream`: from a host."""
+"""A stream of frames from a session's daemon on this machine, also across its reload."""
 
 from __future__ import annotations
 
@@ -35,16 +35,12 @@ class DataFrame:
 
 @dataclass(frozen=True)
 class ResponseFrame:
-    """The response to the request with this number."""
-
-    number: int
+    number: int  # of the request
     payload: bytes
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A watched descriptor is ready."""
-
     descriptor: int
 
 
@@ -52,8 +48,6 @@ Arrival = NewOutput | DataFrame | ResponseFrame | Ready
 
 
 class Stream:
-    """A stream of frames from a session's daemon; a context manager."""
-
     host: str | None = None
 
     def __init__(self, connection: Connection, name: str, deadline: float | None = None) -> None:
@@ -120,7 +114,6 @@ class Stream:
         return errors.DaemonDied(f"the daemon of {self.name} died", outcome=outcome)
 
     def _find_end(self) -> Ended | None:
-        """Return how the session ended; None without a result. Search by name if the id is unknown."""
         result = results.by_id(self.session_id) if self.session_id else find.result(self.name)
         return Ended(self.name, result, results.output(result)) if result is not None else None
 
@@ -158,7 +151,7 @@ class Stream:
         return ready
 
     def take_output(self, ended: Ended) -> NewOutput:
-        """Take the output in the result of an ended session, as if it had arrived; return what is new of it."""
+        """Take the output in an ended session's result; return what is new of it."""
         end = ended.result.get("position")
         return self._take(end - len(ended.output), ended.output) if isinstance(end, int) else NewOutput(0, b"")
 
@@ -173,14 +166,13 @@ class Stream:
     # -- what differs with a link
 
     def reconnect(self) -> None:
-        """Connect to the reloaded daemon. Raises Ended if the session has ended, DaemonDied if its end is unknown."""
+        """Connect to the reloaded daemon. Raises Ended, or DaemonDied if the end is unknown."""
         try:
             self.connection.reconnect(self.name)
         except (errors.NotFound, errors.Unreachable):
             raise self._end() from None
 
     def _note_session(self) -> None:
-        """Note the session that the connection has brought the stream to."""
         self.session_id = str(self.connection.welcome.get("id") or self.connection.peer.session_id or self.session_id)
 
     def _look_after_link(self, ready: list[int]) -> None:

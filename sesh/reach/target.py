@@ -42,9 +42,7 @@ class Target:
         return op(self.caller, *args, **kwargs)
 
     def sync(self) -> None:
-        """Push the user's files to the target before a session starts on it: this machine has them."""
-
-    # -- sessions
+        """Push the user's files before a session starts: this machine has them already."""
 
     def connect(self, name: str) -> Connection:
         """Return a new connection to an existing session. Raises as `find.connect`."""
@@ -54,7 +52,7 @@ class Target:
     def connect_by(
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Connected:
-        """Call an op that connects to a session; return its name, and the connection to its daemon.
+        """Call an op that connects to a session; return its name and connection.
 
         `hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
         """
@@ -63,12 +61,12 @@ class Target:
     def begin(
         self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Stream:
-        """Begin a job exactly once, by an op that connects to its session. Raises Ended if it has ended already."""
+        """Begin a job exactly once; return its stream. Raises Ended if it has ended."""
         name, connection = self._call_connecting(op, by_name(op, args, kwargs), interrupts=interrupts)
         return self._stream(connection, name)
 
     def open_stream(self, name: str, limit: float | None = None) -> Stream:
-        """Open a stream to a session's daemon. `limit`: timeout in seconds for the whole stream, from connecting on."""
+        """Open a stream to a session's daemon, for at most `limit` seconds in all."""
         target = self.until(None if limit is None else time.monotonic() + limit)
         return target._stream(target.connect(name), name)
 
@@ -83,7 +81,6 @@ class Target:
         hello: Hello | None = None,
         interrupts: Interrupts | None = None,
     ) -> Connected:
-        """Call an op that connects to a session. `interrupts`: for a job."""
         return op(self.caller, **data)
 
     def _stream(self, connection: Connection, name: str) -> Stream:

@@ -22,12 +22,10 @@ from sesh.vt.scrollback import LINE_LIMIT, Block, Scrollback
 
 SMALLEST = 4096  # bytes below which output is parsed as usual
 USUAL = 16 << 10  # bytes parsed as usual until bulk output is looked for again
-_LONGEST_TAIL = 16 << 10
-"""Most bytes of the tail. With a longer one, output is parsed as usual: the tail is drawn without a deadline."""
+_LONGEST_TAIL = 16 << 10  # bytes; with a longer tail output is parsed as usual: it would be drawn without a deadline
 _BLOCK = 16 << 10  # bytes of a block, which is drawn as a whole, in some milliseconds
 _NARROWEST = 20  # columns below which output is parsed as usual: a block would have too many rows
-_LONGEST_LINE = LINE_LIMIT // 8
-"""Most bytes of a line. With a longer one, output is parsed as usual: a tab takes up to 8 columns of `LINE_LIMIT`."""
+_LONGEST_LINE = LINE_LIMIT // 8  # bytes; with a longer line output is parsed as usual: a tab takes up to 8 columns
 
 _END = b"\r\n"
 _TEXT = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\t"
@@ -35,8 +33,7 @@ _NOT_SGR = re.compile(rb"\x1b(?!\[[0-;]*m)")
 _SGR = re.compile(rb"\x1b\[([0-;]*)m")
 _TO_LAST_RESET = re.compile(rb".*(\x1b\[0?m)", re.DOTALL)
 _RUN = re.compile(r"([^\x1b]+)|\x1b\[([0-;]*)m")
-_DRAWN = re.compile(rb"\t|\r(?!\n)|[\[;:]0*(?:4[0-8]|10[0-7])[;:m]")
-"""Matches tabs, CR and backgrounds: cells that only a drawing tells."""
+_DRAWN = re.compile(rb"\t|\r(?!\n)|[\[;:]0*(?:4[0-8]|10[0-7])[;:m]")  # tabs, CR, backgrounds: their cells must be drawn
 
 
 class RawLines(Block):
@@ -49,7 +46,6 @@ class RawLines(Block):
         self._pen, self._columns = pen, columns
 
     def lines(self) -> list[str]:
-        """Return the lines, drawn on a screen of one row, as encoded texts."""
         if self.data.isascii() and not _DRAWN.search(self.data) and self._pen.erased is DEFAULT:
             return list(_texts(self.data.decode(), self._pen))
         drawn = Scrollback(self.count, self.size * 100)
@@ -61,7 +57,6 @@ class RawLines(Block):
 
 
 def _texts(data: str, pen: Pen) -> Iterator[str]:
-    """Yield lines of text and SGR as encoded texts, without drawing them."""
     for line in data.splitlines():
         runs = []
         for text, sgr in _RUN.findall(line):
@@ -87,8 +82,6 @@ class _Skipping(Scrollback):
 
 
 class Bulk:
-    """Feeds a parser; lines of bulk output are drawn when somebody looks at them."""
-
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
         self._tail = b""  # the tail if it is not drawn; meanwhile the screen is blank
@@ -106,7 +99,6 @@ class Bulk:
         return self._parser.parse(data[: data.rfind(b"\n", 0, USUAL) + 1 or USUAL], deadline)
 
     def draw(self) -> None:
-        """Draw the tail, if it is not drawn."""
         if not self._tail:
             return
         tail, self._tail = self._tail, b""
@@ -140,7 +132,6 @@ class Bulk:
         )
 
     def _push(self, lines: bytes, tail: bytes) -> None:
-        """Push the screen and `lines` to the scrollback, and keep the tail for the screen."""
         screen = self._parser.screen
         if not self._tail and screen.lines > 1:
             screen.scroll_up(screen.lines - 1)
@@ -150,18 +141,14 @@ class Bulk:
         self._tail = tail
 
 
-def _has_plain_controls(data: bytes) -> bool:
-    """Return whether data has no control characters but ESC, tabs, CR and CR LF."""
-    controls = data.translate(None, _TEXT)
-    return not controls.translate(None, b"\r\n\x1b") and controls.count(b"\n") == data.count(_END)
-
-
 def _bulk_part(data: bytes) -> bytes:
     """Return the bulk output that `data` begins with, as whole lines."""
     other = _NOT_SGR.search(data)
     end = data.rfind(_END, 0, other.start() if other is not None else len(data))
     lines = data[: end + len(_END)] if end >= 0 else b""
-    return lines if _has_plain_controls(lines) and _has_short_lines(lines) else b""
+    controls = lines.translate(None, _TEXT)
+    plain = not controls.translate(None, b"\r\n\x1b") and controls.count(b"\n") == lines.count(_END)
+    return lines if plain and _has_short_lines(lines) else b""
 
 
 def _split(data: bytes, rows: int) -> tuple[bytes, bytes] | None:
@@ -186,7 +173,6 @@ def _blocks(lines: bytes) -> Iterator[bytes]:
 
 
 def _pen_after(pen: Pen, data: bytes) -> Pen:
-    """Return the pen after text with SGR, reading only from the last reset on."""
     if b"\x1b" in data:
         to_reset = _TO_LAST_RESET.match(data)
         for sgr in _SGR.findall(data, to_reset.start(1) if to_reset else 0):

@@ -31,7 +31,6 @@ class Charsets(NamedTuple):
 
     @property
     def translation(self) -> dict[int, str] | None:
-        """The translation table from ASCII to the set in use; None for ASCII."""
         return _TRANSLATIONS.get(self.sets[self.gl])
 
     def sequences(self, *, every: bool = False) -> str:

@@ -60,11 +60,7 @@ class Editing(Moves):
         self.carriage_return()
 
     def _scroll_row(self, continues: bool = False) -> None:
-        """Scroll the region up by one row.
-
-        The first row of the main screen goes to the scrollback; any other top row is lost. `continues`: the new row
-        continues the line of the row above.
-        """
+        """Scroll the region up by one row. `continues`: the new row continues the line above."""
         rows, top, bottom = self.rows, self.top, self.bottom
         rows.insert(bottom + 1, blank(self.columns, self.pen.erased, continues=continues))
         row = rows.pop(top)
@@ -104,10 +100,7 @@ class Editing(Moves):
         return self.top <= self.cursor.y <= self.bottom and self.left <= self.cursor.x <= self.right
 
     def _shift_rows(self, y: int, count: int) -> None:
-        """Shift the region's rows, from `y` on, up by `count`, or down if negative.
-
-        Blanks come in; rows that leave are lost.
-        """
+        """Shift the region's rows, from `y` on, up by `count`, or down if negative."""
         size = min(abs(count), self.bottom - y + 1)
         if self.narrow:
             self._shift_block(y, size if count > 0 else -size)
@@ -133,11 +126,8 @@ class Editing(Moves):
             row.continues = False
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
-        """EL, DECSEL: erase 0 from the cursor on, 1 up to it, 2 the row.
-
-        While a wrap is pending, the cursor is after all cells.
-        """
-        row, x = self.rows[self.cursor.y], self.cursor.x
+        """EL, DECSEL: erase 0 from the cursor on, 1 up to it, 2 the row."""
+        row, x = self.rows[self.cursor.y], self.cursor.x  # while a wrap is pending, the cursor is after all cells
         if how == 0:
             row.fill(x, self.columns, self.pen.erased)
             row.continues = row.continues and x > 0
@@ -233,12 +223,9 @@ class Editing(Moves):
         self.rows = [Row(["E"] * self.columns, [DEFAULT] * self.columns) for _ in range(self.lines)]
 
     def copy_rectangle(self, *parameters: int) -> None:
-        """DECCRA: copy a rectangle; the part of the copy outside the screen is lost.
-
-        Parameters: four edges, a page, the target's first row and column, and its page. Pages are ignored.
-        """
+        """DECCRA: copy a rectangle; the part of the copy outside the screen is lost."""
         source = self._rectangle(*parameters[:4])
-        target = self._rectangle(*parameters[5:7])
+        target = self._rectangle(*parameters[5:7])  # the parameters 4 and 7, counted from 0, are pages: ignored
         if source is None or target is None:
             return
         first, start, last, end = source
@@ -270,10 +257,7 @@ class Editing(Moves):
                 row.replace(start, Row([grapheme] * (end - start), pens), self.pen.erased)
 
     def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> Rectangle | None:
-        """Return a rectangle from 1-based parameters; None if it is empty.
-
-        In origin mode the parameters are relative to the margins, and the rectangle is clipped to the margins.
-        """
+        """Return a rectangle from 1-based parameters, in origin mode within the margins; None if empty."""
         first, start, last, end = 0, 0, self.lines, self.columns
         if self.origin:
             first, start, last, end = self.top, self.left, self.bottom + 1, self.right + 1

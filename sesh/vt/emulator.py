@@ -79,7 +79,6 @@ class Emulator:
 
     @property
     def in_image(self) -> bool:
-        """True if the output ends inside an image."""
         return is_image_start(self._parser.pending)
 
     @property
@@ -96,7 +95,6 @@ class Emulator:
 
     @property
     def stacks(self) -> Stacks:
-        """Sizes of the program's stacks."""
         screen = self.screen
         shown = len(screen.kitty_stack) - 1
         hidden = len(screen.other.kitty_stack) - 1
@@ -105,7 +103,6 @@ class Emulator:
 
     @property
     def scrolled(self) -> int:
-        """The number of logical lines that ever went into the scrollback; never decreases."""
         return self.scrollback.scrolled
 
     def mode(self, number: int, private: bool = True) -> bool | None:

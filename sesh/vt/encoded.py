@@ -20,21 +20,15 @@ _SEQUENCE = re.compile(r"\x1b\[[0-9;:]*m|\x1b\][^\x1b]*\x1b\\")
 
 
 class Encoder:
-    """Writes an encoded text into `parts`.
-
-    `pen`, `last`: the pen and the grapheme at its end; `last` is "" after a control function, which prevents joining.
-    """
-
     def __init__(self) -> None:
         self.parts: list[str] = []
-        self.pen = DEFAULT
-        self.last = ""
+        self.pen = DEFAULT  # at the end of the text
+        self.last = ""  # the grapheme at the end; "" after a control function, which prevents joining
 
     def __str__(self) -> str:
         return "".join(self.parts)
 
     def sequence(self, text: str) -> None:
-        """Write control functions."""
         self.parts.append(text)
         self.last = ""
 
@@ -100,7 +94,6 @@ def encode_runs(runs: list[tuple[Pen, str]]) -> str:
 
 
 def decode(text: str) -> Row:
-    """Return the line of an encoded text."""
     pen = DEFAULT
     line = Row([], [])
     for sgr, link, prompt, words in _PART.findall(text):

@@ -20,19 +20,16 @@ STRING_START = r"[PX^_k][^\x18\x1a\x1b]*"
 ESCAPE_START = r"[\x20-/]*"
 
 CSI = rf"\x1b{CSI_START}[@-~]"  # a control sequence
-CSI_PARTS = r"\x1b\[([<=>?]?)([0-9;:]*)([\x20-/]*)([@-~])"
-"""The groups of a valid control sequence: private prefix, parameters, intermediates, final byte."""
+CSI_PARTS = r"\x1b\[([<=>?]?)([0-9;:]*)([\x20-/]*)([@-~])"  # private prefix, parameters, intermediates, final byte
 ESCAPE = rf"\x1b(?:{OSC_START}(?:\x07|(?=\x1b))|{STRING_START}(?=\x1b)|[\x20-/]+[0-~]|[0-OQ-WYZ\\`-jl-~])"
 """A control string (with BEL, without ESC at its end), or another escape sequence."""
-ABORTED = rf"\x1b(?:{CSI_START}|{OSC_START}|{STRING_START}|{ESCAPE_START})"
-"""The start of a sequence, before a character that cannot belong to it."""
+ABORTED = rf"\x1b(?:{CSI_START}|{OSC_START}|{STRING_START}|{ESCAPE_START})"  # a sequence that breaks off
 UNFINISHED = rf"{ABORTED}\Z"  # the start of a sequence at the end of the text
 STRINGS = "]PX^_k"  # characters after ESC that begin a string
 STRING_END = r"[\x07\x18\x1a\x1b]"
 
 LIMIT = 65536  # characters of a sequence; one that reaches the limit is ignored
-PARAMETERS = 256
-"""Most parameters of a sequence. Further ones are ignored. Terminals do the same, at different limits."""
+PARAMETERS = 256  # of a sequence; further ones are ignored, as terminals do at different limits
 
 
 def parameter(text: str) -> int:

@@ -18,14 +18,13 @@ ZWJ = "\u200d"
 _EMOJI_STYLE = "\ufe0f"  # the variation selector for emoji presentation
 CLUSTER_LIMIT = 17  # code points of a cell, a base and 16 marks; further ones are dropped
 
+# Ranges of characters that are one column wide (NARROW) or two (WIDE), and never join the one before.
 NARROW = (
     " -~\xa1-\xa8\xaa-\xac\xaf-\u02ff\u0370-\u0377\u0384-\u0482\u048a-\u052f\u05d0-\u05ea\u0620-\u064a\u0671-\u06d3"
     "\u1e00-\u1eff\u2010-\u2027\u2030-\u203b"
     "\u2190-\u2193\u2200-\u22ff\u2500-\u25a9\u2800-\u28ff\ue000-\uf8ff"
 )
-"""Ranges of characters that are one column wide and never join the one before."""
 WIDE = "\u3000-\u3029\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
-"""Ranges of characters that are two columns wide and never join the one before."""
 RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
 """Matches a run of NARROW, a run of WIDE, or one other character, which may join and have any width."""
 _OTHER = re.compile(f"[^{NARROW}{WIDE}]")
@@ -62,10 +61,7 @@ def _is_emoji(char: str) -> bool:
 
 @lru_cache(8192)
 def joined_width(cluster: str, columns: int, char: str) -> int:
-    """Return the columns of `cluster` with `char` joined; 0 if `char` does not join.
-
-    `columns`: how many columns `cluster` takes now.
-    """
+    """Return the width of `cluster`, now `columns`, once `char` joins; 0 if it does not."""
     last = cluster[-1:]
     if width(char) == 0:
         if char == _EMOJI_STYLE:
@@ -101,10 +97,7 @@ def halves(wide: str) -> list[str]:
 
 
 def cells(text: str) -> list[str]:
-    """Return a grapheme for each column of `text`; "" follows a wide one.
-
-    Marks without a base, or beyond CLUSTER_LIMIT, are dropped.
-    """
+    """Return a grapheme for each column of `text`; "" follows a wide one."""
     out: list[str] = []
     for narrow, wide, other in RUNS.findall(text):
         if narrow:
@@ -117,5 +110,5 @@ def cells(text: str) -> list[str]:
                 if len(out[x]) < CLUSTER_LIMIT:
                     out[x:] = (out[x] + other, "")[:columns]
             else:
-                out += (other, "")[: width(other)]
+                out += (other, "")[: width(other)]  # nothing of a mark without a base
     return out

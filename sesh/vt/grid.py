@@ -38,7 +38,6 @@ class SavedCursor(NamedTuple):
         return self.row, self.column
 
     def moved(self, place: tuple[int, int]) -> SavedCursor:
-        """Return a copy at another row and column."""
         return self._replace(row=place[0], column=place[1])
 
 
@@ -51,14 +50,11 @@ class Page(NamedTuple):
 
 
 class Grid(PyteScreen):
-    """Rows, cursor and pen."""
-
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.columns, self.lines, self.scrollback = columns, lines, scrollback
         self.cell_height = CELL_HEIGHT  # in pixels
+        # Settings that the program ever changed, such as `mode 2004`; an attached terminal may still have them.
         self.used: set[str] = set()
-        """Settings that the program ever changed, such as `palette` or `mode 2004`; an attached terminal may still have
-        them."""
         self.reset()
 
     def reset(self) -> None:
@@ -70,19 +66,16 @@ class Grid(PyteScreen):
         self.other = Page([], SavedCursor(), [0])
         self.cursor = Cursor(0, 0)
         self.pen: Pen = DEFAULT
+        # The last action printed the grapheme left of the cursor: characters may join it, and REP repeats it.
         self.joinable = False
-        """True if the last action was printing the grapheme left of the cursor: characters may join it, and REP repeats
-        it."""
 
     def swap_pages(self, rows: list[Row]) -> None:
-        """Show the other screen, with `rows`."""
         hidden = self.other
         self.other = Page(self.rows, self.saved, self.kitty_stack)
         self.rows, self.saved, self.kitty_stack = rows, hidden.saved, hidden.kitty_stack
         self.alternate = not self.alternate
 
     def blank_rows(self, count: int, pen: Pen) -> list[Row]:
-        """Return `count` rows erased with `pen`."""
         return [blank(self.columns, pen) for _ in range(count)]
 
     def line_start(self, y: int) -> int:

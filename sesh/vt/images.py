@@ -19,14 +19,12 @@ def is_image_start(sequence: str) -> bool:
 
 
 def sixel_rows(sequence: str, cell_height: int) -> int:
-    """Return the rows of a sixel image; 0 if `sequence` is not one.
-
-    The raster attributes give its height. An image without them is as high as its bands, of six pixels each.
-    """
+    """Return the rows of a sixel image; 0 if `sequence` is not one."""
     match = _SIXEL.match(sequence)
     if match is None:
         return 0
     bands = sequence[match.end() :].rstrip("-").count("-") + 1
+    # An image without raster attributes, which give the height, is as high as its bands, of six pixels each.
     return -(-(int(match[1] or 0) or 6 * bands) // cell_height)
 
 

@@ -30,12 +30,10 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The characters, without trailing blanks."""
         return self.untrimmed.rstrip(" ")
 
     @property
     def ansi(self) -> str:
-        """The text with its SGR, reset at the end."""
         return closed(self.encoded)
 
 

@@ -25,33 +25,26 @@ stored, as on or off, once a program has set or reset it."""
 ON_BY_DEFAULT = (7, 25)  # wrapping and the cursor
 BRACKETED_PASTE = 2004
 SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the replay
-SCREENS = (47, 1047, 1049)
-"""Modes that switch the screen, each with a different treatment of content and cursor."""
+SCREENS = (47, 1047, 1049)  # modes that switch the screen, each with its own treatment of content and cursor
 KEYPAD = 66  # the mode that ESC = and ESC > switch, too
 ORIGIN, LEFT_RIGHT = 6, 69
-STACK_LIMIT = 16
-"""Entries of the kitty keyboard stack and of the title stack; at the limit the oldest is dropped."""
+STACK_LIMIT = 16  # entries of the kitty keyboard stack, and of the titles; at the limit the oldest is dropped
 
 
 class Stacks(NamedTuple):
-    """The sizes of a terminal's stacks."""
-
     main_flags: int = 0  # entries of kitty's keyboard flags on the main screen
     alternate_flags: int = 0
     titles: tuple[int, ...] = ()  # the part of XTWINOPS 22 that pushed each entry
 
 
 class Modes(Printing):
-    """SM and RM, DECSC and DECRC, DECSTR, RIS, kitty keyboard flags, modifyOtherKeys."""
-
     def reset(self) -> None:
         super().reset()
         self.modes: dict[int, bool] = {}  # private modes that are not at their defaults
         self.left_right_mode = False  # DECLRMM: CSI s sets the left and right margin
         self.keypad = False
         self.saved_modes: dict[int, bool] = {}  # by XTSAVE
-        self.key_resources: dict[int, int] = {}
-        """The values of XTMODKEYS, by resource; programs use only resource 4 (modifyOtherKeys)."""
+        self.key_resources: dict[int, int] = {}  # values of XTMODKEYS; programs use only resource 4 (modifyOtherKeys)
         self.cursor_style = 0
 
     def switch_modes(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
@@ -65,7 +58,6 @@ class Modes(Printing):
                 self.linefeed_mode = on
 
     def switch_private_mode(self, number: int, on: bool) -> None:
-        """DECSET, DECRST of one mode."""
         if number == 25:
             self.cursor.hidden = not on
         elif number in OFF_BY_DEFAULT:
@@ -124,7 +116,6 @@ class Modes(Printing):
             row.continues = False
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
-        """Return whether a mode is set; None for an unknown mode."""
         if not private:
             return {4: self.insert, 20: self.linefeed_mode}.get(number)
         if number in (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *USER_DEFAULT):
@@ -191,14 +182,11 @@ class Modes(Printing):
         self.charsets = saved.charsets
 
     def soft_reset(self) -> None:
-        """DECSTR: reset modes, margins, pen, charsets and the saved cursor; keep text and cursor.
-
-        Among the modes are both forms of reverse wrap (xterm 379, 410).
-        """
+        """DECSTR: reset modes, margins, pen, charsets and the saved cursor; keep text and cursor."""
         self.cursor.hidden = False
         self.origin = self.insert = False
         self.wrap = True
-        for mode in (1, 45, 1045):
+        for mode in (1, 45, 1045):  # 45 and 1045 since xterm 379 and 410
             self.modes.pop(mode, None)
         self.keypad = False
         self.left_right_mode = False
@@ -209,7 +197,6 @@ class Modes(Printing):
 
     @property
     def kitty_flags(self) -> int:
-        """The current kitty keyboard flags of the visible screen."""
         return self.kitty_stack[-1]
 
     def _note_keys(self) -> None:

@@ -67,7 +67,6 @@ class Moves(Grid):
         self.margin_wrap = None
 
     def _row(self, line: int | None) -> int:
-        """Return the row for a 1-based parameter, in origin mode within the margins."""
         row = line - 1 if line else 0
         return min(row + self.top, self.bottom) if self.origin else row
 
@@ -128,7 +127,6 @@ class Moves(Grid):
         self.cursor.x = self.left if self.cursor.x >= self.left or self.origin else 0
 
     def _limit(self) -> int:
-        """Return the column at which moving right stops."""
         return self.right if self.cursor.x <= self.right else self.columns - 1
 
     def tab(self, count: int = 1) -> None:

@@ -26,8 +26,7 @@ Call = tuple[Callable[..., object], tuple[object, ...]]  # a function of a scree
 
 PIECE, SMALLEST_PIECE = 1024, 2
 """Bytes parsed between two checks of the deadline: at most PIECE; fewer on large screens, down to SMALLEST_PIECE."""
-_CELLS = 2_000_000
-"""Most cells that a piece changes if each of its bytes changes the whole screen: a larger screen has smaller pieces."""
+_CELLS = 2_000_000  # most cells that a piece changes if each of its bytes changes the whole screen
 _LONGEST = 64  # the length from which on a sequence's call is not cached
 
 _TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
@@ -89,7 +88,7 @@ _ESCAPES: dict[str, Call] = {
     "o": (Screen.shift, (3,)),
     "#8": (Screen.alignment_display, ()),
 }
-_SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
+_SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {  # the function that a CSI calls, and its most parameters
     "A": (Screen.cursor_up, 1),
     "B": (Screen.cursor_down, 1),
     "C": (Screen.cursor_forward, 1),
@@ -141,7 +140,6 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
     "?s": (Screen.save_modes, PARAMETERS),
     "?r": (Screen.restore_modes, PARAMETERS),
 }
-"""The function that each CSI calls and the most parameters it gets, by prefix, intermediates and final byte."""
 
 
 def _call_of(sequence: str) -> Call:
@@ -180,8 +178,6 @@ _usual_call = lru_cache(4096)(_call_of)
 
 
 class Parser:
-    """Parses output and calls the screen."""
-
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -190,7 +186,6 @@ class Parser:
 
     @property
     def unfinished(self) -> bytes:
-        """The bytes of an unfinished sequence and of an unfinished character after it."""
         return self.pending.encode() + self._decoder.getstate()[0]
 
     def parse(self, data: bytes, deadline: float | None = None) -> int:
@@ -208,10 +203,7 @@ class Parser:
         return start
 
     def _piece(self) -> int:
-        """Return how many bytes to parse at once: fewer on large screens.
-
-        With left and right margins fewer still: a line feed then moves the cells of each row separately.
-        """
+        # With left and right margins a line feed moves the cells of each row separately.
         cells = self.screen.columns * self.screen.lines * (8 if self.screen.left_right_mode else 1)
         return min(PIECE, max(SMALLEST_PIECE, _CELLS // cells))
 
@@ -224,11 +216,9 @@ class Parser:
         self._act(text)
 
     def _keep(self, text: str) -> None:
-        """Append to the unfinished sequence, up to LIMIT."""
         self.pending += text[: LIMIT - len(self.pending)]
 
     def _act(self, text: str) -> None:
-        """Act on the tokens of a text."""
         screen = self.screen
         for sequence, printed, control, unfinished, interrupted, rest in _TOKEN.findall(text):
             if sequence:

@@ -88,9 +88,7 @@ def _sgr_parameters(style: Style) -> str:
     return ";".join(out) if len(out) > 1 else ""
 
 
-@lru_cache(2048)
-def _cached(style: Style) -> Pen:
-    return Pen(style)
+_cached = lru_cache(2048)(Pen)
 
 
 def pen_of(style: Style) -> Pen:
@@ -100,7 +98,7 @@ def pen_of(style: Style) -> Pen:
 DEFAULT = Pen(_PLAIN)  # the pen after SGR 0; compared by identity
 
 
-_ATTRIBUTES: dict[int, dict[str, object]] = {
+_ATTRIBUTES: dict[int, dict[str, object]] = {  # by SGR parameter, except for 38, 48 and 58
     **{int(code): {name: True} for name, code in _CODES.items()},
     4: {"underline": 1},
     6: {"blink": True},
@@ -117,7 +115,6 @@ _ATTRIBUTES: dict[int, dict[str, object]] = {
     55: {"overline": False},
     59: {"underline_colour": "default"},
 }
-"""Fields set by an SGR parameter, except for 38, 48 and 58."""
 for _n in range(8):
     _ATTRIBUTES[30 + _n] = {"fg": str(_n)}
     _ATTRIBUTES[40 + _n] = {"bg": str(_n)}

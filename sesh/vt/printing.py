@@ -17,8 +17,6 @@ _MOST_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a 
 
 
 class Printing(Editing):
-    """Printing characters, REP, G0 to G3."""
-
     def reset(self) -> None:
         super().reset()
         self.insert, self.wrap = False, True
@@ -34,11 +32,9 @@ class Printing(Editing):
         self.charsets = self.charsets._replace(gl=slot)
 
     def shift_in(self) -> None:
-        """SI: use G0."""
         self.shift(0)
 
     def shift_out(self) -> None:
-        """SO: use G1."""
         self.shift(1)
 
     @property
@@ -47,7 +43,6 @@ class Printing(Editing):
         return self.wrap and not (self.insert or self.origin or self.charsets.translation)
 
     def draw(self, data: str) -> None:
-        """Print characters at the cursor."""
         if table := self.charsets.translation:
             data = data.translate(table)
         plain = data.isascii()
@@ -111,10 +106,7 @@ class Printing(Editing):
             start += room
 
     def _put(self, graphemes: Sequence[str], limit: int) -> None:
-        """Write graphemes, one for each column, at the cursor.
-
-        They must fit before `limit`. If they end at the right margin, a wrap is pending.
-        """
+        """Write graphemes, one for each column, at the cursor; they must fit before `limit`."""
         row, x = self.rows[self.cursor.y], self.cursor.x
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x, len(graphemes))
@@ -124,7 +116,6 @@ class Printing(Editing):
         self.margin_wrap = (self.cursor.y, end) if end == limit < self.columns else None
 
     def _wrap(self) -> None:
-        """Wrap to the first column of the next row, which continues this line."""
         whole = self.right == self.columns - 1
         cursor = self.cursor
         left = self.left if cursor.x > self.left else 0
@@ -189,11 +180,7 @@ class Printing(Editing):
         self._put([cluster, STUB], limit)
 
     def repeat(self, count: int = 1) -> None:
-        """REP: print the last grapheme again; after a control, do nothing (xterm.js).
-
-        The count is limited to the number of cells of the screen, and to `_MOST_REPEATED` if there are left or right
-        margins, or if the grapheme has characters that may join.
-        """
+        """REP: print the last grapheme again; after a control, do nothing (xterm.js)."""
         if self.joinable:
             grapheme, most = self.last_grapheme()[1], self.columns * self.lines
             if self.narrow or may_join(grapheme):

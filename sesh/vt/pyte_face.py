@@ -17,13 +17,11 @@ from sesh.vt.row import Row
 
 _PRIVATE = 5  # pyte shifts the number of a private mode left by as many bits
 _ANSI = (*(graphics.FG_ANSI[number] for number in range(30, 38)), *graphics.FG_AIXTERM.values())
-_NAMES = {"default": "default", **{str(number): name for number, name in enumerate(_ANSI)}}
-"""pyte's names of the ANSI colours, by the form in a pen."""
+_NAMES = {"default": "default", **{str(number): name for number, name in enumerate(_ANSI)}}  # by the form in a pen
 _FORMS = {name: form for form, name in _NAMES.items()}
 
 
 def _colour(form: str) -> str:
-    """Return pyte's name of a pen's colour, or six hexadecimal digits."""
     if form.startswith("5;"):
         return graphics.FG_BG_256[int(form[2:])]
     return _NAMES.get(form) or bytes(map(int, form.split(";")[1:])).hex()
@@ -46,8 +44,6 @@ def _pen(char: Char) -> Pen:
 
 
 class _Line:
-    """A row in pyte's form: `Char` by column."""
-
     def __init__(self, row: Row) -> None:
         self._row = row
 
@@ -59,8 +55,6 @@ class _Line:
 
 
 class _Cursor(Cursor):
-    """A cursor whose attributes are the screen's pen."""
-
     def __init__(self, screen: PyteFace) -> None:
         self._screen = screen
         self.x, self.y, self.hidden = 0, 0, False
@@ -75,15 +69,12 @@ class _Cursor(Cursor):
 
 
 class PyteFace(Modes):
-    """A screen with the attributes and methods that pyte documents."""
-
     def reset(self) -> None:
         super().reset()
         self.cursor = _Cursor(self)
 
     @property
     def buffer(self) -> dict[int, _Line]:  # type: ignore[override]
-        """The cells, by row and column; writable."""
         return {y: _Line(row) for y, row in enumerate(self.rows)}
 
     @property
@@ -97,7 +88,6 @@ class PyteFace(Modes):
 
     @property
     def mode(self) -> set[int]:  # type: ignore[override]
-        """The modes that are set, among those that pyte knows."""
         private = {number for number in (DECTCEM, DECSCNM, DECOM, DECAWM) if self.get_mode(number >> _PRIVATE)}
         return private | {number for number in (LNM, IRM) if self.get_mode(number, private=False)}
 

@@ -1,8 +1,9 @@
 """Rows at another size: logical lines rewrapped, as in xterm.js; or rows cropped and padded.
 
 If the cursor is on the last row, lines return from the scrollback to fill the screen. If the cursor is higher up, no
-lines return, so the distance from the top is kept. Rows that do not fit go to the scrollback; rows below the cursor are
-dropped only if nothing else makes room. Cursors stay on their characters, as in kitty (xterm.js clips their column).
+lines return, so the distance from the top is kept. Rows that do not fit go to the scrollback, but never the cursor's
+row; blank rows at the end are dropped first, other rows below the cursor only if nothing else makes room. Cursors stay
+on their characters, as in kitty (xterm.js clips their column).
 Trailing blanks are ignored.
 """
 
@@ -21,8 +22,6 @@ Position = tuple[int, int]  # (row, column) on the screen, or (line, column) in 
 
 
 class Wrapped(NamedTuple):
-    """The rows of a logical line."""
-
     rows: list[Row]
     length: int  # the columns of the line without trailing blanks
 
@@ -48,13 +47,7 @@ def _pad(row: Row, columns: int) -> None:
 def reflow(
     rows: list[Row], scrollback: Scrollback, points: list[Position], columns: int, lines: int
 ) -> tuple[list[Row], list[Position]]:
-    """Return the rows at another size, and the new positions of `points`, the cursor first.
-
-    The rows are joined to logical lines; the scrollback's rows of the open line are joined with them. Empty lines below
-    the cursor are dropped. If the cursor was on the last row, lines return from the scrollback while there is room. If
-    there are too many rows, blank rows at the end are dropped first. Then the oldest rows go to the scrollback, but
-    never the cursor's row.
-    """
+    """Return the rows at another size, and the new positions of `points`, the cursor first."""
     at_bottom = points[0][0] >= len(rows) - 1
     scrolled = scrollback.take_open()
     texts, places = unwrap(scrolled + rows, [(row + len(scrolled), column) for row, column in points])

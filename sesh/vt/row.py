@@ -10,10 +10,7 @@ STUB = ""  # the right half of a wide grapheme
 
 
 class Spacer(str):
-    """A blank in the last column, where the next, wide grapheme did not fit.
-
-    It equals any other blank, and is told by its identity.
-    """
+    """A blank in the last column, too narrow for a wide grapheme; told by identity."""
 
 
 SPACER = Spacer(" ")
@@ -45,7 +42,6 @@ class Row:
             self.text[-1] = SPACER
 
     def fill(self, start: int, end: int, pen: Pen) -> None:
-        """Fill columns with blanks."""
         if start < end:
             self.put(start, " " * (end - start), pen)
 
@@ -72,7 +68,6 @@ class Row:
         self.text[x:end], self.pens[x:end] = left.text + right.text, left.pens + right.pens
 
     def cut(self, start: int, end: int) -> Row:
-        """Return the columns from `start` to before `end`."""
         return Row(self.text[start:end], self.pens[start:end])
 
     def part(self, start: int, end: int) -> Row:
@@ -97,11 +92,9 @@ class Row:
         return Row(self.text[:end], self.pens[:end], prompt=self.prompt)
 
     def trimmed_text(self) -> str:
-        """Return the characters without trailing blanks."""
         return self.drawn().rstrip(" ")
 
     def drawn(self) -> str:
-        """Return the characters with trailing blanks."""
         return "".join(self.text)
 
     def ends_in_spacer(self, following: Row | None) -> bool:
@@ -118,12 +111,10 @@ class Row:
 
 
 def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:
-    """Return a row erased with `pen`."""
     return Row([" "] * columns, [pen] * columns, continues=continues)
 
 
 def logical_line(rows: Sequence[Row]) -> Row:
-    """Return the logical line that `rows` make up."""
     line = Row([], [], prompt=rows[0].prompt)
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         part = row.line_part(following)

@@ -14,8 +14,7 @@ from sesh.vt.pyte_face import PyteFace
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.scrollback import Scrollback
 
-TEXT_LIMIT = 1024
-"""Characters at which a title or a directory is cut; a link with longer parameters is dropped."""
+TEXT_LIMIT = 1024  # characters at which a title or directory is cut; a link with longer parameters is dropped
 LINK_LIMIT = 2083  # characters of a link's address; a longer one is dropped
 
 _BOTH, _ICON, _WINDOW = 0, 1, 2  # the titles that XTWINOPS 22 and 23 push and pop
@@ -29,13 +28,10 @@ _COLOUR = re.compile(r"[#A-Za-z0-9:/., ]{1,64}\Z")
 
 
 def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Return `text` without control characters, cut to `limit`."""
     return _CONTROLS.sub("", text[: limit * 4])[:limit]
 
 
 class Screen(PyteFace):
-    """A pyte Screen with the whole state of a terminal."""
-
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.title = self.icon_name = ""
         self.titles: list[tuple[int, tuple[str, str]]] = []

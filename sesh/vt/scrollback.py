@@ -53,7 +53,7 @@ class Scrollback:
         self.max_lines, self.max_bytes = max(0, max_lines), max(0, max_bytes)
         self.completed = 0  # the number of the newest finished line
         self.dropped = 0  # the number of the newest dropped line, 0 for none
-        self.scrolled = 0  # the number of all lines that ever came in
+        self.scrolled = 0  # the number of all lines that ever came in; never decreases
         self.bytes = 0  # the size of the finished lines, without the overhead of Python's objects
         self.revision = 0  # increased when lines vanish for another reason than age; readers then start over
         self._base = 0  # the number of the line before the blocks; the first block may begin with dropped lines
@@ -69,7 +69,6 @@ class Scrollback:
 
     @property
     def open(self) -> bool:
-        """True if the next row may continue the newest line."""
         return bool(self.open_rows)
 
     def clear(self) -> None:
@@ -92,10 +91,7 @@ class Scrollback:
         self.scrolled = completed + self.open
 
     def push(self, row: Row, line_continues: bool) -> bool:
-        """Add a row; return whether its line stays open for the next row.
-
-        `line_continues`: the next row is to continue the line.
-        """
+        """Add a row; return whether its line stays open for the next row."""
         if not row.continues:
             self.close()
         if not self.open and not (line_continues and self.max_lines):
@@ -110,7 +106,6 @@ class Scrollback:
         return False
 
     def push_block(self, block: Block) -> None:
-        """Add a block of finished lines."""
         self.close()
         self._gather(len(self._newest))
         self._blocks.append(block)
@@ -118,7 +113,6 @@ class Scrollback:
         self._count(block.count)
 
     def close(self) -> None:
-        """End the open line."""
         if self.open:
             rows, self.open_rows, self._weight = self.open_rows, [], 0
             self._store(encode(logical_line(rows)))
@@ -145,7 +139,6 @@ class Scrollback:
         self.dropped = max(first, self._base)
 
     def _gather(self, count: int) -> None:
-        """Join the oldest `count` single lines to a block."""
         if lines := self._newest[:count]:
             del self._newest[:count]
             self._blocks.append(Block("\n".join(lines).encode(), count=len(lines), size=sum(map(len, lines))))
@@ -176,11 +169,9 @@ class Scrollback:
         return parts
 
     def last(self, count: int) -> list[str]:
-        """Return the newest `count` finished lines, oldest first."""
         return [line for part in self.since(self.completed - count) for line in part]
 
     def take(self) -> list[str]:
-        """Remove and return all finished lines, oldest first."""
         lines = self.last(self.completed)
         self._forget()
         return lines

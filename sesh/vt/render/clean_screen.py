@@ -22,8 +22,6 @@ def fresh_row(columns: int) -> bytes:
 
 
 def clean_screen(columns: int, rows: int) -> bytes:
-    """Return the bytes that scroll the content off, and home and save (DECSC) the cursor.
-
-    Line feeds from the cursor's row scroll off exactly the rows above it, so no blank rows scroll off.
-    """
+    """Return the bytes that scroll the content off, and home and save (DECSC) the cursor."""
+    # Line feeds from the cursor's row scroll off exactly the rows above it, so no blank rows scroll off.
     return fresh_row(columns) + b"\n" * (rows - 1) + b"\x1b[?6l\x1b[H\x1b7"

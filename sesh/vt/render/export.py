@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sesh.vt.encoded import PROMPT, encode
 from sesh.vt.pen import FLAGS, Style
-from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
+from sesh.vt.render.screen_data import LineState, Run, Screen
 from sesh.vt.row import Row
 
 if TYPE_CHECKING:
@@ -28,28 +28,20 @@ def export(emulator: Emulator, form: str) -> bytes:
 
 
 def screen_ansi(emulator: Emulator) -> str:
-    """Return the rows as text with SGR, each with the default pen at its end."""
     return "\n".join(encode(row, reset=True).removeprefix(PROMPT) for row in emulator.screen.rows)
 
 
 def screen_data(emulator: Emulator) -> Screen:
-    """Return the screen as data; `cells` are the runs of each row.
-
-    `colours`: the colours that the program has changed, as it wrote them; the keys are numbers of the palette,
-    `foreground` and `background`.
-    """
     screen = emulator.screen
     row, column = emulator.cursor
     colours = {str(index): value for index, value in screen.palette.items()}
     for number, name in ((10, "foreground"), (11, "background")):
         if number in screen.dynamic:
             colours[name] = screen.dynamic[number]
-    shown, style = not screen.cursor.hidden, screen.cursor_style
-    cursor: Cursor = {"row": row, "column": column, "visible": shown, "style": style}
     return {
         "columns": emulator.columns,
         "rows": emulator.rows,
-        "cursor": cursor,
+        "cursor": {"row": row, "column": column, "visible": not screen.cursor.hidden, "style": screen.cursor_style},
         "title": emulator.screen.title,
         "alternate": emulator.alternate,
         "colours": colours,
@@ -64,7 +56,6 @@ def continued(emulator: Emulator) -> list[int]:
 
 
 def _runs(row: Row) -> list[Run]:
-    """Return the columns of a row grouped by style, without trailing blanks."""
     runs: list[Run] = []
     column = 0
     trimmed = row.trimmed()
@@ -77,7 +68,6 @@ def _runs(row: Row) -> list[Run]:
 
 
 def _attributes(style: Style) -> Attributes:
-    """Return the attributes of a style that are set, as `Run` has them."""
     colours = {"fg": style.fg, "bg": style.bg, "underline_colour": style.underline_colour}
     attributes: Attributes = {key: _colour(form) for key, form in colours.items() if form != "default"}
     attributes |= {key: True for key in FLAGS if getattr(style, key)}
@@ -89,14 +79,12 @@ def _attributes(style: Style) -> Attributes:
 
 
 def _colour(form: str) -> int | str:
-    """Return a pen's colour as a number or as `#rrggbb`."""
     if form.startswith("2;"):
         return "#" + "".join(f"{int(part) & 255:02x}" for part in form.split(";")[1:4])
     return int(form.removeprefix("5;"))
 
 
 def follow_state(emulator: Emulator) -> LineState:
-    """Return the state in which a `LineReader` continues after the last lines."""
     rows = emulator.screen.rows
     row, column = emulator.cursor
     first = emulator.screen.line_start(row)

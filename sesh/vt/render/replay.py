@@ -46,7 +46,6 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
 
 
 def replaying(emulator: Emulator, *, lines: int, clear: bool = True) -> Drawing:
-    """Return a replay that is drawn in parts."""
     start = clean_screen(emulator.columns, emulator.rows) if clear else b""
     return Drawing(emulator, start + _reset_input(emulator.screen).encode(), lines)
 
@@ -70,10 +69,8 @@ def repainting(
 ) -> Drawing:
     """Return a drawing for a terminal that shows the session but may have missed output.
 
-    The lines that have left the session's screen meanwhile are printed first, and the stacks are rebuilt. For example,
-    a terminal of 24 rows shows the output up to a `seq 10`; then the program prints 100 short lines. About 90 lines
-    have left the session's screen since, and `lines` is 90. The drawing begins on the terminal's first row and prints
-    these lines and the 24 rows: what does not fit scrolls into the terminal's scrollback, as output would.
+    The lines that have left the session's screen meanwhile are printed first, from the terminal's first row on, and the
+    stacks are rebuilt. What does not fit scrolls into the terminal's scrollback, as output would.
 
     `lines`: the number of logical lines to print first. `begun`: the number of rows that the terminal has already shown
     of the line before those; the rest of that line is printed, too. `was_alternate`: the terminal is on the alternate
@@ -128,7 +125,6 @@ class Drawing:
         return True
 
     def take(self) -> bytes:
-        """Remove and return the bytes drawn so far."""
         drawn = b"".join(self._drawn)
         self._drawn = []
         return drawn
@@ -165,7 +161,6 @@ class Drawing:
         return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
     def _screens(self, out: Encoder) -> None:
-        """Draw the main screen, and the alternate one if it is visible or keeps anything."""
         screen, main = self._emulator.screen, self._emulator.screen.other
         alternate = Page(screen.rows, screen.saved, screen.kitty_stack)
         if not screen.alternate:
@@ -209,7 +204,6 @@ class Drawing:
 
 
 def _after(rows: list[Row], count: int) -> list[Row]:
-    """Return the rows after the first `count` lines, or all rows if none follows."""
     begins = [index for index, row in enumerate(rows) if not row.continues]
     return rows[begins[count] :] if 0 < count < len(begins) else rows
 
@@ -273,10 +267,8 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
 
 
 def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
-    """Bring the cursor into the saved state, then save it with the sequence `by`.
-
-    This happens even if nothing was saved, because the terminal may have another program's saved cursor.
-    """
+    """Bring the cursor into the saved state, then save it with the sequence `by`."""
+    # This happens even if nothing was saved, because the terminal may have another program's saved cursor.
     out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
     _place_cursor(out, rows[row], row, saved.column, saved.column >= screen.columns)
@@ -335,7 +327,6 @@ def _reset_input(screen: Screen) -> str:
 
 
 def _numbers(screen: Screen, kind: str) -> set[int]:
-    """Return the numbers of settings of a kind that the program ever changed."""
     return {int(name.split()[1]) for name in screen.used if name.startswith(f"{kind} ")}
 
 
@@ -346,10 +337,7 @@ def _title(icon: str, title: str) -> str:
 
 
 def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...]) -> str:
-    """Return the bytes for titles, directory, progress, pointer and colours.
-
-    `repaints`: the terminal may have older colours. `pushed`: the terminal's stack of titles, which is rebuilt.
-    """
+    """Return the bytes for titles, directory, progress, pointer and colours."""
     out = []
     if repaints:
         if "palette" in screen.used:
@@ -407,10 +395,7 @@ def _modes(screen: Screen) -> str:
 
 
 def _flags(stack: list[int], pushed: int = 0) -> str:
-    """Return the bytes that restore a stack of kitty's keyboard flags; empty for the default.
-
-    `pushed`: how many entries the terminal has, which are popped first.
-    """
+    """Return the bytes that pop `pushed` of kitty's keyboard flags, and restore a stack."""
     if stack == [0] and not pushed:
         return ""
     pops = f"\x1b[<{pushed}u" if pushed else ""
@@ -418,7 +403,6 @@ def _flags(stack: list[int], pushed: int = 0) -> str:
 
 
 def _keys(screen: Screen) -> str:
-    """Return the bytes that restore xterm's key resources and the cursor's style."""
     out = "".join(f"\x1b[>{resource};{value}m" for resource, value in sorted(screen.key_resources.items()))
     if screen.cursor_style:
         out += f"\x1b[{screen.cursor_style} q"

@@ -62,8 +62,8 @@ class LineState(TypedDict):
 class Screen(TypedDict):
     """The visible rows as runs of cells.
 
-    `colours`: those that the program has changed, as it wrote them. `continued`: the rows, from 0, that continue the
-    line of the row above.
+    `colours`: those that the program has changed, as it wrote them, by number of the palette, or by `foreground` and
+    `background`. `continued`: the rows, from 0, that continue the line of the row above.
     """
 
     columns: Side

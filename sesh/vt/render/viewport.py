@@ -18,15 +18,12 @@ _BLANK = "\x1b[K"
 
 
 class Viewport:
-    """A terminal of `columns` by `rows`, and its state after all bytes sent to it.
-
-    `clear`: first scroll the terminal's content away; otherwise it already shows the session.
-    """
+    """A terminal of `columns` by `rows`, and its state after all bytes sent to it."""
 
     def __init__(self, columns: int, rows: int, *, clear: bool = True) -> None:
         self.columns, self.rows = max(1, columns), max(1, rows)
         self.top = self.left = 0
-        self._clear = clear
+        self._clear = clear  # first scroll the terminal's content away; otherwise it already shows the session
         self._sent: list[str] | None = None
         self._settings = self._cursor = ""
 
@@ -67,6 +64,5 @@ class Viewport:
         self.left = min(max(left, column - self.columns + 1), column, max(0, screen.columns - self.columns))
 
     def _text(self, row: Row) -> str:
-        """Return the visible part of a row, with the default pen before and after it."""
         line = row.part(self.left, self.left + self.columns).trimmed()
         return encode(line, reset=True) + _BLANK * (len(line) < self.columns)
