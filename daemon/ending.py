@@ -30,8 +30,6 @@ _FINAL_READS = 64  # reads of the pty after the program's end; later output is l
 
 
 class Ending:
-    """Ends one session. `drop` closes one of the `connections`."""
-
     def __init__(
         self,
         session: Session,
@@ -168,7 +166,7 @@ class Ending:
     # -- the session's files
 
     def _finish(self, phase: Phase) -> None:
-        """Set the phase that follows ENDED. Enter it now, or once the last checkpoint can have all output."""
+        """Set the final phase; enter it once the last checkpoint can have all output."""
         session, self._final_phase = self.session, phase
         if phase != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
@@ -189,7 +187,7 @@ class Ending:
     # -- connections that wait for the end
 
     def respond_to_waits(self) -> None:
-        """Respond to each wait for the end, and send each client EXIT, once it was sent all output.
+        """Respond to waits for the end and send EXIT, after all output is sent.
 
         A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
         the name or request the screen next.

@@ -1,4 +1,4 @@
-"""Checks and dispatches requests. None that changes something begins after its deadline. An error is a response."""
+"""Checks and dispatches requests; none changes something after its deadline. Errors are responses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_DATA = 4 << 20
 
 
 def _method_of(name: str, *owners: object) -> Callable[..., Steps | None]:
-    """Return the method of a request: one of `owners`, classes or objects, has it under the request's name."""
+    """Return the method that one of the classes or objects `owners` has for a request."""
     method: Callable[..., Steps | None] = next(getattr(owner, name) for owner in owners if hasattr(owner, name))
     return method
 
@@ -35,8 +35,6 @@ REQUESTS = {str(name): _method_of(name, Typing, RequestMethods) for name in TO_D
 
 
 class Requests:
-    """Dispatches requests, and takes the steps of those that need time."""
-
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:

@@ -30,10 +30,7 @@ _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 
 
 class Typing:
-    """The requests of one session that type. One text at a time is delivered; keys do not wait for it.
-
-    `begin` begins a request that has waited.
-    """
+    """The requests of a session that type; keys do not wait for a text."""
 
     def __init__(self, session: Session, begin: Callable[[PeerRequest[SendResponse]], None]) -> None:
         self._session, self._pump, self._begin = session, session.pump, begin
@@ -59,7 +56,7 @@ class Typing:
         more: bool = False,
         keys: bool = False,
     ) -> Steps | None:
-        """Type the bytes of a request: keys at once, but an answer, a text with Enter, or other bytes in their turn.
+        """Type a request's bytes: keys at once, texts and answers in their turn.
 
         `keys`: keys, after which the active text gets no Enter. `since`, `question`: an answer to this question, with
         or without Enter. `enter`: press Enter after the text; if it was not pressed, `reason` in the response says why.
@@ -85,7 +82,7 @@ class Typing:
         return None
 
     def asked(self, request: PeerRequest[AskedResponse], since: str | None = None, question: str = "") -> None:
-        """Respond with the question and the terminal's modes. `since`, `question`: refuse if it is another one."""
+        """Respond with the question and modes; refuse if `since` and `question` are another's."""
         request.respond(self._find_question(since, question))
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
@@ -154,7 +151,7 @@ class Typing:
             respond(True)
 
     def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, key: str) -> Steps | None:
-        """Type a text and Enter: in one unit to what reads lines, apart to a program that reads keys."""
+        """Type text and Enter: together to a reader of lines, else apart."""
         pty = self._session.pty
         if pty is not None and pty.raw() and not self._session.activity.shell_reads:
             return self._deliver(request, text, pty, key)
@@ -178,7 +175,7 @@ class Typing:
             self._begin_next()
 
     def _admit(self, data: bytes, *, more: bool = False) -> None:
-        """Note bytes that are about to be typed. Raises Refused or Busy if the program could not take them whole."""
+        """Note bytes that will be typed. Raises Refused or Busy without room for them."""
         self._check_room(data, more=more)
         if not more:
             self._pump.input_line.sent_at = self._session.log.head
@@ -204,7 +201,7 @@ class Typing:
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
 
     def _check_text(self, data: bytes) -> None:
-        """Raise Busy if a text and Enter would start the gated command, answer a question, or join a person's line."""
+        """Raise Busy if Enter would start the gated command, answer, or join another's line."""
         session, name, pty = self._session, self._session.name, self._session.pty
         self._check_gate(data)
         asks = session.activity.declared_question
@@ -217,7 +214,7 @@ class Typing:
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
     def _check_gate(self, data: bytes) -> None:
-        """Raise Busy if Enter starts the session's command again, and the text is not just that Enter, or `y`."""
+        """Raise Busy if a text other than `y` would start the session's command again."""
         session, pty = self._session, self._session.pty
         confirms = data.strip().lower() in (b"", b"y")
         if pty is not None and not confirms and is_gate(machine.command_of(pty.foreground())):
@@ -226,7 +223,7 @@ class Typing:
             raise _busy(f"{session.name} waits for Enter to run again: {command}", way)
 
     def _check_answer(self, data: bytes, since: str, question: str, *, force: bool) -> None:
-        """Raise Refused or Busy if the session does not ask this question, or the answer would go elsewhere.
+        """Raise Refused or Busy if the answer would not go to this question.
 
         No output is read between this check and the typing.
         """
@@ -241,7 +238,7 @@ class Typing:
             self._check_gate(data)
 
     def _find_question(self, since: str | None, question: str) -> AskedResponse:
-        """Return the session's question. Raises Refused if it asks none, or another than `since` and `question` say."""
+        """Return the session's question. Raises Refused if there is none, or another one."""
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running or session.pty is None:
             raise _ended(name)

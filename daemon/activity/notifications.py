@@ -45,8 +45,6 @@ class News:
 
 
 class Notifications:
-    """Sends the notifications of one session, each from a child process."""
-
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
         self._facts, self._clients = facts, clients
         self._timers, self._faults = timers, faults
@@ -72,7 +70,6 @@ class Notifications:
             self._notify()
 
     def _plan(self, news: News, last: float, *, least: float = 0.0) -> None:
-        """Schedule a notification `NOTIFICATION_INTERVAL` after the one at `last`, but in `least` seconds or later."""
         if not self._silent:
             self._due = news
             left = max(last + NOTIFICATION_INTERVAL - time.monotonic(), least)
@@ -151,9 +148,9 @@ def _variables(name: str, news: News) -> dict[str, str]:
 
 
 def _notify_terminal(name: str, news: News) -> bool:
-    """Have the client on this machine that was typed in last notify; return whether it does.
+    """Notify at the terminal of this machine that was typed in last.
 
-    Return True also if a person watches the session by now.
+    Return whether it does, or whether a person watches the session by now.
     """
     typed: list[tuple[float, str]] = []
     sessions = [each for each in recent.newest() if each[:1] != "@"]
@@ -170,14 +167,12 @@ def _notify_terminal(name: str, news: News) -> bool:
 
 
 def _request(session: str, request: RequestType[Response], **words: Any) -> Response | None:
-    """Return a daemon's response; None after an error."""
     with suppress(SeshError, OSError):
         return wire.connect(session, _TIMEOUT).single_request(request, timeout=_TIMEOUT, **words)[0]
     return None
 
 
 def _detach() -> None:
-    """Detach from the daemon: session, descriptors and signal handlers."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

@@ -54,8 +54,6 @@ STATES = {
 
 @dataclass
 class Standing:
-    """A state with its reason."""
-
     state: State
     why: Why
     since: float  # time (`STEADY`)
@@ -69,7 +67,7 @@ class Standing:
 
 
 def decide(before: Standing, declared: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
-    """Return the state that the program declares, else the state that a check has seen, else the state before.
+    """Return the declared state, else the one that a check has seen, else `before`.
 
     Stopped output overrides the declaration that the program works. Keep `since` if state and question are the same,
     unless the question was answered meanwhile.
@@ -86,7 +84,7 @@ def decide(before: Standing, declared: Standing | None, seen: Standing | None, a
 
 
 def next_check(standing: Standing, silent: float) -> float | None:
-    """Return the silence in seconds at which the next check is due; None if only an event can change the state."""
+    """Return the silence (seconds) at which the next check is due; None without one."""
     if silent < SETTLED:
         return SETTLED
     if standing.state != State.WORKING or silent >= QUIET_AFTER:

@@ -1,4 +1,4 @@
-"""Calls from one part of a session to parts that are built after it, and that it does not know."""
+"""Calls to parts of a session that are built later than the caller."""
 
 from __future__ import annotations
 

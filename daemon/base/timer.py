@@ -1,4 +1,4 @@
-"""The names of the daemon's timers. A connection's is a pair with its number; requests and runs are names, too."""
+"""The names of the daemon's timers; pairs with a number, requests and runs are others."""
 
 from __future__ import annotations
 

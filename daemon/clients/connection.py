@@ -1,4 +1,4 @@
-"""A connection to the daemon: a socket for frames, its requests, and its position in the log."""
+"""A connection to the daemon: its socket, requests, and position in the log."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Role(Enum):
 
 
 class FrameSocket:
-    """A non-blocking socket, its received frames that are still to be handled, and the bytes that are to be sent."""
+    """A non-blocking socket, with received frames to handle, and bytes to send."""
 
     def __init__(self, opened: socket.socket) -> None:
         opened.setblocking(False)
@@ -82,7 +82,7 @@ class FrameSocket:
         self.changed()
 
     def flush(self) -> bool:
-        """Send as much as the socket accepts; return False if bytes are left. An error makes the connection `fail`."""
+        """Send as much as the socket accepts; return False if bytes are left."""
         while self._out and not self.closed:
             try:
                 sent = self.socket.sendmsg(list(islice(self._out, 64)))
@@ -109,7 +109,7 @@ class FrameSocket:
         self.progress_at = time.monotonic()
 
     def fail(self) -> None:
-        """Discard everything. The descriptor stays open until `drop`, so that no new connection gets its number."""
+        """Discard everything; the descriptor stays open, so that no new connection gets its number."""
         self.closed = True
         self.backlog.clear()
         self._out.clear()
@@ -124,7 +124,7 @@ class FrameSocket:
 
 
 class Window:
-    """The window of a link: the bytes of output in flight, which a client acknowledges (GOT).
+    """The window of a link: bytes of output that no GOT has acknowledged yet.
 
     The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes. A client over a link gets no OUTPUT while
     `WINDOW` bytes are in flight, so that no echo waits behind seconds of output.
@@ -151,7 +151,7 @@ class Window:
         self._in_flight(position)
 
     def confirm(self, count: int) -> bool:
-        """Handle a GOT for the first `count` bytes; return False if it is a duplicate or impossible."""
+        """Handle a GOT for the first `count` bytes; return False if it is invalid."""
         is_valid = self._got < count <= self.sent
         if is_valid:
             self._got = count
@@ -159,7 +159,7 @@ class Window:
 
 
 class Reader:
-    """A reader of the log, at a position: a follower of the output, or an attached client."""
+    """A reader of the log at a position: a follower, or an attached client."""
 
     window: Window | None = None  # over a link
     limit = FOLLOWER_LAG  # bytes that it may lag; above it, the program waits, or the reader skips output
@@ -193,7 +193,7 @@ class PeerConnection(FrameSocket):
         self.role = Role.UNKNOWN
         self.data = bytearray()  # DATA of the next REQUEST
         self.reader: Reader | None = None
-        self.open_requests = 0  # requests
+        self.open_requests = 0
         self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
         self.ack_from = 0.0  # time (monotonic) from which it goes with output
 

@@ -144,7 +144,7 @@ def _remove_record(name: str) -> None:
 
 
 def clear(name: str) -> None:
-    """Remove the files of a lost session of this name, but not of this process's session. The caller holds the lock.
+    """Remove a lost session's files, but not this process's; the caller holds the lock.
 
     Raises Exists if the session runs, Refused if the files are another machine's or not sesh's.
     """

@@ -1,4 +1,4 @@
-"""Sends the program's output to readers: raw bytes, or screens from the emulator to clients that need them."""
+"""Sends the program's output to readers: raw bytes, or screens drawn by the emulator."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips outp
 
 
 class Relay:
-    """Sends output to each reader of the log at its own pace; the program waits for those that lag too far."""
+    """Sends output to each reader at its pace; the program waits for late ones."""
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, reports: Reports, loop: Loop) -> None:
         self._pump, self.log = pump, pump.log
@@ -57,7 +57,7 @@ class Relay:
         self._schedule_emulator()
 
     def settle(self) -> None:
-        """At the end of the loop's turn, send the screens that are due, and set the program's pace."""
+        """At the end of the loop's turn, send due screens, and set the pace."""
         self._soon(self._send_and_pace)
 
     def _send_and_pace(self) -> None:
@@ -69,14 +69,14 @@ class Relay:
             self.pace(screen_due=screen_due)
 
     def finish(self) -> None:
-        """Emulate the rest of the output, and send screens, which no longer wait for the end of an image."""
+        """Emulate the rest of the output, and send screens without awaiting an image's end."""
         self._schedule_emulator()
         self.settle()
 
     # -- the emulator
 
     def keep_up(self) -> None:
-        """Emulate a little if the program will soon wait for the emulator. Called between reads, while it writes."""
+        """Emulate a little between reads if the program will soon wait for the emulator."""
         if self.model.lag >= MAX_LAG - KEEP_UP_FROM:
             self.model.step(self.model.position + KEEP_UP, KEEP_UP_TIME)
 
@@ -84,7 +84,6 @@ class Relay:
         return [client.position for client in self.clients.all if client.window is None and client.gets_output()]
 
     def _schedule_emulator(self) -> None:
-        """Schedule the emulator's next step, unless it may lag."""
         seconds = self.model.wait_time()
         if seconds is None:
             self.timers.clear(Timer.EMULATOR)
@@ -113,7 +112,7 @@ class Relay:
     # -- the program's pace
 
     def pace(self, *, screen_due: bool = False) -> None:
-        """Read from the program unless it has to wait; drop the bytes that every reader has read.
+        """Read from the program unless it waits; drop bytes that all readers have read.
 
         It waits for a late reader, for the emulator if that lags too far, and while a screen is due.
         """
@@ -130,26 +129,24 @@ class Relay:
             self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
     def _is_waited_for(self, reader: Reader) -> bool:
-        """Return whether the program waits for a late reader: a follower or the leader, until it stalls."""
         matters = not isinstance(reader, Client) or reader is self.clients.leader
         return matters and not reader.connection.stalled
 
     def _leave_behind(self, reader: Reader) -> None:
-        """Set a late client aside, or let a late follower skip output."""
         if isinstance(reader, Client):
             self.set_aside(reader)
         else:
             reader.skip_to(self.log.head)
 
     def set_aside(self, client: Client) -> None:
-        """Give a client no more bytes, but soon a screen, and the lines that it missed."""
+        """Send a client no more bytes, but soon a screen and the missed lines."""
         if client.gets_output():
             self.model.remember(client.position)
         client.set_aside()
         self.settle()
 
     def resize(self, size: Size) -> None:
-        """Resize the model; send all clients another screen, unless only the size in pixels has changed."""
+        """Resize the model; if the cells change, send all clients another screen."""
         if size[:2] != (self.model.columns, self.model.rows):
             for client in self.clients.all:
                 self.set_aside(client)
@@ -204,7 +201,7 @@ class Relay:
             self.settle()
 
     def _send_screen(self, client: Client, aside: Aside) -> None:
-        """Send a client its screen, or the next part: a replay if its terminal has the session's size, else drawn.
+        """Send a client its screen or the next part, replayed if the sizes match.
 
         If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
         """
@@ -225,7 +222,6 @@ class Relay:
             self._begin_drawn(client, aside)
 
     def _begin_drawn(self, client: Client, aside: Aside) -> None:
-        """Send the first drawn screen to a client whose terminal and the session differ in size."""
         shown = TerminalState() if aside.attach else aside.before_drawn or self.model.shown_at(client.position)
         client.begin_drawn(shown, clear=aside.attach)
         self._draw(client)
@@ -257,7 +253,7 @@ class Relay:
         )
 
     def _status(self, since: int) -> str:
-        """Return what follows the screen for a terminal that shows the output up to `since` (-1: none)."""
+        """Return what follows the screen on a terminal that shows output up to `since`."""
         # A program that wants reports of the colour scheme gets one from each terminal that attaches.
         query = _SCHEME_QUERY if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
         return self._reports.sequences(since, self.model.position, every=True) + query
@@ -278,7 +274,7 @@ class Relay:
             model.remember(client.position)
 
     def draw(self) -> None:
-        """Send drawn clients their screens now, and then each `FRAME_TIME` until the emulator has caught up."""
+        """Send drawn clients their screens, each `FRAME_TIME` until the emulator has caught up."""
         self.timers.clear(Timer.DRAW)
         self.model.catch_up(FRAME_TIME / 2)
         for client in self.clients.all:
@@ -288,7 +284,6 @@ class Relay:
             self.timers.ensure(Timer.DRAW, FRAME_TIME, self.draw)
 
     def _draw(self, client: Client) -> None:
-        """Send a drawn client its screen, unless it has not read the last one."""
         state, position = client.state, self.model.position
         if isinstance(state, Drawn) and client.connection.flush() and client.room():
             status = self._reports.sequences(client.position, position, every=False)
@@ -296,6 +291,5 @@ class Relay:
 
 
 def _return_memory() -> None:
-    """Return unused memory to the system (malloc_trim(3), where available)."""
     with suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Tracks the unfinished input line: its length, and whether a person typed it. Keys are not kept."""
+"""Tracks the unfinished input line: its length and its author; no keys are kept."""
 
 from __future__ import annotations
 
@@ -53,12 +53,11 @@ class InputLine:
         return self.estimate if not self.reader[1] or self.reader == reader else 0
 
     def drafted(self, pty: Pty) -> bool:
-        """Return whether the unfinished line is a person's, and recent."""
         return self.draft and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS
 
 
 def _length_after(token: bytes, length: int) -> int:
-    """Return the length of the line after one token; Escape and cursor keys do not change it."""
+    """Return the line's length after one token; cursor keys do not change it."""
     chord, event = chord_of(token) or (None, PRESS)
     if event == RELEASE:
         return length

@@ -29,7 +29,7 @@ _MOST_KEPT, _MOST_IN_FLIGHT = 256, 1024  # remembered states of both kinds (`Mod
 
 
 class TerminalState(NamedTuple):
-    """The state of a terminal at a position of the log. A later repaint of that terminal starts from it."""
+    """The state of a terminal at a log position, where a later repaint starts."""
 
     scrolled: int = 0  # lines that have scrolled off
     alternate: bool = False
@@ -52,7 +52,7 @@ class ModelState:
 
 
 class Model:
-    """Feeds the log to the emulator, whose screen is the one at `position` of the log.
+    """Feeds the log to the emulator, which shows the screen at `position` of it.
 
     `fault` logs the emulator's first error, and skipped output. `max_lines`: of the scrollback.
     """
@@ -138,7 +138,7 @@ class Model:
         self._apply_resizes()
 
     def catch_up(self, seconds: float = CATCH_UP_TIME, position: int | None = None) -> bool:
-        """Feed the emulator for at most `seconds`; return whether it has reached `position` (None: the log's head)."""
+        """Feed the emulator for at most `seconds`; return whether it has reached `position` (None: head)."""
         end = self._log.head if position is None else position
         until = time.monotonic() + seconds
         while self.position < end and time.monotonic() < until:
@@ -160,12 +160,12 @@ class Model:
             self._apply_resizes()
 
     def apply_size(self) -> None:
-        """Give the emulator the session's current size, even if it has not reached the last resize."""
+        """Give the emulator the session's current size, even before it reaches the resize."""
         self._resizes.clear()
         self.emulator.resize(self.columns, self.rows)
 
     def dump(self) -> ModelState:
-        """Return the state, once the emulator has caught up. Output that this leaves out is drawn later."""
+        """Return the state, after catching up; output that is left out is drawn later."""
         self.catch_up(_DUMP_TIME)
         emulator = self.emulator
         return ModelState(
@@ -178,7 +178,7 @@ class Model:
         )
 
     def restore(self, state: ModelState) -> None:
-        """Continue from the result of `dump`, as a new model; the log must have the bytes from its position on."""
+        """Continue from a `dump`; the log must have the bytes from its position on."""
         self.position = state.position
         self.emulator.feed(state.screen)
         self.emulator.scrollback.renumber(state.completed)
@@ -186,7 +186,7 @@ class Model:
         self._states, self._in_flight = dict(state.states), dict(state.in_flight)
 
     def remember(self, position: int, *, in_flight: bool = False) -> None:
-        """Remember the terminal's state at `position`, now or when the emulator gets there, for a later repaint.
+        """Remember the terminal's state at `position`, now or later, for a repaint.
 
         `in_flight`: the terminal is about to leave this position; the many of these push no others out.
         """
@@ -203,11 +203,11 @@ class Model:
             del states[next(iter(states))]
 
     def scrolled_since(self, position: int) -> int:
-        """Return how many lines have scrolled off since `position`; too many if its state is not remembered."""
+        """Return how many lines have scrolled off since `position`; too many if it is unknown."""
         return max(0, self.emulator.scrolled - self.shown_at(position).scrolled)
 
     def missed_since(self, position: int) -> int:
-        """Return the number of lines that a terminal lacks in its scrollback, if it shows the output up to `position`.
+        """Return the number of lines that a terminal's scrollback lacks since `position`.
 
         A terminal that has shrunk since then has scrolled off rows itself, which do not count.
         """
@@ -216,7 +216,7 @@ class Model:
         return max(0, self.scrolled_since(position) - scrolled_by_itself)
 
     def shown_at(self, position: int) -> TerminalState:
-        """Return the terminal's state at `position`, or the last one before that is remembered; else an empty screen's.
+        """Return the terminal's state at `position`, or the last remembered one before.
 
         So a repaint has rather too many lines than too few.
         """

@@ -1,4 +1,4 @@
-"""Updates the variables of a session's shells from its newest client: ssh agent, login variables, session name.
+"""Updates the variables of a session's shells from its newest client.
 
 The agent is a symbolic link at a fixed path. The other variables are in a file, one per line, which shells with
 integration read before each prompt (`sesh --shell-init`). The file is written only when a variable differs from the

@@ -1,4 +1,4 @@
-"""The entry point of a daemon: starts the program, responds to the creator, serves the session."""
+"""The entry point of a daemon: starts the program, responds, and serves the session."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SPEC_TIMEOUT = 10.0
 
 
 def run_daemon(creator: socket.socket) -> None:
-    """Run the daemon of the session that `creator` requests, in a fork of the zygote; never return.
+    """Run the daemon of the session that `creator` requests; never return.
 
     Lead a session of processes (setsid(2)), so that the scheduler gives each daemon its own share (autogroups,
     sched(7)). As its leader, a daemon must open terminals with O_NOCTTY, or one would become its controlling terminal.
