@@ -153,15 +153,12 @@ class Checkpointer:
         return last._replace(end=end), (lines_as_bytes(part, columns) for part in parts)
 
     def _screen(self) -> bytes:
-        """Return bytes that draw the screen, then the output that the emulator has not read.
-
-        Leave that output out if it begins within an image, because the rest of an image would be shown as text.
-        """
+        """Return bytes that draw the screen, then the output that the emulator has not read."""
         model, emulator = self._model, self._model.emulator
         screen = replay(emulator, lines=int(emulator.scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
-        rest = b"" if model.in_image else self._log.bytes(model.position)
+        rest = b"" if model.in_image else self._log.bytes(model.position)  # its rest would be shown as text
         return screen + rest[: checkpoints.LARGEST - len(screen)]
 
     def _header(self) -> CheckpointHeader:

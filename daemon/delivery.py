@@ -56,10 +56,8 @@ class Delivery:
         return (PASTE_END if rest.endswith(PASTE_END) else b"") if self._cancelled else rest
 
     def _until_read(self) -> Generator[float, None, str]:
-        """Wait until the last piece is read; return why no Enter may follow, else empty.
-
-        Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
-        """
+        """Wait until the last piece is read; return why no Enter may follow, else empty."""
+        # Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
         typed_at, empty_looks = time.monotonic(), 0
         while empty_looks < 2 and not self._cancelled:
             yield POLL

@@ -74,10 +74,8 @@ def summary(session: Session) -> Status:
 
 
 def _foreground(session: Session) -> Foreground | None:
-    """Return the foreground program, with the title that it has set.
-
-    Leave out the title of the session's own shell: it names user, host and directory, not a program.
-    """
+    """Return the foreground program, with the title that it has set."""
+    # The title of the session's own shell names user, host and directory, not a program.
     facts, findings = session.facts, session.findings
     shell = facts["pid"]
     group = session.pump.foreground

@@ -61,10 +61,7 @@ class Ending:
             session.timers.set(Timer.END, 0, self._check_processes)
 
     def _check_processes(self) -> None:
-        """Signal the session's processes until none is alive. Raises OSError if they cannot be listed.
-
-        Reap the program last: until then, the kernel does not reuse its pid.
-        """
+        """Signal the session's processes until none is alive. Raises OSError if they cannot be listed."""
         pty = self.session.pty
         if pty is None:
             return
@@ -76,7 +73,7 @@ class Ending:
             alive = pty.living_groups()
         waited = time.monotonic() - self._hung_up_at
         if not alive:
-            pty.reap()
+            pty.reap()  # last: until then, the kernel does not reuse its pid
             self._handle_program_end()
         elif waited > 2 * KILL_AFTER:  # another process may hang in the kernel; the program's end is enough
             if pty.reap():
@@ -95,7 +92,6 @@ class Ending:
             self._handle_program_end()
 
     def _handle_program_end(self) -> None:
-        """Read the program's last output, report its end, store its result, and close its pty."""
         session, pump, life, guard = self.session, self.session.pump, self._life, self.session.faults.guard
         if pump.pty is None or not session.running:
             return
@@ -126,11 +122,9 @@ class Ending:
             self._finish(Phase.LEFT if outlives else Phase.REMOVED)
 
     def _outlives(self, *, timed_out: bool) -> bool:
-        """Return whether the ended session stays listed, by the setting `Config.keep`.
-
-        It does not if a person was attached or has ended it. SIGTERM to the daemon does not count as a person's act,
-        because a machine that shuts down sends it.
-        """
+        """Return whether the ended session stays listed, by the setting `Config.keep`."""
+        # It does not if a person was attached or has ended it. SIGTERM to the daemon does not count as a person's act,
+        # because a machine that shuts down sends it.
         session, facts, outlive = self.session, self.session.facts, self.session.facts["outlive"]
         if facts["job"] or facts["keep"] or outlive == "never":
             return False
@@ -187,11 +181,9 @@ class Ending:
     # -- connections that wait for the end
 
     def respond_to_waits(self) -> None:
-        """Respond to waits for the end and send EXIT, after all output is sent.
-
-        A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
-        the name or request the screen next.
-        """
+        """Respond to waits for the end and send EXIT, after all output is sent."""
+        # A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
+        # the name or request the screen next.
         session = self.session
         if self._life.phase == Phase.ENDED and not session.model.lag:
             self.complete()

@@ -209,7 +209,6 @@ class ClientHandler:
         self.dismiss(client)
 
     def send_output(self, client: Client) -> None:
-        """Send a client the output so far, if it takes that."""
         if client.gets_output() and not client.connection.blocked:
             client.connection.feed(self._log)
             self._model.catch_up()
@@ -222,7 +221,6 @@ class ClientHandler:
         return 0 if emulator.alternate else emulator.rows_below()
 
     def dismiss(self, client: Client) -> None:
-        """Forget a client, and close its connection once everything is sent."""
         client.connection.flush()
         client.connection.close_when_sent()
         self.forget(client)
@@ -244,7 +242,6 @@ class ClientHandler:
         self._announce("detached", client)
 
     def _announce(self, event: str, client: Client) -> None:
-        """Add the event of a client; point the agent link at the newest client's."""
         session = self._session
         session.events.add(
             event,

@@ -110,7 +110,6 @@ def _execute(server: Server, program: Callable[[int], list[str]]) -> None:
 
 
 def memory_file(data: bytes) -> BinaryIO:
-    """Return an unnamed file that contains `data`. Raises OSError."""
     file = open(os.memfd_create("sesh"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
     file.write(data)
     file.seek(0)

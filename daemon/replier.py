@@ -29,11 +29,9 @@ class Replier:
         self._due: deque[tuple[int, Callable[[], bytes]]] = deque()  # positions of the log, and what makes the replies
 
     def handle(self, findings: list[Finding], start: int) -> None:
-        """Handle the queries of a block that starts at log position `start`.
-
-        If a client's terminal has all of it, expect its reply. Else the daemon replies, but not to a `talk`, to which
-        only a terminal can.
-        """
+        """Handle the queries of a block that starts at log position `start`."""
+        # If a client's terminal has all of it, expect its reply. Else the daemon replies, but not to a `talk`, to which
+        # only a terminal can.
         client = self._clients.replying(self._pump.log)
         for kind, body, end in bounded(findings):
             self._handle(client, kind, body, start + end)
@@ -59,10 +57,8 @@ class Replier:
         return size_report(self._clients.size) if self._model.emulator.mode(_SIZE_REPORTS) else b""
 
     def _report_status(self, terminator: bytes) -> None:
-        """Reply to a query for OSC 7501 before a terminal replies to the next DA1.
-
-        A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
-        """
+        """Reply to a query for OSC 7501 before a terminal replies to the next DA1."""
+        # A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
         for client in self._clients.all:
             if client.gets_output():
                 client.replies.queries.open(b"]7501", time.monotonic(), seconds=0)

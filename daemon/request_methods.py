@@ -123,10 +123,7 @@ class RequestMethods:
         request.respond(response, "".join(f"{line}\n" for line in page).encode("utf-8", "replace"))
 
     def _until_drawn(self) -> Steps:
-        """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most.
-
-        The emulator gets `CATCH_UP_TIME` at once, and `STEP_TIME` at each later check.
-        """
+        """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most."""
         session, until = self._session, time.monotonic() + SCREEN_TIMEOUT
         position, seconds = session.log.head, CATCH_UP_TIME
         while not session.faults.guard(session.model.catch_up, "the emulator", seconds, position):

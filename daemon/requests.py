@@ -25,7 +25,6 @@ MAX_DATA = 4 << 20
 
 
 def _method_of(name: str, *owners: object) -> Callable[..., Steps | None]:
-    """Return the method that one of the classes or objects `owners` has for a request."""
     method: Callable[..., Steps | None] = next(getattr(owner, name) for owner in owners if hasattr(owner, name))
     return method
 

@@ -120,7 +120,6 @@ class Typing:
             del self.outcomes[next(iter(self.outcomes))]
 
     def _queue(self, request: PeerRequest[SendResponse]) -> None:
-        """Let a request wait for the active text. Raises Busy if too many wait."""
         if len(self._queued) == MAX_QUEUED:
             raise Busy(f"{MAX_QUEUED} texts wait to be typed here; try again later")
         self._queued.append(request)
@@ -159,10 +158,8 @@ class Typing:
         return None
 
     def _deliver(self, request: PeerRequest[SendResponse], text: bytes, pty: Pty, key: str) -> Steps:
-        """Type a text at the program's pace, and Enter after it.
-
-        Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
-        """
+        """Type a text at the program's pace, and Enter after it."""
+        # Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
         self._admit(text)
         to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         takes_pastes = self._session.model.emulator.mode(BRACKETED_PASTE) is True
@@ -184,7 +181,6 @@ class Typing:
     # -- checks
 
     def _check_room(self, data: bytes, *, more: bool) -> None:
-        """Raise Refused or Busy if the program could not take the bytes whole."""
         session, pump, name = self._session, self._pump, self._session.name
         pty = session.pty
         if not session.running or pty is None:
@@ -223,10 +219,8 @@ class Typing:
             raise _busy(f"{session.name} waits for Enter to run again: {command}", way)
 
     def _check_answer(self, data: bytes, since: str, question: str, *, force: bool) -> None:
-        """Raise Refused or Busy if the answer would not go to this question.
-
-        No output is read between this check and the typing.
-        """
+        """Raise Refused or Busy if the answer would not go to this question."""
+        # No output is read between this check and the typing.
         name = self._session.name
         self._find_question(since, question)
         if self._session.activity.would_join_line:  # the answer would be appended to that line

@@ -126,7 +126,6 @@ class Activity:
         self._decide()
 
     def clear_reports(self, position: int) -> None:
-        """Clear the reports: the program has reset the terminal (RIS)."""
         self.reports.take({"state": "clear"}, 0, position)
         self._decide()
 
@@ -277,7 +276,6 @@ class Activity:
         return Why.OUTPUT if silent < rules.QUIET_AFTER else Why.QUIET, ""
 
     def _question(self) -> str:
-        """Return the question; keep the old one while an answer is typed."""
         if self._pump.line_begun:
             return self.kept.standing.question
         return question.in_lines(self._model.emulator, self.kept.entered)
@@ -289,7 +287,6 @@ class Activity:
         return reads_it
 
     def _at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
-        """Return whether a shell is at its prompt, by its marks or the kernel."""
         if group == self.kept.prompt_group:
             return True
         if not machine.HAS_PROC:  # without /proc, only the session's own shell can be recognized

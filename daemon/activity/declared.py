@@ -14,8 +14,6 @@ _CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys that may cancel work wi
 
 
 class By(str, Enum):
-    """The source of a declaration."""
-
     NOTICE = "notice"  # OSC 9, 99 or 777
     PROGRESS = "progress"  # OSC 9;4
     HOOK = "hook"  # `--hook`
@@ -39,14 +37,12 @@ class Declared:
         return not by_notification and self.standing is not None and self.standing.state == State.WAITING
 
     def declare(self, standing: Standing, by: By) -> None:
-        """Store a declaration, unless a report or a question overrides it."""
         overridden_by_reports = self.reports.speaks and by != By.VERB
         overridden_by_question = self.asks and by in (By.NOTICE, By.PROGRESS)
         if not (overridden_by_reports or overridden_by_question):
             self.last, self.by = standing, by
 
     def end_progress(self) -> None:
-        """Forget the declared progress: the program has reported its end."""
         if self.by == By.PROGRESS:
             self.last = None
 

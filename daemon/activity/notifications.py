@@ -53,7 +53,6 @@ class Notifications:
         self._due: News | None = None  # sent when `Timer.NOTIFY` fires, unless a newer event replaces or cancels it
 
     def note_event(self, event: Event) -> None:
-        """Schedule a notification of an event, if the event needs a person."""
         kind = event["event"]
         bell_due = self._due is not None and self._due.event == BELL
         if kind == "activity" and event["why"] != Why.EXIT:
@@ -105,7 +104,6 @@ class Notifications:
         self.running.append(pid)
 
     def reap(self) -> None:
-        """Reap children, and log those that failed; called after SIGCHLD."""
         for pid in self.running[:]:
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
@@ -148,16 +146,13 @@ def _variables(name: str, news: News) -> dict[str, str]:
 
 
 def _notify_terminal(name: str, news: News) -> bool:
-    """Notify at the terminal of this machine that was typed in last.
-
-    Return whether it does, or whether a person watches the session by now.
-    """
+    """Notify at the terminal of this machine typed in last; return whether it does."""
     typed: list[tuple[float, str]] = []
     sessions = [each for each in recent.newest() if each[:1] != "@"]
     for session in sessions[:MOST_SESSIONS]:
         if (response := _request(session, TYPED)) is None:
             continue
-        if session == name and response["watched"]:
+        if session == name and response["watched"]:  # a person watches it by now
             return True
         if response["at"] is not None:
             typed.append((response["at"], session))

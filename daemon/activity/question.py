@@ -27,10 +27,8 @@ def cursor_line(emulator: Emulator) -> int:
 
 
 def in_lines(emulator: Emulator, entered: int) -> str:
-    """Return the question that follows line number `entered`, which was entered last.
-
-    If the cursor is above that line, the screen was cleared, and all lines on it are new.
-    """
+    """Return the question after line number `entered`, the last entered one."""
+    # If the cursor is above that line, the screen was cleared, and all lines on it are new.
     lines = _lines(emulator)
     old = entered - emulator.scrolled
     words = lines if old > len(lines) else lines[max(0, min(old, len(lines) - 1)) :]
@@ -43,11 +41,8 @@ def on_screen(emulator: Emulator, known: Collection[str]) -> str:
 
 
 def last_line(emulator: Emulator, *, begun: bool) -> str:
-    """Return the last line with words, without the cursor's line if `begun`.
-
-    Return an empty string on the alternate screen, whose rows are not in order of time.
-    """
-    if emulator.alternate:
+    """Return the last line with words, without the cursor's line if `begun`."""
+    if emulator.alternate:  # its rows are not in order of time
         return ""
     lines = _lines(emulator)
     if begun:

@@ -33,8 +33,6 @@ class State(Word):
 
 
 class Why(Word):
-    """The reason of a state."""
-
     HOOK = "hook"  # the program has declared the state
     XOFF = "xoff"  # output is stopped, as by Ctrl-S
     PROMPT = "prompt"  # a shell reads a command line
@@ -67,11 +65,7 @@ class Standing:
 
 
 def decide(before: Standing, declared: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
-    """Return the declared state, else the one that a check has seen, else `before`.
-
-    Stopped output overrides the declaration that the program works. Keep `since` if state and question are the same,
-    unless the question was answered meanwhile.
-    """
+    """Return the declared state, else the one that a check has seen, else `before`."""
     found = declared or seen
     if seen is not None and seen.why == Why.XOFF and declared is not None and declared.state == State.WORKING:
         found = seen

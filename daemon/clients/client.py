@@ -139,12 +139,10 @@ class Client(Reader):
             self.position = position
 
     def draw_on(self, aside: Aside, drawing: Drawing) -> None:
-        """Send the drawn part if the terminal is blank; draw the rest later.
-
-        A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
-        get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
-        the scrollback before the screen that the echo changes.
-        """
+        """Send the drawn part if the terminal is blank; draw the rest later."""
+        # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
+        # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
+        # the scrollback before the screen that the echo changes.
         if self.blank:
             self.send_part(drawing.take())
         self.state = replace(aside, drawing=drawing)
@@ -156,7 +154,6 @@ class Client(Reader):
         self.state = Drawn(Viewport(*self.size[:2], clear=clear), before_drawn)
 
     def draw(self, position: int, screen: bytes) -> None:
-        """Send a drawn screen; an empty one changes nothing."""
         self.position = position
         if screen:
             self.send_screen(position, screen)
@@ -205,8 +202,6 @@ def client_of(connection: PeerConnection) -> Client | None:
 
 @dataclass(frozen=True)
 class Departed:
-    """What is remembered of a client that has left."""
-
     last_input: int  # the number of its last INPUT
     used_at: float
     exact: bool  # its terminal shows the raw output up to its position

@@ -27,8 +27,6 @@ PIECE = 16 << 10  # bytes of one frame: the client sends GOT for whole frames
 
 
 class Role(Enum):
-    """What a peer is, by its HELLO."""
-
     UNKNOWN = auto()  # no HELLO has come
     KNOWN = auto()  # a client or a caller
     FOREIGN = auto()  # one with another protocol number; only its request `reload` is handled
@@ -77,7 +75,6 @@ class FrameSocket:
         self.changed()
 
     def close_when_sent(self) -> None:
-        """Close the connection once everything is sent; ignore its further frames."""
         self.closing = True
         self.changed()
 
@@ -117,7 +114,6 @@ class FrameSocket:
         self.changed()
 
     def drop(self) -> None:
-        """Close the connection now; unsent bytes are lost."""
         self.fail()
         self.socket.close()
         self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
@@ -137,7 +133,6 @@ class Window:
 
     @property
     def room(self) -> int:
-        """The number of bytes that may be sent now."""
         return PIECE if self.sent - self._got < WINDOW else 0
 
     @property
@@ -146,7 +141,6 @@ class Window:
         return self.sent - self._got <= WINDOW >> 2
 
     def add(self, size: int, position: int) -> None:
-        """Note that `size` bytes were sent, up to `position` of the log."""
         self.sent += size
         self._in_flight(position)
 
@@ -185,8 +179,6 @@ class Reader:
 
 
 class PeerConnection(FrameSocket):
-    """A connection of a client or a caller."""
-
     def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
         super().__init__(opened)
         self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
@@ -246,8 +238,6 @@ class PeerConnection(FrameSocket):
 
 @dataclass(eq=False)
 class PeerRequest(Generic[Response]):
-    """A REQUEST of a peer, with its DATA."""
-
     connection: PeerConnection
     number: int
     data: bytes

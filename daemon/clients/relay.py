@@ -101,7 +101,6 @@ class Relay:
             self._schedule_emulator()
 
     def _pack(self) -> None:
-        """Compress the scrollback, some milliseconds at a time."""
         until = time.monotonic() + STEP_TIME
         for _ in self.model.emulator.scrollback.pack():
             if time.monotonic() >= until:
@@ -112,10 +111,7 @@ class Relay:
     # -- the program's pace
 
     def pace(self, *, screen_due: bool = False) -> None:
-        """Read from the program unless it waits; drop bytes that all readers have read.
-
-        It waits for a late reader, for the emulator if that lags too far, and while a screen is due.
-        """
+        """Read from the program unless it waits; drop bytes that all readers have read."""
         readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
         late = [reader for reader in readers if reader.is_late(self.log)]
         waited_for = [reader for reader in late if self._is_waited_for(reader)]
@@ -167,16 +163,13 @@ class Relay:
         return [(client, client.state) for client in self.clients.all if isinstance(client.state, Aside)]
 
     def _screen_is_due(self) -> bool:
-        """Return whether the program has to wait until a screen is sent."""
         return any(client.takes_screen and (self.model.lag or aside.drawing) for client, aside in self._aside())
 
     def _send_due_screens(self) -> None:
-        """Send clients that are set aside their screens once the emulator has caught up.
-
-        A client that has just attached does not wait for that: it gets the screen that the emulator has, and another
-        one later. It never gets the bytes in between. The program wrote them before the client came, and they would
-        ring bells or send queries a second time.
-        """
+        """Send clients that are set aside their screens once the emulator has caught up."""
+        # A client that has just attached does not wait for that: it gets the screen that the emulator has, and another
+        # one later. It never gets the bytes in between. The program wrote them before the client came, and they would
+        # ring bells or send queries a second time.
         model, aside = self.model, self._aside()
         if not aside:
             self._waiting_since = 0.0
@@ -201,10 +194,8 @@ class Relay:
             self.settle()
 
     def _send_screen(self, client: Client, aside: Aside) -> None:
-        """Send a client its screen or the next part, replayed if the sizes match.
-
-        If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
-        """
+        """Send a client its screen or the next part, replayed if the sizes match."""
+        # If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
         self.model.apply_size()
         fits, drawing = client.size[:2] == self.clients.size[:2], aside.drawing
         partly_sent = drawing is not None and client.blank
@@ -227,7 +218,6 @@ class Relay:
         self._draw(client)
 
     def _replay(self, client: Client) -> Drawing:
-        """Begin to draw scrollback and screen for a client that attaches."""
         lines = client.terminal.lines if client.terminal.replays else 0
         if not client.blank:
             lines = min(self.model.scrolled_since(client.position), lines)
@@ -259,11 +249,8 @@ class Relay:
         return self._reports.sequences(since, self.model.position, every=True) + query
 
     def _complete(self, client: Client, screen: bytes) -> None:
-        """Send a client its whole screen, or the rest of it, and make it live.
-
-        If the emulator lags, or is in an image, set the client aside for another screen instead. The rest of an image
-        would be shown as text.
-        """
+        """Send a client its whole screen, or the rest of it, and make it live."""
+        # In an image, set it aside for another screen instead: the rest of the image would be shown as text.
         model = self.model
         client.send_screen(model.position, screen)
         live = not (model.lag or model.in_image)

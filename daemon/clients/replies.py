@@ -51,14 +51,11 @@ class OpenQueries:
         return self._newest > self._replied and now < self._late_until
 
     def expects(self, form: bytes, now: float) -> bool:
-        """Return whether a reply of this form may still come, even late."""
         return now < max(self._late_until if form in self._waiting else 0.0, self._talks.get(form, 0.0))
 
     def take(self, form: bytes, now: float) -> bool:
-        """Match a reply with a conversation or its oldest query; return whether it passes.
-
-        If all queries of its form are closed, the reply is late: it uses up the oldest one, and does not pass.
-        """
+        """Match a reply with a conversation or its oldest query; return whether it passes."""
+        # If all queries of its form are closed, the reply is late: it uses up the oldest one, and does not pass.
         if now < self._talks.get(form, 0.0):
             self.open_talk(form, now)
             return True
@@ -137,13 +134,11 @@ class ReplyFilter:
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
-        """Return the bytes that the program may read; hold back an incomplete sequence.
-
-        For example, the reply `ESC [ ? 6 2 c` arrives as `ESC`, then `[?62c`. The Escape is held back while a reply is
-        due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is too long to be
-        typed, both are one sequence: it is matched with the open queries, and what has not passed yet passes or is
-        dropped. If the rest comes later, it is new input: Escape, then keys. `now`: monotonic.
-        """
+        """Return the bytes that the program may read; hold back an incomplete sequence."""
+        # For example, the reply `ESC [ ? 6 2 c` arrives as `ESC`, then `[?62c`. The Escape is held back while a reply is
+        # due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is too long to be
+        # typed, both are one sequence: it is matched with the open queries, and what has not passed yet passes or is
+        # dropped. If the rest comes later, it is new input: Escape, then keys.
         begun, given, gap = self._begun, self._given, now - self._at
         self.by_person, self._at = False, now
         pieces: list[bytes] = []

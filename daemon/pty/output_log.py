@@ -63,7 +63,6 @@ class OutputLog:
 
     @property
     def retained(self) -> int:
-        """The number of bytes to keep although all readers have them."""
         if self.whole:
             return MAX_LAG
         return JOB_RETAINED if self._job else RETAINED

@@ -103,11 +103,9 @@ def is_gate(command: list[str]) -> bool:
 
 
 def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
-    """Return the program's variables: the creator's, without those of its terminal, and the session's.
-
-    A login shell starts SHLVL again. If the creator has no ssh agent, leave SSH_AUTH_SOCK unset, so that login files
-    may start an agent; shell integration sets it when a client brings one.
-    """
+    """Return the program's variables: the creator's, without those of its terminal, and the session's."""
+    # A login shell starts SHLVL again. If the creator has no ssh agent, leave SSH_AUTH_SOCK unset, so that login files
+    # may start an agent; shell integration sets it when a client brings one.
     creator = spec["environment"]
     login = bool(spec.get("login"))
     term = spec["environment"].get("TERM", "")

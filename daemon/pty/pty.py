@@ -104,10 +104,8 @@ class Pty:
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def output_stopped(self) -> bool:
-        """Return whether output is stopped, as by Ctrl-S: nothing is writable or readable.
-
-        During a program's write the slave is not writable either, but then output becomes readable.
-        """
+        """Return whether output is stopped, as by Ctrl-S: nothing is writable or readable."""
+        # During a program's write the slave is not writable either, but then output becomes readable.
         if self.descriptor < 0:
             return False
         ready = select.poll()
@@ -139,10 +137,8 @@ class Pty:
             _signal_group(group, number)
 
     def signal_session(self, *numbers: int) -> list[int]:
-        """Send signals, in order, to every process group of the program's session; return the groups.
-
-        A reused pid cannot be hit: the kernel does not reuse the id of a session that has processes.
-        """
+        """Send signals, in order, to every process group of the program's session; return the groups."""
+        # A reused pid cannot be hit: the kernel does not reuse the id of a session that has processes.
         groups = machine.groups_of_session(self.pid)
         for number in numbers:
             for group in groups:

@@ -31,10 +31,7 @@ class Writer(Enum):
 
 
 class InputQueue:
-    """A queue of input for the program, in units that are written whole.
-
-    A unit's writer is a `Writer` or, for a client, its number.
-    """
+    """A queue of input in units, written whole; a unit's writer may be a client's number."""
 
     def __init__(self) -> None:
         self._units: deque[tuple[Writer | int, memoryview, Callable[[bool], None] | None]] = deque()
@@ -51,7 +48,6 @@ class InputQueue:
         self.size += len(data)
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
-        """Write until `write` accepts no more, or the queue is empty."""
         while self._units:
             writer, view, done = self._units[0]
             taken = write(view) if view else 0

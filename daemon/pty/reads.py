@@ -75,11 +75,9 @@ def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
 
 
 def _members(group: int, leader: int) -> Iterator[int]:
-    """Yield the living processes of a group.
-
-    Walk the descendants of the group's leader, then those of the session's leader. The group's leader may have ended
-    before the other members, for example if it was the first command of a pipeline.
-    """
+    """Yield the living processes of a group."""
+    # Walk the descendants of the group's leader, then those of the session's leader. The group's leader may have ended
+    # before the other members, for example if it was the first command of a pipeline.
     pending = [leader, group]
     seen = set[int]()
     while pending and len(seen) < MOST_PROCESSES:

@@ -87,10 +87,7 @@ class Model:
         return self._log.head - self.position
 
     def wait_time(self) -> float | None:
-        """Return the seconds until the emulator should run; 0 if the program waits for it.
-
-        None if it may lag until more output or a request comes: the lag is small, and no resize is pending.
-        """
+        """Return the seconds until the emulator should run, or None if it may lag."""
         allowed = SMALL_LAG if self._life.running and not self._resizes else 0
         if self.lag <= allowed:
             return None
@@ -99,10 +96,7 @@ class Model:
         return max(0.0, self._log.appended_at + PAUSE - time.monotonic())
 
     def resize(self, columns: int, rows: int, _width: int = 0, height: int = 0) -> None:
-        """Change the screen's size, from the log's head on.
-
-        `height`: in pixels, 0 for unknown; it determines the rows of images.
-        """
+        """Change the screen's size from the log's head on; `height` is in pixels."""
         self.columns, self.rows = columns, rows
         self.emulator.screen.cell_height = height // max(1, rows) or CELL_HEIGHT
         if self._resizes and self._resizes[-1][0] == self._log.head:
@@ -146,10 +140,7 @@ class Model:
         return self.position >= end
 
     def skip_ahead(self) -> None:
-        """Skip output that takes too long to emulate, except the end of the log.
-
-        Screen and scrollback lack the skipped output; clients still get it.
-        """
+        """Skip output that takes too long to emulate; clients still get it."""
         start = self._log.head - SMALL_LAG
         if start > self.position:
             boundary = _BOUNDARY.search(self._log.bytes(start))
@@ -186,10 +177,8 @@ class Model:
         self._states, self._in_flight = dict(state.states), dict(state.in_flight)
 
     def remember(self, position: int, *, in_flight: bool = False) -> None:
-        """Remember the terminal's state at `position`, now or later, for a repaint.
-
-        `in_flight`: the terminal is about to leave this position; the many of these push no others out.
-        """
+        """Remember the terminal's state at `position`, now or later, for a repaint."""
+        # `in_flight`: the terminal is about to leave this position; the many of these push no others out.
         states, most = (self._in_flight, _MOST_IN_FLIGHT) if in_flight else (self._states, _MOST_KEPT)
         if position == self.position:
             states[position] = _shown_by(self.emulator)
@@ -207,19 +196,15 @@ class Model:
         return max(0, self.emulator.scrolled - self.shown_at(position).scrolled)
 
     def missed_since(self, position: int) -> int:
-        """Return the number of lines that a terminal's scrollback lacks since `position`.
-
-        A terminal that has shrunk since then has scrolled off rows itself, which do not count.
-        """
+        """Return the number of lines that a terminal's scrollback lacks since `position`."""
+        # A terminal that has shrunk since then has scrolled off rows itself, which do not count.
         shown = self.shown_at(position)
         scrolled_by_itself = 0 if shown.alternate else max(0, shown.row + 1 - self.emulator.rows)
         return max(0, self.scrolled_since(position) - scrolled_by_itself)
 
     def shown_at(self, position: int) -> TerminalState:
-        """Return the terminal's state at `position`, or the last remembered one before.
-
-        So a repaint has rather too many lines than too few.
-        """
+        """Return the terminal's state at `position`, or the last remembered one before."""
+        # So a repaint has rather too many lines than too few.
         known = {at: shown for at, shown in (self._in_flight | self._states).items() if shown and at <= position}
         return known[max(known)] if known else TerminalState()
 

@@ -147,10 +147,7 @@ class Reports:
         ]
 
     def sequences(self, since: int, until: int, *, every: bool) -> str:
-        """Return sequences that bring a terminal's records from `since` (-1: none) to `until`.
-
-        If they have not changed between these positions, return them only if `every` is set.
-        """
+        """Return sequences that bring a terminal's records from `since` (-1: none) to `until`."""
         changed = since < self.changed_at <= until
         if not (changed or every):
             return ""

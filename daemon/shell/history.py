@@ -1,7 +1,4 @@
-"""The commands of a session, for `--history`, for events, and for reconnecting callers.
-
-They come from `--run` and from shell integration (see `command_marks`).
-"""
+"""The commands of a session, for `--history`, for events, and for reconnecting callers."""
 
 from __future__ import annotations
 

@@ -107,7 +107,6 @@ class RunQueue:
             self._give_up(run, TimedOut(message))
 
     def _give_up(self, run: Run, error: SeshError) -> None:
-        """Refuse a run that has not begun, at once or once it is withdrawn."""
         if run.state < RunState.TYPED:
             self._refuse(run, error)
         elif run.state == RunState.TYPED:
@@ -120,10 +119,8 @@ class RunQueue:
         return self.active is not None or self._block_of_run
 
     def gives_no_replies(self) -> bool:
-        """Return whether queries get no reply: during a run, while the terminal echoes.
-
-        A program that expects a reply switches echo off.
-        """
+        """Return whether queries get no reply: during a run, while the terminal echoes."""
+        # A program that expects a reply switches echo off.
         run, pty = self.active, self._pump.pty
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
@@ -196,7 +193,6 @@ class RunQueue:
     # -- steps
 
     def step(self) -> None:
-        """Take the next step of the active run; without one, activate the next queued run."""
         if self.active is None:
             if not self._waiting:
                 return
@@ -246,21 +242,17 @@ class RunQueue:
         self._pump.input_line.sent_at = self._pump.log.head
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
-        """Remove an unread run's files, so that the command cannot begin.
-
-        The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes on.
-        If none arrives, `error` refuses the run.
-        """
+        """Remove an unread run's files, so that the command cannot begin."""
+        # The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes on.
+        # If none arrives, `error` refuses the run.
         run.remove_files()
         run.error = error
         run.become(RunState.WITHDRAWN)
         self._timers.set(Timer.RUN, MARK_DELAY, self.step)
 
     def _retry_or_refuse(self, run: Run) -> None:
-        """Clear the unread line with Ctrl-C and retry the run once, else refuse it.
-
-        The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.
-        """
+        """Clear the unread line with Ctrl-C and retry the run once, else refuse it."""
+        # The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.
         error = run.error or daemon_failed()
         run.error = None
         self._pump.show(self._marks.release())
@@ -274,11 +266,9 @@ class RunQueue:
             self._timers.set(Timer.RUN, QUIET, self.step)
 
     def _check_for_end(self, run: Run) -> None:
-        """Finish a run without mark E if a shell is silent at its prompt.
-
-        zsh and fish always print mark E. If one of them seems to be at its prompt, a builtin of the command is reading
-        input, and the run goes on. Check less often as time passes.
-        """
+        """Finish a run without mark E if a shell is silent at its prompt."""
+        # zsh and fish always print mark E. If one of them seems to be at its prompt, a builtin of the command is reading
+        # input, and the run goes on. Check less often as time passes.
         pump = self._pump
         now = time.monotonic()
         self._timers.set(Timer.RUN, min(0.5, max(QUIET, (now - run.since) / 10)), self.step)

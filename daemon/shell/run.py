@@ -51,7 +51,6 @@ class Run:
 
     @property
     def number(self) -> int:
-        """The number in the history; 0 before the command has begun."""
         return self.begun.number if self.begun is not None else 0
 
     def become(self, state: RunState) -> None:

@@ -64,7 +64,6 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
 
 
 def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
-    """Return the seconds to wait for the prompt of `shell` in the foreground."""
     untouched = not pump.input_line.input_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
     if untouched and (shell is not None or kind_of(int(facts["pid"]))):
         return FIRST_PROMPT
@@ -72,7 +71,6 @@ def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
 
 
 def error_if_stopped(pty: Pty | None, name: str) -> Busy | None:
-    """Return an error if the session's output is stopped (Ctrl-S), else None."""
     if pty is None or not pty.output_stopped():
         return None
     hint = f"let it go on (Ctrl-Q): {SESH} --send {name} --key C-q"
@@ -124,11 +122,9 @@ def alive(pid: int) -> bool:
 
 
 def _ready(pty: Pty, pid: int, kind: str) -> bool:
-    """Return whether the shell reads a command line.
-
-    At a prompt, all shells but dash put the terminal into raw mode. dash reads a block in canonical mode; its `read`
-    builtin reads single bytes. bash switches ICRNL off at its prompt, but not in its `read` builtin.
-    """
+    """Return whether the shell reads a command line."""
+    # At a prompt, all shells but dash put the terminal into raw mode. dash reads a block in canonical mode; its `read`
+    # builtin reads single bytes. bash switches ICRNL off at its prompt, but not in its `read` builtin.
     raw = pty.raw()
     if not raw and kind != DASH:
         return False

@@ -72,12 +72,10 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
 
 def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
-    """Raise an error if the session exists although its creator has closed the connection.
-
-    A daemon claims the name under the lock, and only while its creator is connected. So if no socket listens under the
-    name while this process holds the lock, the daemon will not claim it later. Over a link, the client repeats its
-    request instead, with the id that it chose for the session (`sesh.reach.entering`).
-    """
+    """Raise an error if the session exists although its creator has closed the connection."""
+    # A daemon claims the name under the lock, and only while its creator is connected. So if no socket listens under the
+    # name while this process holds the lock, the daemon will not claim it later. Over a link, the client repeats its
+    # request instead, with the id that it chose for the session (`sesh.reach.entering`).
     if isinstance(error, SeshError) and error.answered:
         return
     name = spec["name"]
@@ -109,10 +107,8 @@ def _fork(deadline: float) -> wire.Connection:
 
 
 def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
-    """Connect to a new fork; start a zygote if none responds. Raises as `_fork`.
-
-    Start it under a lock, so that processes that wait for the lock find the new one. `scope`: see `own_scope`.
-    """
+    """Connect to a new fork; start a zygote if none responds. Raises as `_fork`."""
+    # Start it under a lock, so that processes that wait for the lock find the new one.
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_from(path)) is not None:
         return connection
@@ -151,10 +147,7 @@ def _await_fork(connection: wire.Connection, deadline: float) -> wire.Connection
 
 
 def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connection:
-    """Start or replace a zygote, under the lock; return a connection to its fork.
-
-    Raises OSError, Refused, Unreachable.
-    """
+    """Start a zygote, under the lock; connect to its fork. Raises OSError, Refused, Unreachable."""
     _remove(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
@@ -198,12 +191,10 @@ def _spawn(scope: list[str], listening: int, path: str) -> subprocess.Popen[byte
 
 
 def zygote_path(*, scoped: bool) -> str:
-    """Return the path of the socket of this context's zygote. Raises OSError.
-
-    The name is a hash of the context, of this installation (an upgrade in place rewrites its files), and of this
-    machine (others may share the directory). `scoped`: leave out this process's control group, as the zygote gets its
-    own (`own_scope`).
-    """
+    """Return the path of the socket of this context's zygote. Raises OSError."""
+    # The name is a hash of the context, of this installation (an upgrade in place rewrites its files), and of this
+    # machine (others may share the directory). `scoped`: leave out this process's control group, as the zygote gets its
+    # own (`own_scope`).
     installed = os.stat(about.__file__)
     root = os.stat("/")
     facts: list[object] = [
@@ -225,12 +216,10 @@ def zygote_path(*, scoped: bool) -> str:
 
 
 def own_scope() -> list[str]:
-    """Return the command prefix for an own systemd scope; empty if none is needed.
-
-    A process in a `.scope` needs one: systemd stops a terminal's scope when the terminal closes. A login's
-    `session-N.scope` is stopped only if logind kills the user's processes (`KillUserProcesses=yes`, logind.conf(5)).
-    In a delegated scope, an OOM kill of one process ends no other (`OOMPolicy=`, systemd.scope(5)).
-    """
+    """Return the command prefix for an own systemd scope; empty if none is needed."""
+    # A process in a `.scope` needs one: systemd stops a terminal's scope when the terminal closes. A login's
+    # `session-N.scope` is stopped only if logind kills the user's processes (`KillUserProcesses=yes`, logind.conf(5)).
+    # In a delegated scope, an OOM kill of one process ends no other (`OOMPolicy=`, systemd.scope(5)).
     runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
     if not os.path.exists(os.path.join(runtime, "systemd/private")):
         return []

@@ -28,11 +28,9 @@ _SPEC_TIMEOUT = 10.0
 
 
 def run_daemon(creator: socket.socket) -> None:
-    """Run the daemon of the session that `creator` requests; never return.
-
-    Lead a session of processes (setsid(2)), so that the scheduler gives each daemon its own share (autogroups,
-    sched(7)). As its leader, a daemon must open terminals with O_NOCTTY, or one would become its controlling terminal.
-    """
+    """Run the daemon of the session that `creator` requests; never return."""
+    # Lead a session of processes (setsid(2)), so that the scheduler gives each daemon its own share (autogroups,
+    # sched(7)). As its leader, a daemon must open terminals with O_NOCTTY, or one would become its controlling terminal.
     try:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the kernel discards wait statuses

@@ -47,10 +47,8 @@ def _reset() -> None:
 
 
 def _serve(listening: socket.socket) -> None:
-    """Fork a daemon for each connection; return after `IDLE` seconds without one. Raises OSError.
-
-    A creator whose connection is not accepted any more starts another zygote.
-    """
+    """Fork a daemon for each connection; return after `IDLE` seconds without one. Raises OSError."""
+    # A creator whose connection is not accepted any more starts another zygote.
     listening.settimeout(IDLE)
     with suppress(TimeoutError, BlockingIOError):
         while True:

@@ -40,7 +40,6 @@ class Loop:
         self._watched[descriptor] = events, call
 
     def forget(self, descriptor: int) -> None:
-        """Stop watching a descriptor, if it is watched."""
         if descriptor in self._watched:
             self._poll.unregister(descriptor)
             del self._watched[descriptor]
