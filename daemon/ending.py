@@ -229,11 +229,6 @@ class Ending:
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
 
-    @property
-    def is_over(self) -> bool:
-        """True if the daemon may exit once its connections are closed."""
-        return self._life.phase in (Phase.LEFT, Phase.REMOVED)
-
     def close_finished(self) -> None:
         """Close the connections that are done or stuck, once the session is over."""
         since_end = STEADY.now() - (self._life.end.at or 0.0)

@@ -101,7 +101,7 @@ class ClientHandler:
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
         """Choose the first output of a new client: lines after `seen_to`, or all bytes."""
         if seen_to is not None and seen_to <= self._log.head:
-            client.continue_from(seen_to)
+            client.position = seen_to  # its terminal shows the output up to there, from an earlier attachment
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
             client.resume(0, live=True)

@@ -39,10 +39,7 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import t
 
 
 def steps(server: Server, request: PeerRequest[ReloadResponse], python: str, path: list[str]) -> Steps:
-    """Try the other sesh, then respond and execute that sesh. Raises Busy, Refused.
-
-    `python`, `path`: the other sesh's interpreter and module search path.
-    """
+    """Try the other sesh, then respond and execute that sesh. Raises Busy, Refused."""
     unchanged = f"{server.session.name} goes on unchanged"
 
     def program(memory: int) -> list[str]:

@@ -58,7 +58,6 @@ class Server:
                 session.pump.stdin.feeder = connection
 
     def _begin(self) -> None:
-        """Set up title, signals and a job's timeout, before the first turn of the loop."""
         machine.set_process_title(f"{PROGRAM}: {self.session.name}")
         about.hold_package()
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
@@ -77,7 +76,6 @@ class Server:
         self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
 
     def run(self) -> None:
-        """Run until the session has ended and its connections are closed."""
         session = self.session
         self._begin()
         while session.life.phase != Phase.ABANDONED:
@@ -85,7 +83,7 @@ class Server:
             if session.running:
                 continue
             session.faults.guard(self.ending.respond_to_waits, "the ending")
-            if self.ending.is_over and not self.requests.unfinished:
+            if session.life.phase in (Phase.LEFT, Phase.REMOVED) and not self.requests.unfinished:
                 self.ending.close_finished()
                 if not self.connections:
                     results.sync(session.facts["id"])

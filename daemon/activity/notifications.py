@@ -37,9 +37,7 @@ _NOT_STARTED = 120
 
 @dataclass(frozen=True)
 class News:
-    """One notification. `event`: a state, or `BELL`."""
-
-    event: str
+    event: str  # a state, or `BELL`
     why: str = ""
     question: str = ""
 

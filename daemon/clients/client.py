@@ -117,10 +117,6 @@ class Client(Reader):
 
     # -- transitions between the states, with the position
 
-    def continue_from(self, position: int) -> None:
-        """Note that its terminal shows the output up to `position`, from an earlier attachment."""
-        self.position = position
-
     def resume(self, position: int, *, live: bool) -> None:
         """Go on from `position`, with the bytes after it, or else with a screen."""
         self.position = position

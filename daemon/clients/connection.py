@@ -18,8 +18,7 @@ from sesh.errors import SeshError
 from sesh.messages import Response
 
 READ_SIZE = 1 << 16
-Steps = Iterator[float]
-"""The steps of a request that takes time; each yields the seconds until the next one."""
+Steps = Iterator[float]  # the steps of a request that takes time; each yields the seconds until the next one
 STALLED = 2.0  # seconds without progress after which the program does not wait for a reader any more
 FOLLOWER_LAG = 16 << 20  # bytes that a follower of the output may lag before it is late
 WINDOW = 256 << 10  # bytes in flight; at the limit, no more are sent until a GOT

@@ -106,7 +106,8 @@ class Relay:
             if time.monotonic() >= until:
                 self.timers.set(Timer.PACK, 0, self._pack)
                 return
-        _return_memory()
+        with suppress(AttributeError):  # only some systems have malloc_trim(3)
+            ctypes.CDLL(None).malloc_trim(0)
 
     # -- the program's pace
 
@@ -116,8 +117,12 @@ class Relay:
         late = [reader for reader in readers if reader.is_late(self.log)]
         waited_for = [reader for reader in late if self._is_waited_for(reader)]
         for reader in late:
-            if reader not in waited_for:
-                self._leave_behind(reader)
+            if reader in waited_for:
+                continue
+            if isinstance(reader, Client):
+                self.set_aside(reader)
+            else:
+                reader.skip_to(self.log.head)
         if waited_for:
             self.timers.ensure(Timer.PACE, STALLED, self.settle)
         self._pump.pace(paused=bool(waited_for) or screen_due or self.model.lag >= MAX_LAG)
@@ -127,12 +132,6 @@ class Relay:
     def _is_waited_for(self, reader: Reader) -> bool:
         matters = not isinstance(reader, Client) or reader is self.clients.leader
         return matters and not reader.connection.stalled
-
-    def _leave_behind(self, reader: Reader) -> None:
-        if isinstance(reader, Client):
-            self.set_aside(reader)
-        else:
-            reader.skip_to(self.log.head)
 
     def set_aside(self, client: Client) -> None:
         """Send a client no more bytes, but soon a screen and the missed lines."""
@@ -275,8 +274,3 @@ class Relay:
         if isinstance(state, Drawn) and client.connection.flush() and client.room():
             status = self._reports.sequences(client.position, position, every=False)
             client.draw(position, state.viewport.draw(self.model.emulator) + status.encode())
-
-
-def _return_memory() -> None:
-    with suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)

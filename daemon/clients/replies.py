@@ -135,10 +135,10 @@ class ReplyFilter:
 
     def filter(self, data: bytes, now: float) -> bytes:
         """Return the bytes that the program may read; hold back an incomplete sequence."""
-        # For example, the reply `ESC [ ? 6 2 c` arrives as `ESC`, then `[?62c`. The Escape is held back while a reply is
-        # due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is too long to be
-        # typed, both are one sequence: it is matched with the open queries, and what has not passed yet passes or is
-        # dropped. If the rest comes later, it is new input: Escape, then keys.
+        # For example, the reply `ESC [ ? 6 2 c` arrives as `ESC`, then `[?62c`. The Escape is held back while a reply
+        # is due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is too long to
+        # be typed, both are one sequence: it is matched with the open queries, and what has not passed yet passes or
+        # is dropped. If the rest comes later, it is new input: Escape, then keys.
         begun, given, gap = self._begun, self._given, now - self._at
         self.by_person, self._at = False, now
         pieces: list[bytes] = []

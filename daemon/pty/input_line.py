@@ -16,10 +16,8 @@ def _forms(*names: str) -> frozenset[object]:
     return frozenset(form for key in map(Key.parse, names) for form in (key.sent, key.application, key.chord))
 
 
-_ENDS = _forms("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\")
-"""Keys that end a line: they enter or discard it, or leave the program."""
-_RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {PASTE_END}
-"""Keys that may insert text: history, yank; and the end of a paste."""
+_ENDS = _forms("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\")  # keys that enter or discard the line
+_RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {PASTE_END}  # keys that may insert text
 
 
 @dataclass

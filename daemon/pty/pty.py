@@ -51,10 +51,7 @@ class Pty:
         return cls(descriptor, slave, pid)
 
     def read(self, between: Callable[[], object]) -> tuple[bytes, bool]:
-        """Read about `READ_LIMIT` bytes; return them, and whether the slave side is still open.
-
-        `between` is called between two reads, while the program writes more.
-        """
+        """Read about `READ_LIMIT` bytes; return them, and whether the slave side is still open."""
         blocks: list[bytes] = []
         taken, is_open = 0, True
         while taken < READ_LIMIT:
@@ -68,7 +65,7 @@ class Pty:
             if len(block) < _FULL:  # if more has come meanwhile, poll reports it
                 is_open = block != b""
                 break
-            between()
+            between()  # while the program writes more
         return b"".join(blocks), is_open
 
     def write(self, data: bytes | memoryview) -> int:

@@ -52,10 +52,7 @@ class ModelState:
 
 
 class Model:
-    """Feeds the log to the emulator, which shows the screen at `position` of it.
-
-    `fault` logs the emulator's first error, and skipped output. `max_lines`: of the scrollback.
-    """
+    """Feeds the log to the emulator, which shows the screen at `position` of it."""
 
     def __init__(
         self,

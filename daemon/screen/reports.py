@@ -162,5 +162,4 @@ class Reports:
 
 
 def shown(report: Report, key: str) -> str:
-    """Return a text of a report in one line; empty if it has none."""
     return one_line(_bytes(report.get(key, "")).decode())[:MAX_TEXT]

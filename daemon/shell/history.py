@@ -40,8 +40,6 @@ class Command:
 
 @dataclass
 class RunResponse:
-    """The response to the run of this number: a result or an error."""
-
     number: int
     result: RunFacts | None
     error: ErrorFacts | None
@@ -49,8 +47,6 @@ class RunResponse:
 
 @dataclass
 class History:
-    """The newest commands of a session that have ended, and the responses to its runs."""
-
     count: int = 0  # of all commands so far
     last: RunFacts | None = None  # the run that was active at the session's end, with its `key`
     commands: list[Command] = field(default_factory=list)

@@ -243,8 +243,8 @@ class RunQueue:
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
         """Remove an unread run's files, so that the command cannot begin."""
-        # The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes on.
-        # If none arrives, `error` refuses the run.
+        # The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes
+        # on. If none arrives, `error` refuses the run.
         run.remove_files()
         run.error = error
         run.become(RunState.WITHDRAWN)
@@ -267,8 +267,8 @@ class RunQueue:
 
     def _check_for_end(self, run: Run) -> None:
         """Finish a run without mark E if a shell is silent at its prompt."""
-        # zsh and fish always print mark E. If one of them seems to be at its prompt, a builtin of the command is reading
-        # input, and the run goes on. Check less often as time passes.
+        # zsh and fish always print mark E. If one of them seems to be at its prompt, a builtin of the command is
+        # reading input, and the run goes on. Check less often as time passes.
         pump = self._pump
         now = time.monotonic()
         self._timers.set(Timer.RUN, min(0.5, max(QUIET, (now - run.since) / 10)), self.step)
