@@ -106,7 +106,7 @@ def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:
 
 
 def unmarked(text: bytes) -> bytes:
-    """Return the text without paste markers; each removal may join bytes to another one."""
+    """Return the text without paste markers; a removal may form another one."""
     while PASTE in text or PASTE_END in text:
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
     return text

@@ -1,4 +1,4 @@
-"""Describes a session: its facts, for lists, `--status`, results, and its record on disk."""
+"""Describes a session: its row in lists, its status, its outcome, and its record."""
 
 from __future__ import annotations
 

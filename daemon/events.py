@@ -141,7 +141,7 @@ class Missed:
 
     @property
     def any(self) -> bool:
-        """True if the next client should be told; success counts after a long absence."""
+        """True if the next client should be told; successes count after a long absence."""
         return bool(self.bells or self.notifications or self.failed or (self.commands and self._away >= _LONG))
 
     @property

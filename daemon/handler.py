@@ -110,7 +110,7 @@ class ClientHandler:
         return client.size[:2] == self._clients.size[:2]
 
     def release_creator(self, connection: PeerConnection) -> None:
-        """Stop keeping log and ended session for the creator, which needs them no more."""
+        """Stop keeping the whole log for the creator: it has made its request, if any."""
         if connection.awaits_creator:
             connection.awaits_creator = self._log.whole = False
         self._timers.clear((Timer.HELLO, connection.descriptor))
@@ -214,7 +214,7 @@ class ClientHandler:
             self._model.catch_up()
 
     def rows_below(self, client: Client) -> int | None:
-        """Return the used rows below a client's cursor; None if output is unsent."""
+        """Return the number of used rows below a client's cursor; None if output is missing."""
         if not client.gets_output() or client.connection.blocked:
             return None
         emulator = self._model.emulator

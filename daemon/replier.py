@@ -1,4 +1,4 @@
-"""Has a terminal reply to the program's queries, or replies from the daemon."""
+"""Lets a client's terminal reply to the program's queries, or replies itself."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Replier:
         return size_report(self._clients.size) if self._model.emulator.mode(_SIZE_REPORTS) else b""
 
     def _report_status(self, terminator: bytes) -> None:
-        """Reply to a query for OSC 7501 before a terminal replies to the next DA1."""
+        """Reply to a query for OSC 7501 before a terminal replies to a later DA1."""
         # A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
         for client in self._clients.all:
             if client.gets_output():
@@ -66,7 +66,7 @@ class Replier:
             self._type(b"\x1b]7501;?" + terminator)
 
     def _reply_at(self, position: int, make: Callable[[], bytes]) -> None:
-        """Reply once the emulator is at `position`, which must not delay output."""
+        """Reply once the emulator is at `position`; the emulator must not delay output."""
         if len(self._due) < MAX_DUE and not self._runs.gives_no_replies():
             self._due.append((position, make))
             self._timers.ensure(Timer.REPLIES, 0, self._reply_due)

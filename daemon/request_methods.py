@@ -1,4 +1,4 @@
-"""The requests that read, follow or change a session, one method each."""
+"""The requests that read, follow or change a session; `typed_text` has the others."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ class RequestMethods:
         request.respond({})
 
     def state(self, request: PeerRequest[NoResponse], state: State, question: str = "", *, hook: bool = False) -> None:
-        """Set the state that the program declares; by a `hook`, OSC 7501 overrides it."""
+        """Set the state that the program declares; OSC 7501 overrides that of a `hook`."""
         session = self._session
         if not session.running:
             raise Refused(f"the program of {session.name} has ended")
@@ -276,7 +276,7 @@ class RequestMethods:
     def switch(
         self, request: PeerRequest[SwitchResponse], to: str = "", host: str | None = None, *, probe: bool = False
     ) -> None:
-        """Switch the client that typed last to another session; `probe` whether there is one."""
+        """Switch the client that typed last; with `probe`, only say whether one is attached."""
         client = self._session.clients.leader
         name = names.check_name(to)
         target = names.check_host(host) if host is not None else None
@@ -290,7 +290,7 @@ class RequestMethods:
         request.respond({"switched": client is not None})
 
     def tell(self, request: PeerRequest[TellResponse], name: str = "", state: str = "", question: str = "") -> None:
-        """Notify at the client that typed last; of this session, only if nobody watches."""
+        """Notify on the client that typed last; about this session only if nobody watches."""
         session = self._session
         of_another = name != session.name
         client = notifiable_client(session) if of_another or not session.clients.watched else None

@@ -1,4 +1,4 @@
-"""Checks and dispatches requests; none changes something after its deadline. Errors are responses."""
+"""Checks and dispatches requests; no change begins after its deadline, and errors are responses."""
 
 from __future__ import annotations
 

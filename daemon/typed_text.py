@@ -42,8 +42,6 @@ class Typing:
         """Drop the queued texts of a closed connection; the active text goes on."""
         self._queued = deque(request for request in self._queued if request.connection is not connection)
 
-    # -- requests
-
     def send(
         self,
         request: PeerRequest[SendResponse],
@@ -82,7 +80,7 @@ class Typing:
         return None
 
     def asked(self, request: PeerRequest[AskedResponse], since: str | None = None, question: str = "") -> None:
-        """Respond with the question and modes; refuse if `since` and `question` are another's."""
+        """Respond with the question and modes; refuse if `since` and `question` name another."""
         request.respond(self._find_question(since, question))
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
@@ -150,7 +148,7 @@ class Typing:
             respond(True)
 
     def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, key: str) -> Steps | None:
-        """Type text and Enter: together to a reader of lines, else apart."""
+        """Type text and Enter: at once to a reader of lines, else one after another."""
         pty = self._session.pty
         if pty is not None and pty.raw() and not self._session.activity.shell_reads:
             return self._deliver(request, text, pty, key)
@@ -197,7 +195,7 @@ class Typing:
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
 
     def _check_text(self, data: bytes) -> None:
-        """Raise Busy if Enter would start the gated command, answer, or join another's line."""
+        """Raise Busy if the text would start the gated command, answer, or join a draft."""
         session, name, pty = self._session, self._session.name, self._session.pty
         self._check_gate(data)
         asks = session.activity.declared_question
@@ -210,7 +208,7 @@ class Typing:
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
     def _check_gate(self, data: bytes) -> None:
-        """Raise Busy if a text other than `y` would start the session's command again."""
+        """Raise Busy if a text, except `y` or none, would start the command again."""
         session, pty = self._session, self._session.pty
         confirms = data.strip().lower() in (b"", b"y")
         if pty is not None and not confirms and is_gate(machine.command_of(pty.foreground())):

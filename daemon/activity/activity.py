@@ -213,8 +213,6 @@ class Activity:
         if kept.standing.why == Why.STOPPED:
             self._work.restore(kept.standing.question)
 
-    # -- checks
-
     def _check(self) -> None:
         self._settled = True  # first: after an error, the next output schedules a check
         kept = self.kept

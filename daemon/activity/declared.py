@@ -47,7 +47,7 @@ class Declared:
             self.last = None
 
     def take_report(self, text: bytes, group: int, position: int) -> None:
-        """Store the valid report in `text`, which ends at `position` of the log."""
+        """Store the report in `text`, which ends at log position `position`; drop an invalid one."""
         report = parse(text)
         if report is not None:
             self.reports.take(report, group, position)
@@ -65,7 +65,7 @@ class Declared:
         return True
 
     def note_check(self, why: Why, group: int, position: int) -> None:
-        """Note a check by its reason: a program that reads a line does not work."""
+        """Note a check's reason: a program that reads a line does not work."""
         self.reports.drop_if_gone(group, position)
         if self.last is not None and self.last.state == State.WORKING and why in (Why.PROMPT, Why.READ):
             self.last = None

@@ -1,4 +1,4 @@
-"""Finds the question on a screen: the cursor's line, or the last lines above.
+"""Finds the question on a screen: the cursor's line, or else the last lines above.
 
 A program that reads lines has printed its question since the last line was entered. A full-screen program may ask
 anywhere; rows that were shown before it began to work are skipped.
@@ -59,7 +59,7 @@ def _lines(emulator: Emulator) -> list[str]:
 
 
 def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -> str:
-    """Return the question in rows; `cursor` is its row's index, None if hidden.
+    """Return the question in rows; `cursor`: the index of the cursor's row, None if hidden.
 
     The question is the cursor's row, if that has words; else the last row with a question mark, and the menu below it;
     else the last rows with words.

@@ -1,4 +1,4 @@
-"""The names of the daemon's timers; pairs with a number, requests and runs are others."""
+"""The names of the daemon's timers; requests, runs, and pairs with a number name others."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class FrameSocket:
         self.progress_at = time.monotonic()
 
     def fail(self) -> None:
-        """Discard everything; the descriptor stays open, so that no new connection gets its number."""
+        """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
         self.closed = True
         self.backlog.clear()
         self._out.clear()

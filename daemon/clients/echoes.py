@@ -29,7 +29,7 @@ class Echoes:
         self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
     def send_model(self, client: Client) -> None:
-        """Send a client that starts to predict the screen; empty if the emulator lags."""
+        """Send the screen, empty if the emulator lags, to a client that begins to predict."""
         model = self._model
         typed = self._unreported.setdefault(client, deque())
         screen = b""

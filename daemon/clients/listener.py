@@ -138,7 +138,7 @@ def _remove_record(name: str) -> None:
 
 
 def clear(name: str) -> None:
-    """Remove a lost session's files, under the lock. Raises Exists, Refused."""
+    """Remove a lost session's files; the caller holds the lock. Raises Exists, Refused."""
     has_socket = paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
     record = records.read(name)
     if record is not None and not records.here(record):

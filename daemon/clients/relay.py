@@ -43,8 +43,6 @@ class Relay:
         self._drawn_at = 0.0
         self._waiting_since = 0.0  # time (monotonic) since which clients wait for the emulator; 0 if none waits
 
-    # -- output
-
     def deliver(self) -> None:
         """Send new output: bytes at once, screens for drawn clients at most once in `FRAME_TIME`."""
         self.echoes.report()

@@ -101,7 +101,7 @@ class Pty:
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def output_stopped(self) -> bool:
-        """Return whether output is stopped, as by Ctrl-S: nothing is writable or readable."""
+        """Return whether output is stopped: the slave is not writable, and no output is readable."""
         # During a program's write the slave is not writable either, but then output becomes readable.
         if self.descriptor < 0:
             return False

@@ -93,7 +93,7 @@ class Model:
         return max(0.0, self._log.appended_at + PAUSE - time.monotonic())
 
     def resize(self, columns: int, rows: int, _width: int = 0, height: int = 0) -> None:
-        """Change the screen's size from the log's head on; `height` is in pixels."""
+        """Change the screen's size from the log's head on; `height` (pixels) is for images."""
         self.columns, self.rows = columns, rows
         self.emulator.screen.cell_height = height // max(1, rows) or CELL_HEIGHT
         if self._resizes and self._resizes[-1][0] == self._log.head:

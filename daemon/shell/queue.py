@@ -62,7 +62,7 @@ class RunQueue:
     # -- requests
 
     def add(self, run: Run, timeout: float | None) -> None:
-        """Queue a run, or respond to a reconnected caller. Raises Busy if it is full."""
+        """Queue a run, or respond to a reconnected caller. Raises Busy above `MAX_RUNS`."""
         if run.request is not None and run.key in self.history.responses:
             self.history.repeat_response(run.key, run.request, run.sent or 0)
             return

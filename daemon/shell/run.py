@@ -89,7 +89,7 @@ class Run:
         request.respond(facts, self.text(self.sent or 0))
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
-        """Return the result for the caller; `reason` is why the session ended, if it did."""
+        """Return the caller's result; `reason` is why the session ended, if that ended the command."""
         facts: RunFacts = {
             "exit_code": ExitCode.TIMED_OUT if timed_out else code,
             "duration": self.begun.duration if self.begun is not None else 0.0,

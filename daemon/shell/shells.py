@@ -23,7 +23,7 @@ PROMPT_COMMANDS = 0.3  # seconds for another program in the foreground, such as 
 FIRST_PROMPT = 15.0  # seconds for the first prompt of a new session
 NEXT_PROMPT = 3.0  # seconds for a shell in the foreground to be at its prompt
 _READ_OF_ONE = 1
-_VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))  # take a value; so do those that end in `o`
+_VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))  # have a value, as do those that end in `o`
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Starts a daemon for a new session, and awaits its service or error.
+"""Starts a daemon for a new session, and returns once it serves or fails.
 
 Daemons are forks of a zygote. A context is the set of process attributes that a fork inherits and cannot change. Each
 context has its own zygote.
@@ -117,7 +117,7 @@ def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
 
 
 def _fork_from(path: str) -> wire.Connection | None:
-    """Return a connection to a new fork of a zygote; None without timely response."""
+    """Return a connection to a zygote's new fork; None if none responds in time."""
     try:
         connection = _connect(path)
     except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
@@ -147,7 +147,7 @@ def _await_fork(connection: wire.Connection, deadline: float) -> wire.Connection
 
 
 def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connection:
-    """Start a zygote, under the lock; connect to its fork. Raises OSError, Refused, Unreachable."""
+    """Start a zygote under the caller's lock; connect to it. Raises OSError, Refused, Unreachable."""
     _remove(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
@@ -216,7 +216,7 @@ def zygote_path(*, scoped: bool) -> str:
 
 
 def own_scope() -> list[str]:
-    """Return the command prefix for an own systemd scope; empty if none is needed."""
+    """Return the command prefix for a process's own systemd scope; empty if none is needed."""
     # A process in a `.scope` needs one: systemd stops a terminal's scope when the terminal closes. A login's
     # `session-N.scope` is stopped only if logind kills the user's processes (`KillUserProcesses=yes`, logind.conf(5)).
     # In a delegated scope, an OOM kill of one process ends no other (`OOMPolicy=`, systemd.scope(5)).

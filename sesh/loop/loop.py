@@ -28,7 +28,7 @@ class Loop:
         self._soon: dict[Callable[[], object], None] = {}
 
     def watch(self, descriptor: int, events: int, call: Callable[[int], object]) -> None:
-        """Call `call` when `descriptor` is ready for `events` (READ, WRITE); 0 ends that.
+        """Call `call` when `descriptor` is ready for `events` (READ, WRITE); 0 ends the watch.
 
         `call` gets the events that the descriptor is ready for; after an error or a hangup these are all of `events`.
         End the watch before the descriptor is closed.
