@@ -31,7 +31,7 @@ class Writer(Enum):
 
 
 class InputQueue:
-    """A queue of input in units, written whole; a client's number stands for it."""
+    """A queue of input in units, written whole; a client writes under its number."""
 
     def __init__(self) -> None:
         self._units: deque[tuple[Writer | int, memoryview, Callable[[bool], None] | None]] = deque()
