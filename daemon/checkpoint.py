@@ -1,4 +1,4 @@
-"""Writes checkpoints: copies on disk of a session's screen and scrollback, in case the daemon dies.
+"""Writes checkpoints: copies of screen and scrollback on disk, in case the daemon dies.
 
 A checkpoint is written soon after output. Only output sets the timer, so an idle session writes nothing and never wakes
 up. The scrollback has a file of its own, to which new lines are appended, some in each turn of the loop. A second file
@@ -70,10 +70,7 @@ class Checkpointer:
             self._timers.ensure(Timer.CHECKPOINT, CHECKPOINT_AFTER, self.write_if_due)
 
     def write_if_due(self) -> None:
-        """Write the next part of a checkpoint, if one is due, and set the timer for the following part or checkpoint.
-
-        Raises OSError.
-        """
+        """Write a checkpoint's next part, if due, and set the timer. Raises OSError."""
         self._timers.clear(Timer.CHECKPOINT)
         now = time.monotonic()
         if self._steps is None and now >= self._next_at:
@@ -113,7 +110,7 @@ class Checkpointer:
             pass
 
     def _writing(self, until: float) -> Generator[None, None, None]:
-        """Write a checkpoint in short steps. First let the emulator catch up to a small lag, until `until` at most."""
+        """Write a checkpoint in steps; until `until`, first let the emulator catch up."""
         model, head = self._model, self._log.head
         while model.position < head and model.wait_time() is not None and time.monotonic() < until:
             model.step()
@@ -141,7 +138,7 @@ class Checkpointer:
         checkpoints.drop(self._id, 1 - off["file"])
 
     def _next_file(self) -> tuple[_File, Iterable[bytes]]:
-        """Return the next state of the scrollback file, except its size, and the lines to append."""
+        """Return the scrollback file's next state, except its size, and the lines to append."""
         emulator, last = self._model.emulator, self._file
         emulator.screen.sync_scrollback()
         scrollback, columns = emulator.scrollback, emulator.columns
@@ -156,19 +153,15 @@ class Checkpointer:
         return last._replace(end=end), (lines_as_bytes(part, columns) for part in parts)
 
     def _screen(self) -> bytes:
-        """Return bytes that draw the screen, and after them the output that the emulator has not read.
-
-        Leave that output out if it begins within an image, because the rest of an image would be shown as text.
-        """
+        """Return bytes that draw the screen, then the output that the emulator has not read."""
         model, emulator = self._model, self._model.emulator
         screen = replay(emulator, lines=int(emulator.scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
-        rest = b"" if model.in_image else self._log.bytes(model.position)
+        rest = b"" if model.in_image else self._log.bytes(model.position)  # its rest would be shown as text
         return screen + rest[: checkpoints.LARGEST - len(screen)]
 
     def _header(self) -> CheckpointHeader:
-        """Return the facts of the session that a checkpoint contains."""
         is_found_fast = machine.HAS_PROC and self._pump.life.running
         return {
             "written": stamp(time.time()),

@@ -22,8 +22,6 @@ _PIECE = 1000
 
 
 class Delivery:
-    """The delivery of one text, and its Enter."""
-
     def __init__(self, text: bytes, program: Recipient, *, pasted: bool) -> None:
         self._program, self._screen = program, program.look().screen
         self._pieces = deque(_pieces(text, pasted=pasted))  # those that are not typed yet
@@ -36,7 +34,7 @@ class Delivery:
         self._cancelled = self._cancelled or why
 
     def steps(self) -> Generator[float, None, str]:
-        """Type the text, and Enter if it may follow; return what was not typed and why, or an empty string."""
+        """Type the text, then Enter if it may follow; return what is missing and why."""
         unready = ""
         while self._pieces and not unready:
             self._shown_at = 0.0
@@ -53,15 +51,13 @@ class Delivery:
         return f"{why}, so {'the rest of the text was not typed' if is_cut else 'there was no Enter'}"
 
     def _rest(self) -> bytes:
-        """Return what is still to be typed if no Enter follows: if cancelled, only the end of an open paste."""
+        """Return what is still to be typed: if cancelled, only an open paste's end."""
         rest = b"".join(self._pieces)
         return (PASTE_END if rest.endswith(PASTE_END) else b"") if self._cancelled else rest
 
     def _until_read(self) -> Generator[float, None, str]:
-        """Wait until the program has read the last piece; return why no Enter may follow, or an empty string.
-
-        Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
-        """
+        """Wait until the last piece is read; return why no Enter may follow, else empty."""
+        # Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
         typed_at, empty_looks = time.monotonic(), 0
         while empty_looks < 2 and not self._cancelled:
             yield POLL
@@ -72,7 +68,7 @@ class Delivery:
         return self._cancelled
 
     def _until_shown(self) -> Generator[float, None, str]:
-        """Wait until the screen has changed and settled; return why no Enter may follow, or an empty string."""
+        """Wait until the changed screen has settled; return why no Enter may follow, else empty."""
         read_at = time.monotonic()
         while not self._cancelled:
             now = time.monotonic()
@@ -87,7 +83,7 @@ class Delivery:
         return self._cancelled
 
     def _look_again(self) -> int:
-        """Note whether the screen has changed, and what cancels the text; return the number of unread bytes."""
+        """Note changes of the screen and what cancels the text; return unread bytes."""
         look, now = self._program.look(), time.monotonic()
         self.cancel(look.disturbance or (self._program.obstacle() if self._pieces else ""))
         if look.screen != self._screen:
@@ -110,7 +106,7 @@ def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:
 
 
 def unmarked(text: bytes) -> bytes:
-    """Return the text without paste markers. Repeat, because the bytes around a removed marker may form another."""
+    """Return the text without paste markers; a removal may form another one."""
     while PASTE in text or PASTE_END in text:
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
     return text

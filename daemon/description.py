@@ -1,4 +1,4 @@
-"""Describes a session: its facts, its row in lists, `--status`, the outcome of its program, and its record on disk."""
+"""Describes a session: its row in lists, its status, its outcome, and its record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from sesh.vt.modes import BRACKETED_PASTE
 
 
 def new_facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
-    """Return the facts of a new session."""
     created = STEADY.now()
     limit = spec.get("timeout")
     own_shell = not spec.get("command")
@@ -75,10 +74,8 @@ def summary(session: Session) -> Status:
 
 
 def _foreground(session: Session) -> Foreground | None:
-    """Return the foreground program: its process group, its command, and the title that it has set.
-
-    Leave out the title of the session's own shell: it names user, host and directory, not a program.
-    """
+    """Return the foreground program, with the title that it has set."""
+    # The title of the session's own shell names user, host and directory, not a program.
     facts, findings = session.facts, session.findings
     shell = facts["pid"]
     group = session.pump.foreground
@@ -91,7 +88,7 @@ def _foreground(session: Session) -> Foreground | None:
 
 
 def status(session: Session) -> Status:
-    """Return all facts of the session. The emulator gets a moment to catch up, but may still lag behind."""
+    """Return all facts of the session; the emulator may still lag behind."""
     session.model.catch_up()
     emulator, pty = session.model.emulator, session.pty
     return {
@@ -169,7 +166,7 @@ def _stamp(moment: float) -> str:
 
 @cache  # /proc may not be readable at the session's end
 def _identity(pid: int) -> Record:
-    """Return the facts that identify machine, boot and process. Raises OSError if they cannot be read."""
+    """Return the identity of machine, boot and process. Raises OSError."""
     began = machine.start_time(pid)
     if not began:
         raise OSError(errno.EAGAIN, "the system does not report when this process started")

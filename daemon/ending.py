@@ -30,8 +30,6 @@ _FINAL_READS = 64  # reads of the pty after the program's end; later output is l
 
 
 class Ending:
-    """Ends one session. `drop` closes one of the `connections`."""
-
     def __init__(
         self,
         session: Session,
@@ -63,10 +61,7 @@ class Ending:
             session.timers.set(Timer.END, 0, self._check_processes)
 
     def _check_processes(self) -> None:
-        """Signal the session's processes until none is alive. Raises OSError if they cannot be listed.
-
-        Reap the program last: until then, the kernel does not reuse its pid.
-        """
+        """Signal the session's processes until none is alive. Raises OSError if they cannot be listed."""
         pty = self.session.pty
         if pty is None:
             return
@@ -78,7 +73,7 @@ class Ending:
             alive = pty.living_groups()
         waited = time.monotonic() - self._hung_up_at
         if not alive:
-            pty.reap()
+            pty.reap()  # last: until then, the kernel does not reuse its pid
             self._handle_program_end()
         elif waited > 2 * KILL_AFTER:  # another process may hang in the kernel; the program's end is enough
             if pty.reap():
@@ -97,7 +92,6 @@ class Ending:
             self._handle_program_end()
 
     def _handle_program_end(self) -> None:
-        """Read the program's last output, report its end, store its result, and close its pty."""
         session, pump, life, guard = self.session, self.session.pump, self._life, self.session.faults.guard
         if pump.pty is None or not session.running:
             return
@@ -128,11 +122,9 @@ class Ending:
             self._finish(Phase.LEFT if outlives else Phase.REMOVED)
 
     def _outlives(self, *, timed_out: bool) -> bool:
-        """Return whether the ended session stays listed, by the setting `Config.keep`.
-
-        It does not if a person was attached or has ended it. SIGTERM to the daemon does not count as a person's act,
-        because a machine that shuts down sends it.
-        """
+        """Return whether the ended session stays listed, by the setting `Config.keep`."""
+        # It does not if a person was attached or has ended it. SIGTERM to the daemon does not count as a person's act,
+        # because a machine that shuts down sends it.
         session, facts, outlive = self.session, self.session.facts, self.session.facts["outlive"]
         if facts["job"] or facts["keep"] or outlive == "never":
             return False
@@ -168,7 +160,7 @@ class Ending:
     # -- the session's files
 
     def _finish(self, phase: Phase) -> None:
-        """Set the phase that follows ENDED. Enter it now, or once the last checkpoint can have all output."""
+        """Set the final phase; enter it once the last checkpoint can have all output."""
         session, self._final_phase = self.session, phase
         if phase != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
@@ -189,11 +181,9 @@ class Ending:
     # -- connections that wait for the end
 
     def respond_to_waits(self) -> None:
-        """Respond to each wait for the end, and send each client EXIT, once it was sent all output.
-
-        A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
-        the name or request the screen next.
-        """
+        """Respond to waits for the end and send EXIT, after all output is sent."""
+        # A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
+        # the name or request the screen next.
         session = self.session
         if self._life.phase == Phase.ENDED and not session.model.lag:
             self.complete()
@@ -238,11 +228,6 @@ class Ending:
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
-
-    @property
-    def is_over(self) -> bool:
-        """True if the daemon may exit once its connections are closed."""
-        return self._life.phase in (Phase.LEFT, Phase.REMOVED)
 
     def close_finished(self) -> None:
         """Close the connections that are done or stuck, once the session is over."""

@@ -1,11 +1,9 @@
-"""The events of a session: a bounded, numbered queue that each follower reads at its own pace.
+"""The events of a session: a bounded queue that followers read at their pace.
 
 An event is `{"seq", "ts", "event", "session", …}`. `seq` counts from 1 for each session, `ts` is RFC 3339 in UTC to the
 millisecond. The events: `created attached detached command_started command_ended bell title notification renamed
 resized exited activity`, and `missed`, which tells one follower the `count` of events that were dropped before it read
 them. No event contains typed input.
-
-`Missed` counts events while no client is attached, and summarizes them for the next client.
 """
 
 from __future__ import annotations
@@ -35,8 +33,6 @@ _MAX_COMMAND = 32 << 10
 
 
 class Events:
-    """The events of one session and their followers."""
-
     def __init__(self, facts: Facts, soon: Callable[[Callable[[], object]], object]) -> None:
         self._facts, self._soon = facts, soon
         self.on_event: Observers[[Event]] = Observers()  # called with each event
@@ -66,12 +62,11 @@ class Events:
         self._soon(self.feed)
 
     def after(self, seen: int) -> list[Event]:
-        """Return the kept events with a number above `seen`, in order."""
         newer = [event for kind in self.kept.values() for event in kind if event["seq"] > seen]
         return sorted(newer, key=lambda event: event["seq"])
 
     def follow(self, connection: PeerConnection, since: int | None) -> None:
-        """Add a follower, which gets the events after number `since`, or those from now on if it is None."""
+        """Add a follower, which gets events after number `since`; None: from now on."""
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
         self._soon(self.feed)
 
@@ -79,7 +74,6 @@ class Events:
         self._followers.pop(connection, None)
 
     def pending(self, connection: PeerConnection) -> bool:
-        """Return whether events are still to be sent to a follower."""
         return self._followers.get(connection, self.last) < self.last
 
     def feed(self) -> None:
@@ -89,7 +83,7 @@ class Events:
                 self._followers[connection] = self._send(connection, seen)
 
     def _send(self, connection: PeerConnection, seen: int) -> int:
-        """Queue events for a follower, with a `missed` for each gap; return the last event's number."""
+        """Queue events, with a `missed` for each gap; return the last event's number."""
         for event in self.after(seen):
             if connection.unsent >= MAX_UNREAD:
                 break
@@ -131,7 +125,7 @@ class Missed:
     text: str = ""  # of the last notification
 
     def note(self, event: Event, *, by_request: bool = False) -> None:
-        """Count an event. `by_request`: a person has just pressed Ctrl-C, so a failure does not count."""
+        """Count an event; `by_request` (Ctrl-C) means that a failure does not count."""
         kind = event["event"]
         if kind == "bell":
             self.bells += 1
@@ -147,7 +141,7 @@ class Missed:
 
     @property
     def any(self) -> bool:
-        """True if the next client should be told. Commands that succeeded count only after a long absence."""
+        """True if the next client should be told; successes count after a long absence."""
         return bool(self.bells or self.notifications or self.failed or (self.commands and self._away >= _LONG))
 
     @property

@@ -17,8 +17,6 @@ from sesh.store import records, results
 
 
 class SessionFiles:
-    """The files of one session. `listen` accepts connections on the listener's socket."""
-
     def __init__(self, session: Session, listener: Listener, listen: Callable[[], object]) -> None:
         self._session, self._listener, self._listen = session, listener, listen
 
@@ -53,7 +51,7 @@ class SessionFiles:
             self._listen()
 
     def release(self, *, remove: bool) -> None:
-        """Stop listening, and remove the socket. `remove`: remove the other files too; else they stay readable."""
+        """Stop listening, and remove the socket; with `remove`, the other files too."""
         session_id = self._session.facts["id"]
         self._session.loop.forget(self._listener.socket.fileno())
         self._listener.release(session_id, files=remove)

@@ -15,8 +15,6 @@ _MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
 
 
 class Findings:
-    """Handles the findings of one session."""
-
     def __init__(self, activity: Activity, marks: CommandMarks, pump: Pump, events: Events) -> None:
         self._activity, self.marks = activity, marks
         self._pump, self._events = pump, events
@@ -25,7 +23,7 @@ class Findings:
         self.titled_by = 0  # the process group that has set the title
 
     def handle(self, findings: list[Finding], start: int) -> None:
-        """Handle the findings of a block that starts at position `start` of the log, except its queries."""
+        """Handle the findings, except queries, of a block at position `start` of the log."""
         for kind, body, end in bounded(findings):
             self._handle(kind, body, start + end)
 
@@ -57,5 +55,4 @@ class Findings:
 
 
 def _printable(body: bytes) -> str:
-    """Return a program's text without control characters, truncated."""
     return wording.plain(body.decode("utf-8", "replace"))[:MAX_TITLE]

@@ -26,8 +26,6 @@ ACK_FROM = protocol.INPUT_WINDOW >> 3  # bytes of INPUT after which an ACK is se
 
 
 class ClientHandler:
-    """Handles the frames of one session's clients."""
-
     def __init__(self, session: Session) -> None:
         self._session, self._relay = session, session.relay
         self._pump, self._log, self._model = session.pump, session.log, session.model
@@ -87,26 +85,23 @@ class ClientHandler:
             variables.update(self._session.facts["id"], self._session.name, renewed)
 
     def _position_in(self, hello: Hello) -> int | None:
-        """Return the position of a client that reconnects, up to which its terminal shows the output; else None."""
+        """Return the position up to which a reconnecting client's terminal shows output, else None."""
         since = hello.get("since") if hello.get("id") == self._session.facts["id"] else None
         return since if since is not None and since <= self._log.head else None
 
     def _take_over(self, client: Client) -> Departed:
-        """Forget the earlier connection of a client that reconnects; return what is remembered of it.
-
-        It may come back before its old link was found dead.
-        """
+        """Forget the earlier connection of a client that reconnects; return what is remembered of it."""
         token = client.terminal.token
         for other in list(self._clients.all):
-            if token and other.terminal.token == token:
+            if token and other.terminal.token == token:  # its old link may not have been found dead
                 self.forget(other)
                 other.connection.fail()
         return self._clients.departed.pop(token, Departed(0, client.used_at, exact=True))
 
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
-        """Choose the first output of a client that does not reconnect: lines after `seen_to`, or all bytes so far."""
+        """Choose the first output of a new client: lines after `seen_to`, or all bytes."""
         if seen_to is not None and seen_to <= self._log.head:
-            client.continue_from(seen_to)
+            client.position = seen_to  # its terminal shows the output up to there, from an earlier attachment
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
             client.resume(0, live=True)
@@ -115,13 +110,13 @@ class ClientHandler:
         return client.size[:2] == self._clients.size[:2]
 
     def release_creator(self, connection: PeerConnection) -> None:
-        """Stop keeping the whole log and an ended session for the creator: it has made its request, or makes none."""
+        """Stop keeping the whole log for the creator: it has made its request, if any."""
         if connection.awaits_creator:
             connection.awaits_creator = self._log.whole = False
         self._timers.clear((Timer.HELLO, connection.descriptor))
 
     def _missed(self) -> str:
-        """Return a line about events since the last client left; empty if none, or if a client is attached."""
+        """Return a line about missed events; empty if a client is attached."""
         missed = self._session.events.missed
         if self._clients or not (missed.any and self._pump.life.running):
             return ""
@@ -129,12 +124,9 @@ class ClientHandler:
         return missed.line(self._model.scrolled_since(missed.position))
 
     def input(self, client: Client, payload: bytes) -> None:
-        """Handle an INPUT: type its keys, but drop terminal replies unless the program has queried that terminal.
-
-        Ignore a duplicate, which was handled over an earlier connection.
-        """
+        """Handle an INPUT: type its keys, and the replies that the program waits for."""
         number, data = protocol.split_number(payload)
-        if number <= client.last_input:
+        if number <= client.last_input:  # a duplicate, handled over an earlier connection
             return
         if client.terminal.read_only or not self._pump.life.running:
             client.last_input = number
@@ -163,7 +155,7 @@ class ClientHandler:
             self._type(client, key, client.last_input, 0)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        """Acknowledge an INPUT that the pty has taken: with output, at most each `PACE`, or alone in a pause."""
+        """Acknowledge an INPUT: with output at most each `PACE`, or alone in a pause."""
         client.unacknowledged += size
         if not client.connection.due_ack:
             client.connection.ack_from = time.monotonic() + PACE
@@ -204,7 +196,7 @@ class ClientHandler:
             self._relay.set_aside(client)
 
     def detach(self, client: Client, reason: str, asker: int = -1) -> None:
-        """Detach a client: send it the reason, and the facts that it needs to restore its terminal."""
+        """Detach a client: send the reason, and facts to restore its terminal with."""
         pty, command = self._pump.pty, self._session.facts["command"]
         self.send_output(client)
         message: Message = {
@@ -217,20 +209,18 @@ class ClientHandler:
         self.dismiss(client)
 
     def send_output(self, client: Client) -> None:
-        """Send a client the output so far, if it takes that."""
         if client.gets_output() and not client.connection.blocked:
             client.connection.feed(self._log)
             self._model.catch_up()
 
     def rows_below(self, client: Client) -> int | None:
-        """Return the number of used rows below a client's cursor; None if it has not taken all output."""
+        """Return the number of used rows below a client's cursor; None if output is missing."""
         if not client.gets_output() or client.connection.blocked:
             return None
         emulator = self._model.emulator
         return 0 if emulator.alternate else emulator.rows_below()
 
     def dismiss(self, client: Client) -> None:
-        """Forget a client, and close its connection once everything is sent."""
         client.connection.flush()
         client.connection.close_when_sent()
         self.forget(client)
@@ -252,7 +242,6 @@ class ClientHandler:
         self._announce("detached", client)
 
     def _announce(self, event: str, client: Client) -> None:
-        """Emit an event for a client that came or left; point the agent link at the newest client's agent."""
         session = self._session
         session.events.add(
             event,

@@ -1,4 +1,4 @@
-"""The program that a text is typed to, and what has changed there since the text began."""
+"""The program that a text is typed to, and changes since the text began."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ DISTURBED = "somebody typed meanwhile"
 
 @dataclass(frozen=True)
 class Look:
-    """What a look at the program finds."""
-
     unread: int  # typed bytes that it has not read
     screen: object
     runs: bool  # it is running at this moment
@@ -33,7 +31,6 @@ class Recipient:
         self._question = session.activity.declared_question
 
     def look(self) -> Look:
-        """Read pending output, and look at the program."""
         session, pump = self._session, self._pump
         if not pump.paused:
             pump.read_output()  # on a busy machine, the poll may lag behind the program's output
@@ -55,7 +52,6 @@ class Recipient:
         return "" if self.still_reads() else "another program reads the terminal now"
 
     def still_reads(self) -> bool:
-        """Return whether the program still reads the terminal, in the same mode."""
         pty = self._session.pty
         return pty is not None and pty.input_reader() == self._reader
 

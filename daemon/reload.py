@@ -39,10 +39,7 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import t
 
 
 def steps(server: Server, request: PeerRequest[ReloadResponse], python: str, path: list[str]) -> Steps:
-    """Try the other sesh, then respond and execute that sesh. Raises Busy, Refused.
-
-    `python`, `path`: the other sesh's interpreter and module search path.
-    """
+    """Try the other sesh, then respond and execute that sesh. Raises Busy, Refused."""
     unchanged = f"{server.session.name} goes on unchanged"
 
     def program(memory: int) -> list[str]:
@@ -75,7 +72,7 @@ def _unfinished(server: Server, name: str) -> bool:
 
 
 def _check_reloadable(server: Server, other: str) -> None:
-    """Raise Busy if the session ends, runs a command, or carries out a request of the name `other`."""
+    """Raise Busy if the session ends, runs a command, or handles the request `other`."""
     session = server.session
     if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
         reason = "is ending"
@@ -110,7 +107,6 @@ def _execute(server: Server, program: Callable[[int], list[str]]) -> None:
 
 
 def memory_file(data: bytes) -> BinaryIO:
-    """Return an unnamed file that contains `data`. Raises OSError."""
     file = open(os.memfd_create("sesh"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
     file.write(data)
     file.seek(0)
@@ -121,7 +117,7 @@ def memory_file(data: bytes) -> BinaryIO:
 
 
 def take_over(memory: int) -> None:
-    """Serve the session of a snapshot to its end; in a trial, only load it, and print this version."""
+    """Serve a snapshot's session to its end; in a trial, only print this version."""
     state = decoded(memory)
     session = session_of(state)
     if state["descriptors"] == Descriptors():
@@ -138,7 +134,6 @@ def take_over(memory: int) -> None:
 
 
 def server_of(session: Session, state: Snapshot) -> Server:
-    """Return the server of the session of a snapshot."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptors"].listener)
     server = Server(session, Listener(session.name, listening, state["socket_file"]), None, steps)
     server.requests.typing.outcomes = state["texts"]

@@ -1,4 +1,4 @@
-"""Has the program's queries get replies: from the terminal of the client that typed last, else from the daemon."""
+"""Lets a client's terminal reply to the program's queries, or replies itself."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ _SIZE_REPORTS = 2048  # mode in which a terminal reports its size when the mode 
 
 
 class Replier:
-    """Replies to the queries of one session, or expects a terminal's reply."""
-
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, runs: RunQueue) -> None:
         self._pump, self._model = pump, model
         self._clients, self._runs = clients, runs
@@ -31,11 +29,9 @@ class Replier:
         self._due: deque[tuple[int, Callable[[], bytes]]] = deque()  # positions of the log, and what makes the replies
 
     def handle(self, findings: list[Finding], start: int) -> None:
-        """Handle the queries of a block that starts at position `start` of the log, and was sent to the clients.
-
-        If a client's terminal has all of it, expect its reply. Else the daemon replies, but not to a `talk`, to which
-        only a terminal can.
-        """
+        """Handle the queries of a block that starts at log position `start`."""
+        # If a client's terminal has all of it, expect its reply. Else the daemon replies, but not to a `talk`, to which
+        # only a terminal can.
         client = self._clients.replying(self._pump.log)
         for kind, body, end in bounded(findings):
             self._handle(client, kind, body, start + end)
@@ -53,7 +49,7 @@ class Replier:
             self._reply_at(position, lambda: reply_to(body, self._model.emulator))
 
     def report_size(self, _size: Size) -> None:
-        """Report the new size if the program has asked for reports (mode 2048); the pty has that size already."""
+        """Report the new size, which the pty has already, if mode 2048 is set."""
         self._reply_at(self._pump.log.head, self._size)
         self._reply_due()  # at once: the key that has changed the leader is typed next
 
@@ -61,10 +57,8 @@ class Replier:
         return size_report(self._clients.size) if self._model.emulator.mode(_SIZE_REPORTS) else b""
 
     def _report_status(self, terminator: bytes) -> None:
-        """Reply to a query for OSC 7501 at once, before any terminal can reply to the DA1 that follows it.
-
-        A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
-        """
+        """Reply to a query for OSC 7501 before a terminal replies to a later DA1."""
+        # A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
         for client in self._clients.all:
             if client.gets_output():
                 client.replies.queries.open(b"]7501", time.monotonic(), seconds=0)
@@ -72,13 +66,13 @@ class Replier:
             self._type(b"\x1b]7501;?" + terminator)
 
     def _reply_at(self, position: int, make: Callable[[], bytes]) -> None:
-        """Reply once the emulator is at `position`; output goes first, which the emulator must not delay."""
+        """Reply once the emulator is at `position`; the emulator must not delay output."""
         if len(self._due) < MAX_DUE and not self._runs.gives_no_replies():
             self._due.append((position, make))
             self._timers.ensure(Timer.REPLIES, 0, self._reply_due)
 
     def _reply_due(self) -> None:
-        """Type the due replies in order; stop at the first whose position the emulator has not reached."""
+        """Type due replies in order, up to the position that the emulator has reached."""
         until = time.monotonic() + REPLY_TIME
         while self._due and self._model.catch_up(max(0.0, until - time.monotonic()), self._due[0][0]):
             _, make = self._due.popleft()
@@ -89,6 +83,5 @@ class Replier:
             self._timers.ensure(Timer.REPLIES, 0, self._reply_due)
 
     def _type(self, reply: bytes) -> None:
-        """Type a reply, unless it is empty or too many bytes of replies are unread."""
         if reply and self._pump.input.waiting(Writer.REPLIES) < MAX_REPLIES:
             self._pump.type(Writer.REPLIES, reply)

@@ -1,4 +1,4 @@
-"""The requests that read, follow or change a session, one method each. `typed_text` has those that type."""
+"""The requests that read, follow or change a session; `typed_text` has the others."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ Reload = Callable[..., Steps]  # `sesh.daemon.reload.steps`
 
 
 class RequestMethods:
-    """The requests of one session, one for each public method, except those that type. `reload` handles `reload`."""
+    """One public method for each request, except requests that type."""
 
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
@@ -123,10 +123,7 @@ class RequestMethods:
         request.respond(response, "".join(f"{line}\n" for line in page).encode("utf-8", "replace"))
 
     def _until_drawn(self) -> Steps:
-        """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most.
-
-        The emulator gets `CATCH_UP_TIME` at once, and `STEP_TIME` at each later check.
-        """
+        """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most."""
         session, until = self._session, time.monotonic() + SCREEN_TIMEOUT
         position, seconds = session.log.head, CATCH_UP_TIME
         while not session.faults.guard(session.model.catch_up, "the emulator", seconds, position):
@@ -145,7 +142,7 @@ class RequestMethods:
         request.respond({**command.facts}, command.output)  # type: ignore[typeddict-unknown-key]
 
     def typed(self, request: PeerRequest[TypedResponse]) -> None:
-        """Respond with the time of the last key on a terminal that shows notifications, None for never."""
+        """Respond with the time of the last key on a notifiable terminal, or None."""
         client = notifiable_client(self._session)
         watched = self._session.clients.watched
         request.respond({"at": STEADY.wall_time(client.used_at) if client is not None else None, "watched": watched})
@@ -211,7 +208,7 @@ class RequestMethods:
         *,
         wait: bool = True,
     ) -> None:
-        """Run a command (its words, separated by NUL) in the live shell; respond when it has ended.
+        """Run a command (words separated by NUL) in the live shell; respond at its end.
 
         `wait`, `key`: see `Run`. `since`: if the request waits, send the output from this byte on, as it comes.
         """
@@ -224,7 +221,7 @@ class RequestMethods:
     # -- requests that change the session
 
     def detach(self, request: PeerRequest[DetachResponse], which: str | None = None, asker: int = -1) -> None:
-        """Detach clients. `which`: `last` for the one that typed last, `others` for all but that; else all.
+        """Detach clients: the `last` that typed, the `others` but that one, or all.
 
         `asker`: the pid of the process that makes the request.
         """
@@ -269,7 +266,7 @@ class RequestMethods:
         request.respond({})
 
     def state(self, request: PeerRequest[NoResponse], state: State, question: str = "", *, hook: bool = False) -> None:
-        """Set the state that the program declares. `hook`: declared by an agent's hook; OSC 7501 overrides it."""
+        """Set the state that the program declares; OSC 7501 overrides that of a `hook`."""
         session = self._session
         if not session.running:
             raise Refused(f"the program of {session.name} has ended")
@@ -279,7 +276,7 @@ class RequestMethods:
     def switch(
         self, request: PeerRequest[SwitchResponse], to: str = "", host: str | None = None, *, probe: bool = False
     ) -> None:
-        """Switch the client that typed last to another session. `probe`: only say whether one is attached."""
+        """Switch the client that typed last; with `probe`, only say whether one is attached."""
         client = self._session.clients.leader
         name = names.check_name(to)
         target = names.check_host(host) if host is not None else None
@@ -293,7 +290,7 @@ class RequestMethods:
         request.respond({"switched": client is not None})
 
     def tell(self, request: PeerRequest[TellResponse], name: str = "", state: str = "", question: str = "") -> None:
-        """Show a notification on the client that typed last, unless it is about this session and somebody watches."""
+        """Notify on the client that typed last; about this session only if nobody watches."""
         session = self._session
         of_another = name != session.name
         client = notifiable_client(session) if of_another or not session.clients.watched else None
@@ -305,7 +302,7 @@ class RequestMethods:
     def feed(
         self, request: PeerRequest[FeedResponse], at: int | None = None, *, ends: bool = False, mends: bool = False
     ) -> None:
-        """Write to a job's stdin, from offset `at` on; respond when the pipe has taken it.
+        """Write to a job's stdin from offset `at` on; respond when it is taken.
 
         `ends`: close stdin after these bytes. `mends`: the feeder will come back if its link is lost.
         """
@@ -326,13 +323,13 @@ class RequestMethods:
 
 
 def notifiable_client(session: Session) -> Client | None:
-    """Return the client that typed last, if it shows notifications and the program runs; else None."""
+    """Return the client that typed last, if it shows notifications and the program runs."""
     client = session.clients.leader
     return client if client is not None and client.terminal.tells and session.running else None
 
 
 def _first_position(session: Session, from_: Position | None, else_: int | None) -> int:
-    """Return the position from which to follow the output; it may be above the log's head."""
+    """Return the position to follow from, which may be above the log's head."""
     log = session.log
     if from_ == "screen":  # a `logs` that follows shows this position, or a later one
         return session.model.position

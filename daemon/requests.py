@@ -1,4 +1,4 @@
-"""Checks and dispatches requests. None that changes something begins after its deadline. An error is a response."""
+"""Checks and dispatches requests; no change begins after its deadline, and errors are responses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ MAX_DATA = 4 << 20
 
 
 def _method_of(name: str, *owners: object) -> Callable[..., Steps | None]:
-    """Return the method of a request: one of `owners`, classes or objects, has it under the request's name."""
     method: Callable[..., Steps | None] = next(getattr(owner, name) for owner in owners if hasattr(owner, name))
     return method
 
@@ -35,8 +34,6 @@ REQUESTS = {str(name): _method_of(name, Typing, RequestMethods) for name in TO_D
 
 
 class Requests:
-    """Dispatches requests, and takes the steps of those that need time."""
-
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:

@@ -58,7 +58,6 @@ class Server:
                 session.pump.stdin.feeder = connection
 
     def _begin(self) -> None:
-        """Set up title, signals and a job's timeout, before the first turn of the loop."""
         machine.set_process_title(f"{PROGRAM}: {self.session.name}")
         about.hold_package()
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
@@ -77,7 +76,6 @@ class Server:
         self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
 
     def run(self) -> None:
-        """Run until the session has ended and its connections are closed."""
         session = self.session
         self._begin()
         while session.life.phase != Phase.ABANDONED:
@@ -85,7 +83,7 @@ class Server:
             if session.running:
                 continue
             session.faults.guard(self.ending.respond_to_waits, "the ending")
-            if self.ending.is_over and not self.requests.unfinished:
+            if session.life.phase in (Phase.LEFT, Phase.REMOVED) and not self.requests.unfinished:
                 self.ending.close_finished()
                 if not self.connections:
                     results.sync(session.facts["id"])
@@ -102,7 +100,7 @@ class Server:
             self.files.restore()
 
     def _terminate(self) -> None:
-        """Abandon a session that can be restored, if it is kept or the machine shuts down; else end it."""
+        """Abandon a restorable session if it is kept or the machine stops; else end it."""
         session, life = self.session, self.session.life
         if life.phase == Phase.ENDED:
             self.ending.complete()
@@ -115,14 +113,13 @@ class Server:
     # -- connections
 
     def _listen(self) -> None:
-        """Accept connections, unless descriptors ran out."""
         accepts = self.session.life.named and not self.session.timers.is_set(Timer.ACCEPT)
         descriptor = self.listener.socket.fileno()
         if descriptor >= 0:
             self._loop.watch(descriptor, READ if accepts else 0, self._accept)
 
     def _accept(self, _events: int) -> None:
-        """Accept a connection. If descriptors ran out, pause: the socket stays ready, and the loop would spin."""
+        """Accept a connection; without descriptors, pause, or the loop would spin."""
         try:
             opened = self.listener.accept()
         except Refused as error:
@@ -158,17 +155,12 @@ class Server:
             self.drop(connection)
 
     def _send_queued(self, connection: PeerConnection) -> None:
-        """Send a connection's queued bytes, or close it, at the end of a turn of the loop."""
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
                 connection.feed(self.session.log)
             self._update_watch(connection)
 
     def _update_watch(self, connection: PeerConnection) -> None:
-        """Update the events that a connection is watched for; drop it if it is done.
-
-        A client whose input queue is full is not read.
-        """
         if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
             return
@@ -218,7 +210,7 @@ class Server:
             self.drop(connection)
 
     def _handle_frames(self, connection: PeerConnection) -> None:
-        """Handle a connection's frames for at most `FRAMES_TIME`; the rest waits for the next turn of the loop."""
+        """Handle frames for `FRAMES_TIME`; the rest waits for the loop's next turn."""
         backlog = connection.backlog
         until = time.monotonic() + FRAMES_TIME
         while backlog and connection.listening:

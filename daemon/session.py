@@ -27,13 +27,13 @@ from sesh.schema import Event, Facts
 
 
 class Session:
-    """The session's parts. A part is built from earlier ones, and calls later ones only as `_connect` lists.
+    """The session's parts; each calls later ones only as `_connect` lists.
 
     Only `description.change` changes `facts`, but `pid` at the start, `keep` at the end, `name` if a rename fails.
     """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None, reports: Reports | None = None) -> None:
-        """Build the parts. Pass them as local variables, so that mypy finds one that is used before it is built."""
+        """Build the parts as local variables: mypy finds one used before it is built."""
         self.facts, reports = facts, reports or Reports()
         self.life = life = Life()
         self.faults = faults = FaultLog()
@@ -58,7 +58,7 @@ class Session:
             self.begin(pty)
 
     def _connect(self, replier: Replier) -> None:
-        """Connect each part to later ones: when something happens in it, it calls these functions in this order."""
+        """Connect parts to later ones, which they call in this order."""
         faults, pump = self.faults, self.pump
         self.life.on_end.add(faults, self.relay.finish)
         pump.on_output.add(faults, self.relay.deliver, self.checkpoints.schedule)
@@ -83,7 +83,6 @@ class Session:
             self.notifications.note_event(event)
 
     def begin(self, pty: Pty) -> None:
-        """Attach the pty of the program, which has started."""
         self.facts["pid"] = pty.pid
         self.pump.pty = pty
         self.activity.wake()
@@ -106,5 +105,5 @@ class Session:
 
     @property
     def pty(self) -> Pty | None:
-        """The program's pty, maybe closed; None before the start, and in a session loaded after its end."""
+        """The program's pty, maybe closed; None before the start or in an ended session."""
         return self.pump.pty

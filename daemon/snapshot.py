@@ -35,7 +35,7 @@ FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 @dataclass(frozen=True)
 class Descriptors:
-    """The descriptors that stay open; -1 if there is none. A trial has none at all."""
+    """The descriptors that stay open; -1 for none, and always in a trial."""
 
     listener: Descriptor = -1
     master: Descriptor = -1
@@ -47,7 +47,7 @@ class Descriptors:
 
 
 class Snapshot(TypedDict):
-    """A session in which no `--run` is active. A tuple has attributes of one part, as `session_of` names them."""
+    """A session without active `--run`; a tuple has one part's attributes, see `session_of`."""
 
     format: int
     facts: Facts
@@ -102,7 +102,6 @@ def take_snapshot(server: Server) -> Snapshot:
 
 
 def session_of(state: Snapshot) -> Session:
-    """Return the session of a snapshot."""
     STEADY.origin, STEADY.step = state["clock"]
     facts, own = state["facts"], state["descriptors"]
     pty = Pty(own.master, own.slave, facts["pid"]) if own.master >= 0 else None

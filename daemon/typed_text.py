@@ -30,10 +30,7 @@ _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 
 
 class Typing:
-    """The requests of one session that type. One text at a time is delivered; keys do not wait for it.
-
-    `begin` begins a request that has waited.
-    """
+    """The requests of a session that type; keys do not wait for a text."""
 
     def __init__(self, session: Session, begin: Callable[[PeerRequest[SendResponse]], None]) -> None:
         self._session, self._pump, self._begin = session, session.pump, begin
@@ -44,8 +41,6 @@ class Typing:
     def forget(self, connection: PeerConnection) -> None:
         """Drop the queued texts of a closed connection; the active text goes on."""
         self._queued = deque(request for request in self._queued if request.connection is not connection)
-
-    # -- requests
 
     def send(
         self,
@@ -59,7 +54,7 @@ class Typing:
         more: bool = False,
         keys: bool = False,
     ) -> Steps | None:
-        """Type the bytes of a request: keys at once, but an answer, a text with Enter, or other bytes in their turn.
+        """Type a request's bytes: keys at once, texts and answers in their turn.
 
         `keys`: keys, after which the active text gets no Enter. `since`, `question`: an answer to this question, with
         or without Enter. `enter`: press Enter after the text; if it was not pressed, `reason` in the response says why.
@@ -85,7 +80,7 @@ class Typing:
         return None
 
     def asked(self, request: PeerRequest[AskedResponse], since: str | None = None, question: str = "") -> None:
-        """Respond with the question and the terminal's modes. `since`, `question`: refuse if it is another one."""
+        """Respond with the question and modes; refuse if `since` and `question` name another."""
         request.respond(self._find_question(since, question))
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
@@ -123,7 +118,6 @@ class Typing:
             del self.outcomes[next(iter(self.outcomes))]
 
     def _queue(self, request: PeerRequest[SendResponse]) -> None:
-        """Let a request wait for the active text. Raises Busy if too many wait."""
         if len(self._queued) == MAX_QUEUED:
             raise Busy(f"{MAX_QUEUED} texts wait to be typed here; try again later")
         self._queued.append(request)
@@ -154,7 +148,7 @@ class Typing:
             respond(True)
 
     def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, key: str) -> Steps | None:
-        """Type a text and Enter: in one unit to what reads lines, apart to a program that reads keys."""
+        """Type text and Enter: at once to a reader of lines, else one after another."""
         pty = self._session.pty
         if pty is not None and pty.raw() and not self._session.activity.shell_reads:
             return self._deliver(request, text, pty, key)
@@ -162,10 +156,8 @@ class Typing:
         return None
 
     def _deliver(self, request: PeerRequest[SendResponse], text: bytes, pty: Pty, key: str) -> Steps:
-        """Type a text at the program's pace, and Enter after it.
-
-        Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
-        """
+        """Type a text at the program's pace, and Enter after it."""
+        # Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
         self._admit(text)
         to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         takes_pastes = self._session.model.emulator.mode(BRACKETED_PASTE) is True
@@ -178,7 +170,7 @@ class Typing:
             self._begin_next()
 
     def _admit(self, data: bytes, *, more: bool = False) -> None:
-        """Note bytes that are about to be typed. Raises Refused or Busy if the program could not take them whole."""
+        """Note bytes that will be typed. Raises Refused or Busy without room for them."""
         self._check_room(data, more=more)
         if not more:
             self._pump.input_line.sent_at = self._session.log.head
@@ -187,7 +179,6 @@ class Typing:
     # -- checks
 
     def _check_room(self, data: bytes, *, more: bool) -> None:
-        """Raise Refused or Busy if the program could not take the bytes whole."""
         session, pump, name = self._session, self._pump, self._session.name
         pty = session.pty
         if not session.running or pty is None:
@@ -204,7 +195,7 @@ class Typing:
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
 
     def _check_text(self, data: bytes) -> None:
-        """Raise Busy if a text and Enter would start the gated command, answer a question, or join a person's line."""
+        """Raise Busy if the text would start the gated command, answer, or join a draft."""
         session, name, pty = self._session, self._session.name, self._session.pty
         self._check_gate(data)
         asks = session.activity.declared_question
@@ -217,7 +208,7 @@ class Typing:
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
     def _check_gate(self, data: bytes) -> None:
-        """Raise Busy if Enter starts the session's command again, and the text is not just that Enter, or `y`."""
+        """Raise Busy if a text, except `y` or none, would start the command again."""
         session, pty = self._session, self._session.pty
         confirms = data.strip().lower() in (b"", b"y")
         if pty is not None and not confirms and is_gate(machine.command_of(pty.foreground())):
@@ -226,10 +217,8 @@ class Typing:
             raise _busy(f"{session.name} waits for Enter to run again: {command}", way)
 
     def _check_answer(self, data: bytes, since: str, question: str, *, force: bool) -> None:
-        """Raise Refused or Busy if the session does not ask this question, or the answer would go elsewhere.
-
-        No output is read between this check and the typing.
-        """
+        """Raise Refused or Busy if the answer would not go to this question."""
+        # No output is read between this check and the typing.
         name = self._session.name
         self._find_question(since, question)
         if self._session.activity.would_join_line:  # the answer would be appended to that line
@@ -241,7 +230,7 @@ class Typing:
             self._check_gate(data)
 
     def _find_question(self, since: str | None, question: str) -> AskedResponse:
-        """Return the session's question. Raises Refused if it asks none, or another than `since` and `question` say."""
+        """Return the session's question. Raises Refused if there is none, or another one."""
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running or session.pty is None:
             raise _ended(name)

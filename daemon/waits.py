@@ -29,7 +29,7 @@ UNSENT_POLL = 0.05  # seconds between two checks while output is unsent, which m
 
 @dataclass(eq=False)
 class Wait:
-    """A request that waits for conditions, and always for the session's end. It ends with the first that is met."""
+    """A request that waits for the first of its conditions, or the session's end."""
 
     request: PeerRequest[WaitResponse]
     output: bool = False  # the response at the session's end carries all output
@@ -42,8 +42,6 @@ class Wait:
 
 
 class Waits:
-    """The waits of one session."""
-
     def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: RunQueue) -> None:
         self._pump, self._timers = pump, timers
         self._activity, self._runs = activity, runs
@@ -53,7 +51,7 @@ class Waits:
         return [wait for wait in self.all if wait.request.connection is connection]
 
     def add(self, wait: Wait) -> None:
-        """Add a wait. Raises UsageError if its connection has `MAX_WAITS`, or a wait with this number."""
+        """Add a wait. Raises UsageError above `MAX_WAITS`, or for a number in use."""
         numbers = [other.request.number for other in self.of(wait.request.connection)]
         if wait.request.number in numbers or len(numbers) >= MAX_WAITS:
             raise UsageError("a connection can wait for the end only once per request number")
@@ -73,7 +71,6 @@ class Waits:
             self._check_in(0)
 
     def _check_in(self, seconds: float) -> None:
-        """Check the waits in `seconds`, or earlier if a check is due."""
         due = self._timers.remaining(Timer.WAITS)
         if seconds < math.inf and (due is None or seconds < due):
             self._timers.set(Timer.WAITS, seconds, self._check_all)
@@ -83,7 +80,7 @@ class Waits:
             self._check_in(self._check(wait))
 
     def _check(self, wait: Wait) -> float:
-        """Respond to a wait if a condition is met; else return the seconds until its next check."""
+        """Respond if a condition is met; else return the seconds until the next check."""
         idle = wait.idle - self._silent()
         seconds = {"prompt": self._until_prompt(wait), "waiting": self._until_question(wait), "idle": idle}
         condition, next_check = min(seconds.items(), key=lambda item: item[1])
@@ -105,7 +102,7 @@ class Waits:
         return min(next_check, time_left)
 
     def _until_prompt(self, wait: Wait) -> float:
-        """Return 0 if a shell is at its prompt; else the seconds until the next check, maybe infinite."""
+        """Return 0 at a shell's prompt; else the seconds until the next check."""
         pump = self._pump
         too_early = wait.since is not None and pump.log.head < wait.since
         if not wait.prompt or too_early or pump.pty is None or not pump.life.running:
@@ -119,7 +116,7 @@ class Waits:
         return min(silent, MAX_PAUSE)  # twice as long each time
 
     def _until_question(self, wait: Wait) -> float:
-        """Return 0 if the program asks a question that is not stale; else the seconds until the next check."""
+        """Return 0 at a question that is not stale; else seconds to the next check."""
         if not wait.waiting:
             return math.inf
         since = self._activity.observe().since

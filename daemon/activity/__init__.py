@@ -1,1 +1,1 @@
-"""The state of a session (working, waiting for a person, idle), and the notifications about it."""
+"""The state of a session, such as waiting for a person, and notifications about it."""

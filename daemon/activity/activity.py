@@ -54,8 +54,6 @@ class Kept:
 
 
 class Activity:
-    """Keeps the state of one session."""
-
     def __init__(
         self, facts: Facts, pump: Pump, timers: Timers, model: Model, reports: Reports, events: Events
     ) -> None:
@@ -79,7 +77,7 @@ class Activity:
             self._timers.set(Timer.ACTIVITY, SETTLED, self._check)
 
     def note_input(self, data: bytes) -> None:
-        """Note input, a person's or a request's: a line answers the question, and some keys end a declaration."""
+        """Note input: a line answers the question; some keys end a declaration."""
         kept = self.kept
         self._input_at = time.monotonic()
         self._pump.last_activity = STEADY.now()
@@ -101,7 +99,7 @@ class Activity:
         self.kept.prompt_group = 0
 
     def note_command(self) -> None:
-        """Note that the shell has started a command: the previous one's work, question or result is over."""
+        """Note a command that the shell has started; it ends the previous state."""
         self._work.begin_again()
         self._pump.life.note_input(interrupts=False)
         if self.kept.declared.note_input(b"", self._pump.log.head):
@@ -123,17 +121,16 @@ class Activity:
             self.kept.declared.end_progress()
 
     def take_report(self, text: bytes, position: int) -> None:
-        """Handle a report (OSC 7501) that ends at `position` of the log. `text`: everything after `7501;`."""
+        """Handle a report that ends at `position` of the log. `text` follows `OSC 7501;`."""
         self.kept.declared.take_report(text, self._pump.foreground, position)
         self._decide()
 
     def clear_reports(self, position: int) -> None:
-        """Clear the reports: the program has reset the terminal (RIS)."""
         self.reports.take({"state": "clear"}, 0, position)
         self._decide()
 
     def take_mark(self, body: bytes, position: int) -> None:
-        """Handle a prompt mark (OSC 133): a command begins (C), or the shell prompts. `body`: after `133;`."""
+        """Handle a prompt mark (OSC 133); in `body`, after `133;`, C starts a command."""
         kept = self.kept
         if body[:1] == b"C":
             kept.command_group, kept.prompt_group = self._pump.foreground, 0
@@ -167,12 +164,12 @@ class Activity:
 
     @property
     def declared_question(self) -> Standing | None:
-        """The state that the program declared (OSC 7501, `--hook`, `--state`), if it is waiting; else None."""
+        """The waiting state that the program declared, by OSC 7501, `--hook` or `--state`; else None."""
         return self.kept.standing if self.kept.declared.asks else None
 
     @property
     def at_prompt_since_typed(self) -> bool:
-        """True if a shell is at its prompt, and nobody has typed since it was found there."""
+        """True if a shell was found at its prompt, and nobody has typed since."""
         return self.kept.standing.why == Why.PROMPT and self._checked_at > self._pump.input_line.input_at
 
     @property
@@ -188,7 +185,7 @@ class Activity:
 
     @property
     def would_join_line(self) -> bool:
-        """True if a text would join an unfinished line, at a shell's prompt or of a program that reads lines."""
+        """True if a text would join the unfinished line that a program or shell reads."""
         pty = self._pump.pty
         if pty is None or not self._pump.line_begun:
             return False
@@ -196,7 +193,7 @@ class Activity:
         return not raw or self._at_prompt(pty, pty.foreground(), raw=raw)
 
     def last_line(self) -> str:
-        """Return a working program's progress report, or its last line of output; empty in other states."""
+        """Return a working program's progress report or last line of output; else empty."""
         if self.kept.standing.state != State.WORKING:
             return ""
         if line := self.reports.line():
@@ -205,7 +202,7 @@ class Activity:
         return question.last_line(self._model.emulator, begun=self._pump.line_begun)
 
     def observe(self, *, fresh: bool = False) -> Standing:
-        """Return the state. If it may be stale, or if `fresh`, check it first, unless a check is due anyway."""
+        """Return the state; check it first if it may be stale, or if `fresh`."""
         stale = self.kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
         if self._settled and (fresh or stale):
             self._check()
@@ -216,10 +213,7 @@ class Activity:
         if kept.standing.why == Why.STOPPED:
             self._work.restore(kept.standing.question)
 
-    # -- checks
-
     def _check(self) -> None:
-        """Check the session, and schedule the next check."""
         self._settled = True  # first: after an error, the next output schedules a check
         kept = self.kept
         silent = self._measure_silence()
@@ -239,7 +233,7 @@ class Activity:
             self._timers.set(Timer.ACTIVITY, max(due - silent, _LEAST_DELAY), self._check)
 
     def _measure_silence(self) -> float:
-        """Return the seconds since output or typing. On a raw terminal, output counts only if it changes a cell."""
+        """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""
         pty, at = self._pump.pty, self.kept.active_at
         if pty is not None and self._pump.life.running and pty.raw():
             self._work.check(self._pump.log.head, at)
@@ -247,7 +241,6 @@ class Activity:
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:
-        """Update the state from the program's declaration, if any, else from the result of a check."""
         kept = self.kept
         self._set_standing(rules.decide(kept.standing, kept.declared.standing, seen, kept.answered_at))
 
@@ -261,7 +254,7 @@ class Activity:
         self.on_check()
 
     def _look(self, silent: float) -> tuple[Why, str]:
-        """Return the reason of the state, and the question: from the kernel first, then from the screen."""
+        """Return the reason of the state, and the question; the kernel comes before the screen."""
         pty = self._pump.pty
         group = self._pump.foreground
         self._checked_at = time.monotonic()
@@ -281,7 +274,6 @@ class Activity:
         return Why.OUTPUT if silent < rules.QUIET_AFTER else Why.QUIET, ""
 
     def _question(self) -> str:
-        """Return the question of a program that reads a line; keep the old one while an answer is typed."""
         if self._pump.line_begun:
             return self.kept.standing.question
         return question.in_lines(self._model.emulator, self.kept.entered)
@@ -293,7 +285,6 @@ class Activity:
         return reads_it
 
     def _at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
-        """Return whether the foreground is a shell at its prompt, by its marks or by the kernel."""
         if group == self.kept.prompt_group:
             return True
         if not machine.HAS_PROC:  # without /proc, only the session's own shell can be recognized

@@ -1,4 +1,4 @@
-"""The state that the program declares: by a notification, progress, a hook or `--state`, or by reports (OSC 7501)."""
+"""The state that the program declares, by reports (OSC 7501) or other means."""
 
 from __future__ import annotations
 
@@ -14,25 +14,20 @@ _CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys that may cancel work wi
 
 
 class By(str, Enum):
-    """The source of a declaration: a notification (OSC 9, 99 or 777), progress (OSC 9;4), `--hook`, or `--state`."""
-
-    NOTICE = "notice"
-    PROGRESS = "progress"
-    HOOK = "hook"
-    VERB = "verb"
+    NOTICE = "notice"  # OSC 9, 99 or 777
+    PROGRESS = "progress"  # OSC 9;4
+    HOOK = "hook"  # `--hook`
+    VERB = "verb"  # `--state`
 
 
 @dataclass
 class Declared:
-    """The declarations of one program."""
-
     reports: Reports
     last: Standing | None = None  # the newest declaration that is not a report
     by: By = By.NOTICE  # the source of `last`
 
     @property
     def standing(self) -> Standing | None:
-        """The declared state; None without any."""
         return self.last or standing_of(self.reports)
 
     @property
@@ -42,29 +37,24 @@ class Declared:
         return not by_notification and self.standing is not None and self.standing.state == State.WAITING
 
     def declare(self, standing: Standing, by: By) -> None:
-        """Store a declaration. Reports override all but `--state`; a question overrides notification and progress."""
         overridden_by_reports = self.reports.speaks and by != By.VERB
         overridden_by_question = self.asks and by in (By.NOTICE, By.PROGRESS)
         if not (overridden_by_reports or overridden_by_question):
             self.last, self.by = standing, by
 
     def end_progress(self) -> None:
-        """Forget the declared progress: the program has reported its end."""
         if self.by == By.PROGRESS:
             self.last = None
 
     def take_report(self, text: bytes, group: int, position: int) -> None:
-        """Store the report in `text`, which ends at `position` of the log; drop an invalid one."""
+        """Store the report in `text`, which ends at log position `position`; drop an invalid one."""
         report = parse(text)
         if report is not None:
             self.reports.take(report, group, position)
             self.last = None
 
     def note_input(self, keys: bytes, position: int) -> bool:
-        """Note typed keys (empty: a command begins); return whether they end a declaration.
-
-        Only a key that cancels work ends the declaration that the program works.
-        """
+        """Note typed keys (empty: a command begins); return whether they end a declaration."""
         self.reports.drop_results(position)
         if self.last is None:
             return False
@@ -75,14 +65,13 @@ class Declared:
         return True
 
     def note_check(self, why: Why, group: int, position: int) -> None:
-        """Note the result of a check: a program that reads a line does not work. `group`: the foreground's group."""
+        """Note a check's reason: a program that reads a line does not work."""
         self.reports.drop_if_gone(group, position)
         if self.last is not None and self.last.state == State.WORKING and why in (Why.PROMPT, Why.READ):
             self.last = None
 
 
 def standing_of(reports: Reports) -> Standing | None:
-    """Return the state by a program's reports; None without any."""
     report = reports.most_urgent()
     if report is None:
         return None

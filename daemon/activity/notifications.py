@@ -37,16 +37,12 @@ _NOT_STARTED = 120
 
 @dataclass(frozen=True)
 class News:
-    """One notification. `event`: a state, or `BELL`."""
-
-    event: str
+    event: str  # a state, or `BELL`
     why: str = ""
     question: str = ""
 
 
 class Notifications:
-    """Sends the notifications of one session, each from a child process."""
-
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
         self._facts, self._clients = facts, clients
         self._timers, self._faults = timers, faults
@@ -55,7 +51,6 @@ class Notifications:
         self._due: News | None = None  # sent when `Timer.NOTIFY` fires, unless a newer event replaces or cancels it
 
     def note_event(self, event: Event) -> None:
-        """Schedule a notification of an event, if the event needs a person."""
         kind = event["event"]
         bell_due = self._due is not None and self._due.event == BELL
         if kind == "activity" and event["why"] != Why.EXIT:
@@ -72,7 +67,6 @@ class Notifications:
             self._notify()
 
     def _plan(self, news: News, last: float, *, least: float = 0.0) -> None:
-        """Schedule a notification `NOTIFICATION_INTERVAL` after the one at `last`, but in `least` seconds or later."""
         if not self._silent:
             self._due = news
             left = max(last + NOTIFICATION_INTERVAL - time.monotonic(), least)
@@ -108,7 +102,6 @@ class Notifications:
         self.running.append(pid)
 
     def reap(self) -> None:
-        """Reap children, and log those that failed; called after SIGCHLD."""
         for pid in self.running[:]:
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
@@ -151,16 +144,13 @@ def _variables(name: str, news: News) -> dict[str, str]:
 
 
 def _notify_terminal(name: str, news: News) -> bool:
-    """Have the client on this machine that was typed in last notify; return whether it does.
-
-    Return True also if a person watches the session by now.
-    """
+    """Notify at the terminal of this machine typed in last; return whether it does."""
     typed: list[tuple[float, str]] = []
     sessions = [each for each in recent.newest() if each[:1] != "@"]
     for session in sessions[:MOST_SESSIONS]:
         if (response := _request(session, TYPED)) is None:
             continue
-        if session == name and response["watched"]:
+        if session == name and response["watched"]:  # a person watches it by now
             return True
         if response["at"] is not None:
             typed.append((response["at"], session))
@@ -170,14 +160,12 @@ def _notify_terminal(name: str, news: News) -> bool:
 
 
 def _request(session: str, request: RequestType[Response], **words: Any) -> Response | None:
-    """Return a daemon's response; None after an error."""
     with suppress(SeshError, OSError):
         return wire.connect(session, _TIMEOUT).single_request(request, timeout=_TIMEOUT, **words)[0]
     return None
 
 
 def _detach() -> None:
-    """Detach from the daemon: session, descriptors and signal handlers."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

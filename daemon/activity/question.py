@@ -1,4 +1,4 @@
-"""Finds the question on a screen: the cursor's line or, if that has no words, the last lines above it.
+"""Finds the question on a screen: the cursor's line, or else the last lines above.
 
 A program that reads lines has printed its question since the last line was entered. A full-screen program may ask
 anywhere; rows that were shown before it began to work are skipped.
@@ -27,10 +27,8 @@ def cursor_line(emulator: Emulator) -> int:
 
 
 def in_lines(emulator: Emulator, entered: int) -> str:
-    """Return the question of a program that reads lines; `entered`: the number of the line that was entered last.
-
-    If the cursor is above that line, the screen was cleared, and all lines on it are new.
-    """
+    """Return the question after line number `entered`, the last entered one."""
+    # If the cursor is above that line, the screen was cleared, and all lines on it are new.
     lines = _lines(emulator)
     old = entered - emulator.scrolled
     words = lines if old > len(lines) else lines[max(0, min(old, len(lines) - 1)) :]
@@ -43,11 +41,8 @@ def on_screen(emulator: Emulator, known: Collection[str]) -> str:
 
 
 def last_line(emulator: Emulator, *, begun: bool) -> str:
-    """Return the last line with words, down to the cursor's line. `begun`: leave out that line, which is being typed.
-
-    Return an empty string on the alternate screen, whose rows are not in order of time.
-    """
-    if emulator.alternate:
+    """Return the last line with words, without the cursor's line if `begun`."""
+    if emulator.alternate:  # its rows are not in order of time
         return ""
     lines = _lines(emulator)
     if begun:
@@ -64,7 +59,7 @@ def _lines(emulator: Emulator) -> list[str]:
 
 
 def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -> str:
-    """Return the question in rows of words. `cursor`: the index of its row, None if it is hidden.
+    """Return the question in rows; `cursor`: the index of the cursor's row, None if hidden.
 
     The question is the cursor's row, if that has words; else the last row with a question mark, and the menu below it;
     else the last rows with words.
@@ -96,7 +91,7 @@ def _paragraph(rows: Iterable[str], gap: int) -> list[str]:
 
 
 def words_of(row: str) -> str:
-    """Return a row's words without the frame around them; empty if they contain a control character."""
+    """Return a row's words without their frame; empty if there is a control character."""
     words = row.strip(_FRAME)
     return words if words.isprintable() else ""
 

@@ -33,8 +33,6 @@ class State(Word):
 
 
 class Why(Word):
-    """The reason of a state."""
-
     HOOK = "hook"  # the program has declared the state
     XOFF = "xoff"  # output is stopped, as by Ctrl-S
     PROMPT = "prompt"  # a shell reads a command line
@@ -54,8 +52,6 @@ STATES = {
 
 @dataclass
 class Standing:
-    """A state with its reason."""
-
     state: State
     why: Why
     since: float  # time (`STEADY`)
@@ -69,11 +65,7 @@ class Standing:
 
 
 def decide(before: Standing, declared: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
-    """Return the state that the program declares, else the state that a check has seen, else the state before.
-
-    Stopped output overrides the declaration that the program works. Keep `since` if state and question are the same,
-    unless the question was answered meanwhile.
-    """
+    """Return the declared state, else the one that a check has seen, else `before`."""
     found = declared or seen
     if seen is not None and seen.why == Why.XOFF and declared is not None and declared.state == State.WORKING:
         found = seen
@@ -86,7 +78,7 @@ def decide(before: Standing, declared: Standing | None, seen: Standing | None, a
 
 
 def next_check(standing: Standing, silent: float) -> float | None:
-    """Return the silence in seconds at which the next check is due; None if only an event can change the state."""
+    """Return the silence (seconds) at which the next check is due; None without one."""
     if silent < SETTLED:
         return SETTLED
     if standing.state != State.WORKING or silent >= QUIET_AFTER:

@@ -1,4 +1,4 @@
-"""Detects when a full-screen program stops working: its screen changed for a while, and has stopped changing.
+"""Detects that a full-screen program stops working: its screen has stopped changing.
 
 An agent sleeps in the same system call whether it waits for its model or for a person. But while it works it changes
 the screen several times a second.
@@ -30,8 +30,6 @@ class WorkState(Enum):
 
 
 class ScreenWork:
-    """Judges by the screen whether the program works, and finds the question that it has stopped with."""
-
     def __init__(self, model: Model) -> None:
         self._model = model
         self._cells: Cells | None = None
@@ -47,7 +45,7 @@ class ScreenWork:
         self._began, self.state = None, WorkState.NOTHING
 
     def check(self, head: int, active_at: float) -> None:
-        """Check for a change. `head`: the log's head. `active_at`: time (monotonic) of the last output or typing."""
+        """Check for a change; `active_at` is the time (monotonic) of output or typing."""
         changed = head != self._head and self._compare()
         self._head = head
         if changed:
@@ -72,7 +70,7 @@ class ScreenWork:
         self.state, self.question = WorkState.OVER, asked
 
     def _compare(self) -> bool:
-        """Keep the cells; return whether one has changed since the last check, True if the emulator cannot catch up."""
+        """Keep the cells, and return whether one has changed; True if the emulator lags."""
         if not self._model.catch_up(DRAW_TIME):
             return True
         before = self._cells

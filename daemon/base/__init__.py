@@ -1,1 +1,1 @@
-"""What every part of a daemon uses: the phase of the session, calls to later parts, the names of timers."""
+"""The phase of the session, calls to later parts, and the names of timers."""

@@ -1,4 +1,4 @@
-"""Calls from one part of a session to parts that are built after it, and that it does not know."""
+"""Calls to parts of a session that are built later than the caller."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ Arguments = ParamSpec("Arguments")
 
 
 class Observers(Generic[Arguments]):
-    """The functions to call when something happens, in the order in which they were added.
-
-    A fault in one is logged. The others are still called, and the caller goes on.
-    """
+    """The functions to call when something happens, in order; a fault stops no other."""
 
     def __init__(self) -> None:
         self._functions: list[tuple[FaultLog, Callable[Arguments, object]]] = []

@@ -54,8 +54,6 @@ class ProgramEnd:
 
 
 class Life:
-    """The phase of a session, and the causes of its end."""
-
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
         self.ended_for = ""  # why somebody ends the session; empty if nobody does
@@ -65,11 +63,11 @@ class Life:
 
     @property
     def interrupted(self) -> bool:
-        """True if the last key was a recent Ctrl-C, so that an end now counts as requested."""
+        """True if the last key was a recent Ctrl-C: an end counts as requested."""
         return time.monotonic() - self._interrupted_at < _INTERRUPTED
 
     def note_input(self, *, interrupts: bool) -> None:
-        """Note a Ctrl-C, or another key or a new command, after which no earlier Ctrl-C is the cause of an end."""
+        """Note input; only a Ctrl-C that comes last can be the cause of an end."""
         self._interrupted_at = time.monotonic() if interrupts else _NEVER
 
     @property

@@ -1,4 +1,4 @@
-"""The names of the daemon's timers. A connection's is a pair with its number; requests and runs are names, too."""
+"""The names of the daemon's timers; requests, runs, and pairs with a number name others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The attached clients of a session: their terminals, how they get output, who leads, who replies to queries."""
+"""The attached clients of a session: their terminals, and how each gets output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Live:
 
 @dataclass(frozen=True)
 class Aside:
-    """The client gets nothing until it has read everything that was sent to it; then it gets a screen.
+    """The client gets nothing until it has read everything; then it gets a screen.
 
     Before the screen it gets the scrollback if it has just attached, else the lines that it missed: none if its
     terminal shows drawn screens, else those after its position (-1: its terminal shows no output yet).
@@ -50,7 +50,7 @@ class Aside:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The client gets screens drawn from the model: its terminal and the session differ in size."""
+    """The client gets drawn screens: its terminal and the session differ in size."""
 
     mode: ClassVar[str] = "drawn"
     viewport: Viewport
@@ -89,8 +89,6 @@ class Terminal:
 
 
 class Client(Reader):
-    """An attached client."""
-
     def __init__(
         self, connection: PeerConnection, number: int, hello: Hello, in_flight: Callable[[int], object]
     ) -> None:
@@ -119,12 +117,8 @@ class Client(Reader):
 
     # -- transitions between the states, with the position
 
-    def continue_from(self, position: int) -> None:
-        """Note that its terminal shows the output up to `position`, from an earlier attachment."""
-        self.position = position
-
     def resume(self, position: int, *, live: bool) -> None:
-        """Go on from `position`, with the bytes after it, or with a screen if these would not fit the terminal."""
+        """Go on from `position`, with the bytes after it, or else with a screen."""
         self.position = position
         self.state = Live() if live else Aside()
 
@@ -134,31 +128,28 @@ class Client(Reader):
             self.state = Aside(self.state.before_drawn)
 
     def redraw_from(self, position: int) -> None:
-        """Note that the terminal shows the output up to `position`, and ignores all that comes before the screen."""
+        """Note that the terminal ignores all output between `position` and the next screen."""
         if isinstance(self.state, Aside) and self.state.attach:
             self.state = Aside(attach=True)  # it ignores parts of its replay, which begins again
         else:
             self.position = position
 
     def draw_on(self, aside: Aside, drawing: Drawing) -> None:
-        """Go on drawing the screen later. Send the part that is drawn, if the terminal is blank.
-
-        A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
-        get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
-        the scrollback before the screen that the echo changes.
-        """
+        """Send the drawn part if the terminal is blank; draw the rest later."""
+        # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
+        # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
+        # the scrollback before the screen that the echo changes.
         if self.blank:
             self.send_part(drawing.take())
         self.state = replace(aside, drawing=drawing)
 
     def begin_drawn(self, before_drawn: TerminalState, *, clear: bool) -> None:
-        """Change to drawn screens. `clear`: what the terminal shows is not of this session, or not whole."""
+        """Change to drawn screens; `clear` if the terminal does not show this session whole."""
         if clear:
             self.position = -1
         self.state = Drawn(Viewport(*self.size[:2], clear=clear), before_drawn)
 
     def draw(self, position: int, screen: bytes) -> None:
-        """Send a drawn screen; an empty one changes nothing."""
         self.position = position
         if screen:
             self.send_screen(position, screen)
@@ -171,11 +162,11 @@ class Client(Reader):
         return not self.connection.unsent and (self.window is None or self.window.drained)
 
     def send_part(self, screen: bytes) -> None:
-        """Send a part of a screen, except the last. A client that reconnects before that part is blank."""
+        """Send a part of a screen; a client without the last part is blank."""
         self._send(protocol.SCREEN, 0, screen)
 
     def send_screen(self, position: int, screen: bytes) -> None:
-        """Send the screen of a position, as SCREEN, or as REDRAW if the client has sent one."""
+        """Send the screen of a position, as REDRAW if the client has sent one."""
         kind = protocol.REDRAW if self.redraw_due else protocol.SCREEN
         self.redraw_due = False
         self.position = position
@@ -207,16 +198,12 @@ def client_of(connection: PeerConnection) -> Client | None:
 
 @dataclass(frozen=True)
 class Departed:
-    """What is remembered of a client that has left."""
-
     last_input: int  # the number of its last INPUT
     used_at: float
     exact: bool  # its terminal shows the raw output up to its position
 
 
 class Clients:
-    """The attached clients of one session, and its size."""
-
     def __init__(self, size: Size) -> None:
         self.all: list[Client] = []
         self.leader: Client | None = None  # the client that typed last (attaching counts), except read-only ones
@@ -268,7 +255,7 @@ class Clients:
             self.on_resize(leader.size)
 
     def replying(self, log: OutputLog) -> Client | None:
-        """Return the client whose terminal has all output, and so replies to queries; of several, the last one used."""
+        """Return the last used client that has all output: its terminal replies to queries."""
         return _last_used([client for client in self.all if client.gets_output() and client.was_sent_all(log)])
 
 

@@ -1,4 +1,4 @@
-"""A connection to the daemon: a socket for frames, its requests, and its position in the log."""
+"""A connection to the daemon: its socket, requests, and position in the log."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from sesh.errors import SeshError
 from sesh.messages import Response
 
 READ_SIZE = 1 << 16
-Steps = Iterator[float]
-"""The steps of a request that takes time; each yields the seconds until the next one."""
+Steps = Iterator[float]  # the steps of a request that takes time; each yields the seconds until the next one
 STALLED = 2.0  # seconds without progress after which the program does not wait for a reader any more
 FOLLOWER_LAG = 16 << 20  # bytes that a follower of the output may lag before it is late
 WINDOW = 256 << 10  # bytes in flight; at the limit, no more are sent until a GOT
@@ -27,15 +26,13 @@ PIECE = 16 << 10  # bytes of one frame: the client sends GOT for whole frames
 
 
 class Role(Enum):
-    """What a peer is, by its HELLO."""
-
     UNKNOWN = auto()  # no HELLO has come
     KNOWN = auto()  # a client or a caller
     FOREIGN = auto()  # one with another protocol number; only its request `reload` is handled
 
 
 class FrameSocket:
-    """A non-blocking socket, its received frames that are still to be handled, and the bytes that are to be sent."""
+    """A non-blocking socket, with received frames to handle, and bytes to send."""
 
     def __init__(self, opened: socket.socket) -> None:
         opened.setblocking(False)
@@ -77,12 +74,11 @@ class FrameSocket:
         self.changed()
 
     def close_when_sent(self) -> None:
-        """Close the connection once everything is sent; ignore its further frames."""
         self.closing = True
         self.changed()
 
     def flush(self) -> bool:
-        """Send as much as the socket accepts; return False if bytes are left. An error makes the connection `fail`."""
+        """Send as much as the socket accepts; return False if bytes are left."""
         while self._out and not self.closed:
             try:
                 sent = self.socket.sendmsg(list(islice(self._out, 64)))
@@ -109,7 +105,7 @@ class FrameSocket:
         self.progress_at = time.monotonic()
 
     def fail(self) -> None:
-        """Discard everything. The descriptor stays open until `drop`, so that no new connection gets its number."""
+        """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
         self.closed = True
         self.backlog.clear()
         self._out.clear()
@@ -117,14 +113,13 @@ class FrameSocket:
         self.changed()
 
     def drop(self) -> None:
-        """Close the connection now; unsent bytes are lost."""
         self.fail()
         self.socket.close()
         self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
 
 class Window:
-    """The window of a link: the bytes of output in flight, which a client acknowledges (GOT).
+    """The window of a link: bytes of output that no GOT has acknowledged yet.
 
     The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes. A client over a link gets no OUTPUT while
     `WINDOW` bytes are in flight, so that no echo waits behind seconds of output.
@@ -137,7 +132,6 @@ class Window:
 
     @property
     def room(self) -> int:
-        """The number of bytes that may be sent now."""
         return PIECE if self.sent - self._got < WINDOW else 0
 
     @property
@@ -146,12 +140,11 @@ class Window:
         return self.sent - self._got <= WINDOW >> 2
 
     def add(self, size: int, position: int) -> None:
-        """Note that `size` bytes were sent, up to `position` of the log."""
         self.sent += size
         self._in_flight(position)
 
     def confirm(self, count: int) -> bool:
-        """Handle a GOT for the first `count` bytes; return False if it is a duplicate or impossible."""
+        """Handle a GOT for the first `count` bytes; return False if it is invalid."""
         is_valid = self._got < count <= self.sent
         if is_valid:
             self._got = count
@@ -159,7 +152,7 @@ class Window:
 
 
 class Reader:
-    """A reader of the log, at a position: a follower of the output, or an attached client."""
+    """A reader of the log at a position: a follower, or an attached client."""
 
     window: Window | None = None  # over a link
     limit = FOLLOWER_LAG  # bytes that it may lag; above it, the program waits, or the reader skips output
@@ -185,15 +178,13 @@ class Reader:
 
 
 class PeerConnection(FrameSocket):
-    """A connection of a client or a caller."""
-
     def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
         super().__init__(opened)
         self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
         self.role = Role.UNKNOWN
         self.data = bytearray()  # DATA of the next REQUEST
         self.reader: Reader | None = None
-        self.open_requests = 0  # requests
+        self.open_requests = 0
         self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
         self.ack_from = 0.0  # time (monotonic) from which it goes with output
 
@@ -246,8 +237,6 @@ class PeerConnection(FrameSocket):
 
 @dataclass(eq=False)
 class PeerRequest(Generic[Response]):
-    """A REQUEST of a peer, with its DATA."""
-
     connection: PeerConnection
     number: int
     data: bytes

@@ -1,4 +1,4 @@
-"""Supports clients that predict echoes: sends them the screen, and reports which inputs must have been echoed.
+"""Supports clients that predict echoes: sends screens, and reports inputs whose echo is due.
 
 A program echoes a key some time after it was typed. So ECHOED names an INPUT only `ECHO_TIME` after the pty accepted
 it. ECHOED is sent where an ACK is: with output at most each `PACE`, or in a pause of typing. A packet of its own for
@@ -23,15 +23,13 @@ QUIET = 0.3  # seconds without a key after which an ACK is sent alone
 
 
 class Echoes:
-    """Reports echoes of one session, if a client predicts."""
-
     def __init__(self, pump: Pump, model: Model) -> None:
         self._pump, self._model = pump, model
         self._flags = 0
         self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
     def send_model(self, client: Client) -> None:
-        """Send the screen to a client that starts to predict; an empty one if the emulator cannot catch up."""
+        """Send the screen, empty if the emulator lags, to a client that begins to predict."""
         model = self._model
         typed = self._unreported.setdefault(client, deque())
         screen = b""
@@ -47,13 +45,13 @@ class Echoes:
         client.connection.flush()
 
     def expect(self, client: Client, number: int) -> None:
-        """Note an INPUT that the pty has accepted, if the client predicts: its echo is due."""
+        """Note an INPUT that the pty has accepted: its echo is due."""
         typed = self._unreported.get(client)
         if typed is not None:
             typed.append((time.monotonic(), number))
 
     def report(self) -> None:
-        """Queue flags, and echoes beside each ACK, for clients that predict; called before output is sent."""
+        """Queue flags, and echoes beside each ACK; called before output is sent."""
         if self._unreported:
             self._report_flags()
         for client in self._unreported:

@@ -19,10 +19,7 @@ BACKLOG = 128
 
 
 class Listener:
-    """A listening, non-blocking Unix socket of mode 0600 in the sessions directory.
-
-    `identity`: the device and the inode of its file.
-    """
+    """A listening, non-blocking Unix socket of mode 0600; `identity`: its device and inode."""
 
     def __init__(self, name: str, opened: socket.socket, identity: tuple[int, int]) -> None:
         self.name, self.socket, self.identity = name, opened, identity
@@ -81,11 +78,9 @@ class Listener:
                 before.close()  # only now: if binding fails, it stays in use
 
     def release(self, session_id: str = "", *, files: bool = True) -> None:
-        """Remove the socket, and with `files` the session's other files; stop listening. Raises OSError.
-
-        If the lock cannot be taken, for example because descriptors ran out, remove the files without it. Files that
-        stay would look like a lost session, and no process claims the name while this socket listens.
-        """
+        """Remove the socket, and with `files` the session's other files; stop listening. Raises OSError."""
+        # If the lock cannot be taken, for example because descriptors ran out, remove the files without it. Files that
+        # stay would look like a lost session, and no process claims the name while this socket listens.
         if self.socket.fileno() < 0:
             return
         try:
@@ -114,7 +109,6 @@ class Listener:
 
 
 def _bind(name: str) -> tuple[socket.socket, tuple[int, int]]:
-    """Return a socket that listens under `name`, and its device and inode."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
@@ -144,10 +138,7 @@ def _remove_record(name: str) -> None:
 
 
 def clear(name: str) -> None:
-    """Remove the files of a lost session of this name, but not of this process's session. The caller holds the lock.
-
-    Raises Exists if the session runs, Refused if the files are another machine's or not sesh's.
-    """
+    """Remove a lost session's files; the caller holds the lock. Raises Exists, Refused."""
     has_socket = paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
     record = records.read(name)
     if record is not None and not records.here(record):

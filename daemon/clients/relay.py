@@ -1,4 +1,4 @@
-"""Sends the program's output to readers: raw bytes, or screens from the emulator to clients that need them."""
+"""Sends the program's output to readers: raw bytes, or screens drawn by the emulator."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips outp
 
 
 class Relay:
-    """Sends output to each reader of the log at its own pace; the program waits for those that lag too far."""
+    """Sends output to each reader at its pace; the program waits for late ones."""
 
     def __init__(self, pump: Pump, model: Model, clients: Clients, reports: Reports, loop: Loop) -> None:
         self._pump, self.log = pump, pump.log
@@ -42,8 +42,6 @@ class Relay:
         self.echoes = Echoes(pump, model)
         self._drawn_at = 0.0
         self._waiting_since = 0.0  # time (monotonic) since which clients wait for the emulator; 0 if none waits
-
-    # -- output
 
     def deliver(self) -> None:
         """Send new output: bytes at once, screens for drawn clients at most once in `FRAME_TIME`."""
@@ -57,7 +55,7 @@ class Relay:
         self._schedule_emulator()
 
     def settle(self) -> None:
-        """At the end of the loop's turn, send the screens that are due, and set the program's pace."""
+        """At the end of the loop's turn, send due screens, and set the pace."""
         self._soon(self._send_and_pace)
 
     def _send_and_pace(self) -> None:
@@ -69,14 +67,14 @@ class Relay:
             self.pace(screen_due=screen_due)
 
     def finish(self) -> None:
-        """Emulate the rest of the output, and send screens, which no longer wait for the end of an image."""
+        """Emulate the rest of the output, and send screens without awaiting an image's end."""
         self._schedule_emulator()
         self.settle()
 
     # -- the emulator
 
     def keep_up(self) -> None:
-        """Emulate a little if the program will soon wait for the emulator. Called between reads, while it writes."""
+        """Emulate a little between reads if the program will soon wait for the emulator."""
         if self.model.lag >= MAX_LAG - KEEP_UP_FROM:
             self.model.step(self.model.position + KEEP_UP, KEEP_UP_TIME)
 
@@ -84,7 +82,6 @@ class Relay:
         return [client.position for client in self.clients.all if client.window is None and client.gets_output()]
 
     def _schedule_emulator(self) -> None:
-        """Schedule the emulator's next step, unless it may lag."""
         seconds = self.model.wait_time()
         if seconds is None:
             self.timers.clear(Timer.EMULATOR)
@@ -102,27 +99,28 @@ class Relay:
             self._schedule_emulator()
 
     def _pack(self) -> None:
-        """Compress the scrollback, some milliseconds at a time."""
         until = time.monotonic() + STEP_TIME
         for _ in self.model.emulator.scrollback.pack():
             if time.monotonic() >= until:
                 self.timers.set(Timer.PACK, 0, self._pack)
                 return
-        _return_memory()
+        with suppress(AttributeError):  # only some systems have malloc_trim(3)
+            ctypes.CDLL(None).malloc_trim(0)
 
     # -- the program's pace
 
     def pace(self, *, screen_due: bool = False) -> None:
-        """Read from the program unless it has to wait; drop the bytes that every reader has read.
-
-        It waits for a late reader, for the emulator if that lags too far, and while a screen is due.
-        """
+        """Read from the program unless it waits; drop bytes that all readers have read."""
         readers = [reader for reader in (*self.followers, *self.clients.all) if reader.gets_output()]
         late = [reader for reader in readers if reader.is_late(self.log)]
         waited_for = [reader for reader in late if self._is_waited_for(reader)]
         for reader in late:
-            if reader not in waited_for:
-                self._leave_behind(reader)
+            if reader in waited_for:
+                continue
+            if isinstance(reader, Client):
+                self.set_aside(reader)
+            else:
+                reader.skip_to(self.log.head)
         if waited_for:
             self.timers.ensure(Timer.PACE, STALLED, self.settle)
         self._pump.pace(paused=bool(waited_for) or screen_due or self.model.lag >= MAX_LAG)
@@ -130,26 +128,18 @@ class Relay:
             self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
     def _is_waited_for(self, reader: Reader) -> bool:
-        """Return whether the program waits for a late reader: a follower or the leader, until it stalls."""
         matters = not isinstance(reader, Client) or reader is self.clients.leader
         return matters and not reader.connection.stalled
 
-    def _leave_behind(self, reader: Reader) -> None:
-        """Set a late client aside, or let a late follower skip output."""
-        if isinstance(reader, Client):
-            self.set_aside(reader)
-        else:
-            reader.skip_to(self.log.head)
-
     def set_aside(self, client: Client) -> None:
-        """Give a client no more bytes, but soon a screen, and the lines that it missed."""
+        """Send a client no more bytes, but soon a screen and the missed lines."""
         if client.gets_output():
             self.model.remember(client.position)
         client.set_aside()
         self.settle()
 
     def resize(self, size: Size) -> None:
-        """Resize the model; send all clients another screen, unless only the size in pixels has changed."""
+        """Resize the model; if the cells change, send all clients another screen."""
         if size[:2] != (self.model.columns, self.model.rows):
             for client in self.clients.all:
                 self.set_aside(client)
@@ -170,16 +160,13 @@ class Relay:
         return [(client, client.state) for client in self.clients.all if isinstance(client.state, Aside)]
 
     def _screen_is_due(self) -> bool:
-        """Return whether the program has to wait until a screen is sent."""
         return any(client.takes_screen and (self.model.lag or aside.drawing) for client, aside in self._aside())
 
     def _send_due_screens(self) -> None:
-        """Send clients that are set aside their screens once the emulator has caught up.
-
-        A client that has just attached does not wait for that: it gets the screen that the emulator has, and another
-        one later. It never gets the bytes in between. The program wrote them before the client came, and they would
-        ring bells or send queries a second time.
-        """
+        """Send clients that are set aside their screens once the emulator has caught up."""
+        # A client that has just attached does not wait for that: it gets the screen that the emulator has, and another
+        # one later. It never gets the bytes in between. The program wrote them before the client came, and they would
+        # ring bells or send queries a second time.
         model, aside = self.model, self._aside()
         if not aside:
             self._waiting_since = 0.0
@@ -204,10 +191,8 @@ class Relay:
             self.settle()
 
     def _send_screen(self, client: Client, aside: Aside) -> None:
-        """Send a client its screen, or the next part: a replay if its terminal has the session's size, else drawn.
-
-        If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
-        """
+        """Send a client its screen or the next part, replayed if the sizes match."""
+        # If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
         self.model.apply_size()
         fits, drawing = client.size[:2] == self.clients.size[:2], aside.drawing
         partly_sent = drawing is not None and client.blank
@@ -225,13 +210,11 @@ class Relay:
             self._begin_drawn(client, aside)
 
     def _begin_drawn(self, client: Client, aside: Aside) -> None:
-        """Send the first drawn screen to a client whose terminal and the session differ in size."""
         shown = TerminalState() if aside.attach else aside.before_drawn or self.model.shown_at(client.position)
         client.begin_drawn(shown, clear=aside.attach)
         self._draw(client)
 
     def _replay(self, client: Client) -> Drawing:
-        """Begin to draw scrollback and screen for a client that attaches."""
         lines = client.terminal.lines if client.terminal.replays else 0
         if not client.blank:
             lines = min(self.model.scrolled_since(client.position), lines)
@@ -257,17 +240,14 @@ class Relay:
         )
 
     def _status(self, since: int) -> str:
-        """Return what follows the screen for a terminal that shows the output up to `since` (-1: none)."""
+        """Return what follows the screen on a terminal that shows output up to `since`."""
         # A program that wants reports of the colour scheme gets one from each terminal that attaches.
         query = _SCHEME_QUERY if since < 0 and self.model.emulator.mode(_SCHEME_REPORTS) else ""
         return self._reports.sequences(since, self.model.position, every=True) + query
 
     def _complete(self, client: Client, screen: bytes) -> None:
-        """Send a client its whole screen, or the rest of it, and make it live.
-
-        If the emulator lags, or is in an image, set the client aside for another screen instead. The rest of an image
-        would be shown as text.
-        """
+        """Send a client its whole screen, or the rest of it, and make it live."""
+        # In an image, set it aside for another screen instead: the rest of the image would be shown as text.
         model = self.model
         client.send_screen(model.position, screen)
         live = not (model.lag or model.in_image)
@@ -278,7 +258,7 @@ class Relay:
             model.remember(client.position)
 
     def draw(self) -> None:
-        """Send drawn clients their screens now, and then each `FRAME_TIME` until the emulator has caught up."""
+        """Send drawn clients their screens, each `FRAME_TIME` until the emulator has caught up."""
         self.timers.clear(Timer.DRAW)
         self.model.catch_up(FRAME_TIME / 2)
         for client in self.clients.all:
@@ -288,14 +268,7 @@ class Relay:
             self.timers.ensure(Timer.DRAW, FRAME_TIME, self.draw)
 
     def _draw(self, client: Client) -> None:
-        """Send a drawn client its screen, unless it has not read the last one."""
         state, position = client.state, self.model.position
         if isinstance(state, Drawn) and client.connection.flush() and client.room():
             status = self._reports.sequences(client.position, position, every=False)
             client.draw(position, state.viewport.draw(self.model.emulator) + status.encode())
-
-
-def _return_memory() -> None:
-    """Return unused memory to the system (malloc_trim(3), where available)."""
-    with suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Filters a client's input: a terminal's reply passes only if the program has queried this terminal.
+"""Filters a client's input: a reply passes only if the program has queried this terminal.
 
 A late or repeated reply, or one to another terminal's query, would be typed into a shell. So a reply passes only while
 a query of its form is open; others are dropped, however they are split over reads. Keys, mouse, focus and pasted text
@@ -21,7 +21,7 @@ _MOST_QUERIES = 512  # of one form; the oldest is dropped
 
 
 class OpenQueries:
-    """The queries of a program that one terminal has not replied to yet. All times are monotonic.
+    """The queries that one terminal has not replied to yet. All times are monotonic.
 
     The first reply of its form closes a query. A conversation (kind `talk` in `sesh.queries`, such as kitty's graphics)
     may have several replies or none, and closes `OPEN_FOR` after the last one.
@@ -42,7 +42,6 @@ class OpenQueries:
         self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._newest, now + seconds))
 
     def open_talk(self, form: bytes, now: float) -> None:
-        """Open a conversation, or keep it open for longer."""
         if form not in self._talks and len(self._talks) >= _MOST_FORMS:
             self._talks.clear()
         self._talks[form] = now + OPEN_FOR
@@ -52,14 +51,11 @@ class OpenQueries:
         return self._newest > self._replied and now < self._late_until
 
     def expects(self, form: bytes, now: float) -> bool:
-        """Return whether a reply of this form may still come, even late."""
         return now < max(self._late_until if form in self._waiting else 0.0, self._talks.get(form, 0.0))
 
     def take(self, form: bytes, now: float) -> bool:
-        """Match a reply with a conversation, else with the oldest query of its form; return whether it may pass.
-
-        If all queries of its form are closed, the reply is late: it uses up the oldest one, and does not pass.
-        """
+        """Match a reply with a conversation or its oldest query; return whether it passes."""
+        # If all queries of its form are closed, the reply is late: it uses up the oldest one, and does not pass.
         if now < self._talks.get(form, 0.0):
             self.open_talk(form, now)
             return True
@@ -108,7 +104,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 class _State(Enum):
-    """The state of the parser. PASSED, DROPPED: in a string whose content passes, or does not."""
+    """The parser's state; PASSED, DROPPED: in a string that passes, or does not."""
 
     KEYS = auto()
     PASTE = auto()
@@ -117,11 +113,9 @@ class _State(Enum):
 
 
 class ReplyFilter:
-    """Filters the input of one client. `by_person`: the last call of `filter` saw keys or a paste."""
-
     def __init__(self) -> None:
         self.queries = OpenQueries()
-        self.by_person = False
+        self.by_person = False  # the last call of `filter` saw keys or a paste
         self._state = _State.KEYS
         self._begun = b""  # an incomplete sequence
         self._given = 0  # the number of its bytes that were passed on as a key
@@ -140,13 +134,11 @@ class ReplyFilter:
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
-        """Return the bytes of held input and `data` that the program may read; hold an incomplete sequence back.
-
-        For example, the reply `ESC [ ? 6 2 c` arrives as `ESC`, then `[?62c`. The Escape is held back while a reply is
-        due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is too long to be
-        typed, both are one sequence: it is matched with the open queries, and what has not passed yet passes or is
-        dropped. If the rest comes later, it is new input: Escape, then keys. `now`: monotonic.
-        """
+        """Return the bytes that the program may read; hold back an incomplete sequence."""
+        # For example, the reply `ESC [ ? 6 2 c` arrives as `ESC`, then `[?62c`. The Escape is held back while a reply
+        # is due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is too long to
+        # be typed, both are one sequence: it is matched with the open queries, and what has not passed yet passes or
+        # is dropped. If the rest comes later, it is new input: Escape, then keys.
         begun, given, gap = self._begun, self._given, now - self._at
         self.by_person, self._at = False, now
         pieces: list[bytes] = []
@@ -175,7 +167,7 @@ class ReplyFilter:
         return b"".join(pieces)
 
     def _next(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
-        """Return where the piece at `start` ends (-1 if it is incomplete), and whether it passes."""
+        """Return the end of the piece at `start` (-1: incomplete), and whether it passes."""
         if self._state is _State.PASTE:
             self.by_person = True
             end, begun = paste_end(data, start)
@@ -205,7 +197,7 @@ class ReplyFilter:
         return piece.end(), True
 
     def _in_string(self, data: bytes, start: int, *, passes: bool) -> tuple[int, bool]:
-        """Return the same as `_next` for a part of a string. Any control character ends the string."""
+        """Return the same as `_next` in a string, which any control character ends."""
         control = _CONTROL.search(data, start)
         if control is None:
             return len(data), passes

@@ -1,4 +1,4 @@
-"""Tracks the unfinished input line: its length, and whether a person typed it. Keys are not kept."""
+"""Tracks the unfinished input line: its length and its author; no keys are kept."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ def _forms(*names: str) -> frozenset[object]:
     return frozenset(form for key in map(Key.parse, names) for form in (key.sent, key.application, key.chord))
 
 
-_ENDS = _forms("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\")
-"""Keys that end a line: they enter or discard it, or leave the program."""
-_RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {PASTE_END}
-"""Keys that may insert text: history, yank; and the end of a paste."""
+_ENDS = _forms("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\")  # keys that enter or discard the line
+_RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {PASTE_END}  # keys that may insert text
 
 
 @dataclass
@@ -53,12 +51,11 @@ class InputLine:
         return self.estimate if not self.reader[1] or self.reader == reader else 0
 
     def drafted(self, pty: Pty) -> bool:
-        """Return whether the unfinished line is a person's, and recent."""
         return self.draft and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS
 
 
 def _length_after(token: bytes, length: int) -> int:
-    """Return the length of the line after one token; Escape and cursor keys do not change it."""
+    """Return the line's length after one token; cursor keys do not change it."""
     chord, event = chord_of(token) or (None, PRESS)
     if event == RELEASE:
         return length

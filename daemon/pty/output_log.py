@@ -1,4 +1,4 @@
-"""The program's output: a numbered sequence of bytes; each reader has its own position in it."""
+"""The program's output: a numbered sequence of bytes, in which readers have positions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OutputLog:
         self.appended_at = time.monotonic()
 
     def read(self, position: int, limit: int) -> list[memoryview]:
-        """Return at most `limit` bytes from `position` on, as views. Raises LookupError outside the log."""
+        """Return at most `limit` bytes from `position`, as views. Raises LookupError outside the log."""
         if not self.base <= position <= self.head:
             raise LookupError(f"position {position} is not in {self.base}..{self.head}")
         views: list[memoryview] = []
@@ -56,14 +56,13 @@ class OutputLog:
         return views
 
     def bytes(self, start: int, end: int | None = None) -> bytes:
-        """Return a copy of the bytes from `start`, or from `base` if that is later, up to `end`."""
+        """Return a copy of the bytes from `start` (at least `base`) up to `end`."""
         start = max(start, self.base)
         end = self.head if end is None else end
         return b"".join(self.read(start, end - start)) if start < end else b""
 
     @property
     def retained(self) -> int:
-        """The number of bytes to keep although all readers have them."""
         if self.whole:
             return MAX_LAG
         return JOB_RETAINED if self._job else RETAINED

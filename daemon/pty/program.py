@@ -1,4 +1,4 @@
-"""The session's program: its file, argv and variables, and its start as a session leader on a pty."""
+"""The session's program: file, argv, variables, and its start as a pty's session leader."""
 
 from __future__ import annotations
 
@@ -52,10 +52,7 @@ class Program:
     stdin: int = -1  # a descriptor; -1 for the pty
 
     def start(self) -> Pty:
-        """Start the program; return its pty.
-
-        Raises CannotStart (127, or 126 if the file exists and cannot be executed) and Refused.
-        """
+        """Start the program; return its pty. Raises CannotStart (exit code 127 or 126), Refused."""
         # ptyprocess passes on only the text of the child's error: pass step and errno through shared memory.
         report = mmap(-1, 2)
         try:
@@ -102,16 +99,13 @@ class Program:
 
 
 def is_gate(command: list[str]) -> bool:
-    """Return whether `command` is the shell that waits for Enter before another command."""
     return command[1:3] == ["-c", GATE]
 
 
 def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
-    """Return the program's variables: the creator's, without those of its terminal, and the session's.
-
-    A login shell starts SHLVL again. If the creator has no ssh agent, leave SSH_AUTH_SOCK unset, so that login files
-    may start an agent; shell integration sets it when a client brings one.
-    """
+    """Return the program's variables: the creator's, without those of its terminal, and the session's."""
+    # A login shell starts SHLVL again. If the creator has no ssh agent, leave SSH_AUTH_SOCK unset, so that login files
+    # may start an agent; shell integration sets it when a client brings one.
     creator = spec["environment"]
     login = bool(spec.get("login"))
     term = spec["environment"].get("TERM", "")
@@ -136,13 +130,13 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
 
 
 def shell_words(path: str, *, login: bool) -> list[str]:
-    """Return the argv of an interactive shell; a leading dash makes it a login shell, the default on macOS."""
+    """Return an interactive shell's argv; a leading dash makes it a login shell."""
     name = os.path.basename(path)
     return [f"-{name}" if login or machine.USES_LOGIN_SHELLS else name]
 
 
 def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
-    """Return the path of a command and 0, or None and the exit code: 127 not found, 126 not executable.
+    """Return a command's path and 0; or None and 127 (absent), 126 (not executable).
 
     `path`: PATH, in which an empty directory means `cwd`. A word with a slash is relative to `cwd`.
     """
@@ -159,7 +153,7 @@ def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
 
 
 def resolve(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
-    """Return the path of the program, its argv, and the command for the record. Raises CannotStart."""
+    """Return the program's path, its argv, and the recorded command. Raises CannotStart."""
     command = spec.get("command")
     shell = programs.shell(spec["environment"])
     own = list(command or [shell])
@@ -177,7 +171,7 @@ def resolve(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[s
 
 
 def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart:
-    """Return the error: 127 if the file does not exist, 126 if it cannot be executed."""
+    """Return the error: 127 without the file, 126 if it cannot be executed."""
     word = words[0]
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
         is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word

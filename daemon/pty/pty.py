@@ -24,7 +24,7 @@ _CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
 
 
 def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) -> None:
-    """Set a terminal's size in cells and pixels; the kernel sends SIGWINCH if it has changed."""
+    """Set a terminal's size in cells and pixels; a change causes SIGWINCH."""
     packed = b"".join(value.to_bytes(2, byteorder) for value in (rows, columns, width, height))
     try:
         ioctl(descriptor, TIOCSWINSZ, packed)
@@ -45,17 +45,13 @@ class Pty:
 
     @classmethod
     def adopt(cls, descriptor: int, pid: int) -> Pty:
-        """Return the pty of a new program."""
         os.set_blocking(descriptor, False)
         # Keep the slave side open: else a program that closes and reopens its terminal would seem to have ended.
         slave = os.open(machine.pty_path(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         return cls(descriptor, slave, pid)
 
     def read(self, between: Callable[[], object]) -> tuple[bytes, bool]:
-        """Read output, about `READ_LIMIT` bytes; return it, and whether the slave side is still open.
-
-        `between` is called between two reads, while the program writes more.
-        """
+        """Read about `READ_LIMIT` bytes; return them, and whether the slave side is still open."""
         blocks: list[bytes] = []
         taken, is_open = 0, True
         while taken < READ_LIMIT:
@@ -69,11 +65,11 @@ class Pty:
             if len(block) < _FULL:  # if more has come meanwhile, poll reports it
                 is_open = block != b""
                 break
-            between()
+            between()  # while the program writes more
         return b"".join(blocks), is_open
 
     def write(self, data: bytes | memoryview) -> int:
-        """Write as much as the pty accepts; return the number of bytes. Raises OSError if the pty is gone."""
+        """Write as much as the pty accepts; return the byte count. Raises OSError."""
         try:
             return os.write(self.descriptor, data)
         except BlockingIOError:
@@ -86,11 +82,11 @@ class Pty:
             return 0
 
     def raw(self) -> bool:
-        """Return whether the terminal is not in canonical mode, so that the program gets each key at once."""
+        """Return whether the program gets each key at once (not in canonical mode)."""
         return not self._modes()[_LOCAL_FLAGS] & termios.ICANON
 
     def input_reader(self) -> tuple[int, bool]:
-        """Return what reads input: the foreground process group, and whether it gets each key at once."""
+        """Return the foreground process group, and whether it gets each key at once."""
         return self.foreground(), self.raw()
 
     def echoes(self) -> bool:
@@ -105,10 +101,8 @@ class Pty:
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def output_stopped(self) -> bool:
-        """Return whether output is stopped, as by Ctrl-S: the slave is not writable, and no output is readable.
-
-        During a program's write the slave is not writable either, but then output becomes readable.
-        """
+        """Return whether output is stopped: the slave is not writable, and no output is readable."""
+        # During a program's write the slave is not writable either, but then output becomes readable.
         if self.descriptor < 0:
             return False
         ready = select.poll()
@@ -117,7 +111,7 @@ class Pty:
         return not ready.poll(_WRITE_TIME)
 
     def unread(self) -> int:
-        """Return the number of typed bytes that are unread: at most 4,095, and 0 for a moment after a write."""
+        """Return the number of unread bytes: at most 4,095, 0 just after a write."""
         try:
             return int.from_bytes(ioctl(self.slave, termios.FIONREAD, bytes(4)), byteorder)
         except (OSError, ValueError):
@@ -140,10 +134,8 @@ class Pty:
             _signal_group(group, number)
 
     def signal_session(self, *numbers: int) -> list[int]:
-        """Send signals, in order, to every process group of the program's session; return the groups.
-
-        A reused pid cannot be hit: the kernel does not reuse the id of a session that has processes.
-        """
+        """Send signals, in order, to every process group of the program's session; return the groups."""
+        # A reused pid cannot be hit: the kernel does not reuse the id of a session that has processes.
         groups = machine.groups_of_session(self.pid)
         for number in numbers:
             for group in groups:
@@ -167,7 +159,7 @@ class Pty:
         return self.status is not None
 
     def close(self) -> None:
-        """Close the pty; processes that still have the slave side open get SIGHUP from the kernel."""
+        """Close the pty; processes with an open slave side get SIGHUP from the kernel."""
         descriptors = (self.descriptor, self.slave) if self.descriptor >= 0 else ()
         self.descriptor = self.slave = -1  # first: close(2) closes them even if it fails
         for descriptor in descriptors:

@@ -1,4 +1,4 @@
-"""Moves bytes from the program's pty to the log, and from clients and requests to the pty."""
+"""Moves bytes from the program's pty to the log, and input to the pty."""
 
 from __future__ import annotations
 
@@ -23,18 +23,15 @@ REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 
 
 class Writer(Enum):
-    """A writer of input other than a client. What REPLIES and RUN write is not part of a person's line."""
+    """A writer of input other than a client."""
 
-    REPLIES = auto()
-    RUN = auto()
+    REPLIES = auto()  # no part of a person's line
+    RUN = auto()  # the same
     REQUEST = auto()
 
 
 class InputQueue:
-    """A queue of input for the program: units of bytes, each written whole and in order.
-
-    A unit's writer is a `Writer` or, for a client, its number.
-    """
+    """A queue of input in units, written whole; a client writes under its number."""
 
     def __init__(self) -> None:
         self._units: deque[tuple[Writer | int, memoryview, Callable[[bool], None] | None]] = deque()
@@ -42,17 +39,15 @@ class InputQueue:
         self.size = 0
 
     def waiting(self, writer: Writer | int) -> int:
-        """Return the number of queued bytes of one writer."""
         return self._sizes.get(writer, 0)
 
     def add(self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None) -> None:
-        """Queue a unit. `done` is called once: with True after it was written, with False if it was dropped."""
+        """Queue a unit; call `done` once, with False if the unit was dropped."""
         self._units.append((writer, memoryview(data), done))
         self._sizes[writer] += len(data)
         self.size += len(data)
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
-        """Write until `write` accepts no more, or the queue is empty."""
         while self._units:
             writer, view, done = self._units[0]
             taken = write(view) if view else 0
@@ -80,8 +75,6 @@ class InputQueue:
 
 
 class Pump:
-    """Moves bytes in both directions."""
-
     def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
         self.log, self.life = log, life
         self._loop = loop
@@ -107,12 +100,10 @@ class Pump:
             set_size(self.pty.descriptor, *size)
 
     def pace(self, *, paused: bool) -> None:
-        """Pause or resume reading."""
         self.paused = paused
         self._update_watch()
 
     def _update_watch(self) -> None:
-        """Watch the pty for output, unless reading is paused or the pty is hung up, and for room if input is queued."""
         if self.pty is not None and self.pty.descriptor >= 0:
             hung_up = self._loop.timers.is_set(Timer.REOPEN)
             reads = 0 if self.paused or hung_up else READ
@@ -138,7 +129,7 @@ class Pump:
         return bool(block)
 
     def add(self, block: bytes) -> None:
-        """Append the visible part of a block to the log, scan it, and send it before anything else is done with it."""
+        """Append a block's visible part to the log, and send it before other work."""
         block, start = self._filter(block), self.log.head
         if not block:
             return
@@ -155,7 +146,7 @@ class Pump:
         self._filter = visible
 
     def show(self, data: bytes) -> None:
-        """Append other bytes to the log, such as a restored screen or held output, and pass them on."""
+        """Append other bytes to the log, such as held output, and pass them on."""
         if data:
             self.log.append(data)
             self.on_output()
@@ -183,12 +174,11 @@ class Pump:
 
     @property
     def line_begun(self) -> bool:
-        """True if an unfinished line was typed."""
         return self.pty is not None and self.input_line.length(self.pty) > 0
 
     @property
     def unread(self) -> int:
-        """The number of typed bytes that the program has not read; of those in the kernel, at most 4,095 count."""
+        """The number of typed, unread bytes; at most 4,095 in the kernel count."""
         return self.input.size + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:

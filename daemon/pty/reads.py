@@ -1,4 +1,4 @@
-"""Finds out whether a foreground process reads the terminal, from the system calls that its threads sleep in.
+"""Finds out by system calls whether a foreground process reads the terminal.
 
 `/proc/PID/syscall` contains the number and arguments of a sleeping thread's system call. A daemon may read that of its
 descendants (proc(5), and Yama's default), but not of another user's processes. Linux only: no other system reports the
@@ -30,7 +30,7 @@ class Call(Enum):
 
 
 def call_of(thread: str) -> tuple[Call, int, int]:
-    """Return the call that a thread (`/proc/PID[/task/TID]`) sleeps in; for READ, also descriptor and size."""
+    """Return the call of a thread (`/proc/PID[/task/TID]`); for READ, also descriptor and size."""
     if _MACHINE not in _READS:
         return Call.UNKNOWN, -1, 0
     try:
@@ -75,11 +75,9 @@ def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
 
 
 def _members(group: int, leader: int) -> Iterator[int]:
-    """Yield the living processes of a group.
-
-    Walk the descendants of the group's leader, then those of the session's leader. The group's leader may have ended
-    before the other members, for example if it was the first command of a pipeline.
-    """
+    """Yield the living processes of a group."""
+    # Walk the descendants of the group's leader, then those of the session's leader. The group's leader may have ended
+    # before the other members, for example if it was the first command of a pipeline.
     pending = [leader, group]
     seen = set[int]()
     while pending and len(seen) < MOST_PROCESSES:

@@ -10,8 +10,6 @@ from sesh.messages import FeedResponse
 
 
 class StdinPipe:
-    """The write end of the pipe."""
-
     def __init__(self, descriptor: int, loop: Loop) -> None:
         if descriptor >= 0:
             os.set_blocking(descriptor, False)
@@ -30,7 +28,7 @@ class StdinPipe:
     def feed(
         self, feeder: object, respond: Callable[[FeedResponse], None], offset: int, data: bytes, *, ends: bool
     ) -> None:
-        """Write bytes that start at `offset` of the input; call `respond` when the pipe has them."""
+        """Write bytes from `offset` of the input on; `respond` once the pipe has them."""
         self.feeder, self._respond, self.ends = feeder, respond, ends
         fresh = data[max(0, self.received - offset) :]
         self.received += len(fresh)
@@ -40,7 +38,6 @@ class StdinPipe:
             self._report()
 
     def watch(self) -> None:
-        """Watch the pipe for room, if bytes or the end of input wait."""
         if self.open:
             self._loop.watch(self.descriptor, WRITE if self.waiting or self.ends else 0, lambda _: self._write())
 
@@ -69,7 +66,6 @@ class StdinPipe:
             os.close(descriptor)
 
     def _report(self) -> None:
-        """Respond to the last `feed`, once."""
         respond, self._respond = self._respond, None
         if respond is not None:
             respond({"received": self.received, "open": self.open})

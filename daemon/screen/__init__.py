@@ -1,1 +1,1 @@
-"""The emulator, which reads the output log, and the program's reports, which the emulator does not keep."""
+"""The emulator, which reads the output log, and reports, which it does not keep."""

@@ -29,7 +29,7 @@ _MOST_KEPT, _MOST_IN_FLIGHT = 256, 1024  # remembered states of both kinds (`Mod
 
 
 class TerminalState(NamedTuple):
-    """The state of a terminal at a position of the log. A later repaint of that terminal starts from it."""
+    """The state of a terminal at a log position, where a later repaint starts."""
 
     scrolled: int = 0  # lines that have scrolled off
     alternate: bool = False
@@ -52,10 +52,7 @@ class ModelState:
 
 
 class Model:
-    """Feeds the log to the emulator, whose screen is the one at `position` of the log.
-
-    `fault` logs the emulator's first error, and skipped output. `max_lines`: of the scrollback.
-    """
+    """Feeds the log to the emulator, which shows the screen at `position` of it."""
 
     def __init__(
         self,
@@ -87,10 +84,7 @@ class Model:
         return self._log.head - self.position
 
     def wait_time(self) -> float | None:
-        """Return the seconds until the emulator should run; 0 if the program waits for it.
-
-        None if it may lag until more output or a request comes: the lag is small, and no resize is pending.
-        """
+        """Return the seconds until the emulator should run, or None if it may lag."""
         allowed = SMALL_LAG if self._life.running and not self._resizes else 0
         if self.lag <= allowed:
             return None
@@ -99,10 +93,7 @@ class Model:
         return max(0.0, self._log.appended_at + PAUSE - time.monotonic())
 
     def resize(self, columns: int, rows: int, _width: int = 0, height: int = 0) -> None:
-        """Change the screen's size, from the log's head on.
-
-        `height`: in pixels, 0 for unknown; it determines the rows of images.
-        """
+        """Change the screen's size from the log's head on; `height` (pixels) is for images."""
         self.columns, self.rows = columns, rows
         self.emulator.screen.cell_height = height // max(1, rows) or CELL_HEIGHT
         if self._resizes and self._resizes[-1][0] == self._log.head:
@@ -138,7 +129,7 @@ class Model:
         self._apply_resizes()
 
     def catch_up(self, seconds: float = CATCH_UP_TIME, position: int | None = None) -> bool:
-        """Feed the emulator for at most `seconds`; return whether it has reached `position` (None: the log's head)."""
+        """Feed the emulator for at most `seconds`; return whether it has reached `position` (None: head)."""
         end = self._log.head if position is None else position
         until = time.monotonic() + seconds
         while self.position < end and time.monotonic() < until:
@@ -146,10 +137,7 @@ class Model:
         return self.position >= end
 
     def skip_ahead(self) -> None:
-        """Skip output that takes too long to emulate, except the end of the log.
-
-        Screen and scrollback lack the skipped output; clients still get it.
-        """
+        """Skip output that takes too long to emulate; clients still get it."""
         start = self._log.head - SMALL_LAG
         if start > self.position:
             boundary = _BOUNDARY.search(self._log.bytes(start))
@@ -160,12 +148,12 @@ class Model:
             self._apply_resizes()
 
     def apply_size(self) -> None:
-        """Give the emulator the session's current size, even if it has not reached the last resize."""
+        """Give the emulator the session's current size, even before it reaches the resize."""
         self._resizes.clear()
         self.emulator.resize(self.columns, self.rows)
 
     def dump(self) -> ModelState:
-        """Return the state, once the emulator has caught up. Output that this leaves out is drawn later."""
+        """Return the state, after catching up; output that is left out is drawn later."""
         self.catch_up(_DUMP_TIME)
         emulator = self.emulator
         return ModelState(
@@ -178,7 +166,7 @@ class Model:
         )
 
     def restore(self, state: ModelState) -> None:
-        """Continue from the result of `dump`, as a new model; the log must have the bytes from its position on."""
+        """Continue from a `dump`; the log must have the bytes from its position on."""
         self.position = state.position
         self.emulator.feed(state.screen)
         self.emulator.scrollback.renumber(state.completed)
@@ -186,10 +174,8 @@ class Model:
         self._states, self._in_flight = dict(state.states), dict(state.in_flight)
 
     def remember(self, position: int, *, in_flight: bool = False) -> None:
-        """Remember the terminal's state at `position`, now or when the emulator gets there, for a later repaint.
-
-        `in_flight`: the terminal is about to leave this position; the many of these push no others out.
-        """
+        """Remember the terminal's state at `position`, now or later, for a repaint."""
+        # `in_flight`: the terminal is about to leave this position; the many of these push no others out.
         states, most = (self._in_flight, _MOST_IN_FLIGHT) if in_flight else (self._states, _MOST_KEPT)
         if position == self.position:
             states[position] = _shown_by(self.emulator)
@@ -203,23 +189,19 @@ class Model:
             del states[next(iter(states))]
 
     def scrolled_since(self, position: int) -> int:
-        """Return how many lines have scrolled off since `position`; too many if its state is not remembered."""
+        """Return how many lines have scrolled off since `position`; too many if it is unknown."""
         return max(0, self.emulator.scrolled - self.shown_at(position).scrolled)
 
     def missed_since(self, position: int) -> int:
-        """Return the number of lines that a terminal lacks in its scrollback, if it shows the output up to `position`.
-
-        A terminal that has shrunk since then has scrolled off rows itself, which do not count.
-        """
+        """Return the number of lines that a terminal's scrollback lacks since `position`."""
+        # A terminal that has shrunk since then has scrolled off rows itself, which do not count.
         shown = self.shown_at(position)
         scrolled_by_itself = 0 if shown.alternate else max(0, shown.row + 1 - self.emulator.rows)
         return max(0, self.scrolled_since(position) - scrolled_by_itself)
 
     def shown_at(self, position: int) -> TerminalState:
-        """Return the terminal's state at `position`, or the last one before that is remembered; else an empty screen's.
-
-        So a repaint has rather too many lines than too few.
-        """
+        """Return the terminal's state at `position`, or the last remembered one before."""
+        # So a repaint has rather too many lines than too few.
         known = {at: shown for at, shown in (self._in_flight | self._states).items() if shown and at <= position}
         return known[max(known)] if known else TerminalState()
 

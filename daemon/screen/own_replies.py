@@ -31,7 +31,7 @@ _FIXED = {
 
 
 def reply_to(query: bytes, terminal: Emulator) -> bytes:
-    """Return the reply to a query (the body of a finding); empty if it gets none."""
+    """Return the reply to a query (a finding's body); empty if it gets none."""
     form = reply_form(query)
     if form in _FROM_TERMINAL:
         return _FROM_TERMINAL[form](query, terminal)
@@ -47,13 +47,13 @@ def size_report(size: Size) -> bytes:
 
 
 def _number(query: bytes) -> int:
-    """Return the first number of a query; -1 if it has none, or one with more than five digits."""
+    """Return a query's first number; -1 without one, or above five digits."""
     digits = re.search(rb"[0-9]+", query)
     return int(digits[0]) if digits is not None and len(digits[0]) < 6 else -1
 
 
 def _position(query: bytes, terminal: Emulator) -> bytes:
-    """Reply to CPR and DECXCPR: the cursor's row and column from 1, relative to the margins in origin mode."""
+    """Reply to CPR and DECXCPR; in origin mode, the position is relative to the margins."""
     row, column = terminal.cursor
     if terminal.mode(6):
         row, column = max(0, row - terminal.screen.top), max(0, column - terminal.screen.left)
@@ -77,7 +77,7 @@ def _window(query: bytes, terminal: Emulator) -> bytes:
 
 
 def _colour(query: bytes) -> bytes:
-    """Reply to a query for the default colours (OSC 10 to 19) with those of a dark terminal, in xterm's form."""
+    """Reply to a query for default colours (OSC 10 to 19) with dark ones."""
     end = b"\x07" if query.endswith(b"\x07") else _ST
     number = query[2 : -len(end)].removesuffix(b";?")
     if not re.fullmatch(rb"1[0-9]", number):

@@ -78,7 +78,7 @@ class Reports:
     speaks: bool = False  # reports override other declarations
 
     def take(self, report: Report, group: int, at: int) -> None:
-        """Store a report of a process group. `at`: the position of its end in the log."""
+        """Store a process group's report, which ends at position `at` of the log."""
         part = report.get("id", "")
         if report["state"] == "clear":
             self.speaks = self.speaks and part != ""
@@ -91,12 +91,12 @@ class Reports:
         self.group, self.changed_at, self.speaks = group, at, True
 
     def drop_ended(self, at: int) -> None:
-        """Drop the records of a program that has ended, except its results, which stay until a person sees them."""
+        """Drop an ended program's records, except results, which stay until a person sees them."""
         self.speaks = False
         self._remove([part for part in self.records if part not in self._results()], at)
 
     def drop_results(self, at: int) -> None:
-        """Drop results, because a person has typed; those of a program that still runs become idle."""
+        """Drop results, because a person has typed; a running program's become idle."""
         for part in self._results():
             report = self.records[part]
             self._remove([part], at)
@@ -105,7 +105,7 @@ class Reports:
                 self.take({**report, "state": "idle"}, self.group, at)
 
     def drop_if_gone(self, foreground: int, at: int) -> None:
-        """Call `drop_ended` if the process group that reported has left the foreground and does not exist any more."""
+        """Call `drop_ended` if the group that reported has left the foreground and ended."""
         if self.speaks and self.group and foreground not in (0, self.group):
             try:
                 os.killpg(self.group, 0)
@@ -147,10 +147,7 @@ class Reports:
         ]
 
     def sequences(self, since: int, until: int, *, every: bool) -> str:
-        """Return the sequences that give a terminal the records of `until`; it has those of `since` (-1: none).
-
-        If they have not changed between these positions, return them only if `every` is set.
-        """
+        """Return sequences that bring a terminal's records from `since` (-1: none) to `until`."""
         changed = since < self.changed_at <= until
         if not (changed or every):
             return ""
@@ -165,5 +162,4 @@ class Reports:
 
 
 def shown(report: Report, key: str) -> str:
-    """Return a text of a report in one line; empty if it has none."""
     return one_line(_bytes(report.get(key, "")).decode())[:MAX_TEXT]

@@ -35,8 +35,6 @@ _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 class Active(NamedTuple):
-    """A command that runs."""
-
     start: int  # the position of its output
     begun: Begun | None  # None if it is kept out of the history
 

@@ -1,7 +1,4 @@
-"""The commands of a session, for `--history`, for events, and for callers that reconnect for a response.
-
-They come from `--run` and from shell integration (see `command_marks`).
-"""
+"""The commands of a session, for `--history`, for events, and for reconnecting callers."""
 
 from __future__ import annotations
 
@@ -22,8 +19,6 @@ MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs; above it, the oldest o
 
 @dataclass(frozen=True)
 class Begun:
-    """A command that runs."""
-
     number: int  # in the history
     words: list[str]
     cwd: str
@@ -45,8 +40,6 @@ class Command:
 
 @dataclass
 class RunResponse:
-    """The response to the run of this number: a result or an error."""
-
     number: int
     result: RunFacts | None
     error: ErrorFacts | None
@@ -54,8 +47,6 @@ class RunResponse:
 
 @dataclass
 class History:
-    """The newest commands of a session that have ended, and the responses to its runs."""
-
     count: int = 0  # of all commands so far
     last: RunFacts | None = None  # the run that was active at the session's end, with its `key`
     commands: list[Command] = field(default_factory=list)
@@ -107,7 +98,6 @@ class History:
                 command.output = b""
 
     def keep_response(self, key: str, number: int, response: RunFacts | SeshError) -> None:
-        """Keep the first response to a run that has a key."""
         if key and key not in self.responses:
             if isinstance(response, SeshError):
                 self.responses[key] = RunResponse(number, None, response.facts())
@@ -117,10 +107,7 @@ class History:
                 del self.responses[next(iter(self.responses))]
 
     def repeat_response(self, key: str, request: PeerRequest[RunFacts], since: int) -> None:
-        """Respond again to a caller that reconnects to the run with this key.
-
-        `since`: bytes of the output that the caller has.
-        """
+        """Respond again to a reconnecting caller, which has `since` bytes of the output."""
         response = self.responses[key]
         if response.result is None:
             request.refuse(rebuild(cast(ErrorFacts, response.error)))

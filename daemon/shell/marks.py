@@ -1,4 +1,4 @@
-"""Makes a live shell mark the start and the end of a `--run` command in its output, and filters the marks.
+"""Makes a shell mark a `--run` command's start and end, and filters the marks.
 
 The shell sources an outer file, which prints mark B, sources an inner file, and prints mark E with the exit code. The
 inner file prints mark C and contains the command, so that a `return` in the command ends only this file. Marks are
@@ -32,7 +32,7 @@ _NAMED = re.compile(rb"(?<=\x1b\]133;C);cmdline_url=[^;\x07\x1b]*")
 
 
 class MarkFilter:
-    """Removes the marks of one session's runs from the program's output, and holds back the echo of a typed line.
+    """Removes the marks of runs from the output, and holds back a line's echo.
 
     `marked` is called with each mark (token, letter, exit code), and returns its replacement. `passed` is called with
     the output between marks. `secret`: the prefix of this session's tokens.
@@ -56,7 +56,6 @@ class MarkFilter:
         return _NAMED.sub(b"", b"".join(_MODES.findall(self.release())))
 
     def release(self) -> bytes:
-        """Stop holding, and return the held output."""
         held = bytes(self._held or b"")
         self._held = None
         return held
@@ -113,7 +112,7 @@ def quoted(word: str, kind: str) -> str:
 
 
 def source(words: Sequence[str], kind: str) -> str:
-    """Join several words to a command line; a single word is shell source and is not quoted."""
+    """Join words to a command line; a single word is shell source, not quoted."""
     return words[0] if len(words) == 1 else " ".join(quoted(word, kind) for word in words)
 
 
@@ -125,7 +124,7 @@ def shown(words: Sequence[str], kind: str) -> str:
 
 
 class Wrapper:
-    """The files of one run (mode 0600, in the sessions directory), and the line that sources them."""
+    """The files of one run (mode 0600), and the line that sources them."""
 
     def __init__(self, name: str, secret: str, kind: str) -> None:
         folder = paths.directory()
@@ -138,7 +137,7 @@ class Wrapper:
 
     @property
     def line(self) -> bytes:
-        """The line to type; many shells can be set to keep lines with a leading blank out of their history."""
+        """The line to type; its leading blank may keep it out of the history."""
         path = quoted(self._outer, self.kind)
         if self.kind == FISH:  # in a sourced file, `exit` would not end fish
             line = f"builtin test -e {path}; and eval (command cat {path})"
@@ -160,7 +159,7 @@ class Wrapper:
                 os.unlink(path)
 
     def _mark(self, letter: str, before: str = "") -> str:
-        """Return shell source that prints a mark, after the commands `before`; hide the trace (`set -x`) on stderr."""
+        """Return shell source that runs `before` and prints a mark, without a trace (`set -x`)."""
         fish = self.kind == FISH
         printf = "\\printf" if self.kind in (DASH, ASH) else "builtin printf"
         mark, code = f"7373;{self.token};{letter}", ""

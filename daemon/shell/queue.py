@@ -39,8 +39,6 @@ JUST_NOW = 1.0  # seconds after a run: a shell that exits in this time, with the
 
 
 class RunQueue:
-    """The queued runs, and the active one."""
-
     def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events, faults: FaultLog) -> None:
         self._facts, self._events, self._faults = facts, events, faults
         self._pump, self._timers = pump, timers
@@ -64,7 +62,7 @@ class RunQueue:
     # -- requests
 
     def add(self, run: Run, timeout: float | None) -> None:
-        """Queue a run, or respond to a caller that has reconnected to its run. Raises Busy if the queue is full."""
+        """Queue a run, or respond to a reconnected caller. Raises Busy above `MAX_RUNS`."""
         if run.request is not None and run.key in self.history.responses:
             self.history.repeat_response(run.key, run.request, run.sent or 0)
             return
@@ -84,7 +82,7 @@ class RunQueue:
             self._timers.set(Timer.RUN, 0, self.step)
 
     def interrupt(self, connection: PeerConnection) -> bool:
-        """Interrupt a caller's runs: signal an active one, drop queued ones. Return whether SIGINT was sent."""
+        """Signal a caller's active run, drop queued ones; return whether SIGINT was sent."""
         sent = False
         for run in [run for run in self.all_runs() if run.connection is connection]:
             if run.state >= RunState.TYPED and self._pump.pty is not None:
@@ -94,7 +92,7 @@ class RunQueue:
         return sent
 
     def withdraw_unread(self) -> None:
-        """Withdraw a typed run that the shell has not read yet, because a person has typed."""
+        """Withdraw a typed run that the shell has not read: a person has typed."""
         run = self.active
         if run is not None and run.state == RunState.TYPED:
             message = f"someone typed in {self.name} before the command began; it did not run"
@@ -109,7 +107,6 @@ class RunQueue:
             self._give_up(run, TimedOut(message))
 
     def _give_up(self, run: Run, error: SeshError) -> None:
-        """Refuse a run that has not begun, at once or once it is withdrawn."""
         if run.state < RunState.TYPED:
             self._refuse(run, error)
         elif run.state == RunState.TYPED:
@@ -122,15 +119,13 @@ class RunQueue:
         return self.active is not None or self._block_of_run
 
     def gives_no_replies(self) -> bool:
-        """Return whether queries get no reply: during a run, while the terminal echoes.
-
-        A program that expects a reply switches echo off.
-        """
+        """Return whether queries get no reply: during a run, while the terminal echoes."""
+        # A program that expects a reply switches echo off.
         run, pty = self.active, self._pump.pty
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
-        """Return whether a run whose caller waits has made the shell exit with this code, maybe just after its end."""
+        """Return whether a run of a waiting caller has just exited the shell with `code`."""
         just_finished = time.monotonic() < self._finished_at + JUST_NOW
         return bool(self.active and self.active.request) or (just_finished and self._finished_with == code)
 
@@ -148,7 +143,7 @@ class RunQueue:
     # -- the program's output
 
     def filter(self, block: bytes) -> bytes:
-        """Return the block without marks and without the echo of the typed line; after a fault, all of it."""
+        """Return the block without marks and echo; after a fault, the whole block."""
         self._block_of_run = self.active is not None
         visible = self._faults.guard(self._marks.filter, "the commands", block)
         return block if visible is None else visible
@@ -198,7 +193,6 @@ class RunQueue:
     # -- steps
 
     def step(self) -> None:
-        """Take the next step of the active run; without one, activate the next queued run."""
         if self.active is None:
             if not self._waiting:
                 return
@@ -222,7 +216,7 @@ class RunQueue:
             self._check_for_end(run)
 
     def _type_when_ready(self, run: Run) -> None:
-        """Type the run's line if a shell is at its prompt, else check again soon. Raises Busy, Refused."""
+        """Type the run's line at a prompt, else check again soon. Raises Busy, Refused."""
         shell = shells.look_for_prompt(self._pump, self._facts, time.monotonic() - run.since)
         if run.connection is None or run.connection.closed:
             self._remove(run)  # without a response: a client that reconnects repeats its request
@@ -248,21 +242,17 @@ class RunQueue:
         self._pump.input_line.sent_at = self._pump.log.head
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
-        """Remove the files of a run that the shell has not read, so that the command cannot begin.
-
-        The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes on.
-        If none arrives, `error` refuses the run.
-        """
+        """Remove an unread run's files, so that the command cannot begin."""
+        # The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes
+        # on. If none arrives, `error` refuses the run.
         run.remove_files()
         run.error = error
         run.become(RunState.WITHDRAWN)
         self._timers.set(Timer.RUN, MARK_DELAY, self.step)
 
     def _retry_or_refuse(self, run: Run) -> None:
-        """Clear the unread line with Ctrl-C and retry the run once, else refuse it.
-
-        The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.
-        """
+        """Clear the unread line with Ctrl-C and retry the run once, else refuse it."""
+        # The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.
         error = run.error or daemon_failed()
         run.error = None
         self._pump.show(self._marks.release())
@@ -276,11 +266,9 @@ class RunQueue:
             self._timers.set(Timer.RUN, QUIET, self.step)
 
     def _check_for_end(self, run: Run) -> None:
-        """Finish the run if a shell is at its prompt, and silent, although mark E has not come.
-
-        zsh and fish always print mark E. If one of them seems to be at its prompt, a builtin of the command is reading
-        input, and the run goes on. Check less often as time passes.
-        """
+        """Finish a run without mark E if a shell is silent at its prompt."""
+        # zsh and fish always print mark E. If one of them seems to be at its prompt, a builtin of the command is
+        # reading input, and the run goes on. Check less often as time passes.
         pump = self._pump
         now = time.monotonic()
         self._timers.set(Timer.RUN, min(0.5, max(QUIET, (now - run.since) / 10)), self.step)
@@ -302,7 +290,7 @@ class RunQueue:
     # -- the end of a run
 
     def _finish(self, run: Run, code: int | None, reason: str = "") -> None:
-        """Finish a run. `code`: None if unknown. `reason`: why the session ended, if its end ended the run."""
+        """Finish a run; `reason` is why the session ended, if that ended the run."""
         if run.error is not None:  # withdrawn: the shell did not find the inner file
             self._refuse(run, run.error)
             return
@@ -320,7 +308,6 @@ class RunQueue:
             self._remove(run)
 
     def _respond(self, run: Run, facts: RunFacts) -> None:
-        """Respond to a run's request, and keep the response for a caller that reconnects."""
         self.history.keep_response(run.key, run.number, facts)
         run.respond(facts)
 
@@ -331,7 +318,6 @@ class RunQueue:
         self._remove(run)
 
     def _remove(self, run: Run) -> None:
-        """Remove a run, and start the next one."""
         run.remove_files()
         run.request = None
         run.become(RunState.DONE)

@@ -29,7 +29,7 @@ class RunState(IntEnum):
 
 
 class Run:
-    """A command of `--run`. `wait`: respond when the command has ended, not when it has begun."""
+    """A command of `--run`; with `wait`, the response comes at its end."""
 
     def __init__(
         self, words: list[str], request: PeerRequest[RunFacts] | None, *, wait: bool, key: str, sent: int | None = None
@@ -51,7 +51,6 @@ class Run:
 
     @property
     def number(self) -> int:
-        """The number in the history; 0 before the command has begun."""
         return self.begun.number if self.begun is not None else 0
 
     def become(self, state: RunState) -> None:
@@ -81,7 +80,7 @@ class Run:
         return data if token < 0 else data[: data.rfind(b"\n", 0, token) + 1]
 
     def respond(self, facts: RunFacts) -> None:
-        """Respond to the request, if one waits, with the output that the caller does not have."""
+        """Respond to a waiting request with the output that the caller lacks."""
         request, self.request = self.request, None
         if request is None:
             return
@@ -90,7 +89,7 @@ class Run:
         request.respond(facts, self.text(self.sent or 0))
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
-        """Return the result for the caller. `reason`: why the session ended, if its end ended the command."""
+        """Return the caller's result; `reason` is why the session ended, if that ended the command."""
         facts: RunFacts = {
             "exit_code": ExitCode.TIMED_OUT if timed_out else code,
             "duration": self.begun.duration if self.begun is not None else 0.0,
@@ -102,7 +101,7 @@ class Run:
 
 
 class RunOutput(OutputLog):
-    """The output of a command, with LF as line end. Positions count from its first byte."""
+    """The output of a command, with LF as line end, from position 0 on."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Finds the shell in the foreground of a terminal, and finds out whether it is at its prompt."""
+"""Finds the shell in a terminal's foreground, and whether it is at its prompt."""
 
 from __future__ import annotations
 
@@ -23,14 +23,11 @@ PROMPT_COMMANDS = 0.3  # seconds for another program in the foreground, such as 
 FIRST_PROMPT = 15.0  # seconds for the first prompt of a new session
 NEXT_PROMPT = 3.0  # seconds for a shell in the foreground to be at its prompt
 _READ_OF_ONE = 1
-_VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))
-"""Options of shells that take a value, besides those that end in `o`."""
+_VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))  # have a value, as do those that end in `o`
 
 
 @dataclass(frozen=True)
 class Shell:
-    """A shell in the foreground of its terminal."""
-
     pid: int
     kind: str
     ready: bool  # it reads a command line
@@ -43,7 +40,7 @@ def foreground(pty: Pty) -> Shell | None:
 
 
 def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
-    """Return the shell at its prompt; None to try again soon. `waited`: seconds so far. Raises Busy, Refused."""
+    """Return the shell at its prompt, or None to try again. Raises Busy, Refused."""
     pty, name = pump.pty, facts["name"]
     if pty is None or not pump.life.running:
         raise Refused(f"the program of {name} has ended")
@@ -66,7 +63,6 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
 
 
 def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
-    """Return the seconds to wait for the prompt. `shell`: the one in the foreground, None without one."""
     untouched = not pump.input_line.input_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
     if untouched and (shell is not None or kind_of(int(facts["pid"]))):
         return FIRST_PROMPT
@@ -74,7 +70,6 @@ def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
 
 
 def error_if_stopped(pty: Pty | None, name: str) -> Busy | None:
-    """Return an error if the session's output is stopped (Ctrl-S), else None."""
     if pty is None or not pty.output_stopped():
         return None
     hint = f"let it go on (Ctrl-Q): {SESH} --send {name} --key C-q"
@@ -82,7 +77,7 @@ def error_if_stopped(pty: Pty | None, name: str) -> Busy | None:
 
 
 def kind_of(pid: int) -> str:
-    """Return the kind of an interactive shell; empty for a script and for any other program."""
+    """Return the kind of an interactive shell; empty for a script or another program."""
     words = machine.command_of(pid)
     name = words[0].rpartition("/")[2].lstrip("-") if words else ""
     try:
@@ -115,7 +110,7 @@ def _runs_script(words: list[str]) -> bool:
 
 
 def foreground_name(pty: Pty, asker: int = -1, own: Sequence[str] = ()) -> str:
-    """Return the name of the program in the foreground; if that is `asker`, which is about to end, that of `own`."""
+    """Return the foreground program's name, or that of `own` while `asker` is there."""
     group = pty.foreground()
     words = own if group == asker else machine.command_of(group)
     return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
@@ -126,11 +121,9 @@ def alive(pid: int) -> bool:
 
 
 def _ready(pty: Pty, pid: int, kind: str) -> bool:
-    """Return whether the shell reads a command line.
-
-    At a prompt, all shells but dash put the terminal into raw mode. dash reads a block in canonical mode; its `read`
-    builtin reads single bytes. bash switches ICRNL off at its prompt, but not in its `read` builtin.
-    """
+    """Return whether the shell reads a command line."""
+    # At a prompt, all shells but dash put the terminal into raw mode. dash reads a block in canonical mode; its `read`
+    # builtin reads single bytes. bash switches ICRNL off at its prompt, but not in its `read` builtin.
     raw = pty.raw()
     if not raw and kind != DASH:
         return False
@@ -145,6 +138,6 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
 
 
 def at_prompt(pty: Pty) -> bool:
-    """Return whether a shell reads a command line, no input is pending, and output is not stopped."""
+    """Return whether a shell reads a command line, without pending input or stopped output."""
     shell = foreground(pty)
     return shell is not None and shell.ready and pty.unread() == 0 and not pty.output_stopped()

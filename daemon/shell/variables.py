@@ -1,4 +1,4 @@
-"""Updates the variables of a session's shells from its newest client: ssh agent, login variables, session name.
+"""Updates the variables of a session's shells from its newest client.
 
 The agent is a symbolic link at a fixed path. The other variables are in a file, one per line, which shells with
 integration read before each prompt (`sesh --shell-init`). The file is written only when a variable differs from the
@@ -45,15 +45,12 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
 
 
 def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:
-    """Point the session's agent link at the first of `sockets` that exists.
-
-    For the first agent, also set SSH_AUTH_SOCK, because the shells were started without it.
-    """
+    """Point the session's agent link at the first of `sockets` that exists."""
     link = records.file_of(session_id, "agent")
     socket = next((socket for socket in sockets if socket and socket != link and os.path.exists(socket)), "")
     if not socket:
         return
     is_first = not os.path.islink(link)
     records.link_agent(session_id, socket)
-    if is_first:
+    if is_first:  # the shells were started without SSH_AUTH_SOCK
         update(session_id, name, {"SSH_AUTH_SOCK": link})

@@ -1,4 +1,4 @@
-"""Starts a daemon for a new session, and returns once it serves or has reported an error.
+"""Starts a daemon for a new session, and returns once it serves or fails.
 
 Daemons are forks of a zygote. A context is the set of process attributes that a fork inherits and cannot change. Each
 context has its own zygote.
@@ -38,7 +38,7 @@ _PRIORITIES = slice(37, 39)  # the fields of `machine.stat_of` for real-time pri
 
 
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
-    """Start the daemon and its program, and return the first connection to it, before HELLO.
+    """Start the daemon and its program; return the first connection, before HELLO.
 
     Raises Exists, CannotStart (127, 126), Refused (working directory or sessions directory), InvalidName. Silent, or
     TimedOut for a job with a timeout, means that the daemon has not started and will not. Unknown means that it may
@@ -72,12 +72,10 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
 
 def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
-    """Raise an error if the session exists although its creator has closed the connection.
-
-    A daemon claims the name under the lock, and only while its creator is connected. So if no socket listens under the
-    name while this process holds the lock, the daemon will not claim it later. Over a link, the client repeats its
-    request instead, with the id that it chose for the session (`sesh.reach.entering`).
-    """
+    """Raise an error if the session exists although its creator has closed the connection."""
+    # A daemon claims the name under the lock, and only while its creator is connected. So if no socket listens under
+    # the name while this process holds the lock, the daemon will not claim it later. Over a link, the client repeats
+    # its request instead, with the id that it chose for the session (`sesh.reach.entering`).
     if isinstance(error, SeshError) and error.answered:
         return
     name = spec["name"]
@@ -101,7 +99,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
 
 
 def _fork(deadline: float) -> wire.Connection:
-    """Return a connection to a new fork of the context's zygote. Raises OSError, Refused, Unreachable, TimedOut."""
+    """Connect to a new fork of the zygote. Raises OSError, Refused, Unreachable, TimedOut."""
     if scope := own_scope():
         with suppress(errors.Unreachable):  # systemd-run does not work for this user
             return _fork_or_start(scope, deadline)
@@ -109,10 +107,8 @@ def _fork(deadline: float) -> wire.Connection:
 
 
 def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
-    """Return a connection to a new fork of the zygote; start a zygote if none responds. Raises as `_fork`.
-
-    Start it under a lock, so that processes that wait for the lock find the new one. `scope`: see `own_scope`.
-    """
+    """Connect to a new fork; start a zygote if none responds. Raises as `_fork`."""
+    # Start it under a lock, so that processes that wait for the lock find the new one.
     path = zygote_path(scoped=bool(scope))
     if (connection := _fork_from(path)) is not None:
         return connection
@@ -121,7 +117,7 @@ def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
 
 
 def _fork_from(path: str) -> wire.Connection | None:
-    """Return a connection to a new fork of the zygote at `path`; None if no zygote responds in time."""
+    """Return a connection to a zygote's new fork; None if none responds in time."""
     try:
         connection = _connect(path)
     except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
@@ -130,7 +126,7 @@ def _fork_from(path: str) -> wire.Connection | None:
 
 
 def _connect(path: str) -> wire.Connection:
-    """Return a connection to the zygote at `path`. Raises OSError; ConnectionRefusedError if it is another user's."""
+    """Connect to the zygote at `path`. Raises OSError, ConnectionRefusedError for another user's."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
         opened.setblocking(False)
         with paths.socket_address(*os.path.split(path)) as address:
@@ -141,7 +137,7 @@ def _connect(path: str) -> wire.Connection:
 
 
 def _await_fork(connection: wire.Connection, deadline: float) -> wire.Connection | None:
-    """Wait for the zygote's fork; without one, close the connection, so that a late fork exits, and return None."""
+    """Wait for the zygote's fork; if none comes, close, so that a late one exits."""
     try:
         connection.receive(deadline)
     except (errors.TimedOut, errors.Unreachable):
@@ -151,10 +147,7 @@ def _await_fork(connection: wire.Connection, deadline: float) -> wire.Connection
 
 
 def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connection:
-    """Start a zygote, replacing an older one; return a connection to its first fork. The caller holds the lock.
-
-    Raises OSError, Refused, Unreachable.
-    """
+    """Start a zygote under the caller's lock; connect to it. Raises OSError, Refused, Unreachable."""
     _remove(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
@@ -198,12 +191,10 @@ def _spawn(scope: list[str], listening: int, path: str) -> subprocess.Popen[byte
 
 
 def zygote_path(*, scoped: bool) -> str:
-    """Return the path of the socket of this context's zygote. Raises OSError.
-
-    The name is a hash of the context, of this installation (an upgrade in place rewrites its files), and of this
-    machine (others may share the directory). `scoped`: leave out this process's control group, as the zygote gets its
-    own (`own_scope`).
-    """
+    """Return the path of the socket of this context's zygote. Raises OSError."""
+    # The name is a hash of the context, of this installation (an upgrade in place rewrites its files), and of this
+    # machine (others may share the directory). `scoped`: leave out this process's control group, as the zygote gets its
+    # own (`own_scope`).
     installed = os.stat(about.__file__)
     root = os.stat("/")
     facts: list[object] = [
@@ -225,12 +216,10 @@ def zygote_path(*, scoped: bool) -> str:
 
 
 def own_scope() -> list[str]:
-    """Return the command prefix that runs a process in its own systemd scope; empty if it needs none.
-
-    A process in a `.scope` needs one: systemd stops a terminal's scope when the terminal closes. A login's
-    `session-N.scope` is stopped only if logind kills the user's processes (`KillUserProcesses=yes`, logind.conf(5)).
-    In a delegated scope, an OOM kill of one process ends no other (`OOMPolicy=`, systemd.scope(5)).
-    """
+    """Return the command prefix for a process's own systemd scope; empty if none is needed."""
+    # A process in a `.scope` needs one: systemd stops a terminal's scope when the terminal closes. A login's
+    # `session-N.scope` is stopped only if logind kills the user's processes (`KillUserProcesses=yes`, logind.conf(5)).
+    # In a delegated scope, an OOM kill of one process ends no other (`OOMPolicy=`, systemd.scope(5)).
     runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
     if not os.path.exists(os.path.join(runtime, "systemd/private")):
         return []

@@ -1,4 +1,4 @@
-"""The entry point of a daemon: starts the program, responds to the creator, serves the session."""
+"""The entry point of a daemon: starts the program, responds, and serves the session."""
 
 from __future__ import annotations
 
@@ -22,17 +22,14 @@ from sesh.errors import InternalError, Interrupted, SeshError
 from sesh.schema import LaunchSpec
 from sesh.store import records
 
-BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Signals that are blocked from before the fork until the daemon's loop handles them."""
+BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # until the daemon's loop handles them
 _SPEC_TIMEOUT = 10.0
 
 
 def run_daemon(creator: socket.socket) -> None:
-    """Run the daemon of the session that `creator` requests, in a fork of the zygote; never return.
-
-    Lead a session of processes (setsid(2)), so that the scheduler gives each daemon its own share (autogroups,
-    sched(7)). As its leader, a daemon must open terminals with O_NOCTTY, or one would become its controlling terminal.
-    """
+    """Run the daemon of the session that `creator` requests; never return."""
+    # Lead a session of processes (setsid(2)), so that the scheduler gives each daemon its own share (autogroups,
+    # sched(7)). As its leader, a daemon must open terminals with O_NOCTTY, or one would become its controlling one.
     try:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the kernel discards wait statuses
@@ -75,11 +72,8 @@ def _receive_spec(connection: wire.Connection) -> LaunchSpec:
 
 
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:
-    """Claim the name, write the record, start the program.
-
-    Start the program last: after a later failure, it would run in no listed session. Raises SeshError, OSError;
-    Interrupted, with nothing changed, if the creator has disconnected.
-    """
+    """Claim the name, write the record, start the program. Raises SeshError, OSError."""
+    # Start the program last: after a later failure, it would run in no listed session.
     listener = Listener.claim(spec["name"], lambda: _check_wanted(spec, connection))
     try:
         session, program = _session(spec)
@@ -102,10 +96,8 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
 
 
 def _check_wanted(spec: LaunchSpec, creator: wire.Connection) -> None:
-    """Check that the session is still wanted. Raises Interrupted if the creator has disconnected.
-
-    Raises Exists if another process has restored the dormant session already, even if that session has ended since.
-    """
+    """Check that the creator is connected, and wants this session. Raises Exists, Interrupted."""
+    # Another process may have restored the dormant session already, even if that session has ended since.
     before = spec.get("instead_of")
     if before and (records.readable(spec["name"]) or {}).get("id") != before:
         raise paths.taken(spec["name"])

@@ -34,7 +34,6 @@ def run(listening: int, path: str) -> None:
 
 
 def _reset() -> None:
-    """Reset attributes of the creator: directory, terminal, umask, signals and process title."""
     os.chdir("/")
     os.umask(0o077)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -48,10 +47,8 @@ def _reset() -> None:
 
 
 def _serve(listening: socket.socket) -> None:
-    """Fork a daemon for each connection; return after `IDLE` seconds without one. Raises OSError.
-
-    A creator whose connection is not accepted any more starts another zygote.
-    """
+    """Fork a daemon for each connection; return after `IDLE` seconds without one. Raises OSError."""
+    # A creator whose connection is not accepted any more starts another zygote.
     listening.settimeout(IDLE)
     with suppress(TimeoutError, BlockingIOError):
         while True:
@@ -62,7 +59,7 @@ def _serve(listening: socket.socket) -> None:
 
 
 def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
-    """Fork a daemon for a creator. Send it a PONG first, and then an error, if there is one."""
+    """Fork a daemon; send its creator a PONG first, then any error."""
     signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # until the daemon's loop handles them
     try:
         creator.send(protocol.frame(protocol.PONG))

@@ -1,4 +1,4 @@
-"""The event loop of a process: descriptors (poll(2)), timers, and calls at the end of a turn."""
+"""The event loop of a process: descriptors, timers, and calls at a turn's end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Loop:
         self._soon: dict[Callable[[], object], None] = {}
 
     def watch(self, descriptor: int, events: int, call: Callable[[int], object]) -> None:
-        """Call `call` when a descriptor is ready for one of `events` (READ, WRITE); 0 ends the watch.
+        """Call `call` when `descriptor` is ready for `events` (READ, WRITE); 0 ends the watch.
 
         `call` gets the events that the descriptor is ready for; after an error or a hangup these are all of `events`.
         End the watch before the descriptor is closed.
@@ -40,13 +40,12 @@ class Loop:
         self._watched[descriptor] = events, call
 
     def forget(self, descriptor: int) -> None:
-        """Stop watching a descriptor, if it is watched."""
         if descriptor in self._watched:
             self._poll.unregister(descriptor)
             del self._watched[descriptor]
 
     def soon(self, call: Callable[[], object]) -> None:
-        """Call `call` once at the end of this turn; if this turn is at its end, at the end of the next."""
+        """Call `call` once at the end of this turn, or else of the next."""
         self._soon[call] = None
 
     def turn(self) -> None:

@@ -33,7 +33,6 @@ class Timers:
         return max(0.0, self._deadlines[name][0] - time.monotonic()) if name in self._deadlines else None
 
     def clear(self, name: Hashable) -> None:
-        """Remove a timer, if it is set."""
         self._deadlines.pop(name, None)
 
     def wait_time(self) -> float | None:
