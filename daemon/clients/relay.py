@@ -225,14 +225,15 @@ class Relay:
         model, emulator = self.model, self.model.emulator
         shown = before_drawn or model.shown_at(client.position)
         lines = 0 if before_drawn else model.missed_since(client.position)
+        most = client.terminal.lines if client.is_late(self.log) else model.emulator.scrollback.lines
         start, alternate = b"", shown.alternate
-        if lines > client.terminal.lines:  # some are not sent: first the old screen goes to the scrollback
+        if lines > most:  # some are not sent: first the old screen goes to the scrollback
             start = (b"\x1b[?1049l" if alternate else b"") + clean_screen(*client.size[:2])
             alternate = False
         continues = not start and not before_drawn and shown.columns == emulator.columns
         return repainting(
             emulator,
-            lines=min(lines, client.terminal.lines),
+            lines=min(lines, most),
             begun=shown.open_rows if continues else 0,
             was_alternate=alternate,
             pushed=shown.stacks,

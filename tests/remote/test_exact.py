@@ -12,7 +12,7 @@ import pytest
 from sesh.daemon.clients.client import Client
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty
-from tests.remote.storm import BREAKS, OUTAGE, TOLD, Storm
+from tests.remote.storm import BREAKS, LONG, OUTAGE, TOLD, Storm
 from tests.remote.streams import KINDS, stream
 from tests.remote.via import Beside
 from tests.support import Home, processes, rounds
@@ -60,6 +60,18 @@ def test_a_link_that_breaks_within_the_first_screen_costs_no_line(
     terminal.wait_for("3000")
     lines = terminal.text().split()
     assert lines[-1000:] == [str(number) for number in range(2001, 3001)]
+
+
+def test_all_lines_come_that_were_printed_without_a_link(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of a replay is for a terminal that attaches, or is late."""
+    hasty(monkeypatch)
+    storm = Storm(home, beside("box"), b"".join(b"%d\r\n" % number for number in range(3000)), 1)
+    storm.shows(1000)
+    storm.allow(len(storm.data))
+    LONG.blow(storm, len(storm.data))
+    storm.judge()
 
 
 MIDDLES = {
