@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,10 +31,9 @@ _ENDS = re.compile(r"[\s;<>=!~\[(]")
 
 @contextmanager
 def of_this_run(prefix: str) -> Iterator[Runtime]:
-    """Yield the workers' shared runtime: the first makes it, the last removes it."""
+    """Yield the shared runtime of all farms: the first makes it, the last removes it."""
     folder = prefix + os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     made, users = os.path.join(folder, "runtime.pickle"), os.path.join(folder, "users")
-    mine = os.path.join(users, str(os.getpid()))
 
     with _alone():
         if not os.path.exists(made):
@@ -43,7 +43,7 @@ def of_this_run(prefix: str) -> Iterator[Runtime]:
                 pickle.dump(Runtime(folder), file)
         with open(made, "rb") as file:
             runtime = pickle.load(file)  # noqa: S301 (our own)
-        os.mkdir(mine)
+        mine = tempfile.mkdtemp(dir=users)
     try:
         yield runtime
     finally:
