@@ -65,7 +65,7 @@ class _Server(MCPServer[Any]):
         return tool
 
     async def _track_call(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
-        """Give each call a Stop, which a cancelling client uses, but not a disconnecting one."""
+        """Stop a call that the client cancels, but not when the client disconnects."""
         if ctx.method == "notifications/cancelled":
             stop = self._stops.pop((ctx.params or {}).get("requestId"), None)
             if stop is not None:

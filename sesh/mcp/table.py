@@ -22,7 +22,7 @@ _MAX_SESSIONS = 500  # more displace the oldest
 class UsedSession:
     session: Session
     log: str | None
-    created_id: str | None = None  # its id if this server created it
+    created_id: str | None = None  # its id if this server created it; a later session of this name has another
     calls: int = 0  # calls that run now
     reached: bool = False  # it has answered
 

@@ -68,7 +68,7 @@ class Pattern:
                 self._child = None
 
     def matches(self, lines: Sequence[str], deadline: float | None = None) -> Iterator[tuple[int, str]]:
-        """Yield the number and the first match of each line; an empty line never matches.
+        """Yield each matching line's number and first match; an empty line never matches.
 
         Raises TimedOut past the deadline (monotonic), Refused if the pattern takes too long.
         """

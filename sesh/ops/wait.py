@@ -87,7 +87,7 @@ def _end(facts: EndResponse | JobResult) -> Condition:
 
 
 def includes_end(conditions: Conditions) -> bool:
-    """Return whether the session's end is a condition, as without any other condition."""
+    """Return whether the end is a condition; without any other condition it is, too."""
     has_flag = conditions["prompt"] or conditions["waiting"]
     has_value = conditions["idle"] is not None or conditions["pattern"] is not None
     return conditions["exit_"] or not (has_flag or has_value)
