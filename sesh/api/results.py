@@ -34,14 +34,12 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        """True if the exit code is 0."""
         return self.exit_code == 0
 
 
 def result_of(
     session: str, host: str | None, command: Sequence[str], facts: JobResult | RunFacts, data: bytes
 ) -> Result:
-    """Return the Result for the facts that a daemon reports."""
     timed_out, truncated = bool(facts.get("timed_out")), bool(facts.get("truncated"))
     code = ExitCode.TIMED_OUT if timed_out else facts.get("exit_code")
     return Result(session, host, list(command), code, data, facts.get("duration"), timed_out, truncated)
@@ -49,7 +47,7 @@ def result_of(
 
 @dataclass(frozen=True)
 class Sent:
-    """The number of `bytes` typed, and the `position` of the output then, to pass as `since`. `typed` is True."""
+    """The `bytes` typed, and the output's `position` then, for `since`. `typed` is True."""
 
     bytes: int
     position: int | None

@@ -59,12 +59,11 @@ class Session:
         labels: Pairs | None = None,
         size: str | None = None,
     ) -> Session:
-        """Start the session unless it runs. If it runs already, only the option `labels` has an effect.
+        """Start the session unless it runs; a running one only gets the `labels`.
 
         `directory`: by default the current directory, or HOME on a host. `command`: by default the user's shell; a
         string is a line for `sh`, a list is a program and its arguments. `size`: columns and rows until a terminal
-        attaches, such as `"200x50"`; by default 80x24. Raises Exists if the session has ended and is kept. Raises
-        CannotStart, Refused, UsageError.
+        attaches (`"200x50"`); by default 80x24. Raises Exists for an ended session, CannotStart, Refused, UsageError.
         """
         session = cls(name, host)
         session.ensure(command=command, directory=directory, env=env, labels=labels, size=size)
@@ -105,7 +104,7 @@ class Session:
         ansi: bool = False,
         stop: Stop | None = None,
     ) -> Result:
-        """Run a command in the session's live shell; return exactly its output, and its exit code.
+        """Run a command in the session's live shell; return its exact output and exit code.
 
         `command`: a string is source for that shell, a list is quoted for it. `timeout`: seconds, after which the
         result is `timed_out` and the command goes on. `wait`: if False, return once the command has begun. `ansi`: keep
@@ -139,7 +138,7 @@ class Session:
         keep: bool = False,
         stop: Stop | None = None,
     ) -> Result:
-        """Run a command as the program of this session, which must not exist yet; wait for its end.
+        """Run a command as the program of this new session; wait for its end.
 
         `command`: a list is a program and its arguments, a string a line for `sh`. `timeout`: seconds, after which the
         job is ended, with exit code 124. `keep`: keep the session until `kill`. The result's `data` is the output, or
@@ -165,9 +164,9 @@ class Session:
         timeout: float | None = None,
         keep: bool = False,
     ) -> Session:
-        """Start a job as `exec` does, without waiting; return its session, by default with the lowest free number.
+        """Start a job as `exec` does, without waiting; return its session.
 
-        `wait()` returns its exit code, also once the session is gone.
+        By default its name is the lowest free number. `wait()` returns its exit code, also once the session is gone.
         """
         data = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
         target = _target(host)
@@ -175,9 +174,9 @@ class Session:
         return cls(target.call(enter.job_detached, **data), target.host)
 
     def result(self) -> Result:
-        """Return the result of the last job of this name, with the last MiB of output. It is kept for a week.
+        """Return the result of the last job of this name, kept for a week.
 
-        Raises Busy while the job runs, NotFound if there is no result.
+        It has the last MiB of output. Raises Busy while the job runs, NotFound if there is no result.
         """
         if self.exists() and self.status()["state"] == "running":
             raise Busy(f"{self.name} still runs; wait for its end")
@@ -186,7 +185,7 @@ class Session:
         return result_of(self.name, self.host, facts.get("command") or [], facts, output)
 
     def history(self) -> list[Command]:
-        """Return the commands run in the session, the newest last: the keys of `sesh --history NAME --json`."""
+        """Return the session's commands, the newest last, with the keys of `sesh --history NAME --json`."""
         return self._target.call(shell.history, name=self.name)
 
     def send(
@@ -198,12 +197,12 @@ class Session:
         if_waiting: bool | str = False,
         force: bool = False,
     ) -> Sent:
-        """Type a text, press Enter once the program has shown it, then press keys (tmux's names: `C-c`, `Up`, `F5`).
+        """Type a text, press Enter once the program has shown it, then press keys.
 
-        `if_waiting`: type only if the session waits for a person; a regular expression has to match the question, too.
-        `force`: with `enter`, type even after a person's unfinished input, or while the program asks; without `force`,
-        both raise Busy. Raises Busy also if the program does not read, Refused if `if_waiting` does not hold, and
-        Refused, `typed`, if the text was typed but Enter was not pressed.
+        `keys`: tmux's names, such as `C-c`, `Up`, `F5`. `if_waiting`: type only if the session waits for a person; a
+        regular expression has to match the question, too. `force`: with `enter`, type even after a person's unfinished
+        input, or while the program asks; without `force`, both raise Busy. Raises Busy also if the program does not
+        read, Refused if `if_waiting` does not hold, and Refused, `typed`, if the text was typed without its Enter.
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")
@@ -274,7 +273,7 @@ class Session:
         return views.fetch_text(self._target, self.name, format)["text"]
 
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
-        """Yield events as they happen, until the session ends: the keys of `sesh --events NAME --json`.
+        """Yield events until the session ends, with the keys of `sesh --events NAME --json`.
 
         `since`: begin with the kept events after that number, 0 for all. Leaving the loop closes the connection.
         """
@@ -290,7 +289,7 @@ class Session:
         return self._target.call(session_ops.label, name=self.name, labels=checked)
 
     def resume_with(self, command: Sequence[str]) -> None:
-        """Set the command that starts the session again after its end; an empty one removes it."""
+        """Set the command that restarts the session after its end; an empty one removes it."""
         if isinstance(command, str):
             raise UsageError("a resume command is a list of words", hint="for a line of shell: ['sh', '-c', LINE]")
         self._target.call(session_ops.resume_with, name=self.name, command=list(command))
@@ -324,7 +323,7 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     keep: bool = False,
     stop: Stop | None = None,
 ) -> Result:
-    """Run a job and wait for it, as `Session.exec` does. Without `name`, its name is the lowest free number."""
+    """Run a job as `Session.exec` does, by default with the lowest free number as name."""
     job = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
     target, stop = _target(host), stop or Stop()
     interrupts = Interrupts(tie=False, message=f"{name or 'the job'} keeps running")
@@ -348,12 +347,10 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
 
 
 def _target(host: str | None) -> Target:
-    """Return the target of calls. Raises InvalidHost."""
     return target_of(Caller(), None if host is None else check_host(host.removeprefix("@")))
 
 
 def _pairs(values: Pairs | None) -> list[str]:
-    """Return variables or labels as `K=V`."""
     return [f"{key}={value}" for key, value in (values or {}).items()]
 
 
@@ -364,7 +361,6 @@ def _spec(
     labels: Pairs | None,
     size: str | None,
 ) -> Spec:
-    """Return the spec of a session for the ops; a string as command is a line for `sh`."""
     command = ["sh", "-c", command] if isinstance(command, str) else command
     program = list(command) if command is not None else None
     path = os.fspath(directory) if directory is not None else None

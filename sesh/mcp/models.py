@@ -1,4 +1,4 @@
-"""The results of the tools, as models whose schemas the client reads; and the truncation of long text."""
+"""The results of the tools, whose schemas the client reads; and truncation of long text."""
 
 from __future__ import annotations
 
@@ -13,16 +13,12 @@ class OfSession(BaseModel):
 
 
 class Opened(OfSession):
-    """A session that runs now."""
-
     created: bool = Field(description="False: it already ran, with its state.")
     connection: str
     log: str | None = Field(description="The work log of this session, a file on this machine.")
 
 
 class Ran(OfSession):
-    """A command that has ended or timed out."""
-
     exit_code: int | None = Field(description="128+N: ended by signal N; 124: timed out; null: not waited for.")
     output: str
     duration: float | None
@@ -32,11 +28,7 @@ class Ran(OfSession):
 
 
 class Waited(OfSession):
-    """The condition that ended a wait."""
-
-    met: str = Field(
-        description="exit, prompt, waiting, idle, for; or timeout: no condition holds yet, and the session goes on."
-    )
+    met: str = Field(description="exit, prompt, waiting, idle, for; or timeout: none holds yet, the session goes on.")
     match: str | None
     exit_code: int | None
     position: int | None = Field(
@@ -45,15 +37,11 @@ class Waited(OfSession):
 
 
 class SentText(OfSession):
-    """A text that was typed, and the position of the output then."""
-
     position: int | None = Field(description="Pass it to `wait` as `since`.")
     typed: bool = Field(description="Always true: text that was not typed is an error.")
 
 
 class SessionText(OfSession):
-    """Lines of a session."""
-
     text: str
     hint: str | None = Field(default=None, description="How to read the output that is not in the text.")
 
@@ -65,7 +53,7 @@ class SessionRows(BaseModel):
 
 
 class Statuses(BaseModel):
-    """The status of sessions: `session`, `host`, `log`, `connection`; if known, the keys of `sesh --status --json`."""
+    """Sessions with `session`, `host`, `log`, `connection`; if known, the keys of `sesh --status --json`."""
 
     sessions: list[dict[str, Any]] = Field(
         description="connection: connecting, connected, idle (nothing happened for five minutes), expired (its host "
@@ -74,21 +62,17 @@ class Statuses(BaseModel):
 
 
 class NotClosed(OfSession):
-    """A session that could not be ended."""
-
     code: str
     message: str
 
 
 class Closed(BaseModel):
-    """Sessions that were ended, and those that could not be."""
-
     closed: list[OfSession]
     failed: list[NotClosed]
 
 
 def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:
-    """Return the end of a text, and a hint how to read the rest; None if there is none.
+    """Return the end of a text, and a hint how to read any rest.
 
     `skip`: how many lines of the session come after the text. The lines of the hint overlap the returned text by one,
     because a prompt may follow the output.

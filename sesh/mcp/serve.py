@@ -1,4 +1,4 @@
-"""The server of `--mcp`: tools over stdin and stdout, each call in a thread of its own.
+"""The server of `--mcp`: tools over stdin and stdout, each call in a thread.
 
 Only the protocol goes to stdout: the SDK redirects an accidental print to stderr. A call that the client cancels is
 stopped as by Ctrl-C. When the client disconnects, its commands go on.
@@ -38,7 +38,7 @@ takes a host. People can watch and type with `{PROGRAM} NAME`. An error has a co
 
 
 class _Server(MCPServer[Any]):
-    """The SDK's server with the tools, each call in a thread. Reports invalid arguments like a SeshError."""
+    """The SDK's server with the tools. It reports invalid arguments like a SeshError."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -65,7 +65,7 @@ class _Server(MCPServer[Any]):
         return tool
 
     async def _track_call(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
-        """Give each call a Stop, and stop a call that the client cancels, but not when the client disconnects."""
+        """Stop a call that the client cancels, but not when the client disconnects."""
         if ctx.method == "notifications/cancelled":
             stop = self._stops.pop((ctx.params or {}).get("requestId"), None)
             if stop is not None:
@@ -92,13 +92,13 @@ def _error_result(error: SeshError) -> CallToolResult:
 
 
 def _result(body: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
-    """Return a JSON object, also as text, without the SDK's indents, which cost a model tokens."""
+    """Return a JSON object, also as text without the SDK's indents, which cost tokens."""
     text = TextContent(type="text", text=json.dumps(body, ensure_ascii=False, separators=(",", ":")))
     return CallToolResult(content=[text], structured_content=body, is_error=is_error)
 
 
 def serve() -> int:
-    """Serve until the client disconnects; return the exit code. Threads may still wait for commands then."""
+    """Serve until the client disconnects; return the exit code. Some threads may still wait."""
     worklog.prune()
     try:
         anyio.run(_Server().run_stdio_async)

@@ -20,34 +20,26 @@ _MAX_SESSIONS = 500  # more displace the oldest
 
 @dataclass(eq=False)
 class UsedSession:
-    """A session that the client uses. `created_id`: its id if this server created it. `reached`: it has answered."""
-
     session: Session
     log: str | None
-    created_id: str | None = None
+    created_id: str | None = None  # its id if this server created it; a later session of this name has another
     calls: int = 0  # calls that run now
-    reached: bool = False
+    reached: bool = False  # it has answered
 
     def note_created(self) -> None:
-        """Note the id of the session, which this server created; a later one has another id."""
         try:
             self.created_id = str(self.session.status().get("id") or "") or None
         except NotFound:
             self.created_id = None  # the session has ended already
 
     def close(self) -> None:
-        """End the session that this server created. Raises NotFound if another one has its name now."""
+        """End the session that this server created. Raises NotFound if another has its name."""
         if self.created_id is None or self.session.status().get("id") != self.created_id:
             raise NotFound(f"{self.session.name} has ended")
         self.session.kill()
 
     def connection(self, status: Summary | SeshError) -> str:
-        """Return the state of the connection, from the session's status or the error instead of it.
-
-        `connecting`: the first call has not been answered yet. `connected`. `idle`: nothing happened for five minutes.
-        `expired`: the host does not answer, or the daemon has died; opening the session again helps. `closed`: the
-        session has ended.
-        """
+        """Return the state of the connection, as described in `models.Statuses`."""
         if self.calls and not self.reached:
             return "connecting"
         if isinstance(status, NotFound):
@@ -68,7 +60,6 @@ class SessionTable:
         self._entries: dict[Session, UsedSession] = {}
 
     def entry(self, session: Session) -> UsedSession:
-        """Return the entry of a session, a new one if needed."""
         with self._lock:
             if session not in self._entries:
                 self._entries[session] = UsedSession(session, worklog.path(session.name, session.host))
@@ -77,16 +68,12 @@ class SessionTable:
             return self._entries[session]
 
     def all(self) -> list[UsedSession]:
-        """Return the entries of all sessions that have answered, or have a running call."""
         with self._lock:
             return [entry for entry in self._entries.values() if entry.reached or entry.calls]
 
     @contextmanager
     def during_call(self, session: Session, opening: str = "") -> Iterator[UsedSession]:
-        """Yield the entry of a session; the block counts as a running call.
-
-        The first call that succeeds is logged. `opening`: the words for the log; by default `created` or `found again`.
-        """
+        """Yield the entry of a session; the block counts as a running call."""
         entry = self.entry(session)
         with self._lock:
             entry.calls += 1

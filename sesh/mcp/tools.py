@@ -28,8 +28,7 @@ HostField = Annotated[
     str | None, Field(description="An ssh destination or alias, user@host; without it the session is on this machine.")
 ]
 LimitField = Annotated[
-    int,
-    Field(description="Most characters to return; of longer output only the end comes, see `hint`.", ge=0),
+    int, Field(description="Most characters to return; of longer output only the end comes, see `hint`.", ge=0)
 ]
 SizeField = Annotated[
     str | None, Field(description="Columns and rows until a terminal attaches, such as 200x50; 80x24 by default.")
@@ -43,8 +42,6 @@ STOP: ContextVar[Stop] = ContextVar("stop")  # stops the call of the current thr
 
 
 class Tools:
-    """The tools of one server, and its sessions."""
-
     def __init__(self) -> None:
         self.table = SessionTable()
 
@@ -54,8 +51,8 @@ class Tools:
         remotes: bool = False,
         labels: Annotated[dict[str, str] | None, Field(description="Only sessions that have all of these.")] = None,
     ) -> models.SessionRows:
-        """List the sessions of this machine, of one host, or with remotes=true of all known remotes. Use it to find a
-        session, and to see which waits for a person: `activity` has its state and its question."""
+        """List the sessions of this machine, of one host, or (remotes=true) of known remotes.
+        Use it to find a session, and to see which waits for a person: `activity` has its state and its question."""
         rows = [session for session in sessions(host, remotes=remotes) if has_labels(session, labels or {})]
         return models.SessionRows(sessions=wording.encodable(rows))
 
@@ -69,8 +66,9 @@ class Tools:
         labels: dict[str, str] | None = None,
         size: SizeField = None,
     ) -> models.Opened:
-        """Make sure that a session runs: a shell that keeps directory and variables between calls. Use it before run,
-        and again for an expired session: if only the link was lost, everything in it goes on (created=false)."""
+        """Make sure that a session runs: a shell that keeps directory and variables between calls.
+        Use it before run, and again for an expired session: if only the link was lost, everything in it goes on
+        (created=false)."""
         with self.table.during_call(Session(name, host)) as entry:
             created = entry.session.ensure(directory=directory, command=command, env=env, labels=labels, size=size)
             if created:
@@ -85,9 +83,9 @@ class Tools:
         timeout: Annotated[float, Field(description="Seconds to wait; then the command goes on.", gt=0)] = TIMEOUT,
         output_limit: LimitField = OUTPUT_LIMIT,
     ) -> models.Ran:
-        """Run a command in an open session's shell and get exactly its output and exit code. Use it for commands that
-        end by themselves; `cd` and variables stay for the next call. After the error busy, a program has the terminal:
-        use send, for example the key C-c."""
+        """Run a command in an open session's shell; get exactly its output and exit code.
+        Use it for commands that end by themselves; `cd` and variables stay for the next call. After the error busy, a
+        program has the terminal: use send, for example the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             result = entry.session.run(command, timeout=timeout, stop=STOP.get())
         return _log_run(entry, "run", command, result, output_limit)
@@ -105,8 +103,9 @@ class Tools:
         *,
         size: SizeField = None,
     ) -> models.Ran:
-        """Run a job in a session of its own and get its exit code and output. Use it for builds, tests and servers,
-        with background=true if it takes longer than a minute; a person may watch it with `sesh NAME`."""
+        """Run a job in its own session and get its exit code and output.
+        Use it for builds, tests and servers, with background=true if it takes longer than a minute; a person may watch
+        it with `sesh NAME`."""
         if background:
             begun = Session.job(command, name, host, directory=directory, env=env, timeout=timeout, size=size)
             result = Result(begun.name, begun.host, [], None, b"")
@@ -127,17 +126,16 @@ class Tools:
             list[str], Field(description="Keys to press afterwards, in tmux's spelling: C-c, Escape, Up, F5.")
         ] = [],  # noqa: B006 (read only; the schema shows it)
         if_waiting: Annotated[
-            bool | str,
-            Field(description="Only if it waits for a person; or if its question matches this regular expression."),
+            bool | str, Field(description="Only if it waits for a person, or its question matches this regex.")
         ] = False,
         force: Annotated[
-            bool,
-            Field(description="With enter: type even after a person's unfinished input, or while the program asks."),
+            bool, Field(description="With enter: also after a person's unfinished input, or while the program asks.")
         ] = False,
         host: HostField = None,
     ) -> models.SentText:
-        """Type into what runs in a session. Use it for a program that asks, a REPL, an editor or another agent; then
-        wait, and look with screen. For a shell command use run, which gives its output and exit code."""
+        """Type into what runs in a session.
+        Use it for a program that asks, a REPL, an editor or another agent; then wait, and look with screen. For a shell
+        command use run, which gives its output and exit code."""
         with self.table.during_call(Session(name, host)) as entry:
             sent = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting, force=force)
         pressed = [f"{len(text)} character{'s' if len(text) != 1 else ''}", *(["Enter"] if enter else []), *keys]
@@ -149,9 +147,7 @@ class Tools:
         name: NameField,
         until: Annotated[
             list[Literal["exit", "prompt", "waiting"]],
-            Field(
-                description="exit: it has ended; prompt: at its prompt; waiting: for a person, match is its question."
-            ),
+            Field(description="exit: it ended; prompt: at its prompt; waiting: for a person, match is its question."),
         ] = [],  # noqa: B006
         pattern: Annotated[str | None, Field(description="Or a line matches this regular expression.")] = None,
         idle: Annotated[float | None, Field(description="Or nothing was printed for this many seconds.", gt=0)] = None,
@@ -161,8 +157,9 @@ class Tools:
         timeout: Annotated[float, Field(description="Seconds to wait; then `met` is timeout.", gt=0)] = TIMEOUT,
         host: HostField = None,
     ) -> models.Waited:
-        """Wait until the first of the conditions holds; without any, for the end. Use it after send, and for jobs in
-        the background. met=timeout is no error: wait again with the same arguments, and nothing is lost."""
+        """Wait until the first of the conditions holds; without any, for the end.
+        Use it after send, and for jobs in the background. met=timeout is no error: wait again with the same arguments,
+        and nothing is lost."""
         with self.table.during_call(Session(name, host)) as entry:
             try:
                 met = entry.session.wait(
@@ -187,23 +184,23 @@ class Tools:
         output_limit: LimitField = OUTPUT_LIMIT,
         skip: Annotated[int, Field(description="Number of last lines to leave out, to page back.", ge=0)] = 0,
     ) -> models.SessionText:
-        """Read the last lines that a session has printed, also of a job that has ended. Use it for output that
-        scrolled by, and page back with skip; for a full-screen program use screen."""
+        """Read the last lines of a session, also of a job that has ended.
+        Use it for output that scrolled by, and page back with skip; for a full-screen program use screen."""
         with self.table.during_call(Session(name, host)) as entry:
             last = entry.session.logs(lines + skip)
         text, hint = models.cut(name, entry.session.host, "\n".join(last[: len(last) - skip]), output_limit, skip)
         return models.SessionText(**_identity(entry), text=text, hint=hint)
 
     def screen(self, name: NameField, host: HostField = None) -> models.SessionText:
-        """See what a session's screen shows now, as a person would. Use it for full-screen programs, before you answer
-        a question, and when something was refused."""
+        """See what a session's screen shows now, as a person would.
+        Use it for full-screen programs, before you answer a question, and when something was refused."""
         with self.table.during_call(Session(name, host)) as entry:
             text = entry.session.screen()
         return models.SessionText(**_identity(entry), text=text.rstrip())
 
     def status(self, name: str | None = None, host: HostField = None) -> models.Statuses:
-        """See everything known about one session, or without a name about all that you have used. Use it when a call
-        failed: `connection` says whether the session can be used, and `reason` why not."""
+        """See everything known about one session, or without a name about all you used.
+        Use it when a call failed: `connection` says whether the session can be used, and `reason` why not."""
         known = [each for each in self.table.all() if _is_on(each, host)]
         entries = known if name is None else [self.table.entry(Session(name, host))]
         with ThreadPoolExecutor(_MAX_THREADS) as pool:
@@ -213,8 +210,8 @@ class Tools:
         return models.Statuses(sessions=wording.encodable(rows))
 
     def kill(self, name: NameField, host: HostField = None) -> models.Closed:
-        """End a session and what runs in it. Use it when nothing in it is needed any more,
-        or when it does not react to the key C-c."""
+        """End a session and what runs in it.
+        Use it when nothing in it is needed any more, or when it does not react to the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             entry.session.kill()
         return models.Closed(closed=[_note_closed(entry)], failed=[])
@@ -226,8 +223,8 @@ class Tools:
             bool, Field(description="Also sessions that you did not create: all on that machine, people's own too.")
         ] = False,
     ) -> models.Closed:
-        """End the sessions that were created through this server, here and on all hosts, or only those of one host. Use
-        it when your work is done; others=true ends people's sessions too."""
+        """End the sessions that this server created, on all machines or only on one host.
+        Use it when your work is done; others=true ends people's sessions too."""
         if others:
             names = sorted({row["name"] for row in sessions(host)})
             entries = [self.table.entry(Session(name, host)) for name in names]
@@ -249,7 +246,7 @@ HINTS = {  # by method; a `_` at the end is not part of the tool's name
 
 
 def _end(entry: UsedSession, *, others: bool) -> models.OfSession | None:
-    """End a session, without `others` only one that this server created; return None if it is gone."""
+    """End a session, or without `others` only this server's; return None if it is gone."""
     try:
         end = entry.session.kill if others else entry.close
         end()
@@ -261,7 +258,6 @@ def _end(entry: UsedSession, *, others: bool) -> models.OfSession | None:
 
 
 def _note_closed(entry: UsedSession) -> models.OfSession:
-    """Note and log that a session was ended; return its identity."""
     entry.created_id = None
     log_action(entry.log, "kill", entry.session.name, "closed")
     return models.OfSession(**_identity(entry))
@@ -272,7 +268,6 @@ def _identity(entry: UsedSession) -> dict[str, Any]:
 
 
 def _row(entry: UsedSession) -> dict[str, object]:
-    """Return everything known about a session, or the reason why nothing is known."""
     own = {**_identity(entry), "log": entry.log}
     try:
         status = entry.session.status()
@@ -286,7 +281,6 @@ def _is_on(entry: UsedSession, host: str | None) -> bool:
 
 
 def _log_run(entry: UsedSession, verb: str, command: AnyCommand, result: Result, limit: int) -> models.Ran:
-    """Log a command that has ended; return the result of the tool."""
     output, hint = models.cut(entry.session.name, entry.session.host, result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:

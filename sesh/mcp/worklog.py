@@ -24,7 +24,6 @@ _LAST_LINES = 40  # of an output; the lines before are only counted
 
 
 def directory() -> str | None:
-    """Return the directory of the logs; None if no logs are wanted."""
     wanted = os.environ.get(_VARIABLE, "")
     if wanted in ("none", "0"):
         return None
@@ -32,20 +31,18 @@ def directory() -> str | None:
 
 
 def path(name: str, host: str | None) -> str | None:
-    """Return the log file for a session first used today; None if no logs are wanted."""
+    """Return the log file for a session first used today; None without logs."""
     folder = directory()
     machine = (host or "local").replace("/", "_")
     return os.path.join(folder, machine, f"{measures.stamp()[:10]}-{name}.md") if folder is not None else None
 
 
 def log_opening(file: str | None, name: str, host: str | None, reason: str) -> None:
-    """Log that a session was opened, or is used for the first time."""
     session = f"`{name}` on `{host}`" if host is not None else f"`{name}`"
     _add(file, f"# {session}: {reason}, {measures.stamp()}\n\n")
 
 
 def log_action(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
-    """Log an action: the verb, its words, how it ended, and the end of its output."""
     lines = output.splitlines()
     shown = lines[-_LAST_LINES:]
     left_out = f"({len(lines) - len(shown)} lines before)\n" if len(lines) > len(shown) else ""
@@ -64,7 +61,6 @@ def prune() -> None:
 
 
 def _block(text: str) -> str:
-    """Return text as a Markdown code block, without control characters."""
     return "".join(f"    {wording.plain(line, keep=chr(9))}\n" for line in text.split("\n")) + "\n"
 
 

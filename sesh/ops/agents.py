@@ -1,4 +1,4 @@
-"""AI agents: hooks in their own settings (`--integrate`), and the states that these hooks report (`--hook`).
+"""AI agents: hooks in their settings (`--integrate`), and the states that hooks report (`--hook`).
 
 `--integrate AGENT` adds hooks that call `sesh --hook AGENT`. Sources, read in November 2026:
 code.claude.com/docs/en/hooks, claude-code 2.1.197; developers.openai.com/codex/hooks, codex-rs/hooks of openai/codex,
@@ -65,9 +65,6 @@ _STATES = {
 _DETAILS = ("command", "file_path", "filePath", "url", "prompt", "query", "description")
 
 
-# -- hooks in an agent's settings
-
-
 class ByHand(Refused):
     """The person has to edit the settings by hand."""
 
@@ -93,7 +90,7 @@ def _parsed(data: bytes | None) -> JSONObject | None:
 
 
 def _serialized(value: JSONObject, like: bytes | None) -> bytes:
-    """Return a value as JSON in the style of `like`: its indent, or one line, and its trailing whitespace."""
+    """Return JSON in the style of `like`: its indent, and its trailing whitespace."""
     text = (like or b"").decode("utf-8", "replace")
     indent: str | int | None = 2
     if match := _INDENT.match(text):
@@ -110,7 +107,7 @@ def settings(agent: str) -> str:
 
 
 def integrate(agent: str, *, remove: bool = False) -> bool:
-    """Add and update the hooks, or remove them; return whether the settings changed. Raises ByHand, Refused."""
+    """Add, update or remove the hooks; return whether the settings changed. Raises ByHand, Refused."""
     path = os.path.realpath(settings(agent))
     before = _read(path)
     if (value := _parsed(before)) is None:
@@ -141,21 +138,13 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
 
 def snippet(agent: str) -> str:
-    """Return settings with only the hooks of sesh."""
     value: JSONObject = {}
     _add(value, agent)
     return json.dumps(value, indent=2)
 
 
-def _groups(value: JSONObject) -> list[tuple[str, list[Any]]]:
-    """Return each event of the settings with its list of groups."""
-    hooks = value.get("hooks")
-    each = hooks.items() if isinstance(hooks, dict) else ()
-    return [(event, groups) for event, groups in each if isinstance(groups, list)]
-
-
 def _add(value: JSONObject, agent: str) -> None:
-    """Add our groups to settings. Raises Refused if the settings have another type in their place."""
+    """Add our groups. Raises Refused if the settings have another type in their place."""
     hooks = value.setdefault("hooks", {})
     for event in AGENTS[agent].events:
         groups = hooks.setdefault(event, []) if isinstance(hooks, dict) else None
@@ -165,14 +154,16 @@ def _add(value: JSONObject, agent: str) -> None:
 
 
 def _remove(value: JSONObject, agent: str) -> None:
-    """Remove our groups from settings, and the containers that they leave empty."""
-    for event, groups in _groups(value):
+    hooks: Any = value.get("hooks")
+    for event, groups in list(hooks.items()) if isinstance(hooks, dict) else ():
+        if not isinstance(groups, list):
+            continue
         rest = [group for group in groups if not _is_ours(group, agent)]
         if len(rest) < len(groups):
-            value["hooks"][event] = rest
+            hooks[event] = rest
             if not rest:
-                del value["hooks"][event]
-            if not value["hooks"]:
+                del hooks[event]
+            if not hooks:
                 del value["hooks"]
 
 
@@ -193,14 +184,8 @@ def _is_ours(group: Any, agent: str) -> bool:
     return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
 
 
-# -- a state reported by any program
-
-
 def report(state: str, question: str) -> str:
-    """Report the state of the calling program; return its session's name.
-
-    Raises UsageError, and Refused outside of any session.
-    """
+    """Report the calling program's state; return its session's name. Raises UsageError, Refused."""
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
     name = session("--state", " …")
@@ -209,7 +194,7 @@ def report(state: str, question: str) -> str:
 
 
 def session(verb: str, words: str) -> str:
-    """Return the name of the session that the caller runs in. Raises Refused outside of any."""
+    """Return the name of the caller's session. Raises Refused outside of any."""
     if (record := _session_of()) is None:
         hint = f'in a hook write: [ -z "$SESH_SESSION" ] || {SESH} {verb}{words}'
         raise Refused(f"{verb} works only inside a session", hint=hint)
@@ -232,11 +217,8 @@ def _session_of(agent: str = "") -> Record | None:
     return listing.current(tty)
 
 
-# -- events of an agent's hooks
-
-
 def report_event(agent: str, text: str) -> None:
-    """Report one event to the session; the caller sets the timeout. Malformed text may raise any exception."""
+    """Report an event to the session, without a timeout. Malformed text may raise any exception."""
     event = json.loads(text)
     record = _session_of(agent)
     name, source = event["hook_event_name"], event.get("source")
@@ -262,7 +244,7 @@ def report_event(agent: str, text: str) -> None:
 
 
 def _waits(name: str) -> bool:
-    """Return whether a hook already reported the question, in more detail than the notification that follows.
+    """Return whether a hook already reported the question, in more detail than this notification.
 
     If Claude Code asks for network access in its sandbox, it sends only the notification (seen in 2.1.76).
     """

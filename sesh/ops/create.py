@@ -70,7 +70,6 @@ def _window(origin: Origin | None, size: str | None) -> tuple[int, int, int, int
 
 
 def _terminal() -> int | None:
-    """Return the descriptor of this process's terminal; None if it has none."""
     return next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
 
 
@@ -87,10 +86,7 @@ def _environment(origin: Origin | None) -> dict[str, str]:
 
 
 def _with_launcher(variables: dict[str, str]) -> dict[str, str]:
-    """Append the directory of sesh's launcher to PATH.
-
-    So programs in the session find sesh even if the creator's PATH does not have it, as over ssh.
-    """
+    """Append the directory of sesh's launcher to PATH, which may not have it over ssh."""
     try:
         program = launcher()
     except FileNotFoundError:
@@ -139,8 +135,7 @@ def no_directory(path: str) -> str:
 def with_program_of(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
     """Return the specification with the program of a record.
 
-    The program is the record's command, or its shell instead of the caller's. A resume command of the
-    specification, or else of the record, replaces it.
+    It is the record's command or shell. A resume command of the specification, or else of the record, replaces it.
     """
     command = [str(word) for word in record.get("command") or []]
     resume = launch_spec.get("resume") or record.get("resume") or None
@@ -153,7 +148,7 @@ def with_program_of(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
 
 
 def start(launch_spec: LaunchSpec, name: str) -> Connection:
-    """Start a daemon for the session; return a connection to it, before HELLO. Raises Exists, CannotStart, Refused."""
+    """Start a session's daemon; return a connection before HELLO. Raises Exists, CannotStart, Refused."""
     try:
         with _starting:
             return launch.start_daemon({**launch_spec, "name": name})
@@ -171,16 +166,13 @@ def start_numbered(launch_spec: LaunchSpec, prefix: str = "", number: int = 1) -
 
 
 def numbered(prefix: str, number: int) -> str:
-    """Return `prefix` with the lowest free number, at least `number`. Raises UsageError if the name is too long."""
+    """Return `prefix` with the lowest free number, at least `number`. Raises UsageError."""
     taken = set(paths.names())
     while f"{prefix}{number}" in taken:
         number += 1
     if not is_name(f"{prefix}{number}"):
         raise UsageError(f"{prefix}{number} is too long for a session name; choose another one")
     return f"{prefix}{number}"
-
-
-# -- the session of a directory
 
 
 @op(reads=True)
@@ -227,10 +219,7 @@ def repository(directory: str) -> tuple[str, str]:
 
 
 def _repository_name(root: str) -> str:
-    """Return a repository's name; for a worktree, the name of the main repository and the branch.
-
-    Source: gitrepository-layout(5).
-    """
+    """Return a repository's name, or `repo-branch` for a worktree. Source: gitrepository-layout(5)."""
     pointer = _first_line(os.path.join(root, ".git"))
     inner = os.path.normpath(os.path.join(root, pointer.partition("gitdir: ")[2].strip()))
     if not pointer.startswith("gitdir: ") or os.path.basename(os.path.dirname(inner)) != "worktrees":

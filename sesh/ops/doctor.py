@@ -77,7 +77,7 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
 
 
 def _daemons(_caller: Caller) -> Iterator[Finding]:
-    """Find daemons whose files were removed; SIGUSR1 makes a daemon write its socket and record again."""
+    """Find daemons whose files were removed; SIGUSR1 makes a daemon write them again."""
     for daemon in sweep.daemons():
         yield row("daemons", WARNING, daemon.what, f"kill -USR1 {daemon.pid}; to end it: {PROGRAM} --sweep")
 
@@ -172,7 +172,6 @@ def _ssh(_caller: Caller) -> Iterator[Finding]:
 
 
 def _versions(_caller: Caller) -> Iterator[Finding]:
-    """Find sessions and known remotes with another version of sesh."""
     found = [record for name in paths.names() if (record := records.readable(name)) is not None]
     running = [record for record in found if records.here(record) and records.alive(record)]
     others = [str(record["name"]) for record in running if record.get("version") != __version__]

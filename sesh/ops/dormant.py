@@ -1,7 +1,6 @@
-"""Dormant sessions, without a daemon: the daemon died, or the session ended while no client was attached.
+"""Dormant sessions: their daemon died, or they ended while no client was attached.
 
-Their screen and history can be read, and they can be restarted. A job's result keeps its output after the session is
-gone.
+They can be read and restarted. A job's result keeps its output after the session is gone.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for go
 
 
 def screen(name: str, form: str) -> tuple[bytes, list[int]]:
-    """Return the last screen and its continued rows, as a daemon sends them. Raises NotFound without a checkpoint."""
+    """Return the last screen and its continued rows. Raises NotFound without a checkpoint."""
     from sesh.vt.render.export import continued, export
 
     terminal = _terminal(name)
@@ -52,7 +51,6 @@ def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
 
 
 def _terminal(name: str) -> Emulator:
-    """Return the terminal from the checkpoint, or from a job's result. Raises NotFound."""
     if (summary := find.dormant(name)) is None:
         return _terminal_of_job(name)
     error = find.without_daemon(summary)
@@ -63,7 +61,6 @@ def _terminal(name: str) -> Emulator:
 
 
 def _terminal_of_job(name: str) -> Emulator:
-    """Return a terminal with the kept output of the last job of this name. Raises NotFound."""
     if (job := results.newest(name, is_job=True)) is None:
         raise find.absent(name)
     output = results.output(job)
@@ -111,10 +108,7 @@ def start_as_chosen(caller: Caller, launch_spec: LaunchSpec, name: str, summary:
 
 
 def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
-    """Restart a dormant session if `again`, else replace it by a new one; note the outcome.
-
-    A restarted session begins below its old output. Raises as `create.start`.
-    """
+    """Restart a dormant session if `again`, else replace it. Raises as `create.start`."""
     connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
     caller.note_and_remember(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
     return connection
@@ -144,7 +138,6 @@ def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> lis
 
 
 def _restorable(session: Summary) -> bool:
-    """Return whether a session was lost, or its daemon terminated."""
     return session["state"] == "lost" or (session["state"] == "exited" and session.get("reason") == TERMINATED)
 
 
@@ -201,7 +194,6 @@ def start_again(
 def _restart_spec(
     launch_spec: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool
 ) -> LaunchSpec:
-    """Return the specification to restart a session with its labels, its command and its old output."""
     launch_spec = create.with_program_of(launch_spec, record)
     command = None if launch_spec["resumes"] else launch_spec["command"]
     before = [*_old_output(emulator), _divider(summary), ""] if emulator is not None else [""]
@@ -228,7 +220,7 @@ def _old_output(emulator: Emulator) -> list[str]:
 
 
 def _restore_files(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
-    """Restore the files of a dormant session after a failed restart, unless the name is taken again."""
+    """Restore a dormant session's files after a failed restart, unless the name is taken again."""
     with suppress(OSError), files.locked(paths.directory()):  # the disk may be full
         if record and name not in paths.names():
             records.write(record)
@@ -238,7 +230,7 @@ def _restore_files(name: str, record: Record, checkpoint: Checkpoint | None) -> 
 
 @contextmanager
 def _locked(name: str) -> Iterator[Record]:
-    """Lock the directory of sessions and yield a dormant session's record. Raises NotFound if it is not dormant."""
+    """Lock the directory of sessions; yield a dormant session's record. Raises NotFound."""
     with files.locked(paths.directory()):
         record = records.read(name) if find.dormant(name) is not None else None
         if record is None:
@@ -247,7 +239,7 @@ def _locked(name: str) -> Iterator[Record]:
 
 
 def forget(name: str, session_id: str = "") -> bool:
-    """Remove the files of a dormant session; return False if it is not dormant or has another id.
+    """Remove a dormant session's files; return False unless it is dormant and has this id.
 
     Raises Refused if the files cannot be removed.
     """

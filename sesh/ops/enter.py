@@ -1,4 +1,4 @@
-"""Find or create sessions by name: to attach to them, or to make sure that they run.
+"""Find or create sessions by name.
 
 An op of type `Connected` returns the session's name and a connection to its daemon. It asks the person only if the name
 is taken, or if its session was lost or has ended.
@@ -77,7 +77,7 @@ def attach(_caller: Caller, name: str) -> Connected:
 
 
 def recent() -> list[tuple[str | None, str]]:
-    """Return the host (None for this machine) and name of recently attached sessions, the newest first."""
+    """Return host (None for this machine) and name of recently attached sessions, the newest first."""
     paths.check_directory(paths.directory())
     entries = [entry.rpartition(" ") for entry in newest()]
     return [(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
@@ -99,15 +99,13 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
 
 
 class Ensured(Enum):
-    """How it was made sure that a session runs."""
-
     RAN = "it ran already"
     CREATED = "it was created"
     RESTARTED = "it was dormant, and was restarted or replaced"
 
 
 def ensure(caller: Caller, name: str, launch_spec: Callable[[], LaunchSpec], *, again: bool) -> Ensured:
-    """Make sure that a session runs. `again`: restart a dormant session, do not replace it. Raises as `open_`."""
+    """Make sure that a session runs; `again`: restart a dormant one. Raises as `open_`."""
     deadline = time.monotonic() + _RESPONSE_TIMEOUT
     while (session := _summary(name)) is None:
         try:
@@ -126,7 +124,7 @@ def ensure(caller: Caller, name: str, launch_spec: Callable[[], LaunchSpec], *, 
 
 
 def _summary(name: str) -> Summary | None:
-    """Return the summary from a session's daemon; None if there is no session, or it is ending."""
+    """Return the daemon's summary; None if there is no session, or it is ending."""
     connection = find.try_connect(name)
     try:
         return find.request_summary(connection, _RESPONSE_TIMEOUT) if connection is not None else None
@@ -135,7 +133,7 @@ def _summary(name: str) -> Summary | None:
 
 
 def apply(caller: Caller, name: str, spec: Spec) -> None:
-    """Set the labels of a spec on a running session; note the options that are ignored.
+    """Set a spec's labels on a running session; note the options that are ignored.
 
     Raises UsageError for an invalid variable, label or size before it changes anything.
     """
@@ -152,9 +150,6 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
         caller.note_and_remember(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
-
-
-# -- new sessions
 
 
 @op(creates=True)
@@ -204,27 +199,19 @@ def _create(caller: Caller, name: str | None, spec: Spec, choice: str) -> tuple[
         return name, find.connect(name), False
     if summary is not None:
         return name, dormant.start(caller, launch_spec, name, summary, again=False), True
-    _end_replaced(name)
+    if (here := listing.current()) is not None and here["name"] == name:
+        raise Refused(f"you are in {name}, and it cannot replace itself; detach first")
+    sessions.end(name)
     return name, create.start(launch_spec, name), True
 
 
-def _end_replaced(name: str) -> None:
-    """End a session to replace it. Raises Refused if the caller runs in it."""
-    here = listing.current()
-    if here is not None and here["name"] == name:
-        raise Refused(f"you are in {name}, and it cannot replace itself; detach first")
-    sessions.end(name)
-
-
 def _ask_beside_dormant(caller: Caller, name: str, summary: Summary) -> str:
-    """Ask the person what to do with a dormant session's name. Raises Exists if nobody can be asked."""
     if not caller.can_ask:
         raise find.occupied(summary, "--replace", "--new-name")
     return _ask(caller, name, find.describe_end(summary), "n")
 
 
 def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> str:
-    """Ask the person what to do with a running session's name. Raises Exists if nobody can be asked."""
     phase = f"{subject(name)} {'has ended, but is kept' if find.has_ended(name) else 'already runs'}"
     if not caller.can_ask:
         raise Exists(f"{phase}; choose --join, --replace or --new-name")
@@ -236,15 +223,11 @@ def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> st
 
 
 def _ask(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
-    """Ask the person what to do with a taken name; return the choice. Raises Refused without one."""
     answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
     choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
     if choice is None:
         raise Refused("nothing was done")
     return choice
-
-
-# -- jobs
 
 
 @op(creates=True)
@@ -289,7 +272,6 @@ def job_detached(
 
 
 def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
-    """Start a job. Raises Exists with a hint how to run the command in the session."""
     try:
         return create.start(launch_spec, name)
     except Exists:

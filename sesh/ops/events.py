@@ -1,4 +1,4 @@
-"""Follow the events of one session or of all sessions of a machine; read the event log of remotes."""
+"""Follow the events of sessions; read the event log of remotes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,8 @@ _SCAN_INTERVAL = 1.0  # seconds between two looks for new sessions without inoti
 _EVENTS = 1  # the id of the request
 
 
-# -- one session
-
-
 def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
-    """Yield the events of a session until it ends, reconnecting after a lost link. Raises DaemonDied.
+    """Yield a session's events until it ends, also after a lost link. Raises DaemonDied.
 
     `since`: yield events after this number; None for future events only.
     """
@@ -58,7 +55,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
 
 
 def _last_events(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
-    """Yield the events of an ended session after number `since`; if that is None, the last two.
+    """Yield an ended session's events after number `since`, or the last two for None.
 
     The result of a session has only its first event and its last two. The others are reported as missed.
     """
@@ -82,9 +79,6 @@ def _last_events(name: str, result: JobResult, since: int | None) -> Iterator[Ev
         if number > at:
             yield {**event, "seq": number, "session": name}
             at = number
-
-
-# -- all sessions
 
 
 @op()
@@ -122,7 +116,6 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
 
 
 def _running() -> Iterator[tuple[str, str]]:
-    """Yield the sessions that have a socket, each with its id."""
     for name in paths.names():
         record = records.readable(name) if os.path.exists(paths.socket_path(name)) else None
         if record is not None and record.get("id"):
@@ -130,7 +123,6 @@ def _running() -> Iterator[tuple[str, str]]:
 
 
 def _follow_one(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
-    """Yield a session's events; runs in a worker thread."""
     with Target(Caller()).open_stream(name) as stream, stop.calling(stream.cut):
         yield from _since(follow(stream, since), session_id, since, begun)
 
@@ -159,13 +151,10 @@ def _since(events: Iterator[Event], session_id: str, since: int, begun: str) -> 
 
 
 def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> Iterator[tuple[str, Event | SeshError]]:
-    """Yield the workers' items until the directory of sessions changes.
-
-    `watch`: the inotify descriptor of the directory, negative without inotify. `audience`: see `Caller`.
-    """
+    """Yield the workers' items until the directory of sessions changes."""
     watched = [(workers.inbound, select.POLLIN), (watch, select.POLLIN), (audience, 0)]
     watched = [(descriptor, events) for descriptor, events in watched if descriptor >= 0]
-    until = None if watch >= 0 else time.monotonic() + _SCAN_INTERVAL
+    until = None if watch >= 0 else time.monotonic() + _SCAN_INTERVAL  # `watch` is negative without inotify
     ready: list[int] = []
     while watch not in ready and (until is None or time.monotonic() < until):
         ready = polled(watched, until)
@@ -176,10 +165,7 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
 
 
 def follow_all(target: Target) -> Iterator[Event]:
-    """Yield the events and notes of `all_events` of a machine, reconnecting after a lost link.
-
-    Raises Unreachable if the host's bridge ends.
-    """
+    """Yield the items of `all_events` of a machine, also after a lost link. Raises Unreachable."""
     if target.host is None:
         for item in all_events(target.caller):
             if "begun" not in item:
@@ -206,10 +192,7 @@ def follow_all(target: Target) -> Iterator[Event]:
         yield item
 
 
-# -- the log of remotes
-
-
 @op(reads=True)
 def log(_caller: Caller, name: str | None = None) -> RemoteLog:
-    """Return the events of this machine's log of remotes, optionally of one session, and the log's path."""
+    """Return the path and the events of the remotes' log, optionally of one session."""
     return {"path": eventlog.path(), "events": eventlog.read(name)}  # type: ignore[typeddict-item]  # JSON

@@ -1,4 +1,4 @@
-"""Live lists of sessions: of this machine, and an index of this machine and of hosts.
+"""Live lists of sessions, on this machine and on hosts.
 
 Each machine has a worker thread. The thread of this machine watches the sessions: inotify and the daemons' events
 report most changes at once, and a poll finds the rest (output, working directory, foreground program). A host watches
@@ -46,9 +46,6 @@ _ROWS = 20  # sessions in one item of `follow`
 _LARGEST = 4 << 20  # approximate characters of a host's rows; the link is closed above it
 
 
-# -- this machine
-
-
 def watch(audience: int = -1) -> Iterator[list[Summary]]:
     """Yield the sessions of this machine now, and again after each change.
 
@@ -81,7 +78,7 @@ def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
 
 
 class _ChangeWatch:
-    """Detects that sessions have changed: by their daemons' events, and new files in the directory of sessions."""
+    """Detects changed sessions by their daemons' events, and by new files in their directory."""
 
     def __init__(self) -> None:
         self._directory = machine.watch_directory(paths.directory())
@@ -114,7 +111,7 @@ class _ChangeWatch:
         return unchanged
 
     def follow(self, sessions: Sequence[Summary]) -> None:
-        """Follow the events of these sessions, and of no others, up to this process's limit of connections.
+        """Follow the events of these sessions only, up to this process's limit of connections.
 
         A daemon's WELCOME counts as an event, so that a change before the subscription is not missed.
         """
@@ -145,13 +142,8 @@ def follow(caller: Caller) -> Iterator[list[Summary]]:
         before = rows
 
 
-# -- this machine and hosts
-
-
 @dataclass(frozen=True)
 class Report:
-    """The sessions of a machine."""
-
     rows: list[Summary]
     silence: str = ""  # why the rows may be stale; empty if they are current
 
@@ -185,10 +177,7 @@ class SessionIndex:
         return max(0.0, self._look_at - time.monotonic())
 
     def update(self) -> bool:
-        """Read the workers' reports; return whether anything may have changed.
-
-        Raises the error if the sessions of this machine cannot be listed.
-        """
+        """Read the workers' reports; return whether anything may have changed. Raises this machine's error."""
         reports = self._workers.take()
         for host, report in reports:
             self.pending.discard(host)
@@ -204,7 +193,6 @@ class SessionIndex:
         return is_due or bool(reports)
 
     def _update_machines(self) -> None:
-        """Start to follow new machines, and drop removed ones."""
         hosts, paused = self._hosts()
         wanted = {*hosts, *paused, *([None] if self._named is None else [])}
         for gone in self.machines.keys() - wanted:
@@ -223,7 +211,7 @@ class SessionIndex:
         self._look_at = time.monotonic() + HOSTS_POLL
 
     def _hosts(self) -> tuple[list[str], dict[str, str]]:
-        """Return the hosts to follow, and why others are paused; a named one is tried once."""
+        """Return hosts to follow, and why others are paused; a named host is tried once."""
         if self._named is None:
             return lookup.known_hosts(self._caller)
         tried = [host for host in self._named if host in self.machines]
@@ -231,7 +219,7 @@ class SessionIndex:
         return [host for host in self._named if host not in paused], paused
 
     def sessions(self, wanted: dict[str, str]) -> dict[Place, Summary]:
-        """Return the sessions with these labels by host and name: this machine's first, then sorted by host.
+        """Return the sessions with these labels by place, this machine's first, then sorted by host.
 
         A session reported by two aliases of one machine is listed once.
         """
@@ -243,7 +231,6 @@ class SessionIndex:
 
 
 def _order(host: str | None) -> tuple[bool, object]:
-    """Return the sort key of a machine: this one comes first."""
     return host is not None, natural(host or "")
 
 
@@ -265,7 +252,7 @@ def _follow_this_machine(stop: Stop) -> Iterator[Report]:
 
 
 class _HostReports:
-    """The reports of a host over a link that stays open; while it is doubted or lost, their rows are cached ones."""
+    """The reports of a host over a lasting link; an unhealthy link yields cached rows."""
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers
@@ -275,9 +262,9 @@ class _HostReports:
         self._complete = False  # true once the link has reported all sessions
 
     def follow(self, stop: Stop) -> Iterator[Report]:
-        """Yield a report after each change; reconnect a lost link. Raises the error if the first link fails.
+        """Yield a report after each change. Runs in a worker thread.
 
-        Runs in a worker thread.
+        A new link replaces a lost one. Raises the error if the first link fails.
         """
         deadline = time.monotonic() + _OPEN_TIMEOUT
         target = HostTarget(Caller(), self._host, named=False, stop=stop).until(deadline)
@@ -297,7 +284,7 @@ class _HostReports:
         raise Unreachable(f"sesh on @{self._host} ended")
 
     def _start_over(self, link: Link) -> dict[str, object]:
-        """Forget all rows, because a new link reports them again; return the arguments of the op."""
+        """Forget all rows, because a new link reports them again; return the op's arguments."""
         self._home, self._clock, self._complete = link.home, link.clock, False
         self._rows.clear()
         self._sizes.clear()
@@ -319,7 +306,6 @@ class _HostReports:
         return Report([self._rows[name] for name in sorted(self._rows, key=natural)])
 
     def _report_health(self, stop: Stop, health: Health) -> None:
-        """Report the sessions as current or stale, by the link's health."""
         if health is not Health.UP:
             self._save()
             self._workers.put(self._host, stop, _silent(self._host, NO_ANSWER))

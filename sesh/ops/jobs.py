@@ -1,4 +1,4 @@
-"""Run a job and wait for its end: relay output, stdin and Ctrl-C, reconnect after a lost link.
+"""Run a job to its end; relay output, stdin and Ctrl-C; reconnect a lost link.
 
 The daemon responds when the job ends. If the waiting process is killed, the job keeps running.
 """
@@ -37,12 +37,12 @@ _GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; 
 
 
 class _Waiter:
-    """The wait for a job's end over the stream to its daemon. A Ctrl-C meanwhile goes to the job.
+    """The wait for a job's end over the stream to its daemon.
 
-    The stream's deadline lies after the job's timeout, so a daemon that misses the deadline is stuck. `interrupts`:
-    signals, recorded since before the job began. `live`: receives output as it comes. `most`: bytes of output to
-    collect; of a longer output only the end is kept. `tells`: tell the person when the job asks a question, because it
-    does not read this terminal.
+    A Ctrl-C meanwhile goes to the job. A daemon is stuck if it misses the stream's deadline, which lies after the job's
+    timeout. `interrupts`: signals, recorded since before the job began. `live`: receives output as it comes. `most`:
+    bytes to collect of the end of the output. `tells`: tell the person when the job asks a question, because it does
+    not read this terminal.
     """
 
     def __init__(
@@ -114,7 +114,6 @@ class _Waiter:
         return errors.TimedOut(message, hint=f"end it: {SESH} --kill {name}")
 
     def _send_requests(self) -> None:
-        """Request the job's end over a new connection, and the output after the last byte received."""
         connection, position = self._stream.connection, self._stream.position
         words: RequestKeys = {"follow": self._live is not None or self._most > 0}
         if position:
@@ -152,7 +151,6 @@ class _Waiter:
             self._forwarder.read(self._stream.connection)
 
     def _handle_response(self, number: int, data: bytes) -> JobResult | None:
-        """Handle a response; return the job's result if the response has it."""
         connection = self._stream.connection
         if number == _FEED and self._forwarder is not None:
             self._forwarder.note_taken(connection.decode_response(FEED, data))
@@ -207,7 +205,6 @@ def run(
     """
     limit = data.get("timeout")
     deadline = None if limit is None else time.monotonic() + limit
-    late = None if deadline is None else deadline + _GRACE
     forwarder = _StdinForwarder(stdin, mends=target.host is not None) if stdin is not None else None
     try:
         with errors.failing_with(ExitCode.SESH_FAILED):
@@ -219,7 +216,7 @@ def run(
             live(ended.output)
         return ended.name, ended.result, ended.output
     with errors.failing_with(ExitCode.UNKNOWN), stream, target.caller.stop.calling(stream.cut):
-        stream.deadline = late
+        stream.deadline = None if deadline is None else deadline + _GRACE
         tells = stdin is None and target.caller.hears_questions
         most = COLLECTED if wanted else 0
         waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, most=most, tells=tells)
@@ -240,14 +237,12 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """Return the names of ended jobs with all of these labels, unless another session has the name."""
+    """Return ended jobs with all of these labels, unless another session has the name."""
     jobs = results.labelled(labels)
     return [job["name"] for job in jobs if (records.readable(job["name"]) or job).get("id") == job.get("id")]
 
 
 class _Feeding(Enum):
-    """What the forwarder of stdin does next."""
-
     SEND_CHUNK = "a chunk is sent, over each new connection, until the job has taken it"
     SEND_END = "the same with the end of stdin"
     READ = "the job takes another chunk"
@@ -255,21 +250,20 @@ class _Feeding(Enum):
 
 
 class _StdinForwarder:
-    """Forwards stdin to a job, one chunk at a time. `mends`: after a lost link the daemon drops what it has already."""
+    """Forwards stdin to a job, one chunk at a time."""
 
     def __init__(self, descriptor: int, *, mends: bool) -> None:
-        self.descriptor, self._mends = descriptor, mends
+        self.descriptor = descriptor
+        self._mends = mends  # after a lost link the daemon drops what it has already
         self._taken = 0  # bytes that the job has taken
         self._chunk = b""  # the first one is empty: it tells the daemon which connection feeds the job
         self._feeding = _Feeding.SEND_CHUNK
 
     @property
     def hungry(self) -> bool:
-        """True if stdin is to be read."""
         return self._feeding is _Feeding.READ
 
     def read(self, connection: wire.Connection) -> None:
-        """Read a chunk of stdin, or its end, and send it."""
         try:
             chunk = descriptors.stdin_block(_CHUNK, self.descriptor)
         except Refused:
@@ -281,7 +275,7 @@ class _StdinForwarder:
         self.send(connection)
 
     def send(self, connection: wire.Connection) -> None:
-        """Send the chunk or the end that the job has not taken yet, if there is one."""
+        """Send the chunk or the end that the job has not taken yet."""
         if self._feeding in (_Feeding.READ, _Feeding.NOTHING):
             return
         words: RequestKeys = {"at": self._taken, "ends": self._feeding is _Feeding.SEND_END, "mends": self._mends}
@@ -289,7 +283,6 @@ class _StdinForwarder:
             connection.send(wire.request_frames(FEED, _FEED, self._chunk, **words))
 
     def note_taken(self, response: FeedResponse) -> None:
-        """Note that the job took the chunk, or takes no more."""
         ends = self._feeding is _Feeding.SEND_END or not response["open"]
         self._feeding = _Feeding.NOTHING if ends else _Feeding.READ
         self._taken += len(self._chunk)

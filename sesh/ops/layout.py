@@ -1,4 +1,4 @@
-"""Session layouts: export the sessions of this machine and of known remotes, create the missing ones.
+"""Session layouts: export sessions of this machine and known remotes, create the missing ones.
 
 A layout is `{"version": 1, "sessions": […]}`, and each session is `{"name", "host", "directory", "command", "resume",
 "labels"}`. `host` is null for this machine, `command` is null for the user's shell, and `resume` is null if the session
@@ -27,7 +27,7 @@ VERSION = 1
 
 @op(reads=True)
 def sessions(caller: Caller) -> list[LayoutEntry]:
-    """Return the sessions of this machine and of known remotes that have not ended; note silent remotes."""
+    """Return the lasting sessions of this machine and of known remotes; note silent remotes."""
     here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
     elsewhere = []
@@ -55,11 +55,8 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
     }
 
 
-# -- reading a layout
-
-
 def parse(data: bytes, source: str) -> list[LayoutEntry]:
-    """Return the sessions of a layout: the output of `--export`, or a bare list of sessions.
+    """Return the sessions of a layout, or of a bare list of sessions.
 
     Unknown keys are ignored. Raises UsageError, which names the wrong value.
     """
@@ -80,7 +77,6 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
 
 
 def _checked(value: object, place: str) -> LayoutEntry:
-    """Return one session with all keys. Raises Malformed."""
     if isinstance(value, dict):
         labels = value.get("labels") or {}
         value = {**{key: value.get(key) or None for key in LayoutEntry.__annotations__}, "labels": labels}
@@ -96,12 +92,9 @@ def _checked(value: object, place: str) -> LayoutEntry:
     return entry
 
 
-# -- creating what is missing
-
-
 @op()
 def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
-    """Create the missing sessions of a layout on this machine, whatever their `host`; return a row for each."""
+    """Create a layout's missing sessions here, whatever their `host`; return a row for each."""
     return [_make(caller, entry) for entry in entries]
 
 
@@ -124,7 +117,7 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:
-    """Return whether a command is the user's shell, by its base name, because its path differs between machines."""
+    """Return whether a command is the user's shell, by base name: paths differ between machines."""
     return command is None or (
         len(command) == 1 and os.path.basename(command[0]) == os.path.basename(programs.shell(os.environ))
     )

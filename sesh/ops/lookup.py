@@ -1,4 +1,4 @@
-"""Query the known remotes in parallel, without a prompt: for their lists, and for a session that is not here."""
+"""Query the known remotes in parallel, for their lists, or to find a session."""
 
 from __future__ import annotations
 
@@ -32,9 +32,6 @@ _QUIET = 0.5  # seconds, then a status line names the hosts that have not answer
 _SKEW = 2.0  # seconds; a smaller clock difference may be the round trip, and is ignored
 
 
-# -- the known remotes, and their cached lists
-
-
 def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
     """Return the known remotes to query, and the reason for each paused remote.
 
@@ -63,7 +60,7 @@ def reason(error: SeshError) -> str:
 
 
 def absence(host: str, why: str) -> str:
-    """Return the end of a sentence: that the host does not answer, or is not asked."""
+    """Return words that say that a host does not answer, or is not asked."""
     until = known.paused_until(host)
     return f"is not asked until {measures.time_of_day(until)} ({why})" if until else f"does not answer ({why})"
 
@@ -81,13 +78,10 @@ def last_known(host: str, why: str) -> list[Summary]:
 
 
 def take_new(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
-    """Return the rows whose ids `seen` lacks, and add these: two hosts may be one machine."""
+    """Return the rows whose ids are new, because two hosts may be one machine."""
     fresh = [row for row in rows if row.get("id") not in seen]
     seen.update(row["id"] for row in fresh if row.get("id"))
     return fresh
-
-
-# -- one host
 
 
 class NoteCollector(Caller):
@@ -127,13 +121,9 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
 
 
 def note_failure(host: str, error: Unreachable | TimedOut) -> None:
-    """Record that a host has not answered, and why."""
     if not isinstance(error, errors.NoRoom):
         with suppress(Refused):  # the record cannot be written: the next list asks the host again
             known.record_failure(host, reason(error), refused=isinstance(error, errors.LoginRefused))
-
-
-# -- many hosts
 
 
 def query(
@@ -178,7 +168,7 @@ def query(
 
 
 def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Listed]:
-    """Yield a host's sessions, and cache them, even too late ones; runs in a worker thread."""
+    """Yield a host's sessions; cache them even if late; runs in a worker thread."""
     caller = NoteCollector()
     try:
         rows = sessions_of(caller, host, deadline, stop, named=named)
@@ -218,11 +208,8 @@ def query_known(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[s
         yield host, take_new(last_known(host, why), seen), f"{why}{'' if names else hint}"
 
 
-# -- finding a session
-
-
 def locate(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, str | SeshError | None]:
-    """Return the host of each session: a known remote, None if none has it, or an error.
+    """Return each session's host: a known remote, None if none has it, or an error.
 
     If several hosts have a session, or a silent one had it, the person chooses one. `verb`: the option for the command
     line in a hint; empty if the person gave a name alone. The errors are NotFound if only a silent host had the
@@ -246,7 +233,7 @@ def locate(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, st
 
 
 def _choose_host(caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str) -> str | None:
-    """Return the host that has the session; if several may, let the person choose. Raises as `locate`."""
+    """Return the session's host; the person chooses if several may have it. Raises NotFound, Refused."""
     was = f"was on @{silent[0]}, which {absence(*silent)}" if silent is not None else ""
     if silent is not None and not hosts:
         hint = f"to ask it again: {SESH} @{silent[0]}" if verb else f"to create it here: {PROGRAM} --local {name}"

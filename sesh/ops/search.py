@@ -1,4 +1,4 @@
-"""Search lines for a regular expression, for `--grep` in the output of sessions, running and dormant.
+"""Search the output of sessions for a regular expression (`--grep`).
 
 A pattern such as `(a+)+$` may take forever. Python's `re` holds the GIL, but checks for signals. So a process with one
 thread does the search itself, and the signal of a timer stops it. A process with more threads (the API, `--mcp`, a
@@ -51,10 +51,7 @@ class _TooLong(Exception): ...
 
 
 class Pattern:
-    """A regular expression to search lines for; a context manager, because it may have a child process.
-
-    Raises UsageError for an invalid expression.
-    """
+    """A regular expression, perhaps with a child process to end. Raises UsageError if invalid."""
 
     def __init__(self, text: str) -> None:
         self.text = check_pattern(text)
@@ -71,7 +68,7 @@ class Pattern:
                 self._child = None
 
     def matches(self, lines: Sequence[str], deadline: float | None = None) -> Iterator[tuple[int, str]]:
-        """Yield the number of each line with a match, and its first match; an empty line never matches.
+        """Yield each matching line's number and first match; an empty line never matches.
 
         Raises TimedOut past the deadline (monotonic), Refused if the pattern takes too long.
         """
@@ -146,9 +143,6 @@ def check_pattern(text: str) -> str:
     return text
 
 
-# -- sessions
-
-
 @op(reads=True)
 def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False) -> Hits:
     """Return the lines of some or all sessions that match a regular expression.
@@ -195,7 +189,7 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
 
 
 def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
-    """Return the last line of each command in a session's history, and the command; the newest first."""
+    """Return each command in a session's history with its last line, the newest first."""
     try:
         history = shell.history(caller, name)
     except SeshError:
@@ -212,7 +206,7 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """Yield for each numbered line the last command whose text ends it or a line above.
+    """Yield the last command whose text ends each numbered line, or a line above.
 
     `numbers` are sorted, so that one pass over the lines is enough.
     """

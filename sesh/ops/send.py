@@ -65,7 +65,7 @@ def send_input(
 
 
 def _check_length(text: bytes, *, as_unit: bool) -> None:
-    """Raise UsageError for a text that is too long. `as_unit`: it is typed by one request."""
+    """Raise UsageError if a text is too long; the limit is lower for one request."""
     most = _LONGEST_UNIT if as_unit else LONGEST
     if len(text) > most:
         options = " with --enter or --question" if as_unit else ""
@@ -75,14 +75,12 @@ def _check_length(text: bytes, *, as_unit: bool) -> None:
 
 @contextmanager
 def _open_stream(target: Target, name: str) -> Iterator[Stream]:
-    """Yield a stream over which requests can be sent."""
     with target.open_stream(name) as stream:
         stream.handshake(until=_soon())
         yield stream
 
 
 def _type_in_chunks(connection: Connection, typed: bytes, *, keys: bool) -> SendResponse:
-    """Type bytes, each chunk by a request of its own; return the first response."""
     responses = [
         connection.request(SEND, typed[start : start + CHUNK], _soon(), more=start > 0, keys=keys)[0]
         for start in range(0, len(typed) or 1, CHUNK)
@@ -91,7 +89,7 @@ def _type_in_chunks(connection: Connection, typed: bytes, *, keys: bool) -> Send
 
 
 def _matching_question(connection: Connection, name: str, pattern: search.Pattern) -> RequestKeys:
-    """Return the words that identify the session's question. Raises Refused if the question does not match.
+    """Return words that identify the session's question. Raises Refused if it does not match.
 
     With these words the daemon refuses to type if the question has changed since.
     """
@@ -127,7 +125,7 @@ def _type_as_unit(stream: Stream, text: bytes, words: RequestKeys) -> SendRespon
 
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
-    """Return whether the program that asks has turned echo off, as for a password. Raises as `answer`."""
+    """Return whether the asking program has turned echo off, as for passwords. Raises as `answer`."""
     with _open_stream(target, name) as stream:
         asked, _ = stream.connection.request(ASKED, deadline=_soon(), since=since, question=question)
         return asked["hides"]
@@ -146,7 +144,7 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
 
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[Key]) -> bytes:
-    """Return what the terminal sends for keys. The program's mode DECCKM changes the bytes of cursor keys."""
+    """Return the bytes that keys send; mode DECCKM changes those of cursor keys."""
     if any(key.application != key.sent for key in keys) and connection.request(MODES, deadline=_soon())[0]["cursor"]:
         return b"".join(key.application for key in keys)
     return b"".join(key.sent for key in keys)

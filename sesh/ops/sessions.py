@@ -38,7 +38,7 @@ def summaries(_caller: Caller) -> list[Summary]:
 
 @op(reads=True)
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
-    """Return whether a session runs, or has ended and is kept. `required`: raise NotFound if not."""
+    """Return whether a session runs, or is kept; `required`: raise NotFound if not."""
     name = check_name(name)
     connection = find.connect(name) if required else find.try_connect(name)
     if connection is not None:
@@ -46,16 +46,12 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
     return connection is not None
 
 
-def of_this_machine() -> list[str]:
-    """Return the names of this machine's sessions, not of machines that share the home directory."""
-    return [session["name"] for session in listing.summaries() if "machine" not in session]
-
-
 def chosen(caller: Caller, names: Sequence[str]) -> list[str]:
-    """Return the given names, each once; without any, all sessions of this machine, and note untrusted files."""
+    """Return the names, each once; without any, all sessions here, and note untrusted files."""
     if not names:
         find.note_damage(caller)
-        return of_this_machine()
+        # The list has the sessions of machines that share the home directory, too.
+        return [session["name"] for session in listing.summaries() if "machine" not in session]
     return [check_name(name) for name in dict.fromkeys(names)]
 
 
@@ -71,19 +67,16 @@ def act_on(names: Sequence[str], act: Callable[[str], object]) -> dict[str, Sesh
 
 
 def acted_on(names: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
-    """Return the names that worked, and the facts of the errors. Raises the error of a single name."""
+    """Return the names that worked, and the errors' facts. Raises a single name's error."""
     if failed and len(names) == 1:
         raise failed[names[0]]
     done = [name for name in names if name not in failed]
     return {"done": done, "failed": {name: error.facts() for name, error in failed.items()}}
 
 
-# -- changing
-
-
 @op()
 def detach(_caller: Caller, name: str | None = None) -> Detached:
-    """Detach all clients of a session; without a name, the client that typed here. Return their number."""
+    """Detach all clients of a session; without a name, the one that typed here."""
     which = "all" if name is not None else "last"
     name = listing.required("--detach") if name is None else check_name(name)
     response, _ = find.request(name, DETACH, which=which, asker=os.getpid())
@@ -150,9 +143,6 @@ def _reload(name: str) -> None:
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
 
 
-# -- ending
-
-
 @op(changes=lambda _, result: Changes(ended=result["done"]))
 def kill(_caller: Caller, names: Sequence[str]) -> ActedOn:
     """End sessions. If there is only one, its error is raised."""
@@ -217,7 +207,7 @@ def end(name: str, session_id: str = "") -> None:
 
 
 def await_end(is_alive: Callable[[], bool], deadline: float) -> bool:
-    """Wait until a process has ended; return False if one is alive at the deadline (monotonic)."""
+    """Wait until a process has ended; return False after the deadline (monotonic)."""
     while is_alive():
         if time.monotonic() > deadline:
             return False
@@ -226,7 +216,7 @@ def await_end(is_alive: Callable[[], bool], deadline: float) -> bool:
 
 
 def _kill_daemon(name: str, record: Record | None) -> bool:
-    """Kill a silent daemon and the programs of its session; return whether the session is gone."""
+    """Kill a silent daemon and its session's programs; return whether the session is gone."""
     if record is None or not records.here(record):
         return records.read(name) is None
     groups = machine.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []

@@ -1,4 +1,4 @@
-"""Run a command in a session's live shell and return its exact output and exit code; list earlier commands."""
+"""Run a command in a session's live shell; list earlier commands."""
 
 from __future__ import annotations
 
@@ -35,9 +35,6 @@ def without_sequences(output: bytes) -> bytes:
     return _SEQUENCES.sub(b"", output)
 
 
-# -- running a command
-
-
 def run(
     stream: Stream,
     words: Sequence[str],
@@ -56,8 +53,8 @@ def run(
     if the command asks a person.
 
     After a lost link the command is sent again with the same key, so that the host runs it only once. If the command
-    ended with its session during the outage, its facts have `output_lost`. Raises Busy. Errors
-    exit with 125, or with 255 if the command may have run.
+    ended with its session during the outage, its facts have `output_lost`. Raises Busy. Errors exit with 125, or with
+    255 if the command may have run.
     """
     with errors.failing_with(ExitCode.SESH_FAILED):
         if stream.host is None and listing.in_front(stream.name):
@@ -82,7 +79,7 @@ class OutputWriter:
         self._held = b""
 
     def take(self, data: bytes, *, last: bool = False) -> None:
-        """Write output; without `ansi` only whole lines, because the output may have been cut in a sequence."""
+        """Write output; without `ansi` only whole lines, because a sequence may be cut."""
         data = self._held + data
         end = len(data) if last or self._ansi else data.rfind(b"\n") + 1
         self._held = data[end:]
@@ -90,7 +87,7 @@ class OutputWriter:
 
 
 class _Stage(Enum):
-    """How far the request for a command has come, and whether the command may have run if no response comes."""
+    """The progress of a command's request, which tells whether the command may have run."""
 
     UNSENT = "it did not run"
     SENT = "sent once: `Connection.outcome_of` decides whether it may have run"
@@ -98,7 +95,7 @@ class _Stage(Enum):
 
 
 class _SentCommand:
-    """One command, sent over each new connection; on a host its key keeps the daemon from running it twice."""
+    """One command, sent over each new connection; on a host its key prevents two runs."""
 
     def __init__(
         self,
@@ -153,10 +150,7 @@ class _SentCommand:
         return [(self._interrupts.inbound, select.POLLIN)]
 
     def _send(self) -> None:
-        """Send the command over a new connection, with the time that is left for it.
-
-        The first time, a host gets it in one write with HELLO.
-        """
+        """Send the command over a new connection, with the time that is left for it."""
         stream = self._stream
         first = self._stage is _Stage.UNSENT
         self._carried = bytearray()
@@ -177,7 +171,7 @@ class _SentCommand:
         stream.connection.send(frames + self._passed_on.frames())
 
     def _frames(self, deadline: float | None, *, from_now: bool) -> bytes:
-        """Return the frames to send. The command's is the last, so that it runs only if all arrive.
+        """Return the frames to send, the command's last: it runs only if all arrive.
 
         `from_now`: count only a question that the command asks from now on.
         """
@@ -230,9 +224,6 @@ class _SentCommand:
             message = f"{self._stream.name} has ended; the command's result is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
         return {**last, "output_lost": True}
-
-
-# -- history
 
 
 @op(reads=True)

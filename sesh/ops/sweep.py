@@ -48,7 +48,7 @@ class Leftover:
 
 @op(reads=True)
 def leftovers(caller: Caller, older: float = 0.0) -> list[LeftoverFacts]:
-    """Return the leftovers of at least this age in seconds, the oldest first; note untrusted session files.
+    """Return leftovers of at least this age (seconds), the oldest first; note untrusted files.
 
     Lost sessions get a mark, from which their age counts. Raises Refused for an untrusted directory of sessions.
     """
@@ -86,11 +86,8 @@ def _find_all() -> list[Leftover]:
     return [*_sessions(), *_files(), *daemons(), *bridges(), *_versions()]
 
 
-# -- sessions
-
-
 def _sessions() -> Iterator[Leftover]:
-    """Find kept sessions that have ended, and lost ones; not another machine's, nor the caller's own."""
+    """Find ended and lost sessions, except another machine's and the caller's own."""
     ancestors = _ancestors()
     for session in listing.summaries():
         name, state = session["name"], session["state"]
@@ -104,7 +101,7 @@ def _sessions() -> Iterator[Leftover]:
 
 
 def _note_lost(name: str) -> float:
-    """Mark a session that a sweep has found lost; return the seconds since its first mark.
+    """Mark a lost session; return the seconds since its first mark.
 
     The last activity is no measure: a session that was idle for a year may have been lost a minute ago. An unattended
     sweep, which has a minimum age, so keeps a session that it finds first.
@@ -127,11 +124,7 @@ def _forget(name: str, session_id: str) -> bool:
     return True
 
 
-# -- files
-
-
 def _files() -> Iterator[Leftover]:
-    """Find unused files in the directory of sessions, and unfinished ones of killed processes."""
     folder = paths.directory()
     ids = _ids()
     for entry in os.listdir(folder) if paths.check_directory(folder) else ():
@@ -175,7 +168,7 @@ def _is_leftover(path: str, ids: set[str] | None) -> bool:
 
 
 def _ids() -> set[str] | None:
-    """Return the ids of all sessions; None if a record is not trusted, so that owners are unknown."""
+    """Return the ids of all sessions; None if a record is not trusted."""
     try:
         return {str(record.get("id")) for name in paths.names() if (record := records.read(name)) is not None}
     except Refused:
@@ -183,7 +176,7 @@ def _ids() -> set[str] | None:
 
 
 def _listener(path: str) -> int | None:
-    """Return the pid of the process that listens on a socket; None without a listener, 0 if unknown."""
+    """Return the pid of a socket's listener; None without a listener, 0 if unknown."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
         opened.setblocking(False)
         try:
@@ -194,9 +187,6 @@ def _listener(path: str) -> int | None:
             return None
         except OSError:  # its backlog is full, or it belongs to another user
             return 0
-
-
-# -- deployed versions
 
 
 def _versions() -> Iterator[Leftover]:
@@ -236,14 +226,8 @@ def _remove_version(path: str) -> bool:
     return not os.path.lexists(doomed)
 
 
-# -- processes
-
-
 def _end(pid: int, start: str) -> bool:
-    """Send SIGTERM to a process, and SIGKILL after a timeout; return whether the process has ended.
-
-    `start`: the start time, which distinguishes it from a later process with the same pid.
-    """
+    """Send SIGTERM, and SIGKILL after a timeout; return whether the process has ended."""
 
     def is_alive() -> bool:
         return start == machine.start_time(pid) != ""
@@ -260,7 +244,7 @@ def _end(pid: int, start: str) -> bool:
 
 
 def _end_daemon(pid: int, start: str) -> bool:
-    """End a daemon without files, and forget its session, which the daemon stores for `--restore` at SIGTERM."""
+    """End a daemon without files, and forget the session that it stores at SIGTERM."""
     ended = _end(pid, start)
     for name in paths.names() if ended else ():
         record = records.readable(name)
@@ -275,7 +259,6 @@ def _orphan(kind: str, what: str, pid: int, end: Callable[[int, str], bool]) -> 
 
 
 def _ancestors() -> set[int]:
-    """Return the pids of this process and of its ancestors."""
     ancestors = set()
     pid = os.getpid()
     while pid and pid not in ancestors:
@@ -285,7 +268,7 @@ def _ancestors() -> set[int]:
 
 
 def daemons() -> Iterator[Leftover]:
-    """Find daemons of this SESH_DIR whose files were removed, by the sockets that they still listen on."""
+    """Find daemons of this SESH_DIR without files, by the sockets that they listen on."""
     folder = paths.directory()
     spared = _ancestors()
     for name in paths.names():
@@ -301,7 +284,7 @@ def daemons() -> Iterator[Leftover]:
 
 
 def bridges() -> Iterator[Leftover]:
-    """Find bridges whose ssh server has died, so that init or a user's systemd adopted them."""
+    """Find bridges that init or a user's systemd adopted, because their ssh server died."""
     every = machine.own_processes()
     spared = _ancestors()
     reapers = {1, *(pid for pid, _, words in every if words and os.path.basename(words[0]) == "systemd")}

@@ -24,7 +24,7 @@ _GRACE = 2.0  # seconds for daemons to exit after their sessions, then removal i
 
 @op()
 def remove(caller: Caller) -> list[str]:
-    """Remove the files of a deploy and of sessions from this machine, not the settings; return their paths.
+    """Remove the files of a deploy and of sessions, no settings; return their paths.
 
     Raises Refused before it removes anything if a session or a daemon exists, or if sesh was not deployed.
     """

@@ -30,19 +30,17 @@ _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
 
 
 def has_labels(session: Summary, labels: dict[str, str]) -> bool:
-    """Return whether a session has all of these labels."""
     return labels.items() <= (session.get("labels") or {}).items()
 
 
 def unlabelled(labels: dict[str, str]) -> NotFound:
-    """Return the error for labels that no session has."""
     words = " and ".join(map("=".join, labels.items()))
     return NotFound(f"no session has the label {words}", hint=f"see: {SESH} --list")
 
 
 @op(reads=True)
 def overview(caller: Caller) -> Overview:
-    """Return the sessions of this machine, a line for each untrusted file (`refusals`), and the user's home."""
+    """Return this machine's sessions, a line for each untrusted file, and the user's home."""
     sessions, refusals = listing.summaries(), listing.refusals()
     if caller.origin is None and not caller.local and paths.knows_remotes():
         refusals += known.damage()
@@ -51,7 +49,7 @@ def overview(caller: Caller) -> Overview:
 
 @op(reads=True)
 def status(caller: Caller, name: str) -> Status:
-    """Return all facts of a session, from its daemon, its record, or a job's result. Raises NotFound."""
+    """Return all facts of a session, or of a job's result. Raises NotFound."""
     try:
         summary: Summary = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
@@ -69,7 +67,6 @@ def status(caller: Caller, name: str) -> Status:
 
 
 def _summary_without_daemon(name: str, error: SeshError) -> Summary:
-    """Return the summary of a session whose daemon is silent or gone, as `error` says. Raises NotFound."""
     if not isinstance(error, NotFound):
         if (summary := listing.from_record(name)) is None:
             raise find.absent(name) from None
@@ -80,7 +77,7 @@ def _summary_without_daemon(name: str, error: SeshError) -> Summary:
 
 @op(reads=True)
 def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText:
-    """Return the visible rows as text and its lines, or as runs of cells (json). Raises UsageError, NotFound."""
+    """Return the visible rows as text, or as cells (json). Raises UsageError, NotFound."""
     if form not in _FORMATS:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
     try:
@@ -126,10 +123,7 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
 
 
 def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
-    """Return the last lines, without a full-screen program's rows; and whether such a program shows.
-
-    Raises NotFound.
-    """
+    """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound."""
     try:
         texts, newest, _ = fetch_pages(partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, ansi=ansi), lines)
     except NotFound:

@@ -1,4 +1,4 @@
-"""Follow a session's output: until a condition is met, or line by line until the session ends."""
+"""Follow a session's output until a condition is met, or until its end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _WAIT = 9  # the id of the request
 
 
 class _Match(Exception):
-    """The pattern matched `text`; `position` is after its line, or after the part of the line received so far."""
+    """The pattern matched `text`; `position` is after its line, as far as received."""
 
     def __init__(self, text: str, position: int) -> None:
         super().__init__(text)
@@ -87,17 +87,14 @@ def _end(facts: EndResponse | JobResult) -> Condition:
 
 
 def includes_end(conditions: Conditions) -> bool:
-    """Return whether the session's end is a condition. It is one, too, if no other condition is set."""
+    """Return whether the end is a condition; without any other condition it is, too."""
     has_flag = conditions["prompt"] or conditions["waiting"]
     has_value = conditions["idle"] is not None or conditions["pattern"] is not None
     return conditions["exit_"] or not (has_flag or has_value)
 
 
 def condition_at_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """Return the end of a session that ended before the wait, as `await_condition` does.
-
-    Raises `missing` if the end is no condition, or is unknown.
-    """
+    """Return a session's end. Raises `missing` if it is no condition, or is unknown."""
     if not includes_end(conditions) or (end := target.call(ended, name=name)) is None:
         raise missing
     return end
@@ -105,13 +102,13 @@ def condition_at_end(target: Target, name: str, missing: NotFound, conditions: C
 
 @op(reads=True)
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """Return a session's end, as `await_condition` does; None if it runs or its end is unknown."""
+    """Return a session's end; None if it runs, or its end is unknown."""
     end = find.result(name)
     return _end(end) if end is not None else None
 
 
 class _ConditionWait:
-    """One wait, which continues after a reconnect. The pattern is searched here, the daemon knows the rest."""
+    """A wait across reconnects, which searches for the pattern; the daemon tests the other conditions."""
 
     def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
         self._stream, self._conditions, self._since = stream, conditions, conditions["since"]
@@ -141,7 +138,6 @@ class _ConditionWait:
         raise AssertionError  # `arrivals` never ends
 
     def _send_requests(self) -> None:
-        """Request the wait over a new connection, with the time that is left for it."""
         stream, conditions = self._stream, self._conditions
         welcome = stream.handshake(until=self._late)
         if self._head is None:
@@ -163,7 +159,7 @@ class _ConditionWait:
         stream.connection.send(wire.request_frames(WAIT, _WAIT, **words), self._late)
 
     def _prepare_search(self) -> None:
-        """Fetch the width of the lines, and at the beginning search the kept lines, if they count."""
+        """Fetch the width of lines; at the beginning, search the kept lines if they count."""
         request = partial(self._stream.connection.request, deadline=self._late)
         self._columns = request(SUMMARY)[0]["session"]["columns"] or self._columns
         if self._since == "start" and self._lines is None:
@@ -171,7 +167,6 @@ class _ConditionWait:
             self._test([(text, newest["position"]) for text in lines])
 
     def _search(self, output: NewOutput) -> None:
-        """Search output."""
         lines = self._lines = self._lines or _reader(output.position, self._columns)
         tested = [(line.text, line.end) for line in _feed(lines, output)]
         current = lines.current
@@ -191,16 +186,15 @@ def _reader(position: int, columns: int, start: bytes = b"") -> LineReader:
 
 
 def _feed(reader: LineReader, output: NewOutput) -> Iterator[Line]:
-    """Feed output to a reader, but no byte twice; skip the bytes that the output log no longer has."""
+    """Feed output to a reader, but no byte twice; skip bytes that the log lost."""
     reader.position = max(reader.position, output.position)
     return reader.feed(output.data[reader.position - output.position :])
 
 
 class LiveLog:
-    """The lines of a session until it ends; after a reconnect it continues with the next byte.
+    """The lines of a session until it ends; a reconnect continues with the next byte.
 
-    `count`: how many existing lines to write first. `ansi`: keep SGR in the lines. `write`: receives lines. `note`:
-    receives a note about skipped output.
+    `count`: how many existing lines to write first. `ansi`: keep SGR. `note`: receives a note about skipped output.
     """
 
     def __init__(
@@ -226,7 +220,6 @@ class LiveLog:
             self._write([self._text(self._lines.current)])
 
     def _send_requests(self) -> None:
-        """Request the output that follows over a new connection; the first time, write the lines before."""
         self._stream.handshake()
         existing: list[str] = []
         if self._lines is None:
@@ -253,7 +246,6 @@ class LiveLog:
         return reader, lines[-self._count :] if self._count else []
 
     def _write_new(self, output: NewOutput) -> None:
-        """Write the lines that output completes; note skipped bytes."""
         lines = self._lines = self._lines or _reader(output.position, _COLUMNS)
         if output.position > lines.position:
             skipped = output.position - lines.position

@@ -1,1 +1,1 @@
-"""Terminal interfaces: the board of sessions, and a question. Both return a choice, and know no verbs."""
+"""Terminal interfaces: the board of sessions, and a question. Both return a choice."""

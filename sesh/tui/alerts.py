@@ -1,4 +1,4 @@
-"""Alerts for sessions of the board that begin to need a person: at most one a minute for each."""
+"""Alerts for sessions that begin to need a person, at most one a minute each."""
 
 from __future__ import annotations
 
@@ -16,25 +16,20 @@ from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was last seen of a session. `need`: state, since when, question; empty strings if nobody is needed."""
-
-    need: tuple[str, str, str] = ("", "", "")
+    need: tuple[str, str, str] = ("", "", "")  # state, since when, question; empty strings if nobody is needed
     bells: int = 0
     alerted: float = -inf  # when the last alert was (monotonic)
 
 
 class Alerts:
-    """Finds detached sessions that begin to wait, fail, or ring. The first report of a machine is the baseline."""
+    """Finds detached sessions that begin to wait, fail, or ring after a machine's first report."""
 
     def __init__(self) -> None:
         self._seen: dict[object, _Seen] = {}
         self._machines: frozenset[str | None] = frozenset()
 
     def update(self, sessions: Mapping[Place, Summary], answering: frozenset[str | None]) -> list[str]:
-        """Compare the sessions with the last ones; return a line for each alert.
-
-        `answering`: the machines whose sessions are up to date.
-        """
+        """Return a line for each alert. `answering`: the machines whose sessions are up to date."""
         lines = []
         seen: dict[object, _Seen] = {}
         now = time.monotonic()
@@ -57,7 +52,6 @@ class Alerts:
 
 
 def _see(session: Summary) -> _Seen:
-    """Return what is to be seen of a session."""
     unseen = session.get("unseen")
     state, since, question = activity_facts(session)
     if wording.ended_badly(session):

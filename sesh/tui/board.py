@@ -1,4 +1,4 @@
-"""The board: the sessions of all machines, a preview of the selected one, and an input line at the foot.
+"""The board: sessions of all machines, a preview of the selected one, an input line.
 
 Letters filter. Tab opens an input line for an answer, Ctrl-E one for a new name, and Ctrl-X asks whether to end the
 session. Nothing happens to a session before Enter, or y, in such a line.
@@ -74,7 +74,6 @@ class _Input:
     hidden: bool = False
 
     def shown(self) -> str:
-        """Return the line as shown on the board."""
         if self.purpose is Purpose.END:
             return f"end {self.row.title}? [y/N] "
         verb = "answer" if self.purpose is Purpose.ANSWER else "rename"
@@ -82,16 +81,13 @@ class _Input:
 
 
 def show(index: SessionIndex, settings: Settings, selected: BoardRow | None = None) -> BoardRow | None:
-    """Show the board; return the chosen row, None if the person leaves. `selected`: the row selected first.
-
-    Raises Refused without a terminal.
-    """
+    """Show the board; return the chosen row, None if the person leaves. Raises Refused."""
     with RawTerminal() as terminal, FullScreen(terminal) as display, Calls() as calls:
         return _Board(display, index, calls, settings).run(selected)
 
 
 class _Board:
-    """The rows, the query that filters them, and the input line. Only one thread uses it."""
+    """The rows, the query that filters them, and the input line, for one thread."""
 
     def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, settings: Settings) -> None:
         self._display, self._index = display, index
@@ -107,7 +103,6 @@ class _Board:
         self._done = False
 
     def run(self, selected: BoardRow | None) -> BoardRow | None:
-        """Show the board until a row is chosen, or the person leaves; return the row."""
         if selected is not None:
             self._selection.rows, self._touched = [selected], True
         self._update()
@@ -143,10 +138,7 @@ class _Board:
             rows = [BoardRow(None, self._query)]
         self._selection.show(rows, reset=reset or not self._touched)
 
-    # -- keys
-
     def _press(self, key: str) -> None:
-        """Handle a key."""
         if self._input is not None:
             self._press_in_input(self._input, key)
             return
@@ -165,7 +157,6 @@ class _Board:
             self._update(reset=True)
 
     def _open_input(self, key: str, row: BoardRow) -> None:
-        """Open the input line that a key asks for."""
         if key != "tab":
             self._input = _Input(Purpose.RENAME, row, row.name) if key == "C-e" else _Input(Purpose.END, row)
             return
@@ -182,7 +173,6 @@ class _Board:
         self._calls.begin(row.host, lambda target: send.hides(target, row.name, since, question), show)
 
     def _press_in_input(self, line: _Input, key: str) -> None:
-        """Handle a key in the input line."""
         name = line.row.name
         if line.purpose is not Purpose.END and key not in ("enter", *_LEAVE_KEYS):
             line.text = edited(line.text, key)
@@ -218,8 +208,6 @@ class _Board:
             notifications = [notification(line, os.environ) for line in lines]
             self._display.ring(BELL + b"".join(data for data in notifications if data != BELL))
 
-    # -- drawing
-
     def _draw(self) -> None:
         width, height = self._display.size
         details = [self._details(width)] if height >= _DETAIL_ROWS else []
@@ -251,7 +239,7 @@ class _Board:
         return lines[:height] + [" " * width] * (height - len(lines))
 
     def _details(self, width: int) -> str:
-        """Return the line above the foot: the question to answer, or the details of the selected row."""
+        """Return the line above the foot: the question to answer, or the selected row's details."""
         if self._input is not None and self._input.purpose is Purpose.ANSWER:
             return f"\x1b[1m{cut(wording.one_line(self._input.question), width)}"
         row = self._selection.row

@@ -1,4 +1,4 @@
-"""Calls of the board to machines, each in a thread, so that a hanging host delays no key."""
+"""Calls to machines, each in a thread, so that a hanging host delays no key."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Handler = Callable[[Any, str], None]  # takes the result of a call, and its erro
 
 
 class Calls:
-    """Makes calls in threads, and handles their results in the thread that calls `take`; closing waits for no call.
+    """Makes calls in threads; when `inbound` is readable, `take` handles the results.
 
-    Wait until `inbound` is readable, then call `take`.
+    Closing waits for no call.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,6 @@ class Calls:
         self._workers.begin(handler, work)
 
     def take(self) -> None:
-        """Handle the results of the calls that have ended."""
         for handler, result in self._workers.take():
             if isinstance(result, SeshError):
                 handler(None, wording.one_line(str(result)))

@@ -1,4 +1,4 @@
-"""The terminal of the board and of questions: reads keys, and draws rows on the alternate screen."""
+"""The terminal of the board and of questions: keys, and rows on the alternate screen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Console:
         self._keys = Keys()
 
     def wait(self, others: Iterable[int] = (), seconds: float = inf) -> tuple[list[str], set[int]]:
-        """Wait for keys, for a readable descriptor among `others`, or for the timeout; return keys and descriptors.
+        """Wait for keys, a readable descriptor, or the timeout; return keys and ready `others`.
 
         Some events count as keys: `resize`, `resume` (after the process was stopped), `hangup` (the terminal is gone),
         and `C-c` for SIGINT. Raises SystemExit for a signal that ends sesh.

@@ -6,7 +6,7 @@ from sesh.keys import ESCAPE, RELEASE, chord_of, name_of, tokens
 
 
 class Keys:
-    """Parses bytes into keys: a printable character is itself, other keys have names (`up`, `enter`, `C-c`).
+    """Parses bytes into keys: a printable character, or a name (`up`, `enter`, `C-c`).
 
     A read may end anywhere. Keys without a name, key releases, mouse events and other reports are dropped.
     """

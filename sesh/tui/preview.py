@@ -1,4 +1,4 @@
-"""The preview of a session: the text of its screen, fetched in a thread and clipped to the space for it."""
+"""The preview of a session: its screen's text, fetched in a thread and clipped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_FETCHES = 8  # at a time; further ones wait for the next `refresh`
 
 
 class Previews:
-    """The texts of screens, with SGR, by place; instead of a text that cannot be fetched, the reason."""
+    """The texts of screens with SGR, or the reason why there is none, by place."""
 
     def __init__(self, calls: Calls) -> None:
         self.texts: dict[Place, str] = {}
@@ -25,7 +25,7 @@ class Previews:
         self._fetching: set[Place] = set()
 
     def refresh(self, place: Place) -> float:
-        """Fetch a text that is missing or old; return the seconds until the next refresh is due."""
+        """Fetch a missing or old text; return the seconds until the next refresh is due."""
         now = time.monotonic()
         due = self._fetched_at.get(place, 0.0) + (_LOCAL_INTERVAL if place[0] is None else _REMOTE_INTERVAL)
         if now < due:
@@ -53,7 +53,7 @@ def drawn(text: str, columns: int, rows: int, *, coloured: bool) -> list[str]:
 
 
 def _row(line: str, columns: int, *, coloured: bool) -> str:
-    """Clip a row that may have SGR and links; drop the links, and without `coloured` the SGR."""
+    """Clip a row; drop its links, and without `coloured` its SGR."""
     row = ""
     for index, piece in enumerate(re.split(wording.STYLES, line)):
         if index % 2:  # between two texts

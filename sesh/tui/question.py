@@ -62,7 +62,7 @@ class _Choice:
             self._write("\r\n")
 
     def _move(self, key: str) -> None:
-        """Select an answer by its letter or an arrow key; ring the bell for any other key."""
+        """Select an answer by letter or arrow key; ring the bell for other keys."""
         letters = list(self._labels)
         if key in letters:
             self._selected = key

@@ -39,7 +39,6 @@ class BoardRow:
 
     @property
     def place(self) -> Place:
-        """The host and the name of the session."""
         return self.host, self.name
 
     @cached_property
@@ -65,7 +64,7 @@ class BoardRow:
 
     @property
     def has_screen(self) -> bool:
-        """True if a screen can be shown: not a silent host's, nor the one with the board."""
+        """True if a screen can be shown: not a silent host's, nor the board's."""
         return self.session is not None and not (self.current or self.silence)
 
     @cached_property
@@ -80,13 +79,11 @@ class BoardRow:
 
     @cached_property
     def directory(self) -> str:
-        """The directory of the session."""
         session = self.session
         return at_home(plain(session.get("cwd") or ""), session.get("home")) if session is not None else ""
 
     @cached_property
     def runs(self) -> str:
-        """What runs in the session."""
         return wording.command_column(self.session) if self.session is not None else ""
 
     @cached_property
@@ -133,7 +130,7 @@ def ordered(sessions: Mapping[Place, Summary], order: SortOrder, recent: Sequenc
 
 
 def matching(rows: Sequence[BoardRow], query: str) -> list[BoardRow]:
-    """Return the rows that match all words of a query; matches of host and name come first."""
+    """Return the rows that match all words; matches of host and name come first."""
     words = query.lower().split()
     matches = [row for row in rows if all(word in f"{row.title} {row.directory} {row.runs}".lower() for word in words)]
     return sorted(matches, key=lambda row: not all(word in row.title.lower() for word in words))
@@ -153,7 +150,7 @@ class Selection:
         return self.rows[self._index] if self.rows else None
 
     def show(self, rows: Sequence[BoardRow], *, reset: bool = False) -> None:
-        """Replace the rows. The selection stays on its row, or at its index if that row is gone.
+        """Replace the rows. The selection stays on its row, else at its index.
 
         `reset`: select the first row that is not the current session.
         """
@@ -164,7 +161,7 @@ class Selection:
         self._index = min(index, max(0, len(rows) - 1))
 
     def press(self, key: str, page: int) -> bool:
-        """Move the selection by a key; return False for any other key. `page`: rows of a page."""
+        """Move the selection by a key; return False for other keys. `page`: in rows."""
         last = len(self.rows) - 1
         paging = {"pageup": -page, "pagedown": page, "home": -last, "end": last}
         if (key not in STEPS and key not in paging) or not self.rows:
@@ -182,7 +179,7 @@ class Selection:
 
 
 def drawn(selection: Selection, width: int, height: int, now: float, *, coloured: bool) -> list[str]:
-    """Scroll, and return the lines of the rows in sight, padded to `width`; the selected one is reversed."""
+    """Scroll; return the rows in sight as lines padded to `width`, the selected one reversed."""
     rows = selection.scroll(height)
     name = min(max((columns(row.title) for row in rows), default=0), max(_MIN_NAME, width // 3))
     state = min(max((columns(row.state[0]) for row in rows), default=0), _MAX_STATE)
@@ -197,7 +194,7 @@ def drawn(selection: Selection, width: int, height: int, now: float, *, coloured
 
 
 def _line(cells: Sequence[tuple[str, int, str]], width: int, coloured: bool) -> str:
-    """Join cells to a line. A cell is its text, its columns with the gap after them, and SGR parameters."""
+    """Join cells to a line; each is text, columns including the gap, and SGR parameters."""
     line, left = "", width
     for text, room, code in cells:
         text = cut(text, min(max(1, room - _GAP), left))

@@ -100,9 +100,9 @@ async def every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do(
     tools = (await agent.client.list_tools()).tools
     assert {tool.name for tool in tools} >= TOOLS
     for tool in tools:
-        what, _, when = (tool.description or "").partition(". ")
+        what, _, when = " ".join((tool.description or "").split()).partition(". ")
         assert what, tool.name
-        assert "Use it" in " ".join(when.split()), tool.name
+        assert "Use it" in when, tool.name
         assert (tool.output_schema or {})["type"] == "object"
         assert "host" in tool.input_schema["properties"]
         assert "stop" not in tool.input_schema["properties"]
