@@ -21,7 +21,7 @@ def version() -> str:
 
 
 def absolute(text: str) -> str:
-    """Return a text whose links lead to the project's pages of this version."""
+    """Return a text whose links name the project's pages of this version."""
     source, tag = only(r'^Source = "(.*)"$', "pyproject.toml"), f"v{version()}"
 
     def link(match: re.Match[str]) -> str:

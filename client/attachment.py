@@ -74,8 +74,6 @@ class Attachment:
         self.keeper = make_keeper(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leaves(without="Ctrl-C"))
 
-    # -- connections
-
     def connect(self, connection: Connection) -> None:
         """Attach over a connection, the first or the next: send HELLO, unless its bridge has."""
         if connection.peer.hello is not None:
@@ -183,8 +181,6 @@ class Attachment:
         if result is not None:
             self._replace(result)
 
-    # -- the end
-
     def leave(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> NoReturn:
         """End the attachment. `number`: the signal."""
         raise AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number)
@@ -213,8 +209,6 @@ class Attachment:
             self.redisplay()
         if reason:
             self.view.line.say(reason)
-
-    # -- from the terminal
 
     def handle_input(self, data: bytes, *, then_detach: bool) -> None:
         """Pass input on to the program. `then_detach`: the detach key follows."""
@@ -249,8 +243,6 @@ class Attachment:
             self.keeper.sign()
         self.view.resize()
         self.view.redraw()
-
-    # -- from the daemon
 
     def receive(self) -> None:
         alive = self.channel.read()

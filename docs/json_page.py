@@ -61,7 +61,7 @@ _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type
 
 
 def json_schema(hint: Any, defs: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the JSON Schema of a type, in which `$ref` leads to objects in `defs`."""
+    """Return the JSON Schema of a type, whose `$ref` names objects in `defs`."""
     origin, words = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return json_schema(words[0], defs) | ({"format": words[1]} if hint == Moment else {})

@@ -354,7 +354,7 @@ class QuestionResponse(_Notes):
 
 @final
 class ConnectedResponse(_Notes):
-    """The link is connected to a session's daemon: it carries that daemon's frames from now on."""
+    """The link is connected: from now on it carries the frames of a session's daemon."""
 
     name: Name
     session_id: str

@@ -202,7 +202,7 @@ class Connection:
     # -- the handshake
 
     def connect_request(self, name: str, session_id: str) -> bytes:
-        """Return the request that has a host connect this link to a session; empty on this machine."""
+        """Return the request that connects this link to a session; empty on this machine."""
         return b""
 
     def handshake(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:

@@ -44,7 +44,7 @@ _WAIT = 9  # the id of the request
 
 
 class _Match(Exception):
-    """The pattern matched `text`; `position` is after its line, as far as received."""
+    """The pattern matched `text`; `position`: after its line, or after the received part of it."""
 
     def __init__(self, text: str, position: int) -> None:
         super().__init__(text)

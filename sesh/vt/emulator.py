@@ -34,7 +34,7 @@ class Emulator:
 
     @property
     def screen(self) -> Screen:
-        """The screen, drawn if bulk output left it undrawn; get it anew after each `feed`."""
+        """The screen, drawn if bulk output left it undrawn; after each `feed`, get it again."""
         self._bulk.draw()
         return self._parser.screen
 

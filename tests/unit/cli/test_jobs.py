@@ -51,7 +51,7 @@ def test_a_signal_waits_to_be_polled_or_interrupts_a_wait_that_cannot_pass_it_on
 
 
 def test_a_signal_that_another_thread_passes_on_meets_the_pipe_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The byte could go to a descriptor that the waiting thread had just closed, and that another file had taken."""
+    """The byte could go to another file that had taken the closed descriptor."""
     noted, write = Interrupts(tie=True, message=""), os.write
     closing = threading.Thread(target=noted.close)
 
