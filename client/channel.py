@@ -8,8 +8,8 @@ from collections import deque
 from sesh import protocol
 from sesh.wire import Connection
 
-HELD = 1 << 20
-"""Most bytes of unsent input: then the terminal is not read, nor the detach key; without a link, more is dropped."""
+HELD = 16 << 20  # above all pastes: the detach key waits behind it
+"""Most bytes of unsent input. Beyond them the terminal is not read; without a link, more is dropped."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _GOT_EVERY = 4 << 10  # bytes shown over a link after which the client sends GOT
 _GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds to wait for the daemon's DETACH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from math import inf
@@ -156,9 +157,9 @@ def fetch_pages(
 
 def _last_that_fit(texts: list[str]) -> int:
     """Return how many of the last lines fit into one response over a link."""
-    left = protocol.LARGEST_RESPONSE
+    left = protocol.LARGEST_RESPONSE - 1  # the first bracket
     for count, text in enumerate(reversed(texts[-_MOST_FAR:])):
-        left -= 4 * len(text) + 3  # JSON: at most four bytes per character, two quotes and a comma
+        left -= len(json.dumps(text)) + 1  # and a comma, or the last bracket
         if left < 0:
             return count
     return min(len(texts), _MOST_FAR)

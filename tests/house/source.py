@@ -39,8 +39,10 @@ class Module:
                 found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
             elif isinstance(node, ast.Call) and node.args and _called(node) in ("import_module", "__import__"):
                 first = node.args[0]
+                if isinstance(first, ast.JoinedStr):  # f"package.{module}" imports from the package
+                    first = first.values[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    found.append((node.lineno, first.value))
+                    found.append((node.lineno, first.value.rstrip(".")))
         return found
 
 

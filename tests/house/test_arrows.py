@@ -17,7 +17,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "mcp": ("api", "ops", "store"),
     "api": ("ops", "reach", "vt"),
     "tui": ("client", "ops", "reach", "vt"),
-    "bridge": ("reach", "store"),
+    "bridge": ("ops", "reach", "store"),
     "ops": ("daemon.spawn", "reach", "remote", "store", "vt"),
     "reach": ("link", "remote", "store"),
     "remote": ("link",),

@@ -18,7 +18,7 @@ import pytest
 
 from sesh import descriptors
 from sesh.daemon.spawn import zygote
-from tests.support import PROMPT, Home, Terminal, rounds, wait_until
+from tests.support import PROMPT, Home, Terminal, processes, rounds, wait_until
 from tests.support.waiting import PATIENCE
 from tests.terminal.looking import logs
 
@@ -125,6 +125,17 @@ def test_the_detach_key_leaves_a_daemon_that_was_stopped_and_what_was_typed_arri
         finally:
             os.kill(daemon, signal.SIGCONT)
     wait_until(lambda: "late-42" in logs(home, "work"))
+
+
+def test_the_detach_key_leaves_behind_a_paste_that_nothing_reads(terminal: Open) -> None:
+    with terminal("work") as window:
+        window.wait_for(READY)
+        window.type("stty raw -echo; echo st${SHELL:+uck}; exec sleep 1000\r")
+        window.wait_for("stuck")
+        window.type(b"x" * 2_000_000)
+        window.wait_until(lambda: processes.rested([window.pid]), what="it is read")
+        window.type(b"\x1c")
+        assert window.exit_code() == 0
 
 
 @pytest.mark.needs("vim")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
 
 from sesh import protocol
 from sesh.ops import views
+from sesh.reach import calls
 from sesh.reach.caller import Caller
 from sesh.reach.origin import Origin
 
@@ -32,7 +32,7 @@ def come(monkeypatch: pytest.MonkeyPatch) -> Come:
     return ask
 
 
-@pytest.mark.parametrize("character", ["a", "é", "한", "😀", '"', "\\"])
+@pytest.mark.parametrize("character", ["a", "\x1b", "é", "한", "😀", '"', "\\"])
 @pytest.mark.parametrize("length", [0, 1, 80, 3000])
 def test_the_lines_that_come_over_a_link_fit_into_one_answer(
     come: Come, monkeypatch: pytest.MonkeyPatch, character: str, length: int
@@ -40,4 +40,4 @@ def test_the_lines_that_come_over_a_link_fit_into_one_answer(
     monkeypatch.setattr(protocol, "LARGEST_RESPONSE", 1 << 16)
     lines = come([character * length] * 30_000)
     assert 0 < len(lines) < 30_000
-    assert len(json.dumps(lines, ensure_ascii=False, separators=(",", ":")).encode()) <= 1 << 16
+    assert len(calls.encoded(lines)) <= 1 << 16
