@@ -159,7 +159,7 @@ class ClientHandler:
         client.unacknowledged += size
         if not client.connection.due_ack:
             client.connection.ack_from = time.monotonic() + PACE
-        client.connection.due_ack = number  # see `PeerConnection.feed`
+        client.connection.due_ack = number  # see `PeerConnection.send_output`
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
             client.connection.send_ack()
@@ -210,7 +210,7 @@ class ClientHandler:
 
     def send_output(self, client: Client) -> None:
         if client.gets_output() and not client.connection.blocked:
-            client.connection.feed(self._log)
+            client.connection.send_output(self._log)
             self._model.catch_up()
 
     def rows_below(self, client: Client) -> int | None:

@@ -157,7 +157,7 @@ class Server:
     def _send_queued(self, connection: PeerConnection) -> None:
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
-                connection.feed(self.session.log)
+                connection.send_output(self.session.log)
             self._update_watch(connection)
 
     def _update_watch(self, connection: PeerConnection) -> None:
@@ -180,7 +180,7 @@ class Server:
                 if client is not None:
                     self.session.relay.go_on_with(client)
                 else:
-                    connection.feed(self.session.log)
+                    connection.send_output(self.session.log)
                     self.session.relay.settle()
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
