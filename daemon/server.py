@@ -168,7 +168,7 @@ class Server:
         pump = self.session.pump
         full = client is not None and pump.input.waiting(client.number) > 2 * protocol.INPUT_WINDOW
         if self.session.events.pending(connection):
-            self._loop.soon(self.session.events.feed)
+            self._loop.soon(self.session.events.send_new)
         reads = READ if connection.listening and not connection.backlog and not full else 0
         writes = WRITE if connection.blocked else 0
         self._loop.watch(connection.descriptor, reads | writes, partial(self._serve, connection))
