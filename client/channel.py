@@ -137,5 +137,5 @@ class Channel:
         except OSError:
             data = b""
         if data:
-            self.frames.extend(self.connection.feed(data))
+            self.frames.extend(self.connection.decode(data))
         return data != b""

@@ -153,7 +153,7 @@ class Link(wire.Connection):
         self._printed = printed[-_MAX_PRINTED:]
         if mark:
             self.stage = Stage.STARTED
-            self._frames.extend(self.feed(rest))
+            self._frames.extend(self.decode(rest))
 
     def _note_welcome(self) -> None:
         """Take the WELCOME for that of the bridge; the next one is the daemon's."""
