@@ -77,7 +77,7 @@ class _Opening:
             until = min(own_at, self.deadline, time.monotonic() + _LOOK)
             ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
             for link in running:
-                link.output.relay(self.say)
+                link.output.pass_lines(self.say)
                 try:
                     if link.inbound in ready and link.read_welcome():
                         return link
