@@ -87,7 +87,7 @@ class _Client:
 
     def _begin(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> None:
         self._attachment = Attachment(self._display, name, host, self._options, self._shown, make_keeper)
-        self._attachment.connect(connection)
+        self._attachment.attach_over(connection)
 
     def _switch(self, outcome: AttachmentEnd) -> None:
         """Attach to the next session; stay in this one if the next cannot be shown."""

@@ -74,7 +74,7 @@ class Attachment:
         self.keeper = make_keeper(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leaves(without="Ctrl-C"))
 
-    def connect(self, connection: Connection) -> None:
+    def attach_over(self, connection: Connection) -> None:
         """Attach over a connection, the first or the next: send HELLO, unless its bridge has."""
         if connection.peer.hello is not None:
             self._client = connection.peer.hello["client"]
@@ -116,7 +116,7 @@ class Attachment:
             self._disconnected(Reloaded("the session's daemon was reloaded"))
         else:
             self.view.take_back()
-            self.connect(wire.connect(self.name))
+            self.attach_over(wire.connect(self.name))
 
     def _go_offline(self) -> None:
         self.view.take_back()
@@ -135,7 +135,7 @@ class Attachment:
                 raise result
         except SeshError as error:
             raise AttachmentEnd.failed(self.name, self.host, error) from error
-        self.connect(result)
+        self.attach_over(result)
         self.handle_frames()
 
     def _log_in(self, reason: Exception) -> Connection:
