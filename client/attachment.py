@@ -76,8 +76,8 @@ class Attachment:
 
     def attach_over(self, connection: Connection) -> None:
         """Attach over a connection, the first or the next: send HELLO, unless its bridge has."""
-        if connection.peer.hello is not None:
-            self._client = connection.peer.hello["client"]
+        if connection.peer.hello_by_bridge is not None:
+            self._client = connection.peer.hello_by_bridge["client"]
         first = first_frame(connection, self._hello(), self.options)
         self.channel.open(connection, connection.connect_request(self.name, self.session_id) + first)
         self.phase = AttachmentPhase.HANDSHAKE

@@ -47,7 +47,7 @@ class Peer:
 
     name: str = ""
     session_id: str = ""
-    hello: Hello | None = None  # the HELLO that a bridge has already sent to the daemon
+    hello_by_bridge: Hello | None = None  # the HELLO that a bridge sends, or has sent, to the daemon
     ahead: float = 0.0  # the least seconds by which its machine's `uptime` is ahead of this machine's
     pid: int | None = None  # None if unknown
 

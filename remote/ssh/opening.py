@@ -201,7 +201,7 @@ class HostLinks:
         """Open a link; over a new shared connection if the host's logins ask a person."""
         destination = self._destination
         to = attempt.peer
-        request = Request.attach(to.name, to.session_id, hello=to.hello) if to is not None else None
+        request = Request.attach(to.name, to.session_id, hello_by_bridge=to.hello_by_bridge) if to is not None else None
         deadline = time.monotonic() + START_TIMEOUT
         if not (attempt.may_prompt or known.asks(destination.host)):
             opening = _Opening(destination, request, deadline, attempt.stop, attempt.hear)
