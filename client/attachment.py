@@ -234,7 +234,7 @@ class Attachment:
             self.channel.send(self.channel.input.add(data))
             self.view.input_sent(self.channel.input.number, data)
         else:
-            self.channel.input.hold(data)
+            self.channel.input.keep(data)
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or after this process was stopped."""

@@ -133,8 +133,8 @@ class ClientHandler:
             self.acknowledge(client, number, len(data), at_once=True)
             return
         keys = client.replies.filter(data, time.monotonic())
-        if keys is not data and client.replies.holds_key:  # unchanged input means that nothing is held
-            self._timers.set((Timer.HELD, client.number), KEY_TIMEOUT, lambda: self._release(client))
+        if keys is not data and client.replies.key_begun:  # unchanged input means that nothing is held
+            self._timers.set((Timer.KEY, client.number), KEY_TIMEOUT, lambda: self._release(client))
         self._type(client, keys, number, len(data))
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
@@ -231,7 +231,7 @@ class ClientHandler:
             return
         self._release(client)  # its INPUT counts as received, so the client does not send it again
         client.connection.reader = None
-        self._timers.clear((Timer.HELD, client.number))
+        self._timers.clear((Timer.KEY, client.number))
         self._timers.clear((Timer.ACK, client.number))
         self._relay.echoes.forget(client)
         self._model.remember(client.position)
