@@ -262,7 +262,7 @@ class Attachment:
         if not connection.welcome:
             self._handle_before_welcome(connection, kind, payload)
         elif kind in _SCREEN:
-            channel.got += len(payload) - 8
+            channel.got += len(payload) - protocol.NUMBER_SIZE
             self.view.show(kind, payload)
         elif kind == protocol.ACK:
             channel.send(channel.input.acknowledge(protocol.split_number(payload)[0]))

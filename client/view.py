@@ -90,7 +90,7 @@ class OwnLine:
 
     def draw_over(self, screen: bytes) -> None:
         """Keep the screen that was requested for the line, and draw the line over it."""
-        if len(screen) >= 8 + protocol.CHUNK:  # only one frame can be kept, and this screen has several
+        if len(screen) >= protocol.NUMBER_SIZE + protocol.CHUNK:  # one frame can be kept, and this screen has several
             self.forget()
         if self.state is LineState.NOTHING:  # the line was removed meanwhile
             self._show_screen(screen)
@@ -126,7 +126,7 @@ class TerminalView:
         is_output = kind == protocol.OUTPUT
         if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and is_output):
             if is_output:
-                self._skipped = (self._skipped + payload[8:])[-_MOST_SKIPPED:]
+                self._skipped = (self._skipped + payload[protocol.NUMBER_SIZE :])[-_MOST_SKIPPED:]
         elif kind == protocol.REDRAW and self._skip is Skip.NOTHING:
             self.line.draw_over(payload)
         else:
@@ -201,8 +201,8 @@ class TerminalView:
         """
         self.take_back()
         self._skip, self._skipped = Skip.UNTIL_PONG, b""
-        position = self.position.to_bytes(8, "big")
-        self._channel.send(protocol.frame(protocol.PING, _MARK) + protocol.frame(protocol.REDRAW, position))
+        ping = protocol.frame(protocol.PING, _MARK)
+        self._channel.send(ping + protocol.numbered(protocol.REDRAW, self.position, b""))
 
     def resize(self) -> None:
         """Send the terminal's size; request the screen if the line covers the old one."""
