@@ -18,6 +18,7 @@ from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
+from sesh.client.view import Timer
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
 from sesh.link.keeper import MakeKeeper
 from sesh.messages import Hello
@@ -181,7 +182,7 @@ class _Client:
         keys, detach = self._keys.feed(data, time.monotonic())
         attachment.handle_input(keys, then_detach=detach)
         if self._keys.holding:
-            attachment.timers.set("keys", FLUSH_DELAY, self._flush_keys)
+            attachment.timers.set(Timer.KEY, FLUSH_DELAY, self._flush_keys)
 
     def _flush_keys(self) -> None:
         keys, detach = self._keys.flush()

@@ -22,7 +22,7 @@ from sesh.client.link_line import LinkLine, login_lines
 from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
-from sesh.client.view import TerminalView
+from sesh.client.view import TerminalView, Timer
 from sesh.errors import LoginRefused, Reloaded, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.keeper import LinkKeeper, MakeKeeper
@@ -82,7 +82,7 @@ class Attachment:
         self.channel.open(connection, connection.connect_request(self.name, self.session_id) + first)
         self.phase = AttachmentPhase.HANDSHAKE
         timeout = HELLO_TIMEOUT if self.host is None else _OVER_LINK
-        self.timers.set("welcome", timeout, lambda: self._disconnected(silent_daemon(self.name)))
+        self.timers.set(Timer.WELCOME, timeout, lambda: self._disconnected(silent_daemon(self.name)))
         if self.keeper is not None and connection.health is not None:
             self.keeper.watch(connection.health)
             self.link_line.reset()
@@ -121,7 +121,7 @@ class Attachment:
     def _go_offline(self) -> None:
         self.view.take_back()
         self.channel.close()
-        self.timers.clear("welcome")
+        self.timers.clear(Timer.WELCOME)
         self.phase = AttachmentPhase.OFFLINE
         if self.keeper is not None:
             self.keeper.link_closed()
@@ -200,7 +200,7 @@ class Attachment:
         self.view.take_back()
         self.phase = AttachmentPhase.LEAVING
         self.link_line.reset()
-        self.timers.set("leave", self.channel.goodbye_time, self.leave)
+        self.timers.set(Timer.LEAVE, self.channel.goodbye_time, self.leave)
 
     def stay(self, reason: str = "") -> None:
         """Continue after a failed SWITCH, and show the reason, if any, over the session's screen."""
@@ -293,7 +293,7 @@ class Attachment:
 
     def _handle_welcome(self, connection: Connection) -> None:
         welcome, resumes = connection.welcome, self.session_id != ""
-        self.timers.clear("welcome")
+        self.timers.clear(Timer.WELCOME)
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
         self.phase = AttachmentPhase.ATTACHED

@@ -28,6 +28,7 @@ DURATION = 3.0  # seconds after which the line is removed, even without a key
 _QUIET = 0.25  # seconds without output after which the line is drawn
 _MOST_SKIPPED = 1 << 20  # bytes of skipped output that are kept, the newest ones
 _MARK = b"redraw"  # payload of the PING before a request for the screen
+Timer = Enum("Timer", "DOUBT KEY LEAVE LINE LINE_END WELCOME")  # the names of the client's timers
 
 
 class Skip(Enum):
@@ -77,8 +78,8 @@ class OwnLine:
         """Forget the line and the screen under it, unless the first screen is awaited."""
         if self._display.started:
             self.state = LineState.NOTHING
-            self._timers.clear("line")
-            self._timers.clear("end of line")
+            self._timers.clear(Timer.LINE)
+            self._timers.clear(Timer.LINE_END)
 
     def make_way(self) -> None:
         """Show the screen under the line before output; draw the line in the next pause."""
@@ -97,10 +98,10 @@ class OwnLine:
             return
         self.state, self._screen = LineState.DRAWN, screen
         self._display.cover(self._text)
-        self._timers.ensure("end of line", DURATION, self.end)
+        self._timers.ensure(Timer.LINE_END, DURATION, self.end)
 
     def _await_pause(self) -> None:
-        self._timers.set("line", _QUIET, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
+        self._timers.set(Timer.LINE, _QUIET, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
 
 
 class TerminalView:
@@ -113,8 +114,7 @@ class TerminalView:
         self.position = 0
         """Position of the first byte of output not shown yet."""
         self.line = OwnLine(display, channel, timers, self._show_screen)
-        self._skip = Skip.NOTHING
-        self._skipped = b""
+        self._skip, self._skipped = Skip.NOTHING, b""
 
     @property
     def continues(self) -> bool:
