@@ -96,7 +96,7 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 
 def numbered(kind: int, number: int, data: bytes) -> bytes:
-    """Return an INPUT, OUTPUT or SCREEN, which carries at most `CHUNK` bytes of `data`."""
+    """Return a numbered frame, which carries at most `CHUNK` bytes of `data`."""
     return _NUMBERED.pack(kind, NUMBER_SIZE + len(data), number) + data
 
 
