@@ -18,6 +18,7 @@ from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
+from sesh.client.view import Timer
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
 from sesh.link.keeper import MakeKeeper
 from sesh.messages import Hello
@@ -87,7 +88,7 @@ class _Client:
 
     def _begin(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> None:
         self._attachment = Attachment(self._display, name, host, self._options, self._shown, make_keeper)
-        self._attachment.connect(connection)
+        self._attachment.attach_over(connection)
 
     def _switch(self, outcome: AttachmentEnd) -> None:
         """Attach to the next session; stay in this one if the next cannot be shown."""
@@ -181,7 +182,7 @@ class _Client:
         keys, detach = self._keys.feed(data, time.monotonic())
         attachment.handle_input(keys, then_detach=detach)
         if self._keys.holding:
-            attachment.timers.set("keys", FLUSH_DELAY, self._flush_keys)
+            attachment.timers.set(Timer.KEY, FLUSH_DELAY, self._flush_keys)
 
     def _flush_keys(self) -> None:
         keys, detach = self._keys.flush()

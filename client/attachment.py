@@ -22,7 +22,7 @@ from sesh.client.link_line import LinkLine, login_lines
 from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
-from sesh.client.view import TerminalView
+from sesh.client.view import TerminalView, Timer
 from sesh.errors import LoginRefused, Reloaded, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.keeper import LinkKeeper, MakeKeeper
@@ -74,15 +74,15 @@ class Attachment:
         self.keeper = make_keeper(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leaves(without="Ctrl-C"))
 
-    def connect(self, connection: Connection) -> None:
+    def attach_over(self, connection: Connection) -> None:
         """Attach over a connection, the first or the next: send HELLO, unless its bridge has."""
-        if connection.peer.hello is not None:
-            self._client = connection.peer.hello["client"]
+        if connection.peer.hello_by_bridge is not None:
+            self._client = connection.peer.hello_by_bridge["client"]
         first = first_frame(connection, self._hello(), self.options)
         self.channel.open(connection, connection.connect_request(self.name, self.session_id) + first)
         self.phase = AttachmentPhase.HANDSHAKE
         timeout = HELLO_TIMEOUT if self.host is None else _OVER_LINK
-        self.timers.set("welcome", timeout, lambda: self._disconnected(silent_daemon(self.name)))
+        self.timers.set(Timer.WELCOME, timeout, lambda: self._disconnected(silent_daemon(self.name)))
         if self.keeper is not None and connection.health is not None:
             self.keeper.watch(connection.health)
             self.link_line.reset()
@@ -116,12 +116,12 @@ class Attachment:
             self._disconnected(Reloaded("the session's daemon was reloaded"))
         else:
             self.view.take_back()
-            self.connect(wire.connect(self.name))
+            self.attach_over(wire.connect(self.name))
 
     def _go_offline(self) -> None:
         self.view.take_back()
         self.channel.close()
-        self.timers.clear("welcome")
+        self.timers.clear(Timer.WELCOME)
         self.phase = AttachmentPhase.OFFLINE
         if self.keeper is not None:
             self.keeper.link_closed()
@@ -135,7 +135,7 @@ class Attachment:
                 raise result
         except SeshError as error:
             raise AttachmentEnd.failed(self.name, self.host, error) from error
-        self.connect(result)
+        self.attach_over(result)
         self.handle_frames()
 
     def _log_in(self, reason: Exception) -> Connection:
@@ -200,7 +200,7 @@ class Attachment:
         self.view.take_back()
         self.phase = AttachmentPhase.LEAVING
         self.link_line.reset()
-        self.timers.set("leave", self.channel.goodbye_time, self.leave)
+        self.timers.set(Timer.LEAVE, self.channel.goodbye_time, self.leave)
 
     def stay(self, reason: str = "") -> None:
         """Continue after a failed SWITCH, and show the reason, if any, over the session's screen."""
@@ -234,7 +234,7 @@ class Attachment:
             self.channel.send(self.channel.input.add(data))
             self.view.input_sent(self.channel.input.number, data)
         else:
-            self.channel.input.hold(data)
+            self.channel.input.keep(data)
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or after this process was stopped."""
@@ -262,7 +262,7 @@ class Attachment:
         if not connection.welcome:
             self._handle_before_welcome(connection, kind, payload)
         elif kind in _SCREEN:
-            channel.got += len(payload) - 8
+            channel.got += len(payload) - protocol.NUMBER_SIZE
             self.view.show(kind, payload)
         elif kind == protocol.ACK:
             channel.send(channel.input.acknowledge(protocol.split_number(payload)[0]))
@@ -293,7 +293,7 @@ class Attachment:
 
     def _handle_welcome(self, connection: Connection) -> None:
         welcome, resumes = connection.welcome, self.session_id != ""
-        self.timers.clear("welcome")
+        self.timers.clear(Timer.WELCOME)
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
         self.phase = AttachmentPhase.ATTACHED

@@ -45,7 +45,7 @@ class UnacknowledgedInput:
             frames += protocol.numbered(protocol.INPUT, self.number, piece)
         return frames
 
-    def hold(self, data: bytes) -> None:
+    def keep(self, data: bytes) -> None:
         """Queue input while there is no link; drop the bytes beyond `HELD`."""
         self.unsent += data[: max(0, HELD - len(self.unsent))]
 
@@ -137,5 +137,5 @@ class Channel:
         except OSError:
             data = b""
         if data:
-            self.frames.extend(self.connection.feed(data))
+            self.frames.extend(self.connection.decode(data))
         return data != b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from sesh import measures
-from sesh.client.view import TerminalView
+from sesh.client.view import TerminalView, Timer
 from sesh.errors import NO_ANSWER, LoginRefused
 from sesh.link.keeper import LinkKeeper
 from sesh.link_health import Health
@@ -24,7 +24,7 @@ class LinkLine:
 
     def reset(self) -> None:
         """Forget the line: another link has replaced the doubted one, and covers it."""
-        self._timers.clear("doubt")
+        self._timers.clear(Timer.DOUBT)
         self._text = ""
 
     def remove(self) -> None:
@@ -37,11 +37,11 @@ class LinkLine:
     def update(self, keeper: LinkKeeper) -> None:
         """Draw the line if the link is doubted for long; draw later changes at once."""
         if keeper.up:
-            self._timers.clear("doubt")
+            self._timers.clear(Timer.DOUBT)
         elif self._text:
             self._draw(keeper)
         else:
-            self._timers.ensure("doubt", SAY_AFTER, partial(self._draw, keeper))
+            self._timers.ensure(Timer.DOUBT, SAY_AFTER, partial(self._draw, keeper))
 
     def _draw(self, keeper: LinkKeeper) -> None:
         display, reason = self._view.display, keeper.reason

@@ -65,7 +65,7 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
 
 def first_frame(connection: Connection, hello: Hello, options: AttachOptions) -> bytes:
     """Return HELLO, or RESIZE if a bridge has sent HELLO with an earlier size."""
-    if connection.peer.hello is not None:
+    if connection.peer.hello_by_bridge is not None:
         size = protocol.size_payload(hello["columns"], hello["rows"], hello["width"], hello["height"])
         return protocol.frame(protocol.RESIZE, size)
     if connection.agent:

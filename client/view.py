@@ -28,6 +28,7 @@ DURATION = 3.0  # seconds after which the line is removed, even without a key
 _QUIET = 0.25  # seconds without output after which the line is drawn
 _MOST_SKIPPED = 1 << 20  # bytes of skipped output that are kept, the newest ones
 _MARK = b"redraw"  # payload of the PING before a request for the screen
+Timer = Enum("Timer", "DOUBT KEY LEAVE LINE LINE_END WELCOME")  # the names of the client's timers
 
 
 class Skip(Enum):
@@ -77,8 +78,8 @@ class OwnLine:
         """Forget the line and the screen under it, unless the first screen is awaited."""
         if self._display.started:
             self.state = LineState.NOTHING
-            self._timers.clear("line")
-            self._timers.clear("end of line")
+            self._timers.clear(Timer.LINE)
+            self._timers.clear(Timer.LINE_END)
 
     def make_way(self) -> None:
         """Show the screen under the line before output; draw the line in the next pause."""
@@ -90,17 +91,17 @@ class OwnLine:
 
     def draw_over(self, screen: bytes) -> None:
         """Keep the screen that was requested for the line, and draw the line over it."""
-        if len(screen) >= 8 + protocol.CHUNK:  # only one frame can be kept, and this screen has several
+        if len(screen) >= protocol.NUMBER_SIZE + protocol.CHUNK:  # one frame can be kept, and this screen has several
             self.forget()
         if self.state is LineState.NOTHING:  # the line was removed meanwhile
             self._show_screen(screen)
             return
         self.state, self._screen = LineState.DRAWN, screen
         self._display.cover(self._text)
-        self._timers.ensure("end of line", DURATION, self.end)
+        self._timers.ensure(Timer.LINE_END, DURATION, self.end)
 
     def _await_pause(self) -> None:
-        self._timers.set("line", _QUIET, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
+        self._timers.set(Timer.LINE, _QUIET, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
 
 
 class TerminalView:
@@ -113,8 +114,7 @@ class TerminalView:
         self.position = 0
         """Position of the first byte of output not shown yet."""
         self.line = OwnLine(display, channel, timers, self._show_screen)
-        self._skip = Skip.NOTHING
-        self._skipped = b""
+        self._skip, self._skipped = Skip.NOTHING, b""
 
     @property
     def continues(self) -> bool:
@@ -126,7 +126,7 @@ class TerminalView:
         is_output = kind == protocol.OUTPUT
         if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and is_output):
             if is_output:
-                self._skipped = (self._skipped + payload[8:])[-_MOST_SKIPPED:]
+                self._skipped = (self._skipped + payload[protocol.NUMBER_SIZE :])[-_MOST_SKIPPED:]
         elif kind == protocol.REDRAW and self._skip is Skip.NOTHING:
             self.line.draw_over(payload)
         else:
@@ -201,8 +201,8 @@ class TerminalView:
         """
         self.take_back()
         self._skip, self._skipped = Skip.UNTIL_PONG, b""
-        position = self.position.to_bytes(8, "big")
-        self._channel.send(protocol.frame(protocol.PING, _MARK) + protocol.frame(protocol.REDRAW, position))
+        ping = protocol.frame(protocol.PING, _MARK)
+        self._channel.send(ping + protocol.numbered(protocol.REDRAW, self.position, b""))
 
     def resize(self) -> None:
         """Send the terminal's size; request the screen if the line covers the old one."""

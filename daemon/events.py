@@ -59,7 +59,7 @@ class Events:
         if sum(map(len, self.kept.values())) > KEPT:
             del max(self.kept.values(), key=len)[0]
         self.on_event(new)
-        self._soon(self.feed)
+        self._soon(self.send_new)
 
     def after(self, seen: int) -> list[Event]:
         newer = [event for kind in self.kept.values() for event in kind if event["seq"] > seen]
@@ -68,7 +68,7 @@ class Events:
     def follow(self, connection: PeerConnection, since: int | None) -> None:
         """Add a follower, which gets events after number `since`; None: from now on."""
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
-        self._soon(self.feed)
+        self._soon(self.send_new)
 
     def forget(self, connection: PeerConnection) -> None:
         self._followers.pop(connection, None)
@@ -76,7 +76,7 @@ class Events:
     def pending(self, connection: PeerConnection) -> bool:
         return self._followers.get(connection, self.last) < self.last
 
-    def feed(self) -> None:
+    def send_new(self) -> None:
         """Send each follower new events, one DATA frame each, up to `MAX_UNREAD` bytes."""
         for connection, seen in list(self._followers.items()):
             if seen < self.last and connection.unsent < MAX_UNREAD:

@@ -133,8 +133,8 @@ class ClientHandler:
             self.acknowledge(client, number, len(data), at_once=True)
             return
         keys = client.replies.filter(data, time.monotonic())
-        if keys is not data and client.replies.holds_key:  # unchanged input means that nothing is held
-            self._timers.set((Timer.HELD, client.number), KEY_TIMEOUT, lambda: self._release(client))
+        if keys is not data and client.replies.key_begun:  # unchanged input means that nothing is held
+            self._timers.set((Timer.KEY, client.number), KEY_TIMEOUT, lambda: self._release(client))
         self._type(client, keys, number, len(data))
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
@@ -159,7 +159,7 @@ class ClientHandler:
         client.unacknowledged += size
         if not client.connection.due_ack:
             client.connection.ack_from = time.monotonic() + PACE
-        client.connection.due_ack = number  # see `PeerConnection.feed`
+        client.connection.due_ack = number  # see `PeerConnection.send_output`
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
             client.connection.send_ack()
@@ -210,7 +210,7 @@ class ClientHandler:
 
     def send_output(self, client: Client) -> None:
         if client.gets_output() and not client.connection.blocked:
-            client.connection.feed(self._log)
+            client.connection.send_output(self._log)
             self._model.catch_up()
 
     def rows_below(self, client: Client) -> int | None:
@@ -231,7 +231,7 @@ class ClientHandler:
             return
         self._release(client)  # its INPUT counts as received, so the client does not send it again
         client.connection.reader = None
-        self._timers.clear((Timer.HELD, client.number))
+        self._timers.clear((Timer.KEY, client.number))
         self._timers.clear((Timer.ACK, client.number))
         self._relay.echoes.forget(client)
         self._model.remember(client.position)

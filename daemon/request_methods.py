@@ -190,7 +190,7 @@ class RequestMethods:
         if follow and connection.reader is None:
             connection.reader = Reader(connection, _first_position(session, from_, else_))
             session.relay.followers.append(connection.reader)
-            connection.feed(session.log)
+            connection.send_output(session.log)
 
     def events(self, request: PeerRequest[WaitResponse], since: int | None = None) -> None:
         """Send each event after number `since` as a DATA frame; respond at the session's end."""

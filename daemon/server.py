@@ -157,7 +157,7 @@ class Server:
     def _send_queued(self, connection: PeerConnection) -> None:
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
-                connection.feed(self.session.log)
+                connection.send_output(self.session.log)
             self._update_watch(connection)
 
     def _update_watch(self, connection: PeerConnection) -> None:
@@ -168,7 +168,7 @@ class Server:
         pump = self.session.pump
         full = client is not None and pump.input.waiting(client.number) > 2 * protocol.INPUT_WINDOW
         if self.session.events.pending(connection):
-            self._loop.soon(self.session.events.feed)
+            self._loop.soon(self.session.events.send_new)
         reads = READ if connection.listening and not connection.backlog and not full else 0
         writes = WRITE if connection.blocked else 0
         self._loop.watch(connection.descriptor, reads | writes, partial(self._serve, connection))
@@ -180,7 +180,7 @@ class Server:
                 if client is not None:
                     self.session.relay.go_on_with(client)
                 else:
-                    connection.feed(self.session.log)
+                    connection.send_output(self.session.log)
                     self.session.relay.settle()
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)

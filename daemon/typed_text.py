@@ -36,7 +36,7 @@ class Typing:
         self._session, self._pump, self._begin = session, session.pump, begin
         self._active: Delivery | None = None
         self._queued: deque[PeerRequest[SendResponse]] = deque()
-        self.outcomes: dict[str, str] = {}  # by `key`: why no Enter was typed, or empty
+        self.outcomes: dict[str, str] = {}  # by `once`, a request's `key`: why no Enter was typed, or empty
 
     def forget(self, connection: PeerConnection) -> None:
         """Drop the queued texts of a closed connection; the active text goes on."""
@@ -107,13 +107,13 @@ class Typing:
 
     # -- requests that come again, or wait
 
-    def _respond_again(self, request: PeerRequest[SendResponse], key: str) -> None:
+    def _respond_again(self, request: PeerRequest[SendResponse], once: str) -> None:
         """Respond as to the request with this key that came over an earlier link."""
-        request.respond({"position": self._pump.input_line.sent_at, "reason": self.outcomes[key]})
+        request.respond({"position": self._pump.input_line.sent_at, "reason": self.outcomes[once]})
 
-    def _keep_outcome(self, key: str, reason: str) -> None:
-        if key:
-            self.outcomes[key] = reason
+    def _keep_outcome(self, once: str, reason: str) -> None:
+        if once:
+            self.outcomes[once] = reason
         if len(self.outcomes) > MAX_OUTCOMES:
             del self.outcomes[next(iter(self.outcomes))]
 
@@ -129,33 +129,32 @@ class Typing:
 
     # -- typing
 
-    def _type(self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool) -> None:
+    def _type(self, request: PeerRequest[SendResponse], data: bytes, once: str, *, more: bool) -> None:
         """Type bytes as one unit; respond once the input queue has room."""
         self._admit(data, more=more)
-        self._keep_outcome(key, "")
+        self._keep_outcome(once, "")
         pump, position = self._pump, self._pump.input_line.sent_at
 
         def respond(whole: bool) -> None:
             if whole:
                 request.respond({"position": position})
             else:
-                message = f"the program of {self._session.name} ended before it read all its input"
-                request.refuse(Refused(message))
+                request.refuse(Refused(f"the program of {self._session.name} ended before it read all its input"))
 
         waits = pump.input.size + len(data) > protocol.CHUNK
         pump.type(Writer.REQUEST, data, respond if waits else None)
         if not waits:
             respond(True)
 
-    def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, key: str) -> Steps | None:
+    def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, once: str) -> Steps | None:
         """Type text and Enter: at once to a reader of lines, else one after another."""
         pty = self._session.pty
         if pty is not None and pty.raw() and not self._session.activity.shell_reads:
-            return self._deliver(request, text, pty, key)
-        self._type(request, text + b"\r", key, more=False)
+            return self._deliver(request, text, pty, once)
+        self._type(request, text + b"\r", once, more=False)
         return None
 
-    def _deliver(self, request: PeerRequest[SendResponse], text: bytes, pty: Pty, key: str) -> Steps:
+    def _deliver(self, request: PeerRequest[SendResponse], text: bytes, pty: Pty, once: str) -> Steps:
         """Type a text at the program's pace, and Enter after it."""
         # Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
         self._admit(text)
@@ -164,7 +163,7 @@ class Typing:
         self._active = Delivery(text, Recipient(self._session, pty), pasted=takes_pastes and not to_editor)
         try:
             reason = yield from self._active.steps()
-            self._keep_outcome(key, reason)
+            self._keep_outcome(once, reason)
             request.respond({"position": self._pump.input_line.sent_at, "reason": reason})
         finally:
             self._begin_next()

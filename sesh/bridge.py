@@ -6,7 +6,7 @@ If the op is a generator, the bridge sends a DATA frame for each item. If the re
 `question`: then the client sends the request again, with one more of the person's `answers`.
 
 An op may connect to a session. Then the response has the session's name and `session_id`, and from then on the bridge
-relays between the client and the session's daemon. Frames that come behind the request, such as HELLO, are for the
+copies between the client and the session's daemon. Frames that come behind the request, such as HELLO, are for the
 daemon too. Such a request has more keys:
 
 - `session_id`: the id of the session to connect to, which may have been renamed, or the id for a new session. If a
@@ -79,7 +79,7 @@ class OpResult:
 
     response: OpResponse
     data: bytes = b""
-    daemon: wire.Connection | None = None  # of the session to relay to
+    daemon: wire.Connection | None = None  # of the session to copy to
 
 
 def serve() -> int:
@@ -104,8 +104,8 @@ def serve() -> int:
 class Bridge:
     """One link. A thread reads it and answers PING; the main thread carries out requests.
 
-    Once a request has connected the link to a session, the main thread relays frames to the daemon, PING too, and
-    another thread relays the daemon's bytes to the client.
+    Once a request has connected the link to a session, the main thread copies frames to the daemon, PING too, and
+    another thread copies the daemon's bytes to the client.
     """
 
     def __init__(self, near: wire.Connection, origin: Origin) -> None:
@@ -133,7 +133,7 @@ class Bridge:
                 daemon = self._respond(protocol.parse(payload), bytes(data))
                 data.clear()
                 if daemon is not None:
-                    self._relay(daemon)
+                    self._copy(daemon)
                     break
         return 0
 
@@ -183,7 +183,7 @@ class Bridge:
             self._session = str(done.response.get("name"))
             if "greeting" in keys:
                 self._note_hello(keys["greeting"])
-                with suppress(Unreachable):  # the relay notices a closed connection
+                with suppress(Unreachable):  # `_copy` notices a closed connection
                     done.daemon.send(protocol.message(protocol.HELLO, {**keys["greeting"], **_forwarded()}))
         response = {"id": number, "ok": True, **done.response, "notes": caller.notes}
         self._send(protocol.data_frames(done.data) + protocol.message(protocol.RESPONSE, response))
@@ -209,9 +209,9 @@ class Bridge:
             self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
         return OpResult({"ok": True})
 
-    def _relay(self, daemon: wire.Connection) -> None:
-        """Relay between the client and a daemon until one of them is gone."""
-        Thread(target=self._relay_back, args=(daemon,), daemon=True).start()
+    def _copy(self, daemon: wire.Connection) -> None:
+        """Copy frames between the client and a daemon until one of them is gone."""
+        Thread(target=self._copy_back, args=(daemon,), daemon=True).start()
         try:
             while (frame := self._next_frame()) is not None:
                 kind, payload = frame
@@ -221,8 +221,8 @@ class Bridge:
         finally:
             daemon.abort()
 
-    def _relay_back(self, daemon: wire.Connection) -> None:
-        """Relay the daemon's bytes to the client; runs in a thread."""
+    def _copy_back(self, daemon: wire.Connection) -> None:
+        """Copy the daemon's bytes to the client; runs in a thread."""
         with suppress(ConnectionResetError, Unreachable):
             while block := os.read(daemon.inbound, _LARGEST_BLOCK):
                 self._send(block)
@@ -236,7 +236,7 @@ class Bridge:
 
 def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
     view = memoryview(protocol.frame(kind, payload))
-    with suppress(OSError):  # if the daemon has closed its end, its last bytes may still have to be relayed
+    with suppress(OSError):  # if the daemon has closed its end, its last bytes may still have to be copied
         while view:
             view = view[os.write(daemon.outbound, view) :]
 

@@ -1,7 +1,7 @@
 """The state machine of one link's health. Sans-I/O: all times are arguments (monotonic).
 
 It alone decides when a link is pinged, doubted and lost. `Link.receive` (for a request) and the keeper call `act` when
-it is `due`. `Connection.feed` calls `heard`, so this lies beside `wire`, on which `sesh/link` is built.
+it is `due`. `Connection.decode` calls `heard`, so this lies beside `wire`, on which `sesh/link` is built.
 
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING, or closed──▶ LOST
  ▲ ◀── a PONG, or any byte 0.05 s after PING and sign ─┘

@@ -69,6 +69,7 @@ INPUT_WINDOW = 256 << 10
 """Bytes of INPUT without an ACK at which a client pauses; at twice as many, the daemon stops reading."""
 CHUNK = 256 << 10
 """Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
+NUMBER_SIZE = 8  # bytes of the number that begins a numbered frame
 STATES = ("working", "waiting", "idle", "done", "failed")
 
 HELLO, WELCOME = 0x01, 0x02
@@ -95,13 +96,13 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 
 def numbered(kind: int, number: int, data: bytes) -> bytes:
-    """Return an INPUT, OUTPUT or SCREEN, which carries at most `CHUNK` bytes of `data`."""
-    return _NUMBERED.pack(kind, 8 + len(data), number) + data
+    """Return a numbered frame, which carries at most `CHUNK` bytes of `data`."""
+    return _NUMBERED.pack(kind, NUMBER_SIZE + len(data), number) + data
 
 
 def output_header(position: int, size: int, ack: int) -> bytes:
     """Return the header and number of an OUTPUT, after an ACK unless `ack` is 0."""
-    return (numbered(ACK, ack, b"") if ack else b"") + _NUMBERED.pack(OUTPUT, 8 + size, position)
+    return (numbered(ACK, ack, b"") if ack else b"") + _NUMBERED.pack(OUTPUT, NUMBER_SIZE + size, position)
 
 
 def pieces(kind: int, number: int, data: bytes) -> Iterator[bytes]:
@@ -124,9 +125,9 @@ def _unpacked(form: struct.Struct, payload: bytes) -> Any:
 
 def split_number(payload: bytes) -> tuple[int, bytes]:
     """Return number and bytes of a numbered frame. Raises ProtocolError if it is too short."""
-    if len(payload) < 8:
+    if len(payload) < NUMBER_SIZE:
         raise errors.ProtocolError(_TRUNCATED)
-    return int.from_bytes(payload[:8], "big"), payload[8:]
+    return int.from_bytes(payload[:NUMBER_SIZE], "big"), payload[NUMBER_SIZE:]
 
 
 def echoed(number: int, position: int, flags: int) -> bytes:

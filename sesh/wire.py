@@ -47,7 +47,7 @@ class Peer:
 
     name: str = ""
     session_id: str = ""
-    hello: Hello | None = None  # the HELLO that a bridge has already sent to the daemon
+    hello_by_bridge: Hello | None = None  # the HELLO that a bridge sends, or has sent, to the daemon
     ahead: float = 0.0  # the least seconds by which its machine's `uptime` is ahead of this machine's
     pid: int | None = None  # None if unknown
 
@@ -150,12 +150,12 @@ class Connection:
             raise self._closed(error) from error
         if not data:
             raise self._closed()
-        frames = self.feed(data)
+        frames = self.decode(data)
         self._reloaded = self._reloaded or (protocol.RELOADED, b"") in frames
         self._frames += frames
         return True
 
-    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+    def decode(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return the frames that received bytes complete; tell `health` of bytes and PONGs."""
         frames = self.decoder.feed(data)
         if self.health is not None:

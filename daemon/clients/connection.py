@@ -209,7 +209,7 @@ class PeerConnection(FrameSocket):
         if self.reader is None or self.reader.window is None:
             self.progress_at = time.monotonic()
 
-    def feed(self, log: OutputLog) -> None:
+    def send_output(self, log: OutputLog) -> None:
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
         while (not self._out or self.flush()) and not self.closed:
             reader = self.reader

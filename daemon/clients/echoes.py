@@ -35,7 +35,7 @@ class Echoes:
         screen = b""
         if client.gets_output() and model.catch_up() and not model.emulator.in_image:
             screen = replay(model.emulator, lines=0, clear=False)
-            client.connection.feed(self._pump.log)
+            client.connection.send_output(self._pump.log)
         if len(screen) > protocol.CHUNK:
             screen = b""
         self._report_flags()

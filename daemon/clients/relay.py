@@ -48,7 +48,7 @@ class Relay:
         self.echoes.report()
         for reader in (*self.clients.all, *self.followers):
             if not reader.connection.blocked:
-                reader.connection.feed(self.log)
+                reader.connection.send_output(self.log)
         self.settle()
         if any(isinstance(client.state, Drawn) for client in self.clients.all):
             self.timers.ensure(Timer.DRAW, max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
@@ -148,7 +148,7 @@ class Relay:
     def go_on_with(self, client: Client) -> None:
         """Continue with a client whose socket or link has room again."""
         self.settle()
-        client.connection.feed(self.log)
+        client.connection.send_output(self.log)
         if isinstance(client.state, Drawn):
             client.connection.flush()
             if client.takes_screen:
@@ -254,7 +254,7 @@ class Relay:
         live = not (model.lag or model.in_image)
         client.resume(model.position, live=live)
         if live:
-            client.connection.feed(self.log)
+            client.connection.send_output(self.log)
         else:
             model.remember(client.position)
 

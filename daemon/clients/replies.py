@@ -122,13 +122,13 @@ class ReplyFilter:
         self._at = 0.0  # time of the last input
 
     @property
-    def holds_key(self) -> bool:
+    def key_begun(self) -> bool:
         """True if an incomplete sequence is held back that may be a key."""
         return self._state is _State.KEYS and self._given < len(self._begun) and bool(_MAYBE_KEY.match(self._begun))
 
     def release(self) -> bytes:
         """Return the held sequence as a key, because its rest has not come."""
-        held = self._begun[self._given :] if self.holds_key else b""
+        held = self._begun[self._given :] if self.key_begun else b""
         if held:
             self.by_person, self._given = True, len(self._begun)
         return held

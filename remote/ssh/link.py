@@ -47,7 +47,7 @@ class Request:
     repeatable: bool = True
     connects: bool = False  # the op connects the link to a session
     session_id: str = ""  # of that session, or of the session to create
-    hello: Hello | None = None  # of an attached terminal, which the bridge hands to the daemon
+    hello_by_bridge: Hello | None = None  # of an attached terminal, which the bridge sends to the daemon
     unknown: bool = False  # the host may have carried the request out, but has not responded
 
     @classmethod
@@ -61,8 +61,8 @@ class Request:
         keys: RequestKeys = {"op": self.op, "asks": self.can_ask, "answers": answers}
         if self.session_id:
             keys["session_id"] = self.session_id
-        if self.hello is not None:
-            keys["greeting"] = self.hello
+        if self.hello_by_bridge is not None:
+            keys["greeting"] = self.hello_by_bridge
         return wire.request_frames(OP, _NUMBER, self.data, **keys)
 
 
@@ -153,7 +153,7 @@ class Link(wire.Connection):
         self._printed = printed[-_MAX_PRINTED:]
         if mark:
             self.stage = Stage.STARTED
-            self._frames.extend(self.feed(rest))
+            self._frames.extend(self.decode(rest))
 
     def _note_welcome(self) -> None:
         """Take the WELCOME for that of the bridge; the next one is the daemon's."""
@@ -212,7 +212,7 @@ class Link(wire.Connection):
 
     def _note_sent(self, request: Request) -> None:
         self._unanswered = request
-        self.peer.hello = request.hello
+        self.peer.hello_by_bridge = request.hello_by_bridge
 
     def _note_answered(self) -> None:
         if self._unanswered is not None:

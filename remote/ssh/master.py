@@ -177,7 +177,7 @@ class _Login:
         while not ended():
             if is_alive(self.destination):
                 return True
-            output.relay(self.say)
+            output.pass_lines(self.say)
             if self.ask and _is_echo_off():
                 self.asked = True
             if self.deadline is not None and time.monotonic() >= self.deadline:

@@ -77,7 +77,7 @@ class _Opening:
             until = min(own_at, self.deadline, time.monotonic() + _LOOK)
             ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
             for link in running:
-                link.output.relay(self.say)
+                link.output.pass_lines(self.say)
                 try:
                     if link.inbound in ready and link.read_welcome():
                         return link
@@ -201,7 +201,7 @@ class HostLinks:
         """Open a link; over a new shared connection if the host's logins ask a person."""
         destination = self._destination
         to = attempt.peer
-        request = Request.attach(to.name, to.session_id, hello=to.hello) if to is not None else None
+        request = Request.attach(to.name, to.session_id, hello_by_bridge=to.hello_by_bridge) if to is not None else None
         deadline = time.monotonic() + START_TIMEOUT
         if not (attempt.may_prompt or known.asks(destination.host)):
             opening = _Opening(destination, request, deadline, attempt.stop, attempt.hear)

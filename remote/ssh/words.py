@@ -29,7 +29,7 @@ BRIDGE_COMMAND = (
 )
 _LONGEST_REASON = 200  # characters; a longer reason from a host is cut off
 _KEPT = 64 << 10  # bytes; of a longer output only the end is read, because the reason of a failure comes last
-_DELAY = 0.3  # seconds before new lines are relayed: if ssh fails at once, the error message repeats its lines
+_DELAY = 0.3  # seconds before new lines are passed on: if ssh fails at once, the error message repeats its lines
 # Lines that begin with these are not the reason of a failure.
 _NOISE = (
     "Warning:",
@@ -61,8 +61,8 @@ class SshOutput:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._relayed = 0  # bytes
-        self._grown_at = 0.0  # when bytes came that are not relayed yet; 0 if all are
+        self._passed = 0  # bytes
+        self._grown_at = 0.0  # when bytes came that are not passed on yet; 0 if all are
 
     def close(self) -> None:
         self._file.close()
@@ -72,15 +72,15 @@ class SshOutput:
         start = max(0, os.fstat(self._file.fileno()).st_size - _KEPT)
         return os.pread(self._file.fileno(), _KEPT, start).decode("utf-8", "replace")
 
-    def relay(self, say: Say) -> None:
+    def pass_lines(self, say: Say) -> None:
         """Call `say` with each new line after a short delay."""
-        if os.fstat(self._file.fileno()).st_size == self._relayed:
+        if os.fstat(self._file.fileno()).st_size == self._passed:
             self._grown_at = 0.0
         elif not self._grown_at:
             self._grown_at = time.monotonic()
         elif time.monotonic() > self._grown_at + _DELAY:
-            block = os.pread(self._file.fileno(), _KEPT, self._relayed)
-            self._relayed += len(block)
+            block = os.pread(self._file.fileno(), _KEPT, self._passed)
+            self._passed += len(block)
             for line in block.decode("utf-8", "replace").splitlines():
                 if line.strip() and not line.endswith(REACHED):
                     say(plain(line))

@@ -103,9 +103,8 @@ class HostTarget(Target):
         hello: Hello | None = None,
         interrupts: Interrupts | None = None,
     ) -> Connected:
-        session_id = os.urandom(8).hex() if op.creates else ""
-        arguments = calls.encoded(data)
-        request = Request(op.wire_name, arguments, self._can_ask, connects=True, session_id=session_id, hello=hello)
+        request = Request(op.wire_name, calls.encoded(data), self._can_ask, connects=True, hello_by_bridge=hello)
+        request.session_id = os.urandom(8).hex() if op.creates else ""
         try:
             return self._connect(request, interrupts)
         except KeyboardInterrupt:

@@ -36,7 +36,7 @@ def shown(client: Client) -> str:
     glass = Glass(80, 24)
     for kind, payload in client.frames:
         if kind == protocol.SCREEN:
-            glass.feed(payload[8:])
+            glass.feed(protocol.split_number(payload)[1])
     return glass.text()
 
 
@@ -96,7 +96,7 @@ def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(
     while not shown(sleeper).endswith("the end"):
         sleeper.step()
     terminal = Emulator(80, 24)
-    first, *others = [payload[8:] for kind, payload in sleeper.frames if kind == protocol.SCREEN]
+    first, *others = [protocol.split_number(payload)[1] for kind, payload in sleeper.frames if kind == protocol.SCREEN]
     terminal.feed(b"".join([first, sleeper.output, *others]))
     numbers = [int(line.split()[0]) for line in terminal.last_lines(10_000) if line[:1].isdigit()]
     assert numbers == list(range(1, 9001))

@@ -50,7 +50,7 @@ class Group:
         """The program writes; every client is fed as far as its socket takes it."""
         self.log.append(bytes(size))
         for client in self.clients.all:
-            client.connection.feed(self.log)
+            client.connection.send_output(self.log)
 
 
 @pytest.fixture

@@ -39,12 +39,12 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
         link.connection.reader = Reader(link.connection, 77)
         for number, block in enumerate(blocks):
             log.append(block)
-            link.connection.feed(log)
+            link.connection.send_output(log)
             for kind, payload in link.take(reads[number % len(reads)]):
                 assert kind == protocol.OUTPUT
                 got.append(protocol.split_number(payload))
         while link.connection.unsent or link.connection.reader.position < log.head:
-            link.connection.feed(log)
+            link.connection.send_output(log)
             got += link.output()
         got += link.output()
     assert b"".join(data for _, data in got) == b"".join(blocks)

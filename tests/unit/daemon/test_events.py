@@ -25,7 +25,7 @@ def received(events: Events, link: Link) -> list[dict[str, Any]]:
     """All that comes when the follower reads on."""
     found: list[dict[str, Any]] = []
     while True:
-        events.feed()
+        events.send_new()
         link.connection.flush()
         frames = link.take()
         if not frames:
@@ -38,7 +38,7 @@ def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -
     events.follow(link.connection, None)
     for number in range(3 * module.KEPT):
         events.add("title", title=str(number) * 20)
-        events.feed()
+        events.send_new()
         link.connection.flush()
     assert link.connection.unsent < 2 * module.MAX_UNREAD
     assert events.pending(link.connection)

@@ -162,7 +162,7 @@ def test_keys_pass_at_once_and_count_as_typing(data: bytes) -> None:
     replies = ReplyFilter()
     assert replies.filter(data, 0.0) == data
     assert replies.by_person
-    assert not replies.holds_key
+    assert not replies.key_begun
 
 
 @pytest.mark.parametrize("data", REPORTS, ids=repr)
@@ -180,7 +180,7 @@ def test_a_key_that_could_begin_a_reply_is_held_for_a_moment_while_one_is_due(ke
     assert replies.filter(key, 0.0) == key
     asked(replies, b"\x1b[?u\x1b[c", 1.0)
     assert replies.filter(key, 1.0) == b""
-    assert replies.holds_key
+    assert replies.key_begun
     assert replies.release() == key
     assert replies.by_person
     assert replies.filter(b"\x03\x1b[?6c", 1.1) == b"\x03\x1b[?6c"
@@ -194,7 +194,7 @@ def test_pasted_text_is_not_touched(data: bytes) -> None:
         replies = ReplyFilter()
         passed = replies.filter(data[:cut], 0.0)
         assert replies.by_person
-        assert not replies.holds_key
+        assert not replies.key_begun
         assert passed + replies.filter(data[cut:] + b"\x1b[?1;2cx", 3.0) == data + b"x"
 
 

@@ -156,9 +156,9 @@ def test_a_connection_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_
     connection.health = link = LinkHealth(began)
     first, newest = link.measure(began), link.measure(began + 0.5)
     assert len(newest) <= 2, "it goes over slow links"
-    connection.feed(protocol.frame(protocol.PONG, first))
+    connection.decode(protocol.frame(protocol.PONG, first))
     assert (link.heard_at > began, link.round_trip) == (True, 0.0)
-    connection.feed(protocol.frame(protocol.PONG, newest))
+    connection.decode(protocol.frame(protocol.PONG, newest))
     assert link.round_trip >= 0.5
 
 
