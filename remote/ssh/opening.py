@@ -24,7 +24,7 @@ from sesh.remote.ssh.words import BRIDGE_COMMAND, AuthenticationFailed, Say
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
-PATIENCE = 1.5  # seconds of silence over a shared connection, then an ssh of its own is tried too
+SHARED_SILENCE = 1.5  # seconds of silence over a shared connection, then an ssh of its own is tried too
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
 _LOOK = 0.1  # seconds between two looks at ssh's stderr
 # A command that keeps the terminal ignores Ctrl-C and Ctrl-\, as they are for the session.
@@ -39,11 +39,11 @@ class _Opening:
     stop: Stop
     say: Say
 
-    def open(self, *, prompts: bool = False, seconds: int = 0, patience: float = inf) -> Link:
+    def open(self, *, prompts: bool = False, seconds: int = 0, silence: float = inf) -> Link:
         """Open a link over the shared connection, and exchange HELLO and WELCOME.
 
         `prompts`: ssh may ask the person; else ssh has no terminal, and gets none of the terminal's signals. `seconds`:
-        if not 0, use an ssh connection of its own with this connect timeout. `patience`: after this many seconds of
+        if not 0, use an ssh connection of its own with this connect timeout. `silence`: after this many seconds of
         silence try one of its own too. If the shared connection is silent to the end, close it to new commands.
         """
         before = master.identity(self.destination)
@@ -56,7 +56,7 @@ class _Opening:
 
         try:
             with self.stop.calling(abort):
-                winner = self._first(links, time.monotonic() + patience)
+                winner = self._first(links, time.monotonic() + silence)
         finally:
             if len(links) > 1 and links[0].is_silent and before == master.identity(self.destination):
                 master.close(self.destination, ends_links=False)
@@ -150,9 +150,9 @@ def open_link(
     opening = _Opening(destination, request, until, stop, say)
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
     prompts = ask and not master.is_shared(destination)
-    patience = PATIENCE if was_open and not known.asks(destination.host) else inf
+    silence = SHARED_SILENCE if was_open and not known.asks(destination.host) else inf
     try:
-        link = opening.open(prompts=prompts, patience=patience)
+        link = opening.open(prompts=prompts, silence=silence)
     except Unreachable:
         if not was_open or master.is_alive(destination):
             raise

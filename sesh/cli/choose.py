@@ -122,7 +122,7 @@ def next_(
     record = listing.current()
     current = (None, str(record["name"])) if record is not None else None
     with SessionIndex(cli, cli.line.hosts or None) as index:
-        deadline = time.monotonic() + lookup.PATIENCE
+        deadline = time.monotonic() + lookup.HOST_TIMEOUT
         while index.pending and time.monotonic() < deadline:
             polled([(index.inbound, select.POLLIN)], deadline)
             index.update()

@@ -159,7 +159,7 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
 
     def names_on(_: str | None, target: Target) -> list[str]:
         if not cli.line.hosts:
-            target = target.until(time.monotonic() + lookup.PATIENCE)
+            target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
         rows = [row for row in target.call(session_ops.summaries) if views.has_labels(row, labels)]
         ended = target.call(jobs.ended, labels=labels) if kept else []
         return [*(row["name"] for row in rows if row["state"] in states), *ended]

@@ -30,7 +30,7 @@ from sesh.stop import Stop
 from sesh.wire import Connection
 
 Item = TypeVar("Item")
-LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
+LIST_DOUBTED_AFTER = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
 _MOST_LINKS = 10  # for one request: a host may end each link before it answers
 
 
@@ -229,7 +229,7 @@ class HostTarget(Target):
             link = stream.connection
             assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
             if changed is not None:
-                link.health.patience = LIST_PATIENCE
+                link.health.doubted_after = LIST_DOUBTED_AFTER
             link.send(Request(op.wire_name, calls.encoded(words(link))).frames())
 
         stop.check()

@@ -145,7 +145,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
         return [str(path)]
 
     monkeypatch.setattr("sesh.remote.ssh.ssh.command", command)
-    monkeypatch.setattr(opening, "PATIENCE", 0.1)
+    monkeypatch.setattr(opening, "SHARED_SILENCE", 0.1)
     monkeypatch.setattr(master, "close", close)
     monkeypatch.setattr(master, "is_alive", lambda _: True)
     for name, value in (("ensure", None), ("identity", START), ("is_shared", True)):
