@@ -24,9 +24,9 @@ from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreach
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
 from sesh.messages import OP, Hello, Near, OpResponse, RequestKeys, Welcome
-from sesh.remote.ssh import ssh, words
+from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.words import REACHED, SshOutput
+from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
 
 RESPONSE_TIME = 60.0  # seconds for a request without a deadline: more than any op takes for a session (reload: 45)
 _SLOWEST = 4 << 10  # bytes per second of the slowest link; a request for a long response has more time
@@ -148,7 +148,7 @@ class Link(wire.Connection):
     def _read_login_output(self) -> None:
         data = os.read(self.inbound, 4096)
         if not data:
-            raise words.bridge_failure(self.destination, self._exit_code(), self.output.text(), self._printed)
+            raise ssh_messages.bridge_failure(self.destination, self._exit_code(), self.output.text(), self._printed)
         printed, mark, rest = (self._printed + data).partition(protocol.BRIDGE)
         self._printed = printed[-_MAX_PRINTED:]
         if mark:

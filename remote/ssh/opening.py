@@ -20,7 +20,7 @@ from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Request
-from sesh.remote.ssh.words import BRIDGE_COMMAND, AuthenticationFailed, Say
+from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, Say
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected

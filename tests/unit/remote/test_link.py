@@ -19,7 +19,7 @@ from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, Request
 from sesh.remote.ssh.opening import open_link
-from sesh.remote.ssh.words import BRIDGE_COMMAND, REACHED
+from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, REACHED
 from sesh.stop import Stop
 from tests.support import wait_until
 
