@@ -11,8 +11,8 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
+from sesh.cli.parameters import Context
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
-from sesh.cli.words import Context
 from sesh.errors import UsageError
 
 _SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}

@@ -37,7 +37,7 @@ _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
 @dataclass(frozen=True)
 class AttachFlags:
-    """The options of verbs that attach, as `cli/words` describes them."""
+    """The options of verbs that attach, as `cli/parameters` describes them."""
 
     replace: bool = False
     read_only: bool = False

@@ -13,7 +13,7 @@ from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import AnyName, Context, number
+from sesh.cli.parameters import AnyName, Context, number
 from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable_path
 from sesh.ops.events import follow, follow_all

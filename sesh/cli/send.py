@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from sesh import descriptors
 from sesh.about import SESH
-from sesh.cli.words import Context, Name, offering
+from sesh.cli.parameters import Context, Name, offering
 from sesh.errors import UsageError
 from sesh.keys import CHORDS, Key
 from sesh.ops.send import LONGEST, send_input

@@ -10,7 +10,7 @@ from typer import Argument
 from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import AnyName, Context, Labelled, Name, Names, OldName, Yes
+from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldName, Yes
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions

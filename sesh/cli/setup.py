@@ -13,8 +13,8 @@ from sesh import protocol
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.cli import app
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import Context, offering
 from sesh.cli.verbs import VERBS, find_verb
-from sesh.cli.words import Context, offering
 from sesh.errors import UsageError
 from sesh.names import printable
 

@@ -13,8 +13,8 @@ from typer import Argument, Option
 from sesh import measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout, number
 from sesh.cli.printing import command_json
-from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
 from sesh.names import printable, subject
 from sesh.ops import shell

@@ -12,8 +12,8 @@ from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled, number
 from sesh.cli.verbs import load
-from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, number
 from sesh.errors import NotFound, Refused, for_host
 from sesh.ops import views
 from sesh.ops.wait import LiveLog

@@ -13,8 +13,8 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.fanout import call_each
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.cli.printing import error_row
-from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
