@@ -67,7 +67,7 @@ def connect(name: str, deadline: float | None = None) -> wire.Connection:
     return connection
 
 
-def request(name: str, verb: RequestType[Response], *, timeout: float = 10.0, **words: Any) -> tuple[Response, bytes]:
+def request(name: str, verb: RequestType[Response], *, timeout: float = 10.0, **keys: Any) -> tuple[Response, bytes]:
     """Make one request to a session's daemon; return the response and its DATA.
 
     Raises as `connect`, and NotFound if the session ends before it responds to a request that changes nothing.
@@ -77,7 +77,7 @@ def request(name: str, verb: RequestType[Response], *, timeout: float = 10.0, **
         with connect(name) as connection:
             connection.send(wire.hello_frame("request"), deadline)
             await_welcome(connection, name)
-            return connection.request(verb, deadline=deadline, **words)
+            return connection.request(verb, deadline=deadline, **keys)
     except Unreachable:
         if not verb.reads or os.path.lexists(paths.record_path(name)):
             raise

@@ -213,15 +213,15 @@ class HostTarget(Target):
     def items(
         self,
         op: Op[..., Iterator[Item]],
-        words: Callable[[Link], Mapping[str, object]],
+        arguments: Callable[[Link], Mapping[str, object]],
         *,
         changed: Callable[[Health], object] | None = None,
     ) -> Iterator[Item]:
         """Yield the items of an endless op; reconnect after a lost link.
 
-        `words`: returns the op's arguments for a new link. `changed`: only for a list: called when the link's health
-        changes; the links of a list are not logged. Raises Unreachable if the first link fails, LoginRefused if a
-        reconnect needs a person, and the op's errors.
+        `arguments`: returns the op's arguments for a new link. `changed`: only for a list: called when the link's
+        health changes; the links of a list are not logged. Raises Unreachable if the first link fails, LoginRefused if
+        a reconnect needs a person, and the op's errors.
         """
         caller, stop = self.caller, self.stop
 
@@ -230,7 +230,7 @@ class HostTarget(Target):
             assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
             if changed is not None:
                 link.health.doubted_after = LIST_DOUBTED_AFTER
-            link.send(Request(op.wire_name, calls.encoded(words(link))).frames())
+            link.send(Request(op.wire_name, calls.encoded(arguments(link))).frames())
 
         stop.check()
         links, ignored = opening.HostLinks(self.destination, logs=changed is None), lambda _: None
