@@ -23,7 +23,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import OP, Hello, Near, OpResponse, RequestKeys, Welcome
+from sesh.messages import OP, ClientMachine, Hello, OpResponse, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
@@ -122,9 +122,9 @@ class Link(wire.Connection):
 
     # -- opening
 
-    def send_hello(self, near: Near, request: Request | None, deadline: float) -> None:
+    def send_hello(self, machine: ClientMachine, request: Request | None, deadline: float) -> None:
         """Send HELLO, and in the same write a request that is small and repeatable."""
-        frames = wire.hello_frame("bridge", near=near)
+        frames = wire.hello_frame("bridge", near=machine)
         if request is not None and request.repeatable and len(request.frames()) <= _MOST_EARLY:
             self._note_sent(request)
             frames += request.frames()

@@ -15,7 +15,7 @@ from math import inf
 from sesh import descriptors, paths
 from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.link.keeper import Attempt
-from sesh.messages import Near
+from sesh.messages import ClientMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
@@ -102,11 +102,11 @@ class _Opening:
             stderr.close()
             raise
         link = Link(destination, process, stderr)
-        link.send_hello(_near(destination), request, self.deadline)
+        link.send_hello(_client_machine(destination), request, self.deadline)
         return link
 
 
-def _near(destination: Destination) -> Near:
+def _client_machine(destination: Destination) -> ClientMachine:
     """Return the description of this machine for the host, which reads it as an `Origin`."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
