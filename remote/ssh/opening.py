@@ -19,7 +19,7 @@ from sesh.messages import ClientMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Request
+from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, Say
 from sesh.stop import Stop
 
@@ -34,7 +34,7 @@ _WITHOUT_KEYS = ("sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"')
 @dataclass
 class _Opening:
     destination: Destination
-    request: Request | None
+    request: LinkRequest | None
     deadline: float
     stop: Stop
     say: Say
@@ -91,7 +91,7 @@ class _Opening:
                     links.append(self._start(None, seconds=ssh.connect_timeout(self.destination)))
         raise failures[links[-1]]
 
-    def _start(self, request: Request | None, *, prompts: bool = False, seconds: int = 0) -> Link:
+    def _start(self, request: LinkRequest | None, *, prompts: bool = False, seconds: int = 0) -> Link:
         destination = self.destination
         argv = ssh.command(destination, BRIDGE_COMMAND, ask=prompts, own_timeout=seconds)
         argv = [*_WITHOUT_KEYS, *argv] if prompts else argv
@@ -124,7 +124,7 @@ def open_link(
     *,
     ask: bool,
     deadline: float | None = None,
-    request: Request | None = None,
+    request: LinkRequest | None = None,
     stop: Stop | None = None,
     say: Say = lambda _: None,
 ) -> Link:
@@ -201,7 +201,7 @@ class HostLinks:
         """Open a link; over a new shared connection if the host's logins ask a person."""
         destination = self._destination
         to = attempt.peer
-        request = Request.attach(to.name, to.session_id, hello=to.hello) if to is not None else None
+        request = LinkRequest.attach(to.name, to.session_id, hello=to.hello) if to is not None else None
         deadline = time.monotonic() + START_TIMEOUT
         if not (attempt.may_prompt or known.asks(destination.host)):
             opening = _Opening(destination, request, deadline, attempt.stop, attempt.hear)

@@ -24,7 +24,7 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Request
+from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.sync import sync
 from sesh.stop import Stop
 from sesh.wire import Connection
@@ -71,7 +71,7 @@ class HostTarget(Target):
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
         data = by_name(op, args, kwargs)
-        request = Request(op.wire_name, calls.encoded(data), can_ask=self._can_ask, repeatable=op.reads)
+        request = LinkRequest(op.wire_name, calls.encoded(data), can_ask=self._can_ask, repeatable=op.reads)
         with errors.naming_host(self.host):
             with self._open(request) as link, self.stop.calling(link.abort):
                 self.clock, self.home = link.clock, link.home
@@ -94,7 +94,7 @@ class HostTarget(Target):
 
     def connect(self, name: str) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._connect(Request.attach(name, can_ask=self._can_ask))[1]
+        return self._connect(LinkRequest.attach(name, can_ask=self._can_ask))[1]
 
     def _call_connecting(
         self,
@@ -105,7 +105,7 @@ class HostTarget(Target):
     ) -> Connected:
         session_id = os.urandom(8).hex() if op.creates else ""
         arguments = calls.encoded(data)
-        request = Request(op.wire_name, arguments, self._can_ask, connects=True, session_id=session_id, hello=hello)
+        request = LinkRequest(op.wire_name, arguments, self._can_ask, connects=True, session_id=session_id, hello=hello)
         try:
             return self._connect(request, interrupts)
         except KeyboardInterrupt:
@@ -121,7 +121,7 @@ class HostTarget(Target):
             with errors.failing_with(ExitCode.UNKNOWN):
                 raise error.saying(f"{error.message}; the job may or may not have started") from error
 
-    def _connect(self, request: Request, interrupts: Interrupts | None = None) -> Connected:
+    def _connect(self, request: LinkRequest, interrupts: Interrupts | None = None) -> Connected:
         """Open a link, and have the host connect it to a session.
 
         If the link is lost before the response, a request that creates a session is sent again, over at most
@@ -146,7 +146,7 @@ class HostTarget(Target):
             known.cache_running(self.host, response["name"], time.time(), response["session_id"])
         return response["name"], link
 
-    def _await_session(self, link: Link, request: Request, deadline: float | None) -> ConnectedResponse:
+    def _await_session(self, link: Link, request: LinkRequest, deadline: float | None) -> ConnectedResponse:
         """Have the host connect the link to a session; close the link after an error."""
         try:
             with self.stop.calling(link.abort):
@@ -162,7 +162,7 @@ class HostTarget(Target):
         self.caller.note(f"reconnected to @{self.host}")
         return link
 
-    def _open(self, request: Request | None = None) -> Link:
+    def _open(self, request: LinkRequest | None = None) -> Link:
         """Open a link; send `request` with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
         host, say = self.destination, self.caller.show_ssh_line
         try:
@@ -203,7 +203,7 @@ class HostTarget(Target):
         """Find over another link how a session ended; return None if that is unknown."""
         try:
             with self.until(stream.deadline)._open() as link:
-                self._await_session(link, Request.attach(stream.name, stream.session_id), stream.deadline)
+                self._await_session(link, LinkRequest.attach(stream.name, stream.session_id), stream.deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -230,7 +230,7 @@ class HostTarget(Target):
             assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
             if changed is not None:
                 link.health.doubted_after = LIST_DOUBTED_AFTER
-            link.send(Request(op.wire_name, calls.encoded(arguments(link))).frames())
+            link.send(LinkRequest(op.wire_name, calls.encoded(arguments(link))).frames())
 
         stop.check()
         links, ignored = opening.HostLinks(self.destination, logs=changed is None), lambda _: None
