@@ -34,7 +34,7 @@ Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 
-def run(cli: Invocation, parameters: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
+def run_on_each(cli: Invocation, parameters: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
     """Run the verb on each host of the line; return 0 if all succeeded.
 
     `parameters`: the values of the verb's parameters. Raises UsageError.

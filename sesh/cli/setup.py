@@ -64,7 +64,7 @@ def help_(
         return cli.out.text(ctx.parent.get_help())
     if (found := find_verb(verb)) not in VERBS:
         raise UsageError(f"there is no verb {printable(verb)}", hint=f"see: {SESH} --help")
-    return app.run(Invocation(replace(cli.line, verb=found, words=["--help"])))
+    return app.run_verb(Invocation(replace(cli.line, verb=found, words=["--help"])))
 
 
 def version(ctx: Context) -> int:
