@@ -64,7 +64,8 @@ def attach(
       sesh attach --read-only work
     """
     cli, flags = ctx.obj, AttachFlags(replace, read_only, no_replay, no_detach_key)
-    return attach_last(cli, flags) if name == "-" else attach_existing(cli, cli.find(check_name(name)), name, flags)
+    target = None if name == "-" else cli.find_target(check_name(name))
+    return attach_last(cli, flags) if target is None else attach_existing(cli, target, name, flags)
 
 
 def new(  # noqa: PLR0913 (a session and an attachment have that many options)

@@ -67,5 +67,5 @@ def send(
     for pressed in keys:
         Key.parse(pressed)  # refuses an unknown key before stdin is read
     typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.open_stdin())
-    sent = send_input(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
+    sent = send_input(cli.find_target(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.out.done(name=name, **sent)

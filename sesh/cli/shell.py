@@ -48,7 +48,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     with (
         failing_with(ExitCode.SESH_FAILED),
         _suggesting_job(cli, name),
-        cli.find(name).open_stream(name, timeout) as stream,
+        cli.find_target(name).open_stream(name, timeout) as stream,
         cli.recording_signals(tie=False, message=left) as interrupts,
         cli.stop.calling(stream.cut),
     ):
@@ -114,7 +114,7 @@ def history(
     """
     cli = ctx.obj
     name = cli.session_name(name)
-    target = cli.find(name)
+    target = cli.find_target(name)
     if n is None:
         return _print_history(cli, target, name)
     facts = target.call(shell.history_output, name=name, number=n)

@@ -76,7 +76,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
     }
     if several:
         return _report(cli, _wait_for_several(cli, given, dict(label or ()), conditions, first=any_), several=True)
-    target = cli.find(given[0])
+    target = cli.find_target(given[0])
     return _report(cli, {(target.host, given[0]): _wait_until_met(target, given[0], conditions)}, several=False)
 
 
