@@ -42,22 +42,22 @@ class Requests:
         self._methods = RequestMethods(session, handler, ending, files, reload)
         self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes
 
-    def handle(self, connection: PeerConnection, words: Mapping[str, object]) -> None:
+    def handle(self, connection: PeerConnection, keys: Mapping[str, object]) -> None:
         self._handler.release_creator(connection)
-        if connection.role == Role.FOREIGN and words.get("verb") != "reload":
+        if connection.role == Role.FOREIGN and keys.get("verb") != "reload":
             connection.close_when_sent()  # WELCOME has told this peer the daemon's protocol number
             return
         data = bytes(connection.data)
         connection.data = bytearray()
         connection.open_requests += 1
         try:
-            envelope: Envelope = check.checked_here(Envelope, words)
+            envelope: Envelope = check.checked_here(Envelope, keys)
             name = envelope.get("verb", "")
             call: Callable[[PeerRequest[Any]], Steps | None] = self._refuse_unknown
             if name in REQUESTS:
-                call = partial(_method_of(name, self.typing, self._methods), **check.arguments(REQUESTS[name], words))
+                call = partial(_method_of(name, self.typing, self._methods), **check.arguments(REQUESTS[name], keys))
         except Malformed as error:
-            number = words.get("id")
+            number = keys.get("id")
             refusal = UsageError(f"a malformed request: {error}")
             number = number if isinstance(number, int) and check.fits(int, number) else 0
             PeerRequest[Any](connection, number, data).refuse(refusal)

@@ -10,9 +10,9 @@ def main() -> int:
     argv = sys.argv[1:]
     try:
         _fill_standard_streams()
-        from sesh.cli.main import run  # inside the try: Ctrl-C during the import prints no traceback
+        from sesh.cli.main import run_line  # inside the try: Ctrl-C during the import prints no traceback
 
-        return run(argv)
+        return run_line(argv)
     except BrokenPipeError:
         return 128 + signal.SIGPIPE  # silent, like any program whose reader has left
     except (Exception, KeyboardInterrupt) as error:

@@ -92,11 +92,11 @@ def serve() -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     with suppress(OSError):  # ops that need the home directory report that it is missing
         os.chdir(paths.home())
-    near = wire.Connection(inbound, outbound)
+    client = wire.Connection(inbound, outbound)
     try:
-        near.send(protocol.BRIDGE)
-        origin = _welcome(near)
-        return Bridge(near, origin).run() if origin is not None else 0
+        client.send(protocol.BRIDGE)
+        origin = _welcome(client)
+        return Bridge(client, origin).run() if origin is not None else 0
     except (Unreachable, BrokenPipeError):
         return 0  # the client has closed the link
 
@@ -108,8 +108,8 @@ class Bridge:
     another thread copies the daemon's bytes to the client.
     """
 
-    def __init__(self, near: wire.Connection, origin: Origin) -> None:
-        self._near, self._origin = near, origin
+    def __init__(self, client: wire.Connection, origin: Origin) -> None:
+        self._client, self._origin = client, origin
         self._sending = Lock()
         # Frames for the main thread; the last item is the error that ended the link, or None if the daemon closed it.
         self._frames: Queue[tuple[int, bytes] | SeshError | None] = Queue(_MOST_UNREAD)
@@ -128,7 +128,7 @@ class Bridge:
             if kind == protocol.DATA:
                 protocol.carry(data, payload)
             elif kind == protocol.REQUEST:
-                if self._near.gone():
+                if self._client.gone():
                     break  # begin no request whose client is gone
                 daemon = self._respond(protocol.parse(payload), bytes(data))
                 data.clear()
@@ -148,7 +148,7 @@ class Bridge:
         try:
             while True:
                 try:
-                    kind, payload = self._near.receive(time.monotonic() + _IDLE_TIMEOUT)
+                    kind, payload = self._client.receive(time.monotonic() + _IDLE_TIMEOUT)
                 except TimedOut:
                     if self._has_terminal:
                         os._exit(1)  # another thread may be blocked in a write to the dead link
@@ -163,7 +163,7 @@ class Bridge:
 
     def _send(self, data: bytes) -> None:
         with self._sending:
-            self._near.send(data)
+            self._client.send(data)
 
     def _respond(self, request: dict[str, Any], data: bytes) -> wire.Connection | None:
         """Carry out one request; return the daemon if the link is connected to one now."""
@@ -241,11 +241,11 @@ def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
             view = view[os.write(daemon.outbound, view) :]
 
 
-def _welcome(near: wire.Connection) -> Origin | None:
+def _welcome(client: wire.Connection) -> Origin | None:
     """Answer HELLO; return the client's machine, or None if the client's protocol number differs."""
-    kind, payload = near.receive()
+    kind, payload = client.receive()
     while kind != protocol.HELLO:
-        kind, payload = near.receive()
+        kind, payload = client.receive()
     hello = protocol.parse(payload)
     facts: Welcome = {
         "protocol": protocol.PROTOCOL,
@@ -254,7 +254,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
         "now": time.time(),
         "uptime": uptime(),  # deadlines of requests are on this clock
     }
-    near.send(protocol.message(protocol.WELCOME, {**facts, **_forwarded()}))
+    client.send(protocol.message(protocol.WELCOME, {**facts, **_forwarded()}))
     if hello.get("protocol") != protocol.PROTOCOL:
         return None
     return Origin(hello.get("near"))

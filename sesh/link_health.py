@@ -13,7 +13,7 @@ from collections.abc import Collection
 from enum import Enum
 from math import inf
 
-PATIENCE = 0.3  # a link is doubted if no PONG comes within this many seconds plus 1.5 round trips
+DOUBTED_AFTER = 0.3  # a link is doubted if no PONG comes within this many seconds plus 1.5 round trips
 QUIET = 3.0  # a PING is sent after this many seconds without a byte
 KEY_SILENCE = 1.0  # a PING is sent after this many seconds without a byte after a key: an ACK may take long
 KEY_PACE = 10.0  # a PING is sent this many seconds after the one before while keys are typed, to follow the round trip
@@ -35,12 +35,12 @@ class Health(Enum):
 class LinkHealth:
     """The health of one link.
 
-    `patience`: a PONG may take this many seconds plus 1.5 round trips. `round_trip`: in seconds, 0 while unknown. A
-    PONG whose payload is not that of the newest PING counts as any other byte.
+    `doubted_after`: a PONG may take this many seconds plus 1.5 round trips. `round_trip`: in seconds, 0 while unknown.
+    A PONG whose payload is not that of the newest PING counts as any other byte.
     """
 
     def __init__(self, now: float) -> None:
-        self.patience = PATIENCE
+        self.doubted_after = DOUBTED_AFTER
         self.state = Health.UP
         self.heard_at = now
         self.round_trip = 0.0
@@ -114,7 +114,7 @@ class LinkHealth:
             ping = self.measure(now)
             self._ping_at = inf
             self._lost_at = now + LOST_AFTER
-            self._doubt_at = min(self._doubt_at, now + self.patience + 1.5 * self.round_trip)
+            self._doubt_at = min(self._doubt_at, now + self.doubted_after + 1.5 * self.round_trip)
         if now >= self._lost_at:
             self.link_closed()
         elif now >= self._doubt_at:

@@ -31,7 +31,7 @@ from sesh.schema import (
 )
 
 
-class Near(TypedDict, total=False):
+class ClientMachine(TypedDict, total=False):
     """The machine at the near end of a link, as HELLO describes it (see `sesh.reach.origin`)."""
 
     host: str
@@ -53,7 +53,7 @@ class Hello(TypedDict, total=False):
     version: str
     role: str
     pid: Pid
-    near: Near
+    near: ClientMachine
     client: str
     columns: int
     rows: int

@@ -86,7 +86,7 @@ class QueryScanner:
     def __init__(self, carry: bytes = b"") -> None:
         self.carry = carry
 
-    def find(self, block: bytes) -> list[Finding]:
+    def scan(self, block: bytes) -> list[Finding]:
         """Return the findings that the block completes, in order. Never raises."""
         if not self.carry and b"\x1b" not in block and b"\x07" not in block:
             return []
@@ -234,7 +234,7 @@ class QueryRemover:
         before = len(self._held)
         data = self._held + block
         parts, start = [], 0
-        for kind, _, offset in self._scanner.find(block):
+        for kind, _, offset in self._scanner.scan(block):
             end = before + offset
             if end == start or kind not in _REMOVED:  # several queries of one OSC have the same end
                 continue

@@ -263,7 +263,7 @@ class Connection:
         deadline: float | None = None,
         *,
         repeats: bool = False,
-        **words: Any,
+        **keys: Any,
     ) -> tuple[Response, bytes]:
         """Make a request, to begin before the deadline; return the response and its DATA.
 
@@ -272,7 +272,7 @@ class Connection:
         """
         while True:
             self._requests += 1
-            frames = request_frames(request, self._requests, data, begin_by=self.begin_by(deadline), **words)
+            frames = request_frames(request, self._requests, data, begin_by=self.begin_by(deadline), **keys)
             try:
                 self.send(frames, deadline)
                 return self._await_last_response(request, self._requests, deadline, repeats=repeats)
@@ -281,13 +281,13 @@ class Connection:
                 self.send(hello_frame("request"), deadline)
 
     def single_request(
-        self, request: RequestType[Response], data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+        self, request: RequestType[Response], data: bytes = b"", *, timeout: float | None = 10.0, **keys: Any
     ) -> tuple[Response, bytes]:
         """Send HELLO, make one request, as `request`, and close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
             self.send(hello_frame("request"), deadline)
-            return self.request(request, data, deadline, **words)
+            return self.request(request, data, deadline, **keys)
 
     def _await_last_response(
         self, request: RequestType[Response], number: int, deadline: float | None, *, repeats: bool
@@ -350,15 +350,15 @@ def hello_frame(role: str, /, **more: Unpack[Hello]) -> bytes:
 
 
 def request_frames(
-    request: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any
+    request: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **keys: Any
 ) -> bytes:
     """Return the frames of a request: DATA, if it has bytes, then REQUEST.
 
     `begin_by`: the deadline to begin, by `uptime` of the daemon's machine.
     """
     if begin_by is not None:
-        words["begin_by"] = begin_by
-    frame = protocol.message(protocol.REQUEST, {"id": number, "verb": request, **words})
+        keys["begin_by"] = begin_by
+    frame = protocol.message(protocol.REQUEST, {"id": number, "verb": request, **keys})
     return protocol.data_frames(data) + frame
 
 

@@ -154,14 +154,14 @@ def _notify_terminal(name: str, news: News) -> bool:
             return True
         if response["at"] is not None:
             typed.append((response["at"], session))
-    words: RequestKeys = {"name": name, "state": news.event, "question": news.question}
-    responses = (_request(session, TELL, **words) for _, session in sorted(typed, reverse=True))
+    keys: RequestKeys = {"name": name, "state": news.event, "question": news.question}
+    responses = (_request(session, TELL, **keys) for _, session in sorted(typed, reverse=True))
     return any(response is not None and response["told"] for response in responses)
 
 
-def _request(session: str, request: RequestType[Response], **words: Any) -> Response | None:
+def _request(session: str, request: RequestType[Response], **keys: Any) -> Response | None:
     with suppress(SeshError, OSError):
-        return wire.connect(session, _TIMEOUT).single_request(request, timeout=_TIMEOUT, **words)[0]
+        return wire.connect(session, _TIMEOUT).single_request(request, timeout=_TIMEOUT, **keys)[0]
     return None
 
 

@@ -250,7 +250,7 @@ class PeerRequest(Generic[Response]):
     def refuse(self, error: SeshError) -> None:
         self._send({"error": error.facts()}, b"")
 
-    def _send(self, words: Mapping[str, Any], data: bytes) -> None:
-        response = protocol.message(protocol.RESPONSE, {"id": self.number, **words})
+    def _send(self, keys: Mapping[str, Any], data: bytes) -> None:
+        response = protocol.message(protocol.RESPONSE, {"id": self.number, **keys})
         self.connection.queue(protocol.data_frames(data), response)
         self.connection.open_requests -= 1

@@ -134,7 +134,7 @@ class Pump:
         if not block:
             return
         self.log.append(block)
-        findings = self.scanner.find(block)
+        findings = self.scanner.scan(block)
         self.on_output()
         self.last_activity = STEADY.now()
         self.on_traffic()

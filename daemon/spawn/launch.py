@@ -1,4 +1,4 @@
-"""Starts a daemon for a new session, and returns once it serves or fails.
+"""The caller's side: starts a session's daemon; returns once it serves or fails.
 
 Daemons are forks of a zygote. A context is the set of process attributes that a fork inherits and cannot change. Each
 context has its own zygote.

@@ -25,7 +25,7 @@ from sesh.remote.deploy.survey import command
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
-from sesh.remote.ssh.words import login_files_hint
+from sesh.remote.ssh.ssh_messages import login_files_hint
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 # The smoke test, which uses each part of sesh that could fail on the host.

@@ -21,7 +21,7 @@ from sesh.remote.deploy import bundle, carrier
 from sesh.remote.deploy.deploy import STEPS, DeployError, deploy
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.words import AuthenticationFailed
+from sesh.remote.ssh.ssh_messages import AuthenticationFailed
 
 MAX_AT_ONCE = 16
 _STDERR = 2

@@ -12,7 +12,7 @@ from math import inf
 from typing import IO, NamedTuple
 
 from sesh.errors import ProtocolError, silent_host
-from sesh.remote.ssh import master, ssh, words
+from sesh.remote.ssh import master, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 
 MOST_PRINTED = 1 << 20  # bytes of stdout or stderr, then the command is killed: a host must not fill this machine
@@ -48,7 +48,7 @@ def run(
                 process.wait()
         result = CommandResult(code, _text(out), _text(err))
     if code == ssh.FAILED and destination.via is None:
-        raise words.failure(destination, result.err)
+        raise ssh_messages.failure(destination, result.err)
     return result
 
 

@@ -23,10 +23,10 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link_health import Health, LinkHealth
 from sesh.measures import uptime
-from sesh.messages import OP, Hello, Near, OpResponse, RequestKeys, Welcome
-from sesh.remote.ssh import ssh, words
+from sesh.messages import OP, ClientMachine, Hello, OpResponse, RequestKeys, Welcome
+from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.words import REACHED, SshOutput
+from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
 
 RESPONSE_TIME = 60.0  # seconds for a request without a deadline: more than any op takes for a session (reload: 45)
 _SLOWEST = 4 << 10  # bytes per second of the slowest link; a request for a long response has more time
@@ -37,7 +37,7 @@ _MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a large
 
 
 @dataclass
-class Request:
+class LinkRequest:
     """A request to a bridge."""
 
     op: str
@@ -51,7 +51,7 @@ class Request:
     unknown: bool = False  # the host may have carried the request out, but has not responded
 
     @classmethod
-    def attach(cls, name: str, session_id: str = "", **more: Any) -> Request:
+    def attach(cls, name: str, session_id: str = "", **more: Any) -> LinkRequest:
         """Return the request to connect to an existing session; without its id, by its name."""
         data = json.dumps({"name": name}).encode()
         return cls("enter.attach", data, connects=True, session_id=session_id, **more)
@@ -93,7 +93,7 @@ class Link(wire.Connection):
         self.health: LinkHealth = LinkHealth(time.monotonic())
         self._process = process
         self._printed = b""  # by login files, before the first bytes of the bridge
-        self._unanswered: Request | None = None  # the request that has been sent and has no response yet
+        self._unanswered: LinkRequest | None = None  # the request that has been sent and has no response yet
         self._data = bytearray()  # of the response to `connect_request`
         self._requests = _NUMBER  # the daemon's requests get the numbers after it
 
@@ -122,9 +122,9 @@ class Link(wire.Connection):
 
     # -- opening
 
-    def send_hello(self, near: Near, request: Request | None, deadline: float) -> None:
+    def send_hello(self, machine: ClientMachine, request: LinkRequest | None, deadline: float) -> None:
         """Send HELLO, and in the same write a request that is small and repeatable."""
-        frames = wire.hello_frame("bridge", near=near)
+        frames = wire.hello_frame("bridge", near=machine)
         if request is not None and request.repeatable and len(request.frames()) <= _MOST_EARLY:
             self._note_sent(request)
             frames += request.frames()
@@ -148,7 +148,7 @@ class Link(wire.Connection):
     def _read_login_output(self) -> None:
         data = os.read(self.inbound, 4096)
         if not data:
-            raise words.bridge_failure(self.destination, self._exit_code(), self.output.text(), self._printed)
+            raise ssh_messages.bridge_failure(self.destination, self._exit_code(), self.output.text(), self._printed)
         printed, mark, rest = (self._printed + data).partition(protocol.BRIDGE)
         self._printed = printed[-_MAX_PRINTED:]
         if mark:
@@ -176,7 +176,7 @@ class Link(wire.Connection):
     # -- requests
 
     def call(
-        self, request: Request, answers: Sequence[str] = (), deadline: float | None = None
+        self, request: LinkRequest, answers: Sequence[str] = (), deadline: float | None = None
     ) -> tuple[OpResponse, bytes]:
         """Send a request, unless it was sent with HELLO; return the response and its data.
 
@@ -202,7 +202,7 @@ class Link(wire.Connection):
             self._note_answered()
         return response, data
 
-    def _no_response(self, request: Request, cause: SeshError) -> Unreachable:
+    def _no_response(self, request: LinkRequest, cause: SeshError) -> Unreachable:
         host = self.destination.host
         lost = Lost(f"lost the link to @{host} before its answer")
         error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
@@ -210,7 +210,7 @@ class Link(wire.Connection):
             error.hint = f"check what was done: {PROGRAM} @{host}"
         return error
 
-    def _note_sent(self, request: Request) -> None:
+    def _note_sent(self, request: LinkRequest) -> None:
         self._unanswered = request
         self.peer.hello_by_bridge = request.hello_by_bridge
 
@@ -228,7 +228,7 @@ class Link(wire.Connection):
         """
         if self.stage is Stage.CONNECTED or self._unanswered is not None:
             return b""
-        return Request.attach(name, session_id).frames()
+        return LinkRequest.attach(name, session_id).frames()
 
     def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
         """Store a WELCOME and return True; read the response to `connect_request`. Raises Ended, SeshError."""

@@ -27,9 +27,9 @@ from typing import BinaryIO
 from sesh import programs
 from sesh.errors import Unreachable, silent_host
 from sesh.paths import OWN
-from sesh.remote.ssh import ssh, words
+from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
-from sesh.remote.ssh.words import AuthenticationFailed, Say, SshOutput
+from sesh.remote.ssh.ssh_messages import AuthenticationFailed, Say, SshOutput
 from sesh.stop import Stop
 
 _CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network
@@ -134,8 +134,8 @@ class _Login:
 
     def _failure(self, printed: str) -> Unreachable:
         host = self.destination.host
-        if words.reasons(printed) or not self.ask:
-            return words.failure(self.destination, printed)
+        if ssh_messages.reasons(printed) or not self.ask:
+            return ssh_messages.failure(self.destination, printed)
         if self.asked:
             return AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
         return Unreachable(f"cannot reach {host}: see the messages of ssh above")
@@ -168,8 +168,8 @@ class _Login:
         printed = SshOutput(lock).text()
         if hangs():
             _remove(lock)
-        elif words.reasons(printed) and not self.ask:
-            raise words.failure(self.destination, printed)
+        elif ssh_messages.reasons(printed) and not self.ask:
+            raise ssh_messages.failure(self.destination, printed)
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
         """Wait until the socket accepts; return False if its ssh ends first. Raises Unreachable, Interrupted."""

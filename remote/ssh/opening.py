@@ -15,16 +15,16 @@ from math import inf
 from sesh import descriptors, paths
 from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.link.keeper import Attempt
-from sesh.messages import Near
+from sesh.messages import ClientMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Request
-from sesh.remote.ssh.words import BRIDGE_COMMAND, AuthenticationFailed, Say
+from sesh.remote.ssh.link import Link, LinkRequest
+from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, Say
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
-PATIENCE = 1.5  # seconds of silence over a shared connection, then an ssh of its own is tried too
+SHARED_SILENCE = 1.5  # seconds of silence over a shared connection, then an ssh of its own is tried too
 _FORWARDS = "localforward", "remoteforward", "dynamicforward"
 _LOOK = 0.1  # seconds between two looks at ssh's stderr
 # A command that keeps the terminal ignores Ctrl-C and Ctrl-\, as they are for the session.
@@ -34,16 +34,16 @@ _WITHOUT_KEYS = ("sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"')
 @dataclass
 class _Opening:
     destination: Destination
-    request: Request | None
+    request: LinkRequest | None
     deadline: float
     stop: Stop
     say: Say
 
-    def open(self, *, prompts: bool = False, seconds: int = 0, patience: float = inf) -> Link:
+    def open(self, *, prompts: bool = False, seconds: int = 0, silence: float = inf) -> Link:
         """Open a link over the shared connection, and exchange HELLO and WELCOME.
 
         `prompts`: ssh may ask the person; else ssh has no terminal, and gets none of the terminal's signals. `seconds`:
-        if not 0, use an ssh connection of its own with this connect timeout. `patience`: after this many seconds of
+        if not 0, use an ssh connection of its own with this connect timeout. `silence`: after this many seconds of
         silence try one of its own too. If the shared connection is silent to the end, close it to new commands.
         """
         before = master.identity(self.destination)
@@ -56,7 +56,7 @@ class _Opening:
 
         try:
             with self.stop.calling(abort):
-                winner = self._first(links, time.monotonic() + patience)
+                winner = self._first(links, time.monotonic() + silence)
         finally:
             if len(links) > 1 and links[0].is_silent and before == master.identity(self.destination):
                 master.close(self.destination, ends_links=False)
@@ -91,7 +91,7 @@ class _Opening:
                     links.append(self._start(None, seconds=ssh.connect_timeout(self.destination)))
         raise failures[links[-1]]
 
-    def _start(self, request: Request | None, *, prompts: bool = False, seconds: int = 0) -> Link:
+    def _start(self, request: LinkRequest | None, *, prompts: bool = False, seconds: int = 0) -> Link:
         destination = self.destination
         argv = ssh.command(destination, BRIDGE_COMMAND, ask=prompts, own_timeout=seconds)
         argv = [*_WITHOUT_KEYS, *argv] if prompts else argv
@@ -102,11 +102,11 @@ class _Opening:
             stderr.close()
             raise
         link = Link(destination, process, stderr)
-        link.send_hello(_near(destination), request, self.deadline)
+        link.send_hello(_client_machine(destination), request, self.deadline)
         return link
 
 
-def _near(destination: Destination) -> Near:
+def _client_machine(destination: Destination) -> ClientMachine:
     """Return the description of this machine for the host, which reads it as an `Origin`."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
@@ -124,7 +124,7 @@ def open_link(
     *,
     ask: bool,
     deadline: float | None = None,
-    request: Request | None = None,
+    request: LinkRequest | None = None,
     stop: Stop | None = None,
     say: Say = lambda _: None,
 ) -> Link:
@@ -150,9 +150,9 @@ def open_link(
     opening = _Opening(destination, request, until, stop, say)
     # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
     prompts = ask and not master.is_shared(destination)
-    patience = PATIENCE if was_open and not known.asks(destination.host) else inf
+    silence = SHARED_SILENCE if was_open and not known.asks(destination.host) else inf
     try:
-        link = opening.open(prompts=prompts, patience=patience)
+        link = opening.open(prompts=prompts, silence=silence)
     except Unreachable:
         if not was_open or master.is_alive(destination):
             raise
@@ -201,7 +201,9 @@ class HostLinks:
         """Open a link; over a new shared connection if the host's logins ask a person."""
         destination = self._destination
         to = attempt.peer
-        request = Request.attach(to.name, to.session_id, hello_by_bridge=to.hello_by_bridge) if to is not None else None
+        request = None
+        if to is not None:
+            request = LinkRequest.attach(to.name, to.session_id, hello_by_bridge=to.hello_by_bridge)
         deadline = time.monotonic() + START_TIMEOUT
         if not (attempt.may_prompt or known.asks(destination.host)):
             opening = _Opening(destination, request, deadline, attempt.stop, attempt.hear)

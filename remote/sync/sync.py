@@ -20,7 +20,7 @@ from sesh import config, files, paths, programs
 from sesh.errors import Refused
 from sesh.names import printable
 from sesh.remote import eventlog
-from sesh.remote.ssh import exchange, master, ssh, words
+from sesh.remote.ssh import exchange, master, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
 from sesh.remote.sync.home import PROTECTED, HomeDirectory, Tree
@@ -121,7 +121,7 @@ class Sync:
 
     def _fail(self, line: str, path: str, stderr: str, exit_code: int | None = None) -> None:
         """Report a line that is not pushed. `exit_code`: of the program, if one ran."""
-        reason = (words.reasons(stderr) or [f"exit code {exit_code}"])[0]
+        reason = (ssh_messages.reasons(stderr) or [f"exit code {exit_code}"])[0]
         self.failed[line] = reason
         self._log("sync_path_failed", path=path, exit_code=exit_code, stderr=stderr)
         eventlog.prose(f"{printable(path, 4096)} is not synced to {self.destination.host}: {reason}")

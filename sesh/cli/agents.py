@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from sesh.about import PROGRAM
-from sesh.cli.words import Context, offering
+from sesh.cli.parameters import Context, offering
 from sesh.errors import Refused
 from sesh.ops import agents
 from sesh.protocol import STATES

@@ -11,8 +11,8 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
+from sesh.cli.parameters import Context
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
-from sesh.cli.words import Context
 from sesh.errors import UsageError
 
 _SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
@@ -112,7 +112,7 @@ def _check_hosts(line: CommandLine) -> None:
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
 
 
-def run(cli: Invocation) -> int:
+def run_verb(cli: Invocation) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
     line = cli.line
     command = built(line.verb.name)
@@ -122,7 +122,7 @@ def run(cli: Invocation) -> int:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
             _check_hosts(line)
             if len(line.hosts) > 1 and line.verb.hosts is Hosts.EACH:
-                return int(load("fanout.run")(cli, ctx.params, run))
+                return int(load("fanout.run_on_each")(cli, ctx.params, run_verb))
             return int(command.invoke(ctx))
     except typer.Exit as shown:  # a page of help
         return shown.exit_code

@@ -37,7 +37,7 @@ _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
 @dataclass(frozen=True)
 class AttachFlags:
-    """The options of verbs that attach, as `cli/words` describes them."""
+    """The options of verbs that attach, as `cli/parameters` describes them."""
 
     replace: bool = False
     read_only: bool = False
@@ -61,7 +61,7 @@ def attach_or_create(
         if not bare:
             raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
         return attach_last(cli, flags)
-    place = target or cli.find(check_name(name), creates=True)
+    place = target or cli.find_target(check_name(name), creates=True)
     if flags.read_only and bare:
         return attach_existing(cli, place, name, flags)  # a new shell has nothing to watch
     similar = similar_verb(name) if bare and not cli.line.create else ""

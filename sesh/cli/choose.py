@@ -12,7 +12,7 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.attach import NO_FLAGS, AttachFlags, attach_existing, attach_or_create
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
+from sesh.cli.parameters import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
 from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import natural
@@ -122,7 +122,7 @@ def next_(
     record = listing.current()
     current = (None, str(record["name"])) if record is not None else None
     with SessionIndex(cli, cli.line.hosts or None) as index:
-        deadline = time.monotonic() + lookup.PATIENCE
+        deadline = time.monotonic() + lookup.HOST_TIMEOUT
         while index.pending and time.monotonic() < deadline:
             polled([(index.inbound, select.POLLIN)], deadline)
             index.update()

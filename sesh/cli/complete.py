@@ -13,7 +13,7 @@ from sesh.about import PROGRAM
 from sesh.cli import app
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
-from sesh.cli.words import first_words
+from sesh.cli.parameters import first_words
 
 VARIABLE = "_SESH_COMPLETE"
 

@@ -11,8 +11,8 @@ from typer import Argument, Option
 from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import Context
 from sesh.cli.printing import error_facts
-from sesh.cli.words import Context
 from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_host, printable
 from sesh.ops import undeploy

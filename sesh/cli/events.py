@@ -13,7 +13,7 @@ from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import AnyName, Context, number
+from sesh.cli.parameters import AnyName, Context, number
 from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable_path
 from sesh.ops.events import follow, follow_all
@@ -62,7 +62,7 @@ def events(
         if name is None:
             _print(cli, follow_all(cli.target), cli.line.host)
             return 0
-        with cli.find(name).open_stream(name) as stream, cli.stop.calling(stream.cut):
+        with cli.find_target(name).open_stream(name) as stream, cli.stop.calling(stream.cut):
             stream.audience = cli.audience
             _print(cli, follow(stream, since), stream.host)
     except DaemonDied as died:

@@ -34,13 +34,10 @@ Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 
-def run(cli: Invocation, words: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
-    """Run the verb on each host of the line; return 0 if all succeeded.
-
-    `words`: the values of the verb's parameters. Raises UsageError.
-    """
-    follows = cli.line.verb.follows or bool(words.get("follow"))
-    reads_stdin = words.get("stdin") or words.get("text") == ["-"]
+def run_on_each(cli: Invocation, parameters: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
+    """Run the verb on each host; return 0 if all succeeded. Raises UsageError."""
+    follows = cli.line.verb.follows or bool(parameters.get("follow"))
+    reads_stdin = parameters.get("stdin") or parameters.get("text") == ["-"]
     with tempfile.NamedTemporaryFile() if reads_stdin else open(os.devnull, "r+b") as stdin:
         for data in descriptors.stdin_blocks() if reads_stdin else ():
             stdin.write(data)

@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Option
 
 from sesh.about import SESH
-from sesh.cli import words
+from sesh.cli import parameters
 from sesh.cli.attach import AttachFlags, attach_existing, attach_last, attach_or_create, attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
@@ -18,16 +18,16 @@ from sesh.ops.create import checked_directory
 
 
 def go(  # noqa: PLR0913 (a session and an attachment have that many options)
-    ctx: words.Context,
-    name: words.AnyNameOrLast = None,
-    directory: words.Directory = None,
+    ctx: parameters.Context,
+    name: parameters.AnyNameOrLast = None,
+    directory: parameters.Directory = None,
     *,
-    env: words.Env = None,
-    label: words.Label = None,
-    replace: words.Replace = False,
-    read_only: words.ReadOnly = False,
-    no_replay: words.NoReplay = False,
-    no_detach_key: words.NoDetachKey = False,
+    env: parameters.Env = None,
+    label: parameters.Label = None,
+    replace: parameters.Replace = False,
+    read_only: parameters.ReadOnly = False,
+    no_replay: parameters.NoReplay = False,
+    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
     """Attach to NAME, here or on a known remote.
 
@@ -49,13 +49,13 @@ def go(  # noqa: PLR0913 (a session and an attachment have that many options)
 
 
 def attach(
-    ctx: words.Context,
-    name: words.NameOrLast,
+    ctx: parameters.Context,
+    name: parameters.NameOrLast,
     *,
-    replace: words.Replace = False,
-    read_only: words.ReadOnly = False,
-    no_replay: words.NoReplay = False,
-    no_detach_key: words.NoDetachKey = False,
+    replace: parameters.Replace = False,
+    read_only: parameters.ReadOnly = False,
+    no_replay: parameters.NoReplay = False,
+    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
     """Attach to NAME, which must exist.
 
@@ -64,24 +64,25 @@ def attach(
       sesh attach --read-only work
     """
     cli, flags = ctx.obj, AttachFlags(replace, read_only, no_replay, no_detach_key)
-    return attach_last(cli, flags) if name == "-" else attach_existing(cli, cli.find(check_name(name)), name, flags)
+    target = None if name == "-" else cli.find_target(check_name(name))
+    return attach_last(cli, flags) if target is None else attach_existing(cli, target, name, flags)
 
 
 def new(  # noqa: PLR0913 (a session and an attachment have that many options)
-    ctx: words.Context,
-    name: words.AnyName = None,
-    directory: words.Directory = None,
+    ctx: parameters.Context,
+    name: parameters.AnyName = None,
+    directory: parameters.Directory = None,
     *,
-    detached: words.Detached = False,
+    detached: parameters.Detached = False,
     join: Annotated[bool, Option("--join", help="Attach to the session of that name, if it runs.")] = False,
     replace: Annotated[bool, Option("--replace", help="End the session of that name first.")] = False,
     new_name: Annotated[bool, Option("--new-name", help="Use the next free name: NAME-2, NAME-3, …")] = False,
-    env: words.Env = None,
-    label: words.Label = None,
-    size: words.Size = None,
-    read_only: words.ReadOnly = False,
-    no_replay: words.NoReplay = False,
-    no_detach_key: words.NoDetachKey = False,
+    env: parameters.Env = None,
+    label: parameters.Label = None,
+    size: parameters.Size = None,
+    read_only: parameters.ReadOnly = False,
+    no_replay: parameters.NoReplay = False,
+    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
     """Create a session and attach to it; without NAME it gets the lowest free number.
 
@@ -116,13 +117,13 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
 
 
 def open_(
-    ctx: words.Context,
-    name: words.Name,
-    directory: words.Directory = None,
+    ctx: parameters.Context,
+    name: parameters.Name,
+    directory: parameters.Directory = None,
     *,
-    env: words.Env = None,
-    label: words.Label = None,
-    size: words.Size = None,
+    env: parameters.Env = None,
+    label: parameters.Label = None,
+    size: parameters.Size = None,
 ) -> int:
     """Start NAME unless it runs already, without attaching to it.
 
@@ -145,13 +146,13 @@ def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
 
 
 def here(
-    ctx: words.Context,
-    directory: words.Directory = None,
+    ctx: parameters.Context,
+    directory: parameters.Directory = None,
     *,
-    replace: words.Replace = False,
-    read_only: words.ReadOnly = False,
-    no_replay: words.NoReplay = False,
-    no_detach_key: words.NoDetachKey = False,
+    replace: parameters.Replace = False,
+    read_only: parameters.ReadOnly = False,
+    no_replay: parameters.NoReplay = False,
+    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
     """Attach to the session named after this directory's repository, or create it here.
 

@@ -11,8 +11,8 @@ from sesh import errors, wording
 from sesh.cli import printing
 from sesh.cli.fanout import on_hosts
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import Context, Names, number
 from sesh.cli.printing import error_row
-from sesh.cli.words import Context, Names, number
 from sesh.errors import SeshError
 from sesh.ops import search
 from sesh.outcomes import Hit

@@ -87,7 +87,7 @@ class Invocation(Caller):
                     hosts[name] = place
         return hosts, failed
 
-    def find(self, name: str | None, *, creates: bool = False) -> Target:
+    def find_target(self, name: str | None, *, creates: bool = False) -> Target:
         """Return the target that has the session; print its host if the line omits it.
 
         Without a name, return the target of the line. `creates`: see `search`. Raises NotFound, Refused.

@@ -11,8 +11,8 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds
 from sesh.cli.printing import Output
-from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, SeshError, UsageError, failing_with
 from sesh.names import printable, subject
 from sesh.ops import enter, jobs

@@ -11,8 +11,8 @@ from typer import Argument, Option
 from sesh import descriptors, errors, wording
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import Context, Names
 from sesh.cli.printing import error_facts
-from sesh.cli.words import Context, Names
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
 from sesh.ops import dormant, layout

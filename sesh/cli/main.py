@@ -10,7 +10,7 @@ from sesh.cli.verbs import GO, load
 from sesh.errors import naming_host
 
 
-def run(argv: list[str]) -> int:
+def run_line(argv: list[str]) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
     if os.environ.get("_SESH_COMPLETE"):
         return int(load("complete.print_candidates")())
@@ -25,4 +25,4 @@ def run(argv: list[str]) -> int:
                 return int(load("list.list_or_pick")(cli))
             case [word] if bare and (word == "-" or word[:1] != "-") and len(cli.line.hosts) < 2:
                 return int(load("attach.attach_or_create")(cli, word))
-        return int(load("app.run")(cli))
+        return int(load("app.run_verb")(cli))

@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from sesh import descriptors
 from sesh.about import SESH
-from sesh.cli.words import Context, Name, offering
+from sesh.cli.parameters import Context, Name, offering
 from sesh.errors import UsageError
 from sesh.keys import CHORDS, Key
 from sesh.ops.send import LONGEST, send_input
@@ -67,5 +67,5 @@ def send(
     for pressed in keys:
         Key.parse(pressed)  # refuses an unknown key before stdin is read
     typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.open_stdin())
-    sent = send_input(cli.find(name), name, typed, keys=keys, enter=enter, force=force, question=question)
+    sent = send_input(cli.find_target(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.out.done(name=name, **sent)

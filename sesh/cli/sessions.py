@@ -10,7 +10,7 @@ from typer import Argument
 from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import AnyName, Context, Labelled, Name, Names, OldName, Yes
+from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldName, Yes
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
@@ -27,7 +27,7 @@ def detach(ctx: Context, name: AnyName = None) -> int:
       sesh detach work
     """
     cli = ctx.obj
-    return cli.out.done(**cli.find(name).call(sessions.detach, name=name))
+    return cli.out.done(**cli.find_target(name).call(sessions.detach, name=name))
 
 
 def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes = False) -> int:
@@ -114,7 +114,7 @@ def rename(
     cli = ctx.obj
     old, wanted = (None, name) if new is None else (name, new)
     check_name(wanted)
-    return cli.out.done(**cli.find(old).call(sessions.rename, name=old, new=wanted))
+    return cli.out.done(**cli.find_target(old).call(sessions.rename, name=old, new=wanted))
 
 
 def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metavar="K=V…", show_default=False)]) -> int:
@@ -126,7 +126,7 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
     """
     cli = ctx.obj
     changes = dict(map(check_label, labels))
-    return cli.out.done(name=name, labels=cli.find(name).call(sessions.label, name=name, labels=changes))
+    return cli.out.done(name=name, labels=cli.find_target(name).call(sessions.label, name=name, labels=changes))
 
 
 def resume_with(ctx: Context, name: AnyName = None) -> int:
@@ -143,7 +143,7 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
     if cli.line.tail is None or (name is None and cli.line.host is not None):
         line = f"{SESH} --resume-with NAME -- CMD…"
         raise UsageError(f"no {'session' if cli.line.tail else 'command'} given; write: {line} (-- alone forgets it)")
-    session = cli.find(name).call(sessions.resume_with, name=name, command=cli.line.tail)
+    session = cli.find_target(name).call(sessions.resume_with, name=name, command=cli.line.tail)
     return cli.out.done(**session, resume=cli.line.tail or None)
 
 

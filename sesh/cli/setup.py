@@ -13,8 +13,8 @@ from sesh import protocol
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.cli import app
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import Context, offering
 from sesh.cli.verbs import VERBS, find_verb
-from sesh.cli.words import Context, offering
 from sesh.errors import UsageError
 from sesh.names import printable
 
@@ -64,7 +64,7 @@ def help_(
         return cli.out.text(ctx.parent.get_help())
     if (found := find_verb(verb)) not in VERBS:
         raise UsageError(f"there is no verb {printable(verb)}", hint=f"see: {SESH} --help")
-    return app.run(Invocation(replace(cli.line, verb=found, words=["--help"])))
+    return app.run_verb(Invocation(replace(cli.line, verb=found, words=["--help"])))
 
 
 def version(ctx: Context) -> int:

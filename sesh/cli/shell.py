@@ -13,8 +13,8 @@ from typer import Argument, Option
 from sesh import measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout, number
 from sesh.cli.printing import command_json
-from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout, number
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
 from sesh.names import printable, subject
 from sesh.ops import shell
@@ -48,7 +48,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     with (
         failing_with(ExitCode.SESH_FAILED),
         _suggesting_job(cli, name),
-        cli.find(name).open_stream(name, timeout) as stream,
+        cli.find_target(name).open_stream(name, timeout) as stream,
         cli.recording_signals(tie=False, message=left) as interrupts,
         cli.stop.calling(stream.cut),
     ):
@@ -114,7 +114,7 @@ def history(
     """
     cli = ctx.obj
     name = cli.session_name(name)
-    target = cli.find(name)
+    target = cli.find_target(name)
     if n is None:
         return _print_history(cli, target, name)
     facts = target.call(shell.history_output, name=name, number=n)

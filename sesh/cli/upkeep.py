@@ -11,8 +11,8 @@ from sesh import measures, wording
 from sesh.about import PROGRAM, __version__
 from sesh.cli.fanout import on_hosts
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import TIME, Context, parsed
 from sesh.cli.printing import error_facts, error_row, on_host
-from sesh.cli.words import TIME, Context, parsed
 from sesh.errors import SeshError, for_host, rebuild
 from sesh.ops import doctor as checks
 from sesh.ops.doctor import ERROR, OK, WARNING, row

@@ -12,8 +12,8 @@ from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled, number
 from sesh.cli.verbs import load
-from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, number
 from sesh.errors import NotFound, Refused, for_host
 from sesh.ops import views
 from sesh.ops.wait import LiveLog
@@ -70,7 +70,7 @@ def screen(
     """
     cli = ctx.obj
     name = cli.session_name(name)
-    target = cli.find(name)
+    target = cli.find_target(name)
     head = {"session": name, "host": target.host, "format": form}
     if form == "json":
         return cli.out.value({**head, **views.fetch_cells(target, name)})
@@ -102,7 +102,7 @@ def logs(
     """
     cli = ctx.obj
     name = cli.session_name(name)
-    target = cli.find(name)
+    target = cli.find_target(name)
     limit = _DEFAULT_LINES if count is None else count
     if follow:
         _check_not_inside(target, name)
@@ -156,7 +156,7 @@ def status(ctx: Context, name: AnyName = None) -> int:
     """
     cli = ctx.obj
     name = cli.session_name(name)
-    target = cli.find(name)
+    target = cli.find_target(name)
     session = target.call(views.status, name=name)
     session["host"] = target.host
     return cli.out.show(session, "\n".join(_described(session, time.time() + target.clock)))

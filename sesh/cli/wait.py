@@ -13,8 +13,8 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.fanout import call_each
 from sesh.cli.invocation import Invocation
+from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.cli.printing import error_row
-from sesh.cli.words import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
@@ -76,7 +76,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
     }
     if several:
         return _report(cli, _wait_for_several(cli, given, dict(label or ()), conditions, first=any_), several=True)
-    target = cli.find(given[0])
+    target = cli.find_target(given[0])
     return _report(cli, {(target.host, given[0]): _wait_until_met(target, given[0], conditions)}, several=False)
 
 
@@ -159,7 +159,7 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
 
     def names_on(_: str | None, target: Target) -> list[str]:
         if not cli.line.hosts:
-            target = target.until(time.monotonic() + lookup.PATIENCE)
+            target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
         rows = [row for row in target.call(session_ops.summaries) if views.has_labels(row, labels)]
         ended = target.call(jobs.ended, labels=labels) if kept else []
         return [*(row["name"] for row in rows if row["state"] in states), *ended]

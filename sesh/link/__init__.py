@@ -1,1 +1,1 @@
-"""Keep a link to a host (see `remote/ssh/link`): replace it when it fails."""
+"""Only the keeper of links, which replaces lost ones; `Link` is in `remote/ssh/link`."""

@@ -26,7 +26,7 @@ from sesh.store import listing, records
 from sesh.store.recent import newest
 from sesh.wire import Connection
 
-_PATIENCE = 1.5  # seconds for a daemon to respond, before the question says that it does not
+_BEFORE_QUESTION = 1.5  # seconds for a daemon to respond, before the question says that it does not
 _RESPONSE_TIMEOUT = 5.0  # seconds for a busy daemon to respond
 
 
@@ -216,7 +216,7 @@ def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> st
     if not caller.can_ask:
         raise Exists(f"{phase}; choose --join, --replace or --new-name")
     try:
-        find.request_summary(connection, _PATIENCE)
+        find.request_summary(connection, _BEFORE_QUESTION)
     except SeshError:
         return _ask(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
     return _ask(caller, name, phase, "j", ("j", "Join"))

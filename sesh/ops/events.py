@@ -176,10 +176,10 @@ def follow_all(target: Target) -> Iterator[Event]:
     since: dict[str, int] = {}
     begun = ""
 
-    def words(_link: object) -> dict[str, object]:
+    def arguments(_link: object) -> dict[str, object]:
         return {"since": since, "begun": begun} if begun else {}
 
-    for item in target.items(all_events, words):
+    for item in target.items(all_events, arguments):
         if "begun" in item:
             begun = item["begun"]
             continue

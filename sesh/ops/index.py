@@ -40,7 +40,7 @@ DEBOUNCE = 0.2  # seconds from the first change to the query, because several co
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the reported state of a session that was removed
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
-_PATIENCE = 0.5  # seconds for a daemon to answer
+_INDEX_TIMEOUT = 0.5  # seconds for a daemon to answer
 _BLOCK = 1 << 16
 _ROWS = 20  # sessions in one item of `follow`
 _LARGEST = 4 << 20  # approximate characters of a host's rows; the link is closed above it
@@ -61,7 +61,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
                 unchanged = set()
                 poll_at = time.monotonic() + POLL
             before = rows
-            rows = listing.summaries(_PATIENCE, [row for row in rows or () if row.get("id") in unchanged])
+            rows = listing.summaries(_INDEX_TIMEOUT, [row for row in rows or () if row.get("id") in unchanged])
             if rows != before:
                 yield rows
             changes.follow(rows)

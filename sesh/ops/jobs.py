@@ -115,13 +115,13 @@ class _Waiter:
 
     def _send_requests(self) -> None:
         connection, position = self._stream.connection, self._stream.position
-        words: RequestKeys = {"follow": self._live is not None or self._most > 0}
+        keys: RequestKeys = {"follow": self._live is not None or self._most > 0}
         if position:
-            words["from"] = position
+            keys["from"] = position
         requests = _END if self._ending else self._passed_on.frames()
         if self._tells:
             requests += wire.request_frames(WAIT, _QUESTION, waiting=True)
-        connection.send(wire.hello_frame("request") + wire.request_frames(WAIT, _WAIT, **words) + requests)
+        connection.send(wire.hello_frame("request") + wire.request_frames(WAIT, _WAIT, **keys) + requests)
         connection.expect_welcome(self._stream.deadline)
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
         self._set_message()
@@ -278,9 +278,9 @@ class _StdinForwarder:
         """Send the chunk or the end that the job has not taken yet."""
         if self._feeding in (_Feeding.READ, _Feeding.NOTHING):
             return
-        words: RequestKeys = {"at": self._taken, "ends": self._feeding is _Feeding.SEND_END, "mends": self._mends}
+        keys: RequestKeys = {"at": self._taken, "ends": self._feeding is _Feeding.SEND_END, "mends": self._mends}
         with suppress(errors.Unreachable):  # the job may have ended, and its response waits to be read
-            connection.send(wire.request_frames(FEED, _FEED, self._chunk, **words))
+            connection.send(wire.request_frames(FEED, _FEED, self._chunk, **keys))
 
     def note_taken(self, response: FeedResponse) -> None:
         ends = self._feeding is _Feeding.SEND_END or not response["open"]

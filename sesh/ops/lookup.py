@@ -26,7 +26,7 @@ from sesh.workers import Workers
 _Listed = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
 
 MOST_ROWS = 10_000  # sessions of one host that a list, or a stream of events, keeps track of
-PATIENCE = 2.0  # seconds, then a host counts as silent
+HOST_TIMEOUT = 2.0  # seconds, then a host counts as silent
 _REASON_DELAY = 0.2  # seconds after the timeout for a worker to give the reason in ssh's words
 _QUIET = 0.5  # seconds, then a status line names the hosts that have not answered
 _SKEW = 2.0  # seconds; a smaller clock difference may be the round trip, and is ignored
@@ -140,7 +140,7 @@ def query(
     caller.settings()  # so that a fault in them is noted once, not by each worker
     waited = {host for host in hosts if not names or not known.failure(host) or _had(host, names)}
     missing = {*hosts}
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HOST_TIMEOUT
     say_at = time.monotonic() + _QUIET if names and caller.watched else inf
     with Workers[str, _Listed]() as workers:
         for host in hosts:

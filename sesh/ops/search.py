@@ -29,7 +29,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.vt.render.screen_data import ScreenText
 
-PATIENCE = 5.0  # seconds to search one batch of lines; a pattern that takes longer is refused
+BATCH_TIMEOUT = 5.0  # seconds to search one batch of lines; a pattern that takes longer is refused
 _LONGEST = 10_000  # characters; a longer pattern is refused
 _BATCH = 1000  # lines
 _LEAST = 0.001  # seconds; a timer of 0 would never fire
@@ -77,8 +77,8 @@ class Pattern:
                 yield first + number, text
 
     def _search(self, lines: list[str], deadline: float | None) -> list[tuple[int, str]]:
-        left = PATIENCE if deadline is None else deadline - time.monotonic()
-        seconds = max(_LEAST, min(PATIENCE, left))
+        left = BATCH_TIMEOUT if deadline is None else deadline - time.monotonic()
+        seconds = max(_LEAST, min(BATCH_TIMEOUT, left))
         alone = threading.current_thread() is threading.main_thread() and threading.active_count() == 1
         try:
             if not alone:
@@ -87,7 +87,7 @@ class Pattern:
                 search = self._expression.search
                 return [(at, hit[0]) for at, line in enumerate(lines) if (hit := search(line) if line else None)]
         except _TooLong:
-            if left < PATIENCE:
+            if left < BATCH_TIMEOUT:
                 raise TimedOut("timed out") from None
             hint = "write the pattern without a repeat within a repeat, as in (a+)+"
             raise Refused(f"{printable(self.text)} takes too long to search for", hint=hint) from None

@@ -55,10 +55,10 @@ def send_input(
         if not enter and pattern is None:
             response = _type_in_chunks(stream.connection, text + typed_keys, keys=not text)
         else:
-            words: RequestKeys = {"force": force, "enter": enter}
+            request_keys: RequestKeys = {"force": force, "enter": enter}
             if pattern is not None:
-                words |= _matching_question(stream.connection, name, pattern)
-            response = _type_as_unit(stream, text if enter else text + typed_keys, words)
+                request_keys |= _matching_question(stream.connection, name, pattern)
+            response = _type_as_unit(stream, text if enter else text + typed_keys, request_keys)
             if enter and typed_keys:
                 stream.connection.request(SEND, typed_keys, _soon(), more=True, keys=True)
     return {"bytes": len(text) + enter + len(typed_keys), "position": response.get("position"), "typed": True}
@@ -89,9 +89,9 @@ def _type_in_chunks(connection: Connection, typed: bytes, *, keys: bool) -> Send
 
 
 def _matching_question(connection: Connection, name: str, pattern: search.Pattern) -> RequestKeys:
-    """Return words that identify the session's question. Raises Refused if it does not match.
+    """Return request keys that identify the session's question. Raises Refused if it does not match.
 
-    With these words the daemon refuses to type if the question has changed since.
+    With these keys the daemon refuses to type if the question has changed since.
     """
     asked, _ = connection.request(ASKED, deadline=_soon())
     question = asked["question"]
@@ -104,16 +104,16 @@ def _matching_question(connection: Connection, name: str, pattern: search.Patter
     return {"since": asked["since"], "question": question}
 
 
-def _type_as_unit(stream: Stream, text: bytes, words: RequestKeys) -> SendResponse:
+def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys) -> SendResponse:
     """Type a text by one request, exactly once. Raises NotAccepted if Enter was not pressed.
 
     After a lost link the request is sent again. By its key the daemon knows that the text is typed already.
     """
-    words = {**words, "key": os.urandom(8).hex()}
+    request_keys = {**request_keys, "key": os.urandom(8).hex()}
     while True:
         try:
             until = time.monotonic() + _ENTER_TIMEOUT
-            response, _ = stream.connection.request(SEND, text, until, repeats=True, **words)
+            response, _ = stream.connection.request(SEND, text, until, repeats=True, **request_keys)
             break
         except errors.Lost:
             stream.reconnect()
@@ -138,9 +138,9 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     the question, as in `activity`; the daemon refuses if the question has changed. Raises NotFound, Refused, Busy.
     """
     with _open_stream(target, name) as stream:
-        words: RequestKeys = {"since": since, "question": question}
-        asked, _ = stream.connection.request(ASKED, deadline=_soon(), **words)
-        _type_as_unit(stream, text.encode(), {**words, "enter": len(text) != 1 or asked["line"]})
+        request_keys: RequestKeys = {"since": since, "question": question}
+        asked, _ = stream.connection.request(ASKED, deadline=_soon(), **request_keys)
+        _type_as_unit(stream, text.encode(), {**request_keys, "enter": len(text) != 1 or asked["line"]})
 
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[Key]) -> bytes:

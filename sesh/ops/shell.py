@@ -114,9 +114,9 @@ class _SentCommand:
         self._deadline = stream.deadline
         if self._deadline is None and timeout is not None:
             self._deadline = time.monotonic() + timeout
-        self._words: RequestKeys = {"wait": wait}
+        self._keys: RequestKeys = {"wait": wait}
         if stream.host is not None:
-            self._words["key"] = os.urandom(8).hex()
+            self._keys["key"] = os.urandom(8).hex()
         self._stream.position = 0
         self._carried = bytearray()
         self._stage = _Stage.UNSENT
@@ -157,7 +157,7 @@ class _SentCommand:
         self._interrupts.check()
         if first and stream.host is not None:
             # If no WELCOME has come by `welcome_by`, the command must not begin: its output would be lost.
-            welcome_by = time.monotonic() + find.PATIENCE
+            welcome_by = time.monotonic() + find.WELCOME_TIMEOUT
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
             self._stage = _Stage.SENT
             stream.handshake(self._frames(begin_by, from_now=True), self._deadline)
@@ -175,15 +175,15 @@ class _SentCommand:
 
         `from_now`: count only a question that the command asks from now on.
         """
-        words: RequestKeys = {**self._words, "begin_by": self._stream.connection.begin_by(deadline)}
+        keys: RequestKeys = {**self._keys, "begin_by": self._stream.connection.begin_by(deadline)}
         if self._deadline is not None:
-            words["timeout"] = max(0.0, self._deadline - time.monotonic())
+            keys["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._live is not None:
-            words["since"] = self._stream.position
+            keys["since"] = self._stream.position
         frames = b""
         if self._tell is not None:
             frames = wire.request_frames(WAIT, _QUESTION, waiting=True, from_now=from_now)
-        return frames + wire.request_frames(RUN, _RUN, self._data, **words)
+        return frames + wire.request_frames(RUN, _RUN, self._data, **keys)
 
     def interrupt(self) -> None:
         """Pass on a Ctrl-C to the command."""
@@ -219,7 +219,7 @@ class _SentCommand:
 
     def facts_from(self, ended: errors.Ended) -> RunFacts:
         """Return the command's facts, which the result of its ended session has. Raises InternalError."""
-        last, key = ended.result.get("run"), self._words.get("key")
+        last, key = ended.result.get("run"), self._keys.get("key")
         if key is None or not isinstance(last, dict) or last.get("key") != key:
             message = f"{self._stream.name} has ended; the command's result is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN)

@@ -142,21 +142,21 @@ class _ConditionWait:
         welcome = stream.handshake(until=self._late)
         if self._head is None:
             self._head = welcome.get("position")
-        words: RequestKeys = {
+        keys: RequestKeys = {
             "idle": conditions["idle"],
             "prompt": conditions["prompt"],
             "waiting": conditions["waiting"],
         }
         if self._searches:
             self._prepare_search()
-            words["follow"] = True
+            keys["follow"] = True
         if self._deadline is not None:
-            words["timeout"] = max(0.0, self._deadline - time.monotonic())
+            keys["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._lines is not None:
-            words |= {"from": self._lines.position, "since": self._since}
+            keys |= {"from": self._lines.position, "since": self._since}
         else:  # `else`: the position from which output counts if `from` is `sent` and nothing was sent
-            words |= {"from": self._since, "else": self._head}
-        stream.connection.send(wire.request_frames(WAIT, _WAIT, **words), self._late)
+            keys |= {"from": self._since, "else": self._head}
+        stream.connection.send(wire.request_frames(WAIT, _WAIT, **keys), self._late)
 
     def _prepare_search(self) -> None:
         """Fetch the width of lines; at the beginning, search the kept lines if they count."""
@@ -224,8 +224,8 @@ class LiveLog:
         existing: list[str] = []
         if self._lines is None:
             self._lines, existing = self._fetch_existing()
-        words: RequestKeys = {"follow": True, "from": self._lines.position}
-        self._stream.connection.send(wire.request_frames(WAIT, _WAIT, **words))
+        keys: RequestKeys = {"follow": True, "from": self._lines.position}
+        self._stream.connection.send(wire.request_frames(WAIT, _WAIT, **keys))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             self._write(existing)
 

@@ -18,14 +18,14 @@ from sesh.errors import ProtocolError, for_host
 from sesh.messages import ConnectedResponse, EndedResponse, QuestionResponse, ResultResponse
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op
-from sesh.remote.ssh.link import Link, Request
+from sesh.remote.ssh.link import Link, LinkRequest
 
 MOST_NOTES = 100  # with one response; further notes are dropped
 MOST_QUESTIONS = 20  # for one request; the next one is an error
 
 
 def call(
-    caller: Caller, link: Link, request: Request, deadline: float | None = None
+    caller: Caller, link: Link, request: LinkRequest, deadline: float | None = None
 ) -> tuple[ConnectedResponse | EndedResponse | ResultResponse, bytes]:
     """Carry out a request, asking the person each question; return the response and its data.
 

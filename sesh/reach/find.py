@@ -17,7 +17,7 @@ from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 
-PATIENCE = 5.0  # seconds for a daemon to send WELCOME, then it counts as silent
+WELCOME_TIMEOUT = 5.0  # seconds for a daemon to send WELCOME, then it counts as silent
 _DYING = 0.5  # seconds for a daemon to exit after it closed its socket, then it counts as silent
 
 
@@ -39,11 +39,11 @@ def try_connect(name: str, deadline: float | None = None) -> wire.Connection | N
     The program may have ended. `deadline` (monotonic): for the daemon to accept. Raises Refused for another machine's
     session, Unreachable if the daemon lives but does not accept.
     """
-    patience = PATIENCE if deadline is None else min(PATIENCE, max(0.0, deadline - time.monotonic()))
-    until = time.monotonic() + min(patience, _DYING)
+    timeout = WELCOME_TIMEOUT if deadline is None else min(WELCOME_TIMEOUT, max(0.0, deadline - time.monotonic()))
+    until = time.monotonic() + min(timeout, _DYING)
     while True:
         with suppress(NotFound):
-            return wire.connect(name, patience)
+            return wire.connect(name, timeout)
         if not os.path.lexists(paths.record_path(name)):
             return None
         summary = listing.from_record(name)  # wakes a live daemon, which makes its lost socket again
@@ -67,7 +67,7 @@ def connect(name: str, deadline: float | None = None) -> wire.Connection:
     return connection
 
 
-def request(name: str, verb: RequestType[Response], *, timeout: float = 10.0, **words: Any) -> tuple[Response, bytes]:
+def request(name: str, verb: RequestType[Response], *, timeout: float = 10.0, **keys: Any) -> tuple[Response, bytes]:
     """Make one request to a session's daemon; return the response and its DATA.
 
     Raises as `connect`, and NotFound if the session ends before it responds to a request that changes nothing.
@@ -77,7 +77,7 @@ def request(name: str, verb: RequestType[Response], *, timeout: float = 10.0, **
         with connect(name) as connection:
             connection.send(wire.hello_frame("request"), deadline)
             await_welcome(connection, name)
-            return connection.request(verb, deadline=deadline, **words)
+            return connection.request(verb, deadline=deadline, **keys)
     except Unreachable:
         if not verb.reads or os.path.lexists(paths.record_path(name)):
             raise
@@ -89,10 +89,10 @@ def await_welcome(
 ) -> Welcome:
     """Return the WELCOME for a HELLO already sent.
 
-    `any_protocol`: see `Connection.expect_welcome`. Raises Silent after `PATIENCE`, TimedOut at the deadline
+    `any_protocol`: see `Connection.expect_welcome`. Raises Silent after `WELCOME_TIMEOUT`, TimedOut at the deadline
     (monotonic).
     """
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WELCOME_TIMEOUT
     try:
         return connection.expect_welcome(until if deadline is None else min(until, deadline), any_protocol=any_protocol)
     except errors.TimedOut as error:

@@ -24,13 +24,13 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Request
+from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.sync import sync
 from sesh.stop import Stop
 from sesh.wire import Connection
 
 Item = TypeVar("Item")
-LIST_PATIENCE = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
+LIST_DOUBTED_AFTER = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
 _MOST_LINKS = 10  # for one request: a host may end each link before it answers
 
 
@@ -71,7 +71,7 @@ class HostTarget(Target):
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
         data = by_name(op, args, kwargs)
-        request = Request(op.wire_name, calls.encoded(data), can_ask=self._can_ask, repeatable=op.reads)
+        request = LinkRequest(op.wire_name, calls.encoded(data), can_ask=self._can_ask, repeatable=op.reads)
         with errors.naming_host(self.host):
             with self._open(request) as link, self.stop.calling(link.abort):
                 self.clock, self.home = link.clock, link.home
@@ -94,7 +94,7 @@ class HostTarget(Target):
 
     def connect(self, name: str) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._connect(Request.attach(name, can_ask=self._can_ask))[1]
+        return self._connect(LinkRequest.attach(name, can_ask=self._can_ask))[1]
 
     def _call_connecting(
         self,
@@ -103,7 +103,7 @@ class HostTarget(Target):
         hello: Hello | None = None,
         interrupts: Interrupts | None = None,
     ) -> Connected:
-        request = Request(op.wire_name, calls.encoded(data), self._can_ask, connects=True, hello_by_bridge=hello)
+        request = LinkRequest(op.wire_name, calls.encoded(data), self._can_ask, connects=True, hello_by_bridge=hello)
         request.session_id = os.urandom(8).hex() if op.creates else ""
         try:
             return self._connect(request, interrupts)
@@ -120,7 +120,7 @@ class HostTarget(Target):
             with errors.failing_with(ExitCode.UNKNOWN):
                 raise error.saying(f"{error.message}; the job may or may not have started") from error
 
-    def _connect(self, request: Request, interrupts: Interrupts | None = None) -> Connected:
+    def _connect(self, request: LinkRequest, interrupts: Interrupts | None = None) -> Connected:
         """Open a link, and have the host connect it to a session.
 
         If the link is lost before the response, a request that creates a session is sent again, over at most
@@ -145,7 +145,7 @@ class HostTarget(Target):
             known.cache_running(self.host, response["name"], time.time(), response["session_id"])
         return response["name"], link
 
-    def _await_session(self, link: Link, request: Request, deadline: float | None) -> ConnectedResponse:
+    def _await_session(self, link: Link, request: LinkRequest, deadline: float | None) -> ConnectedResponse:
         """Have the host connect the link to a session; close the link after an error."""
         try:
             with self.stop.calling(link.abort):
@@ -161,7 +161,7 @@ class HostTarget(Target):
         self.caller.note(f"reconnected to @{self.host}")
         return link
 
-    def _open(self, request: Request | None = None) -> Link:
+    def _open(self, request: LinkRequest | None = None) -> Link:
         """Open a link; send `request` with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
         host, say = self.destination, self.caller.show_ssh_line
         try:
@@ -202,7 +202,7 @@ class HostTarget(Target):
         """Find over another link how a session ended; return None if that is unknown."""
         try:
             with self.until(stream.deadline)._open() as link:
-                self._await_session(link, Request.attach(stream.name, stream.session_id), stream.deadline)
+                self._await_session(link, LinkRequest.attach(stream.name, stream.session_id), stream.deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -212,15 +212,15 @@ class HostTarget(Target):
     def items(
         self,
         op: Op[..., Iterator[Item]],
-        words: Callable[[Link], Mapping[str, object]],
+        arguments: Callable[[Link], Mapping[str, object]],
         *,
         changed: Callable[[Health], object] | None = None,
     ) -> Iterator[Item]:
         """Yield the items of an endless op; reconnect after a lost link.
 
-        `words`: returns the op's arguments for a new link. `changed`: only for a list: called when the link's health
-        changes; the links of a list are not logged. Raises Unreachable if the first link fails, LoginRefused if a
-        reconnect needs a person, and the op's errors.
+        `arguments`: returns the op's arguments for a new link. `changed`: only for a list: called when the link's
+        health changes; the links of a list are not logged. Raises Unreachable if the first link fails, LoginRefused if
+        a reconnect needs a person, and the op's errors.
         """
         caller, stop = self.caller, self.stop
 
@@ -228,8 +228,8 @@ class HostTarget(Target):
             link = stream.connection
             assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
             if changed is not None:
-                link.health.patience = LIST_PATIENCE
-            link.send(Request(op.wire_name, calls.encoded(words(link))).frames())
+                link.health.doubted_after = LIST_DOUBTED_AFTER
+            link.send(LinkRequest(op.wire_name, calls.encoded(arguments(link))).frames())
 
         stop.check()
         links, ignored = opening.HostLinks(self.destination, logs=changed is None), lambda _: None

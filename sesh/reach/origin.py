@@ -6,7 +6,7 @@ import locale as library
 import os
 
 from sesh import check, paths, wording
-from sesh.messages import Near
+from sesh.messages import ClientMachine
 
 _LONGEST = 64  # characters; a longer variable name is ignored, a longer value is cut off
 
@@ -21,13 +21,13 @@ class Origin:
 
     def __init__(self, facts: object) -> None:
         """Parse `near` of a HELLO; ignore it if it is malformed."""
-        near: Near = facts if check.fits(Near, facts) else {}  # type: ignore[assignment]  # it fits
-        self.host = _value(near.get("host"), wording.LONGEST_LINE) or None
-        self.home = near.get("home", "")
-        size = near.get("size", [])
+        client: ClientMachine = facts if check.fits(ClientMachine, facts) else {}  # type: ignore[assignment]  # it fits
+        self.host = _value(client.get("host"), wording.LONGEST_LINE) or None
+        self.home = client.get("home", "")
+        size = client.get("size", [])
         self.size = (size[0], size[1], size[2], size[3]) if len(size) == 4 else (0, 0, 0, 0)
-        self.term, self.colorterm = _value(near.get("term")) or None, _value(near.get("colorterm")) or None
-        self.locale = {key: _value(value) for key, value in near.get("locale", {}).items() if _is_locale(key)}
+        self.term, self.colorterm = _value(client.get("term")) or None, _value(client.get("colorterm")) or None
+        self.locale = {key: _value(value) for key, value in client.get("locale", {}).items() if _is_locale(key)}
 
     def directory(self, path: str) -> str:
         """Map a path below the other machine's home to this machine's home.

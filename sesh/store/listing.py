@@ -25,7 +25,7 @@ from sesh.names import natural
 from sesh.schema import Record, Summary
 from sesh.store import checkpoints, records, results
 
-PATIENCE = 1.0  # seconds for all daemons to respond, then the records of the silent ones are shown
+SUMMARIES_TIMEOUT = 1.0  # seconds for all daemons to respond, then the records of the silent ones are shown
 _CONNECT_TIMEOUT = 0.2
 _WAKING = 0.5  # seconds for a live daemon to make its socket again
 _LOOK = 0.005  # seconds between two looks for a file
@@ -34,15 +34,15 @@ KEYS = (*(key for key in Summary.__annotations__ if key in Summary.__required_ke
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
-def summaries(patience: float | None = None, known: Collection[Summary] = ()) -> list[Summary]:
+def summaries(timeout: float | None = None, known: Collection[Summary] = ()) -> list[Summary]:
     """Return all sessions, sorted by name. Raises Refused if the directory is not trusted.
 
-    `patience`: by default `PATIENCE`. `known`: valid summaries; the daemons of these sessions get no request.
+    `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: valid summaries; the daemons of these sessions get no request.
     """
     names = paths.names()
     found: dict[str, Summary | None] = {row["name"]: row for row in known}
     unknown = [name for name in names if name not in found]
-    found |= _query(unknown, PATIENCE if patience is None else patience)
+    found |= _query(unknown, SUMMARIES_TIMEOUT if timeout is None else timeout)
     own = _session_of(machine.controlling_tty(), paths.directory())
     rows = dict[str, Summary]()
     for name in names:
@@ -61,7 +61,7 @@ def refusals() -> list[str]:
     return sockets + files.refusals(records.read, names)
 
 
-def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
+def _query(names: Sequence[str], timeout: float) -> Iterator[tuple[str, Summary | None]]:
     """Yield each name and the summary from its daemon, None without one.
 
     Send all requests before reading the first response, in batches that leave this process some descriptors.
@@ -71,7 +71,7 @@ def _query(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
         batch = names[first : first + most]
         with ExitStack() as opened:  # closes the connections if there are no descriptors left all the same
             pending = [opened.enter_context(begin_request(name) or nullcontext()) for name in batch]
-            deadline = time.monotonic() + patience
+            deadline = time.monotonic() + timeout
             for name, connection in zip(batch, pending, strict=True):
                 yield name, _await_summary(connection, deadline)
 
@@ -121,7 +121,7 @@ def from_record(name: str) -> Summary | None:
     if not (needs_daemon and records.alive(record)):
         return _dormant(name, record)
     if _recovered(name, record):
-        summary = _await_summary(begin_request(name), time.monotonic() + PATIENCE)
+        summary = _await_summary(begin_request(name), time.monotonic() + SUMMARIES_TIMEOUT)
         if summary is not None:
             return summary
     elif records.read(name) is None:
@@ -202,7 +202,7 @@ def current(tty: int | None = None) -> Record | None:
     tty = machine.controlling_tty() if tty is None else tty
     if not tty:
         return None
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + SUMMARIES_TIMEOUT
     while True:
         is_starting = False
         for record in filter(None, map(records.readable, paths.names())):

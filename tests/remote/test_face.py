@@ -68,7 +68,7 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
 ) -> None:
     """The next question got the answer, because the list of a host lags behind."""
     brisk(monkeypatch)
-    monkeypatch.setattr(host_target, "LIST_PATIENCE", 99.0)  # a silent link is not doubted
+    monkeypatch.setattr(host_target, "LIST_DOUBTED_AFTER", 99.0)  # a silent link is not doubted
     monkeypatch.setattr(link_health, "LOST_AFTER", 99.0)
     far = beside("box")
     later = "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') &"

@@ -223,14 +223,14 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
 def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
     home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = app.run
+    run_verb = app.run_verb
 
     def interrupted(cli: Invocation) -> int:
         if len(cli.line.hosts) == 1:
             os.kill(os.getpid(), signal.SIGINT)
-        return run(cli)
+        return run_verb(cli)
 
-    monkeypatch.setattr(app, "run", interrupted)
+    monkeypatch.setattr(app, "run_verb", interrupted)
     monkeypatch.setattr(fanout, "_MOST", 1)
     for far in hosts:
         far.fall_silent()

@@ -32,7 +32,7 @@ def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(
     far = beside("box")
     assert home.sesh("@box", "--list").code == 0
     far.fall_silent()
-    monkeypatch.setattr(lookup, "PATIENCE", 60)
+    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 60)
     asked = len(far.links())
     listed = home.start("--list")
     wait_until(lambda: len(far.links()) > asked)

@@ -26,7 +26,7 @@ def test_while_a_name_is_looked_for_the_key_creates_nothing(
     far = beside("box")
     assert home.sesh("@box", "--open", "work").code == 0
     far.fall_silent()
-    monkeypatch.setattr(lookup, "PATIENCE", 60)
+    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 60)
     terminal = home.terminal("work", columns=100)
     terminal.wait_for("looking for work on @box")
     left(terminal, b"\x1c")

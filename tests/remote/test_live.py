@@ -119,7 +119,7 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
     home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For eleven seconds the rows of a silent host looked current."""
-    monkeypatch.setattr(host_target, "LIST_PATIENCE", 0.5)
+    monkeypatch.setattr(host_target, "LIST_DOUBTED_AFTER", 0.5)
     monkeypatch.setattr(opening, "START_TIMEOUT", 99.0)  # an attempt that ends wakes the loop, too
     for name, seconds in {"QUIET": 0.5, "LOST_AFTER": 99.0}.items():
         monkeypatch.setattr(link_health, name, seconds)

@@ -159,7 +159,7 @@ def test_rows_of_the_list_are_shown_as_they_come(home: Home, beside: Beside, mon
     quick, slow = beside("quick"), beside("slow")
     known(home, quick, slow)
     quick.sesh("--open", "there")
-    monkeypatch.setattr(lookup, "PATIENCE", 60)
+    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 60)
     slow.fall_silent()
     terminal = home.terminal("--list")
     terminal.wait_for("there")

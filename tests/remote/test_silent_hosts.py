@@ -55,7 +55,7 @@ def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(
     known(home, far, other)
     with monkeypatch.context() as patch:
         far.fall_silent()
-        patch.setattr(lookup, "PATIENCE", 1)
+        patch.setattr(lookup, "HOST_TIMEOUT", 1)
         listed = lines(home.sesh("--list").stdout)
         remark = listed.index("@slow  no answer yet")
         assert listed[remark - 2] == "@alpha"

@@ -14,7 +14,7 @@ import pytest
 from sesh.errors import Unreachable
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.words import AuthenticationFailed
+from sesh.remote.ssh.ssh_messages import AuthenticationFailed
 from tests.remote.farm import Farm
 from tests.support import Home, processes, wait_until
 

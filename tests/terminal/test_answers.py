@@ -140,7 +140,7 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
 
 def test_a_pattern_without_end_holds_nobody(sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
     asking(sesh, f"printf '{'a' * 60}! '; read x; echo got=$x; sleep 60")
-    monkeypatch.setattr(search, "PATIENCE", 0.1)
+    monkeypatch.setattr(search, "BATCH_TIMEOUT", 0.1)
     refused = sesh("--send", "job", "y", "--enter", "--question", "^(a+)+$", timeout=60)
     assert (refused.code, "takes too long to search for" in refused.stderr) == (1, True)
     assert got(sesh) == []

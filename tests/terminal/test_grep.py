@@ -87,6 +87,6 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
 def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
     printing(sesh, "work", "echo " + "a" * 60 + "b")
     wait_until(lambda: "aab" in screen(home, "work"))
-    monkeypatch.setattr(search, "PATIENCE", 0.1)
+    monkeypatch.setattr(search, "BATCH_TIMEOUT", 0.1)
     done = sesh("--grep", "(a+)+$", timeout=30)
     assert (done.code, "takes too long" in done.stderr) == (1, True)

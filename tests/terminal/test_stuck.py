@@ -16,9 +16,9 @@ from tests.support import Home
 @pytest.fixture
 def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The daemon of `work`, continued at the end, with timeouts of 0.5 s."""
-    assert find.PATIENCE <= 5
+    assert find.WELCOME_TIMEOUT <= 5
     assert attachment.HELLO_TIMEOUT <= 5
-    monkeypatch.setattr(find, "PATIENCE", 0.5)
+    monkeypatch.setattr(find, "WELCOME_TIMEOUT", 0.5)
     monkeypatch.setattr(attachment, "HELLO_TIMEOUT", 0.5)
     assert home.sesh("--open", "work", "--", "cat").code == 0
     found = home.summary("work")["daemon_pid"]

@@ -93,12 +93,12 @@ PASSED_BY = [
 
 
 def kinds(data: bytes) -> list[tuple[str, bytes]]:
-    return [(kind, body) for kind, body, _ in QueryScanner().find(data)]
+    return [(kind, body) for kind, body, _ in QueryScanner().scan(data)]
 
 
 @pytest.mark.parametrize(("data", "kind", "body"), ASKED + TOLD, ids=repr)
 def test_each_kind_is_found_amid_other_output(data: bytes, kind: str, body: bytes) -> None:
-    found = QueryScanner().find(b"\x1b[31mbefore" + data + b"\x1b[0mafter")
+    found = QueryScanner().scan(b"\x1b[31mbefore" + data + b"\x1b[0mafter")
     assert found == [(kind, body, len(b"\x1b[31mbefore" + data))]
 
 
@@ -133,17 +133,17 @@ def test_a_bell_within_a_string_is_no_bell_and_one_behind_it_is() -> None:
 def test_an_escape_cuts_a_string_off_and_what_it_begins_is_found() -> None:
     assert kinds(b"\x1b]0;half a title\x1b[6n") == [("query", b"\x1b[6n")]
     watch = QueryScanner()
-    assert watch.find(b"\x1b]0;half a title\x1b") == []
-    assert watch.find(b"[6n") == [("query", b"\x1b[6n", 3)]
+    assert watch.scan(b"\x1b]0;half a title\x1b") == []
+    assert watch.scan(b"[6n") == [("query", b"\x1b[6n", 3)]
 
 
 def test_a_string_over_the_bound_is_given_up_and_its_end_is_still_seen() -> None:
     watch = QueryScanner()
-    assert watch.find(b"\x1b]0;") == []
+    assert watch.scan(b"\x1b]0;") == []
     for _ in range(100):
-        assert watch.find(b"x" * 4096) == []
+        assert watch.scan(b"x" * 4096) == []
         assert len(watch.carry) <= LONGEST_STRING
-    assert watch.find(b"\x07\x07\x1b[c") == [("bell", b"\x07", 2), ("query", b"\x1b[c", 5)]
+    assert watch.scan(b"\x07\x07\x1b[c") == [("bell", b"\x07", 2), ("query", b"\x1b[c", 5)]
     assert kinds(b"\x1b]0;" + b"x" * LONGEST_STRING + b"\x07\x07") == [("bell", b"\x07")]
 
 
@@ -152,19 +152,19 @@ def test_the_longest_string_is_found_whole_or_split() -> None:
     for cut in (1, 5, 40_000, len(data)):
         for terminator in (b"\x07", b"\x1b\\"):
             watch = QueryScanner()
-            found = watch.find(data[:cut]) + watch.find(data[cut:] + terminator)
+            found = watch.scan(data[:cut]) + watch.scan(data[cut:] + terminator)
             assert [kind for kind, _, _ in found] == ["title"], (cut, terminator)
 
 
 def test_absurd_parameters_cost_no_memory() -> None:
     watch = QueryScanner()
-    assert watch.find(b"\x1b[" + b"1;" * 100_000) == []
+    assert watch.scan(b"\x1b[" + b"1;" * 100_000) == []
     assert watch.carry == b""
-    assert watch.find(b"m\x1b[5n") == [("query", b"\x1b[5n", 5)]
+    assert watch.scan(b"m\x1b[5n") == [("query", b"\x1b[5n", 5)]
 
 
 def test_a_flood_of_bells_gives_a_bounded_number_of_findings_and_hides_no_query() -> None:
-    found = QueryScanner().find(b"\x07" * 100_000 + b"\x1b[6n")
+    found = QueryScanner().scan(b"\x07" * 100_000 + b"\x1b[6n")
     assert len(found) < 200
     assert found[-1] == ("query", b"\x1b[6n", 100_004)
 
@@ -183,13 +183,13 @@ PIECES = st.one_of(
 def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> None:
     data = b"".join(pieces)
     whole = QueryScanner()
-    expected = whole.find(data)
+    expected = whole.scan(data)
     watch = QueryScanner()
     found = []
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     for start, end in itertools.pairwise(places):
         watch = QueryScanner(watch.carry)
-        found += [(kind, body, start + behind) for kind, body, behind in watch.find(data[start:end])]
+        found += [(kind, body, start + behind) for kind, body, behind in watch.scan(data[start:end])]
     assert found == expected
     assert watch.carry == whole.carry
 

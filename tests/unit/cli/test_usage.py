@@ -95,7 +95,7 @@ def test_a_line_that_is_wrong_is_a_usage_error_that_names_what_is_wrong_and_chan
     untouched: Path, line: str, code: str, gist: str
 ) -> None:
     with pytest.raises(SeshError) as raised:
-        main.run(shlex.split(line))
+        main.run_line(shlex.split(line))
     assert (raised.value.code, raised.value.exit_code) == (code, ExitCode.USAGE)
     assert gist in str(raised.value)
     assert str(raised.value).isprintable()

@@ -78,7 +78,7 @@ def session(name: str = "work") -> Session:
 
 def printed(own: Session, output: list[bytes]) -> None:
     for block in output:
-        own.pump.scanner.find(block)
+        own.pump.scanner.scan(block)
         own.log.append(block)
 
 
@@ -149,7 +149,7 @@ def lived() -> Session:
     """Return a session with all attributes for a handover unlike those of a new one."""
     own = started("lived", 90)
     own.log.restore(7, b"line\r\n\x1b]0;un")
-    own.pump.scanner.find(b"\x1b]0;un")
+    own.pump.scanner.scan(b"\x1b]0;un")
     own.model.position = 7
     own.model.catch_up(10)
     own.model.remember(own.log.head)

@@ -24,7 +24,7 @@ def model(*, origin: bool = False) -> Emulator:
 
 def queries(data: bytes) -> list[bytes]:
     """The queries in what a program writes, as the relay finds them."""
-    return [body for kind, body, _ in QueryScanner().find(data) if kind == "query"]
+    return [body for kind, body, _ in QueryScanner().scan(data) if kind == "query"]
 
 
 def asked(data: bytes, emulator: Emulator) -> bytes:

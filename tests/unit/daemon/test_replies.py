@@ -77,7 +77,7 @@ F3 = b"\x1b[1;2R"
 
 def asked(replies: ReplyFilter, output: bytes, now: float = 0.0) -> None:
     """Note the queries in a program's output, as the daemon does."""
-    for kind, body, _ in QueryScanner().find(output):
+    for kind, body, _ in QueryScanner().scan(output):
         if kind == "query":
             replies.queries.open(reply_form(body), now)
         elif kind == "talk":

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol, wire
-from sesh.link_health import BUSY_PACE, KEY_SILENCE, LOST_AFTER, PATIENCE, QUIET, SIGN_TIME, Health, LinkHealth
+from sesh.link_health import BUSY_PACE, DOUBTED_AFTER, KEY_SILENCE, LOST_AFTER, QUIET, SIGN_TIME, Health, LinkHealth
 
 START = 1000.0
 
@@ -43,7 +43,7 @@ class Clock:
 
 def test_silence_is_asked_about_then_doubted_then_a_loss() -> None:
     clock = Clock(round_trip=0.1)
-    clock.run(QUIET + PATIENCE + 0.1)
+    clock.run(QUIET + DOUBTED_AFTER + 0.1)
     assert (clock.pings, clock.state()) == ([QUIET], Health.UP)
     clock.run(0.1)
     assert clock.state() is Health.DOUBTED

@@ -59,7 +59,7 @@ def ways(*steps: Exception | wire.Connection) -> Open:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PACE", "CONNECT_TIME", "PACE_AFTER_SIGN"):
         monkeypatch.setattr(keeping, name, 0.005)
-    for name in ("PATIENCE", "QUIET"):
+    for name in ("DOUBTED_AFTER", "QUIET"):
         monkeypatch.setattr(link_health, name, 0.005)
 
 

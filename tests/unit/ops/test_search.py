@@ -90,7 +90,7 @@ def test_a_pattern_that_explodes_is_stopped(
 ) -> None:
     """The pattern stopped a whole MCP server, because `re` lets no other thread run."""
     if limit is None:
-        monkeypatch.setattr(search, "PATIENCE", 0.1)
+        monkeypatch.setattr(search, "BATCH_TIMEOUT", 0.1)
 
     def find() -> list[tuple[int, str]]:
         with Pattern(EXPLODES) as pattern:

@@ -17,9 +17,9 @@ from sesh import protocol
 from sesh.errors import Interrupted, Lost, NotDeployed, SeshError, Unreachable
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, Request
+from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.opening import open_link
-from sesh.remote.ssh.words import BRIDGE_COMMAND, REACHED
+from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, REACHED
 from sesh.stop import Stop
 from tests.support import wait_until
 
@@ -124,7 +124,7 @@ class Played:
     own: str = "exec sleep 60"
     closed: bool = False
 
-    def opened(self, request: Request | None = None) -> Link:
+    def opened(self, request: LinkRequest | None = None) -> Link:
         return open_link(Destination("box"), ask=False, deadline=time.monotonic() + 20, request=request)
 
 
@@ -145,7 +145,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
         return [str(path)]
 
     monkeypatch.setattr("sesh.remote.ssh.ssh.command", command)
-    monkeypatch.setattr(opening, "PATIENCE", 0.1)
+    monkeypatch.setattr(opening, "SHARED_SILENCE", 0.1)
     monkeypatch.setattr(master, "close", close)
     monkeypatch.setattr(master, "is_alive", lambda _: True)
     for name, value in (("ensure", None), ("identity", START), ("is_shared", True)):
@@ -179,7 +179,7 @@ def test_a_shared_connection_that_was_silent_for_a_while_and_answers_first_is_ke
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize(("code", "unknown"), [(127, False), (255, True)])
 def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, code: int, unknown: bool) -> None:
-    request = Request("views.status", b"{}")
+    request = LinkRequest("views.status", b"{}")
     for before, expected in (("", False), ("echo sesh is looked for >&2; head -c 1 >/dev/null", unknown)):
         played.shared = f"{before}\nexit {code}"
         with pytest.raises(SeshError):

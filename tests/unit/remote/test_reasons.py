@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sesh.errors import NO_ANSWER
-from sesh.remote.ssh import words
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.ssh_messages import failure
 
 PRINTED = {
     "ssh: connect to host box port 22: Connection refused": "connection refused",
@@ -22,7 +22,7 @@ PRINTED = {
 
 @pytest.mark.parametrize(("printed", "reason"), PRINTED.items(), ids=PRINTED.values())
 def test_the_reason_is_the_end_of_what_ssh_prints(printed: str, reason: str) -> None:
-    error = words.failure(Destination("box", settings={}), f"debug1: noise\n{printed}\n")
+    error = failure(Destination("box", settings={}), f"debug1: noise\n{printed}\n")
     assert error.reason == reason
     assert str(error) == f"cannot reach box: {printed.splitlines()[-1].rstrip('.')}"
 
@@ -34,8 +34,5 @@ def test_the_words_of_a_proxy_command_count_before_those_of_ssh_about_its_end() 
         "kex_exchange_identification: read: Connection reset by peer\nConnection reset by UNKNOWN port 65535",
     )
     for end in ends:
-        assert words.failure(Destination("box", settings={}), f"token expired\n{end}\n").reason == "token expired"
-    assert (
-        words.failure(Destination("box", settings={}), f"{ends[0]}\n").reason
-        == "connection closed by UNKNOWN port 65535"
-    )
+        assert failure(Destination("box", settings={}), f"token expired\n{end}\n").reason == "token expired"
+    assert failure(Destination("box", settings={}), f"{ends[0]}\n").reason == "connection closed by UNKNOWN port 65535"
