@@ -1,9 +1,6 @@
-"""One attachment to one session: handles the terminal's input and the daemon's frames (see `client.attach`).
+"""One attachment to one session: handles the terminal's input and the daemon's frames.
 
-handshake ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──DETACH──▶ raises `AttachmentEnd`
-  ▲  ▲                  │  │ link lost
-  │  └──── next link ───┘  ▼
-  └────── next link ──── offline; if the host refuses the login, the user logs in
+`client.attach` has the loop that calls it; docs/ARCHITECTURE.md draws its phases.
 """
 
 from __future__ import annotations

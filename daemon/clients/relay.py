@@ -225,7 +225,7 @@ class Relay:
         model, emulator = self.model, self.model.emulator
         shown = before_drawn or model.shown_at(client.position)
         lines = 0 if before_drawn else model.missed_since(client.position)
-        most = client.terminal.lines if client.is_late(self.log) else model.emulator.scrollback.lines
+        most = client.terminal.lines if client.is_late(self.log) else emulator.scrollback.lines
         start, alternate = b"", shown.alternate
         if lines > most:  # some are not sent: first the old screen goes to the scrollback
             start = (b"\x1b[?1049l" if alternate else b"") + clean_screen(*client.size[:2])
