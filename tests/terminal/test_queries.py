@@ -16,12 +16,14 @@ LEAVE = b"\x1c"
 DA1 = b"\x1b[?62;22c"
 
 #: Sends each query, waits until no more answers come, and writes down the answers and their delay. A `|` is a pause
-#: within the query. If a query ends with `CSI 5 n`, the wait ends with that answer, except for the last query.
+#: within the query. If a query ends with `CSI 5 n`, the wait ends with that answer, except for the last query. With
+#: "a key after each", the wait ends with the key `!`.
 _ASK = """
 import json, os, select, sys, time, tty
 tty.setraw(0)
 os.write(1, b"ready to ask")
-if sys.argv[2] == "on key":
+keys = sys.argv[2] == "a key after each"
+if keys or sys.argv[2] == "on key":
     os.read(0, 1)
 with open(sys.argv[1], "w") as log:
     for question in sys.argv[3:]:
@@ -29,8 +31,9 @@ with open(sys.argv[1], "w") as log:
             os.write(1, part)
             time.sleep(0.05 * ("|" in question))
         began, first, got = time.monotonic(), None, b""
-        last = question != sys.argv[-1] and question.endswith("[5n")
-        while not (last and got.endswith(b"\\x1b[0n")) and select.select([0], [], [], 3 if first is None else 0.3)[0]:
+        known_end = question != sys.argv[-1] and question.endswith("[5n")
+        end = b"!" if keys else b"\\x1b[0n" if known_end else ()
+        while not got.endswith(end) and (keys or select.select([0], [], [], 3 if first is None else 0.3)[0]):
             got += os.read(0, 4096)
             first = first or time.monotonic() - began
         print(json.dumps([question, first, got.decode("latin-1")]), file=log, flush=True)
@@ -105,7 +108,7 @@ def test_whatever_a_program_asks_it_gets_the_answer_once(home: Home, terminal: O
         r"\x1bP@kitty-cmd{}\x1b\\": b"\x1bP@kitty-cmd{1}\x1b\\",
         r"\x1b[> q": b"\x1b[>1;2;3 q",
     }
-    window = terminal("work", "--", *asker(home, *asked, when="on key"))
+    window = terminal("work", "--", *asker(home, *asked, when="a key after each"))
     window.wait_for("ready to ask")
     window.type("x")
     for question, answer in asked.items():
@@ -113,7 +116,8 @@ def test_whatever_a_program_asks_it_gets_the_answer_once(home: Home, terminal: O
         for piece in (b"\x1b[?0u\x1b]52;c;QUJD\x07", answer[:1], answer[1:4], answer[4:]):  # the first answers no query
             window.type(piece)
             window.pump(0.01)
-    assert [got for _, _, got in answers(home, len(asked))] == list(asked.values())
+        window.type("!")
+    assert [got for _, _, got in answers(home, len(asked))] == [answer + b"!" for answer in asked.values()]
 
 
 def test_a_reply_to_nobodys_question_is_not_typed_into_the_shell(terminal: Open) -> None:
