@@ -16,6 +16,7 @@ from sesh.reach.caller import Caller
 from tests.faults.bridges import GOOD, ODD_ROWS
 from tests.faults.daemons import far_end
 from tests.support import Home, processes, wait_until
+from tests.support.waiting import PATIENCE
 
 Row = Any
 
@@ -40,7 +41,7 @@ class Host:
         """Return the first report of the link for which `holds` is true."""
         with SessionIndex(Caller(), ["evil"]) as index:
             while index.pending or not holds(index.machines["evil"]):
-                assert select.select([index.inbound], [], [], 10)[0], "it says nothing more"
+                assert select.select([index.inbound], [], [], PATIENCE)[0], "it says nothing more"
                 index.update()
             return index.machines["evil"]
 
