@@ -64,13 +64,16 @@ def attach_or_create(
     place = target or cli.find_target(check_name(name), creates=True)
     if flags.read_only and bare:
         return attach_existing(cli, place, name, flags)  # a new shell has nothing to watch
-    similar = similar_verb(name) if bare and not cli.line.create else ""
+    near = similar_verb(name) if bare and not cli.line.create else ""
+    if near and not place.call(sessions.there, name=name):
+        hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
+        raise Refused(f"no session {name}", hint=for_host(hint, place.host))
     if find_verb(name) is not None:
         returns = for_host(f"{SESH} {words_for(name)}", place.host)
         cli.remember(f"{name} is a verb, too: `{returns}` returns to this session")
 
     def connect(hello: Hello | None) -> Connected:
-        return place.connect_by(enter.go, hello, name=name, spec=spec, near=similar)
+        return place.connect_by(enter.go, hello, name=name, spec=spec)
 
     try:
         return attach_terminal(cli, place, name, connect, flags)

@@ -36,11 +36,11 @@ def _is_unchanged(spec: Spec) -> bool:
 
 
 @op(creates=True)
-def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Connected:
+def go(caller: Caller, name: str, spec: Spec | None = None) -> Connected:
     """Connect to a session; create it if it does not exist.
 
-    A dormant session is replaced if DIR or CMD is given; otherwise the person chooses. `near`: the verb that `name` may
-    misspell. If `near` is set and no session has the name, raises Refused. Raises Refused also if the person declines.
+    A dormant session is replaced if DIR or CMD is given; otherwise the person chooses. Raises Refused if the person
+    declines.
     """
     spec = spec or {}
     name = check_name(name)
@@ -49,9 +49,6 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> C
             apply(caller, name, spec)
             return name, connection
         summary = find.dormant(name)
-        if summary is None and near:
-            hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
-            raise Refused(f"no session {name}", hint=hint)
         if summary is not None and _is_unchanged(spec) and not caller.can_ask:
             raise find.occupied(summary)
         launch_spec = create.launch_spec(caller, spec)

@@ -38,12 +38,11 @@ def summaries(_caller: Caller) -> list[Summary]:
 
 @op(reads=True)
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
-    """Return whether a session runs, or is kept; `required`: raise NotFound if not."""
+    """Return whether there is a session, running or dormant; `required`: raise NotFound unless it has a daemon."""
     name = check_name(name)
-    connection = find.connect(name) if required else find.try_connect(name)
-    if connection is not None:
-        connection.close()
-    return connection is not None
+    if required:
+        find.connect(name).close()
+    return find.is_here(name)
 
 
 def chosen(caller: Caller, names: Sequence[str]) -> list[str]:

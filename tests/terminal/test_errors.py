@@ -58,6 +58,7 @@ ERRORS = {
         ("--rename idle lost", "lost, daemon died, --kill lost"),
     ],
     (1, "refused"): [
+        ("kil", "no session kil, sesh kill?, sesh -A kil"),
         ("w", "terminal, --screen w, --send w"),
         ("@gone -", "terminal, sesh @gone --open NAME"),
         ("--pick", "--pick, terminal, --list"),
