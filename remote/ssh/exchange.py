@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import tempfile
 import time
@@ -43,9 +42,7 @@ def run(
                 master.close(destination, ends_links=False)
             raise silent_host(host) from error
         finally:
-            if process.returncode is None:  # otherwise its pid may be another process's by now
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            ssh.kill(process)
         result = CommandResult(code, _text(out), _text(err))
     if code == ssh.FAILED and destination.via is None:
         raise ssh_messages.failure(destination, result.err)

@@ -32,7 +32,6 @@ RESPONSE_TIME = 60.0  # seconds for a request without a deadline: more than any 
 _SLOWEST = 4 << 10  # bytes per second of the slowest link; a request for a long response has more time
 _NUMBER = 1  # the id of each request to a bridge, as a link has only one at a time
 _MAX_PRINTED = 1 << 20  # bytes; of a longer output of login files only the end is kept, for the reason of a failure
-_EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended
 _MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
@@ -279,7 +278,7 @@ class Link(wire.Connection):
 
     def abort(self) -> None:
         """Kill the command from any thread; a reader of the link then gets its end."""
-        self._process.kill()
+        ssh.kill(self._process)
 
     def close(self) -> None:
         """Close the connection and end its command; a second call does nothing."""
@@ -294,8 +293,7 @@ class Link(wire.Connection):
         try:
             self._process.wait(0.05)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            ssh.kill(self._process)
         self.output.close()
 
     def _may_be_begun(self) -> bool:
@@ -308,6 +306,6 @@ class Link(wire.Connection):
 
     def _exit_code(self) -> int:
         try:
-            return self._process.wait(_EXIT_TIMEOUT)
+            return self._process.wait(ssh.EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             return ssh.FAILED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -16,6 +17,7 @@ from sesh.remote.ssh.aliases import SYSTEM_CONFIG
 from sesh.remote.ssh.destination import NO_SSH, VARIABLES, Destination, environment_options, option, program
 
 CONNECT_TIMEOUT = 10  # seconds, if the user's configuration has no ConnectTimeout
+EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended, or after it was killed
 FAILED = 255  # the exit code of ssh itself, not of the remote command
 # Settings that a command needs for its stdin and stdout; an older ssh does not know all of them.
 _NEEDED = {"RemoteCommand": "none", "SessionType": "default", "StdinNull": "no", "ForkAfterAuthentication": "no"}
@@ -37,6 +39,19 @@ def start(destination: Destination, argv: list[str], *, ask: bool, **streams: An
     except OSError as error:
         hint = f"check `via` of {destination.host} in config.toml" if via else NO_SSH
         raise programs.cannot_run(argv[0], error, hint) from error
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill what `start` has started, with its children unless it could ask.
+
+    Wait a moment for its end: in the kernel, a program may hang without end.
+    """
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            leads = os.getpgid(process.pid) == process.pid
+            (os.killpg if leads else os.kill)(process.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(EXIT_TIMEOUT)
 
 
 def environment(*, ask: bool, via: bool = False) -> dict[str, str]:

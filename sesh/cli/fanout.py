@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 def run_on_each(cli: Invocation, parameters: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
     """Run the verb on each host; return 0 if all succeeded. Raises UsageError."""
     follows = cli.line.verb.follows or bool(parameters.get("follow"))
-    reads_stdin = parameters.get("stdin") or parameters.get("text") == ["-"]
+    reads_stdin = parameters.get("stdin") or parameters.get("text") == ("-",)
     with tempfile.NamedTemporaryFile() if reads_stdin else open(os.devnull, "r+b") as stdin:
         for data in descriptors.stdin_blocks() if reads_stdin else ():
             stdin.write(data)

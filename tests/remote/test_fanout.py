@@ -36,6 +36,13 @@ def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, hosts: list[Via
     assert (done.code, sorted(done.stdout.splitlines())) == (0, ["one: 300000", "other: 300000"])
 
 
+def test_what_stdin_has_is_typed_on_each_host(home: Home, hosts: list[ViaHost]) -> None:
+    assert home.sesh(*BOTH, "--open", "work", "--", "sh", "-c", "read -r line; echo read $line; cat").code == 0
+    assert home.sesh(*BOTH, "--send", "work", "-", input="all of it\n").code == 0
+    for host in hosts:
+        host.prints("work", "read all of it")
+
+
 def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
     beside("gone").away()
     hosts[0].write("here", "")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support import PROMPT, Home
+from sesh.remote.ssh import opening
+from tests.support import PROMPT, Home, processes, wait_until
+from tests.support.waiting import PATIENCE
 
 
 def reached(home: Home, command: str) -> None:
@@ -70,3 +73,23 @@ def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, there: Home) -> None:
     terminal.wait_for("ready")
     terminal.type("\x03")
     assert (terminal.exit_code(), terminal.text().split()) == (4, ["ready", "^Ccaught"])
+
+
+def test_a_command_that_does_not_answer_ends_with_its_children(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "START_TIMEOUT", 1.0)
+    reached(home, "sh -c 'sleep 600; true'")
+    assert home.sesh("@there", "--list").code == 1
+    wait_until(lambda: not home.processes(), what="the command and its children have ended")
+
+
+def test_a_command_that_hangs_in_the_kernel_is_not_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached(home, "sh -c 'exec sleep 600'")
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "START_TIMEOUT", 1.0)
+        for where in (os, "kill"), (os, "killpg"), (subprocess.Popen, "kill"):
+            patch.setattr(*where, lambda *_: None)
+        listing = home.start("@there", "--list")
+    try:
+        assert listing.communicate(timeout=PATIENCE)[1] == b"sesh: there does not answer\n"
+    finally:
+        processes.kill(home.processes())
