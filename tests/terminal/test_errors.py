@@ -42,7 +42,7 @@ ERRORS = {
     (1, "not_found"): [
         ("--kill nosuch", "no session nosuch, `sesh`"),
         ("--status idel", "no session idel, did you mean idle?"),
-        ("--wait --label a=b", "no session, label a=b, --list"),
+        ("--wait --label a=b", "no running or exited session, label a=b, --list"),
         ("--history w 99", "w, no command 99, --history w"),
         ("-", "no previous session, `sesh`"),
         ("--forget @box", "@box, known"),
