@@ -7,7 +7,8 @@ anywhere; rows that were shown before it began to work are skipped.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Iterable
 
 from sesh.daemon.activity.rules import MAX_QUESTION
 from sesh.vt.emulator import Emulator
@@ -35,8 +36,8 @@ def in_lines(emulator: Emulator, entered: int) -> str:
     return in_rows(words, len(words) - 1)
 
 
-def on_screen(emulator: Emulator, known: Collection[str]) -> str:
-    """Return the question on a screen; ignore the rows whose words are in `known`."""
+def on_screen(emulator: Emulator, known: Iterable[str]) -> str:
+    """Return the question on a screen; ignore each row of `known` once."""
     return in_rows(words_on(emulator), None if emulator.screen.cursor.hidden else emulator.cursor[0], known)
 
 
@@ -58,13 +59,16 @@ def _lines(emulator: Emulator) -> list[str]:
     return [words_of(line.trimmed_text()) for line in unwrap(emulator.screen.rows[: emulator.cursor[0] + 1])[0]]
 
 
-def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -> str:
+def in_rows(words: list[str], cursor: int | None, known: Iterable[str] = ()) -> str:
     """Return the question in rows; `cursor`: the index of the cursor's row, None if hidden.
 
     The question is the cursor's row, if that has words; else the last row with a question mark, and the menu below it;
     else the last rows with words.
     """
-    rows = [row if _has_words(row) and row not in known else "" for row in words]
+    old, rows = Counter(known), []
+    for row in words:
+        old[row] -= 1
+        rows.append(row if old[row] < 0 and _has_words(row) else "")
     if cursor is not None and rows[cursor]:
         return rows[cursor][-MAX_QUESTION:]
     last = [index for index, row in enumerate(rows) if row][-_MOST_ROWS:]

@@ -38,7 +38,8 @@ class ScreenWork:
         self.changed_at = time.monotonic()
         self.state = WorkState.NOTHING
         self.question = ""
-        self._known: frozenset[str] = frozenset()  # rows shown when the program began to work after the last key
+        self._known: list[str] = []  # the rows shown when the program began to work after the last key
+        self._scrolled = 0  # lines that had left the screen by then
 
     def begin_again(self) -> None:
         """Forget earlier work: a key was pressed, or another command has started."""
@@ -55,13 +56,16 @@ class ScreenWork:
         else:
             return
         if self.state == WorkState.OVER:
-            self.question = question.on_screen(self._model.emulator, self._known)
+            emulator = self._model.emulator
+            gone = max(0, emulator.scrolled - self._scrolled)
+            self.question = question.on_screen(emulator, self._known[gone:])
 
     def _note_change(self, at: float) -> None:
         if self._began is None or at - self.changed_at >= _PAUSE:
             self._began = at
             if self.state == WorkState.NOTHING:
-                self._known = frozenset(question.words_on(self._model.emulator))
+                self._known = question.words_on(self._model.emulator)
+                self._scrolled = self._model.emulator.scrolled
         self.changed_at = at
         if at - self._began >= WORKED_AFTER:
             self.state = WorkState.GOES_ON

@@ -105,7 +105,7 @@ def _check_hosts(line: CommandLine) -> None:
     """Raise UsageError if the line has more hosts than its verb takes."""
     if line.hosts and line.verb.hosts is Hosts.NONE:
         hint = f"see: {PROGRAM} {line.verb.name} --help"
-        raise UsageError(f"{line.verb.dashed} is about this machine, and takes no host", hint=hint)
+        raise UsageError(f"{line.verb.dashed} takes no host", hint=hint)
     if len(line.hosts) > 1 and line.verb.hosts is Hosts.ONE:
         several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
         verb = line.verb.dashed or f"{PROGRAM} NAME"

@@ -93,7 +93,7 @@ def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, outpu
             cli.note(f"{subject(name)} {ENDS.get(facts.get('reason') or '', 'has ended')}, and the command with it")
         if facts.get("timed_out"):
             wait = for_host(f"{SESH} --wait {name} --prompt", host)
-            cli.note(f"the command goes on in {name}; to wait for it: {wait}")
+            cli.note(f"timed out; the command goes on in {name}; to wait for it: {wait}")
     return int(code) if isinstance(code, int) else 0
 
 

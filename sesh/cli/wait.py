@@ -174,5 +174,5 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
         else:
             cli.note(f"@{host} {lookup.absence(host, lookup.reason(found))}: its sessions are not waited for")
     if not places:
-        raise views.unlabelled(labels)
+        raise views.unlabelled(labels, f"{' or '.join(states)} session")
     return list(places)

@@ -34,9 +34,9 @@ def has_labels(session: Summary, labels: dict[str, str]) -> bool:
     return labels.items() <= (session.get("labels") or {}).items()
 
 
-def unlabelled(labels: dict[str, str]) -> NotFound:
+def unlabelled(labels: dict[str, str], kind: str = "session") -> NotFound:
     words = " and ".join(map("=".join, labels.items()))
-    return NotFound(f"no session has the label {words}", hint=f"see: {SESH} --list")
+    return NotFound(f"no {kind} has the label {words}", hint=f"see: {SESH} --list")
 
 
 @op(reads=True)

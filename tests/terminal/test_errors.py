@@ -42,7 +42,7 @@ ERRORS = {
     (1, "not_found"): [
         ("--kill nosuch", "no session nosuch, `sesh`"),
         ("--status idel", "no session idel, did you mean idle?"),
-        ("--wait --label a=b", "no session, label a=b, --list"),
+        ("--wait --label a=b", "no running or exited session, label a=b, --list"),
         ("--history w 99", "w, no command 99, --history w"),
         ("-", "no previous session, `sesh`"),
         ("--forget @box", "@box, known"),
@@ -63,7 +63,7 @@ ERRORS = {
         ("@gone -", "terminal, sesh @gone --open NAME"),
         ("--pick", "--pick, terminal, --list"),
         ("--next", "--next, terminal, --list"),
-        ("--open new nodir", "no directory nodir, --"),
+        ("--open new nodir", "no directory nodir, to start in, --"),
         ("--state waiting", "inside a session, hook"),
         ("--send kept x", "kept, ended"),
         ("--wait kept --prompt", "kept, ended, 3, condition"),
@@ -119,7 +119,7 @@ ERRORS = {
     ],
     (124, ""): [
         ("--exec --timeout 0.1 -- sleep 9", "timed out, ended"),
-        ("--run w --timeout 0.1 -- sleep 0.3", "w, goes on, --wait w --prompt"),
+        ("--run w --timeout 0.1 -- sleep 0.3", "timed out, w, goes on, --wait w --prompt"),
     ],
 }
 """Typed lines (with variables before them) and gists, by exit code and by code in JSON; the latter is "" if the failure

@@ -104,3 +104,29 @@ def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks_until_a_key_comes
     sesh("--send", "work", "1")
     wait_until(lambda: stands(home)[0] == "working")
     assert [each for each in reported(sesh, home) if each[2] == ASKED] == [("waiting", "stopped", ASKED)]
+
+
+ASKS_AGAIN = r"""
+import os, sys, time, tty
+tty.setraw(0)
+for lines in (0, 0, 30):
+    begun = time.monotonic()
+    while (now := time.monotonic() - begun) < 2:
+        sys.stdout.write(f"\rthinking {now:.1f}")
+        sys.stdout.flush()
+        time.sleep(0.1)
+    sys.stdout.write("\r\nread" * lines + "\r\nRun make?\r\n 1. Yes\r\n 2. No\r\n> ")
+    sys.stdout.flush()
+    os.read(0, 1)
+    sys.stdout.write("\r\n")
+"""
+
+
+def test_a_question_that_is_asked_again_is_new_though_the_first_one_was_on_the_screen(sesh: Sesh, home: Home) -> None:
+    """Its rows may still be there, or have left the screen since the program began to work."""
+    home.write("agent.py", ASKS_AGAIN)
+    sesh("--open", "work", "--", sys.executable, "-IS", "agent.py")
+    for _ in range(3):
+        waited = sesh("--wait", "work", "--waiting", "--timeout", "30")
+        assert (waited.code, waited.stdout) == (0, "waiting: Run make? 1. Yes 2. No\n")
+        sesh("--send", "work", "1")

@@ -71,7 +71,7 @@ def test_sessions_are_waited_for_by_their_label(sesh: Sesh, home: Home) -> None:
     assert waiting.stdout is not None
     assert [answer["session"] for answer in json.loads(waiting.stdout.read())] == ["a", "b"]
     none = sesh("--wait", "--label", "team=y", "--waiting")
-    assert (none.code, none.stderr.startswith("sesh: no session has the label team=y")) == (1, True)
+    assert (none.code, none.stderr.startswith("sesh: no running session has the label team=y")) == (1, True)
 
 
 def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh, home: Home) -> None:
@@ -92,7 +92,9 @@ def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh, home: 
     codes = {answer["session"]: answer["exit_code"] for answer in done.json()}
     assert (done.code, codes) == (3, {"again": 0, "bad": 3, "runs": 0})
     none = sesh("--wait", "--label", "batch=8", "--idle", "0.1")
-    assert (none.code, none.stderr.startswith("sesh: no session has the label")) == (1, True), "its end is no condition"
+    assert (none.code, none.stderr.startswith("sesh: no running session has the label")) == (1, True), (
+        "its end is no condition"
+    )
 
 
 def waits(pid: int) -> bool:

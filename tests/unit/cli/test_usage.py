@@ -43,7 +43,7 @@ USAGE = [
     ("--forget", "@HOST"),
     ("@a @b --attach web", "--attach"),
     ("@a --mcp", "--mcp"),
-    ("@a @b --upgrade", "--upgrade"),
+    ("@a @b --upgrade", "--upgrade takes no host"),
     # values
     ("--exec --timeout soon -- x", "soon"),
     ("--exec --timeout 0 -- x", "--timeout"),
