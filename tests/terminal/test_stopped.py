@@ -123,7 +123,7 @@ for lines in (0, 0, 30):
 
 
 def test_a_question_that_is_asked_again_is_new_though_the_first_one_was_on_the_screen(sesh: Sesh, home: Home) -> None:
-    """Its rows may still be there, or have left the screen since the program began to work."""
+    """Its rows may still be there, or have left the screen meanwhile."""
     home.write("agent.py", ASKS_AGAIN)
     sesh("--open", "work", "--", sys.executable, "-IS", "agent.py")
     for _ in range(3):

@@ -55,7 +55,7 @@ LOST = {
     "work in progress: it begins again":
         "Relay._drawn_at Relay._waiting_since OutputLog.appended_at Activity._checked_at Activity._input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
-        "ScreenWork._known Pump.paused Model._ahead Model._resizes Checkpointer._next_at "
+        "ScreenWork._known ScreenWork._scrolled Pump.paused Model._ahead Model._resizes Checkpointer._next_at "
         "Checkpointer._steps Checkpointer._file Checkpointer._position",
     "what matters for a minute at most":
         "Life._interrupted_at Notifications._sent_at Notifications._rang_at Notifications._due Model._error_noted "
