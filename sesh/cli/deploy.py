@@ -89,7 +89,7 @@ def forget(
         except NotDeployed as error:
             failed[host] = error  # and it is forgotten all the same
         except SeshError as error:
-            failed[host] = error
+            failed[host] = error.saying(f"{host}: {error.message}") if len(chosen) > 1 else error
             continue
         if not known.forget(host) and not remove:
             remotes = known.hosts()

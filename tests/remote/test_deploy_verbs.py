@@ -57,6 +57,7 @@ def test_sesh_is_removed_from_a_host_without_sessions_with_nothing_of_others(hom
     far.write(".sesh/notes.txt", "mine")
     refused = home.sesh("--forget", "--remove", "@one", "--json")
     assert (refused.code, refused.json()["error"]["code"]) == (1, "refused")
+    assert "one: the host has sessions: work" in home.sesh("--forget", "--remove", "@one", "@nowhere.invalid").stderr
     assert home.sesh("@one", "--kill", "work").code == 0, "nothing was removed"
     done = home.sesh("--forget", "--remove", "@one", "--json")
     assert list(differences(done.json(), PrintedForgotten)) == []
