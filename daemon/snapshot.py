@@ -74,6 +74,7 @@ def take_snapshot(server: Server) -> Snapshot:
     session, listener = server.session, server.listener
     life, pump, clients = session.life, session.pump, session.clients
     findings, events = session.findings, session.events
+    session.runs.history.shorten()
     for client in clients.all:
         session.model.remember(client.position)  # where its terminal continues
         clients.remember(client)

@@ -13,8 +13,10 @@ from sesh.errors import NotFound, SeshError, rebuild
 from sesh.schema import ErrorFacts, RunFacts
 
 MAX_ENTRIES = 100  # commands kept, and responses; the oldest is dropped
-MAX_OUTPUT = 256 << 10  # bytes kept of one command's output, the last ones
-MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs; above it, the oldest output is dropped whole
+MAX_WHOLE = 32 << 20  # bytes of outputs kept whole; at the limit, the oldest output is dropped whole
+WHOLE_TIME = 600.0  # seconds after which they are shortened: a caller whose link was lost is back before
+MAX_OUTPUT = 256 << 10  # bytes kept of one command's output after that, the last ones
+MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs after that
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class History:
         return Begun(self.count, words, cwd, time.time(), time.monotonic())
 
     def end(self, begun: Begun, code: int | None, output: bytes) -> None:
-        """Keep a command that has ended, and its output within `MAX_OUTPUT` and `MAX_OUTPUT_IN_ALL`."""
+        """Keep a command that has ended, and its output."""
         entry: RunFacts = {
             "n": begun.number,
             "command": begun.words,
@@ -90,8 +92,16 @@ class History:
             "exit_code": code,
             "output_bytes": len(output),
         }
-        self.commands = [*self.commands, Command(entry, output[-MAX_OUTPUT:])][-MAX_ENTRIES:]
-        budget = MAX_OUTPUT_IN_ALL
+        self.commands = [*self.commands, Command(entry, output)][-MAX_ENTRIES:]
+        self._drop_above(MAX_WHOLE)
+
+    def shorten(self) -> None:
+        """Keep only the end of each output."""
+        for command in self.commands:
+            command.output = command.output[-MAX_OUTPUT:]
+        self._drop_above(MAX_OUTPUT_IN_ALL)
+
+    def _drop_above(self, budget: int) -> None:
         for command in reversed(self.commands):
             budget -= len(command.output)
             if budget < 0:

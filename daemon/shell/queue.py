@@ -21,7 +21,7 @@ from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump, Writer
 from sesh.daemon.shell import shells
-from sesh.daemon.shell.history import History
+from sesh.daemon.shell.history import WHOLE_TIME, History
 from sesh.daemon.shell.marks import MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunState
 from sesh.daemon.shell.shells import Shell
@@ -299,6 +299,7 @@ class RunQueue:
             self._finished_at, self._finished_with = time.monotonic(), code
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
+            self._timers.set(Timer.HISTORY, WHOLE_TIME, self.history.shorten)
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)
         if run.request is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
