@@ -38,7 +38,7 @@ def summaries(_caller: Caller) -> list[Summary]:
 
 @op(reads=True)
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
-    """Return whether there is a session, running or dormant; `required`: raise NotFound unless it has a daemon."""
+    """Return whether a session runs or is dormant; `required`: raise NotFound without a daemon."""
     name = check_name(name)
     if required:
         find.connect(name).close()
