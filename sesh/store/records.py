@@ -94,12 +94,12 @@ def link_agent(session_id: str, target: str) -> None:
 def remove(name: str, session_id: str = "") -> None:
     """Remove a session's files; the caller holds the directory's lock, and no daemon is left.
 
-    `session_id`: by default the record's. The socket is removed last, because a daemon that retries a failed removal
-    recognizes its files by the socket.
+    `session_id`: by default the record's. The record is removed last, so that each caller that connects to the socket
+    can read the id, by which the result is found.
     """
     session_id = session_id or (readable(name) or {}).get("id", "")
     own = [file_of(session_id, kind) for kind in FILES] if session_id else []
-    for path in (*own, paths.record_path(name), paths.socket_path(name)):
+    for path in (*own, paths.socket_path(name), paths.record_path(name)):
         with suppress(FileNotFoundError):
             os.unlink(path)
 
