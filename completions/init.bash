@@ -24,6 +24,7 @@ __sesh_precmd() {
   __sesh_line=$(HISTTIMEFORMAT='' builtin history 1 2>/dev/null)
   __sesh_refresh
   printf '\e]133;A\a' 2>/dev/null >/dev/tty
+  __sesh_move_prompt
   return "$code"
 }
 
@@ -32,6 +33,16 @@ __sesh_prompt() {
   { local - && set +x; } 2>/dev/null
   [[ ${PS1-} == *'133;B'* ]] || PS1="${PS1-}"'\[\e]133;B\a\]'
   return "$code"
+}
+
+__sesh_move_prompt() {  # to the end, behind themes, which rebuild the prompt each time
+  local each commands=()
+  if [[ $(declare -p PROMPT_COMMAND 2>/dev/null) == 'declare -a'* ]]; then
+    for each in "${PROMPT_COMMAND[@]}"; do [[ $each == __sesh_prompt ]] || commands+=("$each"); done
+    PROMPT_COMMAND=("${commands[@]}" __sesh_prompt)
+  else
+    PROMPT_COMMAND="${PROMPT_COMMAND//$'\n'__sesh_prompt}"$'\n'__sesh_prompt
+  fi
 }
 
 __sesh_preexec() {
@@ -53,12 +64,12 @@ __sesh_preexec() {
 }
 
 if [[ $(declare -p PROMPT_COMMAND 2>/dev/null) == 'declare -a'* ]]; then
-  PROMPT_COMMAND=(__sesh_precmd "${PROMPT_COMMAND[@]}" __sesh_prompt)
+  PROMPT_COMMAND=(__sesh_precmd "${PROMPT_COMMAND[@]}")
 else
   PROMPT_COMMAND="__sesh_precmd${PROMPT_COMMAND:+
-$PROMPT_COMMAND}
-__sesh_prompt"
+$PROMPT_COMMAND}"
 fi
+__sesh_move_prompt
 if shopt -q promptvars; then PS0='${__sesh_none:(__sesh_ran=1)*0:0}$(__sesh_preexec)'"${PS0-}"; fi
 fi
 # In POSIX mode a function's name with a dash is an error.

@@ -32,6 +32,14 @@ else
         end
         __sesh_refresh
         printf '\e]133;A\a' >/dev/tty
+        if functions -q fish_prompt; and not functions fish_prompt | string match -q '*__sesh_fish_prompt*'
+            functions -e __sesh_fish_prompt
+            functions -c fish_prompt __sesh_fish_prompt
+            function fish_prompt
+                __sesh_fish_prompt
+                printf '\e]133;B\a'
+            end
+        end
     end
     function __sesh_postexec --on-event fish_postexec
         set -g __sesh_code $status
@@ -43,13 +51,6 @@ else
             set -l text (string sub -l 4096 -- $argv[1] | string collect)
             set text (string escape --style=url -- $text)
             printf '\e]133;C;cmdline_url=%s\a' $text >/dev/tty
-        end
-    end
-    if functions -q fish_prompt; and not functions -q __sesh_fish_prompt
-        functions -c fish_prompt __sesh_fish_prompt
-        function fish_prompt
-            __sesh_fish_prompt
-            printf '\e]133;B\a'
         end
     end
 end

@@ -43,6 +43,7 @@ LOGIN_TRIPS = 10  # the round trips that a longer connect timeout adds
 _LONGEST_WAIT = 0.25  # seconds between two calls of `check`, which may raise
 
 Ping = Callable[[bytes], object]  # sends a PING with a payload
+Changed = Callable[[Health, str], object]  # receives the link's health, and why it is not up; empty if that is unknown
 CurrentPeer = Callable[[], Peer | None]  # returns the daemon that an attempt connects to at once; None for none
 
 
@@ -160,7 +161,7 @@ class LinkKeeper:
         host: Host,
         ping: Ping = lambda _: None,
         current_peer: CurrentPeer = lambda: None,
-        changed: Callable[[Health], object] = lambda _: None,
+        changed: Changed = lambda _state, _reason: None,
     ) -> None:
         self._host = host
         self._ping = ping
@@ -172,7 +173,7 @@ class LinkKeeper:
         self._attempts: Workers[Attempt, Connection] = Workers(Connection.close)
         self._wake = Wake()
         self._name = ""  # of the session that the link was connected to
-        self._noted = Health.UP  # what `changed` was told last
+        self._noted = (Health.UP, "")  # what `changed` was told last
         self._ended_by_itself = False  # the link, before it was lost by silence
         self._heard_before_loss: float | None = None  # monotonic; None unless a loss is the newest event in the log
         # Read while the link is up: after its loss this process may have no descriptor left to open `remotes.json`.
@@ -301,9 +302,9 @@ class LinkKeeper:
         state = self.health.state
         if state is Health.LOST:
             self._log_loss()
-        if state is not self._noted:
-            self._noted = state
-            self._changed(state)
+        if (noted := (state, "" if self.up else self.reason)) != self._noted:
+            self._noted = noted
+            self._changed(*noted)
 
     def _log_loss(self) -> None:
         """Log the loss of the link, once until a link is connected again."""

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 
 from sesh import errors, files, machine, paths, wire
@@ -180,7 +179,8 @@ class SessionIndex:
         """Read the workers' reports; return whether anything may have changed. Raises this machine's error."""
         reports = self._workers.take()
         for host, report in reports:
-            self.pending.discard(host)
+            if isinstance(report, SeshError) or not report.silence:
+                self.pending.discard(host)
             if isinstance(report, Report):
                 self.machines[host] = report
             elif host is None:
@@ -251,8 +251,8 @@ def _follow_this_machine(stop: Stop) -> Iterator[Report]:
         os.close(audience)
 
 
-class _HostReports:
-    """The reports of a host over a lasting link; an unhealthy link yields cached rows."""
+class _HostReports(Caller):
+    """The reports of a host over a lasting link; an unhealthy link yields cached rows, and ssh's last line."""
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers
@@ -266,11 +266,10 @@ class _HostReports:
 
         A new link replaces a lost one. Raises the error if the first link fails.
         """
-        deadline = time.monotonic() + _OPEN_TIMEOUT
-        target = HostTarget(Caller(), self._host, named=False, stop=stop).until(deadline)
-        changed = partial(self._report_health, stop)
+        self.stop = stop
+        target = HostTarget(self, self._host, named=False).until(time.monotonic() + _OPEN_TIMEOUT)
         try:
-            for rows in target.items(follow, self._start_over, changed=changed):
+            for rows in target.items(follow, self._start_over, changed=self._report_health):
                 if rows:
                     self._change(rows)
                 else:
@@ -305,12 +304,15 @@ class _HostReports:
     def _report(self) -> Report:
         return Report([self._rows[name] for name in sorted(self._rows, key=natural)])
 
-    def _report_health(self, stop: Stop, health: Health) -> None:
+    def show_ssh_line(self, line: str) -> None:
+        self._workers.put(self._host, self.stop, _silent(self._host, line))
+
+    def _report_health(self, health: Health, reason: str) -> None:
         if health is not Health.UP:
             self._save()
-            self._workers.put(self._host, stop, _silent(self._host, NO_ANSWER))
+            self.show_ssh_line(reason or NO_ANSWER)
         elif self._complete:
-            self._workers.put(self._host, stop, self._report())
+            self._workers.put(self._host, self.stop, self._report())
 
     def _save(self) -> None:
         if self._complete:

@@ -11,8 +11,7 @@ from typing import TypeVar
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
-from sesh.link.keeper import CurrentPeer, LinkKeeper, Ping
-from sesh.link_health import Health
+from sesh.link.keeper import Changed, CurrentPeer, LinkKeeper, Ping
 from sesh.messages import OP, ConnectedResponse, Hello
 from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
@@ -214,13 +213,13 @@ class HostTarget(Target):
         op: Op[..., Iterator[Item]],
         arguments: Callable[[Link], Mapping[str, object]],
         *,
-        changed: Callable[[Health], object] | None = None,
+        changed: Changed | None = None,
     ) -> Iterator[Item]:
         """Yield the items of an endless op; reconnect after a lost link.
 
         `arguments`: returns the op's arguments for a new link. `changed`: only for a list: called when the link's
-        health changes; the links of a list are not logged. Raises Unreachable if the first link fails, LoginRefused if
-        a reconnect needs a person, and the op's errors.
+        health, or its reason, changes; the links of a list are not logged. Raises Unreachable if the first link fails,
+        LoginRefused if a reconnect needs a person, and the op's errors.
         """
         caller, stop = self.caller, self.stop
 
@@ -232,8 +231,9 @@ class HostTarget(Target):
             link.send(LinkRequest(op.wire_name, calls.encoded(arguments(link))).frames())
 
         stop.check()
-        links, ignored = opening.HostLinks(self.destination, logs=changed is None), lambda _: None
-        stream = LinkStream(self._open(), "", host=self.host, links=links, note=caller.note, changed=changed or ignored)
+        links = opening.HostLinks(self.destination, logs=changed is None)
+        told = changed or (lambda _state, _reason: None)
+        stream = LinkStream(self._open(), "", host=self.host, links=links, note=caller.note, changed=told)
         stream.audience, stream.check = caller.audience, stop.check
         with stream, stop.calling(stream.cut):
             try:

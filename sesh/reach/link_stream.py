@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from sesh import errors
 from sesh.errors import Ended
-from sesh.link.keeper import Host, LinkKeeper
+from sesh.link.keeper import Changed, Host, LinkKeeper
 from sesh.link_health import Health
 from sesh.names import subject
 from sesh.reach.stream import Stream, Watched
@@ -20,7 +20,7 @@ class LinkStream(Stream):
     """A stream from a session's daemon on `host`; from its bridge if `name` is empty.
 
     `links`: opens other links. `note`: receives a line when a link is lost and when it is back. `find_end`: returns how
-    the session ended, None if that is unknown. `changed`: called when the health of the link has changed.
+    the session ended, None if that is unknown. `changed`: called when the link's health, or its reason, has changed.
     """
 
     host: str
@@ -35,7 +35,7 @@ class LinkStream(Stream):
         links: Host,
         note: Callable[[str], object],
         find_end: Callable[[LinkStream], Ended | None] = lambda _: None,
-        changed: Callable[[Health], object] = lambda _: None,
+        changed: Changed = lambda _state, _reason: None,
     ) -> None:
         super().__init__(connection, name, deadline)
         self.host, self._note, self._end_finder = host, note, find_end

@@ -1,6 +1,7 @@
 """Modes, saved cursors, the switch of screens, and the keyboard's protocols.
 
-Only the private modes listed here are stored and restored. DECCOLM is ignored: the size is the terminal's.
+Private modes that are listed here, or have a number from OTHERS on, are stored and restored. DECCOLM is ignored: the
+size is the terminal's.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
 """Modes whose default is a setting of the terminal: blinking, alternate scroll, xterm's meta keys. Such a mode is
 stored, as on or off, once a program has set or reset it."""
 ON_BY_DEFAULT = (7, 25)  # wrapping and the cursor
+OTHERS = 1000  # terminals number their own modes from here on, which are off by default; earlier ones may act
+_MOST_USED = 200  # then no further mode is stored that is not listed
 BRACKETED_PASTE = 2004
 SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the replay
 SCREENS = (47, 1047, 1049)  # modes that switch the screen, each with its own treatment of content and cursor
@@ -60,12 +63,6 @@ class Modes(Printing):
     def switch_private_mode(self, number: int, on: bool) -> None:
         if number == 25:
             self.cursor.hidden = not on
-        elif number in OFF_BY_DEFAULT:
-            if on:
-                self.modes[number] = True
-                self.used.add(f"mode {number}")
-            else:
-                self.modes.pop(number, None)
         elif number in MOUSE_TRACKING or number in MOUSE_ENCODING:
             self._switch_mouse(number, on)
         elif number in USER_DEFAULT:
@@ -83,6 +80,11 @@ class Modes(Printing):
                 self.set_left_right(0, self.columns - 1)
         elif number in SCREENS or number == 1048:
             self._switch_buffer(number, on)
+        elif not on:
+            self.modes.pop(number, None)
+        elif number in OFF_BY_DEFAULT or (number >= OTHERS and len(self.used) < _MOST_USED):
+            self.modes[number] = True
+            self.used.add(f"mode {number}")
 
     def _switch_mouse(self, number: int, on: bool) -> None:
         for other in MOUSE_ENCODING if number in MOUSE_ENCODING else MOUSE_TRACKING:

@@ -41,6 +41,23 @@ def test_lines_of_a_via_command_are_shown_too(here: Home) -> None:
     assert ADDRESS in here.sesh("--list").stdout
 
 
+def test_a_board_shows_an_address_to_log_in_at_also_where_its_link_was_lost(
+    home: Home, farm: Farm, behind: str
+) -> None:
+    home.write("go", "")
+    assert home.sesh("@box", "--open", "work", "--", "sleep", "1000").code == 0
+    for lost in (False, True):
+        os.unlink(behind)
+        processes.kill(farm.masters())
+        if not lost:
+            board = home.terminal("--watch", columns=200)
+        board.wait_for(f"@box does not answer ({ADDRESS})")
+        home.write("go", "")
+        board.wait_for(re.compile(r"\A(?!.*does not answer).*@box work", re.DOTALL))
+    board.type(b"\x1b")
+    assert board.exit_code() == 0
+
+
 def test_an_address_to_log_in_at_is_shown_while_ssh_waits_and_so_it_is_when_the_link_was_lost(
     home: Home, farm: Farm, behind: str
 ) -> None:

@@ -270,3 +270,14 @@ def test_a_client_that_is_stopped_and_continued_shows_the_session_again(home: Ho
         window.type(b"\x1c")
         window.wait_for("[detached from work")
         window.wait_for(re.compile(f"detached from work.*\\n{READY}"))
+
+
+def test_a_mode_that_only_some_terminals_have_is_set_again_and_undone_each_time(home: Home) -> None:
+    home.sesh("--open", "work", "--", "sh", "-c", "printf '\\033[?7727hready'; exec cat")
+    wait_until(lambda: "ready" in home.sesh("--screen", "work").stdout)
+    for _ in range(2):
+        window = home.terminal("work")
+        window.wait_for_raw(b"\x1b[?7727h")
+        window.type(b"\x1c")
+        window.wait_for_raw(b"\x1b[?7727l")
+        assert window.exit_code() == 0

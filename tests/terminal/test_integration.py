@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Result, Terminal, need, wait_until
 from tests.terminal.looking import history
 
 Sesh = Callable[..., Result]
@@ -164,19 +164,33 @@ def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_nex
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")]
 
 
-@pytest.mark.needs("zsh")
-def test_a_theme_that_makes_each_prompt_anew_leaves_the_marks(home: Home) -> None:
-    theme = f"HISTFILE=\ntheme() {{ PROMPT='{PROMPT}' }}\nprecmd_functions+=(theme)\n"
-    home.write(".zshrc", f'{theme}eval "$(sesh --shell-init zsh)"\n')
-    home.env["SHELL"] = str(shutil.which("zsh"))
+@pytest.mark.parametrize(
+    ("shell", "path", "theme"),
+    [
+        ("zsh", ".zshrc", f"HISTFILE=\ntheme() {{ PROMPT='{PROMPT}' }}\nprecmd_functions+=(theme)\n"),
+        (
+            "bash",
+            ".bashrc",
+            f"theme() {{ PS1='{PROMPT}'; }}\nPROMPT_COMMAND=${{PROMPT_COMMAND:+$PROMPT_COMMAND;}}theme\n",
+        ),
+        ("fish", ".config/fish/config.fish", f"function fish_prompt; echo -n '{PROMPT}'; end\n"),
+    ],
+)
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_theme_that_makes_each_prompt_anew_leaves_the_marks(
+    home: Home, shell: str, path: str, theme: str, *, behind: bool
+) -> None:
+    sets_up = "sesh --shell-init fish | source\n" if shell == "fish" else f'eval "$(sesh --shell-init {shell})"\n'
+    home.write(path, sets_up + theme if behind else theme + sets_up)
+    home.env["SHELL"] = need(shell)
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    for text in ("one", "two"):
+    for text in ("one", "two", "three"):
         terminal.type(f"echo {text}\r")
-        terminal.wait_for(f"{text}\n{PROMPT}")
+        terminal.wait_for(re.compile(f"^{text}\n{PROMPT}", re.MULTILINE))
     marks = re.findall(rb"\x1b\]133;([ABCD])", terminal.raw)
-    # The first prompt may be in the screen that the terminal got when it attached, which has no mark B.
-    assert b"CDABCDA" in b"".join(marks), marks
+    # The first prompt may be in the screen that the terminal got when it attached.
+    assert b"CDABCDABCDA" in b"".join(marks), marks
 
 
 def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home) -> None:
