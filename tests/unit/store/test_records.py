@@ -37,6 +37,22 @@ def test_a_record_comes_back_as_it_was_and_is_private(sessions: Path) -> None:
     assert stat.S_IMODE((sessions / "work.json").stat().st_mode) == 0o600
 
 
+def test_who_connects_to_an_ended_session_can_read_its_id(sessions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the id, a wait on a host found no result: `the daemon died`."""
+    records.write(record())
+    (sessions / "work.sock").touch()
+    unlink, left = os.unlink, []
+
+    def noted(path: str) -> None:
+        unlink(path)
+        left.append({entry.suffix for entry in sessions.iterdir()} & {".json", ".sock"})
+
+    monkeypatch.setattr(os, "unlink", noted)
+    records.remove("work")
+    assert {".sock"} not in left
+    assert left[-1] == set()
+
+
 def test_r31_a_daemon_lives_only_as_the_process_that_it_was(daemon: subprocess.Popen[bytes]) -> None:
     """R31: another start time, another boot, or no pid at all is no daemon."""
     good = record(daemon_pid=daemon.pid)
