@@ -26,9 +26,10 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import History
 from sesh.measures import STEADY, Size
+from sesh.messages import SendResponse
 from sesh.schema import Event, Facts
 
-FORMAT = 16  # of the snapshot; a sesh refuses any other
+FORMAT = 17  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
@@ -63,7 +64,7 @@ class Snapshot(TypedDict):
     history: History
     notifiers: list[int]
     faults: list[str]
-    texts: dict[str, str]
+    texts: dict[str, SendResponse]
     descriptors: Descriptors
     socket_file: tuple[FileNumber, FileNumber]  # `Listener.identity`
     stdin_taken: int | None

@@ -36,7 +36,7 @@ class Typing:
         self._session, self._pump, self._begin = session, session.pump, begin
         self._active: Delivery | None = None
         self._queued: deque[PeerRequest[SendResponse]] = deque()
-        self.outcomes: dict[str, str] = {}  # by `once`, a request's `key`: why no Enter was typed, or empty
+        self.outcomes: dict[str, SendResponse] = {}  # by `once`, a request's `key`
 
     def forget(self, connection: PeerConnection) -> None:
         """Drop the queued texts of a closed connection; the active text goes on."""
@@ -68,7 +68,7 @@ class Typing:
         elif self._active is not None:
             self._queue(request)
         elif key in self.outcomes:
-            self._respond_again(request, key)
+            self._put(request, b"", key, self.outcomes[key])
         else:
             if since is not None:
                 self._check_answer(request.data, since, question, force=force)
@@ -87,33 +87,29 @@ class Typing:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
         session = self._session
         if key in self.outcomes:
-            self._respond_again(request, key)
+            request.respond(self.outcomes[key])
             return
         if session.pty is not None and session.running:
             session.life.note_input(interrupts=True)
             session.pty.signal_foreground(signal.SIGINT)
-        self._keep_outcome(key, "")
+        self._keep_outcome(key, {})
         request.respond({})
 
     def run_interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the commands of this connection's runs; with the same `key` only once."""
         if key in self.outcomes:
-            self._respond_again(request, key)
+            request.respond(self.outcomes[key])
             return
         if self._session.runs.interrupt(request.connection):
             self._session.life.note_input(interrupts=True)
-        self._keep_outcome(key, "")
+        self._keep_outcome(key, {})
         request.respond({})
 
     # -- requests that come again, or wait
 
-    def _respond_again(self, request: PeerRequest[SendResponse], once: str) -> None:
-        """Respond as to the request with this key that came over an earlier link."""
-        request.respond({"position": self._pump.input_line.sent_at, "reason": self.outcomes[once]})
-
-    def _keep_outcome(self, once: str, reason: str) -> None:
+    def _keep_outcome(self, once: str, response: SendResponse) -> None:
         if once:
-            self.outcomes[once] = reason
+            self.outcomes[once] = response
         if len(self.outcomes) > MAX_OUTCOMES:
             del self.outcomes[next(iter(self.outcomes))]
 
@@ -132,13 +128,19 @@ class Typing:
     def _type(self, request: PeerRequest[SendResponse], data: bytes, once: str, *, more: bool) -> None:
         """Type bytes as one unit; respond once the input queue has room."""
         self._admit(data, more=more)
-        self._keep_outcome(once, "")
-        pump, position = self._pump, self._pump.input_line.sent_at
+        response: SendResponse = {"position": self._pump.input_line.sent_at}
+        self._keep_outcome(once, response)
+        self._put(request, data, once, response)
+
+    def _put(self, request: PeerRequest[SendResponse], data: bytes, once: str, response: SendResponse) -> None:
+        """Queue bytes, none for a repeated request; respond once the input queue has room."""
+        pump = self._pump
 
         def respond(whole: bool) -> None:
             if whole:
-                request.respond({"position": position})
+                request.respond(response)
             else:
+                self.outcomes.pop(once, None)
                 request.refuse(Refused(f"the program of {self._session.name} ended before it read all its input"))
 
         waits = pump.input.size + len(data) > protocol.CHUNK
@@ -158,13 +160,15 @@ class Typing:
         """Type a text at the program's pace, and Enter after it."""
         # Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
         self._admit(text)
+        position = self._pump.input_line.sent_at
         to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         takes_pastes = self._session.model.emulator.mode(BRACKETED_PASTE) is True
         self._active = Delivery(text, Recipient(self._session, pty), pasted=takes_pastes and not to_editor)
         try:
             reason = yield from self._active.steps()
-            self._keep_outcome(once, reason)
-            request.respond({"position": self._pump.input_line.sent_at, "reason": reason})
+            response: SendResponse = {"position": position, "reason": reason}
+            self._keep_outcome(once, response)
+            request.respond(response)
         finally:
             self._begin_next()
 

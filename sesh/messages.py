@@ -285,7 +285,7 @@ WaitResponse = MetResponse | EndResponse
 
 
 class SendResponse(TypedDict, total=False):
-    """The response to `send`, and to a repeated `interrupt`.
+    """The response to `send`; empty to an interrupt.
 
     `position`: of the output, before the program got the bytes; `reason`: why Enter was not pressed, or empty.
     """

@@ -9,7 +9,11 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
+import pytest
+
+from sesh.daemon.pty.pump import InputQueue
 from tests.support import PROMPT, Home, Result, rounds, wait_until
 from tests.support.home import PATHS
 
@@ -226,3 +230,33 @@ def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
     job.stdin.flush()
     assert sesh("--reload", "job").code == 0
     assert job.communicate(b"two\n", timeout=30)[0].replace(b"\r", b"") == b"one\ntwo\n"
+
+
+def test_a_long_text_that_waits_for_its_program_is_typed_once(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender must not repeat the piece that the other sesh takes over."""
+    add, waits = InputQueue.add, os.path.join(home.root, "waits")
+
+    def noted(queue: InputQueue, *unit: Any) -> None:
+        add(queue, *unit)
+        if unit[2:] != (None,):  # its sender waits
+            os.close(os.open(waits, os.O_CREAT))
+
+    monkeypatch.setattr(InputQueue, "add", noted)
+    script = "mkfifo gate; stty raw -echo; echo ready; read line <gate; exec head -c 300000 >got"
+    assert sesh("--open", "slow", "--", "sh", "-c", script).code == 0
+    assert sesh("--wait", "slow", "--for", "ready", "--since-start").code == 0
+    text = "".join(f"{number:7}\n" for number in range(37_500))
+    with open(os.path.join(home.root, "text"), "w+") as file:
+        file.write(text)
+        file.seek(0)
+        sender = home.start("--send", "slow", "-", stdin=file.fileno())
+    wait_until(lambda: os.path.exists(waits))
+    assert sesh("--reload", "slow").code == 0
+    with open(f"{home.path}/gate", "w") as gate:
+        gate.write("go\n")
+    assert sender.wait(60) == 0
+    assert sesh("--wait", "slow", "--exit").code == 0
+    with open(f"{home.path}/got") as got:
+        assert got.read() == text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -225,21 +226,27 @@ def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
     home: Home, inside: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "STALLED", 1.0)
-    opened(home, "mute", "stty raw -echo; echo ready; exec cat >got", "ready")
-    answers: list[object] = []
+    script = "stty raw -echo; echo ready; dd bs=1 count=7 of=got 2>/dev/null; echo more; exec cat >>got"
+    opened(home, "mute", script, "ready")
+    answers: list[messages.SendResponse] = []
 
     def ask() -> None:
-        answers.append(find.request("mute", messages.SEND, data=b"a text", enter=True, key="5ec1")[0]["reason"])
+        answers.append(find.request("mute", messages.SEND, data=b"a text", enter=True, key="5ec1")[0])
 
     thread = threading.Thread(target=ask)
     thread.start()
     wait_until(lambda: os.path.getsize(f"{home.path}/got") > 0)
     assert home.sesh("--reload", "mute").code == 0
     thread.join()
+    find.request("mute", messages.SEND, data=b"-")
+    wait_until(lambda: "more" in screen(home, "mute"))
+    find.request("mute", messages.SEND, data=b"+")
     ask()
-    assert answers == ["its screen has not changed, so there was no Enter"] * 2
-    with open(f"{home.path}/got") as file:
-        assert file.read() == "a text"
+    find.request("mute", messages.SEND, data=b"!")
+    assert [answer["reason"] for answer in answers] == ["its screen has not changed, so there was no Enter"] * 2
+    assert answers[0] == answers[1]
+    wait_until(lambda: Path(home.path, "got").read_text().endswith("!"))
+    assert Path(home.path, "got").read_text() == "a text-+!"
 
 
 def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(

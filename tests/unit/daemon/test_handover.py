@@ -228,7 +228,7 @@ def attributes(server: Server) -> dict[str, object]:
 def test_each_mutable_attribute_of_a_sessions_parts_is_handed_over_or_lost_deliberately() -> None:
     with served(started("new", 80)) as new, served(lived()) as server:
         fresh = attributes(new)
-        server.requests.typing.outcomes["key"] = "it has ended"
+        server.requests.typing.outcomes["key"] = {"reason": "it has ended"}
         before = attributes(server)
         with taken_over(server) as copy:
             after = attributes(copy)
