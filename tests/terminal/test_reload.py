@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -226,3 +227,19 @@ def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
     job.stdin.flush()
     assert sesh("--reload", "job").code == 0
     assert job.communicate(b"two\n", timeout=30)[0].replace(b"\r", b"") == b"one\ntwo\n"
+
+
+def test_a_client_that_reads_nothing_meanwhile_stays(sesh: Sesh, home: Home) -> None:
+    """The daemon cannot tell it of the reload: its connection is full."""
+    person = home.terminal("work", "--", "sh", "-c", "echo begun; read -r x; yes | head -c 4000000; echo over; cat")
+    person.wait_for("begun")
+    person.signal(signal.SIGSTOP)
+    assert sesh("--send", "work", "--enter", "go").code == 0
+    assert sesh("--wait", "work", "--for", "over").code == 0
+    assert sesh("--reload", "work").code == 0
+    person.signal(signal.SIGCONT)
+    person.wait_for("over")
+    person.type("still here\r")
+    person.wait_for("still here")
+    person.type(b"\x1c")
+    assert person.exit_code() == 0
