@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Container
+from contextlib import suppress
 from enum import Enum
 from typing import NoReturn
 
@@ -97,7 +98,7 @@ class Attachment:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
     def _disconnected(self, error: SeshError) -> None:
-        """Handle the end of a connection. Raises the error before the first WELCOME."""
+        """Handle the end of a connection, or RELOADED. Raises the error before the first WELCOME."""
         if self.phase is AttachmentPhase.LEAVING:
             self.leave()
         elif not self.session_id:
@@ -105,15 +106,12 @@ class Attachment:
         elif self.keeper is not None:
             self._go_offline()
         else:
+            with suppress(SeshError):
+                if self.phase is AttachmentPhase.ATTACHED:  # a full connection cannot tell of a reload
+                    self.view.take_back()
+                    self.attach_over(wire.connect(self.name))
+                    return
             self.leave(EndKind.LOST)
-
-    def _handle_reloaded(self) -> None:
-        """Connect to the reloaded daemon, or replace the link. Raises SeshError if this fails."""
-        if self.phase is AttachmentPhase.LEAVING or self.keeper is not None:
-            self._disconnected(Reloaded("the session's daemon was reloaded"))
-        else:
-            self.view.take_back()
-            self.attach_over(wire.connect(self.name))
 
     def _go_offline(self) -> None:
         self.view.take_back()
@@ -264,7 +262,7 @@ class Attachment:
         elif kind == protocol.ACK:
             channel.send(channel.input.acknowledge(protocol.split_number(payload)[0]))
         elif kind == protocol.RELOADED:
-            self._handle_reloaded()
+            self._disconnected(Reloaded("the session's daemon was reloaded"))
         elif kind == protocol.PONG:
             if self.keeper is not None:
                 self.view.follow_round_trip(self.keeper.health.round_trip)
@@ -291,6 +289,8 @@ class Attachment:
     def _handle_welcome(self, connection: Connection) -> None:
         welcome, resumes = connection.welcome, self.session_id != ""
         self.timers.clear(Timer.WELCOME)
+        if resumes and welcome.get("id") != self.session_id:  # another session has the name of one that was lost
+            self.leave(EndKind.LOST)
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
         self.phase = AttachmentPhase.ATTACHED

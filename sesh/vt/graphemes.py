@@ -22,7 +22,7 @@ CLUSTER_LIMIT = 17  # code points of a cell, a base and 16 marks; further ones a
 NARROW = (
     " -~\xa1-\xa8\xaa-\xac\xaf-\u02ff\u0370-\u0377\u0384-\u0482\u048a-\u052f\u05d0-\u05ea\u0620-\u064a\u0671-\u06d3"
     "\u1e00-\u1eff\u2010-\u2027\u2030-\u203b"
-    "\u2190-\u2193\u2200-\u22ff\u2500-\u25a9\u2800-\u28ff\ue000-\uf8ff"
+    "\u2190-\u2193\u2200-\u22ff\u2500-\u25a9\u2800-\u28ff\ue000-\uf8ff\ufffd"
 )
 WIDE = "\u3000-\u3029\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
 RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)

@@ -86,8 +86,9 @@ def test_a_command_that_hangs_in_the_kernel_is_not_waited_for(home: Home, monkey
     reached(home, "sh -c 'exec sleep 600'")
     with monkeypatch.context() as patch:
         patch.setattr(opening, "START_TIMEOUT", 1.0)
-        for where in (os, "kill"), (os, "killpg"), (subprocess.Popen, "kill"):
-            patch.setattr(*where, lambda *_: None)
+        patch.setattr(os, "kill", lambda *_: None)
+        patch.setattr(os, "killpg", lambda *_: None)
+        patch.setattr(subprocess.Popen, "kill", lambda _: None)
         listing = home.start("@there", "--list")
     try:
         assert listing.communicate(timeout=PATIENCE)[1] == b"sesh: there does not answer\n"

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -260,3 +261,19 @@ def test_a_long_text_that_waits_for_its_program_is_typed_once(
     assert sesh("--wait", "slow", "--exit").code == 0
     with open(f"{home.path}/got") as got:
         assert got.read() == text
+
+
+def test_a_client_that_reads_nothing_meanwhile_stays(sesh: Sesh, home: Home) -> None:
+    """The daemon cannot tell it of the reload: its connection is full."""
+    person = home.terminal("work", "--", "sh", "-c", "echo begun; read -r x; yes | head -c 4000000; echo over; cat")
+    person.wait_for("begun")
+    person.signal(signal.SIGSTOP)
+    assert sesh("--send", "work", "--enter", "go").code == 0
+    assert sesh("--wait", "work", "--for", "over").code == 0
+    assert sesh("--reload", "work").code == 0
+    person.signal(signal.SIGCONT)
+    person.wait_for("over")
+    person.type("still here\r")
+    person.wait_for("still here")
+    person.type(b"\x1c")
+    assert person.exit_code() == 0
