@@ -251,8 +251,8 @@ def _follow_this_machine(stop: Stop) -> Iterator[Report]:
         os.close(audience)
 
 
+class _HostReports(Caller):
     """The reports of a host over a link; an unhealthy link yields cached rows, and ssh's line."""
-    """The reports of a host over a lasting link; an unhealthy link yields cached rows, and ssh's last line."""
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers
