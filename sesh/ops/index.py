@@ -252,7 +252,7 @@ def _follow_this_machine(stop: Stop) -> Iterator[Report]:
 
 
 class _HostReports(Caller):
-    """The reports of a host over a link; an unhealthy link yields cached rows, and ssh's line."""
+    """The reports of a host; an unhealthy link yields cached rows, and ssh's line."""
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
         self._host, self._workers = host, workers
