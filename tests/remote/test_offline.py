@@ -8,7 +8,7 @@ import os
 import pytest
 
 from sesh.client import channel
-from sesh.remote.ssh import link
+from sesh.remote.ssh import ssh
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
@@ -82,7 +82,7 @@ def test_a_command_that_outlives_its_link_keeps_nobody_from_the_next_one(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client waited for the end of the command, and read no key meanwhile."""
-    monkeypatch.setattr(link, "_EXIT_TIMEOUT", 1000.0)
+    monkeypatch.setattr(ssh, "EXIT_TIMEOUT", 1000.0)
     down = os.path.join(home.path, "down")
     reach = home.write("bin/reach", LINGERING.format(down), 0o755)
     home.write(".config/sesh/config.toml", f"[remotes.there]\nvia = {json.dumps(reach)}\n")

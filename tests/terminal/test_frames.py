@@ -39,7 +39,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("tell", {"name": "other", "state": "waiting", "question": "why?"}, b"", {"told"}),
     ("send", {}, b"\r", {"position"}),
     ("send", {"key": "00aa", "enter": True, "force": False}, b"true", {"position"}),
-    ("send", {"key": "00aa", "enter": True}, b"true", {"position", "reason"}),
+    ("send", {"key": "00aa", "enter": True}, b"true", {"position"}),
     ("wait", {"prompt": True, "timeout": 20}, b"", {"met", "position"}),
     ("run", {"wait": True, "key": "00ff", "timeout": 20}, b"true", RUN),
     ("run", {"wait": True, "since": 0}, b"echo\0on", RUN | {"from"}),
