@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from sesh.vt.encoded import encode
 from sesh.vt.row import Row, logical_line
 
-LINE_LIMIT, _PEN = 65536, 12
-"""Weight at which an open line is ended. A row weighs its columns, or characters if more, and `_PEN` per pen."""
+LINE_LIMIT, _PEN, _NOT_ASCII = 65536, 12, 4
+"""Weight at which an open line is ended, so that storing it is a short step.
+
+A row weighs its columns, or characters if more, times `_NOT_ASCII` for text beyond ASCII, and `_PEN` per pen.
+"""
 _BLOCK_LINES = 256
 _LEVEL = 1  # the fastest compression; others gain little
 
@@ -98,7 +101,9 @@ class Scrollback:
             self._store(encode(row))
             return False
         self.open_rows.append(row)
-        self._weight += max(len(row), len("".join(row.text))) + _PEN * len(set(row.pens))
+        text = "".join(row.text)
+        size = max(len(row), len(text)) * (1 if text.isascii() else _NOT_ASCII)
+        self._weight += size + _PEN * len(set(row.pens))
         if line_continues and self._weight < LINE_LIMIT:
             self._count(0)
             return True
