@@ -48,7 +48,7 @@ def test_bulk_output_stops_too(line: bytes) -> None:
 
 @pytest.mark.parametrize(("character", "most"), [("x", 65536), ("\u0939", 16384)])
 def test_saving_a_line_that_never_ends_is_bounded(character: str, most: int) -> None:
-    """A character beyond ASCII takes longer: storing such a line blocked a session for a tenth of a second."""
+    """Storing such a line beyond ASCII blocked a session for a tenth of a second."""
     emulator = Emulator(80, 24, max_lines=10)
     emulator.feed(character.encode() * 200_000)
     assert len(emulator.scrollback.open_rows) <= most // 80
