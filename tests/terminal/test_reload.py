@@ -265,7 +265,8 @@ def test_a_long_text_that_waits_for_its_program_is_typed_once(
 
 def test_a_client_that_reads_nothing_meanwhile_stays(sesh: Sesh, home: Home) -> None:
     """The daemon cannot tell it of the reload: its connection is full."""
-    person = home.terminal("work", "--", "sh", "-c", "echo begun; read -r x; yes | head -c 4000000; echo over; cat")
+    script = "echo begun; read -r x; yes $(printf %0900d 1) | head -c 600000; echo over; cat"
+    person = home.terminal("work", "--", "sh", "-c", script)
     person.wait_for("begun")
     person.signal(signal.SIGSTOP)
     assert sesh("--send", "work", "--enter", "go").code == 0
