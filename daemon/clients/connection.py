@@ -31,93 +31,6 @@ class Role(Enum):
     FOREIGN = auto()  # one with another protocol number; only its request `reload` is handled
 
 
-class FrameSocket:
-    """A non-blocking socket, with received frames to handle, and bytes to send."""
-
-    def __init__(self, opened: socket.socket) -> None:
-        opened.setblocking(False)
-        self.socket = opened
-        self.descriptor: int = opened.fileno()
-        self.decoder = protocol.Decoder()
-        self.backlog: deque[tuple[int, bytes]] = deque()  # frames to be handled: kind, payload
-        self.closing = False  # to be closed once everything is sent
-        self.closed = False  # has failed, or is closed
-        self.blocked = False  # is not writable
-        self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending
-        self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of the last bytes sent, and received
-        self.unsent = 0
-        self._out: deque[memoryview] = deque()
-
-    @property
-    def listening(self) -> bool:
-        return not (self.closed or self.closing)
-
-    def receive(self) -> bool:
-        """Receive frames into the backlog; return False if the peer has closed. Raises ProtocolError."""
-        try:
-            data = self.socket.recv(READ_SIZE)
-        except OSError as error:
-            return error.errno == EAGAIN
-        self.heard_at = time.monotonic()
-        self.backlog += self.decoder.feed(data)
-        return bool(data)
-
-    def append(self, *parts: bytes | memoryview) -> None:
-        for part in parts:
-            if part and not self.closed:
-                self._out.append(memoryview(part))
-                self.unsent += len(part)
-
-    def queue(self, *parts: bytes | memoryview) -> None:
-        """Append bytes, which are sent at the end of the loop's turn at the latest."""
-        self.append(*parts)
-        self.changed()
-
-    def close_when_sent(self) -> None:
-        self.closing = True
-        self.changed()
-
-    def flush(self) -> bool:
-        """Send as much as the socket accepts; return False if bytes are left."""
-        while self._out and not self.closed:
-            try:
-                sent = self.socket.sendmsg(list(islice(self._out, 64)))
-            except OSError as error:
-                if error.errno == EAGAIN:
-                    self.blocked = True
-                    self.changed()
-                    return False
-                self.fail()
-                break
-            self.unsent -= sent
-            self._progressed()
-            while sent:
-                first = self._out[0]
-                if sent < len(first):
-                    self._out[0] = first[sent:]
-                    break
-                sent -= len(first)
-                self._out.popleft()
-        self.blocked = False
-        return True
-
-    def _progressed(self) -> None:
-        self.progress_at = time.monotonic()
-
-    def fail(self) -> None:
-        """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
-        self.closed = True
-        self.backlog.clear()
-        self._out.clear()
-        self.unsent = 0
-        self.changed()
-
-    def drop(self) -> None:
-        self.fail()
-        self.socket.close()
-        self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
-
-
 class Window:
     """The window of a link: bytes of output that no GOT has acknowledged yet.
 
@@ -177,9 +90,22 @@ class Reader:
         self.position = position
 
 
-class PeerConnection(FrameSocket):
+class PeerConnection:
+    """A non-blocking socket, with received frames to handle, and bytes and output to send."""
+
     def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
-        super().__init__(opened)
+        opened.setblocking(False)
+        self.socket = opened
+        self.descriptor: int = opened.fileno()
+        self.decoder = protocol.Decoder()
+        self.backlog: deque[tuple[int, bytes]] = deque()  # frames to be handled: kind, payload
+        self.closing = False  # to be closed once everything is sent
+        self.closed = False  # has failed, or is closed
+        self.blocked = False  # is not writable
+        self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending
+        self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of the last bytes sent, and received
+        self.unsent = 0
+        self._out: deque[memoryview] = deque()
         self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
         self.role = Role.UNKNOWN
         self.data = bytearray()  # DATA of the next REQUEST
@@ -187,6 +113,73 @@ class PeerConnection(FrameSocket):
         self.open_requests = 0
         self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
         self.ack_from = 0.0  # time (monotonic) from which it goes with output
+
+    @property
+    def listening(self) -> bool:
+        return not (self.closed or self.closing)
+
+    def receive(self) -> bool:
+        """Receive frames into the backlog; return False if the peer has closed. Raises ProtocolError."""
+        try:
+            data = self.socket.recv(READ_SIZE)
+        except OSError as error:
+            return error.errno == EAGAIN
+        self.heard_at = time.monotonic()
+        self.backlog += self.decoder.feed(data)
+        return bool(data)
+
+    def append(self, *parts: bytes | memoryview) -> None:
+        for part in parts:
+            if part and not self.closed:
+                self._out.append(memoryview(part))
+                self.unsent += len(part)
+
+    def queue(self, *parts: bytes | memoryview) -> None:
+        """Append bytes, which are sent at the end of the loop's turn at the latest."""
+        self.append(*parts)
+        self.changed()
+
+    def close_when_sent(self) -> None:
+        self.closing = True
+        self.changed()
+
+    def flush(self) -> bool:
+        """Send as much as the socket accepts; return False if bytes are left."""
+        while self._out and not self.closed:
+            try:
+                sent = self.socket.sendmsg(list(islice(self._out, 64)))
+            except OSError as error:
+                if error.errno == EAGAIN:
+                    self.blocked = True
+                    self.changed()
+                    return False
+                self.fail()
+                break
+            self.unsent -= sent
+            if self.reader is None or self.reader.window is None:  # over a link, only GOT is progress
+                self.progress_at = time.monotonic()
+            while sent:
+                first = self._out[0]
+                if sent < len(first):
+                    self._out[0] = first[sent:]
+                    break
+                sent -= len(first)
+                self._out.popleft()
+        self.blocked = False
+        return True
+
+    def fail(self) -> None:
+        """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
+        self.closed = True
+        self.backlog.clear()
+        self._out.clear()
+        self.unsent = 0
+        self.changed()
+
+    def drop(self) -> None:
+        self.fail()
+        self.socket.close()
+        self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
     @property
     def unfinished(self) -> int:
@@ -203,11 +196,6 @@ class PeerConnection(FrameSocket):
     @property
     def stalled(self) -> bool:
         return time.monotonic() - self.progress_at > STALLED
-
-    def _progressed(self) -> None:
-        """Note progress after a send; over a link, only GOT is progress."""
-        if self.reader is None or self.reader.window is None:
-            self.progress_at = time.monotonic()
 
     def send_output(self, log: OutputLog) -> None:
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
