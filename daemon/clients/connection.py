@@ -14,7 +14,8 @@ from typing import Any, Generic
 
 from sesh import protocol
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.errors import SeshError
+from sesh.errors import SeshError, TimedOut
+from sesh.measures import uptime
 from sesh.messages import Response
 
 READ_SIZE = 1 << 16
@@ -228,9 +229,13 @@ class PeerRequest(Generic[Response]):
     connection: PeerConnection
     number: int
     data: bytes
-    call: Callable[[PeerRequest[Any]], Steps | None] = lambda _: None  # carries it out, or returns the steps that do
     name: str = ""
     begin_by: float | None = None  # its deadline, see `Envelope`
+
+    def check_deadline(self, session: str) -> None:
+        """Raise TimedOut if the request may not begin any more."""
+        if self.begin_by is not None and uptime() > self.begin_by:
+            raise TimedOut(f"{session} was asked too late; nothing was done")
 
     def respond(self, response: Response, data: bytes = b"") -> None:
         self._send({"ok": True, **response}, data)  # type: ignore[dict-item]  # each Response is a TypedDict
