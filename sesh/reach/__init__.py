@@ -16,7 +16,10 @@ def target_of(
     may_ask: bool = True,
     stop: Stop | None = None,
 ) -> Target:
-    """Return the target for `host` (see `HostTarget`), or for this machine if it is None. Raises InvalidHost."""
+    """Return the target for `host`, or this machine if it is None; see `HostTarget`.
+
+    Raises InvalidHost.
+    """
     if host is None:
         return Target(caller)
     from sesh.reach.host_target import HostTarget  # loads ssh and sync, which local sessions do not need
