@@ -108,7 +108,10 @@ class Printing(Editing):
             start += room
 
     def _put(self, texts: Sequence[str], limit: int) -> None:
-        """Write the texts of cells, one for each column, at the cursor; they must fit before `limit`."""
+        """Write the texts of cells, one for each column, at the cursor.
+
+        They must fit before the column `limit`.
+        """
         row, x = self.rows[self.cursor.y], self.cursor.x
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x, len(texts))
