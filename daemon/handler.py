@@ -80,7 +80,7 @@ class ClientHandler:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         self._relay.go_on_with(client)
         self._announce("attached", client)
-        if not client.read_only:  # DISPLAY and the like are this client's from now on
+        if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
             variables.update(self._session.facts["id"], self._session.name, renewed)
 
@@ -91,9 +91,9 @@ class ClientHandler:
 
     def _take_over(self, client: Client) -> Departed:
         """Forget the earlier connection of a client that reconnects; return what is remembered of it."""
-        token = client.token
+        token = client.terminal.token
         for other in list(self._clients.all):
-            if token and other.token == token:  # its old link may not have been found dead
+            if token and other.terminal.token == token:  # its old link may not have been found dead
                 self.forget(other)
                 other.connection.fail()
         return self._clients.departed.pop(token, Departed(0, client.used_at, exact=True))
@@ -128,7 +128,7 @@ class ClientHandler:
         number, data = protocol.split_number(payload)
         if number <= client.last_input:  # a duplicate, handled over an earlier connection
             return
-        if client.read_only or not self._pump.life.running:
+        if client.terminal.read_only or not self._pump.life.running:
             client.last_input = number
             self.acknowledge(client, number)
             return
@@ -240,9 +240,9 @@ class ClientHandler:
         session.events.add(
             event,
             client=client.number,
-            pid=client.pid,
-            tty=client.tty,
-            read_only=client.read_only,
+            pid=client.terminal.pid,
+            tty=client.terminal.tty,
+            read_only=client.terminal.read_only,
         )
-        sockets = [other.auth_sock for other in reversed(self._clients.all)]
+        sockets = [other.terminal.auth_sock for other in reversed(self._clients.all)]
         variables.use_agent(session.facts["id"], session.name, sockets)

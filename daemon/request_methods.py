@@ -280,7 +280,7 @@ class RequestMethods:
         client = self._session.clients.leader
         name = names.check_name(to)
         target = names.check_host(host) if host is not None else None
-        if client is not None and client.remote and target is not None:
+        if client is not None and client.terminal.remote and target is not None:
             line = f"{PROGRAM} @{target} {name}"
             raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
         if client is not None and not probe:
@@ -325,7 +325,7 @@ class RequestMethods:
 def notifiable_client(session: Session) -> Client | None:
     """Return the client that typed last, if it shows notifications and the program runs."""
     client = session.clients.leader
-    return client if client is not None and client.tells and session.running else None
+    return client if client is not None and client.terminal.tells and session.running else None
 
 
 def _first_position(session: Session, from_: Position | None, else_: int | None) -> int:

@@ -57,25 +57,46 @@ class Drawn:
     before_drawn: TerminalState
 
 
+@dataclass(frozen=True)
+class Terminal:
+    """What a client says in HELLO about its terminal and its attachment."""
+
+    pid: int
+    tty: str
+    machine: str
+    auth_sock: str
+    token: str  # identifies the client when it reconnects
+    tells: bool  # the terminal shows notifications
+    read_only: bool
+    remote: bool  # attached over a link
+    replays: bool  # gets scrollback when it attaches
+    lines: int  # the most lines that it gets when it attaches, or after it was late
+
+    @classmethod
+    def of(cls, hello: Hello) -> Terminal:
+        return cls(
+            pid=hello.get("pid", 0),
+            tty=plain(hello.get("tty", "")[:256]),
+            machine=plain(hello.get("machine", "")[:256]),
+            auth_sock=hello.get("auth_sock", "")[:1024],
+            token=hello.get("client", "")[:64],
+            tells=hello.get("tells", False),
+            read_only=hello.get("read_only", False),
+            remote=hello.get("remote", False),
+            replays=hello.get("replay", True),
+            lines=measures.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
+        )
+
+
 class Client(Reader):
     def __init__(
         self, connection: PeerConnection, number: int, hello: Hello, in_flight: Callable[[int], object]
     ) -> None:
         super().__init__(connection, -1)
-        self.number = number
-        self.pid = hello.get("pid", 0)
-        self.tty, self.machine = (plain(name[:256]) for name in (hello.get("tty", ""), hello.get("machine", "")))
-        self.auth_sock = hello.get("auth_sock", "")[:1024]
-        self.token = hello.get("client", "")[:64]  # identifies the client when it reconnects
-        self.tells = hello.get("tells", False)  # its terminal shows notifications
-        self.read_only = hello.get("read_only", False)
-        self.remote = hello.get("remote", False)  # attached over a link
-        self.replays = hello.get("replay", True)  # gets scrollback when it attaches
-        self.lines = measures.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
-        """The most lines that it gets when it attaches, or after it was late."""
+        self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.used_at = STEADY.now()  # when it attached, and when a person last used it
-        self.window = Window(in_flight) if self.remote and hello.get("got", False) else None
+        self.window = Window(in_flight) if self.terminal.remote and hello.get("got", False) else None
         self.limit = LAG if self.window is None else LAG_OVER_LINK
         self.state: Live | Aside | Drawn = Aside(attach=True)
         self.redraw_due = False  # the next screen responds to a REDRAW
@@ -160,13 +181,13 @@ class Client(Reader):
     def as_status(self) -> AttachedClient:
         return {
             "id": self.number,
-            "pid": self.pid,
-            "tty": self.tty,
-            "machine": self.machine or None,
+            "pid": self.terminal.pid,
+            "tty": self.terminal.tty,
+            "machine": self.terminal.machine or None,
             "columns": self.size[0],
             "rows": self.size[1],
             "since": stamp(STEADY.wall_time(self.since)),
-            "read_only": self.read_only,
+            "read_only": self.terminal.read_only,
             "mode": self.state.mode,
         }
 
@@ -206,12 +227,12 @@ class Clients:
 
     def remember(self, client: Client) -> None:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
-        if not client.token:
+        if not client.terminal.token:
             return
         state = client.state
         partly_drawn = client.blank and isinstance(state, Aside) and state.drawing is not None
         exact = state.before_drawn is None and not partly_drawn
-        self.departed[client.token] = Departed(client.last_input, client.used_at, exact)
+        self.departed[client.terminal.token] = Departed(client.last_input, client.used_at, exact)
         if len(self.departed) > MAX_DEPARTED:
             del self.departed[next(iter(self.departed))]
 
@@ -239,5 +260,5 @@ class Clients:
 
 
 def _last_used(clients: list[Client]) -> Client | None:
-    writable = [client for client in clients if not client.read_only]
+    writable = [client for client in clients if not client.terminal.read_only]
     return max(writable, key=lambda client: client.used_at, default=None)

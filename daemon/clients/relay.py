@@ -215,7 +215,7 @@ class Relay:
         self._draw(client)
 
     def _replay(self, client: Client) -> Drawing:
-        lines = client.lines if client.replays else 0
+        lines = client.terminal.lines if client.terminal.replays else 0
         if not client.blank:
             lines = min(self.model.scrolled_since(client.position), lines)
         return replaying(self.model.emulator, lines=lines)
@@ -225,7 +225,7 @@ class Relay:
         model, emulator = self.model, self.model.emulator
         shown = before_drawn or model.shown_at(client.position)
         lines = 0 if before_drawn else model.missed_since(client.position)
-        most = client.lines if client.is_late(self.log) else emulator.scrollback.lines
+        most = client.terminal.lines if client.is_late(self.log) else emulator.scrollback.lines
         start, alternate = b"", shown.alternate
         if lines > most:  # some are not sent: first the old screen goes to the scrollback
             start = (b"\x1b[?1049l" if alternate else b"") + clean_screen(*client.size[:2])
