@@ -21,6 +21,7 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.waits import Waits
 from sesh.log import FaultLog
 from sesh.loop.loop import Loop
+from sesh.loop.timers import Timers
 from sesh.measures import Size
 from sesh.schema import Event, Facts
 
@@ -37,8 +38,8 @@ class Session:
         self.life = life = Life()
         self.faults = faults = FaultLog()
         self.loop = loop = Loop(faults.note)
-        self.timers = timers = loop.timers
-        self.log = log = OutputLog(job=facts["job"])
+        timers = loop.timers
+        log = OutputLog(job=facts["job"])
         self.pump = pump = Pump(log, loop, life)
         self.model = model = Model(log, size[0], size[1], faults.note, facts["scrollback"], life)
         model.resize(*size)
@@ -85,6 +86,14 @@ class Session:
         self.facts["pid"] = pty.pid
         self.pump.pty = pty
         self.activity.wake()
+
+    @property
+    def log(self) -> OutputLog:
+        return self.pump.log
+
+    @property
+    def timers(self) -> Timers:
+        return self.loop.timers
 
     @property
     def name(self) -> str:
