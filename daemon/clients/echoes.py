@@ -38,7 +38,7 @@ class Echoes:
         client.connection.flush()
 
     def report(self, client: Client, number: int) -> None:
-        """Note that the echoes up to INPUT `number` are due; tell the client if it predicts."""
+        """Note that the echo of INPUT `number` is due; tell a client that predicts."""
         client.echoed = number
         if client in self._predicting:
             self.report_flags()
