@@ -12,7 +12,7 @@ from sesh.check import Malformed
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
-from sesh.daemon.clients.echoes import ECHO_TIME
+from sesh.daemon.clients.echoes import PACE, QUIET
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
@@ -22,6 +22,7 @@ from sesh.messages import Hello, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
+ACK_FROM = protocol.INPUT_WINDOW >> 3  # bytes of INPUT after which an ACK is sent at once, not with the next output
 
 
 class ClientHandler:
@@ -60,7 +61,6 @@ class ClientHandler:
         created = connection.awaits_creator
         departed = self._take_over(client)
         client.last_input, client.used_at = departed.last_input, departed.used_at
-        client.echoed = client.last_input
         since = self._position_in(hello)
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if since is None and not created:
@@ -130,19 +130,20 @@ class ClientHandler:
             return
         if client.terminal.read_only or not self._pump.life.running:
             client.last_input = number
-            self.acknowledge(client, number)
+            self.acknowledge(client, number, len(data), at_once=True)
             return
         keys = client.replies.filter(data, time.monotonic())
         if keys is not data and client.replies.key_begun:  # unchanged input means that nothing is held
             self._timers.set((Timer.KEY, client.number), KEY_TIMEOUT, lambda: self._release(client))
-        self._type(client, keys, number)
+        self._type(client, keys, number, len(data))
 
-    def _type(self, client: Client, keys: bytes, number: int) -> None:
-        """Type what passed the filter of replies, and acknowledge INPUT `number` after it."""
+    def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
+        """Type what passed the filter of replies, and acknowledge `size` bytes, up to INPUT `number`."""
         by_person = client.replies.by_person  # not by the terminal
         if by_person:
             self._clients.lead(client)  # first: resize to this terminal before the program sees the key
-        self._pump.type(client.number, keys, lambda _: self.acknowledge(client, number), by_person=by_person)
+        acknowledge = partial(self.acknowledge, client, number, size, at_once=False)
+        self._pump.type(client.number, keys, lambda _: acknowledge(), by_person=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
             self._session.runs.withdraw_unread()
@@ -151,19 +152,24 @@ class ClientHandler:
     def _release(self, client: Client) -> None:
         """Type the held, incomplete sequence as a key: its rest did not come in time."""
         if self._pump.life.running and (key := client.replies.release()):
-            self._type(client, key, client.last_input)
+            self._type(client, key, client.last_input, 0)
 
-    def acknowledge(self, client: Client, number: int) -> None:
-        """Acknowledge an INPUT, and those that follow, when its echo is due."""
-        client.accepted = number
-        self._timers.ensure((Timer.ACK, client.number), ECHO_TIME, lambda: self._send_ack(client, number))
+    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
+        """Acknowledge an INPUT: with output at most each `PACE`, or alone in a pause."""
+        client.unacknowledged += size
+        if not client.connection.due_ack:
+            client.connection.ack_from = time.monotonic() + PACE
+        client.connection.due_ack = number  # see `PeerConnection.send_output`
+        if at_once or client.unacknowledged >= ACK_FROM:
+            client.unacknowledged = 0
+            client.connection.send_ack()
+        self._relay.echoes.expect(client, number)
+        self._timers.set((Timer.ACK, client.number), QUIET, partial(self._send_ack_alone, client))
 
-    def _send_ack(self, client: Client, number: int) -> None:
-        self._relay.echoes.report(client, number)
-        client.connection.queue(protocol.numbered(protocol.ACK, client.accepted, b""))
+    def _send_ack_alone(self, client: Client) -> None:
+        self._relay.echoes.report_to(client)
+        client.connection.send_ack()
         client.connection.flush()
-        if client.accepted > number:
-            self.acknowledge(client, client.accepted)
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:

@@ -102,7 +102,7 @@ class Client(Reader):
         self.redraw_due = False  # the next screen responds to a REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0
-        self.accepted = self.echoed = 0  # numbers of the last INPUT that the pty has, and of the last due echo
+        self.unacknowledged = 0  # bytes of its INPUT since an ACK was last sent at once
 
     def gets_output(self) -> bool:
         return isinstance(self.state, Live)

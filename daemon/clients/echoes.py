@@ -1,11 +1,15 @@
 """Supports clients that predict echoes: sends screens, and reports inputs whose echo is due.
 
 A program echoes a key some time after it was typed. So ECHOED names an INPUT only `ECHO_TIME` after the pty accepted
-it; ACK comes with it. The terminal's flags are sent before the output that they apply to, so that a password is never
-predicted.
+it. ECHOED is sent where an ACK is: with output at most each `PACE`, or in a pause of typing. A packet of its own for
+each key would cost as much as the key. The terminal's flags are sent before the output that they apply to, so that a
+password is never predicted.
 """
 
 from __future__ import annotations
+
+import time
+from collections import deque
 
 from sesh import protocol
 from sesh.daemon.clients.client import Client
@@ -14,48 +18,67 @@ from sesh.daemon.screen.model import Model
 from sesh.vt.render.replay import replay
 
 ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
+PACE = 0.7  # seconds that an ACK waits for later ones; then it goes with the next output
+QUIET = 0.3  # seconds without a key after which an ACK is sent alone
 
 
 class Echoes:
     def __init__(self, pump: Pump, model: Model) -> None:
         self._pump, self._model = pump, model
         self._flags = 0
-        self._predicting: set[Client] = set()
+        self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
     def send_model(self, client: Client) -> None:
         """Send the screen, empty if the emulator lags, to a client that begins to predict."""
         model = self._model
-        self._predicting.add(client)
+        typed = self._unreported.setdefault(client, deque())
         screen = b""
         if client.gets_output() and model.catch_up() and not model.emulator.in_image:
             screen = replay(model.emulator, lines=0, clear=False)
             client.connection.send_output(self._pump.log)
         if len(screen) > protocol.CHUNK:
             screen = b""
-        self.report_flags()
-        self._send(client, client.echoed)
+        self._report_flags()
+        first_unreported = typed[0][1] if typed else client.last_input + 1
+        self._send(client, first_unreported - 1)
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
         client.connection.flush()
 
-    def report(self, client: Client, number: int) -> None:
-        """Note that the echo of INPUT `number` is due; tell a client that predicts."""
-        client.echoed = number
-        if client in self._predicting:
-            self.report_flags()
+    def expect(self, client: Client, number: int) -> None:
+        """Note an INPUT that the pty has accepted: its echo is due."""
+        typed = self._unreported.get(client)
+        if typed is not None:
+            typed.append((time.monotonic(), number))
+
+    def report(self) -> None:
+        """Queue flags, and echoes beside each ACK; called before output is sent."""
+        if self._unreported:
+            self._report_flags()
+        for client in self._unreported:
+            if client.connection.ack_goes_with_output:
+                self.report_to(client)
+
+    def report_to(self, client: Client) -> None:
+        """Queue flags, and the echoes of a client's input so far, if it predicts."""
+        typed = self._unreported.get(client)
+        if not typed:
+            return
+        self._report_flags()
+        until, number = time.monotonic() - ECHO_TIME, 0
+        while typed and typed[0][0] <= until:
+            _, number = typed.popleft()
+        if number:
             self._send(client, number)
 
-    def report_flags(self) -> None:
-        """Queue changed flags; called before output is sent."""
-        if not self._predicting:
-            return
+    def _report_flags(self) -> None:
         flags = self._pump.pty.flags() if self._pump.pty is not None else 0
         if flags != self._flags:
             self._flags = flags
-            for client in self._predicting:
+            for client in self._unreported:
                 self._send(client, 0)
 
     def _send(self, client: Client, number: int) -> None:
         client.connection.queue(protocol.echoed(number, self._pump.log.head, self._flags))
 
     def forget(self, client: Client) -> None:
-        self._predicting.discard(client)
+        self._unreported.pop(client, None)

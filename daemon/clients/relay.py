@@ -45,7 +45,7 @@ class Relay:
 
     def deliver(self) -> None:
         """Send new output: bytes at once, screens for drawn clients at most once in `FRAME_TIME`."""
-        self.echoes.report_flags()
+        self.echoes.report()
         for reader in (*self.clients.all, *self.followers):
             if not reader.connection.blocked:
                 reader.connection.send_output(self.log)

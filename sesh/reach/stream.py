@@ -172,7 +172,7 @@ class Stream:
     # -- what differs with a link
 
     def reconnect(self) -> None:
-        """Connect to the daemon again. Raises Ended, or DaemonDied if the end is unknown or the stream was cut."""
+        """Connect to the daemon again. Raises Ended, or DaemonDied if the end is unknown."""
         with suppress(errors.NotFound, errors.Unreachable):
             self.connection.reconnect(self.name)
             if not self._cut:
