@@ -179,7 +179,7 @@ def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
 
 
 def report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Print the outcome for several sessions or hosts; `key`: the JSON key of those that succeeded."""
+    """Print the outcome for sessions or hosts; `key`: the JSON key of those done."""
     if not failed:
         return cli.out.done(**{key: list(done)})
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
