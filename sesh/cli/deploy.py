@@ -13,6 +13,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context
 from sesh.cli.printing import error_facts
+from sesh.cli.sessions import report
 from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_host, printable
 from sesh.ops import undeploy
@@ -101,10 +102,7 @@ def forget(
         for host, paths in removed.items():
             cli.out.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
     if failed:
-        *others, last = failed
-        for host in others:
-            cli.note(failed[host].line(host))
-        raise failed[last]
+        return report(cli, [host for host in chosen if host not in failed], failed, "hosts")
     return cli.out.done(hosts=chosen, **({"removed": removed} if remove else {}))
 
 

@@ -19,7 +19,7 @@ BUDGETS = {
     "client": 2_270, "remote": 3_100, "completions": 10, "docs": 710, "install": 170,
     "bench": 3_850, "tests": 38_450, "tests/contract": 540, "tests/faults": 2_380, "tests/fidelity": 1_740,
     "tests/fuzz": 2_470, "tests/house": 610, "tests/remote": 7_020, "tests/support": 2_530,
-    "tests/terminal": 9_600, "tests/unit": 11_520,
+    "tests/terminal": 9_620, "tests/unit": 11_520,
 }  # fmt: skip
 """The most lines of each room. If you make a room smaller, lower its budget, so that it does not grow back unseen."""
 SECONDS = 240
