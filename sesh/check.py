@@ -2,9 +2,8 @@
 
 Each function returns the checked value, without unknown keys, which a newer sesh may send. A `str` must be text that
 the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. The
-result for a dataclass, a NamedTuple or an Enum is an instance: so a daemon loads its snapshot.
-
-Data from a host is repaired where possible: text is cut and loses its control characters, lists lose malformed rows.
+result for a dataclass or an Enum is an instance: so a daemon loads its snapshot. Text from a host is cut, and loses its
+control characters.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import types
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import is_dataclass
+from dataclasses import dataclass
 from enum import Enum
 from functools import cache, partial
 from inspect import Parameter, signature
@@ -21,7 +20,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from sesh import wording
 from sesh.errors import malformed, placed
-from sesh.names import is_colour, is_id, is_latin, is_name, is_system_text
+from sesh.names import is_id, is_latin, is_name, is_system_text
 from sesh.protocol import MOST
 
 Test = Callable[["Check", Any], Any]  # a method of Check, with its keyword arguments: returns the checked value
@@ -45,10 +44,10 @@ def fits(hint: Any, value: object) -> bool:
     return True
 
 
-def checked_from_host(hint: Any, value: object, name: str, check: Check | None = None) -> Any:
+def checked_from_host(hint: Any, value: object, name: str) -> Any:
     """Return a checked value from a host. Raises ProtocolError, which calls the value `name`."""
     try:
-        return test_of(hint)(check or Check(far=True), value)
+        return test_of(hint)(Check(far=True), value)
     except Malformed as error:
         raise malformed(name, str(error)) from None
 
@@ -87,40 +86,31 @@ def test_of(hint: Any) -> Test:
         choices = sorted(inner, key=lambda each: each is not type(None))
         return partial(Check.either, tests=[test_of(each) for each in choices])
     if origin in (list, Sequence):
-        is_rows = is_typeddict(inner[0]) or get_origin(inner[0]) is dict
-        return partial(Check.array, test=test_of(inner[0]), is_rows=is_rows)
+        return partial(Check.array, test=test_of(inner[0]))
     if origin in (dict, Mapping):
         return partial(Check.mapping, key=test_of(inner[0]), test=test_of(inner[1]))
-    if origin is tuple and inner[-1] is Ellipsis:
-        return partial(Check.made, make=tuple, test=partial(Check.array, test=test_of(inner[0])))
     if origin is tuple:
         return partial(Check.items, tests=[test_of(each) for each in inner])
     return _TESTS[hint] if hint in _TESTS else _test_of_class(hint)
 
 
 def _test_of_class(hint: type[Any]) -> Test:
-    """Return the test of an Enum, a TypedDict, a dataclass or a NamedTuple."""
+    """Return the test of an Enum, a TypedDict or a dataclass."""
     if issubclass(hint, Enum):
         return partial(Check.made, make=hint, test=_one_of([each.value for each in hint]))
     fields = {key: test_of(each) for key, each in get_type_hints(hint, include_extras=True).items()}
     if is_typeddict(hint):
         return partial(Check.table, fields=fields, required=hint.__required_keys__)
-    if is_dataclass(hint):
-        test = partial(Check.table, fields=fields, required=fields)
-        return partial(Check.made, make=lambda values: hint(**values), test=test)
-    return partial(Check.made, make=hint._make, test=partial(Check.items, tests=[*fields.values()]))
+    test = partial(Check.table, fields=fields, required=fields)
+    return partial(Check.made, make=lambda values: hint(**values), test=test)
 
 
+@dataclass(frozen=True)
 class Check:
-    """Applies tests to one value.
+    """Applies tests to one value. `far`: it is from a host. `exact`: unknown keys are refused."""
 
-    `far`: it is from a host. `exact`: unknown keys are refused. `left_out`: the number of dropped rows.
-    """
-
-    def __init__(self, *, far: bool = False, exact: bool = False) -> None:
-        self.far = far
-        self.exact = exact
-        self.left_out = 0
+    far: bool = False
+    exact: bool = False
 
     def part(self, key: str | int, test: Test, value: Any) -> Any:
         """Return a checked part of a value; an error begins with the part's key."""
@@ -163,18 +153,9 @@ class Check:
                 return test(self, value)
         return tests[-1](self, value)
 
-    def array(self, value: Any, *, test: Test, is_rows: bool = False) -> list[Any]:
-        """Check a list. `is_rows`: drop the malformed ones of a host's rows."""
+    def array(self, value: Any, *, test: Test) -> list[Any]:
         _LIST(self, value)
-        passed = []
-        for index, item in enumerate(value):
-            try:
-                passed.append(self.part(index, test, item))
-            except Malformed:
-                if not (is_rows and self.far):
-                    raise
-                self.left_out += 1
-        return passed
+        return [self.part(index, test, item) for index, item in enumerate(value)]
 
     def items(self, value: Any, *, tests: Sequence[Test]) -> tuple[Any, ...]:
         """Check a list of as many values as there are tests."""
@@ -222,6 +203,5 @@ _TESTS: dict[Any, Test] = {
     "name": partial(Check.unchanged, holds=is_name, reason="is not a session name"),
     "id": partial(Check.unchanged, holds=is_id, reason="is not the id of a session"),
     "latin": partial(Check.unchanged, holds=is_latin, reason="is not latin-1"),
-    "rgb": partial(Check.unchanged, holds=is_colour, reason="is not a colour"),
 }
 """Tests by type, or by the word in an annotation of `sesh.schema`."""
