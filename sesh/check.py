@@ -198,7 +198,6 @@ _TESTS: dict[Any, Test] = {
     object: lambda _check, value: value,  # no type of a host's data has it
     "date-time": _LINE,
     "text": partial(Check.text, harmless=wording.paragraphs),
-    "sentence": partial(Check.text, harmless=wording.sentence),
     "styled": partial(Check.text, harmless=wording.without_controls),
     "name": partial(Check.unchanged, holds=is_name, reason="is not a session name"),
     "id": partial(Check.unchanged, holds=is_id, reason="is not the id of a session"),

@@ -21,7 +21,6 @@ from sesh.schema import (
     Pid,
     ProgramEnd,
     RunFacts,
-    Sentence,
     ShellCode,
     Size,
     Status,
@@ -251,7 +250,7 @@ class AskedResponse(TypedDict):
     """The question of a program. `hides`: echo is off; `line`: the program reads a line."""
 
     since: Moment | None
-    question: Sentence
+    question: str
     hides: bool
     line: bool
 
@@ -268,7 +267,7 @@ class _Met(TypedDict):
 class MetResponse(_Met, total=False):
     """A condition of `wait` holds: prompt, idle, or waiting with a `question`."""
 
-    question: Sentence
+    question: str
 
 
 @final
@@ -332,7 +331,7 @@ class ReloadResponse(TypedDict):
 class _Notes(TypedDict, total=False):
     """Lines for the user, and whether they wait for the session's first screen."""
 
-    notes: list[tuple[Sentence, bool]]
+    notes: list[tuple[str, bool]]
 
 
 @final
@@ -346,8 +345,8 @@ class ResultResponse(_Notes):
 class QuestionResponse(_Notes):
     """A choice for the user: `answers` (letter, meaning), the `default`, and text to show `above`."""
 
-    question: Sentence
-    answers: list[tuple[str, Sentence]]
+    question: str
+    answers: list[tuple[str, str]]
     default: str
     above: Styled
 
