@@ -2,8 +2,9 @@
 
 Each function returns the checked value, without unknown keys, which a newer sesh may send. A `str` must be text that
 the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. The
-result for a dataclass or an Enum is an instance: so a daemon loads its snapshot. Text from a host is cut, and loses its
-control characters.
+result for a dataclass, a NamedTuple or an Enum is an instance: so a daemon loads its snapshot.
+
+Text from a host is cut, and loses its control characters.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import types
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from functools import cache, partial
 from inspect import Parameter, signature
@@ -89,20 +90,24 @@ def test_of(hint: Any) -> Test:
         return partial(Check.array, test=test_of(inner[0]))
     if origin in (dict, Mapping):
         return partial(Check.mapping, key=test_of(inner[0]), test=test_of(inner[1]))
+    if origin is tuple and inner[-1] is Ellipsis:
+        return partial(Check.made, make=tuple, test=partial(Check.array, test=test_of(inner[0])))
     if origin is tuple:
         return partial(Check.items, tests=[test_of(each) for each in inner])
     return _TESTS[hint] if hint in _TESTS else _test_of_class(hint)
 
 
 def _test_of_class(hint: type[Any]) -> Test:
-    """Return the test of an Enum, a TypedDict or a dataclass."""
+    """Return the test of an Enum, a TypedDict, a dataclass or a NamedTuple."""
     if issubclass(hint, Enum):
         return partial(Check.made, make=hint, test=_one_of([each.value for each in hint]))
     fields = {key: test_of(each) for key, each in get_type_hints(hint, include_extras=True).items()}
     if is_typeddict(hint):
         return partial(Check.table, fields=fields, required=hint.__required_keys__)
-    test = partial(Check.table, fields=fields, required=fields)
-    return partial(Check.made, make=lambda values: hint(**values), test=test)
+    if is_dataclass(hint):
+        test = partial(Check.table, fields=fields, required=fields)
+        return partial(Check.made, make=lambda values: hint(**values), test=test)
+    return partial(Check.made, make=hint._make, test=partial(Check.items, tests=[*fields.values()]))
 
 
 @dataclass(frozen=True)

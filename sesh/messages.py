@@ -21,12 +21,10 @@ from sesh.schema import (
     Pid,
     ProgramEnd,
     RunFacts,
-    ShellCode,
     Size,
     Status,
     Styled,
     Text,
-    Time,
 )
 
 
@@ -175,22 +173,9 @@ class SessionResponse(TypedDict):
     session: Status
 
 
-class CursorPlace(TypedDict):
-    """A cursor's row and column, from 0."""
-
-    row: Size
-    column: Size
-
-
 class ScreenResponse(TypedDict):
     """The response to `screen`; DATA is the screen. `continued`: rows that continue the row before."""
 
-    columns: Size
-    rows: Size
-    cursor: CursorPlace
-    position: int
-    title: str
-    alternate: bool
     continued: list[int]
 
 
@@ -219,21 +204,6 @@ class LogsResponse(_Page, total=False):
     blank: int
     columns: Size
     start: Latin
-
-
-class HistoryResponse(TypedDict, total=False):
-    """The response to `history`: a command, and its output as DATA.
-
-    If the request has no number, the response has no keys, and its DATA is the list of commands.
-    """
-
-    n: int
-    command: list[Text]
-    cwd: Text | None
-    started: Time
-    duration: float | None
-    exit_code: ShellCode | None
-    output_bytes: int
 
 
 class TypedResponse(TypedDict):
@@ -297,10 +267,6 @@ class DetachResponse(TypedDict):
     detached: int
 
 
-class RenameResponse(TypedDict):
-    name: Name
-
-
 class LabelResponse(TypedDict):
     labels: dict[str, str]
 
@@ -318,11 +284,6 @@ class FeedResponse(TypedDict):
 
     received: int
     open: bool
-
-
-class ReloadResponse(TypedDict):
-    name: Name
-    version: str
 
 
 # -- the request to a bridge
@@ -376,7 +337,7 @@ STATUS = RequestType("status", SessionResponse, reads=True)
 SCREEN = RequestType("screen", ScreenResponse, reads=True)
 MODES = RequestType("modes", ModesResponse, reads=True)
 LOGS = RequestType("logs", LogsResponse, reads=True)
-HISTORY = RequestType("history", HistoryResponse, reads=True)
+HISTORY: RequestType[RunFacts | NoResponse] = RequestType("history", RunFacts | NoResponse, reads=True)
 TYPED = RequestType("typed", TypedResponse, reads=True)
 ASKED = RequestType("asked", AskedResponse, reads=True)
 WAIT: RequestType[WaitResponse] = RequestType("wait", WaitResponse, reads=True)
@@ -388,13 +349,13 @@ INTERRUPT = RequestType("interrupt", SendResponse)
 FEED = RequestType("feed", FeedResponse)
 DETACH = RequestType("detach", DetachResponse)
 KILL: RequestType[WaitResponse] = RequestType("kill", WaitResponse)
-RENAME = RequestType("rename", RenameResponse)
+RENAME = RequestType("rename", NoResponse)
 LABEL = RequestType("label", LabelResponse)
 RESUME = RequestType("resume", NoResponse)
 STATE = RequestType("state", NoResponse)
 SWITCH = RequestType("switch", SwitchResponse)
 TELL = RequestType("tell", TellResponse)
-RELOAD = RequestType("reload", ReloadResponse)
+RELOAD = RequestType("reload", NoResponse)
 TO_DAEMON = tuple(each for each in list(vars().values()) if isinstance(each, RequestType))
 """The requests above; those below are not to a daemon."""
 
