@@ -1,10 +1,8 @@
 """Check data from outside against its type: a host's data, files, requests on a socket.
 
 Each function returns the checked value, without unknown keys, which a newer sesh may send. A `str` must be text that
-the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. The
-result for a dataclass, a NamedTuple or an Enum is an instance: so a daemon loads its snapshot.
-
-Text from a host is cut, and loses its control characters.
+the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. Text
+from a host is cut, and loses its control characters. The result for a dataclass, NamedTuple or Enum is an instance.
 """
 
 from __future__ import annotations
@@ -54,10 +52,7 @@ def checked_from_host(hint: Any, value: object, name: str) -> Any:
 
 
 def arguments(function: Callable[..., object], values: object, *, exact: bool = False) -> dict[str, Any]:
-    """Return the checked arguments of a function by name, except the first. Raises Malformed.
-
-    The key of a parameter `from_` is `from`.
-    """
+    """Return a function's checked arguments by name (`from_` for `from`), but the first. Raises Malformed."""
     return _test_of_parameters(function)(Check(exact=exact), values)
 
 
@@ -79,7 +74,9 @@ def test_of(hint: Any) -> Test:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         kind, note = inner
-        return partial(Check.number, kind=kind, bounds=note) if isinstance(note, range) else _TESTS[note]
+        return (
+            partial(Check.number, kind=kind, bounds=note) if isinstance(note, range) else _TESTS.get(note, _TESTS[kind])
+        )
     if origin is Literal:
         return _one_of(inner)
     if origin in (Union, types.UnionType):
@@ -143,7 +140,6 @@ class Check:
         raise Malformed("is not text")
 
     def octets(self, value: Any) -> bytes:
-        """Return the bytes of `{"$bytes": base64}`."""
         with suppress(AttributeError, KeyError, TypeError, ValueError):
             return b64decode(value["$bytes"])
         raise Malformed("is not bytes")
@@ -163,7 +159,6 @@ class Check:
         return [self.part(index, test, item) for index, item in enumerate(value)]
 
     def items(self, value: Any, *, tests: Sequence[Test]) -> tuple[Any, ...]:
-        """Check a list of as many values as there are tests."""
         _LIST(self, value)
         if len(value) != len(tests):
             raise Malformed(f"is not a list of {len(tests)}")
@@ -174,7 +169,6 @@ class Check:
         return {key(self, name): self.part(name, test, item) for name, item in value.items()}
 
     def table(self, value: Any, *, fields: Mapping[str, Test], required: Collection[str]) -> dict[str, Any]:
-        """Check an object's known keys; drop the others."""
         _OBJECT(self, value)
         if missing := next((name for name in required if name not in value), ""):
             raise Malformed(f".{missing} is missing")
@@ -192,20 +186,18 @@ def _is(kind: type, name: str) -> Test:
 
 
 _LIST, _OBJECT = _is(list, "a list"), _is(dict, "an object")
-_LINE = partial(Check.text, harmless=wording.line)
 _TESTS: dict[Any, Test] = {
-    str: _LINE,
+    str: partial(Check.text, harmless=wording.line),
     bool: _is(bool, "true or false"),
     int: partial(Check.number, kind=int, bounds=range(MOST + 1)),
     float: partial(Check.number, kind=float, bounds=range(-(10**15), 10**15)),
     bytes: Check.octets,
     type(None): _is(type(None), "null"),
     object: lambda _check, value: value,  # no type of a host's data has it
-    "date-time": _LINE,
     "text": partial(Check.text, harmless=wording.paragraphs),
     "styled": partial(Check.text, harmless=wording.without_controls),
     "name": partial(Check.unchanged, holds=is_name, reason="is not a session name"),
     "id": partial(Check.unchanged, holds=is_id, reason="is not the id of a session"),
     "latin": partial(Check.unchanged, holds=is_latin, reason="is not latin-1"),
 }
-"""Tests by type, or by the word in an annotation of `sesh.schema`."""
+"""Tests by type, or by the word in an annotation of `sesh.schema`; other words are for readers."""
