@@ -29,9 +29,9 @@ class Malformed(Exception):
     """A value does not fit its type. The text names the part and the reason."""
 
 
-def checked_here(hint: Any, value: object, *, exact: bool = False) -> Any:
-    """Return a checked value from this machine. Raises Malformed. `exact`: unknown keys are refused."""
-    return test_of(hint)(Check(exact=exact), value)
+def checked_here(hint: Any, value: object) -> Any:
+    """Return a checked value from this machine. Raises Malformed."""
+    return test_of(hint)(Check(), value)
 
 
 def fits(hint: Any, value: object) -> bool:
@@ -51,9 +51,9 @@ def checked_from_host(hint: Any, value: object, name: str) -> Any:
         raise malformed(name, str(error)) from None
 
 
-def arguments(function: Callable[..., object], values: object, *, exact: bool = False) -> dict[str, Any]:
+def arguments(function: Callable[..., object], values: object) -> dict[str, Any]:
     """Return a function's checked arguments by name (`from_` for `from`), but the first. Raises Malformed."""
-    return _test_of_parameters(function)(Check(exact=exact), values)
+    return _test_of_parameters(function)(Check(), values)
 
 
 @cache
@@ -109,10 +109,9 @@ def _test_of_class(hint: type[Any]) -> Test:
 
 @dataclass(frozen=True)
 class Check:
-    """Applies tests to one value. `far`: it is from a host. `exact`: unknown keys are refused."""
+    """Applies tests to one value. `far`: it is from a host."""
 
     far: bool = False
-    exact: bool = False
 
     def part(self, key: str | int, test: Test, value: Any) -> Any:
         """Return a checked part of a value; an error begins with the part's key."""
@@ -172,8 +171,6 @@ class Check:
         _OBJECT(self, value)
         if missing := next((name for name in required if name not in value), ""):
             raise Malformed(f".{missing} is missing")
-        if self.exact and (unknown := next((name for name in value if name not in fields), "")):
-            raise Malformed(f".{unknown} is not known")
         return {name: self.part(name, fields[name], item) for name, item in value.items() if name in fields}
 
 
