@@ -54,7 +54,7 @@ def _ask_person(caller: Caller, question: QuestionResponse, host: str) -> str:
 
 
 def decode_result(op: Op[..., object], data: bytes) -> Any:
-    """Return an op's result, or an item that it yields. Raises ProtocolError if the type is wrong."""
+    """Return an op's result, or an item that it yields. Raises ProtocolError."""
     return check.checked_from_host(result_type(op), protocol.value(data), op.wire_name)
 
 
