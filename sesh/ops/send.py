@@ -109,7 +109,8 @@ def _matching_question(connection: Connection, name: str, pattern: search.Patter
 def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys) -> SendResponse:
     """Type a text by one request, exactly once.
 
-    Raises Refused, with `typed`, if Enter was not pressed. After a lost link the request is sent again. By its key the daemon knows that the text is typed already.
+    Raises Refused, with `typed`, if Enter was not pressed. After a lost link the request is sent again. By its key the
+    daemon knows that the text is typed already.
     """
     request_keys = {**request_keys, "key": os.urandom(8).hex()}
     while True:
