@@ -96,10 +96,10 @@ class OpRequest(Envelope, total=False):
 
 
 class Message(TypedDict, total=False):
-    """NOTICE, TELL, EXIT or DETACH to an attached client.
+    """NOTICE, TELL, EXIT, DETACH or SWITCH to an attached client.
 
-    `rows_below`: used rows below the cursor; `queries`: the terminal's replies to the program may still come;
-    `command`: the foreground program after a detach.
+    `name`, `host`: for SWITCH, those of the session to attach to; `rows_below`: used rows below the cursor; `queries`:
+    the terminal's replies to the program may still come; `command`: the foreground program after a detach.
     """
 
     name: Name
@@ -113,14 +113,6 @@ class Message(TypedDict, total=False):
     queries: bool
     command: Text
     host: str | None
-
-
-class Switch(TypedDict, total=False):
-    """SWITCH: the name and the host of the session to attach to."""
-
-    name: str
-    host: str | None
-    rows_below: int | None
 
 
 class Welcome(TypedDict, total=False):

@@ -18,7 +18,7 @@ from sesh import check, descriptors, errors, machine, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
-from sesh.messages import Hello, Message, RequestType, Response, Switch, Welcome
+from sesh.messages import Hello, Message, RequestType, Response, Welcome
 from sesh.names import check_name
 from sesh.schema import ErrorFacts, Event
 
@@ -31,7 +31,7 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.TELL: ("TELL", Message),
     protocol.EXIT: ("EXIT", Message),
     protocol.DETACH: ("DETACH", Message),
-    protocol.SWITCH: ("SWITCH", Switch),
+    protocol.SWITCH: ("SWITCH", Message),
     protocol.DATA: ("event", Event),
 }
 _LARGEST_READ = 1 << 18
