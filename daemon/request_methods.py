@@ -98,7 +98,6 @@ class RequestMethods:
         model, emulator = self._session.model, self._session.model.emulator
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         response: LogsResponse = {
-            "lines": len(page),
             "position": model.position,
             "alternate": emulator.alternate,
             "first": first,
@@ -299,7 +298,7 @@ class RequestMethods:
         stdin.linger = RELINK_TIME if mends else 0.0
         session.timers.clear(Timer.STDIN)
         if not stdin.open:
-            request.respond({"received": stdin.received, "open": False})
+            request.respond({"open": False})
             return
         stdin.feed(request.connection, request.respond, at, request.data, ends=ends)
 

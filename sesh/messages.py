@@ -178,7 +178,6 @@ class ModesResponse(TypedDict):
 
 
 class _Page(TypedDict):
-    lines: int
     first: int
     older: bool
     position: int
@@ -188,8 +187,8 @@ class _Page(TypedDict):
 class LogsResponse(_Page, total=False):
     """The response to `logs`, whose DATA is a page of lines.
 
-    `lines`: their number; `first`: the number of the first; `older`: there are lines before it. The keys of a
-    `LineState` follow if the request wants the `end`.
+    `first`: the number of the first; `older`: there are lines before it. The keys of a `LineState` follow if the
+    request wants the `end`.
     """
 
     open: bool
@@ -272,9 +271,8 @@ class TellResponse(TypedDict):
 
 
 class FeedResponse(TypedDict):
-    """The state of a job's stdin: bytes `received`, and whether it takes more (`open`)."""
+    """Whether a job's stdin takes more."""
 
-    received: int
     open: bool
 
 

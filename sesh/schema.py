@@ -36,18 +36,14 @@ class ErrorFacts(TypedDict):
     exit: Failure
 
 
-From = TypedDict("From", {"from": int}, total=False)
-
-
 class _RunFacts(TypedDict):
     exit_code: ShellCode | None
 
 
-class RunFacts(_RunFacts, From, total=False):
+class RunFacts(_RunFacts, total=False):
     """A daemon's facts of a run.
 
-    `n`: its number; `key`: identifies it after a lost link; `from`: bytes of its output before those in the response;
-    `reason`: why the session ended, if it ended with the run.
+    `n`: its number; `key`: identifies it after a lost link; `reason`: why the session ended, if it ended with the run.
     """
 
     n: int

@@ -20,7 +20,7 @@ Sesh = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("inside")
 
 RUN = {"exit_code", "duration", "timed_out", "truncated", "n"}
-LINES = {"lines", "position", "alternate", "first", "older"}
+LINES = {"position", "alternate", "first", "older"}
 HERE = [each for each in sys.path if each]
 ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("summary", {}, b"", {"session"}),
@@ -42,7 +42,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("send", {"key": "00aa", "enter": True}, b"true", {"position"}),
     ("wait", {"prompt": True, "timeout": 20}, b"", {"met", "position"}),
     ("run", {"wait": True, "key": "00ff", "timeout": 20}, b"true", RUN),
-    ("run", {"wait": True, "since": 0}, b"echo\0on", RUN | {"from"}),
+    ("run", {"wait": True, "since": 0}, b"echo\0on", RUN),
     ("run_interrupt", {}, b"", set()),
     ("history", {"n": 1}, b"", {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}),
     ("history", {}, b"", set()),
