@@ -215,7 +215,7 @@ def carry_out(order: Order) -> Report:
     try:
         report["installed"] = installer.run()
     except (Failed, OSError, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
-        report.update(step=installer.step, reason=str(error), foreign=installer.foreign)
+        report |= {"step": installer.step, "reason": str(error), "foreign": installer.foreign}
     return report
 
 

@@ -46,7 +46,6 @@ class _Opening:
         if not 0, use an ssh connection of its own with this connect timeout. `silence`: after this many seconds of
         silence try one of its own too. If the shared connection is silent to the end, close it to new commands.
         """
-        before = master.identity(self.destination)
         links = [self._start(self.request, prompts=prompts, seconds=seconds)]
         winner: Link | None = None
 
@@ -58,8 +57,8 @@ class _Opening:
             with self.stop.calling(abort):
                 winner = self._first(links, time.monotonic() + silence)
         finally:
-            if len(links) > 1 and links[0].is_silent and before == master.identity(self.destination):
-                master.close(self.destination, ends_links=False)
+            if len(links) > 1 and links[0].is_silent:
+                _drop_shared(self.destination, ends_links=False)
             for link in links:
                 if link is not winner:
                     link.close()
@@ -214,10 +213,10 @@ class HostLinks:
             threading.Thread(target=_renew_shared, args=(self._destination, silent), daemon=True).start()
 
 
-def _drop_shared(destination: Destination) -> None:
-    """End the shared connection of a lost link, unless another process has replaced it."""
+def _drop_shared(destination: Destination, *, ends_links: bool = True) -> None:
+    """Close the shared connection of the newest link, unless another process has replaced it."""
     if destination.shared == master.identity(destination):
-        master.close(destination)
+        master.close(destination, ends_links=ends_links)
 
 
 def _renew_shared(destination: Destination, silent: bool) -> None:
