@@ -86,7 +86,7 @@ class Sesh(Contender):
         return [self.program, session]
 
     def listing(self) -> Words:
-        return [self.program, "--list"]
+        return [self.program]
 
 
 class Tmux(Contender):

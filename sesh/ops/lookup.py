@@ -10,13 +10,12 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from sesh import descriptors, errors, measures, paths
+from sesh import descriptors, errors, measures, paths, reach
 from sesh.about import PROGRAM, SESH
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import sessions as session_ops
 from sesh.reach.caller import CANCEL, Caller
-from sesh.reach.host_target import HostTarget
 from sesh.remote import known
 from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
@@ -102,7 +101,7 @@ def sessions_of(
     `stop`: cancels the request, but not a login, because the next request may use it. `named`: a person named the host,
     so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
     """
-    target = HostTarget(caller, host, named=named, may_ask=False, stop=stop).until(deadline)
+    target = reach.target_of(caller, host, named=named, may_ask=False, stop=stop).until(deadline)
     rows = target.call(session_ops.summaries)
     return [placed(row, host, target.home, target.clock) for row in rows]
 

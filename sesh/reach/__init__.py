@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
+from sesh.stop import Stop
 
 
-def target_of(caller: Caller, host: str | None, *, offer: bool = False) -> Target:
-    """Return the target for `host`, or for this machine if it is None. Raises InvalidHost."""
+def target_of(
+    caller: Caller,
+    host: str | None,
+    *,
+    offer: bool = False,
+    named: bool = True,
+    may_ask: bool = True,
+    stop: Stop | None = None,
+) -> Target:
+    """Return the target for `host`, or this machine if it is None; see `HostTarget`.
+
+    Raises InvalidHost.
+    """
     if host is None:
         return Target(caller)
     from sesh.reach.host_target import HostTarget  # loads ssh and sync, which local sessions do not need
 
-    return HostTarget(caller, host, offer=offer)
+    return HostTarget(caller, host, offer=offer, named=named, may_ask=may_ask, stop=stop)

@@ -47,7 +47,6 @@ class HostTarget(Target):
     """
 
     host: str
-    home = ""  # the home directory on the host at the last call
 
     def __init__(
         self,

@@ -32,14 +32,14 @@ def kitty_cells(body: str) -> tuple[int, int] | None:
     """Return the columns and rows by which kitty's graphics command `G…` moves the cursor.
 
     None for any other command, and for one that does not move the cursor or has no size. If the size is missing, the
-    cursor is wrong until the next redraw.
+    cursor is wrong until the next redraw. Of an image in pieces, only the first has these keys.
     """
     if not body.startswith("G"):
         return None
     # a: action; c, r: cells to fill. The cursor stays with C=1, U (a placeholder in the text) and P (relative to
-    # another image); with m the next command continues this one.
+    # another image).
     keys = dict(pair.partition("=")[::2] for pair in body[1:].partition(";")[0][:1024].split(","))
-    if keys.get("a") not in ("T", "p") or keys.get("C") == "1" or keys.get("U") == "1" or "P" in keys or "m" in keys:
+    if keys.get("a") not in ("T", "p") or keys.get("C") == "1" or keys.get("U") == "1" or "P" in keys:
         return None
     columns, rows = _number(keys, "c"), _number(keys, "r")
     return (columns, rows) if columns and rows else None

@@ -54,14 +54,14 @@ class Scrollback:
 
     def __init__(self, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.max_lines, self.max_bytes = max(0, max_lines), max(0, max_bytes)
-        self.completed = 0  # the number of the newest finished line
-        self.dropped = 0  # the number of the newest dropped line, 0 for none
-        self.scrolled = 0  # the number of all lines that ever came in; never decreases
+        self.completed = 0  # the newest finished line has this number
+        self.dropped = 0  # the newest dropped line has this number; 0 for none
+        self.scrolled = 0  # how many lines have ever come in, the open one included
         self.bytes = 0  # the size of the finished lines, without the overhead of Python's objects
         self.revision = 0  # increased when lines vanish for another reason than age; readers then start over
-        self._base = 0  # the number of the line before the blocks; the first block may begin with dropped lines
+        self._base = 0  # the line before the blocks has this number; the first block may begin with dropped lines
         self._blocks: deque[Block] = deque()
-        self._newest: list[str] = []  # finished lines after the blocks
+        self._newest: list[bytes] = []  # finished lines after the blocks
         self.open_rows: list[Row] = []  # the scrolled-off rows of the line that the screen's first row continues
         self._weight = 0  # of these rows (see LINE_LIMIT)
 
@@ -122,7 +122,8 @@ class Scrollback:
             rows, self.open_rows, self._weight = self.open_rows, [], 0
             self._store(encode(logical_line(rows)))
 
-    def _store(self, line: str) -> None:
+    def _store(self, text: str) -> None:
+        line = text.encode()
         self._newest.append(line)
         self.bytes += len(line)
         if len(self._newest) >= 2 * _BLOCK_LINES:
@@ -146,7 +147,7 @@ class Scrollback:
     def _gather(self, count: int) -> None:
         if lines := self._newest[:count]:
             del self._newest[:count]
-            self._blocks.append(Block("\n".join(lines).encode(), count=len(lines), size=sum(map(len, lines))))
+            self._blocks.append(Block(b"\n".join(lines), count=len(lines), size=sum(map(len, lines))))
 
     def pack(self) -> Iterator[None]:
         """Compress the blocks, one in each step."""
@@ -166,7 +167,7 @@ class Scrollback:
         """Return the blocks with the lines after `first` up to `end`, and their slices."""
         parts = []
         first, at = max(first, self.dropped), self._base
-        newest = Block("\n".join(self._newest).encode(), len(self._newest), 0)
+        newest = Block(b"\n".join(self._newest), len(self._newest), 0)
         for block in (*self._blocks, newest):
             if at < end and first < at + block.count:
                 parts.append((block, slice(max(0, first - at), end - at)))
@@ -193,10 +194,10 @@ class Scrollback:
             return None
         if not self._newest:
             block = self._blocks.pop()
-            self._newest = block.lines()
+            self._newest = [line.encode() for line in block.lines()]
             self.bytes += sum(map(len, self._newest)) - block.size
         self.revision += 1
         self.completed -= 1
         line = self._newest.pop()
         self.bytes -= len(line)
-        return line
+        return line.decode()

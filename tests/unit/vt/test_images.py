@@ -60,7 +60,7 @@ def test_an_image_at_the_bottom_scrolls_and_is_restored_as_blank_rows() -> None:
         ("a=T,f=24,s=45,v=61,c=4,r=2", (2, 7)),
         ("a=T,c=4,r=2,C=1", (1, 3)),
         ("a=T,f=24,s=45,v=61", (1, 3)),
-        ("a=T,c=4,r=2,m=1", (1, 3)),
+        ("a=T,c=4,r=2,m=0", (2, 7)),
         ("a=t,c=4,r=2", (1, 3)),
         ("a=d", (1, 3)),
         ("a=T,c=,r=99999999999", (1, 3)),
@@ -68,6 +68,11 @@ def test_an_image_at_the_bottom_scrolls_and_is_restored_as_blank_rows() -> None:
 )
 def test_after_graphics_of_kitty_the_cursor_is_right_of_the_last_row(control: str, cursor: tuple[int, int]) -> None:
     assert fed("\x1b[2;4H", kitty(control)).cursor == cursor
+
+
+def test_an_image_of_kitty_in_pieces_moves_the_cursor_once() -> None:
+    pieces = [kitty(control) for control in ("a=T,c=4,r=2,m=1", "m=1", "m=0")]
+    assert fed("\x1b[2;4H", *pieces).cursor == (2, 7)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,10 @@ def test_it_is_bounded_in_bytes() -> None:
     assert emulator.scrollback.last(1) == ["line 496"]
 
 
+def test_its_bytes_are_those_of_utf_8() -> None:
+    assert fed("漢字\r\n" * 4).scrollback.bytes == 2 * len("漢字".encode())
+
+
 def test_without_scrollback_nothing_is_kept() -> None:
     emulator = fed("x" * 100 + numbered(9), max_lines=0)
     assert emulator.scrollback.lines == 0
