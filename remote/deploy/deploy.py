@@ -134,7 +134,7 @@ class _Deploy:
             self.carry_out({**order, "sha256": hashlib.sha256(archive).hexdigest()})
 
     def carry_out(self, order: Order) -> Report:
-        """Have the host carry out an order; return its report. Raises DeployError for a failed step."""
+        """Have the host carry out an order; return its report. Raises DeployError."""
         host = self.destination.host
         result = self.carrier.run(command(order))
         _, token, rest = result.out.rpartition(f"{order['token']} ")

@@ -93,7 +93,10 @@ class Installer:
         self.python = sys.executable if sys.prefix == sys.base_prefix else os.path.realpath(sys.executable)
 
     def run(self) -> bool:
-        """Carry out the order; return whether the version is installed. If it raises, the launcher is unchanged."""
+        """Carry out the order; return whether the version is installed.
+
+        If it raises, the launcher is unchanged.
+        """
         self.check_program()
         if self.order["installs"]:
             self.install()
