@@ -237,22 +237,16 @@ def _is_echo_off() -> bool:
 
 
 def close(destination: Destination, *, ends_links: bool = True) -> None:
-    """Make sure that no command uses a silent shared connection again.
+    """Make sure that no further command uses a shared connection.
 
     `ends_links`: end sesh's own connection at once, with all that runs over it. Without `ends_links`, and for the
-    user's own connection, ssh only stops accepting new commands.
+    user's own connection, ssh only stops accepting new commands, and ends after those that run.
     """
     path, own = ssh.control_path(destination), ssh.owns_control_path(destination)
     _control(path, "exit" if own and ends_links else "stop")
     if own:  # in case ssh hangs: without the socket no command finds it, and ssh ends with its TCP connection
         with suppress(FileNotFoundError):
             os.unlink(path)
-
-
-def retire(destination: Destination) -> None:
-    """Let sesh's own shared connection end once no command uses it."""
-    if ssh.owns_control_path(destination):
-        _control(ssh.control_path(destination), "stop")
 
 
 def retire_all() -> int:

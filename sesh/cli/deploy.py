@@ -22,7 +22,7 @@ from sesh.reach.host_target import destination_of
 from sesh.remote import known
 from sesh.remote.deploy import fleet
 from sesh.remote.deploy.fleet import HostResult
-from sesh.remote.ssh import master
+from sesh.remote.ssh import master, ssh
 
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", show_default=False)]
 
@@ -97,7 +97,8 @@ def forget(
             hint = f"known: {_named(remotes)}" if remotes else "no remote is known"
             failed[host] = NotFound(f"@{host} is not a known remote", hint=hint)
         with suppress(SeshError):  # ssh may not know the host any more
-            master.retire(destination_of(cli, host))  # ends the shared connection, unless it is in use
+            if ssh.owns_control_path(destination := destination_of(cli, host)):
+                master.close(destination, ends_links=False)
     if not cli.line.json:
         for host, paths in removed.items():
             cli.out.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
