@@ -83,6 +83,10 @@ class Reader:
         """Return whether the reader gets the program's bytes (OUTPUT)."""
         return True
 
+    def take_ack(self) -> int:
+        """Return the number of an INPUT whose ACK goes with the next output; 0 for none."""
+        return 0
+
     def room(self) -> int:
         return protocol.CHUNK if self.window is None else self.window.room
 
@@ -198,10 +202,6 @@ class PeerConnection(FrameSocket):
         return not (self.reader or self.open_requests or self.unsent or self.backlog or self.awaits_creator)
 
     @property
-    def ack_goes_with_output(self) -> bool:
-        return self.due_ack != 0 and time.monotonic() >= self.ack_from
-
-    @property
     def stalled(self) -> bool:
         return time.monotonic() - self.progress_at > STALLED
 
@@ -220,20 +220,10 @@ class PeerConnection(FrameSocket):
                 reader.skip_to(log.base)
             views = log.read(reader.position, room)
             size = sum(map(len, views))
-            ack = self.due_ack if self.ack_goes_with_output else 0
-            if ack:
-                self.due_ack = 0
-            self.append(protocol.output_header(reader.position, size, ack), *views)
+            self.append(protocol.output_header(reader.position, size, reader.take_ack()), *views)
             reader.position += size
             if reader.window is not None:
                 reader.window.add(size, reader.position)
-
-    def send_ack(self) -> None:
-        """Send the due ACK, if any, before further output."""
-        if self.due_ack:
-            self.queue(protocol.numbered(protocol.ACK, self.due_ack, b""))
-            self.due_ack = 0
-            self.flush()
 
 
 @dataclass(eq=False)
