@@ -84,7 +84,7 @@ class Reader:
         return True
 
     def take_ack(self) -> int:
-        """Return the number of an INPUT whose ACK goes with the next output; 0 for none."""
+        """Return the INPUT whose ACK goes with the next output; 0 for none."""
         return 0
 
     def room(self) -> int:
@@ -190,8 +190,6 @@ class PeerConnection(FrameSocket):
         self.data = bytearray()  # DATA of the next REQUEST
         self.reader: Reader | None = None
         self.open_requests = 0
-        self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
-        self.ack_from = 0.0  # time (monotonic) from which it goes with output
 
     @property
     def unfinished(self) -> int:
