@@ -69,7 +69,7 @@ class Attachment:
         self.channel = Channel(on_link=host is not None)
         predicts = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predicts)
-        self.keeper = make_keeper(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
+        self.keeper = make_keeper(lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leaves(without="Ctrl-C"))
 
     def attach_over(self, connection: Connection) -> None:
@@ -82,7 +82,7 @@ class Attachment:
         timeout = HELLO_TIMEOUT if self.host is None else _OVER_LINK
         self.timers.set(Timer.WELCOME, timeout, lambda: self._disconnected(silent_daemon(self.name)))
         if self.keeper is not None and isinstance(connection, WatchedConnection):
-            self.keeper.watch(connection)
+            self.keeper.watch(connection, self._ping)
             self.link_line.reset()
 
     def _hello(self) -> Hello:
@@ -121,29 +121,16 @@ class Attachment:
         if self.keeper is not None:
             self.keeper.link_closed()
 
-    def _replace(self, result: Connection | SeshError) -> None:
-        """Continue over another link. After an error, log in again, or end the attachment."""
-        try:
-            if isinstance(result, LoginRefused):
-                result = self._log_in(result)
-            if isinstance(result, SeshError):
-                raise result
-        except SeshError as error:
-            raise AttachmentEnd.failed(self.name, self.host, error) from error
-        self.attach_over(result)
-        self.handle_frames()
-
-    def _log_in(self, reason: Exception) -> Connection:
+    def _log_in(self, keeper: LinkKeeper, reason: Exception) -> Connection:
         """Let the user log in; no attempt begins before Enter, and unsent input is dropped.
 
         Raises the error after which another login would not help.
         """
-        assert self.keeper is not None  # noqa: S101 (only a link needs a login)
         terminal, host = self.display.terminal, self.host or ""
         self.view.suspend()
         dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
-        since = measures.time_of_day(self.keeper.heard_time)
-        self.display.print_line(f"no link to {host} since {since}; {self.name} keeps running{dropped}")
+        heard = measures.time_of_day(keeper.heard_time)
+        self.display.print_line(f"no link to {host} since {heard}; {self.name} keeps running{dropped}")
         while True:
             for line in login_lines(host, reason):
                 self.display.print_line(line)
@@ -151,7 +138,7 @@ class Attachment:
                 with terminal.lent():
                     if not terminal.await_enter():
                         self.leave(reason="hangup")
-                    return self.keeper.log_in()
+                    return keeper.log_in()
             except KeyboardInterrupt as interrupt:  # a lent terminal turns Ctrl-\ and Ctrl-C into signals
                 number = interrupt.args[0]
                 endings = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
@@ -169,12 +156,20 @@ class Attachment:
     def look_after_link(self, ready: Container[int]) -> None:
         if (keeper := self.running_keeper) is None:
             return
-        result = keeper.run(ready)
+        link: Connection | None = keeper.run(ready)
         self.link_line.update(keeper)
         if keeper.health.state is Health.LOST and self.phase is not AttachmentPhase.OFFLINE:
             self._go_offline()
-        if result is not None:
-            self._replace(result)
+        try:
+            if isinstance(keeper.refusal, LoginRefused):
+                link = self._log_in(keeper, keeper.refusal)
+            elif keeper.refusal is not None:
+                raise keeper.refusal
+        except SeshError as error:
+            raise AttachmentEnd.failed(self.name, self.host, error) from error
+        if link is not None:
+            self.attach_over(link)
+            self.handle_frames()
 
     def leave(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> NoReturn:
         """End the attachment. `number`: the signal."""
@@ -235,7 +230,7 @@ class Attachment:
         """Draw the session again, after `TerminalView.suspend` or after this process was stopped."""
         self.display.resume()
         if self.keeper is not None:
-            self.keeper.sign()
+            self.keeper.nudge()
         self.view.resize()
         self.view.redraw()
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
-from sesh.link.keeper import Changed, CurrentPeer, LinkKeeper, Ping
+from sesh.link.keeper import Changed, CurrentPeer, LinkKeeper
 from sesh.messages import OP, ConnectedResponse, Hello
 from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
@@ -189,8 +189,8 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def make_keeper(self, ping: Ping, current_peer: CurrentPeer) -> LinkKeeper:
-        return LinkKeeper(opening.HostLinks(self.destination), ping, current_peer)
+    def make_keeper(self, current_peer: CurrentPeer) -> LinkKeeper:
+        return LinkKeeper(opening.HostLinks(self.destination), current_peer)
 
     def _stream(self, connection: Connection, name: str) -> Stream:
         host, links, note = self.host, opening.HostLinks(self.destination), self.caller.note

@@ -39,7 +39,7 @@ class LinkStream(Stream):
     ) -> None:
         super().__init__(connection, name, deadline)
         self.host, self._note, self._end_finder = host, note, find_end
-        self._keeper = LinkKeeper(links, self._ping, changed=changed)
+        self._keeper = LinkKeeper(links, changed=changed)
         self._next_link: Connection | None = None  # it has already been opened, beside one that was doubted
         self._keeper.log("connect", session=name or None)
         self._watch()
@@ -58,7 +58,7 @@ class LinkStream(Stream):
         link, self._next_link = self._next_link, None
         if link is None:
             self._check_cut()
-            if self._keeper.schedule.refusal is None:  # else `wait` raises it at once
+            if self._keeper.refusal is None:  # else `wait` raises it at once
                 goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
                 self._note(f"lost the link to @{self.host}{goes_on}")
             link = self._keeper.wait(self.host, self._check, self.deadline)
@@ -72,7 +72,7 @@ class LinkStream(Stream):
     def _watch(self) -> None:
         """Let the keeper watch the current link; close it if the stream was cut."""
         assert isinstance(self.connection, WatchedConnection)  # noqa: S101 (each connection to a host is one)
-        self._keeper.watch(self.connection)
+        self._keeper.watch(self.connection, self.connection.ping)
         if self._cut:
             self.connection.abort()
 
@@ -89,9 +89,7 @@ class LinkStream(Stream):
         keeper = self._keeper
         if not ready and time.monotonic() < keeper.due:
             return
-        result = keeper.run(ready)
-        if result is not None and not isinstance(result, errors.SeshError):
-            self._next_link = result
+        self._next_link = keeper.run(ready)
         if self._next_link is not None or keeper.health.state is Health.LOST:
             raise errors.Lost(f"lost the link to @{self.host}")
 
@@ -112,6 +110,3 @@ class LinkStream(Stream):
     def _check(self) -> None:
         self._check_cut()
         self.check()
-
-    def _ping(self, payload: bytes) -> None:
-        self.connection.ping(payload)
