@@ -16,7 +16,6 @@ from sesh.messages import OP, ConnectedResponse, Hello
 from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.link_stream import LinkStream
 from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name
 from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import Target
@@ -193,10 +192,11 @@ class HostTarget(Target):
         return LinkKeeper(opening.HostLinks(self.destination), current_peer)
 
     def _stream(self, connection: Connection, name: str) -> Stream:
-        host, links, note = self.host, opening.HostLinks(self.destination), self.caller.note
-        return LinkStream(connection, name, self.deadline, host=host, links=links, note=note, find_end=self._find_end)
+        keeper, note = LinkKeeper(opening.HostLinks(self.destination)), self.caller.note
+        find_end = self._find_end
+        return Stream(connection, name, self.deadline, host=self.host, keeper=keeper, note=note, find_end=find_end)
 
-    def _find_end(self, stream: LinkStream) -> Ended | None:
+    def _find_end(self, stream: Stream) -> Ended | None:
         """Find over another link how a session ended; return None if that is unknown."""
         try:
             with self.until(stream.deadline)._open() as link:
@@ -231,8 +231,8 @@ class HostTarget(Target):
 
         stop.check()
         links = opening.HostLinks(self.destination, logs=changed is None)
-        told = changed or (lambda _up, _reason: None)
-        stream = LinkStream(self._open(), "", host=self.host, links=links, note=caller.note, changed=told)
+        link, keeper = self._open(), LinkKeeper(links, changed=changed or (lambda _up, _reason: None))
+        stream = Stream(link, "", host=self.host, keeper=keeper, note=caller.note, find_end=lambda _: None)
         stream.audience, stream.check = caller.audience, stop.check
         with stream, stop.calling(stream.cut):
             try:
