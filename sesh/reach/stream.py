@@ -123,9 +123,11 @@ class Stream:
         TimedOut at `until` (monotonic), Ended, DaemonDied, BrokenPipeError, and the errors of `request`.
         """
         while True:
+            welcomed = False
             try:
                 request()
                 self._note_session()
+                welcomed = self.session_id != ""
                 while True:
                     yield from self._turn(watched, until)
             except errors.Lost:
@@ -136,7 +138,10 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                raise self._end(error.outcome) from error
+                end = self._end(error.outcome)
+                if not welcomed or self._cut or isinstance(end, Ended):
+                    raise end from error
+                # A connection that was full at a reload could not tell of it.
             self.reconnect()  # outside the block: its errors are not the daemon's
 
     def _end(self, outcome: RequestOutcome = RequestOutcome.UNKNOWN) -> Ended | errors.DaemonDied:
