@@ -130,7 +130,7 @@ class HostTarget(Target):
             for links_left in reversed(range(_MOST_LINKS)):
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._open_another(keeper, check) if keeper is not None else self._open(request)
+                        link = self._await_next_link(keeper, check) if keeper is not None else self._open(request)
                     response = self._await_session(link, request, self.deadline)
                     break
                 except errors.Lost:
@@ -152,7 +152,7 @@ class HostTarget(Target):
             raise
         return response  # type: ignore[return-value]  # `Link.call` has checked it
 
-    def _open_another(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
+    def _await_next_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
         link = keeper.wait(self.host, check, self.deadline)
         assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
         self.caller.note(f"reconnected to @{self.host}")
