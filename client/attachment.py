@@ -86,10 +86,10 @@ class Attachment:
             self.link_line.reset()
 
     def _hello(self) -> Hello:
-        """Return HELLO; by `client`, `id` and `since` the daemon recognizes a returning client."""
+        """Return HELLO; by `client`, `id` and `position` the daemon recognizes a returning client."""
         more: Hello = {"client": self._client}
         if self.session_id:
-            more |= {"id": self.session_id, "since": self.view.position}
+            more |= {"id": self.session_id, "position": self.view.position}
         else:
             more["seen"] = self._shown.positions(self.host)
         return terminal_hello(self.display.terminal, self.options, self.host, more)
