@@ -249,9 +249,9 @@ class LinkKeeper:
         return self.schedule.refusal if self.health.state is Health.LOST else None
 
     def run(self, ready: Container[int]) -> WatchedConnection | None:
-        """Do all that is due; return the next link, if an attempt has opened one. Then look at `refusal`.
+        """Do all that is due; return the next link, if an attempt has opened one.
 
-        Even a link that is only doubted is replaced.
+        Even a link that is only doubted is replaced. If there is no next link, `refusal` may say why.
         """
         now = time.monotonic()
         if self._wake.take_nudge(ready):

@@ -15,7 +15,7 @@ _SLEPT = 0.5  # seconds; a shorter sleep is ignored
 
 
 class Wake:
-    """A detector of sleep and changes. `descriptors` become readable on a change; there may be none."""
+    """Detects sleep and changes. `descriptors`, if any, become readable on a change."""
 
     def __init__(self) -> None:
         self._changes = machine.network_changes()
@@ -23,7 +23,7 @@ class Wake:
         self.descriptors = [self._changes.fileno()] if self._changes is not None else []
 
     def take_nudge(self, ready: Container[int]) -> bool:
-        """Return whether something may have broken the link; call it after each poll, as sleep ends none."""
+        """Return whether there was either; call it after each poll, as sleep ends none."""
         before = self._slept
         self._slept = slept()
         nudge = self._slept - before > _SLEPT

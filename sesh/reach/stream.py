@@ -205,7 +205,7 @@ class Stream:
     def reconnect(self) -> None:
         """Connect to the daemon again, or go on over another link.
 
-        Raises Ended; DaemonDied if the end is unknown or the stream was cut; the reason why there is no link. Whether a
+        Raises Ended; DaemonDied if the end is unknown; the reason why there is no link. Whether a
         session of a host has ended is in the response, which `handshake` reads.
         """
         if self._keeper is not None:
