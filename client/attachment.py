@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Container
 from contextlib import suppress
-from enum import Enum
+from enum import Enum, auto
 from typing import NoReturn
 
 from sesh import measures, protocol, wire, wording
@@ -29,7 +29,7 @@ from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
 
-HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds until WELCOME, on this machine and over a link
+WELCOME_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds until WELCOME, on this machine and over a link
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _JSON = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
@@ -37,10 +37,10 @@ _LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a log
 
 
 class AttachmentPhase(Enum):
-    HANDSHAKE = "HELLO is sent"
-    ATTACHED = "the session shows"
-    OFFLINE = "the link is lost; input is kept"
-    LEAVING = "DETACH is sent"
+    HANDSHAKE = auto()  # HELLO is sent
+    ATTACHED = auto()  # the session shows
+    OFFLINE = auto()  # the link is lost; input is kept
+    LEAVING = auto()  # DETACH is sent
 
 
 class Attachment:
@@ -79,7 +79,7 @@ class Attachment:
         first = first_frame(connection, self._hello(), self.options)
         self.channel.open(connection, connection.connect_request(self.name, self.session_id) + first)
         self.phase = AttachmentPhase.HANDSHAKE
-        timeout = HELLO_TIMEOUT if self.host is None else _OVER_LINK
+        timeout = WELCOME_TIMEOUT if self.host is None else _OVER_LINK
         self.timers.set(Timer.WELCOME, timeout, lambda: self._disconnected(silent_daemon(self.name)))
         if self.keeper is not None and isinstance(connection, WatchedConnection):
             self.keeper.watch(connection, self._ping)
@@ -198,7 +198,7 @@ class Attachment:
         if not self.display.started:
             self.redisplay()
         if reason:
-            self.view.line.say(reason)
+            self.view.notice.say(reason)
 
     def handle_input(self, data: bytes, *, then_detach: bool) -> None:
         """Pass input on to the program. `then_detach`: the detach key follows."""
@@ -219,7 +219,7 @@ class Attachment:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
         if self.options.read_only:
             if not (offline or data.startswith(ESCAPE)):  # which begins the terminal's reports, as of the focus
-                self.view.line.say(f"read-only: keys are not passed on; {self.options.leaves()}")
+                self.view.notice.say(f"read-only: keys are not passed on; {self.options.leaves()}")
         elif self.phase is AttachmentPhase.ATTACHED or not self.session_id:
             self.channel.send(self.channel.input.add(data))
             self.view.input_sent(self.channel.input.number, data)
@@ -245,9 +245,9 @@ class Attachment:
     def handle_frames(self) -> None:
         """Handle the received frames; those after the attachment's end wait for another call."""
         while self.channel.frames and self.channel.connection is not None:
-            self._handle(self.channel.connection, *self.channel.frames.popleft())
+            self._handle_frame(self.channel.connection, *self.channel.frames.popleft())
 
-    def _handle(self, connection: Connection, kind: int, payload: bytes) -> None:
+    def _handle_frame(self, connection: Connection, kind: int, payload: bytes) -> None:
         channel = self.channel
         if not connection.welcome:
             self._handle_before_welcome(connection, kind, payload)
@@ -307,21 +307,21 @@ class Attachment:
         """Measure the round trip; tell the user where the output continues, and what happened meanwhile."""
         if self.keeper is not None:
             self._ping(self.keeper.health.measure(time.monotonic()))
-        since = self._shown.since(self.host, self.session_id)
-        if since and self.options.replay:  # separate new output from the earlier one in the scrollback
-            self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
+        left = self._shown.left_time(self.host, self.session_id)
+        if left and self.options.replay:  # separate new output from the earlier one in the scrollback
+            self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {left} ──")
         notice = self.options.first_notice
         if welcome.get("new") is True and not self.options.read_only:
             notice = f"{notice or f'new session {self.name}'} · {self.options.leaves()}"
         if line := "; ".join(filter(None, (notice, str(welcome.get("missed") or "")))):
-            self.view.line.say(line)
+            self.view.notice.say(line)
         self.options.replace, self.options.first_notice = False, ""  # they are for the first session
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
         if kind == protocol.NOTICE:
             self.name = name or self.name
-            self.view.line.say(str(message.get("text") or ""))
+            self.view.notice.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
             self.view.notify(wording.notification(name, state, question, self.host), shown=name == self.name)

@@ -48,13 +48,13 @@ class LinkLine:
         lost = keeper.health.state is Health.LOST
         state, preposition = ("no link", "to") if lost else ("no answer", "from")  # without a link, Ctrl-C gives up
         why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # it may have a URL to log in at
-        since = measures.time_of_day(keeper.heard_time)
-        text = f"{state} {preposition} {self._host} since {since}{why}; Enter tries now, {self._leaves}"
+        heard = measures.time_of_day(keeper.heard_time)
+        text = f"{state} {preposition} {self._host} since {heard}{why}; Enter tries now, {self._leaves}"
         if len(text) > display.terminal.grid()[0] - 2:
             text = f"{state}{why}; Enter tries, {self._leaves}"
         if text != self._text or not display.covered:
             self._view.take_back()
-            display.cover(text)  # not by `OwnLine.say`: the daemon cannot send the screen now
+            display.cover(text)  # not by `NoticeLine.say`: the daemon cannot send the screen now
             self._text = text
 
 
