@@ -9,9 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Container
-from contextlib import suppress
 from enum import Enum, auto
-from typing import NoReturn
 
 from sesh import measures, protocol, wire, wording
 from sesh.client.channel import Channel
@@ -46,7 +44,8 @@ class AttachmentPhase(Enum):
 class Attachment:
     """One client attached to one session; survives a lost link and a failed SWITCH.
 
-    `keeper`: of the link to `host`; None on this machine. `session_id`: empty until the first WELCOME.
+    `keeper`: of the link to `host`; None on this machine. `session_id`: empty until the first WELCOME. `end`: None
+    while it goes on; once it is set, no frame, key or link is handled.
     """
 
     def __init__(
@@ -63,6 +62,7 @@ class Attachment:
         self._shown = shown
         self._client = os.urandom(8).hex()
         self.session_id = ""
+        self.end: AttachmentEnd | None = None
         self.farewell: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty until one has come
         self.phase = AttachmentPhase.HANDSHAKE
         self.timers = Timers()
@@ -99,6 +99,8 @@ class Attachment:
 
     def _disconnected(self, error: SeshError) -> None:
         """Handle the end of a connection, or RELOADED. Raises the error before the first WELCOME."""
+        if self.end is not None:
+            return
         if self.phase is AttachmentPhase.LEAVING:
             self.leave()
         elif not self.session_id:
@@ -106,11 +108,17 @@ class Attachment:
         elif self.keeper is not None:
             self._go_offline()
         else:
-            with suppress(SeshError):
-                if self.phase is AttachmentPhase.ATTACHED:  # a full connection cannot tell of a reload
-                    self.view.take_back()
-                    self.attach_over(wire.connect(self.name))
-                    return
+            self._connect_again()
+
+    def _connect_again(self) -> None:
+        """Connect to the daemon again, which may have been reloaded: a full connection cannot tell of it."""
+        if self.phase is not AttachmentPhase.ATTACHED:
+            self.leave(EndKind.LOST)
+            return
+        self.view.take_back()
+        try:
+            self.attach_over(wire.connect(self.name))
+        except SeshError:
             self.leave(EndKind.LOST)
 
     def _go_offline(self) -> None:
@@ -121,10 +129,11 @@ class Attachment:
         if self.keeper is not None:
             self.keeper.link_closed()
 
-    def _log_in(self, keeper: LinkKeeper, reason: Exception) -> Connection:
-        """Let the user log in; no attempt begins before Enter, and unsent input is dropped.
+    def _log_in(self, keeper: LinkKeeper, reason: Exception) -> Connection | None:
+        """Let the user log in; return the next link, or None if the user leaves.
 
-        Raises the error after which another login would not help.
+        No attempt begins before Enter, and unsent input is dropped. Raises the error after which another login would
+        not help.
         """
         terminal, host = self.display.terminal, self.host or ""
         self.view.suspend()
@@ -138,11 +147,13 @@ class Attachment:
                 with terminal.lent():
                     if not terminal.await_enter():
                         self.leave(reason="hangup")
+                        return None
                     return keeper.log_in()
             except KeyboardInterrupt as interrupt:  # a lent terminal turns Ctrl-\ and Ctrl-C into signals
                 number = interrupt.args[0]
                 endings = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
                 self.leave(endings.get(number, EndKind.SIGNAL), number)
+                return None
             except _LOGIN_RETRIED as error:
                 reason = error
             finally:
@@ -151,7 +162,8 @@ class Attachment:
     @property
     def running_keeper(self) -> LinkKeeper | None:
         """The keeper, if it is to run: from the first WELCOME until the client leaves."""
-        return self.keeper if self.session_id and self.phase is not AttachmentPhase.LEAVING else None
+        runs = self.session_id and self.end is None and self.phase is not AttachmentPhase.LEAVING
+        return self.keeper if runs else None
 
     def look_after_link(self, ready: Container[int]) -> None:
         if (keeper := self.running_keeper) is None:
@@ -166,14 +178,17 @@ class Attachment:
             elif keeper.refusal is not None:
                 raise keeper.refusal
         except SeshError as error:
-            raise AttachmentEnd.failed(self.name, self.host, error) from error
+            self._finish(AttachmentEnd.failed(self.name, self.host, error))
         if link is not None:
             self.attach_over(link)
             self.handle_frames()
 
-    def leave(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> NoReturn:
-        """End the attachment. `number`: the signal."""
-        raise AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number)
+    def leave(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> None:
+        """End the attachment, unless it has ended. `number`: the signal."""
+        self._finish(AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number))
+
+    def _finish(self, end: AttachmentEnd) -> None:
+        self.end = self.end or end
 
     def complete(self, end: AttachmentEnd) -> None:
         end.early = not self.session_id
@@ -187,6 +202,7 @@ class Attachment:
         """Send DETACH, and await the daemon's, which says how the screen was left."""
         if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.leave()
+            return
         self.view.take_back()
         self.phase = AttachmentPhase.LEAVING
         self.link_line.reset()
@@ -194,7 +210,7 @@ class Attachment:
 
     def stay(self, reason: str = "") -> None:
         """Continue after a failed SWITCH, and show the reason, if any, over the session's screen."""
-        self.farewell = {}
+        self.farewell, self.end = {}, None
         if not self.display.started:
             self.redisplay()
         if reason:
@@ -202,7 +218,7 @@ class Attachment:
 
     def handle_input(self, data: bytes, *, then_detach: bool) -> None:
         """Pass input on to the program. `then_detach`: the detach key follows."""
-        if self.phase is AttachmentPhase.LEAVING:
+        if self.end is not None or self.phase is AttachmentPhase.LEAVING:
             return
         if data:
             self._pass_on(data)
@@ -215,6 +231,7 @@ class Attachment:
         offline = self.phase is AttachmentPhase.OFFLINE
         if offline and pressed(data, _CTRL_C):
             self.leave(EndKind.LOST)
+            return
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
         if self.options.read_only:
@@ -244,7 +261,7 @@ class Attachment:
 
     def handle_frames(self) -> None:
         """Handle the received frames; those after the attachment's end wait for another call."""
-        while self.channel.frames and self.channel.connection is not None:
+        while self.end is None and self.channel.frames and self.channel.connection is not None:
             self._handle_frame(self.channel.connection, *self.channel.frames.popleft())
 
     def _handle_frame(self, connection: Connection, kind: int, payload: bytes) -> None:
@@ -274,9 +291,10 @@ class Attachment:
         except SeshError as error:
             if not self.session_id or self.keeper is None:
                 raise
-            if not isinstance(error, (Unreachable, TimedOut)):
-                raise AttachmentEnd.failed(self.name, self.host, error) from None
-            self._go_offline()
+            if isinstance(error, (Unreachable, TimedOut)):
+                self._go_offline()
+            else:
+                self._finish(AttachmentEnd.failed(self.name, self.host, error))
         else:
             if welcomed:
                 self._handle_welcome(connection)
@@ -286,6 +304,7 @@ class Attachment:
         self.timers.clear(Timer.WELCOME)
         if resumes and welcome.get("id") != self.session_id:  # another session has the name of one that was lost
             self.leave(EndKind.LOST)
+            return
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
         self.phase = AttachmentPhase.ATTACHED
@@ -329,10 +348,10 @@ class Attachment:
             self.name = name or self.name
             self.farewell = {"rows_below": 0, **message}
             self.view.show_skipped()
-            raise AttachmentEnd.ended(self.name, self.host, message)
+            self._finish(AttachmentEnd.ended(self.name, self.host, message))
         elif kind == protocol.DETACH:
             self.farewell = message
             self.leave(reason=str(message.get("reason") or ""))
         elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
             self.farewell, host = message, message.get("host")
-            raise AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)
+            self._finish(AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None))
