@@ -84,8 +84,7 @@ class HostTarget(Target):
                     unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
                     hint = "try again" if op.reads else unknown
                     raise errors.Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
-            result: Result
-            result, _ = calls.decode_result(self.caller, self.host, op, output)
+            result: Result = calls.decode_result(op, output)
             self._note_changes(op.changes(data, result))
         return result
 
@@ -242,10 +241,7 @@ class HostTarget(Target):
                             stream.connection.decode_response(OP, payload)
                             return
                         case DataFrame(payload):
-                            item, whole = calls.decode_result(caller, self.host, op, payload)
-                            # An empty list ends a report, so a list that lost all its rows is not passed on.
-                            if item or whole:
-                                yield item
+                            yield calls.decode_result(op, payload)
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 

@@ -12,7 +12,7 @@ from math import inf
 from sesh import errors, protocol, wire
 from sesh.about import SESH
 from sesh.descriptors import check_audience, polled
-from sesh.errors import Ended, RequestOutcome, SeshError
+from sesh.errors import Ended, SeshError
 from sesh.link.health import Health, WatchedConnection
 from sesh.link.keeper import LinkKeeper
 from sesh.messages import Welcome
@@ -138,18 +138,18 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                end = self._end(error.outcome)
+                end = self._end()
                 if not welcomed or self._cut or isinstance(end, Ended):
                     raise end from error
                 # A connection that was full at a reload could not tell of it.
             self.reconnect()  # outside the block: its errors are not the daemon's
 
-    def _end(self, outcome: RequestOutcome = RequestOutcome.UNKNOWN) -> Ended | errors.DaemonDied:
-        """Return the end of a session whose daemon is gone. `outcome`: of the last request."""
+    def _end(self) -> Ended | errors.DaemonDied:
+        """Return the end of a session whose daemon is gone."""
         # After `cut` the daemon still runs, and the name may find another session's result.
         if not self._cut and (ended := self._find_end(self)) is not None:
             return ended
-        return errors.DaemonDied(f"the daemon of {self.name} died", outcome=outcome)
+        return errors.DaemonDied(f"the daemon of {self.name} died")
 
     def _turn(self, watched: Callable[[], Watched], until: float | None) -> Iterator[Arrival]:
         """Yield the next arrivals. Raises Lost if another connection is to take over."""
