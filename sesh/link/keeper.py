@@ -53,8 +53,11 @@ class Attempt:
         self.last_line = line
 
 
-class Host(Protocol):
-    """The host of a link, for its keeper. `indirect`: ssh connects through a jump host."""
+class LinkOpener(Protocol):
+    """Opens the links to one host, for a keeper; `HostLinks` in `remote/ssh/opening` is the only one.
+
+    `indirect`: ssh connects through a jump host.
+    """
 
     indirect: bool
 
@@ -72,7 +75,7 @@ class Host(Protocol):
 
 
 class Schedule:
-    """When attempts begin. Sans-I/O: all times are arguments (monotonic). `indirect`: see `Host`.
+    """When attempts begin. Sans-I/O: all times are arguments (monotonic). `indirect`: see `LinkOpener`.
 
     doubted, lost ──▶ 1st ──▶ 2nd: at least 1 s after the 1st began, once that failed or its timeout passed ──▶ …
                  nudge: another one in parallel, at least 0.1 s after the newest began
@@ -161,17 +164,17 @@ class LinkKeeper:
 
     def __init__(
         self,
-        host: Host,
+        opener: LinkOpener,
         current_peer: CurrentPeer = lambda: None,
         changed: Changed = lambda _up, _reason: None,
     ) -> None:
-        self._host = host
+        self._opener = opener
         self._ping: Ping = lambda _: None
         self._current_peer = current_peer
         self._changed = changed
-        self.log = host.log
+        self.log = opener.log
         self.health = LinkHealth(time.monotonic())
-        self.schedule = Schedule(indirect=host.indirect)
+        self.schedule = Schedule(indirect=opener.indirect)
         self._attempts: Workers[Attempt, WatchedConnection] = Workers(WatchedConnection.close)
         self._wake = Wake()
         self._name = ""  # of the session that the link was connected to
@@ -179,7 +182,7 @@ class LinkKeeper:
         self._ended_by_itself = False  # the link, before it was lost by silence
         self._heard_before_loss: float | None = None  # monotonic; None unless a loss is the newest event in the log
         # Read while the link is up: after its loss this process may have no descriptor left to open `remotes.json`.
-        self._login_asked = host.login_asked()
+        self._login_asked = opener.login_asked()
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -211,7 +214,7 @@ class LinkKeeper:
         link.health.round_trip = link.health.round_trip or self.health.round_trip
         self.health = link.health
         self._ended_by_itself = False
-        self._login_asked = self._host.login_asked()
+        self._login_asked = self._opener.login_asked()
         self._end_attempts()
         self._note_health()
 
@@ -260,7 +263,7 @@ class LinkKeeper:
             self._end_attempts()
             self._log_loss()
             if not self._login_asked:
-                self._host.renew_shared(silent=not self._ended_by_itself)
+                self._opener.renew_shared(silent=not self._ended_by_itself)
             return link
         if ping := self.health.act(now):
             self._ping(ping)
@@ -295,7 +298,7 @@ class LinkKeeper:
 
     def _attempted(self, attempt: Attempt, stop: Stop) -> Iterator[WatchedConnection]:
         attempt.stop = stop
-        yield self._host.open(attempt)
+        yield self._opener.open(attempt)
 
     def _end_attempts(self) -> None:
         for attempt in self._attempts.running:
@@ -336,8 +339,8 @@ class LinkKeeper:
             check()
 
     def log_in(self) -> WatchedConnection:
-        """Make one attempt in this thread, in which ssh may prompt. Raises what `Host.open` raises."""
-        return self._host.open(Attempt(lost=True, may_prompt=True))
+        """Make one attempt in this thread, in which ssh may prompt. Raises what `LinkOpener.open` raises."""
+        return self._opener.open(Attempt(lost=True, may_prompt=True))
 
     def close(self) -> None:
         self._attempts.close()
