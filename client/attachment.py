@@ -14,7 +14,7 @@ from enum import Enum, auto
 from sesh import measures, protocol, wire, wording
 from sesh.client.channel import Channel
 from sesh.client.display import Display
-from sesh.client.link_line import LinkLine, login_lines
+from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
@@ -31,7 +31,6 @@ WELCOME_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds until WELCOME, on this machin
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _JSON = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
-_LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
 
 
 class AttachmentPhase(Enum):
@@ -111,7 +110,7 @@ class Attachment:
             self._connect_again()
 
     def _connect_again(self) -> None:
-        """Connect to the daemon again, which may have been reloaded: a full connection cannot tell of it."""
+        """Connect again: the daemon may have been reloaded, which a full connection cannot tell."""
         if self.phase is not AttachmentPhase.ATTACHED:
             self.leave(EndKind.LOST)
             return
@@ -130,34 +129,23 @@ class Attachment:
             self.keeper.link_closed()
 
     def _log_in(self, keeper: LinkKeeper, reason: Exception) -> Connection | None:
-        """Let the user log in; return the next link, or None if the user leaves.
+        """Let the user log in; return the next link, None if the user leaves; drop unsent input.
 
-        No attempt begins before Enter, and unsent input is dropped. Raises the error after which another login would
-        not help.
+        Raises the error after which another login would not help.
         """
-        terminal, host = self.display.terminal, self.host or ""
         self.view.suspend()
         dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
         heard = measures.time_of_day(keeper.heard_time)
-        self.display.print_line(f"no link to {host} since {heard}; {self.name} keeps running{dropped}")
-        while True:
-            for line in login_lines(host, reason):
-                self.display.print_line(line)
-            try:
-                with terminal.lent():
-                    if not terminal.await_enter():
-                        self.leave(reason="hangup")
-                        return None
-                    return keeper.log_in()
-            except KeyboardInterrupt as interrupt:  # a lent terminal turns Ctrl-\ and Ctrl-C into signals
-                number = interrupt.args[0]
-                endings = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
-                self.leave(endings.get(number, EndKind.SIGNAL), number)
-                return None
-            except _LOGIN_RETRIED as error:
-                reason = error
-            finally:
-                terminal.drop_input()
+        self.display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
+        try:
+            return log_in(self.display, keeper, self.host or "", reason)
+        except EOFError:
+            self.leave(reason="hangup")
+        except KeyboardInterrupt as interrupt:  # a lent terminal turns Ctrl-\ and Ctrl-C into signals
+            number = interrupt.args[0]
+            endings = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
+            self.leave(endings.get(number, EndKind.SIGNAL), number)
+        return None
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
@@ -178,17 +166,14 @@ class Attachment:
             elif keeper.refusal is not None:
                 raise keeper.refusal
         except SeshError as error:
-            self._finish(AttachmentEnd.failed(self.name, self.host, error))
+            self.end = AttachmentEnd.failed(self.name, self.host, error)
         if link is not None:
             self.attach_over(link)
             self.handle_frames()
 
     def leave(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> None:
         """End the attachment, unless it has ended. `number`: the signal."""
-        self._finish(AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number))
-
-    def _finish(self, end: AttachmentEnd) -> None:
-        self.end = self.end or end
+        self.end = self.end or AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number)
 
     def complete(self, end: AttachmentEnd) -> None:
         end.early = not self.session_id
@@ -294,7 +279,7 @@ class Attachment:
             if isinstance(error, (Unreachable, TimedOut)):
                 self._go_offline()
             else:
-                self._finish(AttachmentEnd.failed(self.name, self.host, error))
+                self.end = AttachmentEnd.failed(self.name, self.host, error)
         else:
             if welcomed:
                 self._handle_welcome(connection)
@@ -348,10 +333,10 @@ class Attachment:
             self.name = name or self.name
             self.farewell = {"rows_below": 0, **message}
             self.view.show_skipped()
-            self._finish(AttachmentEnd.ended(self.name, self.host, message))
+            self.end = AttachmentEnd.ended(self.name, self.host, message)
         elif kind == protocol.DETACH:
             self.farewell = message
             self.leave(reason=str(message.get("reason") or ""))
         elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
             self.farewell, host = message, message.get("host")
-            self._finish(AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None))
+            self.end = AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)

@@ -64,7 +64,7 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
 
 
 def first_frame(connection: Connection, hello: Hello, options: AttachOptions) -> bytes:
-    """Return the first frame for the daemon: HELLO, or RESIZE if a bridge has sent HELLO.
+    """Return the first frame: HELLO, or RESIZE if a bridge has sent HELLO.
 
     The HELLO by the bridge went with the request to connect, which saves a round trip. It has an earlier size.
     """

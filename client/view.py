@@ -46,7 +46,7 @@ class NoticeState(Enum):
 
 
 class NoticeLine:
-    """A notice of sesh over the last row. `show_screen`: shows a screen, by the payload of its frame."""
+    """A notice over the last row. `show_screen`: shows a screen, by its frame's payload."""
 
     def __init__(
         self, display: Display, channel: Channel, timers: Timers, show_screen: Callable[[bytes], object]

@@ -162,7 +162,7 @@ def open_link(
 
 
 class HostLinks(LinkOpener):
-    """Opens the links of a host that a `LinkKeeper` keeps. `logs`: write to the event log."""
+    """Opens the links that a `LinkKeeper` keeps. `logs`: write to the event log."""
 
     def __init__(self, destination: Destination, *, logs: bool = True) -> None:
         self._destination = destination

@@ -54,9 +54,9 @@ class Attempt:
 
 
 class LinkOpener(Protocol):
-    """Opens the links to one host, for a keeper; `HostLinks` in `remote/ssh/opening` is the only one.
+    """Opens the links to one host, for a keeper.
 
-    `indirect`: ssh connects through a jump host.
+    The only one is `HostLinks` in `remote/ssh/opening`. `indirect`: ssh connects through a jump host.
     """
 
     indirect: bool
