@@ -129,7 +129,7 @@ class Attachment:
             self.keeper.link_closed()
 
     def _log_in(self, keeper: LinkKeeper, reason: Exception) -> Connection | None:
-        """Let the user log in; return the next link, None if the user leaves; drop unsent input.
+        """Let the user log in; return the next link, or None if the user leaves.
 
         Raises the error after which another login would not help.
         """
