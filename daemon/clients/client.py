@@ -105,7 +105,7 @@ class DueAck:
         self._size = 0  # bytes of INPUT since an ACK was last sent at once
 
     def add(self, number: int, size: int, *, at_once: bool) -> bool:
-        """Owe the ACK of an INPUT of `size` bytes; return whether to send it at once."""
+        """Note an INPUT of `size` bytes; return whether its ACK goes at once."""
         if not self.number:
             self._from = time.monotonic() + PACE
         self.number = number

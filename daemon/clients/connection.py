@@ -84,7 +84,7 @@ class Reader:
         return True
 
     def take_ack(self) -> int:
-        """Return the number of an INPUT whose ACK goes with the next output; 0 for none."""
+        """Return the INPUT whose ACK goes with the next output; 0 for none."""
         return 0
 
     def room(self) -> int:
