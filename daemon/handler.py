@@ -59,9 +59,9 @@ class ClientHandler:
         created = connection.awaits_creator
         departed = self._take_over(client)
         client.last_input, client.used_at = departed.last_input, departed.used_at
-        since = self._position_in(hello)
+        position = self._position_in(hello)
         welcome = {**welcome, "last_input": client.last_input, "new": created}
-        if since is None and not created:
+        if position is None and not created:
             welcome["missed"] = self._missed()
         connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace"):
@@ -71,9 +71,9 @@ class ClientHandler:
         connection.reader = client
         fitted = self._has_session_size(client)  # before `add`, which may give the session this client's size
         self._clients.add(client)
-        if since is not None:
+        if position is not None:
             self._model.catch_up()
-            client.resume(since, live=departed.exact and fitted and since >= self._log.base)
+            client.resume(position, live=departed.exact and fitted and position >= self._log.base)
         else:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         self._relay.go_on_with(client)
@@ -84,8 +84,8 @@ class ClientHandler:
 
     def _position_in(self, hello: Hello) -> int | None:
         """Return the position up to which a reconnecting client's terminal shows output, else None."""
-        since = hello.get("since") if hello.get("id") == self._session.facts["id"] else None
-        return since if since is not None and since <= self._log.head else None
+        position = hello.get("position") if hello.get("id") == self._session.facts["id"] else None
+        return position if position is not None and position <= self._log.head else None
 
     def _take_over(self, client: Client) -> Departed:
         """Forget the earlier connection of a client that reconnects; return what is remembered of it."""

@@ -42,8 +42,9 @@ class ClientMachine(TypedDict, total=False):
 class Hello(TypedDict, total=False):
     """HELLO, the first frame of a client. `role`: `attach`, `request` or `bridge`.
 
-    Further keys are a client's terminal and options. `client`: a secret that identifies a returning client; `since`:
-    its position in the output of the session `id`; `seen`: the positions that its terminal has shown, by session id.
+    Further keys are a client's terminal and options. `client`: a secret that identifies a returning client; `position`:
+    of the first byte that it lacks, in the output of the session `id`; `seen`: the positions that its terminal has
+    shown, by session id.
     """
 
     protocol: int
@@ -70,7 +71,7 @@ class Hello(TypedDict, total=False):
     auth_sock: str
     renewed: Mapping[str, str]
     id: str
-    since: int
+    position: int
     seen: Mapping[str, int]
 
 
@@ -92,7 +93,7 @@ class OpRequest(Envelope, total=False):
     asks: bool
     answers: list[str]
     session_id: Id
-    greeting: dict[str, object]
+    hello_by_bridge: dict[str, object]
 
 
 class Message(TypedDict, total=False):

@@ -14,7 +14,7 @@ from math import inf
 
 from sesh import descriptors, paths
 from sesh.errors import SeshError, Unreachable, silent_host
-from sesh.link.keeper import Attempt
+from sesh.link.keeper import Attempt, LinkOpener
 from sesh.messages import ClientMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
@@ -161,8 +161,8 @@ def open_link(
     return link
 
 
-class HostLinks:
-    """A host whose links a `LinkKeeper` keeps. `logs`: write to the event log."""
+class HostLinks(LinkOpener):
+    """Opens the links that a `LinkKeeper` keeps. `logs`: write to the event log."""
 
     def __init__(self, destination: Destination, *, logs: bool = True) -> None:
         self._destination = destination
