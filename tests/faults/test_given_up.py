@@ -25,7 +25,7 @@ ROUNDS = rounds(2, 50)
 STEPS: dict[str, tuple[object, str, bool]] = {
     "accept": (listener.Listener, "accept", False),
     "request": (requests.Requests, "handle", False),
-    "begun": (requests.Requests, "_check_deadline", True),
+    "begun": (connection.PeerRequest, "check_deadline", True),
     "queued": (queue.RunQueue, "add", True),
     "response": (connection.PeerRequest, "respond", False),
 }
