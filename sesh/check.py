@@ -178,11 +178,11 @@ def _one_of(choices: Sequence[Any]) -> Test:
     return partial(Check.unchanged, holds=choices.__contains__, reason=f"is not one of {', '.join(map(str, choices))}")
 
 
-def _is(kind: type, name: str) -> Test:
+def _is(kind: type | tuple[type, ...], name: str) -> Test:
     return partial(Check.unchanged, holds=lambda value: isinstance(value, kind), reason=f"is not {name}")
 
 
-_LIST, _OBJECT = _is(list, "a list"), _is(dict, "an object")
+_LIST, _OBJECT = _is((list, tuple), "a list"), _is(dict, "an object")
 _TESTS: dict[Any, Test] = {
     str: partial(Check.text, harmless=wording.line),
     bool: _is(bool, "true or false"),

@@ -95,10 +95,10 @@ class Reader:
         self.position = position
 
 
-class PeerConnection:
-    """A non-blocking socket, with received frames to handle, and bytes and output to send."""
+class FrameSocket:
+    """A non-blocking socket, with received frames to handle, and bytes to send."""
 
-    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
+    def __init__(self, opened: socket.socket) -> None:
         opened.setblocking(False)
         self.socket = opened
         self.descriptor: int = opened.fileno()
@@ -111,11 +111,6 @@ class PeerConnection:
         self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of the last bytes sent, and received
         self.unsent = 0
         self._out: deque[memoryview] = deque()
-        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
-        self.role = Role.UNKNOWN
-        self.data = bytearray()  # DATA of the next REQUEST
-        self.reader: Reader | None = None
-        self.open_requests = 0
 
     @property
     def listening(self) -> bool:
@@ -159,8 +154,7 @@ class PeerConnection:
                 self.fail()
                 break
             self.unsent -= sent
-            if self.reader is None or self.reader.window is None:  # over a link, only GOT is progress
-                self.progress_at = time.monotonic()
+            self._progressed()
             while sent:
                 first = self._out[0]
                 if sent < len(first):
@@ -170,6 +164,9 @@ class PeerConnection:
                 self._out.popleft()
         self.blocked = False
         return True
+
+    def _progressed(self) -> None:
+        self.progress_at = time.monotonic()
 
     def fail(self) -> None:
         """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
@@ -184,6 +181,16 @@ class PeerConnection:
         self.socket.close()
         self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
+
+class PeerConnection(FrameSocket):
+    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
+        super().__init__(opened)
+        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
+        self.role = Role.UNKNOWN
+        self.data = bytearray()  # DATA of the next REQUEST
+        self.reader: Reader | None = None
+        self.open_requests = 0
+
     @property
     def unfinished(self) -> int:
         return len(self.data) + self.decoder.held
@@ -195,6 +202,11 @@ class PeerConnection:
     @property
     def stalled(self) -> bool:
         return time.monotonic() - self.progress_at > STALLED
+
+    def _progressed(self) -> None:
+        """Note progress after a send; over a link, only GOT is progress."""
+        if self.reader is None or self.reader.window is None:
+            self.progress_at = time.monotonic()
 
     def send_output(self, log: OutputLog) -> None:
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
