@@ -135,6 +135,8 @@ def open_link(
     Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
     """
     stop = stop or Stop()
+    if deadline is not None:
+        destination.resolve(deadline - time.monotonic())
     was_open = master.identity(destination) is not None
 
     def ensure_shared() -> bool | None:

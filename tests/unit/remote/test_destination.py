@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sesh.errors import ExitCode, InvalidHost, Unreachable
 from sesh.remote.ssh import aliases as room
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.opening import open_link
 from tests.support import Home
 
 Fake = Callable[[str], None]
@@ -90,6 +92,13 @@ def test_an_ssh_that_hangs_over_its_configuration_is_given_up(fake: Fake) -> Non
     fake("exec sleep 30")
     with pytest.raises(Unreachable, match=r"ssh -G box did not end within 0\.2 s; a `Match exec`"):
         Destination("box").resolve(0.2)
+
+
+def test_the_deadline_of_a_link_is_also_that_of_its_configuration(fake: Fake) -> None:
+    """A list waited for a `Match exec` three times as long as for a silent host."""
+    fake("exec sleep 30")
+    with pytest.raises(Unreachable, match="ssh -G box did not end"):
+        open_link(Destination("box"), ask=False, deadline=time.monotonic() + 0.2)
 
 
 def test_ssh_does_not_read_what_is_typed_into_sesh(fake: Fake) -> None:
