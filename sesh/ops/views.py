@@ -50,16 +50,14 @@ def overview(caller: Caller) -> Overview:
 
 @op(reads=True)
 def status(caller: Caller, name: str) -> Status:
-    """Return all facts of a session, or of a job's result. Raises NotFound."""
+    """Return all facts of a session, or of a job's result; without a daemon `scrollback` is None.
+
+    Raises NotFound.
+    """
     try:
-        summary: Summary = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
+        session = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
-        summary = _summary_without_daemon(name, error)
-    session: Status = dict(summary)  # type: ignore[assignment]  # the missing keys are filled in below
-    if "daemon_pid" not in session:
-        record = records.read(name) or {}
-        session["clients"], session["scrollback"], session["link"] = [], None, None
-        session["daemon_pid"], session["version"] = record.get("daemon_pid"), record.get("version")
+        session = _status_without_daemon(name, error)
     here = listing.current()
     session["current"] = here is not None and here["name"] == session["name"]
     if caller.origin is not None:
@@ -67,13 +65,22 @@ def status(caller: Caller, name: str) -> Status:
     return session
 
 
-def _summary_without_daemon(name: str, error: SeshError) -> Summary:
+def _status_without_daemon(name: str, error: SeshError) -> Status:
+    """Return what records and results say. Raises `error` if they do not know the session."""
     if not isinstance(error, NotFound):
         if (summary := listing.from_record(name)) is None:
             raise find.absent(name) from None
     elif (summary := find.dormant(name) or listing.of_job(name)) is None:
         raise error
-    return summary
+    record = records.read(name) or {}
+    return {
+        **summary,  # type: ignore[typeddict-item]  # only a daemon knows the other keys
+        "clients": [],
+        "scrollback": None,
+        "link": None,
+        "daemon_pid": record.get("daemon_pid"),
+        "version": record.get("version"),
+    }
 
 
 @op(reads=True)
