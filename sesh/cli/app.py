@@ -93,7 +93,7 @@ def group() -> VerbGroup:
 def built(name: str) -> VerbCommand:
     """Import a verb, and build its command, which also takes `--json` and `--local`."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(load(BY_NAME[name].place))
+    app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(load(BY_NAME[name].function))
     command = typer.main.get_command(app)
     assert isinstance(command, VerbCommand)  # noqa: S101 (`cls` says so)
     for word, text in EVERYWHERE[1:]:
@@ -122,7 +122,7 @@ def run_verb(cli: Invocation) -> int:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
             _check_hosts(line)
             if len(line.hosts) > 1 and line.verb.hosts is Hosts.EACH:
-                return int(load("fanout.run_on_each")(cli, ctx.params, run_verb))
+                return load("fanout.run_on_each")(cli, ctx.params, run_verb)
             return int(command.invoke(ctx))
     except typer.Exit as shown:  # a page of help
         return shown.exit_code

@@ -56,4 +56,12 @@ def split(argv: list[str]) -> CommandLine:
         elif first not in ("--json", "--local"):
             break
         words = rest
-    return CommandLine(verb or BY_NAME[GO], hosts, words, tail, verb is BY_NAME[GO], json, local)
+    return CommandLine(
+        verb=verb or BY_NAME[GO],
+        hosts=hosts,
+        words=words,
+        tail=tail,
+        create=verb is BY_NAME[GO],
+        json=json,
+        local=local,
+    )

@@ -35,7 +35,7 @@ class _Group(NamedTuple):
 def list_or_pick(cli: Invocation) -> int:
     """Show the board if the settings say so, else print the list: `sesh` alone."""
     if printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
-        return int(load("choose.pick_and_attach")(cli))
+        return load("choose.pick_and_attach")(cli)
     return show(cli)
 
 
