@@ -17,7 +17,7 @@ from sesh.errors import SeshError
 from sesh.ops import search
 from sesh.outcomes import Hit
 from sesh.reach.target import Target
-from sesh.schema import ErrorFacts
+from sesh.schema import ErrorFacts, Place
 from sesh.store import listing
 
 
@@ -93,7 +93,7 @@ def _shown(hits: Sequence[Hit]) -> list[str]:
     """Return hits as lines of grep: `session:line:text`, `session-line-text` for context, `--` between groups."""
     lines: dict[tuple[str, int], str] = {}  # by session and number; a line in the context of several hits stands once
     for hit in hits:
-        name, line = wording.qualified_name((hit["host"], hit["session"])), int(hit["line"])
+        name, line = wording.qualified_name(Place(hit["host"], hit["session"])), int(hit["line"])
         for at, text in enumerate([*hit["before"], hit["text"], *hit["after"]], line - len(hit["before"])):
             mark = ":" if at == line else "-"
             if at == line or (name, at) not in lines:

@@ -76,5 +76,5 @@ def test_an_item_of_which_nothing_is_left_does_not_say_that_this_is_all(host: Ho
 def test_a_host_says_no_more_over_a_held_link_than_in_an_answer(host: Host) -> None:
     """Such a host filled the memory of this process."""
     host.does("many")
-    assert "malformed" in host.until(lambda report: report.silence).silence
+    assert "malformed" in host.until(lambda report: report.why_silent).why_silent
     wait_until(lambda: not host.processes(), what="the link is closed")
