@@ -13,7 +13,8 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.parameters import Context
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
-from sesh.errors import UsageError
+from sesh.errors import Refused, SeshError, UsageError
+from sesh.names import printable
 
 _SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
 START = (  # the examples at the top of the overview
@@ -128,5 +129,19 @@ def run_verb(cli: Invocation) -> int:
         return shown.exit_code
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
-        verb = "" if not line.verb.dashed else f" {line.verb.name}"
-        raise UsageError(f"{message[0].lower()}{message[1:]}", hint=f"see: {SESH}{verb} --help") from error
+        verb = f" {line.verb.name}" if line.verb.dashed else ""
+        wrong = UsageError(f"{message[0].lower()}{message[1:]}", hint=f"see: {SESH}{verb} --help")
+        raise _late_host(line, wrong) or wrong from error
+    except (UsageError, Refused) as error:
+        if (late := _late_host(line, error)) is None:
+            raise
+        raise late from error
+
+
+def _late_host(line: CommandLine, error: SeshError) -> UsageError | None:
+    """Return the error to raise instead of one about a word that names a host, but comes too late."""
+    word = next((word for word in line.words if word[:1] == "@" and word in error.message), None)
+    if word is None or error.answered or line.verb.name in ("deploy", "forget"):  # these take @HOST anywhere
+        return None
+    verb = line.verb.name if line.verb.dashed else "NAME"
+    return UsageError("@HOST comes first", hint=f"write: {PROGRAM} {printable(word)} {verb} …")

@@ -55,33 +55,33 @@ def attach_or_create(
 
     `target`: where NAME is, if that is known.
     """
-    spec = cli.spec() if spec is None else spec
-    bare = spec["directory"] is None and spec["command"] is None
+    spec = spec or {}
+    bare = spec.get("directory") is None and spec.get("command") is None
     if name == "-":
         if not bare:
             raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
         return attach_last(cli, flags)
-    place = target or cli.find_target(check_name(name), creates=True)
+    target = target or cli.find_target(check_name(name), creates=True)
     if flags.read_only and bare:
-        return attach_existing(cli, place, name, flags)  # a new shell has nothing to watch
+        return attach_existing(cli, target, name, flags)  # a new shell has nothing to watch
     near = similar_verb(name) if bare and not cli.line.create else ""
-    if near and not place.call(sessions.there, name=name):
+    if near and not target.call(sessions.there, name=name):
         hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
-        raise Refused(f"no session {name}", hint=for_host(hint, place.host))
+        raise Refused(f"no session {name}", hint=for_host(hint, target.host))
     if find_verb(name) is not None:
-        returns = for_host(f"{SESH} {words_for(name)}", place.host)
+        returns = for_host(f"{SESH} {words_for(name)}", target.host)
         cli.remember(f"{name} is a verb, too: `{returns}` returns to this session")
 
     def connect(hello: Hello | None) -> Connected:
-        return place.connect_by(enter.go, hello, name=name, spec=spec)
+        return target.connect_by(enter.go, hello, name=name, spec=spec)
 
     try:
-        return attach_terminal(cli, place, name, connect, flags)
+        return attach_terminal(cli, target, name, connect, flags)
     except Unreachable:
-        if place.host is not None or find.try_connect(name) is not None:
+        if target.host is not None or find.try_connect(name) is not None:
             raise
         # The session ended while sesh connected to it: the second call creates it again.
-        return attach_terminal(cli, place, name, connect, flags)
+        return attach_terminal(cli, target, name, connect, flags)
 
 
 def attach_existing(cli: Invocation, target: Target, name: str, flags: AttachFlags) -> int:
@@ -94,7 +94,7 @@ def attach_existing(cli: Invocation, target: Target, name: str, flags: AttachFla
 def attach_last(cli: Invocation, flags: AttachFlags) -> int:
     """Attach to the last other session that still runs. Raises NotFound."""
     if cli.line.host is not None:
-        return attach_existing(cli, cli.target, "-", flags)
+        return attach_existing(cli, cli.line_target, "-", flags)
     for host, name in enter.recent():
         if host is None and contains_this_terminal(name):
             continue

@@ -22,17 +22,19 @@ Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase le
 YES_NO = (("y", "Yes"), ("n", "No"))
 NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or one of these to decline
 
+NEVER = Stop()  # nobody stops it
+_noted_warnings: set[str] = set()  # of the settings; one process may have several callers
+
 
 class Caller:
     origin: Origin | None = None  # the machine that calls over a link; None for this one
     can_ask = False  # a person can be asked, also by ssh
-    watched = False  # a person sees notes at once
+    shows_status = False  # a person sees the status line
     hears_questions = False  # the caller wants a note when the command that it waits for asks a question
     audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown
     local = False  # ask no remote
     session_id: str | None = None  # the id for a session that the op creates
-    stop = Stop()  # for another thread to cancel the calls to a host; nobody stops this one
-    _warned: frozenset[str] = frozenset()
+    stop = NEVER  # for another thread to cancel the calls to a host
 
     def note(self, line: str) -> None:
         """Show a note of one line; it quotes commands as `{SESH} --verb`."""
@@ -73,8 +75,8 @@ class Caller:
         """Return the user's settings; note errors in the file once per process."""
         settings = config.load()
         for warning in settings.warnings:
-            if warning not in self._warned:
-                Caller._warned |= {warning}  # on the class, as one process may have several callers
+            if warning not in _noted_warnings:
+                _noted_warnings.add(warning)
                 self.note(warning)
                 self.remember(f"config.toml has errors; `{SESH} --doctor` shows them")
         return settings
