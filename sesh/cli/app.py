@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.parameters import Context
-from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
+from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, load
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
 
@@ -26,6 +27,12 @@ EVERYWHERE = (
     ("@HOST", "Run the verb on that host, over ssh; comes first on the line."),
     ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
+)
+ATTACHING = (
+    (("--replace",), "Detach the other clients."),
+    (("--read-only", "-r"), "Only watch; keys are ignored."),
+    (("--no-replay",), "Show only the screen, no scrollback."),
+    (("--no-detach-key",), "Pass the detach key to the program; leave with `sesh detach`."),
 )
 CODES = (
     ("0", "Success, also after you detach."),
@@ -92,23 +99,34 @@ def group() -> VerbGroup:
 
 @cache
 def built(name: str) -> VerbCommand:
-    """Import a verb, and build its command, which also takes `--json` and `--local`."""
+    """Import a verb, and build its command, with the options of `ATTACHING` and `EVERYWHERE`."""
+    verb = BY_NAME[name]
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(load(BY_NAME[name].function))
+    app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(load(verb.function))
     command = typer.main.get_command(app)
     assert isinstance(command, VerbCommand)  # noqa: S101 (`cls` says so)
-    for word, text in EVERYWHERE[1:]:
-        command.params.append(TyperOption(param_decls=[word], is_flag=True, expose_value=False, help=text))
+    own = {option.name for option in command.params}  # `new` has its own `--replace`
+    flags = [_flag(words, text, _set_flag) for words, text in ATTACHING if verb.attaches]
+    command.params += [flag for flag in flags if flag.name not in own]
+    command.params += [_flag((word,), text) for word, text in EVERYWHERE[1:]]
     return command
+
+
+def _flag(words: Sequence[str], text: str, callback: Callable[..., None] | None = None) -> TyperOption:
+    return TyperOption(param_decls=[*words], is_flag=True, expose_value=False, help=text, callback=callback)
+
+
+def _set_flag(ctx: Context, option: TyperOption, value: bool) -> None:
+    setattr(ctx.obj.flags, str(option.name), value)
 
 
 def _check_hosts(line: CommandLine) -> None:
     """Raise UsageError if the line has more hosts than its verb takes."""
-    if line.hosts and line.verb.hosts is Hosts.NONE:
+    if line.hosts and line.verb.hosts == "none":
         hint = f"see: {PROGRAM} {line.verb.name} --help"
         raise UsageError(f"{line.verb.dashed} takes no host", hint=hint)
-    if len(line.hosts) > 1 and line.verb.hosts is Hosts.ONE:
-        several = " ".join(verb.name for verb in VERBS if verb.hosts in (Hosts.EACH, Hosts.ALL))
+    if len(line.hosts) > 1 and line.verb.hosts == "one":
+        several = " ".join(verb.name for verb in VERBS if verb.hosts in ("each", "all"))
         verb = line.verb.dashed or f"{PROGRAM} NAME"
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
 
@@ -122,7 +140,7 @@ def run_verb(cli: Invocation) -> int:
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
             _check_hosts(line)
-            if len(line.hosts) > 1 and line.verb.hosts is Hosts.EACH:
+            if len(line.hosts) > 1 and line.verb.hosts == "each":
                 return load("fanout.run_on_each")(cli, ctx.params, run_verb)
             return int(command.invoke(ctx))
     except typer.Exit as shown:  # a page of help
@@ -139,7 +157,7 @@ def run_verb(cli: Invocation) -> int:
 
 
 def _late_host(line: CommandLine, error: SeshError) -> UsageError | None:
-    """Return the error to raise instead of one about a word that names a host, but comes too late."""
+    """Return the error instead of one about a host that does not come first."""
     word = next((word for word in line.words if word[:1] == "@" and word in error.message), None)
     if word is None or error.answered or line.verb.name in ("deploy", "forget"):  # these take @HOST anywhere
         return None

@@ -164,12 +164,6 @@ Size = Annotated[
     str | None,
     Option("--size", metavar="COLUMNSxROWS", help="The columns and rows until a terminal attaches, as 200x50."),
 ]
-Replace = Annotated[bool, Option("--replace", help="Detach the other clients.")]
-ReadOnly = Annotated[bool, Option("--read-only", "-r", help="Only watch; keys are ignored.")]
-NoReplay = Annotated[bool, Option("--no-replay", help="Show only the screen, no scrollback.")]
-NoDetachKey = Annotated[
-    bool, Option("--no-detach-key", help="Pass the detach key to the program; leave with `sesh detach`.")
-]
 Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
 Yes = Annotated[bool, Option("-y", help="Do not ask.")]
 Ansi = Annotated[bool, Option("--ansi", help="Keep colours and other escape sequences.")]

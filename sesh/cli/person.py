@@ -1,4 +1,4 @@
-"""The person at a command line: notes on stderr, a status line, questions on the terminal, signals."""
+"""The person at a command line: notes, a status line, questions, Ctrl-C."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def _fitted(wanted: Sequence[int], limit: int | None) -> dict[int, int]:
 
 
 def _narrowed(widths: Mapping[int, int], limit: int) -> dict[int, int] | None:
-    """Return the widths with less for command and directory; None if they still do not fit."""
+    """Return widths with a narrower command and directory; None if they still do not fit."""
     narrowed = dict(widths)
     over = sum(width + _GAP for width in widths.values()) - _GAP - limit
     for index in (_COMMAND, _DIRECTORY):

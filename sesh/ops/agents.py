@@ -195,7 +195,10 @@ def report(state: str, question: str) -> str:
 
 
 def own_session(verb: str, line: str) -> str:
-    """Return the name of the caller's session; `line`: as a hook calls the verb. Raises Refused outside of any."""
+    """Return the name of the caller's session. Raises Refused outside of any.
+
+    `line`: how a hook calls the verb.
+    """
     if (record := _session_of()) is None:
         hint = f'in a hook write: [ -z "$SESH_SESSION" ] || {line}'
         raise Refused(f"{verb} works only inside a session", hint=hint)
@@ -244,7 +247,7 @@ def _still_works(event: JSONObject) -> bool:
 
 
 def _resumable(event: JSONObject) -> str:
-    """Return the id of the conversation; empty if the agent could not resume it yet, or it is no id."""
+    """Return the id of the conversation; empty if the agent cannot resume it yet."""
     # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
     unstored = event["hook_event_name"] in ("SessionStart", "Notification", "SessionEnd")
     if unstored and event.get("source") not in ("resume", "compact"):

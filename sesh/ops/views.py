@@ -41,9 +41,9 @@ def overview(caller: Caller) -> Overview:
 
 @op(reads=True)
 def status(caller: Caller, name: str) -> Status:
-    """Return all facts of a session, or of a job's result; without a daemon `scrollback` is None.
+    """Return all facts of a session, or of a job's result. Raises NotFound.
 
-    Raises NotFound.
+    Without a daemon, `scrollback` is None.
     """
     try:
         session = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]

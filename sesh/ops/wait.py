@@ -48,7 +48,7 @@ _END = "exit"  # the condition that the session has ended
 
 
 class _InKeptLines(Exception):
-    """The pattern matched before the wait began; raised because a callback of `arrivals` cannot return it."""
+    """The pattern matched before the wait began; a callback of `arrivals` cannot return it."""
 
     def __init__(self, match: Condition) -> None:
         super().__init__(match["match"])
@@ -182,7 +182,7 @@ class _ConditionWait:
         return self._match([*tested, (current.untrimmed, current.end)])
 
     def _match(self, lines: list[tuple[str, int]]) -> Condition | None:
-        """Return the first match in lines, each given with the position after it. Raises TimedOut, Refused."""
+        """Return the first match in lines, each with the position after it."""
         for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             return _condition("for", text, lines[number][1])
         return None
