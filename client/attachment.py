@@ -23,8 +23,8 @@ from sesh.client.shown import Shown
 from sesh.client.view import TerminalView, Timer
 from sesh.errors import LoginRefused, Reloaded, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
+from sesh.link.health import Health, WatchedConnection
 from sesh.link.keeper import LinkKeeper, MakeKeeper
-from sesh.link_health import Health
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
@@ -81,8 +81,8 @@ class Attachment:
         self.phase = AttachmentPhase.HANDSHAKE
         timeout = HELLO_TIMEOUT if self.host is None else _OVER_LINK
         self.timers.set(Timer.WELCOME, timeout, lambda: self._disconnected(silent_daemon(self.name)))
-        if self.keeper is not None and connection.health is not None:
-            self.keeper.watch(connection.health)
+        if self.keeper is not None and isinstance(connection, WatchedConnection):
+            self.keeper.watch(connection)
             self.link_line.reset()
 
     def _hello(self) -> Hello:

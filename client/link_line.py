@@ -7,8 +7,8 @@ from functools import partial
 from sesh import measures
 from sesh.client.view import TerminalView, Timer
 from sesh.errors import NO_ANSWER, LoginRefused
+from sesh.link.health import Health
 from sesh.link.keeper import LinkKeeper
-from sesh.link_health import Health
 from sesh.loop.timers import Timers
 
 SAY_AFTER = 1.0  # seconds of doubt after which the line reports it; a link that is heard sooner costs no redraw

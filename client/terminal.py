@@ -16,7 +16,12 @@ from typing import Any
 from sesh import descriptors
 from sesh.errors import Refused
 
-EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)  # they end the client
+_NO_END = {"SIGCHLD", "SIGCONT", "SIGINFO", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGWINCH"}
+_UNHANDLED = {"SIGKILL", "SIGSTOP", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"}  # a fault would come again and again
+_IGNORED = {"SIGPIPE", "SIGXFSZ"}  # by Python
+EXIT_SIGNALS = frozenset(  # they end the client; signals of real time have no name
+    each for each in signal.valid_signals() if getattr(each, "name", "") not in _NO_END | _UNHANDLED | _IGNORED
+)
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
 

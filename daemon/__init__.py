@@ -9,7 +9,7 @@ Each module imports only those below it. Where a row names several modules, semi
 `requests`                   checks and dispatches requests
 `request_methods`            one method for each request
 `typed_text`                 those that type
-`delivery` `recipient`       typing a text and its Enter; the program that they go to
+`delivery`                   typing a text and its Enter at the program's pace
 `ending` `files`             the end of the session; its socket and record
 `handler`                    frames of attached clients
 `description`                the session as lists, `--status` and its record show it

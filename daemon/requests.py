@@ -16,20 +16,17 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
-from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
-from sesh.measures import uptime
-from sesh.messages import TO_DAEMON, Envelope
+from sesh.errors import SeshError, UsageError, daemon_failed
+from sesh.messages import ASKED, INTERRUPT, PRESS, RUN_INTERRUPT, SEND, TO_DAEMON, Envelope
 from sesh.names import printable
 
 MAX_DATA = 4 << 20
 
 
-def _method_of(name: str, *owners: object) -> Callable[..., Steps | None]:
-    method: Callable[..., Steps | None] = next(getattr(owner, name) for owner in owners if hasattr(owner, name))
-    return method
-
-
-REQUESTS = {str(name): _method_of(name, Typing, RequestMethods) for name in TO_DAEMON}
+_THAT_TYPE = [str(each) for each in (ASKED, INTERRUPT, PRESS, RUN_INTERRUPT, SEND)]
+REQUESTS: dict[str, Callable[..., Steps | None]] = {
+    name: getattr(Typing if name in _THAT_TYPE else RequestMethods, name) for name in map(str, TO_DAEMON)
+}
 """The method of each request. Its parameters, except `request`, are the keys that the request may have."""
 
 
@@ -38,7 +35,7 @@ class Requests:
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
         self.session, self._handler = session, handler
-        self.typing = Typing(session, self._begin)
+        self.typing = Typing(session)
         self._methods = RequestMethods(session, handler, ending, files, reload)
         self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes
 
@@ -55,17 +52,16 @@ class Requests:
             name = envelope.get("verb", "")
             call: Callable[[PeerRequest[Any]], Steps | None] = self._refuse_unknown
             if name in REQUESTS:
-                call = partial(_method_of(name, self.typing, self._methods), **check.arguments(REQUESTS[name], keys))
+                owner = self.typing if name in _THAT_TYPE else self._methods
+                call = partial(REQUESTS[name], owner, **check.arguments(REQUESTS[name], keys))
         except Malformed as error:
             number = keys.get("id")
             refusal = UsageError(f"a malformed request: {error}")
             number = number if isinstance(number, int) and check.fits(int, number) else 0
             PeerRequest[Any](connection, number, data).refuse(refusal)
             return
-        self._begin(PeerRequest(connection, envelope.get("id", 0), data, call, name, envelope.get("begin_by")))
-
-    def _begin(self, request: PeerRequest[Any]) -> None:
-        self._go_on(request, self._steps(request))
+        request = PeerRequest[Any](connection, envelope.get("id", 0), data, name, envelope.get("begin_by"))
+        self._go_on(request, self._steps(request, call))
 
     def _go_on(self, request: PeerRequest[Any], steps: Steps) -> None:
         """Take the next step of a request; refuse it if the step raises an error."""
@@ -80,15 +76,11 @@ class Requests:
         self.unfinished.add(request)
         self.session.timers.set(request, seconds, partial(self._go_on, request, steps))
 
-    def _steps(self, request: PeerRequest[Any]) -> Steps:
-        self._check_deadline(request)
-        steps = request.call(request)
+    def _steps(self, request: PeerRequest[Any], call: Callable[[PeerRequest[Any]], Steps | None]) -> Steps:
+        request.check_deadline(self.session.name)
+        steps = call(request)
         if steps is not None:
             yield from steps
-
-    def _check_deadline(self, request: PeerRequest[Any]) -> None:
-        if request.begin_by is not None and uptime() > request.begin_by:
-            raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
     def _refuse_unknown(self, request: PeerRequest[Any]) -> None:
         name = printable(request.name)

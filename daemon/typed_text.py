@@ -9,15 +9,14 @@ from collections.abc import Callable
 from sesh import machine, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
-from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Steps
-from sesh.daemon.delivery import Delivery, unmarked
+from sesh.daemon.clients.connection import PeerRequest, Steps
+from sesh.daemon.delivery import DISTURBED, POLL, Delivery, Recipient, unmarked
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import LIMIT, Writer
-from sesh.daemon.recipient import DISTURBED, Recipient
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
-from sesh.errors import Busy, ExitCode, Refused
+from sesh.errors import Busy, ExitCode, Interrupted, Refused
 from sesh.messages import AskedResponse, SendResponse
 from sesh.vt.modes import BRACKETED_PASTE
 
@@ -32,15 +31,11 @@ _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 class Typing:
     """The requests of a session that type; keys do not wait for a text."""
 
-    def __init__(self, session: Session, begin: Callable[[PeerRequest[SendResponse]], None]) -> None:
-        self._session, self._pump, self._begin = session, session.pump, begin
+    def __init__(self, session: Session) -> None:
+        self._session, self._pump = session, session.pump
         self._active: Delivery | None = None
         self._queued: deque[PeerRequest[SendResponse]] = deque()
         self.outcomes: dict[str, SendResponse] = {}  # by `once`, a request's `key`
-
-    def forget(self, connection: PeerConnection) -> None:
-        """Drop the queued texts of a closed connection; the active text goes on."""
-        self._queued = deque(request for request in self._queued if request.connection is not connection)
 
     def send(
         self,
@@ -52,32 +47,32 @@ class Typing:
         enter: bool = False,
         force: bool = False,
         more: bool = False,
-        keys: bool = False,
-    ) -> Steps | None:
-        """Type a request's bytes: keys at once, texts and answers in their turn.
+    ) -> Steps:
+        """Type a text or an answer in its turn.
 
-        `keys`: keys, after which the active text gets no Enter. `since`, `question`: an answer to this question, with
-        or without Enter. `enter`: press Enter after the text; if it was not pressed, `reason` in the response says why.
-        `force`: type although the bytes may reach what they are not meant for. `more`: the bytes continue those of the
-        previous request. `key`: a repeated request with this key is not typed again.
+        `since`, `question`: an answer to this question, with or without Enter. `enter`: press Enter after the text; if
+        it was not pressed, `reason` in the response says why. `force`: type although the bytes may reach what they are
+        not meant for. `more`: the bytes continue those of the previous request. `key`: a repeated request with this key
+        is not typed again.
         """
-        if keys:
-            if self._active is not None:
-                self._active.cancel(DISTURBED)
-            self._type(request, request.data, key, more=more)
-        elif self._active is not None:
-            self._queue(request)
-        elif key in self.outcomes:
+        yield from self._until_turn(request)
+        if key in self.outcomes:
             self._put(request, b"", key, self.outcomes[key])
+            return
+        if since is not None:
+            self._check_answer(request.data, since, question, force=force)
+        elif enter and not force:
+            self._check_text(request.data)
+        if enter:
+            yield from self._type_with_enter(request, unmarked(request.data), key)
         else:
-            if since is not None:
-                self._check_answer(request.data, since, question, force=force)
-            elif enter and not force:
-                self._check_text(request.data)
-            if enter:
-                return self._type_with_enter(request, unmarked(request.data), key)
             self._type(request, request.data, key, more=more)
-        return None
+
+    def press(self, request: PeerRequest[SendResponse]) -> None:
+        """Type keys at once; the text that is being typed gets no Enter after them."""
+        if self._active is not None:
+            self._active.cancel(DISTURBED)
+        self._type(request, request.data, "", more=False)
 
     def asked(self, request: PeerRequest[AskedResponse], since: str | None = None, question: str = "") -> None:
         """Respond with the question and modes; refuse if `since` and `question` name another."""
@@ -85,25 +80,24 @@ class Typing:
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
-        session = self._session
-        if key in self.outcomes:
-            request.respond(self.outcomes[key])
-            return
-        if session.pty is not None and session.running:
-            session.life.note_input(interrupts=True)
-            session.pty.signal_foreground(signal.SIGINT)
-        self._keep_outcome(key, {})
-        request.respond({})
+        self._interrupt(request, key, self._signal_program)
 
     def run_interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the commands of this connection's runs; with the same `key` only once."""
-        if key in self.outcomes:
-            request.respond(self.outcomes[key])
-            return
-        if self._session.runs.interrupt(request.connection):
+        self._interrupt(request, key, lambda: self._session.runs.interrupt(request.connection))
+
+    def _interrupt(self, request: PeerRequest[SendResponse], key: str, interrupts: Callable[[], bool]) -> None:
+        if key not in self.outcomes and interrupts():
             self._session.life.note_input(interrupts=True)
         self._keep_outcome(key, {})
         request.respond({})
+
+    def _signal_program(self) -> bool:
+        pty = self._session.pty
+        if pty is None or not self._session.running:
+            return False
+        pty.signal_foreground(signal.SIGINT)
+        return True
 
     # -- requests that come again, or wait
 
@@ -113,15 +107,21 @@ class Typing:
         if len(self.outcomes) > MAX_OUTCOMES:
             del self.outcomes[next(iter(self.outcomes))]
 
-    def _queue(self, request: PeerRequest[SendResponse]) -> None:
+    def _until_turn(self, request: PeerRequest[SendResponse]) -> Steps:
+        """Yield until the earlier texts are typed. Raises Busy if too many wait, TimedOut, Interrupted."""
+        if self._active is None and not self._queued:
+            return
         if len(self._queued) == MAX_QUEUED:
             raise Busy(f"{MAX_QUEUED} texts wait to be typed here; try again later")
         self._queued.append(request)
-
-    def _begin_next(self) -> None:
-        self._active = None
-        while self._queued and self._active is None:
-            self._begin(self._queued.popleft())
+        try:
+            while self._active is not None or self._queued[0] is not request:
+                yield POLL
+                if request.connection.closed:
+                    raise Interrupted("its sender has gone")
+        finally:
+            self._queued.remove(request)
+        request.check_deadline(self._session.name)
 
     # -- typing
 
@@ -148,13 +148,13 @@ class Typing:
         if not waits:
             respond(True)
 
-    def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, once: str) -> Steps | None:
+    def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, once: str) -> Steps:
         """Type text and Enter: at once to a reader of lines, else one after another."""
         pty = self._session.pty
         if pty is not None and pty.raw() and not self._session.activity.shell_reads:
-            return self._deliver(request, text, pty, once)
-        self._type(request, text + b"\r", once, more=False)
-        return None
+            yield from self._deliver(request, text, pty, once)
+        else:
+            self._type(request, text + b"\r", once, more=False)
 
     def _deliver(self, request: PeerRequest[SendResponse], text: bytes, pty: Pty, once: str) -> Steps:
         """Type a text at the program's pace, and Enter after it."""
@@ -170,7 +170,7 @@ class Typing:
             self._keep_outcome(once, response)
             request.respond(response)
         finally:
-            self._begin_next()
+            self._active = None
 
     def _admit(self, data: bytes, *, more: bool = False) -> None:
         """Note bytes that will be typed. Raises Refused or Busy without room for them."""

@@ -193,7 +193,7 @@ class Bridge:
         if request.get("verb") != OP:
             raise UsageError(f"a bridge does not know {printable(request.get('verb', ''))}")
         op = op_named(request.get("op") or "")
-        arguments = check.arguments(op, protocol.value(data) if data else {}, exact=True)
+        arguments = check.arguments(op, protocol.value(data) if data else {})
         try:
             if get_type_hints(op)["return"] == Connected:
                 return _connect(caller, op, arguments, request)

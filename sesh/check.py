@@ -53,12 +53,12 @@ def checked_from_host(hint: Any, value: object, name: str, check: Check | None =
         raise malformed(name, str(error)) from None
 
 
-def arguments(function: Callable[..., object], values: object, *, exact: bool = False) -> dict[str, Any]:
+def arguments(function: Callable[..., object], values: object) -> dict[str, Any]:
     """Return the checked arguments of a function by name, except the first. Raises Malformed.
 
     The key of a parameter `from_` is `from`.
     """
-    return _test_of_parameters(function)(Check(exact=exact), values)
+    return _test_of_parameters(function)(Check(), values)
 
 
 @cache

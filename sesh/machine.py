@@ -289,10 +289,13 @@ def command_of_group(group: int, shell: int) -> list[str]:
     """
     if words := command_of(group):
         return words
-    if not HAS_PROC:
-        return []
-    children = map(int, content(f"/proc/{shell}/task/{shell}/children").split())
+    children = children_of(shell)
     return next(filter(None, (command_of(pid) for pid in children if stat_of(pid)[2:3] == [str(group)])), [])
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process without threads has started; empty without /proc."""
+    return [*map(int, content(f"/proc/{pid}/task/{pid}/children").split())]
 
 
 def set_process_title(text: str) -> None:

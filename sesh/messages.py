@@ -385,6 +385,7 @@ EVENTS: RequestType[WaitResponse] = RequestType("events", WaitResponse, reads=Tr
 RUN = RequestType("run", RunFacts)
 RUN_INTERRUPT = RequestType("run_interrupt", SendResponse)
 SEND = RequestType("send", SendResponse)
+PRESS = RequestType("press", SendResponse)
 INTERRUPT = RequestType("interrupt", SendResponse)
 FEED = RequestType("feed", FeedResponse)
 DETACH = RequestType("detach", DetachResponse)

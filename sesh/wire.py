@@ -25,8 +25,6 @@ from sesh.schema import ErrorFacts, Event
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from sesh.link_health import LinkHealth
-
 _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.WELCOME: ("WELCOME", Welcome),
     protocol.NOTICE: ("NOTICE", Message),
@@ -55,12 +53,10 @@ class Peer:
 class Connection:
     """Frames over two descriptors, which the connection owns; a socket is both of them.
 
-    `far`: the peer is a host, whose text is not trusted. `health`: of a link to a host; None on this machine. Deadlines
-    are by the monotonic clock.
+    `far`: the peer is a host, whose text is not trusted. Deadlines are by the monotonic clock.
     """
 
     far = False
-    health: LinkHealth | None = None
 
     def __init__(self, inbound: int, outbound: int, name: str = "") -> None:
         self.inbound, self.outbound = inbound, outbound
@@ -156,11 +152,8 @@ class Connection:
         return True
 
     def decode(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Return the frames that received bytes complete; tell `health` of bytes and PONGs."""
-        frames = self.decoder.feed(data)
-        if self.health is not None:
-            self.health.heard(time.monotonic(), [payload for kind, payload in frames if kind == protocol.PONG])
-        return frames
+        """Return the frames that received bytes complete."""
+        return self.decoder.feed(data)
 
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:
         """Return the error for a closed connection; after an `error`, read the last frames."""

@@ -14,7 +14,8 @@ from typing import Any, Generic
 
 from sesh import protocol
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.errors import SeshError
+from sesh.errors import SeshError, TimedOut
+from sesh.measures import uptime
 from sesh.messages import Response
 
 READ_SIZE = 1 << 16
@@ -29,93 +30,6 @@ class Role(Enum):
     UNKNOWN = auto()  # no HELLO has come
     KNOWN = auto()  # a client or a caller
     FOREIGN = auto()  # one with another protocol number; only its request `reload` is handled
-
-
-class FrameSocket:
-    """A non-blocking socket, with received frames to handle, and bytes to send."""
-
-    def __init__(self, opened: socket.socket) -> None:
-        opened.setblocking(False)
-        self.socket = opened
-        self.descriptor: int = opened.fileno()
-        self.decoder = protocol.Decoder()
-        self.backlog: deque[tuple[int, bytes]] = deque()  # frames to be handled: kind, payload
-        self.closing = False  # to be closed once everything is sent
-        self.closed = False  # has failed, or is closed
-        self.blocked = False  # is not writable
-        self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending
-        self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of the last bytes sent, and received
-        self.unsent = 0
-        self._out: deque[memoryview] = deque()
-
-    @property
-    def listening(self) -> bool:
-        return not (self.closed or self.closing)
-
-    def receive(self) -> bool:
-        """Receive frames into the backlog; return False if the peer has closed. Raises ProtocolError."""
-        try:
-            data = self.socket.recv(READ_SIZE)
-        except OSError as error:
-            return error.errno == EAGAIN
-        self.heard_at = time.monotonic()
-        self.backlog += self.decoder.feed(data)
-        return bool(data)
-
-    def append(self, *parts: bytes | memoryview) -> None:
-        for part in parts:
-            if part and not self.closed:
-                self._out.append(memoryview(part))
-                self.unsent += len(part)
-
-    def queue(self, *parts: bytes | memoryview) -> None:
-        """Append bytes, which are sent at the end of the loop's turn at the latest."""
-        self.append(*parts)
-        self.changed()
-
-    def close_when_sent(self) -> None:
-        self.closing = True
-        self.changed()
-
-    def flush(self) -> bool:
-        """Send as much as the socket accepts; return False if bytes are left."""
-        while self._out and not self.closed:
-            try:
-                sent = self.socket.sendmsg(list(islice(self._out, 64)))
-            except OSError as error:
-                if error.errno == EAGAIN:
-                    self.blocked = True
-                    self.changed()
-                    return False
-                self.fail()
-                break
-            self.unsent -= sent
-            self._progressed()
-            while sent:
-                first = self._out[0]
-                if sent < len(first):
-                    self._out[0] = first[sent:]
-                    break
-                sent -= len(first)
-                self._out.popleft()
-        self.blocked = False
-        return True
-
-    def _progressed(self) -> None:
-        self.progress_at = time.monotonic()
-
-    def fail(self) -> None:
-        """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
-        self.closed = True
-        self.backlog.clear()
-        self._out.clear()
-        self.unsent = 0
-        self.changed()
-
-    def drop(self) -> None:
-        self.fail()
-        self.socket.close()
-        self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
 
 class Window:
@@ -177,9 +91,22 @@ class Reader:
         self.position = position
 
 
-class PeerConnection(FrameSocket):
+class PeerConnection:
+    """A non-blocking socket, with received frames to handle, and bytes and output to send."""
+
     def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
-        super().__init__(opened)
+        opened.setblocking(False)
+        self.socket = opened
+        self.descriptor: int = opened.fileno()
+        self.decoder = protocol.Decoder()
+        self.backlog: deque[tuple[int, bytes]] = deque()  # frames to be handled: kind, payload
+        self.closing = False  # to be closed once everything is sent
+        self.closed = False  # has failed, or is closed
+        self.blocked = False  # is not writable
+        self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending
+        self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of the last bytes sent, and received
+        self.unsent = 0
+        self._out: deque[memoryview] = deque()
         self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
         self.role = Role.UNKNOWN
         self.data = bytearray()  # DATA of the next REQUEST
@@ -187,6 +114,73 @@ class PeerConnection(FrameSocket):
         self.open_requests = 0
         self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
         self.ack_from = 0.0  # time (monotonic) from which it goes with output
+
+    @property
+    def listening(self) -> bool:
+        return not (self.closed or self.closing)
+
+    def receive(self) -> bool:
+        """Receive frames into the backlog; return False if the peer has closed. Raises ProtocolError."""
+        try:
+            data = self.socket.recv(READ_SIZE)
+        except OSError as error:
+            return error.errno == EAGAIN
+        self.heard_at = time.monotonic()
+        self.backlog += self.decoder.feed(data)
+        return bool(data)
+
+    def append(self, *parts: bytes | memoryview) -> None:
+        for part in parts:
+            if part and not self.closed:
+                self._out.append(memoryview(part))
+                self.unsent += len(part)
+
+    def queue(self, *parts: bytes | memoryview) -> None:
+        """Append bytes, which are sent at the end of the loop's turn at the latest."""
+        self.append(*parts)
+        self.changed()
+
+    def close_when_sent(self) -> None:
+        self.closing = True
+        self.changed()
+
+    def flush(self) -> bool:
+        """Send as much as the socket accepts; return False if bytes are left."""
+        while self._out and not self.closed:
+            try:
+                sent = self.socket.sendmsg(list(islice(self._out, 64)))
+            except OSError as error:
+                if error.errno == EAGAIN:
+                    self.blocked = True
+                    self.changed()
+                    return False
+                self.fail()
+                break
+            self.unsent -= sent
+            if self.reader is None or self.reader.window is None:  # over a link, only GOT is progress
+                self.progress_at = time.monotonic()
+            while sent:
+                first = self._out[0]
+                if sent < len(first):
+                    self._out[0] = first[sent:]
+                    break
+                sent -= len(first)
+                self._out.popleft()
+        self.blocked = False
+        return True
+
+    def fail(self) -> None:
+        """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
+        self.closed = True
+        self.backlog.clear()
+        self._out.clear()
+        self.unsent = 0
+        self.changed()
+
+    def drop(self) -> None:
+        self.fail()
+        self.socket.close()
+        self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
     @property
     def unfinished(self) -> int:
@@ -203,11 +197,6 @@ class PeerConnection(FrameSocket):
     @property
     def stalled(self) -> bool:
         return time.monotonic() - self.progress_at > STALLED
-
-    def _progressed(self) -> None:
-        """Note progress after a send; over a link, only GOT is progress."""
-        if self.reader is None or self.reader.window is None:
-            self.progress_at = time.monotonic()
 
     def send_output(self, log: OutputLog) -> None:
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
@@ -240,9 +229,13 @@ class PeerRequest(Generic[Response]):
     connection: PeerConnection
     number: int
     data: bytes
-    call: Callable[[PeerRequest[Any]], Steps | None] = lambda _: None  # carries it out, or returns the steps that do
     name: str = ""
     begin_by: float | None = None  # its deadline, see `Envelope`
+
+    def check_deadline(self, session: str) -> None:
+        """Raise TimedOut if the request may not begin any more."""
+        if self.begin_by is not None and uptime() > self.begin_by:
+            raise TimedOut(f"{session} was asked too late; nothing was done")
 
     def respond(self, response: Response, data: bytes = b"") -> None:
         self._send({"ok": True, **response}, data)  # type: ignore[dict-item]  # each Response is a TypedDict

@@ -109,7 +109,7 @@ class RunQueue:
     def _give_up(self, run: Run, error: SeshError) -> None:
         if run.state < RunState.TYPED:
             self._refuse(run, error)
-        elif run.state == RunState.TYPED:
+        elif run.state == RunState.TYPED and run.error is None:
             self._withdraw(run, error)
 
     # -- queries by other parts
@@ -162,7 +162,7 @@ class RunQueue:
         if run is None or run.wrapper is None or run.shell is None:
             return b""
         ours = token == run.wrapper.token
-        if ours and letter == "B" and run.state in (RunState.TYPED, RunState.WITHDRAWN):
+        if ours and letter == "B" and run.state == RunState.TYPED:
             return self._begin(run, run.shell)
         if ours and letter == "C" and run.state == RunState.BEGUN:
             self._begin_command(run)
@@ -207,11 +207,11 @@ class RunQueue:
             except Exception:
                 self._refuse(run, daemon_failed())
                 raise
-        elif run.state == RunState.TYPED:
+        elif run.state == RunState.TYPED and run.error is None:
             not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use --send")
             self._withdraw(run, shells.error_if_stopped(self._pump.pty, self.name) or not_read)
-        elif run.state == RunState.WITHDRAWN:
-            self._retry_or_refuse(run)
+        elif run.state == RunState.TYPED and run.error is not None:
+            self._retry_or_refuse(run, run.error)
         else:
             self._check_for_end(run)
 
@@ -247,13 +247,11 @@ class RunQueue:
         # on. If none arrives, `error` refuses the run.
         run.remove_files()
         run.error = error
-        run.become(RunState.WITHDRAWN)
         self._timers.set(Timer.RUN, MARK_DELAY, self.step)
 
-    def _retry_or_refuse(self, run: Run) -> None:
+    def _retry_or_refuse(self, run: Run, error: SeshError) -> None:
         """Clear the unread line with Ctrl-C and retry the run once, else refuse it."""
         # The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.
-        error = run.error or daemon_failed()
         run.error = None
         self._pump.show(self._marks.release())
         stopped = shells.error_if_stopped(self._pump.pty, self.name) is not None
@@ -321,7 +319,6 @@ class RunQueue:
     def _remove(self, run: Run) -> None:
         run.remove_files()
         run.request = None
-        run.become(RunState.DONE)
         self._timers.clear(run)
         if run in self._waiting:
             self._waiting.remove(run)

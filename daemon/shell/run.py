@@ -19,13 +19,10 @@ MAX_UNREAD = 4 << 20  # unsent bytes at which a caller gets no more lines before
 
 
 class RunState(IntEnum):
-    QUEUED = 0
-    DUE = 1  # active, waiting for a shell at its prompt
-    TYPED = 2  # the line that sources its files is typed
-    WITHDRAWN = 3  # its files are removed; a mark may still arrive
-    BEGUN = 4  # mark B: the shell has read the outer file
-    RUNNING = 5  # mark C: the command runs
-    DONE = 6
+    DUE = 0  # queued, or active and waiting for a shell at its prompt
+    TYPED = 1  # the line that sources its files is typed; with an error, its files are removed, and no mark has come
+    BEGUN = 2  # mark B: the shell has read the outer file
+    RUNNING = 3  # mark C: the command runs
 
 
 class Run:
@@ -38,7 +35,7 @@ class Run:
         self.key = key  # chosen by the caller, which finds its run by it after a reconnect
         self.sent = sent  # bytes of output that the caller has; None: send all output with the response
         self.attempts = 0
-        self.become(RunState.QUEUED)
+        self.become(RunState.DUE)
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
         self.error: SeshError | None = None  # refuses a withdrawn run, unless the command begins

@@ -21,7 +21,7 @@ from typing import IO, Any
 from sesh import errors, protocol, wire
 from sesh.about import PROGRAM, __version__
 from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreachable
-from sesh.link_health import Health, LinkHealth
+from sesh.link.health import Health, WatchedConnection
 from sesh.measures import uptime
 from sesh.messages import OP, ClientMachine, Hello, OpResponse, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, ssh_messages
@@ -74,10 +74,8 @@ class Stage(Enum):
     CONNECTED = "the bridge copies bytes between the link and a session's daemon"
 
 
-class Link(wire.Connection):
+class Link(WatchedConnection):
     """A connection to sesh on a host, over a command's stdin and stdout."""
-
-    far = True
 
     def __init__(self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
         assert process.stdin is not None  # noqa: S101 (it has pipes)
@@ -89,7 +87,6 @@ class Link(wire.Connection):
         self.bridge: Welcome = {}  # the bridge's; `welcome` and `peer` are those of the session's daemon
         self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
-        self.health: LinkHealth = LinkHealth(time.monotonic())
         self._process = process
         self._printed = b""  # by login files, before the first bytes of the bridge
         self._unanswered: LinkRequest | None = None  # the request that has been sent and has no response yet

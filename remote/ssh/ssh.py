@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from sesh import files, paths, programs
+from sesh import files, machine, paths, programs
 from sesh.errors import Refused, SeshError
 from sesh.remote.ssh.aliases import SYSTEM_CONFIG
 from sesh.remote.ssh.destination import NO_SSH, VARIABLES, Destination, environment_options, option, program
@@ -42,16 +42,24 @@ def start(destination: Destination, argv: list[str], *, ask: bool, **streams: An
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill what `start` has started, with its children unless it could ask.
+    """Kill what `start` has started, with its children.
 
     Wait a moment for its end: in the kernel, a program may hang without end.
     """
     if process.poll() is None:
-        with suppress(ProcessLookupError):
-            leads = os.getpgid(process.pid) == process.pid
-            (os.killpg if leads else os.kill)(process.pid, signal.SIGKILL)
+        _kill_family(process.pid)
         with suppress(subprocess.TimeoutExpired):
             process.wait(EXIT_TIMEOUT)
+
+
+def _kill_family(pid: int) -> None:
+    """Kill a process and its children; who could ask is in the group of sesh."""
+    children = machine.children_of(pid)
+    with suppress(ProcessLookupError, PermissionError):  # sudo belongs to root
+        leads = os.getpgid(pid) == pid
+        (os.killpg if leads else os.kill)(pid, signal.SIGKILL)
+    for child in children:
+        _kill_family(child)
 
 
 def environment(*, ask: bool, via: bool = False) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""Only the keeper of links, which replaces lost ones; `Link` is in `remote/ssh/link`."""
+"""The health of links, and their keeper; `Link` is in `remote/ssh/link`."""

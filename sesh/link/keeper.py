@@ -26,10 +26,10 @@ from typing import Protocol
 
 from sesh.descriptors import polled
 from sesh.errors import LoginRefused, NoRoom, SeshError, TimedOut, Unreachable
+from sesh.link.health import Health, LinkHealth, WatchedConnection
 from sesh.link.wake import Wake
-from sesh.link_health import Health, LinkHealth
 from sesh.stop import Stop
-from sesh.wire import Connection, Peer
+from sesh.wire import Peer
 from sesh.workers import Workers
 
 AT_ONCE = 2
@@ -43,7 +43,7 @@ LOGIN_TRIPS = 10  # the round trips that a longer connect timeout adds
 _LONGEST_WAIT = 0.25  # seconds between two calls of `check`, which may raise
 
 Ping = Callable[[bytes], object]  # sends a PING with a payload
-Changed = Callable[[Health, str], object]  # receives the link's health, and why it is not up; empty if that is unknown
+Changed = Callable[[bool, str], object]  # receives whether the link is up, and why not; empty if that is unknown
 CurrentPeer = Callable[[], Peer | None]  # returns the daemon that an attempt connects to at once; None for none
 
 
@@ -65,7 +65,7 @@ class Host(Protocol):
 
     indirect: bool
 
-    def open(self, attempt: Attempt) -> Connection:
+    def open(self, attempt: Attempt) -> WatchedConnection:
         """Open a link whose bridge has sent WELCOME; runs in the attempt's thread. Raises SeshError."""
 
     def login_asked(self) -> bool:
@@ -149,8 +149,8 @@ class LinkKeeper:
     """Watches a link to a host, and then each link that replaces it.
 
     `current_peer` is called for an attempt that no other one runs beside; to connect at once saves a round trip.
-    `changed` is called when the health of the link has changed. If the last login asked a person, a link that is only
-    doubted is not replaced.
+    `changed` is called when the link has begun or ceased to answer. If the last login asked a person, a link that is
+    only doubted is not replaced.
 
     Call `watch` for each link, `run` at `due` and when one of `descriptors` is readable. `descriptors` change: read
     them before each poll.
@@ -161,7 +161,7 @@ class LinkKeeper:
         host: Host,
         ping: Ping = lambda _: None,
         current_peer: CurrentPeer = lambda: None,
-        changed: Changed = lambda _state, _reason: None,
+        changed: Changed = lambda _up, _reason: None,
     ) -> None:
         self._host = host
         self._ping = ping
@@ -170,10 +170,10 @@ class LinkKeeper:
         self.log = host.log
         self.health = LinkHealth(time.monotonic())
         self.schedule = Schedule(indirect=host.indirect)
-        self._attempts: Workers[Attempt, Connection] = Workers(Connection.close)
+        self._attempts: Workers[Attempt, WatchedConnection] = Workers(WatchedConnection.close)
         self._wake = Wake()
         self._name = ""  # of the session that the link was connected to
-        self._noted = (Health.UP, "")  # what `changed` was told last
+        self._noted = (True, "")  # what `changed` was told last
         self._ended_by_itself = False  # the link, before it was lost by silence
         self._heard_before_loss: float | None = None  # monotonic; None unless a loss is the newest event in the log
         # Read while the link is up: after its loss this process may have no descriptor left to open `remotes.json`.
@@ -203,10 +203,10 @@ class LinkKeeper:
         lines = (attempt.last_line for attempt in self._attempts.running)
         return next(filter(None, lines), "") or self.schedule.reason
 
-    def watch(self, health: LinkHealth) -> None:
-        """Watch the first link, or another one, by its health; end all attempts."""
-        health.round_trip = health.round_trip or self.health.round_trip
-        self.health = health
+    def watch(self, link: WatchedConnection) -> None:
+        """Watch the first link, or another one; end all attempts."""
+        link.health.round_trip = link.health.round_trip or self.health.round_trip
+        self.health = link.health
         self._ended_by_itself = False
         self._login_asked = self._host.login_asked()
         self._end_attempts()
@@ -240,7 +240,7 @@ class LinkKeeper:
         self.health.link_closed()
         self._note_health()
 
-    def run(self, ready: Container[int]) -> Connection | SeshError | None:
+    def run(self, ready: Container[int]) -> WatchedConnection | SeshError | None:
         """Do all that is due; return the next link, or the error that prevents one.
 
         Even a link that is only doubted is replaced. A refusal is returned once the link is lost, and again on each
@@ -267,11 +267,11 @@ class LinkKeeper:
             self._begin_attempts(now)
         return None
 
-    def _next_link(self, now: float) -> Connection | None:
+    def _next_link(self, now: float) -> WatchedConnection | None:
         """Return the first link that an attempt has opened; record the failed attempts."""
-        links: list[Connection] = []
+        links: list[WatchedConnection] = []
         for _, result in self._attempts.take():
-            if isinstance(result, Connection):
+            if isinstance(result, WatchedConnection):
                 links.append(result)
             else:
                 retry = isinstance(result, (Unreachable, TimedOut)) and not isinstance(result, LoginRefused)
@@ -289,7 +289,7 @@ class LinkKeeper:
             attempt = Attempt(seconds, lost=self.health.state is Health.LOST, peer=peer)
             self._attempts.begin(attempt, partial(self._attempted, attempt))
 
-    def _attempted(self, attempt: Attempt, stop: Stop) -> Iterator[Connection]:
+    def _attempted(self, attempt: Attempt, stop: Stop) -> Iterator[WatchedConnection]:
         attempt.stop = stop
         yield self._host.open(attempt)
 
@@ -299,10 +299,9 @@ class LinkKeeper:
         self.schedule.reset()
 
     def _note_health(self) -> None:
-        state = self.health.state
-        if state is Health.LOST:
+        if self.health.state is Health.LOST:
             self._log_loss()
-        if (noted := (state, "" if self.up else self.reason)) != self._noted:
+        if (noted := (self.up, "" if self.up else self.reason)) != self._noted:
             self._noted = noted
             self._changed(*noted)
 
@@ -312,7 +311,7 @@ class LinkKeeper:
             self._heard_before_loss = self.health.heard_at
             self.log("disconnect", session=self._name or None, reason="lost")
 
-    def wait(self, host: str, check: Callable[[], object], deadline: float | None = None) -> Connection:
+    def wait(self, host: str, check: Callable[[], object], deadline: float | None = None) -> WatchedConnection:
         """Wait for the link that replaces a lost one.
 
         `check` may raise to end the wait. Raises TimedOut past the deadline (monotonic), LoginRefused if a person has
@@ -322,7 +321,7 @@ class LinkKeeper:
         ready: list[int] = []
         while True:
             result = self.run(ready)
-            if isinstance(result, Connection):
+            if isinstance(result, WatchedConnection):
                 return result
             if result is not None:
                 raise result
@@ -333,7 +332,7 @@ class LinkKeeper:
             ready = polled([(descriptor, select.POLLIN) for descriptor in self.descriptors], until)
             check()
 
-    def log_in(self) -> Connection:
+    def log_in(self) -> WatchedConnection:
         """Make one attempt in this thread, in which ssh may prompt. Raises what `Host.open` raises."""
         return self._host.open(Attempt(lost=True, may_prompt=True))
 

@@ -18,7 +18,6 @@ from math import inf
 from sesh import errors, files, machine, paths, wire
 from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
-from sesh.link_health import Health
 from sesh.messages import EVENTS
 from sesh.names import natural
 from sesh.ops import lookup
@@ -306,8 +305,8 @@ class _HostReports(Caller):
     def show_ssh_line(self, line: str) -> None:
         self._workers.put(self._host, self.stop, _silent(self._host, line))
 
-    def _report_health(self, health: Health, reason: str) -> None:
-        if health is not Health.UP:
+    def _report_health(self, up: bool, reason: str) -> None:
+        if not up:
             self._save()
             self.show_ssh_line(reason or NO_ANSWER)
         elif self._complete:

@@ -11,7 +11,7 @@ from sesh import errors, wording
 from sesh.about import SESH
 from sesh.errors import NotAccepted, Refused, UsageError
 from sesh.keys import Key
-from sesh.messages import ASKED, MODES, SEND, RequestKeys, SendResponse
+from sesh.messages import ASKED, MODES, PRESS, SEND, RequestKeys, SendResponse
 from sesh.names import printable
 from sesh.ops import search
 from sesh.outcomes import Sent
@@ -52,15 +52,17 @@ def send_input(
         typed_keys = _bytes_of_keys(stream.connection, pressed)
         if enter and not text:  # then Enter is a key like any other
             enter, typed_keys = False, b"\r" + typed_keys
-        if not enter and pattern is None:
-            response = _type_in_chunks(stream.connection, text + typed_keys, keys=not text)
+        if not text and pattern is None:
+            response, _ = stream.connection.request(PRESS, typed_keys, _soon())
+        elif not enter and pattern is None:
+            response = _type_in_chunks(stream.connection, text + typed_keys)
         else:
             request_keys: RequestKeys = {"force": force, "enter": enter}
             if pattern is not None:
                 request_keys |= _matching_question(stream.connection, name, pattern)
             response = _type_as_unit(stream, text if enter else text + typed_keys, request_keys)
             if enter and typed_keys:
-                stream.connection.request(SEND, typed_keys, _soon(), more=True, keys=True)
+                stream.connection.request(PRESS, typed_keys, _soon())
     return {"bytes": len(text) + enter + len(typed_keys), "position": response.get("position"), "typed": True}
 
 
@@ -80,9 +82,9 @@ def _open_stream(target: Target, name: str) -> Iterator[Stream]:
         yield stream
 
 
-def _type_in_chunks(connection: Connection, typed: bytes, *, keys: bool) -> SendResponse:
+def _type_in_chunks(connection: Connection, typed: bytes) -> SendResponse:
     responses = [
-        connection.request(SEND, typed[start : start + CHUNK], _soon(), more=start > 0, keys=keys)[0]
+        connection.request(SEND, typed[start : start + CHUNK], _soon(), more=start > 0)[0]
         for start in range(0, len(typed) or 1, CHUNK)
     ]
     return responses[0]

@@ -216,8 +216,8 @@ class HostTarget(Target):
     ) -> Iterator[Item]:
         """Yield the items of an endless op; reconnect after a lost link.
 
-        `arguments`: returns the op's arguments for a new link. `changed`: only for a list: called when the link's
-        health, or its reason, changes; the links of a list are not logged. Raises Unreachable if the first link fails,
+        `arguments`: returns the op's arguments for a new link. `changed`: only for a list: called when the link
+        begins or ceases to answer; the links of a list are not logged. Raises Unreachable if the first link fails,
         LoginRefused if a reconnect needs a person, and the op's errors.
         """
         caller, stop = self.caller, self.stop
@@ -231,7 +231,7 @@ class HostTarget(Target):
 
         stop.check()
         links = opening.HostLinks(self.destination, logs=changed is None)
-        told = changed or (lambda _state, _reason: None)
+        told = changed or (lambda _up, _reason: None)
         stream = LinkStream(self._open(), "", host=self.host, links=links, note=caller.note, changed=told)
         stream.audience, stream.check = caller.audience, stop.check
         with stream, stop.calling(stream.cut):

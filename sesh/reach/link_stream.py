@@ -9,8 +9,8 @@ from contextlib import suppress
 
 from sesh import errors
 from sesh.errors import Ended
+from sesh.link.health import Health, WatchedConnection
 from sesh.link.keeper import Changed, Host, LinkKeeper
-from sesh.link_health import Health
 from sesh.names import subject
 from sesh.reach.stream import Stream, Watched
 from sesh.wire import Connection
@@ -35,7 +35,7 @@ class LinkStream(Stream):
         links: Host,
         note: Callable[[str], object],
         find_end: Callable[[LinkStream], Ended | None] = lambda _: None,
-        changed: Changed = lambda _state, _reason: None,
+        changed: Changed = lambda _up, _reason: None,
     ) -> None:
         super().__init__(connection, name, deadline)
         self.host, self._note, self._end_finder = host, note, find_end
@@ -71,8 +71,8 @@ class LinkStream(Stream):
 
     def _watch(self) -> None:
         """Let the keeper watch the current link; close it if the stream was cut."""
-        assert self.connection.health is not None  # noqa: S101 (each connection to a host is a link)
-        self._keeper.watch(self.connection.health)
+        assert isinstance(self.connection, WatchedConnection)  # noqa: S101 (each connection to a host is one)
+        self._keeper.watch(self.connection)
         if self._cut:
             self.connection.abort()
 
@@ -90,7 +90,7 @@ class LinkStream(Stream):
         if not ready and time.monotonic() < keeper.due:
             return
         result = keeper.run(ready)
-        if isinstance(result, Connection):
+        if result is not None and not isinstance(result, errors.SeshError):
             self._next_link = result
         if self._next_link is not None or keeper.health.state is Health.LOST:
             raise errors.Lost(f"lost the link to @{self.host}")

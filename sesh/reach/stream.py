@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
@@ -90,9 +91,11 @@ class Stream:
         TimedOut at `until` (monotonic), Ended, DaemonDied, BrokenPipeError, and the errors of `request`.
         """
         while True:
+            welcomed = False
             try:
                 request()
                 self._note_session()
+                welcomed = self.session_id != ""
                 while True:
                     yield from self._turn(watched, until)
             except errors.Lost:
@@ -103,7 +106,10 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                raise self._end(error.outcome) from error
+                end = self._end(error.outcome)
+                if not welcomed or self._cut or isinstance(end, Ended):
+                    raise end from error
+                # A connection that was full at a reload could not tell of it.
             self.reconnect()  # outside the block: its errors are not the daemon's
 
     def _end(self, outcome: RequestOutcome = RequestOutcome.UNKNOWN) -> Ended | errors.DaemonDied:
@@ -166,11 +172,12 @@ class Stream:
     # -- what differs with a link
 
     def reconnect(self) -> None:
-        """Connect to the reloaded daemon. Raises Ended, or DaemonDied if the end is unknown."""
-        try:
+        """Connect to the daemon again. Raises Ended, or DaemonDied if the end is unknown."""
+        with suppress(errors.NotFound, errors.Unreachable):
             self.connection.reconnect(self.name)
-        except (errors.NotFound, errors.Unreachable):
-            raise self._end() from None
+            if not self._cut:
+                return
+        raise self._end()
 
     def _note_session(self) -> None:
         self.session_id = str(self.connection.welcome.get("id") or self.connection.peer.session_id or self.session_id)

@@ -15,8 +15,9 @@ from sesh.vt.encoded import closed, encode, without_sgr
 from sesh.vt.parser import Parser
 from sesh.vt.row import Row, logical_line
 from sesh.vt.screen import Screen
-from sesh.vt.scrollback import LINE_LIMIT, Scrollback
+from sesh.vt.scrollback import Scrollback
 
+_MOST_LINES, _MOST_BYTES = 65536, 1 << 20  # finished by one piece, as by many NEL; older ones are dropped
 _PIECE = re.compile(rb"[^\n\v\f\r]*(\r\n|[\n\v\f\r])?")
 
 
@@ -42,7 +43,7 @@ class LineReader:
 
     def __init__(self, position: int, columns: int, start: bytes = b"") -> None:
         self.position = position
-        self._scrollback = Scrollback(LINE_LIMIT, LINE_LIMIT << 4)
+        self._scrollback = Scrollback(_MOST_LINES, _MOST_BYTES)
         self._screen = Screen(max(1, columns), 1, self._scrollback)
         self._screen.linefeed_mode = True  # lines of a log may end with LF alone
         self._parser = Parser(self._screen)

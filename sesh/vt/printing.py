@@ -17,6 +17,8 @@ _MOST_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a 
 
 
 class Printing(Editing):
+    """The part of the screen that prints. `insert`: IRM. `wrap`: DECAWM."""
+
     def reset(self) -> None:
         super().reset()
         self.insert, self.wrap = False, True
@@ -47,9 +49,9 @@ class Printing(Editing):
             data = data.translate(table)
         plain = data.isascii()
         if not (self.insert or self.narrow) and (plain or self._begins_cell(data)):
-            graphemes = data if plain else cells(data)
-            if self.cursor.x + len(graphemes) <= self.columns:  # nearly all text
-                self._put(graphemes, self.columns)
+            texts = data if plain else cells(data)
+            if self.cursor.x + len(texts) <= self.columns:  # nearly all text
+                self._put(texts, self.columns)
                 return
         # Insert mode has no effect left of a left margin, so each character is printed by itself there.
         for text in data if self.insert and self.narrow else (data,):
@@ -105,13 +107,16 @@ class Printing(Editing):
             self._put(list(piece) if size == 1 else halves(piece), limit)
             start += room
 
-    def _put(self, graphemes: Sequence[str], limit: int) -> None:
-        """Write graphemes, one for each column, at the cursor; they must fit before `limit`."""
+    def _put(self, texts: Sequence[str], limit: int) -> None:
+        """Write the texts of cells, one for each column, at the cursor.
+
+        They must fit before the column `limit`.
+        """
         row, x = self.rows[self.cursor.y], self.cursor.x
         if self.insert and self.left <= x <= self.right:
-            self.shift_cells(row, x, len(graphemes))
-        row.put(x, graphemes, self.pen)
-        self.cursor.x = end = x + len(graphemes)
+            self.shift_cells(row, x, len(texts))
+        row.put(x, texts, self.pen)
+        self.cursor.x = end = x + len(texts)
         self.joinable = True
         self.margin_wrap = (self.cursor.y, end) if end == limit < self.columns else None
 

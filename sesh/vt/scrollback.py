@@ -54,12 +54,12 @@ class Scrollback:
 
     def __init__(self, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.max_lines, self.max_bytes = max(0, max_lines), max(0, max_bytes)
-        self.completed = 0  # the number of the newest finished line
-        self.dropped = 0  # the number of the newest dropped line, 0 for none
-        self.scrolled = 0  # the number of all lines that ever came in; never decreases
+        self.completed = 0  # the newest finished line has this number
+        self.dropped = 0  # the newest dropped line has this number; 0 for none
+        self.scrolled = 0  # how many lines have ever come in, the open one included
         self.bytes = 0  # the size of the finished lines, without the overhead of Python's objects
         self.revision = 0  # increased when lines vanish for another reason than age; readers then start over
-        self._base = 0  # the number of the line before the blocks; the first block may begin with dropped lines
+        self._base = 0  # the line before the blocks has this number; the first block may begin with dropped lines
         self._blocks: deque[Block] = deque()
         self._newest: list[bytes] = []  # finished lines after the blocks
         self.open_rows: list[Row] = []  # the scrolled-off rows of the line that the screen's first row continues

@@ -16,6 +16,7 @@ from typing import Any
 from sesh import protocol, wire
 from sesh.daemon.requests import REQUESTS
 from sesh.errors import ProtocolError
+from sesh.messages import Hello
 from tests.faults.daemons import Daemons, resident
 from tests.fuzz.mutation import mutated
 from tests.fuzz.place import own_home
@@ -30,10 +31,7 @@ _ODD: tuple[Any, ...] = (
     None, True, False, -1, 0, 1, 1.5, 10**30, float("nan"), "", "x" * 5000, "\x1b]0;t\x07\x00\n", "\ud800", [], [[]],
     {}, {"a": {"b": []}}, [None], ["x", 1], "head", "work", "../x", "a/b",
 )  # fmt: skip
-_WORDS_OF_HELLO = (
-    "version", "role", "pid", "client", "tty", "auth_sock", "displays", "columns", "rows", "width", "height",
-    "read_only", "replace", "replay", "since", "id", "protocol",
-)  # fmt: skip
+_WORDS_OF_HELLO = sorted(Hello.__annotations__)
 _WORDS_OF_REQUEST = (
     "which", "format", "lines", "ansi", "text", "set", "output", "follow", "exit", "host", "from", "since",
     "timeout", "n", "at", "ends", "probe", "prompt", "idle", "for", "waiting", "keys", "id", "verb", "to", "enter",

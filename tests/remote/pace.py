@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sesh import link_health
 from sesh.client import link_line
-from sesh.link import keeper
+from sesh.link import health, keeper
 
 
 def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
@@ -19,5 +18,5 @@ def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
 def hasty(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """Do as `brisk`, and notice silence on a link within a second."""
     brisk(monkeypatch, notice_after)
-    monkeypatch.setattr(link_health, "QUIET", 0.3)
-    monkeypatch.setattr(link_health, "LOST_AFTER", 0.6)
+    monkeypatch.setattr(health, "QUIET", 0.3)
+    monkeypatch.setattr(health, "LOST_AFTER", 0.6)

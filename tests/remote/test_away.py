@@ -8,7 +8,7 @@ import resource
 
 import pytest
 
-from sesh import link_health
+from sesh.link import health
 from sesh.link.keeper import LinkKeeper
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty
@@ -60,7 +60,7 @@ def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
 ) -> None:
     """The row under the notice stayed blank after much output during the loss."""
     hasty(monkeypatch)
-    monkeypatch.setattr(link_health, "LOST_AFTER", 60.0)  # else the rest always comes over another link
+    monkeypatch.setattr(health, "LOST_AFTER", 60.0)  # else the rest always comes over another link
     far = beside("box")
     storm = Storm(home, far, ROWS, 1)
     for first, last, cut in ((30, 80, False), (90, 140, True)):

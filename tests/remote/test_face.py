@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sesh import link_health
+from sesh.link import health
 from sesh.reach import host_target
 from tests.remote.pace import brisk
 from tests.remote.test_lookup import known
@@ -69,7 +69,7 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     """The next question got the answer, because the list of a host lags behind."""
     brisk(monkeypatch)
     monkeypatch.setattr(host_target, "LIST_DOUBTED_AFTER", 99.0)  # a silent link is not doubted
-    monkeypatch.setattr(link_health, "LOST_AFTER", 99.0)
+    monkeypatch.setattr(health, "LOST_AFTER", 99.0)
     far = beside("box")
     later = "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') &"
     asks = f"{later} printf 'Keep a copy? '; read x; echo got=$x; sleep 60"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sesh import link_health
+from sesh.link import health
 from sesh.ops import index
 from sesh.reach import host_target
 from sesh.remote.ssh import opening
@@ -122,7 +122,7 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
     monkeypatch.setattr(host_target, "LIST_DOUBTED_AFTER", 0.5)
     monkeypatch.setattr(opening, "START_TIMEOUT", 99.0)  # an attempt that ends wakes the loop, too
     for name, seconds in {"QUIET": 0.5, "LOST_AFTER": 99.0}.items():
-        monkeypatch.setattr(link_health, name, seconds)
+        monkeypatch.setattr(health, name, seconds)
     far = beside("box")
     known(home, far)
     watched = watch()

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from sesh import bridge, link_health
+from sesh import bridge
 from sesh.client import attachment
+from sesh.link import health
 from sesh.remote import known
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
@@ -25,8 +26,8 @@ ADDRESS = "127.91.7.3/32"
 @pytest.fixture(autouse=True)
 def questions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let silence alone lose no link, and ask a link that ignores a key."""
-    monkeypatch.setattr(link_health, "LOST_AFTER", 99.0)
-    monkeypatch.setattr(link_health, "KEY_SILENCE", 0.2)
+    monkeypatch.setattr(health, "LOST_AFTER", 99.0)
+    monkeypatch.setattr(health, "KEY_SILENCE", 0.2)
 
 
 @pytest.fixture

@@ -94,3 +94,17 @@ def test_a_command_that_hangs_in_the_kernel_is_not_waited_for(home: Home, monkey
         assert listing.communicate(timeout=PATIENCE)[1] == b"sesh: there does not answer\n"
     finally:
         processes.kill(home.processes())
+
+
+def test_ctrl_c_while_a_terminal_connects_ends_the_command_with_its_children(home: Home) -> None:
+    def connecting() -> bool:
+        return any("sleep 600" in processes.describe(pid) for pid in home.processes())
+
+    reached(home, "sh -c 'sleep 600; true'")
+    terminal = home.terminal("outer")
+    terminal.wait_for(PROMPT)
+    terminal.type("sesh @there work; echo code=$?\r")
+    wait_until(connecting)
+    terminal.type("\x03")
+    terminal.wait_for("\ncode=130")
+    wait_until(lambda: not connecting(), what="the command and its children have ended")

@@ -206,6 +206,16 @@ def test_r10_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, te
         assert rows(window)[-1] == "[work was lost: its daemon died; sesh work restarts it]"
 
 
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGALRM, signal.SIGIO, signal.SIGABRT, signal.SIGRTMIN + 1])
+def test_any_signal_that_ends_the_client_gives_the_terminal_back(terminal: Open, number: int) -> None:
+    with terminal("work") as window:
+        window.wait_for(READY)
+        window.signal(number)
+        assert window.exit_code() == 128 + number
+        assert window.termios() == window.first_termios
+        assert rows(window)[-1] == "[detached from work; sesh work returns]"
+
+
 def test_r11_real_clients_that_are_killed_hung_up_or_detached_leave_nothing_behind(home: Home, terminal: Open) -> None:
     with terminal("work", columns=90, rows=20) as window:
         window.wait_for(READY)

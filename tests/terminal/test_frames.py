@@ -38,6 +38,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("typed", {}, b"", {"at", "watched"}),
     ("tell", {"name": "other", "state": "waiting", "question": "why?"}, b"", {"told"}),
     ("send", {}, b"\r", {"position"}),
+    ("press", {}, b"\r", {"position"}),
     ("send", {"key": "00aa", "enter": True, "force": False}, b"true", {"position"}),
     ("send", {"key": "00aa", "enter": True}, b"true", {"position"}),
     ("wait", {"prompt": True, "timeout": 20}, b"", {"met", "position"}),

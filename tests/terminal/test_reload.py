@@ -278,3 +278,19 @@ def test_a_client_that_reads_nothing_meanwhile_stays(sesh: Sesh, home: Home) -> 
     person.wait_for("still here")
     person.type(b"\x1c")
     assert person.exit_code() == 0
+
+
+def test_a_follower_that_reads_nothing_meanwhile_follows_on(sesh: Sesh, home: Home) -> None:
+    """It said that the job's daemon had died."""
+    source = "echo begun; read -r x; yes | head -c 4000000; echo over; read -r x; exit 7"
+    follower = home.start("--exec", "job", "-f", "--", "sh", "-c", source)
+    assert follower.stdout is not None
+    assert follower.stdout.readline() == b"begun\n"
+    follower.send_signal(signal.SIGSTOP)
+    assert sesh("--send", "job", "--enter", "go").code == 0
+    wait_until(lambda: "over" in sesh("--screen", "job").stdout)
+    assert sesh("--reload", "job").code == 0
+    follower.send_signal(signal.SIGCONT)
+    assert sesh("--send", "job", "--enter", "end").code == 0
+    error = follower.communicate(timeout=60)[1]
+    assert follower.returncode == 7, error

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon import delivery
-from sesh.daemon.delivery import POLL, RESTLESS, STALLED, STILL, Delivery
-from sesh.daemon.recipient import Look
+from sesh.daemon.delivery import POLL, RESTLESS, STALLED, STILL, Delivery, Look
 from sesh.keys import PASTE, PASTE_END
 
 ENTER, MISSING = "", ", so there was no Enter"

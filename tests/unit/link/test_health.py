@@ -9,8 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol, wire
-from sesh.link_health import BUSY_PACE, DOUBTED_AFTER, KEY_SILENCE, LOST_AFTER, QUIET, SIGN_TIME, Health, LinkHealth
+from sesh import protocol
+from sesh.link.health import (
+    BUSY_PACE,
+    DOUBTED_AFTER,
+    KEY_SILENCE,
+    LOST_AFTER,
+    QUIET,
+    SIGN_TIME,
+    Health,
+    LinkHealth,
+    WatchedConnection,
+)
 
 START = 1000.0
 
@@ -152,7 +162,7 @@ def test_the_round_trip_is_measured_while_keys_are_typed_and_one_long_sample_is_
 
 
 def test_a_connection_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_of_the_newest_ping() -> None:
-    connection, began = wire.Connection(-1, -1), time.monotonic() - 1
+    connection, began = WatchedConnection(-1, -1), time.monotonic() - 1
     connection.health = link = LinkHealth(began)
     first, newest = link.measure(began), link.measure(began + 0.5)
     assert len(newest) <= 2, "it goes over slow links"

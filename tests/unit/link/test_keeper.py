@@ -10,18 +10,20 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh import descriptors, link_health, wire
+from sesh import descriptors
 from sesh.errors import LoginRefused, Unreachable
+from sesh.link import health
 from sesh.link import keeper as keeping
+from sesh.link.health import WatchedConnection
 from sesh.link.keeper import Attempt, LinkKeeper
 from sesh.link.wake import Wake
 from tests.support import wait_until
 
-Open = Callable[[Attempt], wire.Connection]
+Open = Callable[[Attempt], WatchedConnection]
 
 
-def connection() -> wire.Connection:
-    return wire.Connection(*os.pipe())
+def connection() -> WatchedConnection:
+    return WatchedConnection(*os.pipe())
 
 
 class Host:
@@ -42,11 +44,11 @@ class Host:
         self.logged.append(event)
 
 
-def ways(*steps: Exception | wire.Connection) -> Open:
+def ways(*steps: Exception | WatchedConnection) -> Open:
     """Return a function whose attempts have these results in turn."""
     rest = list(steps)
 
-    def attempt(_: Attempt) -> wire.Connection:
+    def attempt(_: Attempt) -> WatchedConnection:
         step = rest.pop(0)
         if isinstance(step, Exception):
             raise step
@@ -60,11 +62,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PACE", "CONNECT_TIME", "PACE_AFTER_SIGN"):
         monkeypatch.setattr(keeping, name, 0.005)
     for name in ("DOUBTED_AFTER", "QUIET"):
-        monkeypatch.setattr(link_health, name, 0.005)
+        monkeypatch.setattr(health, name, 0.005)
 
 
 @pytest.fixture
-def there() -> Iterator[wire.Connection]:
+def there() -> Iterator[WatchedConnection]:
     own = connection()
     yield own
     own.close()
@@ -103,7 +105,7 @@ def until(keeper: LinkKeeper, done: Callable[[], object]) -> object:
 def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed() -> None:
     spares, both = [connection(), connection()], threading.Barrier(2)
 
-    def attempt(_: Attempt) -> wire.Connection:
+    def attempt(_: Attempt) -> WatchedConnection:
         both.wait(30)
         return spares.pop()
 
@@ -116,21 +118,21 @@ def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed() -
         each.close()
 
 
-def test_a_loss_is_logged_once_until_the_session_is_entered_again(there: wire.Connection) -> None:
+def test_a_loss_is_logged_once_until_the_session_is_entered_again(there: WatchedConnection) -> None:
     host = Host(ways(Unreachable("no route"), there))
     keeper = LinkKeeper(host)
     until(keeper, lambda: not keeper.up)
     assert host.logged == []
     assert until(keeper, bool) is there
     assert host.logged == ["disconnect", "silent"]
-    keeper.watch(link_health.LinkHealth(time.monotonic()))
+    keeper.watch(there)
     keeper.link_closed()
     keeper.session_connected("work")
     assert host.logged[2:] == ["reconnect"]
     keeper.close()
 
 
-def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: wire.Connection) -> None:
+def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: WatchedConnection) -> None:
     """After a loss an hour later, the client asked for a login without a try."""
     keeper = made(ways(LoginRefused("the agent is locked"), there))
     until(keeper, lambda: keeper.schedule.refusal)
@@ -141,10 +143,10 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
 
 
 def test_where_a_login_asks_somebody_no_storm_of_signs_puts_off_the_attempt(
-    made: Made, there: wire.Connection, monkeypatch: pytest.MonkeyPatch
+    made: Made, there: WatchedConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each sign put off the loss, so that no login was ever offered."""
-    monkeypatch.setattr(link_health, "LOST_AFTER", 0.3)
+    monkeypatch.setattr(health, "LOST_AFTER", 0.3)
     keeper = made(ways(there), asks=True)
     assert until(keeper, keeper.sign) is there
 

@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sesh.errors import LoginRefused
 from sesh.link import keeper
+from sesh.link.health import Health, LinkHealth
 from sesh.link.keeper import AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, PACE_AFTER_SIGN, Schedule
-from sesh.link_health import Health, LinkHealth
 from tests.support import rounds
 
 START = 1000.0

@@ -1,7 +1,7 @@
 """The state machine of one link's health. Sans-I/O: all times are arguments (monotonic).
 
 It alone decides when a link is pinged, doubted and lost. `Link.receive` (for a request) and the keeper call `act` when
-it is `due`. `Connection.decode` calls `heard`, so this lies beside `wire`, on which `sesh/link` is built.
+it is `due`. Every byte that a `WatchedConnection` receives is told to it by `heard`.
 
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING, or closed──▶ LOST
  ▲ ◀── a PONG, or any byte 0.05 s after PING and sign ─┘
@@ -9,9 +9,13 @@ UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from enum import Enum
 from math import inf
+
+from sesh import protocol
+from sesh.wire import Connection
 
 DOUBTED_AFTER = 0.3  # a link is doubted if no PONG comes within this many seconds plus 1.5 round trips
 QUIET = 3.0  # a PING is sent after this many seconds without a byte
@@ -127,3 +131,19 @@ class LinkHealth:
         if now > self.due + _STOPPED:
             self._lost_at = inf
             self.sign(now)
+
+
+class WatchedConnection(Connection):
+    """A connection to a host, as far as a keeper knows it; see `remote/ssh/link`."""
+
+    far = True
+
+    def __init__(self, inbound: int, outbound: int) -> None:
+        super().__init__(inbound, outbound)
+        self.health = LinkHealth(time.monotonic())
+
+    def decode(self, data: bytes) -> list[tuple[int, bytes]]:
+        """Return the frames that received bytes complete; tell `health` of bytes and PONGs."""
+        frames = super().decode(data)
+        self.health.heard(time.monotonic(), [payload for kind, payload in frames if kind == protocol.PONG])
+        return frames
