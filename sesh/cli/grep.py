@@ -59,7 +59,7 @@ def grep(
 
 
 def _search(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search sessions wherever they are, or the line's hosts; return hits, and a line for each failure."""
+    """Search sessions or the line's hosts; return hits, and a line for each failure."""
     hits: dict[str | None, list[Any]] = {}
 
     def search_on(target: Target, some: Sequence[str]) -> dict[str, ErrorFacts]:

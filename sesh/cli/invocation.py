@@ -38,10 +38,11 @@ class Invocation(Person):
         self.stop = Stop()
         if hosts := [check_host(host) for host in line.hosts]:
             self.line = replace(line, hosts=self.settings().hosts_of(hosts))
+            self.host = self.line.host
 
     @property
     def line_target(self) -> Target:
-        """This machine or the host of the line, which is offered sesh if it has none."""
+        """The host of the line, with an offer to install sesh; else this machine."""
         return reach.target_of(self, self.line.host, offer=not self.line.json)
 
     def target_of(self, host: str | None) -> Target:

@@ -148,17 +148,15 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
     return [lookup.placed(row, host, overview["home"], target.clock) for row in overview["sessions"]]
 
 
-def _of_hosts(cli: Invocation) -> list[_Group]:
-    """Return the sessions of each host, or its error and the last known ones."""
-    groups = []
+def _of_hosts(cli: Invocation) -> Iterator[_Group]:
+    """Yield the sessions of each host, or its error and the last known ones."""
     results = dict(lookup.query(cli, cli.line.hosts, named=True))
     for host in cli.line.hosts:
         result = results[host]
         if isinstance(result, SeshError):
-            groups.append(_Group(lookup.last_known(host, str(result)), host, str(result), result))
+            yield _Group(lookup.last_known(host, str(result)), host, str(result), result)
         else:
-            groups.append(_Group(result, host))
-    return groups
+            yield _Group(result, host)
 
 
 def _note_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:

@@ -34,7 +34,7 @@ class Person(Caller):
         self.hears_questions = os.isatty(printing.STDERR)
         self.shows_status = self.hears_questions and not (out.several or out.json)
         self.interrupts: Interrupts | None = None
-        self._host = host
+        self.host = host
         self._remembered: list[str] = []
         self._status_shown = False
         self._told_question = False
@@ -43,7 +43,7 @@ class Person(Caller):
     def note(self, line: str) -> None:
         """Print a line of sesh's own on stderr; its commands are for the line's host."""
         self.status("")
-        self.out.note(line, self._host)
+        self.out.note(line, self.host)
 
     def show_ssh_line(self, line: str) -> None:
         """Print a line of ssh while it connects, if a person sees it."""
