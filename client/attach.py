@@ -125,15 +125,13 @@ class _Client:
     def _run_attachment(self) -> AttachmentEnd:
         """Run the loop until the attachment ends; run it again after a failed SWITCH."""
         attachment = self._attachment
-        try:
-            attachment.handle_frames()
-            while True:
-                self._turn(attachment)
-        except AttachmentEnd as end:
-            attachment.complete(end)
-            attachment.view.take_back()
-            self._display.drain(_DRAIN if end.kind in (EndKind.ENDED, EndKind.LOST) else _DRAIN_AFTER_DETACH)
-            return end
+        attachment.handle_frames()
+        while (end := attachment.end) is None:
+            self._turn(attachment)
+        attachment.complete(end)
+        attachment.view.take_back()
+        self._display.drain(_DRAIN if end.kind in (EndKind.ENDED, EndKind.LOST) else _DRAIN_AFTER_DETACH)
+        return end
 
     def _turn(self, attachment: Attachment) -> None:
         display, terminal = self._display, self._terminal
@@ -141,8 +139,10 @@ class _Client:
         ready = self._wait(attachment)
         if terminal.signals in ready or terminal.inbound in ready:  # a signal may have come as the poll returned
             self._handle_signals(attachment)  # first: a new size must precede the keys typed after it
-        if terminal.inbound in ready:
+        if terminal.inbound in ready and attachment.end is None:
             self._read_keys(attachment)
+        if attachment.end is not None:
+            return
         display.flush()
         if channel.unsent:
             channel.send()
@@ -179,6 +179,7 @@ class _Client:
             return  # another process read it first
         if not data:
             attachment.leave(reason="hangup")
+            return
         keys, detach = self._keys.feed(data, time.monotonic())
         attachment.handle_input(keys, then_detach=detach)
         if self._keys.holding:
@@ -196,9 +197,9 @@ class _Client:
             attachment.view.suspend()
             terminal.suspend()
             signals = terminal.take_signals()
-        for number in signals.intersection(EXIT_SIGNALS):
-            attachment.leave(EndKind.SIGNAL, number)
-        if stopped or signal.SIGCONT in signals:  # in an orphaned process group SIGTSTP stops nothing
+        if ending := signals.intersection(EXIT_SIGNALS):
+            attachment.leave(EndKind.SIGNAL, ending.pop())
+        elif stopped or signal.SIGCONT in signals:  # in an orphaned process group SIGTSTP stops nothing
             terminal.raw()
             attachment.redisplay()
         elif signal.SIGWINCH in signals:

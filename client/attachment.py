@@ -9,14 +9,12 @@ import os
 import signal
 import time
 from collections.abc import Container
-from contextlib import suppress
-from enum import Enum
-from typing import NoReturn
+from enum import Enum, auto
 
 from sesh import measures, protocol, wire, wording
 from sesh.client.channel import Channel
 from sesh.client.display import Display
-from sesh.client.link_line import LinkLine, login_lines
+from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
@@ -29,24 +27,24 @@ from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
 
-HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds until WELCOME, on this machine and over a link
+WELCOME_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds until WELCOME, on this machine and over a link
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _JSON = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
-_LOGIN_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
 
 
 class AttachmentPhase(Enum):
-    HANDSHAKE = "HELLO is sent"
-    ATTACHED = "the session shows"
-    OFFLINE = "the link is lost; input is kept"
-    LEAVING = "DETACH is sent"
+    HANDSHAKE = auto()  # HELLO is sent
+    ATTACHED = auto()  # the session shows
+    OFFLINE = auto()  # the link is lost; input is kept
+    LEAVING = auto()  # DETACH is sent
 
 
 class Attachment:
     """One client attached to one session; survives a lost link and a failed SWITCH.
 
-    `keeper`: of the link to `host`; None on this machine. `session_id`: empty until the first WELCOME.
+    `keeper`: of the link to `host`; None on this machine. `session_id`: empty until the first WELCOME. `end`: None
+    while it goes on; once it is set, no frame, key or link is handled.
     """
 
     def __init__(
@@ -63,13 +61,14 @@ class Attachment:
         self._shown = shown
         self._client = os.urandom(8).hex()
         self.session_id = ""
+        self.end: AttachmentEnd | None = None
         self.farewell: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty until one has come
         self.phase = AttachmentPhase.HANDSHAKE
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
         predicts = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predicts)
-        self.keeper = make_keeper(self._ping, lambda: Peer(self.name, self.session_id, self._hello()))
+        self.keeper = make_keeper(lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leaves(without="Ctrl-C"))
 
     def attach_over(self, connection: Connection) -> None:
@@ -79,17 +78,17 @@ class Attachment:
         first = first_frame(connection, self._hello(), self.options)
         self.channel.open(connection, connection.connect_request(self.name, self.session_id) + first)
         self.phase = AttachmentPhase.HANDSHAKE
-        timeout = HELLO_TIMEOUT if self.host is None else _OVER_LINK
+        timeout = WELCOME_TIMEOUT if self.host is None else _OVER_LINK
         self.timers.set(Timer.WELCOME, timeout, lambda: self._disconnected(silent_daemon(self.name)))
         if self.keeper is not None and isinstance(connection, WatchedConnection):
-            self.keeper.watch(connection)
+            self.keeper.watch(connection, self._ping)
             self.link_line.reset()
 
     def _hello(self) -> Hello:
-        """Return HELLO; by `client`, `id` and `since` the daemon recognizes a returning client."""
+        """Return HELLO; by `client`, `id` and `position` the daemon recognizes a returning client."""
         more: Hello = {"client": self._client}
         if self.session_id:
-            more |= {"id": self.session_id, "since": self.view.position}
+            more |= {"id": self.session_id, "position": self.view.position}
         else:
             more["seen"] = self._shown.positions(self.host)
         return terminal_hello(self.display.terminal, self.options, self.host, more)
@@ -99,6 +98,8 @@ class Attachment:
 
     def _disconnected(self, error: SeshError) -> None:
         """Handle the end of a connection, or RELOADED. Raises the error before the first WELCOME."""
+        if self.end is not None:
+            return
         if self.phase is AttachmentPhase.LEAVING:
             self.leave()
         elif not self.session_id:
@@ -106,11 +107,17 @@ class Attachment:
         elif self.keeper is not None:
             self._go_offline()
         else:
-            with suppress(SeshError):
-                if self.phase is AttachmentPhase.ATTACHED:  # a full connection cannot tell of a reload
-                    self.view.take_back()
-                    self.attach_over(wire.connect(self.name))
-                    return
+            self._connect_again()
+
+    def _connect_again(self) -> None:
+        """Connect again: the daemon may have been reloaded, which a full connection cannot tell."""
+        if self.phase is not AttachmentPhase.ATTACHED:
+            self.leave(EndKind.LOST)
+            return
+        self.view.take_back()
+        try:
+            self.attach_over(wire.connect(self.name))
+        except SeshError:
             self.leave(EndKind.LOST)
 
     def _go_offline(self) -> None:
@@ -121,64 +128,52 @@ class Attachment:
         if self.keeper is not None:
             self.keeper.link_closed()
 
-    def _replace(self, result: Connection | SeshError) -> None:
-        """Continue over another link. After an error, log in again, or end the attachment."""
-        try:
-            if isinstance(result, LoginRefused):
-                result = self._log_in(result)
-            if isinstance(result, SeshError):
-                raise result
-        except SeshError as error:
-            raise AttachmentEnd.failed(self.name, self.host, error) from error
-        self.attach_over(result)
-        self.handle_frames()
-
-    def _log_in(self, reason: Exception) -> Connection:
-        """Let the user log in; no attempt begins before Enter, and unsent input is dropped.
+    def _log_in(self, keeper: LinkKeeper, reason: Exception) -> Connection | None:
+        """Let the user log in; return the next link, or None if the user leaves.
 
         Raises the error after which another login would not help.
         """
-        assert self.keeper is not None  # noqa: S101 (only a link needs a login)
-        terminal, host = self.display.terminal, self.host or ""
         self.view.suspend()
         dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
-        since = measures.time_of_day(self.keeper.heard_time)
-        self.display.print_line(f"no link to {host} since {since}; {self.name} keeps running{dropped}")
-        while True:
-            for line in login_lines(host, reason):
-                self.display.print_line(line)
-            try:
-                with terminal.lent():
-                    if not terminal.await_enter():
-                        self.leave(reason="hangup")
-                    return self.keeper.log_in()
-            except KeyboardInterrupt as interrupt:  # a lent terminal turns Ctrl-\ and Ctrl-C into signals
-                number = interrupt.args[0]
-                endings = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
-                self.leave(endings.get(number, EndKind.SIGNAL), number)
-            except _LOGIN_RETRIED as error:
-                reason = error
-            finally:
-                terminal.drop_input()
+        heard = measures.time_of_day(keeper.heard_time)
+        self.display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
+        try:
+            return log_in(self.display, keeper, self.host or "", reason)
+        except EOFError:
+            self.leave(reason="hangup")
+        except KeyboardInterrupt as interrupt:  # a lent terminal turns Ctrl-\ and Ctrl-C into signals
+            number = interrupt.args[0]
+            endings = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
+            self.leave(endings.get(number, EndKind.SIGNAL), number)
+        return None
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
         """The keeper, if it is to run: from the first WELCOME until the client leaves."""
-        return self.keeper if self.session_id and self.phase is not AttachmentPhase.LEAVING else None
+        runs = self.session_id and self.end is None and self.phase is not AttachmentPhase.LEAVING
+        return self.keeper if runs else None
 
     def look_after_link(self, ready: Container[int]) -> None:
         if (keeper := self.running_keeper) is None:
             return
-        result = keeper.run(ready)
+        link: Connection | None = keeper.run(ready)
         self.link_line.update(keeper)
         if keeper.health.state is Health.LOST and self.phase is not AttachmentPhase.OFFLINE:
             self._go_offline()
-        if result is not None:
-            self._replace(result)
+        try:
+            if isinstance(keeper.refusal, LoginRefused):
+                link = self._log_in(keeper, keeper.refusal)
+            elif keeper.refusal is not None:
+                raise keeper.refusal
+        except SeshError as error:
+            self.end = AttachmentEnd.failed(self.name, self.host, error)
+        if link is not None:
+            self.attach_over(link)
+            self.handle_frames()
 
-    def leave(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> NoReturn:
-        """End the attachment. `number`: the signal."""
-        raise AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number)
+    def leave(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> None:
+        """End the attachment, unless it has ended. `number`: the signal."""
+        self.end = self.end or AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number)
 
     def complete(self, end: AttachmentEnd) -> None:
         end.early = not self.session_id
@@ -192,6 +187,7 @@ class Attachment:
         """Send DETACH, and await the daemon's, which says how the screen was left."""
         if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.leave()
+            return
         self.view.take_back()
         self.phase = AttachmentPhase.LEAVING
         self.link_line.reset()
@@ -199,15 +195,15 @@ class Attachment:
 
     def stay(self, reason: str = "") -> None:
         """Continue after a failed SWITCH, and show the reason, if any, over the session's screen."""
-        self.farewell = {}
+        self.farewell, self.end = {}, None
         if not self.display.started:
             self.redisplay()
         if reason:
-            self.view.line.say(reason)
+            self.view.notice.say(reason)
 
     def handle_input(self, data: bytes, *, then_detach: bool) -> None:
         """Pass input on to the program. `then_detach`: the detach key follows."""
-        if self.phase is AttachmentPhase.LEAVING:
+        if self.end is not None or self.phase is AttachmentPhase.LEAVING:
             return
         if data:
             self._pass_on(data)
@@ -220,11 +216,12 @@ class Attachment:
         offline = self.phase is AttachmentPhase.OFFLINE
         if offline and pressed(data, _CTRL_C):
             self.leave(EndKind.LOST)
+            return
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
         if self.options.read_only:
             if not (offline or data.startswith(ESCAPE)):  # which begins the terminal's reports, as of the focus
-                self.view.line.say(f"read-only: keys are not passed on; {self.options.leaves()}")
+                self.view.notice.say(f"read-only: keys are not passed on; {self.options.leaves()}")
         elif self.phase is AttachmentPhase.ATTACHED or not self.session_id:
             self.channel.send(self.channel.input.add(data))
             self.view.input_sent(self.channel.input.number, data)
@@ -235,7 +232,7 @@ class Attachment:
         """Draw the session again, after `TerminalView.suspend` or after this process was stopped."""
         self.display.resume()
         if self.keeper is not None:
-            self.keeper.sign()
+            self.keeper.nudge()
         self.view.resize()
         self.view.redraw()
 
@@ -249,10 +246,10 @@ class Attachment:
 
     def handle_frames(self) -> None:
         """Handle the received frames; those after the attachment's end wait for another call."""
-        while self.channel.frames and self.channel.connection is not None:
-            self._handle(self.channel.connection, *self.channel.frames.popleft())
+        while self.end is None and self.channel.frames and self.channel.connection is not None:
+            self._handle_frame(self.channel.connection, *self.channel.frames.popleft())
 
-    def _handle(self, connection: Connection, kind: int, payload: bytes) -> None:
+    def _handle_frame(self, connection: Connection, kind: int, payload: bytes) -> None:
         channel = self.channel
         if not connection.welcome:
             self._handle_before_welcome(connection, kind, payload)
@@ -279,9 +276,10 @@ class Attachment:
         except SeshError as error:
             if not self.session_id or self.keeper is None:
                 raise
-            if not isinstance(error, (Unreachable, TimedOut)):
-                raise AttachmentEnd.failed(self.name, self.host, error) from None
-            self._go_offline()
+            if isinstance(error, (Unreachable, TimedOut)):
+                self._go_offline()
+            else:
+                self.end = AttachmentEnd.failed(self.name, self.host, error)
         else:
             if welcomed:
                 self._handle_welcome(connection)
@@ -291,6 +289,7 @@ class Attachment:
         self.timers.clear(Timer.WELCOME)
         if resumes and welcome.get("id") != self.session_id:  # another session has the name of one that was lost
             self.leave(EndKind.LOST)
+            return
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
         self.phase = AttachmentPhase.ATTACHED
@@ -312,21 +311,21 @@ class Attachment:
         """Measure the round trip; tell the user where the output continues, and what happened meanwhile."""
         if self.keeper is not None:
             self._ping(self.keeper.health.measure(time.monotonic()))
-        since = self._shown.since(self.host, self.session_id)
-        if since and self.options.replay:  # separate new output from the earlier one in the scrollback
-            self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
+        left = self._shown.left_time(self.host, self.session_id)
+        if left and self.options.replay:  # separate new output from the earlier one in the scrollback
+            self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {left} ──")
         notice = self.options.first_notice
         if welcome.get("new") is True and not self.options.read_only:
             notice = f"{notice or f'new session {self.name}'} · {self.options.leaves()}"
         if line := "; ".join(filter(None, (notice, str(welcome.get("missed") or "")))):
-            self.view.line.say(line)
+            self.view.notice.say(line)
         self.options.replace, self.options.first_notice = False, ""  # they are for the first session
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
         if kind == protocol.NOTICE:
             self.name = name or self.name
-            self.view.line.say(str(message.get("text") or ""))
+            self.view.notice.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
             self.view.notify(wording.notification(name, state, question, self.host), shown=name == self.name)
@@ -334,10 +333,10 @@ class Attachment:
             self.name = name or self.name
             self.farewell = {"rows_below": 0, **message}
             self.view.show_skipped()
-            raise AttachmentEnd.ended(self.name, self.host, message)
+            self.end = AttachmentEnd.ended(self.name, self.host, message)
         elif kind == protocol.DETACH:
             self.farewell = message
             self.leave(reason=str(message.get("reason") or ""))
         elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
             self.farewell, host = message, message.get("host")
-            raise AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)
+            self.end = AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)

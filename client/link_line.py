@@ -1,17 +1,20 @@
-"""The line that reports a silent link, and the lines before a login."""
+"""The line that reports a silent link, and the login after a refusal."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from sesh import measures
+from sesh.client.display import Display
 from sesh.client.view import TerminalView, Timer
-from sesh.errors import NO_ANSWER, LoginRefused
+from sesh.errors import NO_ANSWER, LoginRefused, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.link.keeper import LinkKeeper
 from sesh.loop.timers import Timers
+from sesh.wire import Connection
 
 SAY_AFTER = 1.0  # seconds of doubt after which the line reports it; a link that is heard sooner costs no redraw
+_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
 
 
 class LinkLine:
@@ -48,17 +51,38 @@ class LinkLine:
         lost = keeper.health.state is Health.LOST
         state, preposition = ("no link", "to") if lost else ("no answer", "from")  # without a link, Ctrl-C gives up
         why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # it may have a URL to log in at
-        since = measures.time_of_day(keeper.heard_time)
-        text = f"{state} {preposition} {self._host} since {since}{why}; Enter tries now, {self._leaves}"
+        heard = measures.time_of_day(keeper.heard_time)
+        text = f"{state} {preposition} {self._host} since {heard}{why}; Enter tries now, {self._leaves}"
         if len(text) > display.terminal.grid()[0] - 2:
             text = f"{state}{why}; Enter tries, {self._leaves}"
         if text != self._text or not display.covered:
             self._view.take_back()
-            display.cover(text)  # not by `OwnLine.say`: the daemon cannot send the screen now
+            display.cover(text)  # not by `NoticeLine.say`: the daemon cannot send the screen now
             self._text = text
 
 
-def login_lines(host: str, reason: Exception) -> list[str]:
+def log_in(display: Display, keeper: LinkKeeper, host: str, reason: Exception) -> Connection:
+    """Let the user log in, who begins each attempt with Enter; return the next link.
+
+    Raises EOFError if the terminal goes away, KeyboardInterrupt with a signal's number, and the error after which
+    another login would not help.
+    """
+    terminal = display.terminal
+    while True:
+        for line in _login_lines(host, reason):
+            display.print_line(line)
+        try:
+            with terminal.lent():
+                if not terminal.await_enter():
+                    raise EOFError
+                return keeper.log_in()
+        except _RETRIED as error:
+            reason = error
+        finally:
+            terminal.drop_input()
+
+
+def _login_lines(host: str, reason: Exception) -> list[str]:
     """Return the lines that say why and how to log in."""
     if isinstance(reason, LoginRefused) and reason.asks:
         return [f"{host} {reason.reason}: Enter logs in, Ctrl-\\ leaves"]

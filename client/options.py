@@ -64,12 +64,16 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
 
 
 def first_frame(connection: Connection, hello: Hello, options: AttachOptions) -> bytes:
-    """Return HELLO, or RESIZE if a bridge has sent HELLO with an earlier size."""
+    """Return the first frame: HELLO, or RESIZE if a bridge has sent HELLO.
+
+    The HELLO by the bridge went with the request to connect, which saves a round trip. It has an earlier size.
+    """
     if connection.peer.hello_by_bridge is not None:
         size = protocol.size_payload(hello["columns"], hello["rows"], hello["width"], hello["height"])
         return protocol.frame(protocol.RESIZE, size)
+    variables = connection.environment
+    renewed = variables if connection.far else programs.renewed_variables(variables, options.renew)
+    more: Hello = {"renewed": renewed}
     if connection.agent:
-        hello["auth_sock"] = connection.agent
-    here = connection.environment
-    hello["renewed"] = here if connection.far else programs.renewed_variables(here, options.renew)
-    return protocol.message(protocol.HELLO, hello)
+        more["auth_sock"] = connection.agent
+    return protocol.message(protocol.HELLO, {**hello, **more})

@@ -24,9 +24,9 @@ class EndKind(Enum):
     SWITCH = "switch"
 
 
-@dataclass(eq=False)
-class AttachmentEnd(Exception):
-    """The end of an attachment to session `name` on `host`, raised inside the client's loop.
+@dataclass
+class AttachmentEnd:
+    """The end of an attachment to session `name` on `host`.
 
     `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `said`: the host's
     message about a session that no longer exists. `early`: the user left before the daemon's WELCOME. `runs`: the

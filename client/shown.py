@@ -40,8 +40,8 @@ class Shown:
         sessions = self._sessions.items()
         return {session: position for (its_host, session), (position, _) in sessions if its_host == (host or _LOCAL)}
 
-    def since(self, host: str | None, session: str) -> str:
-        """Return when the terminal left the session; empty if it was never shown."""
+    def left_time(self, host: str | None, session: str) -> str:
+        """Return when the terminal left the session, as text; empty if it was never shown."""
         _, left_at = self._sessions.get((host or _LOCAL, session), (0, 0))
         return measures.time_of_day(left_at) if left_at else ""
 

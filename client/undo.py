@@ -132,7 +132,7 @@ class Undo:
 
     def _set_modes(self, text: bytes) -> None:
         """Follow SM, RM, DECSET, DECRST, and XTRESTORE, after which a mode's value is unknown."""
-        private = text[:1].strip(b"0123456789;hl")
+        private = b"?" if text.startswith(b"?") else b""
         final = text[-1:]
         for number in text[len(private) : -1].split(b";"):
             mode = private + number.lstrip(b"0")

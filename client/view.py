@@ -1,7 +1,7 @@
-"""The session's screen on the terminal: output, predicted keys, and sesh's own line.
+"""The session's screen on the terminal: output, predicted keys, and sesh's notices.
 
-The line covers the last row, and never enters the scrollback. It is drawn over a screen that the client requests for
-it (REDRAW) and keeps: shown again before later output, the kept screen restores the row under the line.
+A notice is one line, which covers the last row, and never enters the scrollback. It is drawn over a screen that the
+client requests for it (REDRAW) and keeps: shown again before later output, the kept screen restores the row under it.
 
     nothing ──say──▶ waits: for a pause, then for the screen ──REDRAW──▶ drawn ──key, 3 s──▶ nothing
                           ▲                                                │
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from sesh import protocol
@@ -32,44 +32,44 @@ Timer = Enum("Timer", "DOUBT KEY LEAVE LINE LINE_END WELCOME")  # the names of t
 
 
 class Skip(Enum):
-    """The frames that are not shown, since a requested screen will replace them."""
+    """Which frames are not shown, because a requested screen will replace them."""
 
-    NOTHING = "none"
-    UNTIL_PONG = "all, until the daemon has read the request"
-    UNTIL_SCREEN = "output, until the screen comes"
-
-
-class LineState(Enum):
-    NOTHING = "there is no line"
-    WAITS = "for the first screen, for a pause in the output, or for the requested screen"
-    DRAWN = "over the kept screen"
+    NOTHING = auto()
+    UNTIL_PONG = auto()  # all: the daemon may not have read the request yet
+    UNTIL_SCREEN = auto()  # output only: the next screen is the requested one
 
 
-class OwnLine:
-    """The line of one attachment. `show_screen`: shows a screen, by the payload of its frame."""
+class NoticeState(Enum):
+    NOTHING = auto()
+    WAITS = auto()  # for the first screen, for a pause in the output, or for the screen requested then
+    DRAWN = auto()  # over a screen that is kept, and shown again in the end
+
+
+class NoticeLine:
+    """A notice over the last row. `show_screen`: shows a screen, by its frame's payload."""
 
     def __init__(
         self, display: Display, channel: Channel, timers: Timers, show_screen: Callable[[bytes], object]
     ) -> None:
         self._display, self._channel, self._timers = display, channel, timers
         self._show_screen = show_screen
-        self.state = LineState.NOTHING
+        self.state = NoticeState.NOTHING
         self._text = ""
         self._screen = b""  # under the drawn line
 
     def say(self, text: str) -> None:
         """Show a line over the screen, or over the first one that comes."""
         self._text = text
-        if self.state is LineState.DRAWN:
+        if self.state is NoticeState.DRAWN:
             self._display.cover(text)
-        elif self.state is LineState.NOTHING:
-            self.state = LineState.WAITS
+        elif self.state is NoticeState.NOTHING:
+            self.state = NoticeState.WAITS
             if self._display.started:
                 self._await_pause()
 
     def end(self) -> None:
         """Remove the line, unless it waits for the first screen; show the screen under it."""
-        drawn = self.state is LineState.DRAWN
+        drawn = self.state is NoticeState.DRAWN
         self.forget()
         if drawn:
             self._show_screen(self._screen)
@@ -77,26 +77,26 @@ class OwnLine:
     def forget(self) -> None:
         """Forget the line and the screen under it, unless the first screen is awaited."""
         if self._display.started:
-            self.state = LineState.NOTHING
+            self.state = NoticeState.NOTHING
             self._timers.clear(Timer.LINE)
             self._timers.clear(Timer.LINE_END)
 
     def make_way(self) -> None:
         """Show the screen under the line before output; draw the line in the next pause."""
-        if self.state is LineState.DRAWN:
+        if self.state is NoticeState.DRAWN:
             self._show_screen(self._screen)
-        if self.state is not LineState.NOTHING:
-            self.state = LineState.WAITS
+        if self.state is not NoticeState.NOTHING:
+            self.state = NoticeState.WAITS
             self._await_pause()
 
     def draw_over(self, screen: bytes) -> None:
         """Keep the screen that was requested for the line, and draw the line over it."""
         if len(screen) >= protocol.NUMBER_SIZE + protocol.CHUNK:  # one frame can be kept, and this screen has several
             self.forget()
-        if self.state is LineState.NOTHING:  # the line was removed meanwhile
+        if self.state is NoticeState.NOTHING:  # the line was removed meanwhile
             self._show_screen(screen)
             return
-        self.state, self._screen = LineState.DRAWN, screen
+        self.state, self._screen = NoticeState.DRAWN, screen
         self._display.cover(self._text)
         self._timers.ensure(Timer.LINE_END, DURATION, self.end)
 
@@ -113,7 +113,7 @@ class TerminalView:
         self._predictor: Predictor | None = None
         self.position = 0
         """Position of the first byte of output not shown yet."""
-        self.line = OwnLine(display, channel, timers, self._show_screen)
+        self.notice = NoticeLine(display, channel, timers, self._show_screen)
         self._skip, self._skipped = Skip.NOTHING, b""
 
     @property
@@ -128,10 +128,10 @@ class TerminalView:
             if is_output:
                 self._skipped = (self._skipped + payload[protocol.NUMBER_SIZE :])[-_MOST_SKIPPED:]
         elif kind == protocol.REDRAW and self._skip is Skip.NOTHING:
-            self.line.draw_over(payload)
+            self.notice.draw_over(payload)
         else:
             self._skip, self._skipped = Skip.NOTHING, b""
-            self.line.make_way()
+            self.notice.make_way()
             if is_output:
                 self._show_output(payload)
             else:
@@ -164,11 +164,11 @@ class TerminalView:
         sequence = notification(news, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not shown:
-            self.line.say(news[:LONGEST_NOTIFICATION])
+            self.notice.say(news[:LONGEST_NOTIFICATION])
 
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove the line, and show the predicted effect of the input of this number."""
-        self.line.end()
+        self.notice.end()
         if self._predictor is not None:
             self.display.draw(self._predictor.input_sent(number, data))
 
@@ -208,8 +208,8 @@ class TerminalView:
         """Send the terminal's size; request the screen if the line covers the old one."""
         size = protocol.size_payload(*self.display.terminal.size())
         self._channel.send(protocol.frame(protocol.RESIZE, size))
-        covered = self.line.state is LineState.DRAWN
-        self.line.forget()  # the screen under it has the old size
+        covered = self.notice.state is NoticeState.DRAWN
+        self.notice.forget()  # the screen under it has the old size
         self._withdraw_guesses()
         if covered:
             self.redraw()
@@ -221,4 +221,4 @@ class TerminalView:
     def take_back(self) -> None:
         """Remove the guesses and the line, before bytes other than output change the screen."""
         self._withdraw_guesses()
-        self.line.end()
+        self.notice.end()

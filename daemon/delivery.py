@@ -31,7 +31,6 @@ class Look:
     unread: int  # typed bytes that it has not read
     screen: object
     runs: bool  # it is running at this moment
-    disturbance: str = ""  # why nothing more may be typed
 
 
 class Recipient:
@@ -47,19 +46,19 @@ class Recipient:
         session, pump = self._session, self._pump
         if not pump.paused:
             pump.read_output()  # on a busy machine, the poll may lag behind the program's output
-        disturbance = ""
-        if session.pty is None or not pump.life.running:
-            disturbance = "it has ended"
-        elif pump.input_line.person_at > self._began_at:
-            disturbance = DISTURBED
         session.model.catch_up()
         screen = session.model.emulator.text(), session.model.emulator.cursor
         group, _ = self._reader
-        return Look(pump.unread, screen, reads.runs(group, session.facts["pid"]), disturbance)
+        return Look(pump.unread, screen, reads.runs(group, session.facts["pid"]))
 
     def obstacle(self) -> str:
         """Return why it takes no more of this text now; empty if it does."""
-        asks, before = self._session.activity.declared_question, self._question
+        session, before = self._session, self._question
+        asks = session.activity.declared_question
+        if not session.running:
+            return "it has ended"
+        if self._pump.input_line.person_at > self._began_at:
+            return DISTURBED
         if asks is not None and (before is None or asks.since != before.since):
             return "it asks something now"
         return "" if self.still_reads() else "another program reads the terminal now"
@@ -90,13 +89,12 @@ class Delivery:
 
     def steps(self) -> Generator[float, None, str]:
         """Type the text, then Enter if it may follow; return what is missing and why."""
-        unready = ""
-        while self._pieces and not unready:
+        why = ""
+        while self._pieces and not why:
             self._shown_at = 0.0
             self._program.type(self._pieces.popleft())
-            unready = yield from self._until_read()
-        unready = unready or (yield from self._until_shown())
-        why = self._cancelled or self._program.obstacle() or unready
+            why = yield from self._until_read()
+        why = why or (yield from self._until_shown())
         if not why:
             self._program.enter()
             return ""
@@ -113,14 +111,13 @@ class Delivery:
     def _until_read(self) -> Generator[float, None, str]:
         """Wait until the last piece is read; return why no Enter may follow, else empty."""
         # Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
-        typed_at, empty_looks = time.monotonic(), 0
-        while empty_looks < 2 and not self._cancelled:
+        typed_at, empty_looks, is_stuck = time.monotonic(), 0, False
+        while empty_looks < 2 and not (is_stuck or self._cancelled):
             yield POLL
             unread = self._look_again()
             empty_looks = 0 if unread else empty_looks + 1
-            if unread and time.monotonic() - typed_at > STALLED:
-                return "it has not read all of the text"
-        return self._cancelled
+            is_stuck = unread > 0 and time.monotonic() - typed_at > STALLED
+        return self._cancelled or ("it has not read all of the text" if is_stuck else "")
 
     def _until_shown(self) -> Generator[float, None, str]:
         """Wait until the changed screen has settled; return why no Enter may follow, else empty."""
@@ -140,7 +137,7 @@ class Delivery:
     def _look_again(self) -> int:
         """Note changes of the screen and what cancels the text; return unread bytes."""
         look, now = self._program.look(), time.monotonic()
-        self.cancel(look.disturbance or (self._program.obstacle() if self._pieces else ""))
+        self.cancel(self._program.obstacle())
         if look.screen != self._screen:
             self._screen, self._changed_at = look.screen, now
             self._shown_at = self._shown_at or now

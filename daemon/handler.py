@@ -10,9 +10,8 @@ from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.base.timer import Timer
-from sesh.daemon.clients.client import LAG, Client, Departed
+from sesh.daemon.clients.client import LAG, QUIET, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
-from sesh.daemon.clients.echoes import PACE, QUIET
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
@@ -22,7 +21,6 @@ from sesh.messages import Hello, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
-ACK_FROM = protocol.INPUT_WINDOW >> 3  # bytes of INPUT after which an ACK is sent at once, not with the next output
 
 
 class ClientHandler:
@@ -61,9 +59,9 @@ class ClientHandler:
         created = connection.awaits_creator
         departed = self._take_over(client)
         client.last_input, client.used_at = departed.last_input, departed.used_at
-        since = self._position_in(hello)
+        position = self._position_in(hello)
         welcome = {**welcome, "last_input": client.last_input, "new": created}
-        if since is None and not created:
+        if position is None and not created:
             welcome["missed"] = self._missed()
         connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace"):
@@ -73,9 +71,9 @@ class ClientHandler:
         connection.reader = client
         fitted = self._has_session_size(client)  # before `add`, which may give the session this client's size
         self._clients.add(client)
-        if since is not None:
+        if position is not None:
             self._model.catch_up()
-            client.resume(since, live=departed.exact and fitted and since >= self._log.base)
+            client.resume(position, live=departed.exact and fitted and position >= self._log.base)
         else:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         self._relay.go_on_with(client)
@@ -86,8 +84,8 @@ class ClientHandler:
 
     def _position_in(self, hello: Hello) -> int | None:
         """Return the position up to which a reconnecting client's terminal shows output, else None."""
-        since = hello.get("since") if hello.get("id") == self._session.facts["id"] else None
-        return since if since is not None and since <= self._log.head else None
+        position = hello.get("position") if hello.get("id") == self._session.facts["id"] else None
+        return position if position is not None and position <= self._log.head else None
 
     def _take_over(self, client: Client) -> Departed:
         """Forget the earlier connection of a client that reconnects; return what is remembered of it."""
@@ -155,20 +153,15 @@ class ClientHandler:
             self._type(client, key, client.last_input, 0)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        """Acknowledge an INPUT: with output at most each `PACE`, or alone in a pause."""
-        client.unacknowledged += size
-        if not client.connection.due_ack:
-            client.connection.ack_from = time.monotonic() + PACE
-        client.connection.due_ack = number  # see `PeerConnection.send_output`
-        if at_once or client.unacknowledged >= ACK_FROM:
-            client.unacknowledged = 0
-            client.connection.send_ack()
+        """Acknowledge an INPUT at once, with later output, or alone in a pause; see `DueAck`."""
+        if client.ack.add(number, size, at_once=at_once):
+            client.send_ack()
         self._relay.echoes.expect(client, number)
         self._timers.set((Timer.ACK, client.number), QUIET, partial(self._send_ack_alone, client))
 
     def _send_ack_alone(self, client: Client) -> None:
         self._relay.echoes.report_to(client)
-        client.connection.send_ack()
+        client.send_ack()
         client.connection.flush()
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:

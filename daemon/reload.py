@@ -19,7 +19,6 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from sesh import protocol
-from sesh.about import __version__
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerRequest, Steps
@@ -29,7 +28,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.snapshot import Descriptors, Snapshot, decoded, encoded, session_of, take_snapshot
 from sesh.errors import Busy, ExitCode, Refused
-from sesh.messages import RELOAD, SEND, ReloadResponse
+from sesh.messages import RELOAD, SEND, NoResponse
 from sesh.names import printable
 
 POLL = 0.01  # seconds between two looks at the trial
@@ -38,7 +37,7 @@ FEEDER_TIMEOUT = 10.0  # seconds for a job's feeder to reconnect; then the job's
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import take_over; take_over({memory})"
 
 
-def steps(server: Server, request: PeerRequest[ReloadResponse], python: str, path: list[str]) -> Steps:
+def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: list[str]) -> Steps:
     """Try the other sesh, then respond and execute that sesh. Raises Busy, Refused."""
     unchanged = f"{server.session.name} goes on unchanged"
 
@@ -60,7 +59,7 @@ def steps(server: Server, request: PeerRequest[ReloadResponse], python: str, pat
             why = "it took too long" if timed_out else printable(said[:1000]) or "it died"
             raise Refused(f"the new version cannot take over ({why}); {unchanged}")
         _check_reloadable(server, SEND)
-        request.respond({"name": server.session.name, "version": said})
+        request.respond({})
         _execute(server, program)
     except (OSError, ValueError) as error:
         why = f"{error.strerror if isinstance(error, OSError) else error}"
@@ -118,11 +117,10 @@ def memory_file(data: bytes) -> BinaryIO:
 
 
 def take_over(memory: int) -> None:
-    """Serve a snapshot's session to its end; in a trial, only print this version."""
+    """Serve a snapshot's session to its end; in a trial, return."""
     state = decoded(memory)
     session = session_of(state)
     if state["descriptors"] == Descriptors():
-        print(__version__)
         return
     for descriptor in state["descriptors"].open():
         os.set_inheritable(descriptor, False)

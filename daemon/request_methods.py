@@ -27,14 +27,11 @@ from sesh.measures import STEADY
 from sesh.messages import (
     DetachResponse,
     FeedResponse,
-    HistoryResponse,
     LabelResponse,
     LogsResponse,
     Message,
     ModesResponse,
     NoResponse,
-    ReloadResponse,
-    RenameResponse,
     ScreenResponse,
     SessionResponse,
     SwitchResponse,
@@ -75,19 +72,8 @@ class RequestMethods:
 
     def screen(self, request: PeerRequest[ScreenResponse], format_: Literal["text", "ansi", "json"] = "text") -> Steps:
         yield from self._until_drawn()
-        model = self._session.model
-        emulator = model.emulator
-        row, column = emulator.cursor
-        response: ScreenResponse = {
-            "columns": emulator.columns,
-            "rows": emulator.rows,
-            "cursor": {"row": row, "column": column},
-            "position": model.position,
-            "title": self._session.findings.title,
-            "alternate": emulator.alternate,
-            "continued": continued(emulator),
-        }
-        request.respond(response, export(emulator, format_))
+        emulator = self._session.model.emulator
+        request.respond({"continued": continued(emulator)}, export(emulator, format_))
 
     def modes(self, request: PeerRequest[ModesResponse]) -> Steps:
         yield from self._until_drawn()
@@ -112,7 +98,6 @@ class RequestMethods:
         model, emulator = self._session.model, self._session.model.emulator
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         response: LogsResponse = {
-            "lines": len(page),
             "position": model.position,
             "alternate": emulator.alternate,
             "first": first,
@@ -132,14 +117,14 @@ class RequestMethods:
             yield _POLL
             seconds = STEP_TIME
 
-    def history(self, request: PeerRequest[HistoryResponse], n: int | None = None) -> None:
+    def history(self, request: PeerRequest[RunFacts | NoResponse], n: int | None = None) -> None:
         """Respond with the list of commands, or with the output of command `n`."""
         history = self._session.runs.history
         if n is None:
             request.respond({}, protocol.encode({"commands": [command.facts for command in history.commands]}))
             return
         command = history.find(n, self._session.name)
-        request.respond({**command.facts}, command.output)  # type: ignore[typeddict-unknown-key]
+        request.respond(command.facts, command.output)
 
     def typed(self, request: PeerRequest[TypedResponse]) -> None:
         """Respond with the time of the last key on a notifiable terminal, or None."""
@@ -242,11 +227,11 @@ class RequestMethods:
         self._session.waits.add(Wait(request))
         self._ending.end_session()
 
-    def rename(self, request: PeerRequest[RenameResponse], to: str = "") -> None:
+    def rename(self, request: PeerRequest[NoResponse], to: str = "") -> None:
         new = names.check_name(to)
         if new != self._session.name:
             self._files.rename(new)
-        request.respond({"name": new})
+        request.respond({})
 
     def label(self, request: PeerRequest[LabelResponse], set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session
@@ -313,11 +298,11 @@ class RequestMethods:
         stdin.linger = RELINK_TIME if mends else 0.0
         session.timers.clear(Timer.STDIN)
         if not stdin.open:
-            request.respond({"received": stdin.received, "open": False})
+            request.respond({"open": False})
             return
         stdin.feed(request.connection, request.respond, at, request.data, ends=ends)
 
-    def reload(self, request: PeerRequest[ReloadResponse], python: str = "", path: Sequence[str] = ()) -> Steps:
+    def reload(self, request: PeerRequest[NoResponse], python: str = "", path: Sequence[str] = ()) -> Steps:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
         return self._reload(request, python, [*path])
 

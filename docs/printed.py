@@ -195,9 +195,13 @@ class _PrintedForgotten(Done):
 
 
 class PrintedForgotten(_PrintedForgotten, total=False):
-    """The hosts that were forgotten. `removed`: with `--remove`, the paths that were removed on each."""
+    """The hosts that were forgotten.
+
+    `removed`: with `--remove`, the paths that were removed on each. `error`: why others were not.
+    """
 
     removed: dict[str, list[str]]
+    error: PrintedError
 
 
 class PrintedScript(TypedDict):

@@ -12,7 +12,8 @@ daemon too. Such a request has more keys:
 - `session_id`: the id of the session to connect to, which may have been renamed, or the id for a new session. If a
   session with this id exists, the bridge connects to it; if that session has ended, the response has its `result`. So a
   repeated request creates no second session.
-- `greeting`: the HELLO that the bridge sends to the daemon, with the ssh agent and the display that the link forwards.
+- `hello_by_bridge`: the HELLO that the bridge sends to the daemon, with the ssh agent and the display that the link
+  forwards.
 
 The bridge answers PING with PONG at any time. An attached terminal sends PINGs: the bridge closes its link after two
 minutes without a byte.
@@ -181,10 +182,10 @@ class Bridge:
             return None
         if done.daemon is not None:  # before the response is sent: the daemon gets the PINGs after it
             self._session = str(done.response.get("name"))
-            if "greeting" in keys:
-                self._note_hello(keys["greeting"])
+            if "hello_by_bridge" in keys:
+                self._note_hello(keys["hello_by_bridge"])
                 with suppress(Unreachable):  # `_copy` notices a closed connection
-                    done.daemon.send(protocol.message(protocol.HELLO, {**keys["greeting"], **_forwarded()}))
+                    done.daemon.send(protocol.message(protocol.HELLO, {**keys["hello_by_bridge"], **_forwarded()}))
         response = {"id": number, "ok": True, **done.response, "notes": caller.notes}
         self._send(protocol.data_frames(done.data) + protocol.message(protocol.RESPONSE, response))
         return done.daemon

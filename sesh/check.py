@@ -1,10 +1,8 @@
 """Check data from outside against its type: a host's data, files, requests on a socket.
 
 Each function returns the checked value, without unknown keys, which a newer sesh may send. A `str` must be text that
-the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. The
-result for a dataclass, a NamedTuple or an Enum is an instance: so a daemon loads its snapshot.
-
-Data from a host is repaired where possible: text is cut and loses its control characters, lists lose malformed rows.
+the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. Text
+from a host is cut, and loses its control characters. The result for a dataclass, NamedTuple or Enum is an instance.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ import types
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from functools import cache, partial
 from inspect import Parameter, signature
@@ -21,7 +19,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from sesh import wording
 from sesh.errors import malformed, placed
-from sesh.names import is_colour, is_id, is_latin, is_name, is_system_text
+from sesh.names import is_id, is_latin, is_name, is_system_text
 from sesh.protocol import MOST
 
 Test = Callable[["Check", Any], Any]  # a method of Check, with its keyword arguments: returns the checked value
@@ -31,9 +29,9 @@ class Malformed(Exception):
     """A value does not fit its type. The text names the part and the reason."""
 
 
-def checked_here(hint: Any, value: object, *, exact: bool = False) -> Any:
-    """Return a checked value from this machine. Raises Malformed. `exact`: unknown keys are refused."""
-    return test_of(hint)(Check(exact=exact), value)
+def checked_here(hint: Any, value: object) -> Any:
+    """Return a checked value from this machine. Raises Malformed."""
+    return test_of(hint)(Check(), value)
 
 
 def fits(hint: Any, value: object) -> bool:
@@ -45,19 +43,16 @@ def fits(hint: Any, value: object) -> bool:
     return True
 
 
-def checked_from_host(hint: Any, value: object, name: str, check: Check | None = None) -> Any:
+def checked_from_host(hint: Any, value: object, name: str) -> Any:
     """Return a checked value from a host. Raises ProtocolError, which calls the value `name`."""
     try:
-        return test_of(hint)(check or Check(far=True), value)
+        return test_of(hint)(Check(far=True), value)
     except Malformed as error:
         raise malformed(name, str(error)) from None
 
 
 def arguments(function: Callable[..., object], values: object) -> dict[str, Any]:
-    """Return the checked arguments of a function by name, except the first. Raises Malformed.
-
-    The key of a parameter `from_` is `from`.
-    """
+    """Return a function's checked arguments by name (`from_` for `from`), but the first. Raises Malformed."""
     return _test_of_parameters(function)(Check(), values)
 
 
@@ -79,7 +74,9 @@ def test_of(hint: Any) -> Test:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         kind, note = inner
-        return partial(Check.number, kind=kind, bounds=note) if isinstance(note, range) else _TESTS[note]
+        return (
+            partial(Check.number, kind=kind, bounds=note) if isinstance(note, range) else _TESTS.get(note, _TESTS[kind])
+        )
     if origin is Literal:
         return _one_of(inner)
     if origin in (Union, types.UnionType):
@@ -87,8 +84,7 @@ def test_of(hint: Any) -> Test:
         choices = sorted(inner, key=lambda each: each is not type(None))
         return partial(Check.either, tests=[test_of(each) for each in choices])
     if origin in (list, Sequence):
-        is_rows = is_typeddict(inner[0]) or get_origin(inner[0]) is dict
-        return partial(Check.array, test=test_of(inner[0]), is_rows=is_rows)
+        return partial(Check.array, test=test_of(inner[0]))
     if origin in (dict, Mapping):
         return partial(Check.mapping, key=test_of(inner[0]), test=test_of(inner[1]))
     if origin is tuple and inner[-1] is Ellipsis:
@@ -111,16 +107,11 @@ def _test_of_class(hint: type[Any]) -> Test:
     return partial(Check.made, make=hint._make, test=partial(Check.items, tests=[*fields.values()]))
 
 
+@dataclass(frozen=True)
 class Check:
-    """Applies tests to one value.
+    """Applies tests to one value. `far`: it is from a host."""
 
-    `far`: it is from a host. `exact`: unknown keys are refused. `left_out`: the number of dropped rows.
-    """
-
-    def __init__(self, *, far: bool = False, exact: bool = False) -> None:
-        self.far = far
-        self.exact = exact
-        self.left_out = 0
+    far: bool = False
 
     def part(self, key: str | int, test: Test, value: Any) -> Any:
         """Return a checked part of a value; an error begins with the part's key."""
@@ -148,7 +139,6 @@ class Check:
         raise Malformed("is not text")
 
     def octets(self, value: Any) -> bytes:
-        """Return the bytes of `{"$bytes": base64}`."""
         with suppress(AttributeError, KeyError, TypeError, ValueError):
             return b64decode(value["$bytes"])
         raise Malformed("is not bytes")
@@ -163,21 +153,11 @@ class Check:
                 return test(self, value)
         return tests[-1](self, value)
 
-    def array(self, value: Any, *, test: Test, is_rows: bool = False) -> list[Any]:
-        """Check a list. `is_rows`: drop the malformed ones of a host's rows."""
+    def array(self, value: Any, *, test: Test) -> list[Any]:
         _LIST(self, value)
-        passed = []
-        for index, item in enumerate(value):
-            try:
-                passed.append(self.part(index, test, item))
-            except Malformed:
-                if not (is_rows and self.far):
-                    raise
-                self.left_out += 1
-        return passed
+        return [self.part(index, test, item) for index, item in enumerate(value)]
 
     def items(self, value: Any, *, tests: Sequence[Test]) -> tuple[Any, ...]:
-        """Check a list of as many values as there are tests."""
         _LIST(self, value)
         if len(value) != len(tests):
             raise Malformed(f"is not a list of {len(tests)}")
@@ -188,12 +168,9 @@ class Check:
         return {key(self, name): self.part(name, test, item) for name, item in value.items()}
 
     def table(self, value: Any, *, fields: Mapping[str, Test], required: Collection[str]) -> dict[str, Any]:
-        """Check an object's known keys; drop the others."""
         _OBJECT(self, value)
         if missing := next((name for name in required if name not in value), ""):
             raise Malformed(f".{missing} is missing")
-        if self.exact and (unknown := next((name for name in value if name not in fields), "")):
-            raise Malformed(f".{unknown} is not known")
         return {name: self.part(name, fields[name], item) for name, item in value.items() if name in fields}
 
 
@@ -201,27 +178,23 @@ def _one_of(choices: Sequence[Any]) -> Test:
     return partial(Check.unchanged, holds=choices.__contains__, reason=f"is not one of {', '.join(map(str, choices))}")
 
 
-def _is(kind: type, name: str) -> Test:
+def _is(kind: type | tuple[type, ...], name: str) -> Test:
     return partial(Check.unchanged, holds=lambda value: isinstance(value, kind), reason=f"is not {name}")
 
 
-_LIST, _OBJECT = _is(list, "a list"), _is(dict, "an object")
-_LINE = partial(Check.text, harmless=wording.line)
+_LIST, _OBJECT = _is((list, tuple), "a list"), _is(dict, "an object")
 _TESTS: dict[Any, Test] = {
-    str: _LINE,
+    str: partial(Check.text, harmless=wording.line),
     bool: _is(bool, "true or false"),
     int: partial(Check.number, kind=int, bounds=range(MOST + 1)),
     float: partial(Check.number, kind=float, bounds=range(-(10**15), 10**15)),
     bytes: Check.octets,
     type(None): _is(type(None), "null"),
     object: lambda _check, value: value,  # no type of a host's data has it
-    "date-time": _LINE,
     "text": partial(Check.text, harmless=wording.paragraphs),
-    "sentence": partial(Check.text, harmless=wording.sentence),
     "styled": partial(Check.text, harmless=wording.without_controls),
     "name": partial(Check.unchanged, holds=is_name, reason="is not a session name"),
     "id": partial(Check.unchanged, holds=is_id, reason="is not the id of a session"),
     "latin": partial(Check.unchanged, holds=is_latin, reason="is not latin-1"),
-    "rgb": partial(Check.unchanged, holds=is_colour, reason="is not a colour"),
 }
-"""Tests by type, or by the word in an annotation of `sesh.schema`."""
+"""Tests by type, or by the word in an annotation of `sesh.schema`; other words are for readers."""

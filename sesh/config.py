@@ -121,10 +121,12 @@ class Config:
         hosts = [check_host(member.removeprefix("@")) for member in check.checked_here(list[str], members)]
         self.groups[check_host(name)] = list(dict.fromkeys(hosts))
 
-    def _set_remotes(self, name: str, facts: object) -> None:
+    def _set_remotes(self, name: str, facts: Any) -> None:
         check_host(name.replace("*", "x").replace("?", "x"))
         try:
-            remote: _Remote = check.checked_here(_Remote, facts, exact=True)
+            remote: _Remote = check.checked_here(_Remote, facts)
+            if unknown := next((key for key in facts if key != "via"), ""):
+                raise check.Malformed(f"{unknown} is not known")
             words = shlex.split(remote["via"])
         except (check.Malformed, ValueError) as error:
             raise UsageError(f'{str(error).removeprefix(".")}; write via = "COMMAND"') from error

@@ -53,14 +53,6 @@ def unread(descriptor: int) -> int:
     return count[0]
 
 
-def unread_by_peer(descriptor: int) -> bool:
-    """Return whether the peer of a Unix socket has unread bytes; False if unknown."""
-    try:
-        return any(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))  # on a socket: SIOCOUTQ (unix(7))
-    except OSError:
-        return False
-
-
 def window_size(terminal: int) -> tuple[int, int, int, int]:
     """Return columns, rows, width and height (pixels) of a terminal, 0 if unknown.
 

@@ -10,7 +10,7 @@ import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from sesh.about import ON_HOST, PROGRAM, SESH
@@ -34,14 +34,6 @@ class ExitCode(IntEnum):
     UNKNOWN = 255
 
 
-class RequestOutcome(Enum):
-    """The fate of the request that an error is about."""
-
-    UNREAD = "the peer has surely not read it"
-    UNKNOWN = "it may have been carried out"
-    ANSWERED = "the peer has sent this error in its response"
-
-
 SIGNAL_BASE = 128
 """The exit code is this plus N if signal N ended the program, as in a shell."""
 BY_KERNEL = "killed, perhaps for memory"  # the `reason` after a SIGKILL that sesh did not send
@@ -60,12 +52,13 @@ class SeshError(Exception):
     """The root of the errors of sesh; `str(error)` is the line for the user.
 
     `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} --verb …` in
-    both. `outcome`: of the request, if the error is about one. `host`: the host to name in such commands; it is set by
-    the first caller that knows it. `typed`: a text was typed, but the program has not accepted it.
+    both. `answered`: the peer has sent this error in its response. `host`: the host to name in such commands; it is set
+    by the first caller that knows it. `typed`: a text was typed, but the program has not accepted it.
     """
 
     code = "internal"
     exit_code: int = ExitCode.FAILED
+    answered = False
     typed = False
     host: str | None = None
 
@@ -77,19 +70,10 @@ class SeshError(Exception):
         if exit_code is not None:
             cls.exit_code = exit_code
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        exit_code: int | None = None,
-        code: str | None = None,
-        outcome: RequestOutcome = RequestOutcome.UNKNOWN,
-    ) -> None:
+    def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.outcome = outcome
         if exit_code is not None:
             self.exit_code = exit_code
         if code is not None:
@@ -97,10 +81,6 @@ class SeshError(Exception):
 
     def __str__(self) -> str:
         return self.line()
-
-    @property
-    def answered(self) -> bool:
-        return self.outcome is RequestOutcome.ANSWERED
 
     def saying(self, message: str) -> Self:
         """Return a copy of the error with another message."""
@@ -182,12 +162,6 @@ class Exists(SeshError, code="exists"):
 
 class Refused(SeshError, code="refused"):
     """sesh declines the action, for the reason in the message."""
-
-
-class NotAccepted(Refused):
-    """A text was typed, but the program has not accepted it."""
-
-    typed = True
 
 
 class Busy(SeshError, code="busy", exit_code=ExitCode.SESH_FAILED):
@@ -277,13 +251,10 @@ def rebuild(facts: Mapping[str, Any]) -> SeshError:
         kind = CannotStart
     elif number == ExitCode.UNKNOWN:
         kind = Unknown
-    return kind(
-        facts.get("what") or facts["message"],
-        hint=facts.get("hint", ""),
-        exit_code=number,
-        code=None if kind is InternalError else code,
-        outcome=RequestOutcome.ANSWERED,
-    )
+    own_code = None if kind is InternalError else code
+    error = kind(facts.get("what") or facts["message"], hint=facts.get("hint", ""), exit_code=number, code=own_code)
+    error.answered = True
+    return error
 
 
 # -- errors that several rooms raise

@@ -21,13 +21,10 @@ from sesh.schema import (
     Pid,
     ProgramEnd,
     RunFacts,
-    Sentence,
-    ShellCode,
     Size,
     Status,
     Styled,
     Text,
-    Time,
 )
 
 
@@ -45,8 +42,9 @@ class ClientMachine(TypedDict, total=False):
 class Hello(TypedDict, total=False):
     """HELLO, the first frame of a client. `role`: `attach`, `request` or `bridge`.
 
-    Further keys are a client's terminal and options. `client`: a secret that identifies a returning client; `since`:
-    its position in the output of the session `id`; `seen`: the positions that its terminal has shown, by session id.
+    Further keys are a client's terminal and options. `client`: a secret that identifies a returning client; `position`:
+    of the first byte that it lacks, in the output of the session `id`; `seen`: the positions that its terminal has
+    shown, by session id.
     """
 
     protocol: int
@@ -73,7 +71,7 @@ class Hello(TypedDict, total=False):
     auth_sock: str
     renewed: Mapping[str, str]
     id: str
-    since: int
+    position: int
     seen: Mapping[str, int]
 
 
@@ -95,14 +93,14 @@ class OpRequest(Envelope, total=False):
     asks: bool
     answers: list[str]
     session_id: Id
-    greeting: dict[str, object]
+    hello_by_bridge: dict[str, object]
 
 
 class Message(TypedDict, total=False):
-    """NOTICE, TELL, EXIT or DETACH to an attached client.
+    """NOTICE, TELL, EXIT, DETACH or SWITCH to an attached client.
 
-    `rows_below`: used rows below the cursor; `queries`: the terminal's replies to the program may still come;
-    `command`: the foreground program after a detach.
+    `name`, `host`: for SWITCH, those of the session to attach to; `rows_below`: used rows below the cursor; `queries`:
+    the terminal's replies to the program may still come; `command`: the foreground program after a detach.
     """
 
     name: Name
@@ -116,14 +114,6 @@ class Message(TypedDict, total=False):
     queries: bool
     command: Text
     host: str | None
-
-
-class Switch(TypedDict, total=False):
-    """SWITCH: the name and the host of the session to attach to."""
-
-    name: str
-    host: str | None
-    rows_below: int | None
 
 
 class Welcome(TypedDict, total=False):
@@ -176,22 +166,9 @@ class SessionResponse(TypedDict):
     session: Status
 
 
-class CursorPlace(TypedDict):
-    """A cursor's row and column, from 0."""
-
-    row: Size
-    column: Size
-
-
 class ScreenResponse(TypedDict):
     """The response to `screen`; DATA is the screen. `continued`: rows that continue the row before."""
 
-    columns: Size
-    rows: Size
-    cursor: CursorPlace
-    position: int
-    title: str
-    alternate: bool
     continued: list[int]
 
 
@@ -202,7 +179,6 @@ class ModesResponse(TypedDict):
 
 
 class _Page(TypedDict):
-    lines: int
     first: int
     older: bool
     position: int
@@ -212,29 +188,14 @@ class _Page(TypedDict):
 class LogsResponse(_Page, total=False):
     """The response to `logs`, whose DATA is a page of lines.
 
-    `lines`: their number; `first`: the number of the first; `older`: there are lines before it. The keys of a
-    `LineState` follow if the request wants the `end`.
+    `first`: the number of the first; `older`: there are lines before it. The keys of a `LineState` follow if the
+    request wants the `end`.
     """
 
     open: bool
     blank: int
     columns: Size
     start: Latin
-
-
-class HistoryResponse(TypedDict, total=False):
-    """The response to `history`: a command, and its output as DATA.
-
-    If the request has no number, the response has no keys, and its DATA is the list of commands.
-    """
-
-    n: int
-    command: list[Text]
-    cwd: Text | None
-    started: Time
-    duration: float | None
-    exit_code: ShellCode | None
-    output_bytes: int
 
 
 class TypedResponse(TypedDict):
@@ -251,7 +212,7 @@ class AskedResponse(TypedDict):
     """The question of a program. `hides`: echo is off; `line`: the program reads a line."""
 
     since: Moment | None
-    question: Sentence
+    question: str
     hides: bool
     line: bool
 
@@ -268,7 +229,7 @@ class _Met(TypedDict):
 class MetResponse(_Met, total=False):
     """A condition of `wait` holds: prompt, idle, or waiting with a `question`."""
 
-    question: Sentence
+    question: str
 
 
 @final
@@ -298,10 +259,6 @@ class DetachResponse(TypedDict):
     detached: int
 
 
-class RenameResponse(TypedDict):
-    name: Name
-
-
 class LabelResponse(TypedDict):
     labels: dict[str, str]
 
@@ -315,15 +272,9 @@ class TellResponse(TypedDict):
 
 
 class FeedResponse(TypedDict):
-    """The state of a job's stdin: bytes `received`, and whether it takes more (`open`)."""
+    """Whether a job's stdin takes more."""
 
-    received: int
     open: bool
-
-
-class ReloadResponse(TypedDict):
-    name: Name
-    version: str
 
 
 # -- the request to a bridge
@@ -332,7 +283,7 @@ class ReloadResponse(TypedDict):
 class _Notes(TypedDict, total=False):
     """Lines for the user, and whether they wait for the session's first screen."""
 
-    notes: list[tuple[Sentence, bool]]
+    notes: list[tuple[str, bool]]
 
 
 @final
@@ -346,8 +297,8 @@ class ResultResponse(_Notes):
 class QuestionResponse(_Notes):
     """A choice for the user: `answers` (letter, meaning), the `default`, and text to show `above`."""
 
-    question: Sentence
-    answers: list[tuple[str, Sentence]]
+    question: str
+    answers: list[tuple[str, str]]
     default: str
     above: Styled
 
@@ -377,7 +328,7 @@ STATUS = RequestType("status", SessionResponse, reads=True)
 SCREEN = RequestType("screen", ScreenResponse, reads=True)
 MODES = RequestType("modes", ModesResponse, reads=True)
 LOGS = RequestType("logs", LogsResponse, reads=True)
-HISTORY = RequestType("history", HistoryResponse, reads=True)
+HISTORY: RequestType[RunFacts | NoResponse] = RequestType("history", RunFacts | NoResponse, reads=True)
 TYPED = RequestType("typed", TypedResponse, reads=True)
 ASKED = RequestType("asked", AskedResponse, reads=True)
 WAIT: RequestType[WaitResponse] = RequestType("wait", WaitResponse, reads=True)
@@ -390,13 +341,13 @@ INTERRUPT = RequestType("interrupt", SendResponse)
 FEED = RequestType("feed", FeedResponse)
 DETACH = RequestType("detach", DetachResponse)
 KILL: RequestType[WaitResponse] = RequestType("kill", WaitResponse)
-RENAME = RequestType("rename", RenameResponse)
+RENAME = RequestType("rename", NoResponse)
 LABEL = RequestType("label", LabelResponse)
 RESUME = RequestType("resume", NoResponse)
 STATE = RequestType("state", NoResponse)
 SWITCH = RequestType("switch", SwitchResponse)
 TELL = RequestType("tell", TellResponse)
-RELOAD = RequestType("reload", ReloadResponse)
+RELOAD = RequestType("reload", NoResponse)
 TO_DAEMON = tuple(each for each in list(vars().values()) if isinstance(each, RequestType))
 """The requests above; those below are not to a daemon."""
 

@@ -46,10 +46,6 @@ def is_latin(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and max(text, default="") <= "\xff"
 
 
-def is_colour(text: object) -> TypeGuard[str]:
-    return isinstance(text, str) and re.fullmatch("#[0-9a-f]{6}", text) is not None
-
-
 def check_resume(command: list[str]) -> list[str]:
     """Return a valid resume command, or an empty one. Raises Refused."""
     if command[:1] == [""] or len(" ".join(command).encode("utf-8", "surrogatepass")) > MAX_RESUME:

@@ -7,7 +7,7 @@ from sesh import schema
 
 class _PrintedError(TypedDict):
     code: str
-    message: schema.Sentence
+    message: str
 
 
 class PrintedError(_PrintedError, total=False):
@@ -232,4 +232,4 @@ class Finding(TypedDict):
     check: str
     state: str
     message: str
-    remedy: schema.Sentence | None
+    remedy: str | None

@@ -15,8 +15,6 @@ Moment = Annotated[str, "date-time"]  # RFC 3339 in UTC
 Name = Annotated[str, "name"]
 Id = Annotated[str, "id"]  # the id of a session, which is part of file names
 Text = Annotated[str, "text"]  # text that may have several lines, such as an argument or a path
-Sentence = Annotated[str, "sentence"]
-"""A line of sesh's own, perhaps with placeholders for commands: see `errors.for_host`."""
 Styled = Annotated[str, "styled"]  # text with SGR and links (OSC 8)
 Latin = Annotated[str, "latin"]  # bytes carried as latin-1, never shown
 Code = Annotated[int, range(256)]  # an exit code, or the number of a signal
@@ -33,23 +31,19 @@ class ErrorFacts(TypedDict):
     """An error in a frame: what happened, what to do, and the exit code."""
 
     code: str
-    what: Sentence
-    hint: Sentence
+    what: str
+    hint: str
     exit: Failure
-
-
-From = TypedDict("From", {"from": int}, total=False)
 
 
 class _RunFacts(TypedDict):
     exit_code: ShellCode | None
 
 
-class RunFacts(_RunFacts, From, total=False):
+class RunFacts(_RunFacts, total=False):
     """A daemon's facts of a run.
 
-    `n`: its number; `key`: identifies it after a lost link; `from`: bytes of its output before those in the response;
-    `reason`: why the session ended, if it ended with the run.
+    `n`: its number; `key`: identifies it after a lost link; `reason`: why the session ended, if it ended with the run.
     """
 
     n: int

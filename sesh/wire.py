@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from sesh import check, descriptors, errors, machine, paths, protocol
 from sesh.about import SESH, __version__
-from sesh.errors import ExitCode, Refused, RequestOutcome
+from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
-from sesh.messages import Hello, Message, RequestType, Response, Switch, Welcome
+from sesh.messages import Hello, Message, RequestType, Response, Welcome
 from sesh.names import check_name
 from sesh.schema import ErrorFacts, Event
 
@@ -31,12 +31,10 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.TELL: ("TELL", Message),
     protocol.EXIT: ("EXIT", Message),
     protocol.DETACH: ("DETACH", Message),
-    protocol.SWITCH: ("SWITCH", Switch),
+    protocol.SWITCH: ("SWITCH", Message),
     protocol.DATA: ("event", Event),
 }
 _LARGEST_READ = 1 << 18
-GRACE = 1.0
-"""Seconds after a request's deadline to wait for the daemon's response that the request came too late."""
 
 
 @dataclass
@@ -162,9 +160,7 @@ class Connection:
                 self.read()
         if self._reloaded:
             return errors.Reloaded("the session's daemon was reloaded")
-        # The kernel resets a connection whose peer has closed it without having read everything.
-        outcome = RequestOutcome.UNREAD if isinstance(error, ConnectionResetError) else RequestOutcome.UNKNOWN
-        return errors.Unreachable("the session's daemon closed the connection", outcome=outcome)
+        return errors.Unreachable("the session's daemon closed the connection")
 
     def take_frames(self) -> list[tuple[int, bytes]]:
         """Take all frames that were read; return them."""
@@ -250,28 +246,31 @@ class Connection:
         return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
 
     def request(
-        self,
-        request: RequestType[Response],
-        data: bytes = b"",
-        deadline: float | None = None,
-        *,
-        repeats: bool = False,
-        **keys: Any,
+        self, request: RequestType[Response], data: bytes = b"", deadline: float | None = None, **keys: Any
     ) -> tuple[Response, bytes]:
         """Make a request, to begin before the deadline; return the response and its DATA.
 
-        `repeats`: the caller repeats the request after Lost. Raises Unknown if the request may have been carried out;
-        else as `send` and `await_response`.
+        Raises Unknown if the daemon does not answer and may have carried it out; else as `send` and `await_response`.
         """
         while True:
             self._requests += 1
             frames = request_frames(request, self._requests, data, begin_by=self.begin_by(deadline), **keys)
             try:
                 self.send(frames, deadline)
-                return self._await_last_response(request, self._requests, deadline, repeats=repeats)
+                return self._await_last_response(request, deadline)
             except errors.Reloaded:
                 self.reconnect()
                 self.send(hello_frame("request"), deadline)
+
+    def _await_last_response(self, request: RequestType[Response], deadline: float | None) -> tuple[Response, bytes]:
+        try:
+            return self.await_response(request, self._requests, deadline)
+        except (errors.TimedOut, errors.Unreachable) as error:
+            if error.answered or request.reads or isinstance(error, errors.Lost):
+                raise
+            name = self.welcome.get("name") or self.peer.name
+            message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
+            raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
     def single_request(
         self, request: RequestType[Response], data: bytes = b"", *, timeout: float | None = 10.0, **keys: Any
@@ -281,38 +280,6 @@ class Connection:
         with self:
             self.send(hello_frame("request"), deadline)
             return self.request(request, data, deadline, **keys)
-
-    def _await_last_response(
-        self, request: RequestType[Response], number: int, deadline: float | None, *, repeats: bool
-    ) -> tuple[Response, bytes]:
-        """Return the response to the last request.
-
-        If the request changes something, wait `GRACE` longer, because the daemon may respond that it came too late.
-        Raises Unknown if the request may have been carried out, else as `await_response`.
-        """
-        grace = 0.0 if request.reads else GRACE
-        try:
-            return self.await_response(request, number, None if deadline is None else deadline + grace)
-        except (errors.TimedOut, errors.Unreachable) as error:
-            outcome = self.outcome_of(error)
-            will_repeat = isinstance(error, errors.Lost if repeats else errors.Reloaded)
-            if outcome is RequestOutcome.ANSWERED or request.reads or will_repeat:
-                raise
-            if outcome is RequestOutcome.UNREAD:
-                raise error.saying(f"{error.message}; nothing was done") from error
-            name = self.welcome.get("name") or self.peer.name
-            message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
-            raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
-
-    def outcome_of(self, error: errors.SeshError) -> RequestOutcome:
-        """Return what became of the last request, for which this error has come.
-
-        A request that is unread after the deadline will not be carried out: the daemon refuses it once it reads it.
-        """
-        is_late = isinstance(error, errors.TimedOut) and not error.answered
-        if is_late and not self.far and descriptors.unread_by_peer(self.outbound):
-            return RequestOutcome.UNREAD
-        return error.outcome
 
     def await_response(
         self, request: RequestType[Response], number: int, deadline: float | None = None, *, pace: float = inf

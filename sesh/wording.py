@@ -35,11 +35,7 @@ def plain(value: object, keep: str = "") -> str:
 
 
 def line(text: str) -> str:
-    return plain(text[:LONGEST_LINE])
-
-
-def sentence(text: str) -> str:
-    """Return a printable line of a host's sesh, with its placeholders (see `errors.for_host`)."""
+    """Return a printable line of a host, with placeholders of its sesh (see `errors.for_host`)."""
     return plain(text[:LONGEST_LINE], SESH + ON_HOST)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -22,6 +23,9 @@ from sesh.wording import plain
 LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
 LAG_OVER_LINK = 64 << 10  # the same over a link, not counting the bytes in flight; an echo waits behind all these bytes
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000  # lines of scrollback that a client gets: by default, at most
+PACE = 0.7  # seconds that an ACK waits for later ones; then it goes with the next output
+QUIET = 0.3  # seconds without a key after which an ACK is sent alone
+ACK_FROM = protocol.INPUT_WINDOW >> 3  # bytes of INPUT after which an ACK is sent at once, not with the next output
 MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
 
@@ -88,6 +92,38 @@ class Terminal:
         )
 
 
+class DueAck:
+    """The ACK that is due to a client.
+
+    It goes with output, at most each `PACE`, or alone in a pause of typing: a packet for each key would cost as much as
+    the key, and half as many bytes again as `ssh -C` (`bench.links.wire`).
+    """
+
+    def __init__(self) -> None:
+        self.number = 0  # of the last INPUT to acknowledge, 0 for none
+        self._from = 0.0  # time (monotonic) from which it goes with output
+        self._size = 0  # bytes of INPUT since an ACK was last sent at once
+
+    def add(self, number: int, size: int, *, at_once: bool) -> bool:
+        """Note an INPUT of `size` bytes; return whether its ACK goes at once."""
+        if not self.number:
+            self._from = time.monotonic() + PACE
+        self.number = number
+        self._size += size
+        at_once = at_once or self._size >= ACK_FROM
+        if at_once:
+            self._size = 0
+        return at_once
+
+    @property
+    def goes_with_output(self) -> bool:
+        return self.number != 0 and time.monotonic() >= self._from
+
+    def take(self) -> int:
+        number, self.number = self.number, 0
+        return number
+
+
 class Client(Reader):
     def __init__(
         self, connection: PeerConnection, number: int, hello: Hello, in_flight: Callable[[int], object]
@@ -102,10 +138,19 @@ class Client(Reader):
         self.redraw_due = False  # the next screen responds to a REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0
-        self.unacknowledged = 0  # bytes of its INPUT since an ACK was last sent at once
+        self.ack = DueAck()
 
     def gets_output(self) -> bool:
         return isinstance(self.state, Live)
+
+    def take_ack(self) -> int:
+        return self.ack.take() if self.ack.goes_with_output else 0
+
+    def send_ack(self) -> None:
+        """Send the due ACK, if any, before further output."""
+        if number := self.ack.take():
+            self.connection.queue(protocol.numbered(protocol.ACK, number, b""))
+            self.connection.flush()
 
     @property
     def blank(self) -> bool:

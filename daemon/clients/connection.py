@@ -83,6 +83,10 @@ class Reader:
         """Return whether the reader gets the program's bytes (OUTPUT)."""
         return True
 
+    def take_ack(self) -> int:
+        """Return the INPUT whose ACK goes with the next output; 0 for none."""
+        return 0
+
     def room(self) -> int:
         return protocol.CHUNK if self.window is None else self.window.room
 
@@ -91,10 +95,10 @@ class Reader:
         self.position = position
 
 
-class PeerConnection:
-    """A non-blocking socket, with received frames to handle, and bytes and output to send."""
+class FrameSocket:
+    """A non-blocking socket, with received frames to handle, and bytes to send."""
 
-    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
+    def __init__(self, opened: socket.socket) -> None:
         opened.setblocking(False)
         self.socket = opened
         self.descriptor: int = opened.fileno()
@@ -107,13 +111,6 @@ class PeerConnection:
         self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of the last bytes sent, and received
         self.unsent = 0
         self._out: deque[memoryview] = deque()
-        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
-        self.role = Role.UNKNOWN
-        self.data = bytearray()  # DATA of the next REQUEST
-        self.reader: Reader | None = None
-        self.open_requests = 0
-        self.due_ack = 0  # the number of the last INPUT to acknowledge, 0 for none
-        self.ack_from = 0.0  # time (monotonic) from which it goes with output
 
     @property
     def listening(self) -> bool:
@@ -157,8 +154,7 @@ class PeerConnection:
                 self.fail()
                 break
             self.unsent -= sent
-            if self.reader is None or self.reader.window is None:  # over a link, only GOT is progress
-                self.progress_at = time.monotonic()
+            self._progressed()
             while sent:
                 first = self._out[0]
                 if sent < len(first):
@@ -168,6 +164,9 @@ class PeerConnection:
                 self._out.popleft()
         self.blocked = False
         return True
+
+    def _progressed(self) -> None:
+        self.progress_at = time.monotonic()
 
     def fail(self) -> None:
         """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
@@ -182,6 +181,16 @@ class PeerConnection:
         self.socket.close()
         self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
+
+class PeerConnection(FrameSocket):
+    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
+        super().__init__(opened)
+        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
+        self.role = Role.UNKNOWN
+        self.data = bytearray()  # DATA of the next REQUEST
+        self.reader: Reader | None = None
+        self.open_requests = 0
+
     @property
     def unfinished(self) -> int:
         return len(self.data) + self.decoder.held
@@ -191,12 +200,13 @@ class PeerConnection:
         return not (self.reader or self.open_requests or self.unsent or self.backlog or self.awaits_creator)
 
     @property
-    def ack_goes_with_output(self) -> bool:
-        return self.due_ack != 0 and time.monotonic() >= self.ack_from
-
-    @property
     def stalled(self) -> bool:
         return time.monotonic() - self.progress_at > STALLED
+
+    def _progressed(self) -> None:
+        """Note progress after a send; over a link, only GOT is progress."""
+        if self.reader is None or self.reader.window is None:
+            self.progress_at = time.monotonic()
 
     def send_output(self, log: OutputLog) -> None:
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
@@ -208,20 +218,10 @@ class PeerConnection:
                 reader.skip_to(log.base)
             views = log.read(reader.position, room)
             size = sum(map(len, views))
-            ack = self.due_ack if self.ack_goes_with_output else 0
-            if ack:
-                self.due_ack = 0
-            self.append(protocol.output_header(reader.position, size, ack), *views)
+            self.append(protocol.output_header(reader.position, size, reader.take_ack()), *views)
             reader.position += size
             if reader.window is not None:
                 reader.window.add(size, reader.position)
-
-    def send_ack(self) -> None:
-        """Send the due ACK, if any, before further output."""
-        if self.due_ack:
-            self.queue(protocol.numbered(protocol.ACK, self.due_ack, b""))
-            self.due_ack = 0
-            self.flush()
 
 
 @dataclass(eq=False)

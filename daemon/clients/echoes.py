@@ -1,9 +1,8 @@
 """Supports clients that predict echoes: sends screens, and reports inputs whose echo is due.
 
 A program echoes a key some time after it was typed. So ECHOED names an INPUT only `ECHO_TIME` after the pty accepted
-it. ECHOED is sent where an ACK is: with output at most each `PACE`, or in a pause of typing. A packet of its own for
-each key would cost as much as the key. The terminal's flags are sent before the output that they apply to, so that a
-password is never predicted.
+it. ECHOED is sent where an ACK is (`DueAck`). The terminal's flags are sent before the output that they apply to, so
+that a password is never predicted.
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ from sesh.daemon.screen.model import Model
 from sesh.vt.render.replay import replay
 
 ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
-PACE = 0.7  # seconds that an ACK waits for later ones; then it goes with the next output
-QUIET = 0.3  # seconds without a key after which an ACK is sent alone
 
 
 class Echoes:
@@ -55,7 +52,7 @@ class Echoes:
         if self._unreported:
             self._report_flags()
         for client in self._unreported:
-            if client.connection.ack_goes_with_output:
+            if client.ack.goes_with_output:
                 self.report_to(client)
 
     def report_to(self, client: Client) -> None:

@@ -15,6 +15,7 @@ from sesh.keys import paste_end
 from sesh.queries import form
 
 OPEN_FOR = 5.0  # seconds that a query is open, and a conversation (`OpenQueries`) after its last query or reply
+_LATE = 30.0  # seconds after a query in which its reply may still come late
 _MOST_FORMS = 64  # at the limit, all are forgotten
 _MOST_QUERIES = 512  # of one form; the oldest is dropped
 
@@ -27,16 +28,18 @@ class OpenQueries:
     """
 
     def __init__(self) -> None:
-        self._open: dict[bytes, deque[float]] = {}  # closing times by the form of the reply
+        self._waiting: dict[bytes, deque[tuple[int, float]]] = {}  # number and closing time, the oldest first
         self._talks: dict[bytes, float] = {}
-        self._newest, self._due_until = b"", 0.0
+        self._newest = self._replied = 0  # numbers of the newest query, and of the newest with a reply
+        self._late_until = 0.0  # until then, late replies may come
 
-    def open(self, form: bytes, now: float) -> None:
-        """Open a query. `form`: that of its reply."""
-        if form not in self._open and len(self._open) >= _MOST_FORMS:
-            self._open.clear()
-        self._newest, self._due_until = form, now + OPEN_FOR
-        self._open.setdefault(form, deque(maxlen=_MOST_QUERIES)).append(self._due_until)
+    def open(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
+        """Open a query for `seconds`. `form`: that of its reply."""
+        if now >= self._late_until or (form not in self._waiting and len(self._waiting) >= _MOST_FORMS):
+            self._waiting.clear()
+        self._newest += 1
+        self._late_until = now + _LATE
+        self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._newest, now + seconds))
 
     def open_talk(self, form: bytes, now: float) -> None:
         if form not in self._talks and len(self._talks) >= _MOST_FORMS:
@@ -44,21 +47,30 @@ class OpenQueries:
         self._talks[form] = now + OPEN_FOR
 
     def due(self, now: float) -> bool:
-        """Return whether the newest query is open: terminals reply in order."""
-        return now < self._due_until
+        """Return whether a reply may still come, perhaps late, because the newest query has none."""
+        return self._newest > self._replied and now < self._late_until
+
+    def expects(self, form: bytes, now: float) -> bool:
+        return now < max(self._late_until if form in self._waiting else 0.0, self._talks.get(form, 0.0))
 
     def take(self, form: bytes, now: float) -> bool:
-        """Match a reply with a conversation or its oldest open query; return whether it passes."""
+        """Match a reply with a conversation or its oldest query; return whether it passes."""
+        # If all queries of its form are closed, the reply is late: it uses up the oldest one, and does not pass.
         if now < self._talks.get(form, 0.0):
             self.open_talk(form, now)
             return True
-        closing = self._open.get(form, deque())
-        while closing:
-            if closing.popleft() > now:
-                if form == self._newest and not closing:
-                    self._due_until = 0.0
-                return True
-        return False
+        waiting = self._waiting.get(form)
+        if not waiting:
+            return False
+        _, newest_closes_at = waiting[-1]
+        is_open = now < newest_closes_at
+        if is_open:
+            while waiting[0][1] <= now:
+                waiting.popleft()
+        self._replied = max(self._replied, waiting.popleft()[0])
+        if not waiting:
+            del self._waiting[form]
+        return is_open
 
 
 _KEY_GAP = 0.1  # seconds in which input continues a sequence whose start was passed on as a key
@@ -134,8 +146,9 @@ class ReplyFilter:
             self._state = _State.KEYS
             pieces.append(begun)
             begun = b""
+        passed_as_key = given == len(begun)
         is_new = gap > _KEY_GAP and len(data) < _NOT_TYPED and not self.queries.due(now)
-        if given == len(begun) and is_new:  # it was passed as a key
+        if passed_as_key and is_new:
             begun, given = b"", 0
         if self._state is _State.KEYS and not (begun or pieces) and b"\x1b" not in data:
             self._begun, self._given, self.by_person = b"", 0, bool(data)
@@ -172,8 +185,9 @@ class ReplyFilter:
         if kind in ("size", "broken"):
             return piece.end(), False
         if kind in ("reply", "string", "report"):
-            passes = self.queries.take(form(sequence), now) or kind == "report"
-            if passes or not _LIKE_KEYS.match(data, start):
+            its_form = form(sequence)
+            if self.queries.expects(its_form, now) or not _LIKE_KEYS.match(data, start):
+                passes = self.queries.take(its_form, now) or kind == "report"
                 if kind == "string":
                     self._state = _State.PASSED if passes else _State.DROPPED
                 return piece.end(), passes

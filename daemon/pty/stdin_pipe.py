@@ -68,4 +68,4 @@ class StdinPipe:
     def _report(self) -> None:
         respond, self._respond = self._respond, None
         if respond is not None:
-            respond({"received": self.received, "open": self.open})
+            respond({"open": self.open})

@@ -82,7 +82,7 @@ class Run:
         if request is None:
             return
         if self.sent is not None:
-            facts = {**facts, "from": self.sent, "truncated": self.output.base > self.sent}
+            facts = {**facts, "truncated": self.output.base > self.sent}
         request.respond(facts, self.text(self.sent or 0))
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:

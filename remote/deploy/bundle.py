@@ -80,11 +80,8 @@ def _package(name: str) -> dict[str, bytes]:
         return {}
     if package.files is None:
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")
-    found, record = {}, ""
-    for path in package.files:
-        if path.suffix == ".py" or path.name.startswith(("METADATA", "LICENSE")):
-            found[path.as_posix()] = path.read_binary()
-        if path.name == "METADATA":
-            record = f"{path.parent}/RECORD"
+    chosen = [path for path in package.files if path.suffix == ".py" or path.name.startswith(("METADATA", "LICENSE"))]
+    found = {path.as_posix(): path.read_binary() for path in chosen}
     # The list of files, from which a deployed sesh makes the bundle for another host.
+    record = next(f"{path.parent}/RECORD" for path in chosen if path.name == "METADATA")
     return {**found, record: "".join(f"{path}\n" for path in sorted(found)).encode()}

@@ -11,20 +11,18 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import Annotated, TypedDict
 
 from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.errors import SeshError, Unreachable, malformed
+from sesh.errors import SeshError, Unreachable
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
 from sesh.remote.deploy.carrier import Carrier, log_in, shown
-from sesh.remote.deploy.install import Order
+from sesh.remote.deploy.install import Order, Report
 from sesh.remote.deploy.survey import command
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.exchange import CommandResult
 from sesh.remote.ssh.ssh_messages import login_files_hint
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
@@ -47,23 +45,6 @@ class DeployError(SeshError, code="refused"):
         self.step = step  # one of STEPS
         self.output = output  # what the host printed
         self.foreign = foreign  # another project's sesh is in the way
-
-
-class Found(TypedDict):
-    """The host's report on an order that succeeded."""
-
-    python: str  # the path of the Python that runs the version
-    platform: str
-    path: str  # of the version
-    installed: bool  # ~/.local/bin/sesh starts the version
-
-
-class Failure(TypedDict):
-    """The host's report on an order that failed."""
-
-    step: str
-    reason: Annotated[str, "text"]  # the first line is for the person
-    foreign: bool
 
 
 def deploy(
@@ -110,12 +91,13 @@ class _Deploy:
         self.progress = progress
 
     @contextmanager
-    def step(self, name: str) -> Iterator[str]:
+    def step(self, name: str) -> Iterator[None]:
         """Report the beginning of a step; an error that ends the block becomes a DeployError."""
         self.progress(name)
         try:
-            yield name
-        except DeployError:
+            yield
+        except DeployError as error:
+            error.step = error.step or name
             raise
         except (SeshError, OSError) as error:
             raise DeployError(name, str(error), code=getattr(error, "code", None)) from error
@@ -124,13 +106,13 @@ class _Deploy:
         with self.step("connect"):
             self.carrier = open_carrier(self.destination)
         with closing(self.carrier):
-            with self.step("detect_platform") as step:
+            with self.step("detect_platform"):
                 package = bundle.build()
                 order: Order = {
                     "token": secrets.token_hex(4), "installs": False, "name": package.name, "program": PROGRAM,
                     "force": force, "trials": TRIALS, "sha256": "",
                 }  # fmt: skip
-                found = self.carry_out(order, step)
+                found = self.carry_out(order)
             if not found["installed"]:
                 self.install(package.archive, {**order, "installs": True})
         return {
@@ -148,37 +130,30 @@ class _Deploy:
                 with suppress(SeshError), closing(open_carrier(self.destination)) as again:
                     again.run(command(order))
                 raise
-        with self.step("unpack") as step:
-            self.carry_out({**order, "sha256": hashlib.sha256(archive).hexdigest()}, step)
+        with self.step("unpack"):
+            self.carry_out({**order, "sha256": hashlib.sha256(archive).hexdigest()})
 
-    def carry_out(self, order: Order, step: str) -> Found:
-        """Have the host carry out an order, which begins with a step; return its report."""
+    def carry_out(self, order: Order) -> Report:
+        """Have the host carry out an order; return its report. Raises DeployError."""
         host = self.destination.host
         result = self.carrier.run(command(order))
         _, token, rest = result.out.rpartition(f"{order['token']} ")
         row = rest.split("\n")[0].strip()
-        if not token:
-            raise DeployError("connect", self.last_words(rest, result), code=Unreachable.code, output=result.err)
-        if not row:
-            raise DeployError(step, self.last_words(rest, result), output=result.err)
+        if not (token and row):
+            step, code = ("", None) if token else ("connect", Unreachable.code)
+            lines = map(shown, reversed(f"{rest}\n{result.err}".split("\n")))
+            last = next(filter(None, lines), "it printed nothing")
+            hint = f"; {login_files_hint(host)}" if self.destination.via is None else ""
+            message = f"{host} gives no answer (exit {result.code}): {last}{hint}"
+            raise DeployError(step, message, code=code, output=result.err)
         if row.startswith("none"):  # see `survey.command`
             pythons = shown(row).removeprefix("none").removeprefix("; ")
             lack = f"only {pythons}" if pythons else "it has no python3"
             raise DeployError("python", f"{host} has no Python 3.10 or newer ({lack}); install python3 there")
-        report = protocol.value(row.encode("utf-8", "surrogateescape"))
-        if not (isinstance(report, dict) and "reason" in report):
-            found: Found = check.checked_from_host(Found, report, "the answer")
-            return found
-        failed: Failure = check.checked_from_host(Failure, report, "the answer")
-        if failed["step"] not in STEPS:
-            raise malformed("the answer", "names no step of a deploy")
-        reason = shown(failed["reason"].partition("\n")[0])
-        raise DeployError(failed["step"], f"{host}: {reason}", output=failed["reason"], foreign=failed["foreign"])
-
-    def last_words(self, printed: str, result: CommandResult) -> str:
-        """Return the message for a command that printed no report, with its last line."""
-        host = self.destination.host
-        lines = map(shown, reversed(f"{printed}\n{result.err}".split("\n")))
-        last = next(filter(None, lines), "it printed nothing")
-        hint = f"; {login_files_hint(host)}" if self.destination.via is None else ""
-        return f"{host} gives no answer (exit {result.code}): {last}{hint}"
+        value = protocol.value(row.encode("utf-8", "surrogateescape"))
+        report: Report = check.checked_from_host(Report, value, "the answer")
+        if report["step"]:
+            reason = shown(report["reason"].partition("\n")[0])
+            message, foreign = f"{host}: {reason}", report["foreign"]
+            raise DeployError(report["step"], message, output=report["reason"], foreign=foreign)
+        return report

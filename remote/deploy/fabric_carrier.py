@@ -18,7 +18,6 @@ from typing import NoReturn
 
 from sesh.errors import ProtocolError, Unreachable, silent_host
 from sesh.remote.deploy.carrier import TIMEOUT, Carrier, shown
-from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, resolve
 from sesh.remote.ssh.exchange import MOST_PRINTED, CommandResult
 
@@ -137,7 +136,7 @@ def _connection(destination: Destination) -> fabric.Connection:
         port=int(destination.setting("port") or 22),
         config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
         forward_agent=False,
-        connect_timeout=ssh.connect_timeout(destination),
+        connect_timeout=destination.connect_timeout,
         connect_kwargs={
             "key_filename": _files(destination, "identityfile"),
             "allow_agent": destination.setting("identitiesonly") != "yes",

@@ -25,7 +25,7 @@ import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Annotated, Literal, TypedDict
 
 
 class Order(TypedDict):
@@ -38,6 +38,21 @@ class Order(TypedDict):
     force: bool
     trials: list[list[str]]  # arguments of the commands that must succeed
     sha256: str  # of the archive
+
+
+Step = Literal["", "detect_platform", "upload", "unpack", "smoke_test", "switch"]
+
+
+class Report(TypedDict):
+    """The outcome of an order."""
+
+    python: str  # the path of the Python that runs the version
+    platform: str
+    path: str  # of the version
+    installed: bool  # ~/.local/bin/sesh starts the version
+    step: Step  # that failed
+    reason: Annotated[str, "text"]  # the first line is for the person
+    foreign: bool  # the order failed because another project's sesh is in the way
 
 
 VERSIONS = ".local/share/sesh/versions"  # in HOME
@@ -66,8 +81,8 @@ class Installer:
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        self.step = "detect_platform"
-        self.foreign = False  # another project's sesh is in the way
+        self.step: Step = "detect_platform"
+        self.foreign = False
         self.home = Path.home()
         self.versions = self.home / VERSIONS
         self.final = self.versions / order["name"]
@@ -77,16 +92,18 @@ class Installer:
         # Not the Python of a virtual environment, which may be removed.
         self.python = sys.executable if sys.prefix == sys.base_prefix else os.path.realpath(sys.executable)
 
-    def run(self) -> dict[str, object]:
-        """Carry out the order; return the report (`Found`). If it raises, the launcher is unchanged."""
+    def run(self) -> bool:
+        """Carry out the order; return whether the version is installed.
+
+        If it raises, the launcher is unchanged.
+        """
         self.check_program()
-        installed = self.order["installs"] or self.is_in_use()
         if self.order["installs"]:
             self.install()
-        elif not installed:
+        elif not self.is_in_use():
             self.make_scratch()
-        platform = f"{os.uname().sysname} {os.uname().machine}"
-        return {"python": self.python, "platform": platform, "path": str(self.final), "installed": installed}
+            return False
+        return True
 
     def launcher(self, version: Path) -> bytes:
         """Return the script that runs a version with this Python, isolated from other packages."""
@@ -191,13 +208,18 @@ def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subp
     )
 
 
-def carry_out(order: Order) -> dict[str, object]:
-    """Carry out an order; return the report, a `Found` or a `Failure`."""
+def carry_out(order: Order) -> Report:
+    """Carry out an order, and report on it."""
     installer = Installer(order)
+    report: Report = {
+        "python": installer.python, "platform": f"{os.uname().sysname} {os.uname().machine}",
+        "path": str(installer.final), "installed": False, "step": "", "reason": "", "foreign": False,
+    }  # fmt: skip
     try:
-        return installer.run()
+        report["installed"] = installer.run()
     except (Failed, OSError, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
-        return {"step": installer.step, "reason": str(error), "foreign": installer.foreign}
+        report |= {"step": installer.step, "reason": str(error), "foreign": installer.foreign}
+    return report
 
 
 def main() -> None:

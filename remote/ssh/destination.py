@@ -11,6 +11,7 @@ from sesh.errors import NO_ANSWER, InvalidHost, Unreachable
 from sesh.names import check_host, printable
 
 TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a name server
+CONNECT_TIMEOUT = 10  # seconds, if the user's configuration has no ConnectTimeout
 NO_SSH = "install the OpenSSH client, or check SESH_SSH"  # the hint for an ssh that cannot be started
 
 
@@ -53,6 +54,11 @@ class Destination:
         return [jump for jump in self.setting("proxyjump").split(",") if jump]
 
     @property
+    def connect_timeout(self) -> int:
+        seconds = self.setting("connecttimeout")
+        return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
+
+    @property
     def key(self) -> str:
         """The identity of the host, whatever alias is used: `user@hostname:port` as ssh resolves them."""
         if self.via is not None:
@@ -66,35 +72,38 @@ def program() -> str:
     return "ssh" if os.path.basename(chosen) == "autossh" else chosen
 
 
-class Variable(NamedTuple):
-    """A variable that overrides a keyword of ssh_config."""
+class Option(NamedTuple):
+    """A keyword of ssh_config that sesh sets."""
 
-    name: str
     keyword: str
+    variable: str = ""  # overrides ssh_config
     ssh_default: str = ""
     default: str = ""  # sesh's value, if neither the variable nor ssh_config sets another one than `ssh_default`
 
 
-VARIABLES = (
-    Variable("SESH_IDENTITY", "IdentityFile"),
-    Variable("SESH_PROXYJUMP", "ProxyJump"),
-    Variable("SESH_COMPRESSION", "Compression", "no", "yes"),
-    Variable("SESH_KEEPALIVE", "ServerAliveInterval", "0", "30"),
-    Variable("SESH_PERSIST", "ControlPersist", "no", "8h"),
+OPTIONS = (
+    Option("IdentityFile", "SESH_IDENTITY"),
+    Option("ProxyJump", "SESH_PROXYJUMP"),
+    Option("Compression", "SESH_COMPRESSION", "no", "yes"),
+    Option("ServerAliveInterval", "SESH_KEEPALIVE", "0", "30"),
+    Option("ControlPersist", "SESH_PERSIST", "no", "8h"),
+    Option("StrictHostKeyChecking", "", "ask", "accept-new"),
+    Option("ConnectTimeout", "", "", str(CONNECT_TIMEOUT)),
 )
+VARIABLES = tuple(each.variable for each in OPTIONS if each.variable)
 _SHORTEST_PERSIST = "5"  # seconds, used for `SESH_PERSIST=no`: with ssh's own `no` the background connection never ends
 
 
 def environment_options() -> list[str]:
     """Return the options of the variables. Raises InvalidHost for a wrong jump host."""
     options: list[str] = []
-    for variable in VARIABLES:
-        if value := os.environ.get(variable.name):
-            for hop in value.split(",") if variable.keyword == "ProxyJump" else ():
+    for each in OPTIONS:
+        if value := os.environ.get(each.variable):
+            for hop in value.split(",") if each.keyword == "ProxyJump" else ():
                 check_host(hop)
-            if variable.keyword == "ControlPersist" and value == "no":
+            if each.keyword == "ControlPersist" and value == "no":
                 value = _SHORTEST_PERSIST
-            options += option(variable.keyword, os.path.expanduser(value))
+            options += option(each.keyword, os.path.expanduser(value))
     return options
 
 
@@ -124,7 +133,6 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
     if not done.returncode and "hostname" in settings:
         return settings
     reason = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
-    names = "SESH_SSH", *(variable.name for variable in VARIABLES)
-    if given := [printable(f"{name}={os.environ[name]}") for name in names if os.environ.get(name)]:
+    if given := [printable(f"{name}={os.environ[name]}") for name in ("SESH_SSH", *VARIABLES) if os.environ.get(name)]:
         raise Unreachable(f"{printable(ssh)} -G {host}: {reason}", hint=f"check {', '.join(given)}")
     raise InvalidHost(f"ssh refuses the host {host}: {reason}")

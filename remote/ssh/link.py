@@ -61,7 +61,7 @@ class LinkRequest:
         if self.session_id:
             keys["session_id"] = self.session_id
         if self.hello_by_bridge is not None:
-            keys["greeting"] = self.hello_by_bridge
+            keys["hello_by_bridge"] = self.hello_by_bridge
         return wire.request_frames(OP, _NUMBER, self.data, **keys)
 
 

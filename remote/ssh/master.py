@@ -15,6 +15,7 @@ import fcntl
 import os
 import re
 import socket
+import stat
 import subprocess
 import termios
 import threading
@@ -24,8 +25,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from sesh import programs
-from sesh.errors import Unreachable, silent_host
+from sesh import paths, programs
+from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
@@ -141,15 +142,16 @@ class _Login:
         return Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
-        if ssh.owns_control_path(self.destination):
-            with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
-                os.unlink(ssh.own_path(self.destination))
         argv = _command(self.destination, lock.name, ask=self.ask)
         null = subprocess.DEVNULL
         errors = None if self.ask else lock  # ssh prompts on the terminal, so its messages belong there too
         try:
+            if ssh.owns_control_path(self.destination):
+                paths.check_file(own := ssh.own_path(self.destination), stat.S_IFSOCK)
+                with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
+                    os.unlink(own)
             return ssh.start(self.destination, argv, ask=self.ask, stdin=null, stdout=null, stderr=errors)
-        except Unreachable:
+        except SeshError:
             _remove(lock)
             raise
 
@@ -235,22 +237,16 @@ def _is_echo_off() -> bool:
 
 
 def close(destination: Destination, *, ends_links: bool = True) -> None:
-    """Make sure that no command uses a silent shared connection again.
+    """Make sure that no further command uses a shared connection.
 
     `ends_links`: end sesh's own connection at once, with all that runs over it. Without `ends_links`, and for the
-    user's own connection, ssh only stops accepting new commands.
+    user's own connection, ssh only stops accepting new commands, and ends after those that run.
     """
     path, own = ssh.control_path(destination), ssh.owns_control_path(destination)
     _control(path, "exit" if own and ends_links else "stop")
     if own:  # in case ssh hangs: without the socket no command finds it, and ssh ends with its TCP connection
         with suppress(FileNotFoundError):
             os.unlink(path)
-
-
-def retire(destination: Destination) -> None:
-    """Let sesh's own shared connection end once no command uses it."""
-    if ssh.owns_control_path(destination):
-        _control(ssh.control_path(destination), "stop")
 
 
 def retire_all() -> int:

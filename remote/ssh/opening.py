@@ -14,7 +14,7 @@ from math import inf
 
 from sesh import descriptors, paths
 from sesh.errors import SeshError, Unreachable, silent_host
-from sesh.link.keeper import Attempt
+from sesh.link.keeper import Attempt, LinkOpener
 from sesh.messages import ClientMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
@@ -46,7 +46,6 @@ class _Opening:
         if not 0, use an ssh connection of its own with this connect timeout. `silence`: after this many seconds of
         silence try one of its own too. If the shared connection is silent to the end, close it to new commands.
         """
-        before = master.identity(self.destination)
         links = [self._start(self.request, prompts=prompts, seconds=seconds)]
         winner: Link | None = None
 
@@ -58,8 +57,8 @@ class _Opening:
             with self.stop.calling(abort):
                 winner = self._first(links, time.monotonic() + silence)
         finally:
-            if len(links) > 1 and links[0].is_silent and before == master.identity(self.destination):
-                master.close(self.destination, ends_links=False)
+            if len(links) > 1 and links[0].is_silent:
+                _drop_shared(self.destination, ends_links=False)
             for link in links:
                 if link is not winner:
                     link.close()
@@ -88,7 +87,7 @@ class _Opening:
             if time.monotonic() >= own_at:
                 own_at = inf
                 if not failures and links[0].is_silent:
-                    links.append(self._start(None, seconds=ssh.connect_timeout(self.destination)))
+                    links.append(self._start(None, seconds=self.destination.connect_timeout))
         raise failures[links[-1]]
 
     def _start(self, request: LinkRequest | None, *, prompts: bool = False, seconds: int = 0) -> Link:
@@ -162,8 +161,8 @@ def open_link(
     return link
 
 
-class HostLinks:
-    """A host whose links a `LinkKeeper` keeps. `logs`: write to the event log."""
+class HostLinks(LinkOpener):
+    """Opens the links that a `LinkKeeper` keeps. `logs`: write to the event log."""
 
     def __init__(self, destination: Destination, *, logs: bool = True) -> None:
         self._destination = destination
@@ -183,12 +182,23 @@ class HostLinks:
         Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
         Interrupted, and OSError.
         """
-        host = self._destination.host
-        if known.paused_until(host) and not attempt.may_prompt:
+        destination, ask, peer = self._destination, attempt.may_prompt, attempt.peer
+        host = destination.host
+        if known.paused_until(host) and not ask:
             why = known.failure(host)
             raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
+        request = None
+        if peer is not None:
+            request = LinkRequest.attach(peer.name, peer.session_id, hello_by_bridge=peer.hello_by_bridge)
+        until, stop, hear = time.monotonic() + START_TIMEOUT, attempt.stop, attempt.hear
         try:
-            link = self._open_another(attempt)
+            if ask or known.asks(host):
+                _drop_shared(destination)
+                deadline = None if ask else until
+                link = open_link(destination, ask=ask, deadline=deadline, request=request, stop=stop, say=hear)
+            else:
+                opening = _Opening(destination, request, until, stop, hear)
+                link = opening.open(seconds=max(1, round(attempt.seconds)))
         except AuthenticationFailed as error:
             known.record_asks(host)
             if attempt.lost:  # so that other lost links to the host do not repeat the refused login
@@ -197,37 +207,16 @@ class HostLinks:
         known.end_pause(host)
         return link
 
-    def _open_another(self, attempt: Attempt) -> Link:
-        """Open a link; over a new shared connection if the host's logins ask a person."""
-        destination = self._destination
-        to = attempt.peer
-        request = None
-        if to is not None:
-            request = LinkRequest.attach(to.name, to.session_id, hello_by_bridge=to.hello_by_bridge)
-        deadline = time.monotonic() + START_TIMEOUT
-        if not (attempt.may_prompt or known.asks(destination.host)):
-            opening = _Opening(destination, request, deadline, attempt.stop, attempt.hear)
-            return opening.open(seconds=max(1, round(attempt.seconds)))
-        _drop_shared(destination)
-        return open_link(
-            destination,
-            ask=attempt.may_prompt,
-            deadline=None if attempt.may_prompt else deadline,
-            request=request,
-            stop=attempt.stop,
-            say=attempt.hear,
-        )
-
     def renew_shared(self, *, silent: bool) -> None:
         """Renew the shared connection, in a thread; it is dead if the link was `silent`."""
         with suppress(RuntimeError):  # no room for another thread: the next command opens another connection
             threading.Thread(target=_renew_shared, args=(self._destination, silent), daemon=True).start()
 
 
-def _drop_shared(destination: Destination) -> None:
-    """End the shared connection of a lost link, unless another process has replaced it."""
+def _drop_shared(destination: Destination, *, ends_links: bool = True) -> None:
+    """Close the shared connection of the newest link, unless another process has replaced it."""
     if destination.shared == master.identity(destination):
-        master.close(destination)
+        master.close(destination, ends_links=ends_links)
 
 
 def _renew_shared(destination: Destination, silent: bool) -> None:

@@ -14,9 +14,8 @@ from typing import Any
 from sesh import files, machine, paths, programs
 from sesh.errors import Refused, SeshError
 from sesh.remote.ssh.aliases import SYSTEM_CONFIG
-from sesh.remote.ssh.destination import NO_SSH, VARIABLES, Destination, environment_options, option, program
+from sesh.remote.ssh.destination import NO_SSH, OPTIONS, Destination, environment_options, option, program
 
-CONNECT_TIMEOUT = 10  # seconds, if the user's configuration has no ConnectTimeout
 EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended, or after it was killed
 FAILED = 255  # the exit code of ssh itself, not of the remote command
 # Settings that a command needs for its stdin and stdout; an older ssh does not know all of them.
@@ -88,13 +87,10 @@ def _renew_agent_link(agent: str) -> str:
 def options(destination: Destination, *, ask: bool) -> list[str]:
     """Return the options from variables, and sesh's defaults where the user's configuration sets none."""
     chosen = batch_options(destination, ask=ask) + environment_options()
-    if destination.setting("stricthostkeychecking") == "ask":
-        chosen += option("StrictHostKeyChecking", "accept-new")
-    chosen += option("ConnectTimeout", str(connect_timeout(destination)))
-    for variable in VARIABLES:
-        is_unset = destination.setting(variable.keyword.lower()) in ("", variable.ssh_default)
-        if variable.default and is_unset and not os.environ.get(variable.name):
-            chosen += option(variable.keyword, variable.default)
+    for each in OPTIONS:
+        is_unset = destination.setting(each.keyword.lower()) in ("", each.ssh_default)
+        if each.default and is_unset and not os.environ.get(each.variable):
+            chosen += option(each.keyword, each.default)
     return chosen
 
 
@@ -108,11 +104,6 @@ def batch_options(destination: Destination, *, ask: bool) -> list[str]:
     if not os.path.exists(path):
         files.write_whole(path, _BATCH.encode())
     return ["-F", path]
-
-
-def connect_timeout(destination: Destination) -> int:
-    seconds = destination.setting("connecttimeout")
-    return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
 
 
 def command(destination: Destination, remote: str, *, ask: bool = False, own_timeout: int = 0) -> list[str]:

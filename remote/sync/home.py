@@ -12,7 +12,6 @@ import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from sesh.errors import Refused
 
@@ -39,35 +38,16 @@ PROTECTED = (
 _COPIED = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 
 
-class Entry(NamedTuple):
-    path: str  # relative to HOME
-    source: str  # the real path
-    status: os.stat_result
-
-
 @dataclass
 class Tree:
     """A listed path, and all files below it except the protected ones."""
 
     path: str  # relative to HOME
     source: str  # the real path
-    entries: list[Entry] = field(default_factory=list)  # in a fixed order; the first is the listed path
+    entries: list[tuple[str, str]] = field(default_factory=list)  # what is sent: the real path, and that in HOME
     left_out: list[str] = field(default_factory=list)  # protected files, relative to HOME
-
-    @property
-    def bytes(self) -> int:
-        return sum(entry.status.st_size for entry in self.entries if stat.S_ISREG(entry.status.st_mode))
-
-    @property
-    def digest(self) -> str:
-        """A digest of paths, modes, sizes and times: new contents always change the ctime."""
-        digest = hashlib.sha256()
-        for path, _, status in self.entries:
-            facts = f"{path}\0{status.st_mode:o}"
-            if not stat.S_ISDIR(status.st_mode):
-                facts += f" {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-            digest.update(os.fsencode(f"{facts}\0"))
-        return digest.hexdigest()
+    bytes: int = 0
+    digest: str = ""  # of paths, modes, sizes and times: new contents always change the ctime
 
 
 class HomeDirectory:
@@ -85,6 +65,7 @@ class HomeDirectory:
     def tree(self, line: str) -> Tree:
         """Scan a listed path; follow no symbolic links below it. Raises Refused."""
         tree = self._resolved(line)
+        digest = hashlib.sha256()
         names = [""]
         while names:
             name = names.pop()
@@ -94,10 +75,18 @@ class HomeDirectory:
                 continue
             with suppress(OSError):  # it has just vanished; an unreadable file fails in the push
                 status = os.lstat(real)
-                if stat.S_IFMT(status.st_mode) in _COPIED:
-                    tree.entries.append(Entry(path, real, status))
-                if stat.S_ISDIR(status.st_mode):
+                kind = stat.S_IFMT(status.st_mode)
+                if kind not in _COPIED:
+                    continue
+                facts = f"{path}\0{status.st_mode:o}"
+                if kind != stat.S_IFDIR:
+                    facts += f" {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+                tree.bytes += status.st_size if kind == stat.S_IFREG else 0
+                tree.entries.append((real, path))
+                digest.update(os.fsencode(f"{facts}\0"))
+                if kind == stat.S_IFDIR:
                     names += [f"{name}/{entry}" for entry in sorted(os.listdir(real), reverse=True)]
+        tree.digest = digest.hexdigest()
         return tree
 
     def _resolved(self, line: str) -> Tree:

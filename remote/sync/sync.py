@@ -172,8 +172,8 @@ class Sync:
         with tempfile.TemporaryFile() as packed:
             # GNU's format has no limit for names, and all current tar programs read it.
             with tarfile.open(mode="w", fileobj=packed, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
-                for entry in tree.entries:
-                    archive.add(entry.source, entry.path, recursive=False)
+                for source, path in tree.entries:
+                    archive.add(source, path, recursive=False)
             packed.seek(0)
             return exchange.run(self.destination, argv, stdin=packed)
 

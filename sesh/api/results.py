@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sesh.errors import ExitCode
 from sesh.schema import JobResult, RunFacts
 
 
@@ -41,8 +40,8 @@ def result_of(
     session: str, host: str | None, command: Sequence[str], facts: JobResult | RunFacts, data: bytes
 ) -> Result:
     timed_out, truncated = bool(facts.get("timed_out")), bool(facts.get("truncated"))
-    code = ExitCode.TIMED_OUT if timed_out else facts.get("exit_code")
-    return Result(session, host, list(command), code, data, facts.get("duration"), timed_out, truncated)
+    code, duration = facts.get("exit_code"), facts.get("duration")
+    return Result(session, host, list(command), code, data, duration, timed_out, truncated)
 
 
 @dataclass(frozen=True)

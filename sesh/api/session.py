@@ -111,9 +111,7 @@ class Session:
         escape sequences. Ctrl-C in the main thread, and `stop`, interrupt the command. Raises Busy if the shell is not
         at its prompt, or a person types meanwhile; NotFound.
         """
-        words = [command] if isinstance(command, str) else list(command)
-        if not words or any("\0" in word for word in words):
-            raise UsageError("a command must be a string or a list of words, without NUL")
+        words = _words(command)
         limit = _seconds(timeout, "timeout")
         stop = stop or Stop()
         interrupts = Interrupts(tie=False, message=stop.message)
@@ -290,7 +288,7 @@ class Session:
 
     def resume_with(self, command: Sequence[str]) -> None:
         """Set the command that restarts the session after its end; an empty one removes it."""
-        if isinstance(command, str):
+        if not check.fits(Sequence[str], command):
             raise UsageError("a resume command is a list of words", hint="for a line of shell: ['sh', '-c', LINE]")
         self._target.call(session_ops.resume_with, name=self.name, command=list(command))
 
@@ -354,6 +352,14 @@ def _pairs(values: Pairs | None) -> list[str]:
     return [f"{key}={value}" for key, value in (values or {}).items()]
 
 
+def _words(command: AnyCommand) -> list[str]:
+    """Return the words of a command; a string is one. Raises UsageError."""
+    words = [command] if isinstance(command, str) else command
+    if not (words and check.fits(Sequence[str], words)):
+        raise UsageError("a command must be a string or a list of words, without NUL")
+    return list(words)
+
+
 def _spec(
     command: AnyCommand | None,
     directory: AnyPath | None,
@@ -361,8 +367,8 @@ def _spec(
     labels: Pairs | None,
     size: str | None,
 ) -> Spec:
-    command = ["sh", "-c", command] if isinstance(command, str) else command
-    program = list(command) if command is not None else None
+    program = _words(command) if command is not None else None
+    program = ["sh", "-c", *program] if program and isinstance(command, str) else program
     path = os.fspath(directory) if directory is not None else None
     return {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels), "size": size}
 

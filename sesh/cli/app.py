@@ -116,8 +116,8 @@ def _flag(words: Sequence[str], text: str, callback: Callable[..., None] | None 
     return TyperOption(param_decls=[*words], is_flag=True, expose_value=False, help=text, callback=callback)
 
 
-def _set_flag(ctx: Context, option: TyperOption, value: bool) -> None:
-    setattr(ctx.obj.flags, str(option.name), value)
+def _set_flag(ctx: Context, option: TyperOption, value: bool | None) -> None:
+    setattr(ctx.obj.flags, str(option.name), bool(value))  # None if the option was not given
 
 
 def _check_hosts(line: CommandLine) -> None:

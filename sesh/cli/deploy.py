@@ -13,6 +13,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context
 from sesh.cli.printing import error_facts
+from sesh.cli.sessions import report
 from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_host, printable
 from sesh.ops import undeploy
@@ -21,7 +22,7 @@ from sesh.reach.host_target import destination_of
 from sesh.remote import known
 from sesh.remote.deploy import fleet
 from sesh.remote.deploy.fleet import HostResult
-from sesh.remote.ssh import master
+from sesh.remote.ssh import master, ssh
 
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", show_default=False)]
 
@@ -96,15 +97,13 @@ def forget(
             hint = f"known: {_named(remotes)}" if remotes else "no remote is known"
             failed[host] = NotFound(f"@{host} is not a known remote", hint=hint)
         with suppress(SeshError):  # ssh may not know the host any more
-            master.retire(destination_of(cli, host))  # ends the shared connection, unless it is in use
+            if ssh.owns_control_path(destination := destination_of(cli, host)):
+                master.close(destination, ends_links=False)
     if not cli.line.json:
         for host, paths in removed.items():
             cli.out.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
     if failed:
-        *others, last = failed
-        for host in others:
-            cli.note(failed[host].line(host))
-        raise failed[last]
+        return report(cli, [host for host in chosen if host not in failed], failed, "hosts")
     return cli.out.done(hosts=chosen, **({"removed": removed} if remove else {}))
 
 

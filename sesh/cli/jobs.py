@@ -13,7 +13,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds, spec_of
 from sesh.cli.printing import Output
-from sesh.errors import ENDS, TIMED_OUT, ExitCode, SeshError, UsageError, failing_with
+from sesh.errors import ENDS, ExitCode, SeshError, UsageError, failing_with
 from sesh.names import printable, subject
 from sesh.ops import enter, jobs
 from sesh.queries import QueryRemover
@@ -115,13 +115,12 @@ def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bo
 def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
     """Print an ended job's result, and its output if wanted; return the exit code."""
     output = retained.replace(b"\r\n", b"\n")
-    timed_out = result.get("timed_out")
-    code = ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
+    code = int(result["exit_code"] or 0)
     if cli.line.json:
-        facts = printing.command_json(name, cli.line.host, cli.line.tail, {**result, "exit_code": code}, output)
+        facts = printing.command_json(name, cli.line.host, cli.line.tail, result, output)
         cli.out.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
         return code
-    ending = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")
+    ending = ENDS.get(result.get("reason") or "")
     if printed:
         cli.out.write(QueryRemover().take(output) if os.isatty(printing.STDOUT) else output)
         if result.get("truncated"):

@@ -58,7 +58,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
         return target.call(sessions.kill, names=some)["failed"]
 
     failed = cli.on_each(names, end_on, confirm=not yes)
-    return _report(cli, [name for name in dict.fromkeys(names) if name not in failed], failed, "killed")
+    return report(cli, [name for name in dict.fromkeys(names) if name not in failed], failed, "killed")
 
 
 def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
@@ -97,7 +97,7 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
     cli = ctx.obj
     _check_can_confirm(cli, yes=yes)
     result = cli.line_target.call(sessions.kill_all, ask=not yes)
-    return _report(cli, result["done"], _errors(result["failed"]), "killed")
+    return report(cli, result["done"], _errors(result["failed"]), "killed")
 
 
 def rename(
@@ -171,15 +171,15 @@ def reload(ctx: Context, names: Names = None) -> int:
             cli.out.text(f"{name} runs the installed sesh now")
         if not (done or failed):
             cli.out.text("no session runs")
-    return _report(cli, done, failed, "reloaded")
+    return report(cli, done, failed, "reloaded")
 
 
 def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
     return {name: errors.rebuild(facts) for name, facts in failed.items()}
 
 
-def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Print the outcome for several sessions; `key`: the JSON key of those that succeeded."""
+def report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
+    """Print the outcome for sessions or hosts; `key`: the JSON key of those done."""
     if not failed:
         return cli.out.done(**{key: list(done)})
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []

@@ -4,7 +4,7 @@ It alone decides when a link is pinged, doubted and lost. `Link.receive` (for a 
 it is `due`. Every byte that a `WatchedConnection` receives is told to it by `heard`.
 
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING, or closed──▶ LOST
- ▲ ◀── a PONG, or any byte 0.05 s after PING and sign ─┘
+ ▲ ◀── a PONG, or any byte 0.05 s after PING and nudge ─┘
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from sesh.wire import Connection
 DOUBTED_AFTER = 0.3  # a link is doubted if no PONG comes within this many seconds plus 1.5 round trips
 QUIET = 3.0  # a PING is sent after this many seconds without a byte
 KEY_SILENCE = 1.0  # a PING is sent after this many seconds without a byte after a key: an ACK may take long
-KEY_PACE = 10.0  # a PING is sent this many seconds after the one before while keys are typed, to follow the round trip
+KEY_INTERVAL = 10.0  # while keys are typed, seconds between two PINGs, which follow the round trip
 LOST_AFTER = 10.0  # a link is lost after this many seconds without a byte after a PING
-BUSY_PACE = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
-SIGN_TIME = 0.06  # a link that sends no PONG within this many seconds after a sign is doubted
-_STALE = 0.05  # seconds after a PING or a sign in which other bytes prove nothing: they may have been sent before it
+BUSY_INTERVAL = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
+NUDGE_TIME = 0.06  # a link that sends no PONG within this many seconds after a nudge is doubted
+_STALE = 0.05  # seconds after a PING or a nudge in which other bytes prove nothing: they may have been sent before it
 _LONGEST_TRIP = 1.0  # seconds; a PONG that takes longer came after an outage, and its round trip counts as this
 _SAMPLES = 3  # the round trip is the minimum of the newest samples: load makes one longer, nothing makes one shorter
 _STOPPED = 2.0  # seconds; if `act` is not called until then, the process was stopped or the machine slept
@@ -52,7 +52,7 @@ class LinkHealth:
         self._pinged_at = now
         self._awaited_pong = b""  # the payload of the newest PING until its PONG comes
         self._samples: list[float] = []  # the newest round trips
-        self._fresh_at = now  # before this, a byte may be older than the newest PING or sign
+        self._fresh_at = now  # before this, a byte may be older than the newest PING or nudge
         self._ping_at = now + QUIET
         self._doubt_at = inf
         self._lost_at = inf
@@ -64,7 +64,7 @@ class LinkHealth:
 
     @property
     def _may_ping(self) -> bool:
-        """False while a PONG is awaited: a storm of signs would put off the loss."""
+        """False while a PONG is awaited: a storm of nudges would put off the loss."""
         return self.state is not Health.LOST and self._lost_at == inf
 
     def heard(self, now: float, pongs: Collection[bytes] = ()) -> None:
@@ -81,19 +81,19 @@ class LinkHealth:
         if pong or self._fresh_at <= now < self._ping_at:
             self.state = Health.UP
             self._doubt_at = self._lost_at = inf
-            self._ping_at = min(now + QUIET, self._pinged_at + BUSY_PACE)
+            self._ping_at = min(now + QUIET, self._pinged_at + BUSY_INTERVAL)
 
     def key_sent(self, now: float) -> None:
         """Record a sent key, which the daemon answers with an ACK."""
         if self._may_ping:
-            ping_at = min(self.heard_at + KEY_SILENCE, self._pinged_at + KEY_PACE)
+            ping_at = min(self.heard_at + KEY_SILENCE, self._pinged_at + KEY_INTERVAL)
             self._ping_at = min(self._ping_at, max(now, ping_at))
 
-    def sign(self, now: float) -> None:
+    def nudge(self, now: float) -> None:
         """Test the link after a network change, a stop of this process, or sleep."""
         self._fresh_at = now + _STALE
         if self.state is Health.UP:
-            self._doubt_at = min(self._doubt_at, now + SIGN_TIME)
+            self._doubt_at = min(self._doubt_at, now + NUDGE_TIME)
         if self._may_ping:
             self._ping_at = now
             self._awaited_pong = b""  # the PONG of an earlier PING proves nothing now
@@ -130,7 +130,7 @@ class LinkHealth:
         """Test the link if this process was stopped: a PONG, or old bytes, may wait."""
         if now > self.due + _STOPPED:
             self._lost_at = inf
-            self.sign(now)
+            self.nudge(now)
 
 
 class WatchedConnection(Connection):

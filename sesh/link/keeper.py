@@ -1,17 +1,10 @@
 """Keep a link to a host: watch its health, and replace it when it fails.
 
-bytes, keys, signs ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ attempts, in threads ─▶ the next link, for the owner
+bytes, keys, nudges ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ attempts, in threads ─▶ the next link, for the owner
 
-    doubted, lost ──▶ 1st ──▶ 2nd: at least 1 s after the 1st began, once that failed or its timeout passed ──▶ …
-                  sign: another one in parallel, at least 0.1 s after the newest began
-                  30 s without a sign: the pauses grow to 10 s
-                  login refused: none until Enter
-
-An attempt opens a link. At most two run at once. The first that returns a link wins, and stops the other. Nothing else
-cancels an attempt while the link is down, neither a sign nor a key: it may be about to succeed. The owner of the lost
-link (an attachment, a stream, a list, a request) connects the next one to its session. An attachment saves a round
-trip: the attempt sends the request to connect for it, if no other attempt runs. Should another one win after all, the
-daemon ends the earlier connection of this client.
+A *nudge* is a reason to test the link now: the network changed, the machine or this process woke, a person pressed
+Enter. An *attempt* opens a link. The first attempt that returns one wins, and stops the other. The owner of the lost
+link (an attachment, a stream, a list, a request) connects the next one to its session.
 """
 
 from __future__ import annotations
@@ -33,10 +26,10 @@ from sesh.wire import Peer
 from sesh.workers import Workers
 
 AT_ONCE = 2
-PACE = 1.0  # least seconds between the beginnings of two attempts
-PACE_AFTER_SIGN = 0.1  # the same, if a sign begins the second one
-LONG_OUTAGE = 30.0  # after this many seconds without a sign the pauses grow
-LONGEST_PACE = 10.0  # seconds
+INTERVAL = 1.0  # least seconds between the beginnings of two attempts
+INTERVAL_AFTER_NUDGE = 0.1  # the same, if a nudge begins the second one
+LONG_OUTAGE = 30.0  # after this many seconds without a nudge the intervals grow
+LONGEST_INTERVAL = 10.0  # seconds
 CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0  # bounds of ssh's connect timeout, which is half the outage so far (seconds)
 LONG_TRIP = 0.15  # seconds; above this round trip, or with a jump host, ssh's connect timeout is longer
 LOGIN_TRIPS = 10  # the round trips that a longer connect timeout adds
@@ -60,8 +53,11 @@ class Attempt:
         self.last_line = line
 
 
-class Host(Protocol):
-    """The host of a link, for its keeper. `indirect`: ssh connects through a jump host."""
+class LinkOpener(Protocol):
+    """Opens the links to one host, for a keeper.
+
+    The only one is `HostLinks` in `remote/ssh/opening`. `indirect`: ssh connects through a jump host.
+    """
 
     indirect: bool
 
@@ -79,7 +75,16 @@ class Host(Protocol):
 
 
 class Schedule:
-    """When attempts begin. Sans-I/O: all times are arguments (monotonic). `indirect`: see `Host`."""
+    """When attempts begin. Sans-I/O: all times are arguments (monotonic). `indirect`: see `LinkOpener`.
+
+    doubted, lost ──▶ 1st ──▶ 2nd: at least 1 s after the 1st began, once that failed or its timeout passed ──▶ …
+                 nudge: another one in parallel, at least 0.1 s after the newest began
+                 30 s without a nudge: the intervals grow to 10 s
+                 login refused: none until Enter
+
+    At most two attempts run at once. Nothing cancels one while the link is down, neither a nudge nor a key: it may be
+    about to succeed.
+    """
 
     def __init__(self, *, indirect: bool = False) -> None:
         self.indirect = indirect
@@ -89,7 +94,7 @@ class Schedule:
         self.reason = ""  # why the last attempt failed, in a few words
         self._began_at = -inf  # when the newest attempt began
         self._trouble_at = inf  # since when the link is doubted or lost
-        self._signed_at = inf  # when the newest sign came, or the trouble began
+        self._nudged_at = inf  # when the newest nudge came, or the trouble began
         self._next_at = inf  # when the next attempt may begin
 
     @property
@@ -100,19 +105,19 @@ class Schedule:
     def plan(self, now: float) -> None:
         """Schedule attempts for a link that is doubted or lost."""
         if self._trouble_at == inf:
-            self._trouble_at = self._signed_at = now
-            self._next_at = max(now, self._began_at + PACE)
+            self._trouble_at = self._nudged_at = now
+            self._next_at = max(now, self._began_at + INTERVAL)
 
-    def sign(self, now: float) -> None:
+    def nudge(self, now: float) -> None:
         """Schedule an early attempt, because the network has changed or a person pressed Enter."""
         if self._trouble_at < inf:
-            self._signed_at = now
-            self._next_at = min(self._next_at, max(now, self._began_at + PACE_AFTER_SIGN))
+            self._nudged_at = now
+            self._next_at = min(self._next_at, max(now, self._began_at + INTERVAL_AFTER_NUDGE))
 
     def enter_pressed(self, now: float) -> None:
         """Schedule an early attempt for a person (Enter), even after a refusal."""
         self.refusal = None
-        self.sign(now)
+        self.nudge(now)
 
     def attempt_failed(self, now: float, reason: str, *, refusal: SeshError | None = None) -> None:
         """Record a failed attempt; `refusal`: its error, if every further attempt would fail too."""
@@ -120,13 +125,13 @@ class Schedule:
         self.reason = reason
         self.refusal = refusal or self.refusal
         if not self.running:
-            self._next_at = min(self._next_at, max(now, self._began_at + self._pace(now)))
+            self._next_at = min(self._next_at, max(now, self._began_at + self._interval(now)))
 
     def reset(self) -> None:
         """Cancel the schedule, because the link answers or was replaced."""
         self.running = 0
         self.reason, self.refusal = "", None
-        self._trouble_at = self._signed_at = self._next_at = inf
+        self._trouble_at = self._nudged_at = self._next_at = inf
 
     def begin_due(self, now: float) -> float | None:
         """Begin an attempt if one is due; return its connect timeout in seconds."""
@@ -137,18 +142,19 @@ class Schedule:
         seconds = min(LONGEST_CONNECT, max(CONNECT_TIME, (now - self._trouble_at) / 2))
         if self.indirect or self.round_trip > LONG_TRIP:
             seconds += LOGIN_TRIPS * max(self.round_trip, LONG_TRIP)
-        self._next_at = now + max(seconds, self._pace(now))  # before that only a sign begins another attempt
+        self._next_at = now + max(seconds, self._interval(now))  # before that only a nudge begins another attempt
         return seconds
 
-    def _pace(self, now: float) -> float:
-        quiet = now - self._signed_at
-        return PACE if quiet < LONG_OUTAGE else min(LONGEST_PACE, quiet / 8)
+    def _interval(self, now: float) -> float:
+        quiet = now - self._nudged_at
+        return INTERVAL if quiet < LONG_OUTAGE else min(LONGEST_INTERVAL, quiet / 8)
 
 
 class LinkKeeper:
     """Watches a link to a host, and then each link that replaces it.
 
-    `current_peer` is called for an attempt that no other one runs beside; to connect at once saves a round trip.
+    `current_peer` is called for an attempt that no other one runs beside, which connects to that daemon at once: that
+    saves a round trip. If another attempt wins all the same, the daemon ends the earlier connection of the client.
     `changed` is called when the link has begun or ceased to answer. If the last login asked a person, a link that is
     only doubted is not replaced.
 
@@ -158,18 +164,17 @@ class LinkKeeper:
 
     def __init__(
         self,
-        host: Host,
-        ping: Ping = lambda _: None,
+        opener: LinkOpener,
         current_peer: CurrentPeer = lambda: None,
         changed: Changed = lambda _up, _reason: None,
     ) -> None:
-        self._host = host
-        self._ping = ping
+        self._opener = opener
+        self._ping: Ping = lambda _: None
         self._current_peer = current_peer
         self._changed = changed
-        self.log = host.log
+        self.log = opener.log
         self.health = LinkHealth(time.monotonic())
-        self.schedule = Schedule(indirect=host.indirect)
+        self.schedule = Schedule(indirect=opener.indirect)
         self._attempts: Workers[Attempt, WatchedConnection] = Workers(WatchedConnection.close)
         self._wake = Wake()
         self._name = ""  # of the session that the link was connected to
@@ -177,7 +182,7 @@ class LinkKeeper:
         self._ended_by_itself = False  # the link, before it was lost by silence
         self._heard_before_loss: float | None = None  # monotonic; None unless a loss is the newest event in the log
         # Read while the link is up: after its loss this process may have no descriptor left to open `remotes.json`.
-        self._login_asked = host.login_asked()
+        self._login_asked = opener.login_asked()
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -203,12 +208,13 @@ class LinkKeeper:
         lines = (attempt.last_line for attempt in self._attempts.running)
         return next(filter(None, lines), "") or self.schedule.reason
 
-    def watch(self, link: WatchedConnection) -> None:
+    def watch(self, link: WatchedConnection, ping: Ping) -> None:
         """Watch the first link, or another one; end all attempts."""
+        self._ping = ping
         link.health.round_trip = link.health.round_trip or self.health.round_trip
         self.health = link.health
         self._ended_by_itself = False
-        self._login_asked = self._host.login_asked()
+        self._login_asked = self._opener.login_asked()
         self._end_attempts()
         self._note_health()
 
@@ -220,11 +226,11 @@ class LinkKeeper:
             self._heard_before_loss = None
             self.log("reconnect", session=name or None, gap=gap, **facts)
 
-    def sign(self) -> None:
+    def nudge(self) -> None:
         """Test the link, and attempt another one early."""
         now = time.monotonic()
-        self.health.sign(now)
-        self.schedule.sign(now)
+        self.health.nudge(now)
+        self.schedule.nudge(now)
 
     def key_sent(self, *, enter: bool) -> None:
         """Note a sent key. While the link does not answer, Enter starts an attempt."""
@@ -240,30 +246,31 @@ class LinkKeeper:
         self.health.link_closed()
         self._note_health()
 
-    def run(self, ready: Container[int]) -> WatchedConnection | SeshError | None:
-        """Do all that is due; return the next link, or the error that prevents one.
+    @property
+    def refusal(self) -> SeshError | None:
+        """The error that ends all attempts at a lost link until Enter is pressed."""
+        return self.schedule.refusal if self.health.state is Health.LOST else None
 
-        Even a link that is only doubted is replaced. A refusal is returned once the link is lost, and again on each
-        call until Enter is pressed.
+    def run(self, ready: Container[int]) -> WatchedConnection | None:
+        """Do all that is due; return the next link, if an attempt has opened one.
+
+        Even a link that is only doubted is replaced. If there is no next link, `refusal` may say why.
         """
         now = time.monotonic()
-        if self._wake.take_sign(ready):
-            self.sign()
+        if self._wake.take_nudge(ready):
+            self.nudge()
         if self._attempts.inbound in ready and (link := self._next_link(now)) is not None:
             self._end_attempts()
             self._log_loss()
             if not self._login_asked:
-                self._host.renew_shared(silent=not self._ended_by_itself)
+                self._opener.renew_shared(silent=not self._ended_by_itself)
             return link
         if ping := self.health.act(now):
             self._ping(ping)
         self._note_health()
-        state = self.health.state
-        if state is Health.UP:
+        if self.up:
             self._end_attempts()
-        elif state is Health.LOST and self.schedule.refusal is not None:
-            return self.schedule.refusal
-        elif state is Health.LOST or not self._login_asked:
+        elif self.health.state is Health.LOST or not self._login_asked:
             self._begin_attempts(now)
         return None
 
@@ -291,7 +298,7 @@ class LinkKeeper:
 
     def _attempted(self, attempt: Attempt, stop: Stop) -> Iterator[WatchedConnection]:
         attempt.stop = stop
-        yield self._host.open(attempt)
+        yield self._opener.open(attempt)
 
     def _end_attempts(self) -> None:
         for attempt in self._attempts.running:
@@ -320,11 +327,10 @@ class LinkKeeper:
         self.link_closed()
         ready: list[int] = []
         while True:
-            result = self.run(ready)
-            if isinstance(result, WatchedConnection):
-                return result
-            if result is not None:
-                raise result
+            if (link := self.run(ready)) is not None:
+                return link
+            if self.refusal is not None:
+                raise self.refusal
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 raise TimedOut(f"timed out: @{host} is still unreachable")
@@ -333,15 +339,15 @@ class LinkKeeper:
             check()
 
     def log_in(self) -> WatchedConnection:
-        """Make one attempt in this thread, in which ssh may prompt. Raises what `Host.open` raises."""
-        return self._host.open(Attempt(lost=True, may_prompt=True))
+        """Make one attempt in this thread, in which ssh may prompt. Raises what `LinkOpener.open` raises."""
+        return self._opener.open(Attempt(lost=True, may_prompt=True))
 
     def close(self) -> None:
         self._attempts.close()
         self._wake.close()
 
 
-MakeKeeper = Callable[[Ping, CurrentPeer], LinkKeeper | None]  # returns the keeper of a link, None on this machine
+MakeKeeper = Callable[[CurrentPeer], LinkKeeper | None]  # returns the keeper of a link, None on this machine
 
 
 def _reason(error: SeshError) -> str:

@@ -1,4 +1,4 @@
-"""Detect signs that a link may be dead: sleep, or changed addresses or routes.
+"""Detect what may have broken a link: sleep, or changed addresses or routes.
 
 CLOCK_BOOTTIME counts sleep, CLOCK_MONOTONIC does not. Without the former, as on macOS, waking changes routes. sesh sets
 no timer for this.
@@ -15,26 +15,26 @@ _SLEPT = 0.5  # seconds; a shorter sleep is ignored
 
 
 class Wake:
-    """A detector of signs. `descriptors` become readable on a change; there may be none."""
+    """Detects sleep and changes. `descriptors`, if any, become readable on a change."""
 
     def __init__(self) -> None:
         self._changes = machine.network_changes()
         self._slept = slept()
         self.descriptors = [self._changes.fileno()] if self._changes is not None else []
 
-    def take_sign(self, ready: Container[int]) -> bool:
-        """Return whether there was a sign; call it after each poll, as sleep ends none."""
+    def take_nudge(self, ready: Container[int]) -> bool:
+        """Return whether there was either; call it after each poll, as sleep ends none."""
         before = self._slept
         self._slept = slept()
-        sign = self._slept - before > _SLEPT
+        nudge = self._slept - before > _SLEPT
         if self._changes is not None and self._changes.fileno() in ready:
-            sign = True
+            nudge = True
             try:
                 while self._changes.recv(1 << 16):
                     continue
             except OSError:
                 pass  # EAGAIN, or ENOBUFS after too many changes
-        return sign
+        return nudge
 
     def close(self) -> None:
         if self._changes is not None:

@@ -22,8 +22,6 @@ from sesh.stop import Stop
 from sesh.store import listing
 from sesh.workers import Workers
 
-_Listed = tuple[list[Summary], str]  # the sessions of a host, and a note, such as that some were left out
-
 MOST_ROWS = 10_000  # sessions of one host that a list, or a stream of events, keeps track of
 HOST_TIMEOUT = 2.0  # seconds, then a host counts as silent
 _REASON_DELAY = 0.2  # seconds after the timeout for a worker to give the reason in ssh's words
@@ -83,16 +81,6 @@ def take_new(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
     return fresh
 
 
-class NoteCollector(Caller):
-    """A caller for a worker thread: it collects notes, and the main thread prints them."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, line: str) -> None:
-        self.notes.append(line)
-
-
 def sessions_of(
     caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False
 ) -> list[Summary]:
@@ -141,7 +129,7 @@ def query(
     missing = {*hosts}
     deadline = time.monotonic() + HOST_TIMEOUT
     say_at = time.monotonic() + _QUIET if names and caller.shows_status else inf
-    with Workers[str, _Listed]() as workers:
+    with Workers[str, list[Summary]]() as workers:
         for host in hosts:
             workers.begin(host, partial(_query_one, host, deadline, named))
         try:
@@ -150,13 +138,7 @@ def query(
                 ready = descriptors.polled([(workers.inbound, select.POLLIN)], min(say_at, last))
                 for host, result in workers.take() if ready else ():
                     missing.discard(host)
-                    if isinstance(result, SeshError):
-                        yield host, result
-                        continue
-                    rows, remark = result
-                    if remark:
-                        caller.note(remark)
-                    yield host, rows
+                    yield host, result
                 if time.monotonic() >= say_at and (late := sorted(missing & waited, key=natural)):
                     say_at = inf
                     caller.status(f"looking for {', '.join(names)} on {', '.join(f'@{host}' for host in late)}")
@@ -166,16 +148,15 @@ def query(
             caller.status("")
 
 
-def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[_Listed]:
+def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[list[Summary]]:
     """Yield a host's sessions; cache them even if late; runs in a worker thread."""
-    caller = NoteCollector()
     try:
-        rows = sessions_of(caller, host, deadline, stop, named=named)
+        rows = sessions_of(Caller(), host, deadline, stop, named=named)
     except (Unreachable, TimedOut) as error:
         note_failure(host, error)
         raise
     known.cache_list(host, rows)
-    yield rows, "; ".join(caller.notes)
+    yield rows
 
 
 def _had(host: str, names: Collection[str]) -> bool:

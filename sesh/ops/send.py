@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sesh import errors, wording
 from sesh.about import SESH
-from sesh.errors import NotAccepted, Refused, UsageError
+from sesh.errors import Refused, UsageError
 from sesh.keys import Key
 from sesh.messages import ASKED, MODES, PRESS, SEND, RequestKeys, SendResponse
 from sesh.names import printable
@@ -42,7 +42,7 @@ def send_input(
     `enter`: send Enter apart from the text, and type nothing into a person's unfinished line or at a question, unless
     `force`. Keys without a text are typed at once, even while another text is being typed. `question`: type only if the
     session asks a question that matches; `.` matches any. Raises UsageError if a key is unknown, the text is too long,
-    or `question` is no regular expression, and NotAccepted if the text was typed without its Enter. Raises NotFound,
+    or `question` is no regular expression, and Refused if the text was typed without its Enter. Raises NotFound,
     Refused, Busy.
     """
     pressed = [Key.parse(key) for key in keys]  # refuses an unknown key before anything is typed
@@ -107,22 +107,25 @@ def _matching_question(connection: Connection, name: str, pattern: search.Patter
 
 
 def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys) -> SendResponse:
-    """Type a text by one request, exactly once. Raises NotAccepted if Enter was not pressed.
+    """Type a text by one request, exactly once.
 
-    After a lost link the request is sent again. By its key the daemon knows that the text is typed already.
+    Raises Refused, with `typed`, if Enter was not pressed. After a lost link the request is sent again. By its key the
+    daemon knows that the text is typed already.
     """
     request_keys = {**request_keys, "key": os.urandom(8).hex()}
     while True:
         try:
             until = time.monotonic() + _ENTER_TIMEOUT
-            response, _ = stream.connection.request(SEND, text, until, repeats=True, **request_keys)
+            response, _ = stream.connection.request(SEND, text, until, **request_keys)
             break
         except errors.Lost:
             stream.reconnect()
             stream.handshake(until=_soon())
     if reason := response.get("reason"):
         name = stream.name
-        raise NotAccepted(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
+        error = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
+        error.typed = True
+        raise error
     return response
 
 

@@ -7,11 +7,10 @@ import re
 import select
 import time
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 
 from sesh import errors, measures, protocol, wire
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, RequestOutcome, SeshError
+from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
 from sesh.ops import dormant
 from sesh.outcomes import Command, CommandOutput
@@ -86,14 +85,6 @@ class OutputWriter:
         self._write(data[:end] if self._ansi else without_sequences(data[:end]))
 
 
-class _Stage(Enum):
-    """The progress of a command's request, which tells whether the command may have run."""
-
-    UNSENT = "it did not run"
-    SENT = "sent once: `Connection.outcome_of` decides whether it may have run"
-    FOLLOWED = "sent again or interrupted, so `Connection.outcome_of` is about later frames: it may have run"
-
-
 class _SentCommand:
     """One command, sent over each new connection; on a host its key prevents two runs."""
 
@@ -119,7 +110,7 @@ class _SentCommand:
             self._keys["key"] = os.urandom(8).hex()
         self._stream.position = 0
         self._carried = bytearray()
-        self._stage = _Stage.UNSENT
+        self._sent = False
         self._passed_on = PassedOn(RUN_INTERRUPT, _INTERRUPT)
 
     def await_end(self) -> tuple[RunFacts, bytes]:
@@ -152,22 +143,19 @@ class _SentCommand:
     def _send(self) -> None:
         """Send the command over a new connection, with the time that is left for it."""
         stream = self._stream
-        first = self._stage is _Stage.UNSENT
+        first = not self._sent
         self._carried = bytearray()
         self._interrupts.check()
         if first and stream.host is not None:
             # If no WELCOME has come by `welcome_by`, the command must not begin: its output would be lost.
             welcome_by = time.monotonic() + find.WELCOME_TIMEOUT
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
-            self._stage = _Stage.SENT
+            self._sent = True
             stream.handshake(self._frames(begin_by, from_now=True), self._deadline)
             return
-        if not first:
-            self._stage = _Stage.FOLLOWED
         stream.handshake(until=self._deadline)
         frames = self._frames(self._deadline, from_now=first)
-        if first:
-            self._stage = _Stage.SENT
+        self._sent = True
         stream.connection.send(frames + self._passed_on.frames())
 
     def _frames(self, deadline: float | None, *, from_now: bool) -> bytes:
@@ -187,8 +175,6 @@ class _SentCommand:
 
     def interrupt(self) -> None:
         """Pass on a Ctrl-C to the command."""
-        if self._stage is _Stage.SENT:
-            self._stage = _Stage.FOLLOWED
         self._passed_on.send(self._stream.connection)
 
     def explained(self, error: SeshError) -> SeshError:
@@ -211,11 +197,8 @@ class _SentCommand:
 
     def _may_have_run(self, error: SeshError) -> bool:
         """Return whether the command may have run, although this error came instead of a response."""
-        if error.answered and not isinstance(error, NotFound):  # after a reconnect the host may not find the session
-            return False  # the daemon refused the command
-        if self._stage is _Stage.SENT:
-            return self._stream.connection.outcome_of(error) is not RequestOutcome.UNREAD
-        return self._stage is _Stage.FOLLOWED
+        refused = error.answered and not isinstance(error, NotFound)  # after a reconnect it may only not be found
+        return self._sent and not refused
 
     def facts_from(self, ended: errors.Ended) -> RunFacts:
         """Return the command's facts, which the result of its ended session has. Raises InternalError."""

@@ -21,9 +21,8 @@ Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase le
 
 YES_NO = (("y", "Yes"), ("n", "No"))
 NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or one of these to decline
-
 NEVER = Stop()  # nobody stops it
-_noted_warnings: set[str] = set()  # of the settings; one process may have several callers
+_noted = set[str]()  # the errors in the user's settings that this process has noted, by any caller
 
 
 class Caller:
@@ -34,7 +33,7 @@ class Caller:
     audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown
     local = False  # ask no remote
     session_id: str | None = None  # the id for a session that the op creates
-    stop = NEVER  # for another thread to cancel the calls to a host
+    stop: Stop = NEVER  # for another thread to cancel the calls to a host
 
     def note(self, line: str) -> None:
         """Show a note of one line; it quotes commands as `{SESH} --verb`."""
@@ -75,8 +74,8 @@ class Caller:
         """Return the user's settings; note errors in the file once per process."""
         settings = config.load()
         for warning in settings.warnings:
-            if warning not in _noted_warnings:
-                _noted_warnings.add(warning)
+            if warning not in _noted:
+                _noted.add(warning)
                 self.note(warning)
                 self.remember(f"config.toml has errors; `{SESH} --doctor` shows them")
         return settings

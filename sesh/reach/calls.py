@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import Any, get_args, get_origin, get_type_hints
 
 from sesh import check, errors, protocol
-from sesh.check import Check
 from sesh.errors import ProtocolError, for_host
 from sesh.messages import ConnectedResponse, EndedResponse, QuestionResponse, ResultResponse
 from sesh.reach.caller import Caller
@@ -54,17 +53,9 @@ def _ask_person(caller: Caller, question: QuestionResponse, host: str) -> str:
     return caller.ask(for_host(question["question"], host), answers, default, question["above"])
 
 
-def decode_result(caller: Caller, host: str, op: Op[..., object], data: bytes) -> tuple[Any, bool]:
-    """Return an op's result, or an item that it yields, and whether it is whole.
-
-    Malformed rows are dropped, with a note. Raises ProtocolError if the type is wrong.
-    """
-    passed = Check(far=True)
-    checked = check.checked_from_host(result_type(op), protocol.value(data), op.wire_name, passed)
-    if count := passed.left_out:
-        rows = "one row was" if count == 1 else f"{count} rows were"
-        caller.note(f"@{host}: {rows} left out: malformed")
-    return checked, not count
+def decode_result(op: Op[..., object], data: bytes) -> Any:
+    """Return an op's result, or an item that it yields. Raises ProtocolError."""
+    return check.checked_from_host(result_type(op), protocol.value(data), op.wire_name)
 
 
 def result_type(op: Op[..., object]) -> Any:

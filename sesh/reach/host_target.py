@@ -11,12 +11,11 @@ from typing import TypeVar
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
-from sesh.link.keeper import Changed, CurrentPeer, LinkKeeper, Ping
+from sesh.link.keeper import Changed, CurrentPeer, LinkKeeper
 from sesh.messages import OP, ConnectedResponse, Hello
 from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.link_stream import LinkStream
 from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name
 from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import Target
@@ -85,8 +84,7 @@ class HostTarget(Target):
                     unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
                     hint = "try again" if op.reads else unknown
                     raise errors.Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
-            result: Result
-            result, _ = calls.decode_result(self.caller, self.host, op, output)
+            result: Result = calls.decode_result(op, output)
             self._note_changes(op.changes(data, result))
         return result
 
@@ -131,7 +129,7 @@ class HostTarget(Target):
             for links_left in reversed(range(_MOST_LINKS)):
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._open_another(keeper, check) if keeper is not None else self._open(request)
+                        link = self._await_next_link(keeper, check) if keeper is not None else self._open(request)
                     response = self._await_session(link, request, self.deadline)
                     break
                 except errors.Lost:
@@ -153,7 +151,7 @@ class HostTarget(Target):
             raise
         return response  # type: ignore[return-value]  # `Link.call` has checked it
 
-    def _open_another(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
+    def _await_next_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
         link = keeper.wait(self.host, check, self.deadline)
         assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
         self.caller.note(f"reconnected to @{self.host}")
@@ -189,14 +187,15 @@ class HostTarget(Target):
             if result.error is not None:
                 raise result.error
 
-    def make_keeper(self, ping: Ping, current_peer: CurrentPeer) -> LinkKeeper:
-        return LinkKeeper(opening.HostLinks(self.destination), ping, current_peer)
+    def make_keeper(self, current_peer: CurrentPeer) -> LinkKeeper:
+        return LinkKeeper(opening.HostLinks(self.destination), current_peer)
 
     def _stream(self, connection: Connection, name: str) -> Stream:
-        host, links, note = self.host, opening.HostLinks(self.destination), self.caller.note
-        return LinkStream(connection, name, self.deadline, host=host, links=links, note=note, find_end=self._find_end)
+        keeper, note = LinkKeeper(opening.HostLinks(self.destination)), self.caller.note
+        find_end = self._find_end
+        return Stream(connection, name, self.deadline, host=self.host, keeper=keeper, note=note, find_end=find_end)
 
-    def _find_end(self, stream: LinkStream) -> Ended | None:
+    def _find_end(self, stream: Stream) -> Ended | None:
         """Find over another link how a session ended; return None if that is unknown."""
         try:
             with self.until(stream.deadline)._open() as link:
@@ -231,8 +230,8 @@ class HostTarget(Target):
 
         stop.check()
         links = opening.HostLinks(self.destination, logs=changed is None)
-        told = changed or (lambda _up, _reason: None)
-        stream = LinkStream(self._open(), "", host=self.host, links=links, note=caller.note, changed=told)
+        link, keeper = self._open(), LinkKeeper(links, changed=changed or (lambda _up, _reason: None))
+        stream = Stream(link, "", host=self.host, keeper=keeper, note=caller.note, find_end=lambda _: None)
         stream.audience, stream.check = caller.audience, stop.check
         with stream, stop.calling(stream.cut):
             try:
@@ -242,10 +241,7 @@ class HostTarget(Target):
                             stream.connection.decode_response(OP, payload)
                             return
                         case DataFrame(payload):
-                            item, whole = calls.decode_result(caller, self.host, op, payload)
-                            # An empty list ends a report, so a list that lost all its rows is not passed on.
-                            if item or whole:
-                                yield item
+                            yield calls.decode_result(op, payload)
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 

@@ -1,4 +1,4 @@
-"""A stream of frames from a session's daemon on this machine, also across its reload."""
+"""A stream of frames from a session's daemon, across its reload and lost links."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from math import inf
 from sesh import errors, protocol, wire
 from sesh.about import SESH
 from sesh.descriptors import check_audience, polled
-from sesh.errors import Ended, RequestOutcome, SeshError
+from sesh.errors import Ended, SeshError
+from sesh.link.health import Health, WatchedConnection
+from sesh.link.keeper import LinkKeeper
 from sesh.messages import Welcome
+from sesh.names import subject
 from sesh.reach import find
 from sesh.store import results
 from sesh.wire import Connection
@@ -48,10 +51,31 @@ class Ready:
 Arrival = NewOutput | DataFrame | ResponseFrame | Ready
 
 
-class Stream:
-    host: str | None = None
+def _stored_end(stream: Stream) -> Ended | None:
+    """Find how a session of this machine ended; return None if that is unknown."""
+    result = results.by_id(stream.session_id) if stream.session_id else find.result(stream.name)
+    return Ended(stream.name, result, results.output(result)) if result is not None else None
 
-    def __init__(self, connection: Connection, name: str, deadline: float | None = None) -> None:
+
+class Stream:
+    """A stream from a session's daemon; from the bridge of `host` if `name` is empty.
+
+    `keeper`: of the link to `host`; None on this machine. `note`: receives a line when the link is lost and when it is
+    back. `find_end`: returns how the session ended, None if that is unknown.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        name: str,
+        deadline: float | None = None,
+        *,
+        host: str | None = None,
+        keeper: LinkKeeper | None = None,
+        note: Callable[[str], object] = lambda _: None,
+        find_end: Callable[[Stream], Ended | None] = _stored_end,
+    ) -> None:
+        self.host = host
         self.connection = connection  # the current one; over the first, HELLO is not sent yet
         self.name = name  # of the session, kept up to date
         self.session_id = connection.peer.session_id  # empty until it is known
@@ -60,13 +84,21 @@ class Stream:
         self.skipped = 0  # bytes of output that were missed
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
         self.check: Callable[[], object] = lambda: None  # called while a link is lost; it may raise to end the stream
+        self._keeper, self._note, self._find_end = keeper, note, find_end
+        self._next_link: Connection | None = None  # it has already been opened, beside one that was doubted
         self._cut = False
+        if keeper is not None:
+            keeper.log("connect", session=name or None)
+            self._watch(keeper)
 
     def __enter__(self) -> Stream:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.connection.close()
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper.log("disconnect", session=self.name or None, reason="closed")
         if isinstance(error, SeshError):
             error.host = error.host or self.host
 
@@ -106,22 +138,18 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                end = self._end(error.outcome)
+                end = self._end()
                 if not welcomed or self._cut or isinstance(end, Ended):
                     raise end from error
                 # A connection that was full at a reload could not tell of it.
             self.reconnect()  # outside the block: its errors are not the daemon's
 
-    def _end(self, outcome: RequestOutcome = RequestOutcome.UNKNOWN) -> Ended | errors.DaemonDied:
-        """Return the end of a session whose daemon is gone. `outcome`: of the last request."""
+    def _end(self) -> Ended | errors.DaemonDied:
+        """Return the end of a session whose daemon is gone."""
         # After `cut` the daemon still runs, and the name may find another session's result.
-        if not self._cut and (ended := self._find_end()) is not None:
+        if not self._cut and (ended := self._find_end(self)) is not None:
             return ended
-        return errors.DaemonDied(f"the daemon of {self.name} died", outcome=outcome)
-
-    def _find_end(self) -> Ended | None:
-        result = results.by_id(self.session_id) if self.session_id else find.result(self.name)
-        return Ended(self.name, result, results.output(result)) if result is not None else None
+        return errors.DaemonDied(f"the daemon of {self.name} died")
 
     def _turn(self, watched: Callable[[], Watched], until: float | None) -> Iterator[Arrival]:
         """Yield the next arrivals. Raises Lost if another connection is to take over."""
@@ -152,6 +180,9 @@ class Stream:
         watched = [*others, (self.connection.inbound, select.POLLIN)]
         if self.audience >= 0:
             watched.append((self.audience, 0))
+        if self._keeper is not None:
+            watched += [(descriptor, select.POLLIN) for descriptor in self._keeper.descriptors]
+            until = min(until, self._keeper.due)
         ready = polled(watched, None if until == inf else until)
         check_audience(ready, self.audience)
         return ready
@@ -169,18 +200,73 @@ class Stream:
         new = data[max(0, before - position) :]
         return NewOutput(self.position - len(new), new)
 
-    # -- what differs with a link
+    # -- over another connection
 
     def reconnect(self) -> None:
-        """Connect to the daemon again. Raises Ended, or DaemonDied if the end is unknown."""
+        """Connect to the daemon again, or go on over another link.
+
+        Raises Ended; DaemonDied if the end is unknown; the reason why there is no link. Whether a
+        session of a host has ended is in the response, which `handshake` reads.
+        """
+        if self._keeper is not None:
+            self._take_next_link(self._keeper)
+            return
         with suppress(errors.NotFound, errors.Unreachable):
             self.connection.reconnect(self.name)
             if not self._cut:
                 return
         raise self._end()
 
-    def _note_session(self) -> None:
-        self.session_id = str(self.connection.welcome.get("id") or self.connection.peer.session_id or self.session_id)
+    def _take_next_link(self, keeper: LinkKeeper) -> None:
+        """Connect another link to the session; note the loss and the return."""
+        self.connection.close()
+        link, self._next_link = self._next_link, None
+        if link is None:
+            self._check_cut()
+            if keeper.refusal is None:  # else `wait` raises it at once
+                goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
+                self._note(f"lost the link to @{self.host}{goes_on}")
+            link = keeper.wait(self.host or "", self._check, self.deadline)
+            self._note(f"reconnected to @{self.host}")
+        self.connection = link
+        self._watch(keeper)
+        if self.name:
+            with suppress(errors.Unreachable):  # HELLO gets no WELCOME then, either
+                link.send(link.connect_request(self.name, self.session_id))
+
+    def _watch(self, keeper: LinkKeeper) -> None:
+        """Let the keeper watch the current link; close it if the stream was cut."""
+        assert isinstance(self.connection, WatchedConnection)  # noqa: S101 (each connection to a host is one)
+        keeper.watch(self.connection, self.connection.ping)
+        if self._cut:
+            self.connection.abort()
 
     def _look_after_link(self, ready: list[int]) -> None:
-        """Act on the health of a link: here there is none."""
+        """Run the keeper if due. Raises Lost if another link is to take over."""
+        keeper = self._keeper
+        if keeper is None or (not ready and time.monotonic() < keeper.due):
+            return
+        self._next_link = keeper.run(ready)
+        if self._next_link is not None or keeper.health.state is Health.LOST:
+            raise errors.Lost(f"lost the link to @{self.host}")
+
+    def _note_session(self) -> None:
+        """Note the session's id, and on a host its name, which may have changed."""
+        peer = self.connection.peer
+        self.session_id = str(self.connection.welcome.get("id") or peer.session_id or self.session_id)
+        if self._keeper is None:
+            return
+        if peer.name not in ("", self.name):
+            self._note(f"{self.name} is now called {peer.name}")
+            self.name = peer.name
+        facts = {"since": self.position or 0, "joined": peer.pid} if self.name else {}
+        self._keeper.session_connected(self.name, **facts)
+
+    def _check_cut(self) -> None:
+        """Raise Lost if the stream was cut: it opens no other link."""
+        if self._cut:
+            raise errors.Lost(f"the link to @{self.host} was cut")
+
+    def _check(self) -> None:
+        self._check_cut()
+        self.check()

@@ -9,7 +9,7 @@ from copy import copy
 from typing import TypeVar
 
 from sesh import errors
-from sesh.link.keeper import CurrentPeer, LinkKeeper, Ping
+from sesh.link.keeper import CurrentPeer, LinkKeeper
 from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -71,8 +71,8 @@ class Target:
         target = self.until(None if limit is None else time.monotonic() + limit)
         return target._stream(target.connect(name), name)
 
-    def make_keeper(self, ping: Ping, current_peer: CurrentPeer) -> LinkKeeper | None:
-        """Return the keeper of an attachment's link, which gets these arguments; None on this machine."""
+    def make_keeper(self, current_peer: CurrentPeer) -> LinkKeeper | None:
+        """Return the keeper of an attachment's link; None on this machine."""
         return None
 
     def _call_connecting(

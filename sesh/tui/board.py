@@ -183,19 +183,25 @@ class _Board:
             self._done = key == "hangup"
         elif line.purpose is Purpose.ANSWER:
             answer = partial(send.answer, name=name, text=line.text, since=line.since, question=line.question)
-            self._act(line.row, answer, "was answered")
+            self._act(line.row, answer, "was answered", moves_on=self._settings.order is SortOrder.WAITING)
         elif line.purpose is Purpose.RENAME:
             renamed = f"is {line.text} now"
             self._act(line.row, lambda target: target.call(sessions.rename, name=name, new=line.text), renamed)
         elif key in ("y", "Y"):
             self._act(line.row, lambda target: target.call(sessions.kill, names=[name]), "was ended")
 
-    def _act(self, row: BoardRow, call: Callable[[Target], object], done: str) -> None:
-        """Make a call in a thread, and show how it went: `done`, or its error."""
+    def _act(self, row: BoardRow, call: Callable[[Target], object], done: str, *, moves_on: bool = False) -> None:
+        """Make a call in a thread, and show how it went: `done`, or its error.
+
+        `moves_on`: once it is done, select the first row again, who waits longest.
+        """
 
         def show(_result: object, problem: str) -> None:
             self._message = problem or f"{row.title} {done}"
             self._previews.expire(row.place)
+            if moves_on and not problem:
+                self._touched = False
+                self._update()
 
         self._message = "…"
         self._calls.begin(row.host, call, show)

@@ -61,7 +61,7 @@ class Bridge:
         request = self.take(protocol.REQUEST)
         facts = {"name": "work", "session_id": "abc", "daemon_pid": None, "cwd": None, "notes": [], **words}
         self.say(protocol.RESPONSE, **{"id": request.get("id"), "ok": True, "command": [], **facts})
-        if "greeting" not in request:
+        if "hello_by_bridge" not in request:
             self.take(protocol.HELLO)
         if dies:
             os._exit(255)

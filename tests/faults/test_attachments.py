@@ -126,7 +126,7 @@ def test_a_client_that_comes_back_gets_exactly_the_bytes_that_it_missed(daemons:
     missed = b"".join(b"missed %d\n" % each for each in range(5000))
     daemons.ask("work", "send", missed)
     wait_until(lambda: daemons.ask("work", "status")["session"]["position"] >= client.position + len(missed) + 5000)
-    back = daemons.attach("work", client="token", since=client.position, id=number)
+    back = daemons.attach("work", client="token", position=client.position, id=number)
     back.position = client.position
     back.wait_output(b"missed 4999\r\n")
     assert bytes(back.output) == missed.replace(b"\n", b"\r\n")
@@ -142,8 +142,12 @@ def test_a_return_that_cannot_be_exact_gets_a_screen(daemons: Daemons, change: s
     client.type(b"seen\n")
     client.wait_output(b"seen\r\n")
     client.close()
-    hello: dict[str, Any] = {"client": "token", "id": number, "columns": 80, "since": client.position}
-    changes: dict[str, dict[str, Any]] = {"id": {"id": "another"}, "size": {"columns": 90}, "future": {"since": 10**9}}
+    hello: dict[str, Any] = {"client": "token", "id": number, "columns": 80, "position": client.position}
+    changes: dict[str, dict[str, Any]] = {
+        "id": {"id": "another"},
+        "size": {"columns": 90},
+        "future": {"position": 10**9},
+    }
     back = daemons.attach("work", **hello | changes[change])
     back.wait(protocol.SCREEN)
     assert back.output == b""
@@ -259,7 +263,7 @@ def test_a_client_that_comes_back_over_another_link_has_not_typed(daemons: Daemo
     idle.close()
     wait_until(lambda: daemons.ask("work", "summary")["session"]["attached"] == 1)
     number = protocol.parse(idle.wait(protocol.WELCOME))["id"]
-    daemons.attach("work", since=idle.position, id=number, **hello)
+    daemons.attach("work", position=idle.position, id=number, **hello)
     assert daemons.ask("work", "summary")["session"]["columns"] == 80
     leader.close()
     wait_until(lambda: daemons.ask("work", "summary")["session"]["columns"] == 90)

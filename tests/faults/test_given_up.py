@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from sesh import Session, machine, wire
+from sesh import Session, machine
 from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.pty import program
@@ -25,7 +25,7 @@ ROUNDS = rounds(2, 50)
 STEPS: dict[str, tuple[object, str, bool]] = {
     "accept": (listener.Listener, "accept", False),
     "request": (requests.Requests, "handle", False),
-    "begun": (requests.Requests, "_check_deadline", True),
+    "begun": (connection.PeerRequest, "check_deadline", True),
     "queued": (queue.RunQueue, "add", True),
     "response": (connection.PeerRequest, "respond", False),
 }
@@ -64,7 +64,6 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(send, "_ENTER_TIMEOUT", 2.1)
     monkeypatch.setattr(sessions, "_RELOAD_TIMEOUT", 0.7)
     monkeypatch.setattr(shell, "_GRACE", 0.7)
-    monkeypatch.setattr(wire, "GRACE", 0.3)
     monkeypatch.setattr(jobs, "_GRACE", 0.7)
     whole = shell._SentCommand._send
 

@@ -357,7 +357,7 @@ def _noted() -> Iterator[Check]:
             shown = Shown("/dev/pts/1")
             json.dumps(shown.positions(None))
             for session in [*shown.positions(None), _ID]:
-                assert shown.since(None, session).isprintable()
+                assert shown.left_time(None, session).isprintable()
             shown.leave(None, _ID, 5)
             assert Shown("/dev/pts/1").positions(None)[_ID] == 5
             enter.recent()

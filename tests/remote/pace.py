@@ -10,8 +10,8 @@ from sesh.link import health, keeper
 
 def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """Try hosts again after shorter pauses, and tell of a loss after `notice_after` seconds."""
-    monkeypatch.setattr(keeper, "PACE", 0.2)
-    monkeypatch.setattr(keeper, "LONGEST_PACE", 0.2)
+    monkeypatch.setattr(keeper, "INTERVAL", 0.2)
+    monkeypatch.setattr(keeper, "LONGEST_INTERVAL", 0.2)
     monkeypatch.setattr(link_line, "SAY_AFTER", notice_after)
 
 

@@ -28,9 +28,11 @@ STATE = {
     "platform": "Linux x86_64",
     "path": "/x",
     "installed": False,
+    "step": "",
+    "reason": "",
+    "foreign": False,
 }
-
-FAILURE = {"step": "unpack", "reason": "full", "foreign": False}
+FAILURE = {**STATE, "step": "unpack", "reason": "full"}
 
 
 def host(home: Home, word: str, answers: list[object]) -> None:

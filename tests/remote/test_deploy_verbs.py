@@ -66,6 +66,8 @@ def test_sesh_is_removed_from_a_host_without_sessions_with_nothing_of_others(hom
     assert not far.exists(".local/bin/sesh")
     assert not far.exists(".local/share/sesh")
     assert "@one is not a known remote" in home.sesh("--forget", "@one").stderr
+    several = home.sesh("--forget", "@one", "@two", "--json").json()["error"]["message"]
+    assert all(f"@{host} is not a known remote" in several for host in ("one", "two")), several
     assert home.sesh("--forget", "--remove", "@one", "--json").json()["error"]["code"] == "not_deployed"
 
 

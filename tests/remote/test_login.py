@@ -30,8 +30,8 @@ def refusals(far: SshHost) -> int:
 @pytest.fixture(autouse=True)
 def pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses between attempts short."""
-    monkeypatch.setattr(keeper, "PACE", LATER / 10)
-    monkeypatch.setattr(keeper, "LONGEST_PACE", LATER / 10)
+    monkeypatch.setattr(keeper, "INTERVAL", LATER / 10)
+    monkeypatch.setattr(keeper, "LONGEST_INTERVAL", LATER / 10)
 
 
 @pytest.fixture

@@ -110,6 +110,18 @@ def test_of_several_that_come_at_once_one_is_refused_for_all(here: Home, farm: F
     assert glob(f"{ssh.control_directory()}/[0-9a-f]*") == []
 
 
+def test_a_directory_in_place_of_the_control_socket_is_named(here: Home, farm: Farm) -> None:
+    """It was an internal error."""
+    farm.host("box")
+    master.ensure(Destination("box"))
+    (path,) = glob(f"{ssh.control_directory()}/[0-9a-f]*")
+    master.close(Destination("box"))
+    os.mkdir(path)
+    named = here.sesh("@box", "--list")
+    assert named.stderr == f"sesh: {path} is not a socket created by sesh; check it and move it away\n"
+    assert glob(f"{ssh.control_directory()}/[0-9a-f]*") == [path]
+
+
 def test_a_host_that_refuses_more_sessions_gets_a_second_connection(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True, sshd={"MaxSessions": "1"})
     box = Destination("box")

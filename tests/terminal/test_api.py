@@ -106,6 +106,10 @@ def test_arguments_that_make_no_sense_are_told_before_anything_is_done(home: Hom
         lambda: Session("work").send(),
         lambda: Session("work").run([]),
         lambda: Session("work").run("a\0b"),
+        lambda: Session("work").run(3),  # type: ignore[arg-type]
+        lambda: Session("work").exec(["cat", 3]),  # type: ignore[list-item]
+        lambda: Session.open("work", command=3),  # type: ignore[arg-type]
+        lambda: Session("work").resume_with(3),  # type: ignore[arg-type]
         lambda: Session("work").run("true", timeout=0),
         lambda: Session("work").wait(pattern="("),
         lambda: Session("work").wait(since=True),

@@ -263,6 +263,20 @@ def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(
 
 
 @tells
+def test_who_has_answered_is_led_to_who_waits_next(terminal: Open, sesh: Sesh) -> None:
+    """The mark stayed on the session that had been answered."""
+    for name in ("first", "second"):
+        asking(sesh, name, ASKS)
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"\n first +waiting .*\n second +waiting "))
+    opened.type("\ty\r")
+    opened.wait_for(re.compile(r"\n second +waiting .*\n first +waiting +\d+s +really\?"))
+    opened.wait_for("first was answered")
+    opened.type("\t")
+    opened.wait_for("answer second:")
+
+
+@tells
 def test_a_line_answers_no_question_but_the_one_above_it(terminal: Open, sesh: Sesh, home: Home) -> None:
     """A question that comes while the answer is typed must not get the answer."""
     asking(sesh, "job", LATER)

@@ -208,3 +208,9 @@ def test_r13_the_end_of_stdin_neither_ends_the_job_nor_costs_processor_time(home
     for name, job in jobs.items():
         assert home.sesh("--send", name, "on", "--enter").code == 0
         assert job.wait(30) == 6
+
+
+def test_a_job_whose_time_is_up_has_one_code(sesh: Sesh, home: Home) -> None:
+    """A wait for it gave 129."""
+    assert sesh("--exec", "job", "--timeout", "0.5", "--", "sleep", "60").code == 124
+    assert sesh("--wait", "job", "--exit").code == 124

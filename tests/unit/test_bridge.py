@@ -258,29 +258,29 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
     own = Bridge(home)
     try:
-        own.greeted().send(wire.request_frames("op", 1, b'{"name": "work"}', op="enter.attach", greeting=GREETING))
+        own.greeted().send(wire.request_frames("op", 1, b'{"name": "work"}', op="enter.attach", hello_by_bridge=HELLO))
         assert own.process.wait(30) == 1
     finally:
         own.close()
 
 
 JOB = wire.request_frames("op", 1, calls.encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
-GREETING = wire.hello("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
+HELLO = wire.hello("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
 
 
 @settings(max_examples=rounds(5, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=strategies.data())
 def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data: strategies.DataObject) -> None:
-    """A client sends HELLO, a PING, requests, its greeting and keys in one go."""
+    """A client sends HELLO, a PING, requests, a HELLO to pass on, and keys."""
     home.sesh("--open", "work", "--", "cat")
-    greeting = {**GREETING, "client": os.urandom(8).hex()}
+    hello = {**HELLO, "client": os.urandom(8).hex()}
     frames = b"".join(
         [
             wire.hello_frame("bridge", near={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("sessions.summaries", 1),
-            wire.request_frames("op", 2, calls.encoded({"name": "gone"}), op="enter.attach", greeting=greeting),
-            wire.request_frames("op", 3, calls.encoded({"name": "work"}), op="enter.attach", greeting=greeting),
+            wire.request_frames("op", 2, calls.encoded({"name": "gone"}), op="enter.attach", hello_by_bridge=hello),
+            wire.request_frames("op", 3, calls.encoded({"name": "work"}), op="enter.attach", hello_by_bridge=hello),
             protocol.numbered(protocol.INPUT, 1, b"typed\n"),
         ]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
-Colour = Annotated[int, range(256)] | Annotated[str, "rgb"]
+Colour = Annotated[int, range(256)] | str
 Side = Annotated[int, range(1, 1001)]  # columns or rows of a screen
 _Styled = Annotated[str, "styled"]
 

@@ -104,7 +104,7 @@ def test_a_line_of_json_without_an_end_comes_in_pieces_and_is_not_kept(text: str
     [
         (job_result(), 0),
         (job_result(exit_code=137), 137),
-        (job_result(exit_code=129, timed_out=True), 124),
+        (job_result(exit_code=124, timed_out=True), 124),
         (job_result(exit_code=3), 3),
     ],
 )

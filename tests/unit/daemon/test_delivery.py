@@ -31,14 +31,16 @@ class Program:
 
     def look(self) -> Look:
         unread = 0 if self.now >= self.typed_at + self.reads else 5
-        disturbance = "disturbed" if self.now >= self.disturbed_from else ""
-        return Look(unread, sum(at <= self.now for at in self.draws), self.now < self.rests, disturbance)
+        return Look(unread, sum(at <= self.now for at in self.draws), self.now < self.rests)
+
+    def obstacle(self) -> str:
+        return "disturbed" if self.now >= self.disturbed_from else ""
 
     def outcome(self, text: bytes = b"a text", *, pasted: bool = True) -> tuple[str, float]:
         """Return why a text gets no Enter, and when that is known."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: 100.0 + self.now))
-            acts = {"enter": lambda: self.typed.append(b"\r"), "obstacle": str, "still_reads": lambda: True}
+            acts = {"enter": lambda: self.typed.append(b"\r"), "obstacle": self.obstacle, "still_reads": lambda: True}
             program: Any = SimpleNamespace(type=self.type, look=self.look, **acts)
             steps = Delivery(text, program, pasted=pasted).steps()
             while True:

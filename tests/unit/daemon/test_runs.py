@@ -121,7 +121,7 @@ def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_
 
     monkeypatch.setattr("sesh.daemon.shell.shells.foreground", broken)
     for number in (1, 2):
-        own.runs.add(Run(["true"], PeerRequest(link.connection, number, b"", broken), wait=True, key=""), None)
+        own.runs.add(Run(["true"], PeerRequest(link.connection, number, b""), wait=True, key=""), None)
     for _ in range(2):
         with pytest.raises(RuntimeError):
             own.timers.run()

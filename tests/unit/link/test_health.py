@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.link.health import (
-    BUSY_PACE,
+    BUSY_INTERVAL,
     DOUBTED_AFTER,
     KEY_SILENCE,
     LOST_AFTER,
+    NUDGE_TIME,
     QUIET,
-    SIGN_TIME,
     Health,
     LinkHealth,
     WatchedConnection,
@@ -81,7 +81,7 @@ def test_what_comes_ends_a_doubt_and_puts_off_the_next_ping() -> None:
 def test_a_link_that_output_keeps_busy_is_asked_once_a_minute() -> None:
     """Without a PING, the host would end the link, because nothing would come from it."""
     clock = Clock()
-    for _ in range(int(25 * BUSY_PACE)):
+    for _ in range(int(25 * BUSY_INTERVAL)):
         clock.run(0.1)
         clock.heard()
     assert len(clock.pings) == 2
@@ -99,18 +99,18 @@ def test_a_key_into_silence_is_asked_about_at_once_and_any_other_once_there_is_s
     assert clock.pings == [1.5, 1.6 + KEY_SILENCE]
 
 
-def test_a_sign_leaves_a_link_little_time_whatever_its_round_trip_and_signs_in_a_row_are_one() -> None:
+def test_a_nudge_leaves_a_link_little_time_whatever_its_round_trip_and_nudges_in_a_row_are_one() -> None:
     clock = Clock(round_trip=0.3)
     for _ in range(4):
-        clock.link.sign(clock.now)
-        clock.run(SIGN_TIME / 4)
+        clock.link.nudge(clock.now)
+        clock.run(NUDGE_TIME / 4)
     assert (clock.pings, clock.state()) == ([0], Health.DOUBTED)
 
 
 def test_bytes_that_were_under_way_before_a_question_are_no_answer_and_the_answer_always_is() -> None:
     for pong, state in ((False, Health.DOUBTED), (True, Health.UP)):
         clock = Clock()
-        clock.link.sign(clock.now)
+        clock.link.nudge(clock.now)
         clock.run(0.02)
         clock.heard(pong=pong)
         clock.run(0.2)
@@ -129,19 +129,19 @@ def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
 
 @pytest.mark.parametrize("stopped", [0.0, 1.0, 10.0])
 @pytest.mark.parametrize("pinged", [False, True])
-@pytest.mark.parametrize("signed", [False, True])
-def test_what_lay_unread_since_before_a_stop_proves_nothing(stopped: float, *, pinged: bool, signed: bool) -> None:
+@pytest.mark.parametrize("nudged", [False, True])
+def test_what_lay_unread_since_before_a_stop_proves_nothing(stopped: float, *, pinged: bool, nudged: bool) -> None:
     """It put off the next test of a dead link by three seconds."""
     clock = Clock()
     clock.run(QUIET + 0.1 if pinged else 0.0)
     clock.now += stopped
-    if signed:
-        clock.link.sign(clock.now)
+    if nudged:
+        clock.link.nudge(clock.now)
     elif stopped < QUIET:
         return  # nothing tells that it was stopped
     clock.heard(pong=pinged and stopped > QUIET)
     asked = len(clock.pings)
-    clock.run(SIGN_TIME)
+    clock.run(NUDGE_TIME)
     assert clock.state() is Health.DOUBTED
     assert (pinged and stopped < QUIET) or len(clock.pings) > asked
 
@@ -173,7 +173,7 @@ def test_a_connection_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_
 
 
 @given(st.floats(0, 40), st.floats(0.01, 5), st.none() | st.floats(0.01, 4))
-def test_in_any_storm_of_signs_a_silent_link_is_lost_and_no_other(last: float, pace: float, trip: float | None) -> None:
+def test_in_any_storm_of_nudges_only_a_silent_link_is_lost(last: float, pace: float, trip: float | None) -> None:
     clock = Clock()
     while clock.now < START + last:
         clock.run(min(0.06, START + last - clock.now))
@@ -181,7 +181,7 @@ def test_in_any_storm_of_signs_a_silent_link_is_lost_and_no_other(last: float, p
     until = clock.now + LOST_AFTER + QUIET + 0.5
     while clock.now < until:
         clock.run(min(pace, until - clock.now))
-        clock.link.sign(clock.now)
+        clock.link.nudge(clock.now)
         clock.link.key_sent(clock.now)
         if trip is not None and clock.pings and clock.now >= START + clock.pings[-1] + trip:
             clock.heard(pong=True)

@@ -59,7 +59,7 @@ def ways(*steps: Exception | WatchedConnection) -> Open:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PACE", "CONNECT_TIME", "PACE_AFTER_SIGN"):
+    for name in ("INTERVAL", "CONNECT_TIME", "INTERVAL_AFTER_NUDGE"):
         monkeypatch.setattr(keeping, name, 0.005)
     for name in ("DOUBTED_AFTER", "QUIET"):
         monkeypatch.setattr(health, name, 0.005)
@@ -95,7 +95,7 @@ def until(keeper: LinkKeeper, done: Callable[[], object]) -> object:
 
     def turn() -> bool:
         ready = descriptors.polled([(descriptor, select.POLLIN) for descriptor in keeper.descriptors], 0.0)
-        results.append(keeper.run(ready))
+        results.append(keeper.run(ready) or keeper.refusal)
         return results[-1] is not None or bool(done())
 
     wait_until(turn, interval=0.002)
@@ -125,7 +125,7 @@ def test_a_loss_is_logged_once_until_the_session_is_entered_again(there: Watched
     assert host.logged == []
     assert until(keeper, bool) is there
     assert host.logged == ["disconnect", "silent"]
-    keeper.watch(there)
+    keeper.watch(there, bool)
     keeper.link_closed()
     keeper.session_connected("work")
     assert host.logged[2:] == ["reconnect"]
@@ -142,20 +142,20 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
     assert until(keeper, bool) is there
 
 
-def test_where_a_login_asks_somebody_no_storm_of_signs_puts_off_the_attempt(
+def test_where_a_login_asks_somebody_no_storm_of_nudges_puts_off_the_attempt(
     made: Made, there: WatchedConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each sign put off the loss, so that no login was ever offered."""
+    """Each nudge put off the loss, so that no login was ever offered."""
     monkeypatch.setattr(health, "LOST_AFTER", 0.3)
     keeper = made(ways(there), asks=True)
-    assert until(keeper, keeper.sign) is there
+    assert until(keeper, keeper.nudge) is there
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")
-def test_a_machine_that_has_slept_is_a_sign_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_has_slept_is_a_nudge_once(monkeypatch: pytest.MonkeyPatch) -> None:
     wake, at = Wake(), time.clock_gettime
-    assert not wake.take_sign(())
+    assert not wake.take_nudge(())
     monkeypatch.setattr(time, "clock_gettime", lambda clock: at(clock) + 30 * (clock == time.CLOCK_BOOTTIME))
-    assert wake.take_sign(())
-    assert not wake.take_sign(())
+    assert wake.take_nudge(())
+    assert not wake.take_nudge(())
     wake.close()

@@ -11,7 +11,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sesh.errors import LoginRefused
 from sesh.link import keeper
 from sesh.link.health import Health, LinkHealth
-from sesh.link.keeper import AT_ONCE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, PACE_AFTER_SIGN, Schedule
+from sesh.link.keeper import (
+    AT_ONCE,
+    CONNECT_TIME,
+    INTERVAL,
+    INTERVAL_AFTER_NUDGE,
+    LONGEST_CONNECT,
+    LONGEST_INTERVAL,
+    Schedule,
+)
 from tests.support import rounds
 
 START = 1000.0
@@ -32,7 +40,7 @@ def test_an_attempt_has_the_longer_to_connect_the_longer_the_way() -> None:
     assert seconds(0, indirect=True) > CONNECT_TIME + 1, "of a link whose round trip is unknown"
 
 
-def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first() -> None:
+def test_after_an_hour_without_a_network_the_next_nudge_is_as_good_as_the_first() -> None:
     tries, now, moments = Schedule(), START, list[float]()
     tries.plan(now)
     while now < START + 3600:
@@ -41,18 +49,18 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
         assert begins is not None
         moments.append(now)
         tries.attempt_failed(now, "no network")
-    assert moments[-1] - moments[-2] == LONGEST_PACE
+    assert moments[-1] - moments[-2] == LONGEST_INTERVAL
     assert len([moment for moment in moments if moment < START + 30]) == 30
     now += 5
-    tries.sign(now)
+    tries.nudge(now)
     assert tries.due == now
     begins = tries.begin_due(now)
     assert begins is not None
     tries.attempt_failed(now, "no network")
-    assert tries.due == now + PACE
+    assert tries.due == now + INTERVAL
 
 
-def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs_come() -> None:
+def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_nudges_come() -> None:
     """With two seconds each, no attempt logged in at a round trip of 0.5 s."""
     tries, now, seconds = Schedule(), START, 0.0
     tries.plan(now)
@@ -74,7 +82,7 @@ class Links(RuleBasedStateMachine):
         self.link, self.tries = LinkHealth(START), Schedule(indirect=indirect)
         self.link.round_trip = self.tries.round_trip = round_trip
         self.running = 0
-        self.newest, self.signed, self.refused = -inf, -inf, False
+        self.newest, self.nudged, self.refused = -inf, -inf, False
         self.free_since = START
         """The moment since which an attempt may begin."""
 
@@ -89,7 +97,7 @@ class Links(RuleBasedStateMachine):
             while self.tries.begin_due(self.now) is not None:
                 assert not self.refused, "a refusal ends attempts until Enter"
                 gap = self.now - self.newest
-                assert gap >= PACE - 1e-6 or (self.signed >= self.newest and gap >= PACE_AFTER_SIGN - 1e-6)
+                assert gap >= INTERVAL - 1e-6 or (self.nudged >= self.newest and gap >= INTERVAL_AFTER_NUDGE - 1e-6)
                 self.newest, self.free_since = self.now, self.now
                 self.running += 1
         assert self.tries.running == self.running, "nothing else ends one"
@@ -121,16 +129,16 @@ class Links(RuleBasedStateMachine):
         self.act()
 
     @rule()
-    def a_sign(self) -> None:
-        self.link.sign(self.now)
-        self.tries.sign(self.now)
-        self.signed = self.now
+    def a_nudge(self) -> None:
+        self.link.nudge(self.now)
+        self.tries.nudge(self.now)
+        self.nudged = self.now
         self.act()
 
     @rule()
     def enter(self) -> None:
         self.tries.enter_pressed(self.now)
-        self.refused, self.signed, self.free_since = False, self.now, self.now
+        self.refused, self.nudged, self.free_since = False, self.now, self.now
         self.act()
 
     @rule()

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from sesh import protocol, wire
 from sesh.errors import Ended, TimedOut
 from sesh.link.health import WatchedConnection
-from sesh.reach import link_stream
 from sesh.reach.stream import NewOutput, Ready, Stream
 from tests.support.data import job_result
 
@@ -73,13 +72,10 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
         os.close(descriptor)
 
 
-def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_the_answer(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_the_answer() -> None:
     first, *links = [Mock(spec=WatchedConnection, peer=wire.Peer(), welcome={}) for _ in range(3)]
     first.peer = wire.Peer("work", "c0ffee")
-    monkeypatch.setattr(link_stream, "LinkKeeper", Mock(return_value=Mock(**{"wait.side_effect": links})))
-    stream = link_stream.LinkStream(first, "work", host="box", links=Mock(), note=Mock())
+    stream = Stream(first, "work", host="box", keeper=Mock(**{"wait.side_effect": links}))
     for link in links:
         stream.reconnect()
         link.connect_request.assert_called_with("work", "c0ffee")
