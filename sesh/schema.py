@@ -6,7 +6,7 @@ one of the annotations below says otherwise.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, TypedDict
+from typing import Annotated, NamedTuple, TypedDict
 
 LARGEST_SIDE = 1000  # columns or rows of a terminal
 SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000  # lines of a session's scrollback
@@ -117,6 +117,13 @@ class Staleness(TypedDict):
 
     since: Moment
     reason: str
+
+
+class Place(NamedTuple):
+    """Where a session is: its host, None for this machine, and its name."""
+
+    host: str | None
+    name: str
 
 
 class _Summary(TypedDict):

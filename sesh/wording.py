@@ -15,7 +15,7 @@ from wcwidth import wcswidth
 from sesh import measures
 from sesh.about import ON_HOST, SESH
 from sesh.errors import TIMED_OUT
-from sesh.schema import ReportFacts, Summary
+from sesh.schema import Place, ReportFacts, Summary
 
 _NOTIFICATION_COLUMNS = 30
 _MOST_MARKS = 256  # zero-width characters after which `cut` stops looking for columns
@@ -54,10 +54,9 @@ def one_line(message: str) -> str:
     return plain(" ".join(message.split()))
 
 
-def qualified_name(session: tuple[str | None, str]) -> str:
+def qualified_name(place: Place) -> str:
     """Return the words to type for a session: `@HOST NAME`."""
-    host, name = session
-    return f"@{plain(host)} {plain(name)}" if host is not None else plain(name)
+    return f"@{plain(place.host)} {plain(place.name)}" if place.host is not None else plain(place.name)
 
 
 def encodable(value: Any) -> Any:

@@ -239,8 +239,8 @@ class Session:
         stop = stop or Stop()
         limit = _seconds(timeout, "timeout")
         conditions: wait.Conditions = {
-            "exit_": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
-            "since": since if since is not None else "sent", "timeout": limit,
+            "end": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
+            "begin": since if since is not None else "sent", "timeout": limit,
         }  # fmt: skip
         try:
             with self._open_stream(stop, limit) as stream, stop.calling(stream.cut):

@@ -62,8 +62,9 @@ def integrate(
             cli.out.text(agents.snippet(agent))
         raise
     if not cli.line.json:
-        state = "no hooks of sesh in" if remove else "hooks of sesh in"
-        cli.out.text(f"{'' if changed else 'nothing to do: '}{state} {plain(path)}")
+        done = "removed from" if remove else "added to"
+        already = "are not in" if remove else "are in"
+        cli.out.text(f"hooks of sesh {done if changed else f'{already} already:'} {plain(path)}")
     if changed and not (remove or cli.line.json):
         cli.out.text(_CODEX_ADVICE if agent == "codex" else f"{agent} loads them at its next start")
     return cli.out.done(agent=agent, path=path, changed=changed)

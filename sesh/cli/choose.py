@@ -10,16 +10,16 @@ from math import inf
 
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.attach import NO_FLAGS, AttachFlags, attach_existing, attach_or_create
+from sesh.cli.attach import attach_existing, attach_or_create
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
+from sesh.cli.parameters import Context, Labelled
 from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import natural
 from sesh.ops import enter, lookup
-from sesh.ops.index import DEBOUNCE, Place, SessionIndex
+from sesh.ops.index import DEBOUNCE, SessionIndex
 from sesh.reach.cancelling import Interrupts
-from sesh.schema import Summary
+from sesh.schema import Place, Summary
 from sesh.store import listing
 from sesh.tui import board
 from sesh.tui.rows import BoardRow, SortOrder
@@ -30,10 +30,6 @@ def pick(
     ctx: Context,
     *,
     label: Labelled = None,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
 ) -> int:
     """Choose a session from the board; the session attached last comes first.
 
@@ -42,13 +38,13 @@ def pick(
       sesh @gpu pick
       sesh pick --label team=web
     """
-    return pick_and_attach(ctx.obj, label or (), AttachFlags(replace, read_only, no_replay, no_detach_key))
+    return pick_and_attach(ctx.obj, label or ())
 
 
-def pick_and_attach(cli: Invocation, label: Sequence[tuple[str, str]] = (), flags: AttachFlags = NO_FLAGS) -> int:
+def pick_and_attach(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     """Attach to the session chosen on the board; return 1 if none is chosen."""
     row = _choose_row(cli, dict(label), SortOrder.RECENT)
-    return ExitCode.FAILED if row is None else _go_to(cli, row, flags)
+    return ExitCode.FAILED if row is None else _go_to(cli, row)
 
 
 def watch(ctx: Context, *, label: Labelled = None) -> int:
@@ -82,28 +78,30 @@ def _choose_row(
         raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
     with SessionIndex(cli, hosts or None) as index:
         creates = picks and len(hosts) < 2
-        view = board.Settings(order, wanted, creates, cli.settings().quiet, printing.coloured())
-        return board.show(index, view, selected)
+        options = board.BoardOptions(
+            order=order,
+            wanted=wanted,
+            creates=creates,
+            quiet_hours=cli.settings().quiet,
+            coloured=printing.coloured(),
+        )
+        return board.show(index, options, selected)
 
 
-def _go_to(cli: Invocation, row: BoardRow, flags: AttachFlags = NO_FLAGS) -> int:
+def _go_to(cli: Invocation, row: BoardRow) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is None:
-        return attach_or_create(cli, row.name, flags=flags)
+        return attach_or_create(cli, row.name)
     target = cli.target_of(row.host)
     if row.session["state"] == "running":
-        return attach_existing(cli, target, row.name, flags)
-    return attach_or_create(cli, row.name, flags=flags, target=target)
+        return attach_existing(cli, target, row.name)
+    return attach_or_create(cli, row.name, target=target)
 
 
 def next_(
     ctx: Context,
     *,
     label: Labelled = None,
-    replace: Replace = False,
-    read_only: ReadOnly = False,
-    no_replay: NoReplay = False,
-    no_detach_key: NoDetachKey = False,
 ) -> int:
     """Go to the session that has waited longest for you.
 
@@ -120,7 +118,7 @@ def next_(
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
     record = listing.current()
-    current = (None, str(record["name"])) if record is not None else None
+    current = Place(None, str(record["name"])) if record is not None else None
     with SessionIndex(cli, cli.line.hosts or None) as index:
         deadline = time.monotonic() + lookup.HOST_TIMEOUT
         while index.pending and time.monotonic() < deadline:
@@ -128,15 +126,14 @@ def next_(
             index.update()
         rows = index.sessions(wanted)
         machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
-    silent = [f"@{host} ({report.silence})" for host, report in machines if report.silence]
-    waiting = {key: since(row) for key, row in rows.items() if activity_facts(row)[0] == "waiting"}
+    silent = [f"@{host} ({report.why_silent})" for host, report in machines if report.why_silent]
+    waiting = {place: since(row) for place, row in rows.items() if activity_facts(row)[0] == "waiting"}
     chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         message += f", but {', '.join(silent)} could not be asked" if silent else ""
         raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
-    host, name = chosen
-    return attach_existing(cli, cli.target_of(host), name, AttachFlags(replace, read_only, no_replay, no_detach_key))
+    return attach_existing(cli, cli.target_of(chosen.host), chosen.name)
 
 
 def following(waiting: dict[Place, float], last: Place | None) -> Place | None:
@@ -144,7 +141,7 @@ def following(waiting: dict[Place, float], last: Place | None) -> Place | None:
 
     `waiting`: for each session the time when it began to wait, 0 if unknown.
     """
-    order = sorted(waiting, key=lambda key: (waiting[key], key[0] or "", key[1]))
+    order = sorted(waiting, key=lambda place: (waiting[place], place.host or "", place.name))
     if last in order:
         return order[(order.index(last) + 1) % len(order)]
     return order[0] if order else None
@@ -158,7 +155,7 @@ def _print_changes(cli: Invocation, wanted: dict[str, str]) -> int:
         watched = [(index.inbound, select.POLLIN), (interrupts.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
             if time.monotonic() >= print_at and None not in index.pending:
-                rows: list[Summary] = [{**row, "host": key[0]} for key, row in index.sessions(wanted).items()]
+                rows: list[Summary] = [{**row, "host": place.host} for place, row in index.sessions(wanted).items()]
                 if rows != printed:
                     cli.out.value(rows)
                 printed, print_at = rows, inf

@@ -60,7 +60,7 @@ def events(
         raise UsageError("each session numbers its own events", hint=f"write: {SESH} --events NAME --since N")
     try:
         if name is None:
-            _print(cli, follow_all(cli.target), cli.line.host)
+            _print(cli, follow_all(cli.line_target), cli.line.host)
             return 0
         with cli.find_target(name).open_stream(name) as stream, cli.stop.calling(stream.cut):
             stream.audience = cli.audience
@@ -87,7 +87,7 @@ def _print(cli: Invocation, items: Iterable[Event], host: str | None) -> None:
 
 def _log(cli: Invocation, name: str | None) -> int:
     """Print the event log of remotes, only for sessions called `name` if given."""
-    log = cli.target.call(read_log, name=name)
+    log = cli.line_target.call(read_log, name=name)
     if cli.line.json:
         for event in log["events"]:
             cli.out.value(event)

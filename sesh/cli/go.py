@@ -8,7 +8,7 @@ from typer import Option
 
 from sesh.about import SESH
 from sesh.cli import parameters
-from sesh.cli.attach import AttachFlags, attach_existing, attach_last, attach_or_create, attach_terminal
+from sesh.cli.attach import attach_existing, attach_last, attach_or_create, attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
 from sesh.errors import UsageError
@@ -17,21 +17,17 @@ from sesh.ops import create, enter
 from sesh.ops.create import checked_directory
 
 
-def go(  # noqa: PLR0913 (a session and an attachment have that many options)
+def go(
     ctx: parameters.Context,
     name: parameters.AnyNameOrLast = None,
     directory: parameters.Directory = None,
     *,
     env: parameters.Env = None,
     label: parameters.Label = None,
-    replace: parameters.Replace = False,
-    read_only: parameters.ReadOnly = False,
-    no_replay: parameters.NoReplay = False,
-    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
-    """Attach to NAME, here or on a known remote.
+    """Go to NAME, here or on a known remote, or start it.
 
-    If there is none, create it here, in DIR with CMD or your shell. A session with CMD ends when CMD does, and its
+    If there is none, start it here, in DIR with CMD or your shell. A session with CMD ends when CMD does, and its
     output is gone if CMD succeeds: exec keeps a job's output. `sesh -` returns to the session attached last. -A may be
     left out, unless NAME is a verb.
 
@@ -44,28 +40,21 @@ def go(  # noqa: PLR0913 (a session and an attachment have that many options)
     """
     if name is None:
         raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
-    flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
-    return attach_or_create(ctx.obj, name, ctx.obj.spec(directory, env, label), flags)
+    return attach_or_create(ctx.obj, name, parameters.spec_of(ctx.obj.line.tail, directory, env, label))
 
 
 def attach(
     ctx: parameters.Context,
     name: parameters.NameOrLast,
-    *,
-    replace: parameters.Replace = False,
-    read_only: parameters.ReadOnly = False,
-    no_replay: parameters.NoReplay = False,
-    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
-    """Attach to NAME, which must exist.
+    """Go to NAME, which must exist.
 
     Examples:
       sesh attach work
       sesh attach --read-only work
     """
-    cli, flags = ctx.obj, AttachFlags(replace, read_only, no_replay, no_detach_key)
-    target = None if name == "-" else cli.find_target(check_name(name))
-    return attach_last(cli, flags) if target is None else attach_existing(cli, target, name, flags)
+    cli = ctx.obj
+    return attach_last(cli) if name == "-" else attach_existing(cli, cli.find_target(check_name(name)), name)
 
 
 def new(  # noqa: PLR0913 (a session and an attachment have that many options)
@@ -74,17 +63,14 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     directory: parameters.Directory = None,
     *,
     detached: parameters.Detached = False,
-    join: Annotated[bool, Option("--join", help="Attach to the session of that name, if it runs.")] = False,
+    join: Annotated[bool, Option("--join", help="Go to the session of that name, if it runs.")] = False,
     replace: Annotated[bool, Option("--replace", help="End the session of that name first.")] = False,
     new_name: Annotated[bool, Option("--new-name", help="Use the next free name: NAME-2, NAME-3, …")] = False,
     env: parameters.Env = None,
     label: parameters.Label = None,
     size: parameters.Size = None,
-    read_only: parameters.ReadOnly = False,
-    no_replay: parameters.NoReplay = False,
-    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
-    """Create a session and attach to it; without NAME it gets the lowest free number.
+    """Start a session and go to it; without NAME it gets the lowest free number.
 
     If NAME already runs, sesh asks; without a terminal it fails.
 
@@ -98,8 +84,8 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     if len(choices) > 1:
         raise UsageError("--join, --replace and --new-name cannot be combined")
     choice = choices[0] if choices else ""
-    spec = cli.spec(directory, env, label, size)
-    target = cli.target
+    spec = parameters.spec_of(cli.line.tail, directory, env, label, size)
+    target = cli.line_target
     if detached or cli.line.json:
         target.sync()
         session = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
@@ -111,7 +97,6 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
         target,
         name or "NAME",
         lambda hello: target.connect_by(enter.new, hello, name=name, spec=spec, choice=choice),
-        AttachFlags(read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key),
         sync=not join,
     )
 
@@ -125,16 +110,16 @@ def open_(
     label: parameters.Label = None,
     size: parameters.Size = None,
 ) -> int:
-    """Start NAME unless it runs already, without attaching to it.
+    """Start NAME unless it runs already, without going to it.
 
     Examples:
       sesh open work
       sesh open web ~/site --label team=web -- make serve
     """
     cli = ctx.obj
-    target = cli.target
+    target = cli.line_target
     target.sync()
-    created = target.call(enter.open_, name=name, spec=cli.spec(directory, env, label, size))
+    created = target.call(enter.open_, name=name, spec=parameters.spec_of(cli.line.tail, directory, env, label, size))
     return _report_session(cli, name, created=created)
 
 
@@ -148,13 +133,8 @@ def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
 def here(
     ctx: parameters.Context,
     directory: parameters.Directory = None,
-    *,
-    replace: parameters.Replace = False,
-    read_only: parameters.ReadOnly = False,
-    no_replay: parameters.NoReplay = False,
-    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
-    """Attach to the session named after this directory's repository, or create it here.
+    """Go to the session named after this directory's repository, or start it here.
 
     In a git worktree the name is REPO-BRANCH; outside a repository it is the name of the directory. If a session of
     another directory has that name, it is NAME-2.
@@ -166,11 +146,8 @@ def here(
     """
     cli = ctx.obj
     directory = checked_directory(cli, ".") if directory is None else directory
-    session = cli.target.call(create.here, directory=directory)
+    session = cli.line_target.call(create.here, directory=directory)
     name = session["name"]
-    spec = cli.spec(None if session["there"] else session["directory"])
-    target = cli.target
-    flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
-    return attach_terminal(
-        cli, target, name, lambda hello: target.connect_by(enter.go, hello, name=name, spec=spec), flags
-    )
+    spec = parameters.spec_of(cli.line.tail, None if session["there"] else session["directory"])
+    target = cli.line_target
+    return attach_terminal(cli, target, name, lambda hello: target.connect_by(enter.go, hello, name=name, spec=spec))

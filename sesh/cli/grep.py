@@ -17,7 +17,7 @@ from sesh.errors import SeshError
 from sesh.ops import search
 from sesh.outcomes import Hit
 from sesh.reach.target import Target
-from sesh.schema import ErrorFacts
+from sesh.schema import ErrorFacts, Place
 from sesh.store import listing
 
 
@@ -47,10 +47,7 @@ def grep(
     if not names and not cli.line.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
     query: dict[str, Any] = {"pattern": pattern, "context": context or 0, "ignore_case": ignore_case}
-    if names and len(cli.line.hosts) < 2:
-        rows, failures = _search_sessions(cli, names, query)
-    else:
-        rows, failures = _search_hosts(cli, names, query)
+    rows, failures = _search(cli, names, query)
     hits = [row for row in rows if "error" not in row]
     if cli.line.json:
         cli.out.value(rows)
@@ -61,39 +58,34 @@ def grep(
     return 0 if hits else 1
 
 
-def _search_hosts(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search the line's hosts, else this machine; return hits, and a line for each failure."""
-    rows: list[Any] = []
-    failures: list[str] = []
-    found = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(search.grep, names=names, **query))
-    for host, result in found.items():
-        if isinstance(result, SeshError):
-            rows.append(error_row(result, host))
-            failed = [result]
-        else:
-            rows += [{**hit, "host": host} for hit in result["hits"]]
-            failed = [errors.rebuild(facts) for facts in result["failed"].values()]
-        failures += [printing.on_host(host, error.line(host)) for error in failed]
-    return rows, failures
+def _search(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """Search sessions or the line's hosts; return hits, and a line for each failure."""
+    hits: dict[str | None, list[Any]] = {}
 
-
-def _search_sessions(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """Search sessions wherever they are; return the hits, and a line for each failure."""
-    rows: list[Any] = []
-
-    def search_on(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
+    def search_on(target: Target, some: Sequence[str]) -> dict[str, ErrorFacts]:
         result = target.call(search.grep, names=some, **query)
-        rows.extend({**hit, "host": target.host} for hit in result["hits"])
+        hits[target.host] = [{**hit, "host": target.host} for hit in result["hits"]]
         return result["failed"]
 
-    return rows, [error.line() for error in cli.on_each(names, search_on).values()]
+    if names and len(cli.line.hosts) < 2:
+        failures = [error.line() for error in cli.on_each(names, search_on).values()]
+        return [hit for found in hits.values() for hit in found], failures
+    rows: list[Any] = []
+    failures = []
+    results = on_hosts(cli, cli.line.hosts or [None], lambda target: search_on(target, names))
+    for host, result in results.items():
+        unreached = isinstance(result, SeshError)
+        rows += [error_row(result, host)] if unreached else hits[host]
+        failed = [result] if unreached else map(errors.rebuild, result.values())
+        failures += [printing.on_host(host, error.line(host)) for error in failed]
+    return rows, failures
 
 
 def _shown(hits: Sequence[Hit]) -> list[str]:
     """Return hits as lines of grep: `session:line:text`, `session-line-text` for context, `--` between groups."""
     lines: dict[tuple[str, int], str] = {}  # by session and number; a line in the context of several hits stands once
     for hit in hits:
-        name, line = wording.qualified_name((hit["host"], hit["session"])), int(hit["line"])
+        name, line = wording.qualified_name(Place(hit["host"], hit["session"])), int(hit["line"])
         for at, text in enumerate([*hit["before"], hit["text"], *hit["after"]], line - len(hit["before"])):
             mark = ":" if at == line else "-"
             if at == line or (name, at) not in lines:

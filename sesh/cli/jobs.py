@@ -11,7 +11,7 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds
+from sesh.cli.parameters import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds, spec_of
 from sesh.cli.printing import Output
 from sesh.errors import ENDS, ExitCode, SeshError, UsageError, failing_with
 from sesh.names import printable, subject
@@ -74,7 +74,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         raise UsageError("--print and --follow cannot be combined")
     if detached and (printed or follow or stdin or tie):
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
-    spec = cli.spec(directory, env, label, size)
+    spec = spec_of(cli.line.tail, directory, env, label, size)
     data: JobSpec = {"name": name, "spec": spec, "keep": keep, "timeout": timeout}
     if detached:
         return _start_detached(cli, data)
@@ -83,7 +83,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 def _start_detached(cli: Invocation, data: JobSpec) -> int:
     """Start the job and print its name."""
-    target = cli.target
+    target = cli.line_target
     try:
         target.sync()
         name = target.call(enter.job_detached, **data)
@@ -103,11 +103,11 @@ def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bo
     with cli.recording_signals(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
         wanted = printed or cli.line.json
         live = followed.take if followed is not None else None
-        job, result, retained = jobs.run(cli.target, data, interrupts, live=live, wanted=wanted, stdin=source)
+        job, result, retained = jobs.run(cli.line_target, data, interrupts, live=live, wanted=wanted, stdin=source)
     with failing_with(ExitCode.UNKNOWN):  # the job has ended, and 1 could be the job's own code
         if followed is not None:
             followed.take(b"", last=True)
-        if interrupts.echoed and cli.watched:
+        if interrupts.echoed and cli.shows_status:
             printing.start_new_line()
         return report(cli, job, result, retained, printed=printed)
 

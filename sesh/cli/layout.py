@@ -18,7 +18,7 @@ from sesh.names import printable_path
 from sesh.ops import dormant, layout
 from sesh.outcomes import Layout, LayoutEntry, Made, PrintedError
 from sesh.reach.target import Target
-from sesh.schema import ErrorFacts
+from sesh.schema import ErrorFacts, Place
 
 _MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"
@@ -35,7 +35,7 @@ def export(ctx: Context) -> int:
       sesh export --local --json
     """
     cli = ctx.obj
-    entries = cli.target.call(layout.sessions)
+    entries = cli.line_target.call(layout.sessions)
     for entry in entries:
         entry["host"] = entry["host"] or cli.line.host
     exported: Layout = {"version": layout.VERSION, "sessions": entries}
@@ -91,7 +91,7 @@ def restore(
         for name, error in cli.on_each(names, restore_on).items():
             rows += _with_host([_failure(name, error)], error.host)
     else:
-        restore_on(cli.target, [])
+        restore_on(cli.line_target, [])
     if not rows and not cli.line.json:
         cli.out.text("no session is lost")
     return _report(cli, rows, "started")
@@ -141,7 +141,7 @@ def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
         cli.out.value({"ok": not failed, "sessions": rows})
         return int(failed)
     for row in rows:
-        name = wording.qualified_name((row["host"], row["name"]))
+        name = wording.qualified_name(Place(row["host"], row["name"]))
         command = f": {wording.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
             cli.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")

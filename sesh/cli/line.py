@@ -8,6 +8,16 @@ from dataclasses import dataclass
 from sesh.cli.verbs import BY_NAME, GO, Verb, find_verb
 
 
+@dataclass
+class AttachFlags:
+    """The options of verbs that attach, as `cli/app` describes them."""
+
+    replace: bool = False
+    read_only: bool = False
+    no_replay: bool = False
+    no_detach_key: bool = False
+
+
 @dataclass(frozen=True)
 class CommandLine:
     """A command line.
@@ -56,4 +66,5 @@ def split(argv: list[str]) -> CommandLine:
         elif first not in ("--json", "--local"):
             break
         words = rest
-    return CommandLine(verb or BY_NAME[GO], hosts, words, tail, verb is BY_NAME[GO], json, local)
+    go = BY_NAME[GO]
+    return CommandLine(verb=verb or go, hosts=hosts, words=words, tail=tail, create=verb is go, json=json, local=local)

@@ -16,7 +16,7 @@ from sesh.cli.table import Table
 from sesh.cli.verbs import load
 from sesh.errors import SeshError, for_host
 from sesh.ops import lookup, views
-from sesh.ops.views import has_labels
+from sesh.ops.labels import has_labels
 from sesh.remote import known
 from sesh.schema import Summary
 
@@ -35,7 +35,7 @@ class _Group(NamedTuple):
 def list_or_pick(cli: Invocation) -> int:
     """Show the board if the settings say so, else print the list: `sesh` alone."""
     if printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
-        return int(load("choose.pick_and_attach")(cli))
+        return load("choose.pick_and_attach")(cli)
     return show(cli)
 
 
@@ -101,11 +101,11 @@ def _labelled(sessions: Sequence[Summary], wanted: dict[str, str]) -> list[Summa
 
 def _of_all(cli: Invocation) -> Iterator[_Group]:
     """Yield the sessions of this machine, then those of known remotes."""
-    overview = cli.target.call(views.overview)
+    overview = cli.line_target.call(views.overview)
     for reason in overview["refusals"]:
         cli.note(reason)
     yield _Group(overview["sessions"])
-    if not cli.line.json and (cli.watched or not cli.line.verb.dashed):  # not for `--list` in a shell's startup file
+    if cli.shows_status or not (cli.line.json or cli.line.verb.dashed):  # not for `--list` in a shell's startup file
         _note_lost(cli, overview["sessions"])
     for host, sessions, reason in lookup.query_known(cli) if _lists_remotes(cli) else ():
         yield _Group(sessions, host, reason)
@@ -136,29 +136,27 @@ def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
     """Return the sessions of a host; raise its error soon if there are cached ones."""
-    if cli.watched and known.sessions(host) and not known.asks(host):
+    if cli.shows_status and known.sessions(host) and not known.asks(host):
         try:
             return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
         except (errors.LoginRefused, errors.NotDeployed, OSError):
             pass  # retry below, where the person can log in, or agree to a deploy
-    target = cli.target
+    target = cli.line_target
     overview = target.call(views.overview)
     for refusal in overview["refusals"]:
         cli.note(refusal)
     return [lookup.placed(row, host, overview["home"], target.clock) for row in overview["sessions"]]
 
 
-def _of_hosts(cli: Invocation) -> list[_Group]:
-    """Return the sessions of each host, or its error and the last known ones."""
-    groups = []
+def _of_hosts(cli: Invocation) -> Iterator[_Group]:
+    """Yield the sessions of each host, or its error and the last known ones."""
     results = dict(lookup.query(cli, cli.line.hosts, named=True))
     for host in cli.line.hosts:
         result = results[host]
         if isinstance(result, SeshError):
-            groups.append(_Group(lookup.last_known(host, str(result)), host, str(result), result))
+            yield _Group(lookup.last_known(host, str(result)), host, str(result), result)
         else:
-            groups.append(_Group(result, host))
-    return groups
+            yield _Group(result, host)
 
 
 def _note_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:

@@ -20,7 +20,7 @@ from sesh.measures import parse_seconds
 from sesh.names import check_label, check_name, is_decimal, natural, printable
 from sesh.remote import known
 from sesh.remote.ssh import aliases
-from sesh.schema import Summary
+from sesh.schema import Spec, Summary
 from sesh.store import listing
 from sesh.wording import plain
 
@@ -68,6 +68,17 @@ def number(text: str) -> int:
 
 
 seconds = parsed(parse_seconds)
+
+
+def spec_of(
+    command: list[str] | None,
+    directory: str | None = None,
+    env: list[str] | None = None,
+    label: list[str] | None = None,
+    size: str | None = None,
+) -> Spec:
+    """Return the spec of a new session; without a command it runs the user's shell."""
+    return {"directory": directory, "command": command or None, "env": env or [], "label": label or [], "size": size}
 
 
 def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -152,12 +163,6 @@ Env = Annotated[
 Size = Annotated[
     str | None,
     Option("--size", metavar="COLUMNSxROWS", help="The columns and rows until a terminal attaches, as 200x50."),
-]
-Replace = Annotated[bool, Option("--replace", help="Detach the other clients.")]
-ReadOnly = Annotated[bool, Option("--read-only", "-r", help="Only watch; keys are ignored.")]
-NoReplay = Annotated[bool, Option("--no-replay", help="Show only the screen, no scrollback.")]
-NoDetachKey = Annotated[
-    bool, Option("--no-detach-key", help="Pass the detach key to the program; leave with `sesh detach`.")
 ]
 Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
 Yes = Annotated[bool, Option("-y", help="Do not ask.")]

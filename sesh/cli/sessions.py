@@ -14,7 +14,7 @@ from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldName
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
-from sesh.ops.views import has_labels, unlabelled
+from sesh.ops.labels import has_labels, unlabelled
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
 
@@ -64,7 +64,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
 def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
     """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
     _check_can_confirm(cli, yes=yes)
-    rows = cli.target.call(sessions.summaries)
+    rows = cli.line_target.call(sessions.summaries)
     names = [row["name"] for row in rows if has_labels(row, wanted) and "machine" not in row]
     if not names:
         raise unlabelled(wanted)
@@ -96,7 +96,7 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
     """
     cli = ctx.obj
     _check_can_confirm(cli, yes=yes)
-    result = cli.target.call(sessions.kill_all, ask=not yes)
+    result = cli.line_target.call(sessions.kill_all, ask=not yes)
     return report(cli, result["done"], _errors(result["failed"]), "killed")
 
 
@@ -165,7 +165,7 @@ def reload(ctx: Context, names: Names = None) -> int:
         done.extend(result["done"])
         return result["failed"]
 
-    failed = cli.on_each(names, reload_on) if names else _errors(reload_on(cli.target, []))
+    failed = cli.on_each(names, reload_on) if names else _errors(reload_on(cli.line_target, []))
     if not cli.line.json:
         for name in done:
             cli.out.text(f"{name} runs the installed sesh now")

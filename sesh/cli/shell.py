@@ -89,7 +89,7 @@ def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, outpu
         cli.out.write(output)
         if facts.get("truncated"):
             cli.note("the command wrote more; only the end was kept")
-        if facts.get("session_ended") and cli.watched:
+        if facts.get("session_ended") and cli.shows_status:
             cli.note(f"{subject(name)} {ENDS.get(facts.get('reason') or '', 'has ended')}, and the command with it")
         if facts.get("timed_out"):
             wait = for_host(f"{SESH} --wait {name} --prompt", host)

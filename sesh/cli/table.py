@@ -79,16 +79,22 @@ def _fitted(wanted: Sequence[int], limit: int | None) -> dict[int, int]:
     widths = dict(enumerate(wanted))
     if limit is None:
         return widths
-    for dropped in (None, *_DISPENSABLE):
-        if dropped is not None:
-            del widths[dropped]
-        fitted = dict(widths)
-        over = sum(width + _GAP for width in widths.values()) - _GAP - limit
-        for index in (_COMMAND, _DIRECTORY):
-            less = max(0, min(over, fitted.get(index, 0) - _MIN_TEXT))
-            over -= less
-            if less:
-                fitted[index] -= less
-        if over <= 0:
-            return fitted
-    return {_NAME: limit}
+    dispensable = iter(_DISPENSABLE)
+    while (fitted := _narrowed(widths, limit)) is None:
+        dropped = next(dispensable, None)
+        if dropped is None:
+            return {_NAME: limit}
+        del widths[dropped]
+    return fitted
+
+
+def _narrowed(widths: Mapping[int, int], limit: int) -> dict[int, int] | None:
+    """Return widths with a narrower command and directory; None if they still do not fit."""
+    narrowed = dict(widths)
+    over = sum(width + _GAP for width in widths.values()) - _GAP - limit
+    for index in (_COMMAND, _DIRECTORY):
+        less = max(0, min(over, widths.get(index, 0) - _MIN_TEXT))
+        over -= less
+        if less:
+            narrowed[index] -= less
+    return narrowed if over <= 0 else None

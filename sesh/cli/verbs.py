@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
-from enum import Enum
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 from sesh.about import PROGRAM
 
+GO = "-A"  # the verb of a line that has only a session's name
+_SIMILAR = 0.8  # difflib's ratio, from which a name may be a misspelt verb
 
-class Hosts(Enum):
-    """How many hosts a verb takes, and how it handles several."""
 
-    NONE = "none"
-    ONE = "one"
-    EACH = "each"  # `fanout` runs the verb once for each host
-    ALL = "all"  # the verb's function calls all hosts
+Hosts = Literal["none", "one", "each", "all"]
+"""How many hosts a verb takes. For `each` of several, `fanout` runs the verb; `all` are called by its function."""
 
 
 class Verb(NamedTuple):
     """A verb of the command line.
 
-    `name`: without dashes. `place`: its function, as `module.function` of this package. `short`: the short form, with
-    its dash. `command`: the words after `--` are a command. `follows`: it prints what happens until it is stopped.
+    `name`: without dashes. `function`: as `module.name` in this package. `short`: the short form, with its dash.
+    `command`: the words after `--` are a command. `attaches`: it has the options of an attachment. `follows`: it prints
+    what happens until it is stopped.
     """
 
     name: str
     summary: str
-    place: str
+    function: str
     short: str = ""
-    hosts: Hosts = Hosts.ONE
+    hosts: Hosts = "one"
     command: bool = False
+    attaches: bool = False
     follows: bool = False
 
     @property
@@ -47,72 +47,75 @@ class Verb(NamedTuple):
         return f"{self.name}, {self.short}" if self.short else self.name
 
 
-def load(place: str) -> Any:
-    """Import and return a function of this package, named as `module.function`."""
-    module, _, name = place.rpartition(".")
-    return getattr(import_module(f"{PROGRAM}.cli.{module}"), name)
+def load(function: str) -> Callable[..., int]:
+    """Import and return a function of this package, named as `module.name`."""
+    module, _, name = function.rpartition(".")
+    loaded: Callable[..., int] = getattr(import_module(f"{PROGRAM}.cli.{module}"), name)
+    return loaded
 
-
-_SIMILAR = 0.8  # difflib's ratio, from which a name may be a misspelt verb
-GO = "-A"  # the verb of a line that has only a session's name
-NONE, EACH, ALL = Hosts.NONE, Hosts.EACH, Hosts.ALL
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "Go to a session": (
-        Verb(GO, "Go to NAME, or start it; - goes to the last session", "go.go", command=True),
-        Verb("attach", "Go to NAME, which must exist", "go.attach", "-a"),
-        Verb("new", "Start a session; without NAME, a numbered one", "go.new", "-n", command=True),
-        Verb("pick", "Choose a session from a list, its screen beside it", "choose.pick", hosts=ALL),
-        Verb("next", "Go to the session that has waited longest for you", "choose.next_", hosts=ALL),
-        Verb("here", "Go to the session of this directory's repository", "go.here", command=True),
-        Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", "-x"),
+        Verb(GO, "Go to NAME, or start it; - goes to the last session", "go.go", command=True, attaches=True),
+        Verb("attach", "Go to NAME, which must exist", "go.attach", short="-a", attaches=True),
+        Verb("new", "Start a session; without NAME, a numbered one", "go.new", short="-n", command=True, attaches=True),
+        Verb("pick", "Choose a session from a list, its screen beside it", "choose.pick", hosts="all", attaches=True),
+        Verb("next", "Go to the session that has waited longest for you", "choose.next_", hosts="all", attaches=True),
+        Verb("here", "Go to the session of this directory's repository", "go.here", command=True, attaches=True),
+        Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", short="-x"),
     ),
     "See what goes on": (
-        Verb("list", "List the sessions and what runs in them", "views.list_", "-l", ALL),
-        Verb("watch", "Keep the list on screen; answer sessions that wait", "choose.watch", hosts=ALL),
-        Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", "", EACH, follows=True),
-        Verb("screen", "Print what the screen shows now", "views.screen", "", EACH),
-        Verb("logs", "Print the last lines of output; -f follows", "views.logs", "", EACH),
-        Verb("grep", "Search what sessions have printed", "grep.grep", "", ALL),
+        Verb("list", "List the sessions and what runs in them", "views.list_", short="-l", hosts="all"),
+        Verb("watch", "Keep the list on screen; answer sessions that wait", "choose.watch", hosts="all"),
+        Verb(
+            "events", "Follow what happens: starts, ends, questions, bells", "events.events",
+            hosts="each", follows=True,
+        ),
+        Verb("screen", "Print what the screen shows now", "views.screen", hosts="each"),
+        Verb("logs", "Print the last lines of output; -f follows", "views.logs", hosts="each"),
+        Verb("grep", "Search what sessions have printed", "grep.grep", hosts="all"),
         Verb("history", "List commands run in a session, or show one's output", "shell.history"),
-        Verb("status", "Show everything known about a session", "views.status", "", EACH),
+        Verb("status", "Show everything known about a session", "views.status", hosts="each"),
     ),
     "Run commands, and drive a session": (
-        Verb("open", "Start NAME unless it runs, without going to it", "go.open_", "", EACH, command=True),
-        Verb("exec", "Run CMD in its own session, and exit with its code", "jobs.exec_", "-e", EACH, command=True),
-        Verb("run", "Run CMD in the shell of a session; print its output", "shell.run", "", EACH, command=True),
-        Verb("send", "Type text and keys into a session", "send.send", "", EACH),
-        Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", "", ALL),
+        Verb("open", "Start NAME unless it runs, without going to it", "go.open_", hosts="each", command=True),
+        Verb(
+            "exec", "Run CMD in its own session, and exit with its code", "jobs.exec_",
+            short="-e", hosts="each", command=True,
+        ),
+        Verb("run", "Run CMD in the shell of a session; print its output", "shell.run", hosts="each", command=True),
+        Verb("send", "Type text and keys into a session", "send.send", hosts="each"),
+        Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", hosts="all"),
         Verb("rename", "Rename a session", "sessions.rename"),
         Verb("label", "Set or remove labels, to filter lists by", "sessions.label"),
     ),
     "End, keep and restore": (
-        Verb("kill", "End sessions and what runs in them", "sessions.kill", "-k", EACH),
-        Verb("kill-all", "End all sessions on this machine", "sessions.kill_all", "-K", EACH),
+        Verb("kill", "End sessions and what runs in them", "sessions.kill", short="-k", hosts="each"),
+        Verb("kill-all", "End all sessions on this machine", "sessions.kill_all", short="-K", hosts="each"),
         Verb("resume-with", "Set the command that restarts a session", "sessions.resume_with", command=True),
-        Verb("restore", "Restart the sessions that a reboot or crash has ended", "layout.restore", "", EACH),
+        Verb("restore", "Restart the sessions that a reboot or crash has ended", "layout.restore", hosts="each"),
         Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
         Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
-        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts=ALL),
+        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts="all"),
     ),
     "Other machines": (
-        Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts=ALL),
-        Verb("upgrade", "Install this version of sesh on all known remotes", "deploy.upgrade", hosts=NONE),
-        Verb("forget", "Forget a host: lists no longer ask it", "deploy.forget", hosts=ALL),
+        Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts="all"),
+        Verb("upgrade", "Install this version of sesh on all known remotes", "deploy.upgrade", hosts="none"),
+        Verb("forget", "Forget a host: lists no longer ask it", "deploy.forget", hosts="all"),
     ),
     "AI agents": (
-        Verb("state", "Set the state of a session, from a program inside it", "agents.state", hosts=NONE),
-        Verb("integrate", "Have Claude Code, Codex or Gemini report their state", "agents.integrate", hosts=NONE),
-        Verb("mcp", "Serve the Model Context Protocol", "agents.mcp", hosts=NONE),
+        Verb("state", "Set the state of a session, from a program inside it", "agents.state", hosts="none"),
+        Verb("integrate", "Have Claude Code, Codex or Gemini report their state", "agents.integrate", hosts="none"),
+        Verb("mcp", "Serve the Model Context Protocol", "agents.mcp", hosts="none"),
         Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill"),
     ),
     "Setup": (
-        Verb("doctor", "Check the setup and suggest fixes", "upkeep.doctor", hosts=EACH),
+        Verb("doctor", "Check the setup and suggest fixes", "upkeep.doctor", hosts="each"),
         Verb("shell-init", "Print the shell integration", "setup.shell_init"),
         Verb("completions", "Print the completion script for a shell", "setup.completions"),
-        Verb("reload", "Move running sessions to this version of sesh", "sessions.reload", "", EACH),
-        Verb("help", "Show this page; `sesh VERB --help` says more", "setup.help_", "-h"),
-        Verb("version", "Print the version", "setup.version", "-V"),
+        Verb("reload", "Move running sessions to this version of sesh", "sessions.reload", hosts="each"),
+        Verb("help", "Show this page; `sesh VERB --help` says more", "setup.help_", short="-h"),
+        Verb("version", "Print the version", "setup.version", short="-V"),
     ),
 }  # fmt: skip
 _HIDDEN = (  # agents' hooks and other hosts call these

@@ -16,13 +16,12 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.cli.printing import error_row
 from sesh.errors import NotFound, SeshError, UsageError
-from sesh.ops import jobs, lookup, search, views
-from sesh.ops import sessions as session_ops
-from sesh.ops.wait import Conditions, await_condition, condition_at_end, includes_end
+from sesh.ops import jobs, lookup, search, sessions
+from sesh.ops.labels import has_labels, unlabelled
+from sesh.ops.wait import Begin, Conditions, await_condition, condition_at_end, includes_end
 from sesh.outcomes import Condition
 from sesh.reach.target import Target
-
-Place = tuple[str | None, str]  # the host of a session (None for this machine), and its name
+from sesh.schema import Place
 
 
 def wait(  # noqa: PLR0913 (so many conditions)
@@ -38,7 +37,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
         float | None, Option("--idle", metavar="TIME", parser=seconds, help=f"Nothing was printed for {TIME}.")
     ] = None,
     pattern: Annotated[str | None, Option("--for", metavar="REGEX", help="A line matches REGEX.")] = None,
-    start: Annotated[
+    position: Annotated[
         int | None,
         Option(
             "--from", metavar="POS", parser=number, help="Search output after POS, which `sesh send --json` prints."
@@ -66,29 +65,29 @@ def wait(  # noqa: PLR0913 (so many conditions)
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
     several = any_ or bool(label) or len(given) > 1 or len(cli.line.hosts) > 1
     conditions: Conditions = {
-        "exit_": exit_,
+        "end": exit_,
         "prompt": prompt,
         "waiting": waiting,
         "idle": idle,
         "pattern": search.check_pattern(pattern) if pattern is not None else None,
-        "since": _since(start, several=several, since_start=since_start),
+        "begin": _begin(position, several=several, since_start=since_start),
         "timeout": timeout,
     }
     if several:
         return _report(cli, _wait_for_several(cli, given, dict(label or ()), conditions, first=any_), several=True)
     target = cli.find_target(given[0])
-    return _report(cli, {(target.host, given[0]): _wait_until_met(target, given[0], conditions)}, several=False)
+    return _report(cli, {Place(target.host, given[0]): _wait_until_met(target, given[0], conditions)}, several=False)
 
 
-def _since(start: int | None, *, several: bool, since_start: bool) -> int | str:
-    """Return the position from which output counts, or `start` or `sent`. Raises UsageError."""
-    if start is None:
+def _begin(position: int | None, *, several: bool, since_start: bool) -> Begin:
+    """Return where the output that counts begins. Raises UsageError."""
+    if position is None:
         return "start" if since_start else "sent"
     if several:
         raise UsageError("--from is a position in the output of one session; name that one alone")
     if since_start:
         raise UsageError("--from and --since-start cannot be combined")
-    return start
+    return position
 
 
 def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
@@ -105,13 +104,15 @@ def _wait_for_several(
     """Wait for all sessions, each in a thread, or only for the first result."""
     labelled = _labelled(cli, labels, kept=includes_end(conditions)) if labels else []
     places = {**_places(cli, names), **dict.fromkeys(labelled)}
+    found = {place: place.host for place, error in places.items() if error is None}
 
     def wait_at(place: Place, target: Target) -> Condition:
-        if (error := places[place]) is not None:
-            raise error
-        return _wait_until_met(target, place[1], conditions)
+        return _wait_until_met(target, place.name, conditions)
 
-    return call_each(cli, {place: place[0] for place in places}, wait_at, first=first)
+    results = call_each(cli, found, wait_at, first=first)
+    if first and not all(isinstance(result, SeshError) for result in results.values()):
+        return results
+    return {place: error or results[place] for place, error in places.items()}
 
 
 def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
@@ -120,11 +121,11 @@ def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, 
         rows = [_row(place, result) for place, result in results.items()]
         cli.out.value(rows if several else rows[0])
     else:
-        for (host, name), result in results.items():
+        for place, result in results.items():
             if isinstance(result, SeshError):
-                cli.note(printing.on_host(host, result.line(host)))
+                cli.note(printing.on_host(place.host, result.line(place.host)))
             else:
-                prefix = f"{wording.qualified_name((host, name))}: " if several else ""
+                prefix = f"{wording.qualified_name(place)}: " if several else ""
                 fact = result["exit_code"] if result["match"] is None else result["match"]
                 detail = "" if fact is None else wording.plain(fact)
                 cli.out.text(prefix + ": ".join(filter(None, (result["met"], detail))))
@@ -133,10 +134,9 @@ def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, 
 
 
 def _row(place: Place, result: Condition | SeshError) -> dict[str, object]:
-    host, name = place
     if isinstance(result, SeshError):
-        return error_row(result, host, session=name)
-    return {"session": name, "host": host, **result}
+        return error_row(result, place.host, session=place.name)
+    return {"session": place.name, "host": place.host, **result}
 
 
 def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | None]:
@@ -145,9 +145,10 @@ def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | No
     If the line has hosts, each session has a place on each of them.
     """
     if cli.line.hosts:
-        return {(host, name): None for host in cli.line.hosts for name in names}
-    hosts, failed = cli.search(names)
-    return {(hosts.get(name), name): failed.get(name) for name in names}
+        return {Place(host, name): None for host in cli.line.hosts for name in names}
+    places, failed = cli.search(names)
+    found = {place.name: place for place in places}
+    return {found.get(name, Place(None, name)): failed.get(name) for name in names}
 
 
 def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Place]:
@@ -160,7 +161,7 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
     def names_on(_: str | None, target: Target) -> list[str]:
         if not cli.line.hosts:
             target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
-        rows = [row for row in target.call(session_ops.summaries) if views.has_labels(row, labels)]
+        rows = [row for row in target.call(sessions.summaries) if has_labels(row, labels)]
         ended = target.call(jobs.ended, labels=labels) if kept else []
         return [*(row["name"] for row in rows if row["state"] in states), *ended]
 
@@ -168,11 +169,11 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
     places: dict[Place, None] = {}
     for host, found in call_each(cli, {host: host for host in hosts}, names_on).items():
         if not isinstance(found, SeshError):
-            places |= dict.fromkeys((host, name) for name in found)
+            places |= dict.fromkeys(Place(host, name) for name in found)
         elif host is None or cli.line.hosts:
             raise found
         else:
             cli.note(f"@{host} {lookup.absence(host, lookup.reason(found))}: its sessions are not waited for")
     if not places:
-        raise views.unlabelled(labels, f"{' or '.join(states)} session")
+        raise unlabelled(labels, f"{' or '.join(states)} session")
     return list(places)

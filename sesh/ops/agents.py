@@ -52,6 +52,7 @@ AGENTS = {
 }  # fmt: skip
 _LARGEST = 4 << 20  # bytes; a larger settings file is refused
 _SILENT = "2>/dev/null || true"
+_CONVERSATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}")  # the id of one
 _INDENT = re.compile(r"\{\n([ \t]+)")
 
 _RESUME = {"claude": ["claude", "--resume"], "codex": ["codex", "resume"], "gemini": ["gemini", "--resume"]}
@@ -188,15 +189,18 @@ def report(state: str, question: str) -> str:
     """Report the calling program's state; return its session's name. Raises UsageError, Refused."""
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
-    name = session("--state", " …")
+    name = own_session("--state", f"{SESH} --state …")
     find.request(name, STATE, state=state, question=question)
     return name
 
 
-def session(verb: str, words: str) -> str:
-    """Return the name of the caller's session. Raises Refused outside of any."""
+def own_session(verb: str, line: str) -> str:
+    """Return the name of the caller's session. Raises Refused outside of any.
+
+    `line`: how a hook calls the verb.
+    """
     if (record := _session_of()) is None:
-        hint = f'in a hook write: [ -z "$SESH_SESSION" ] || {SESH} {verb}{words}'
+        hint = f'in a hook write: [ -z "$SESH_SESSION" ] || {line}'
         raise Refused(f"{verb} works only inside a session", hint=hint)
     return str(record["name"])
 
@@ -221,38 +225,54 @@ def report_event(agent: str, text: str) -> None:
     """Report an event to the session, without a timeout. Malformed text may raise any exception."""
     event = json.loads(text)
     record = _session_of(agent)
-    name, source = event["hook_event_name"], event.get("source")
-    kind = event.get("notification_type", "permission_prompt")
-    state = _STATES.get(kind if name == "Notification" else name)
+    state = _STATES.get(_kind(event) if event["hook_event_name"] == "Notification" else event["hook_event_name"])
     if record is None or state is None:
         return
     session = str(record["name"])
-    still_works = name == "SessionStart" and source == "compact"
-    repeats = name == "Notification" and kind == "permission_prompt" and _waits(session)
-    if not (still_works or repeats):
+    if not (_still_works(event) or _was_reported(event, session)):
         question = _question(event) if state == "waiting" else ""
         find.request(session, STATE, state=state, question=question, hook=True)
-    # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
-    is_stored = name not in ("SessionStart", "Notification", "SessionEnd") or source in ("resume", "compact")
-    conversation = event["session_id"] if is_stored else ""
-    is_id = conversation.isascii() and conversation[:1].isalnum() and conversation.replace("-", "").isalnum()
-    if is_id and len(conversation) <= 128:
+    if conversation := _resumable(event):
         find.request(session, RESUME, command=[*_RESUME[agent], conversation])
-    ends = name == "SessionEnd" and event.get("reason") not in ("clear", "resume")
-    if ends and record.get("shell") and not machine.shutting_down():
-        find.request(session, RESUME, command=[])  # only the shell is left to restart
+    if _leaves_the_shell(event, record):
+        find.request(session, RESUME, command=[])
 
 
-def _waits(name: str) -> bool:
-    """Return whether a hook already reported the question, in more detail than this notification.
+def _kind(notification: JSONObject) -> str:
+    return str(notification.get("notification_type", "permission_prompt"))
+
+
+def _still_works(event: JSONObject) -> bool:
+    return event["hook_event_name"] == "SessionStart" and event.get("source") == "compact"
+
+
+def _resumable(event: JSONObject) -> str:
+    """Return the id of the conversation; empty if the agent cannot resume it yet."""
+    # The agent stores a new conversation at its first prompt: before that, resuming it would fail.
+    unstored = event["hook_event_name"] in ("SessionStart", "Notification", "SessionEnd")
+    if unstored and event.get("source") not in ("resume", "compact"):
+        return ""
+    return event["session_id"] if _CONVERSATION.fullmatch(event["session_id"]) else ""
+
+
+def _leaves_the_shell(event: JSONObject, record: Record) -> bool:
+    """Return whether the agent ends, so that only the session's shell is left to restart."""
+    ends = event["hook_event_name"] == "SessionEnd" and event.get("reason") not in ("clear", "resume")
+    return ends and bool(record.get("shell")) and not machine.shutting_down()
+
+
+def _was_reported(event: JSONObject, session: str) -> bool:
+    """Return whether a hook already reported this notification's question, in more detail.
 
     If Claude Code asks for network access in its sandbox, it sends only the notification (seen in 2.1.76).
     """
-    activity = find.request(name, STATUS)[0]["session"]["activity"]
+    if event["hook_event_name"] != "Notification" or _kind(event) != "permission_prompt":
+        return False
+    activity = find.request(session, STATUS)[0]["session"]["activity"]
     return bool(activity and activity["state"] == "waiting" and activity["why"] == "hook")
 
 
-def _question(event: Any) -> str:
+def _question(event: JSONObject) -> str:
     details = event.get("tool_input") or event.get("details") or {}
     if asked := details.get("questions"):
         return str(asked[0]["question"])

@@ -21,7 +21,7 @@ from sesh.outcomes import Created
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Changes, Connected, op
-from sesh.schema import LaunchSpec, Name, Seconds, Spec, Summary
+from sesh.schema import LaunchSpec, Name, Place, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
 from sesh.wire import Connection
@@ -73,11 +73,11 @@ def attach(_caller: Caller, name: str) -> Connected:
     raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
 
 
-def recent() -> list[tuple[str | None, str]]:
-    """Return host (None for this machine) and name of recently attached sessions, the newest first."""
+def recent() -> list[Place]:
+    """Return the sessions attached last, the newest first."""
     paths.check_directory(paths.directory())
     entries = [entry.rpartition(" ") for entry in newest()]
-    return [(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
+    return [Place(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
 
 
 @op(changes=lambda arguments, _: Changes(running=arguments["name"]))

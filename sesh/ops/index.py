@@ -21,18 +21,17 @@ from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
 from sesh.messages import EVENTS
 from sesh.names import natural
 from sesh.ops import lookup
-from sesh.ops.views import has_labels
+from sesh.ops.labels import has_labels
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
-from sesh.schema import Summary
+from sesh.schema import Place, Summary
 from sesh.stop import Stop
 from sesh.store import listing
 from sesh.workers import Workers
 
-Place = tuple[str | None, str]  # where a session is: its host, None for this machine, and its name
 POLL = 5.0  # seconds between two polls of all sessions
 DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
@@ -143,7 +142,7 @@ def follow(caller: Caller) -> Iterator[list[Summary]]:
 @dataclass(frozen=True)
 class Report:
     rows: list[Summary]
-    silence: str = ""  # why the rows may be stale; empty if they are current
+    why_silent: str = ""  # why the rows may be stale; empty if they are current
 
 
 class SessionIndex:
@@ -178,7 +177,7 @@ class SessionIndex:
         """Read the workers' reports; return whether anything may have changed. Raises this machine's error."""
         reports = self._workers.take()
         for host, report in reports:
-            if isinstance(report, SeshError) or not report.silence:
+            if isinstance(report, SeshError) or not report.why_silent:
                 self.pending.discard(host)
             if isinstance(report, Report):
                 self.machines[host] = report
@@ -224,9 +223,9 @@ class SessionIndex:
         """
         listed: dict[str | None, list[Summary]] = {}
         seen: set[str] = set()
-        for host in sorted(self.machines, key=lambda host: (bool(self.machines[host].silence), *_order(host))):
+        for host in sorted(self.machines, key=lambda host: (bool(self.machines[host].why_silent), *_order(host))):
             listed[host] = [row for row in lookup.take_new(self.machines[host].rows, seen) if has_labels(row, wanted)]
-        return {(host, row["name"]): row for host in sorted(listed, key=_order) for row in listed[host]}
+        return {Place(host, row["name"]): row for host in sorted(listed, key=_order) for row in listed[host]}
 
 
 def _order(host: str | None) -> tuple[bool, object]:

@@ -96,8 +96,9 @@ class _Waiter:
 
     def _wait(self) -> JobResult:
         until = self._stream.deadline
-        for arrival in self._stream.arrivals(self._send_requests, watched=self._watched, until=until):
-            match arrival:
+        arrivals = self._stream.arrivals(self._send_requests, watched=self._watched, until=until)
+        while True:
+            match next(arrivals):
                 case Ready(descriptor):
                     self._serve(descriptor)
                 case NewOutput(_, data):
@@ -105,7 +106,6 @@ class _Waiter:
                 case ResponseFrame(number, payload):
                     if (result := self._handle_response(number, payload)) is not None:
                         return result
-        raise AssertionError  # `arrivals` never ends
 
     def _timed_out(self) -> errors.TimedOut:
         name, host = self._stream.name, self._stream.host

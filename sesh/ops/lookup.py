@@ -14,7 +14,7 @@ from sesh import descriptors, errors, measures, paths, reach
 from sesh.about import PROGRAM, SESH
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import natural
-from sesh.ops import sessions as session_ops
+from sesh.ops import sessions
 from sesh.reach.caller import CANCEL, Caller
 from sesh.remote import known
 from sesh.schema import Staleness, Summary
@@ -66,12 +66,12 @@ def last_known(host: str, why: str) -> list[Summary]:
     """Return the cached sessions of a host that does not answer, marked as stale."""
     listed = known.of(host).get("listed", 0.0)
     empty: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # the cached facts replace the None
-    sessions: list[Summary] = []
+    cached: list[Summary] = []
     for row in known.sessions(host):
         facts: Any = {key: value for key, value in row.items() if key != "seen"}
         stale: Staleness = {"since": measures.stamp(max(listed, row.get("seen", 0.0))), "reason": why}
-        sessions.append({**empty, "current": False, "labels": {}, **facts, "host": host, "stale": stale})
-    return sessions
+        cached.append({**empty, "current": False, "labels": {}, **facts, "host": host, "stale": stale})
+    return cached
 
 
 def take_new(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
@@ -90,7 +90,7 @@ def sessions_of(
     so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
     """
     target = reach.target_of(caller, host, named=named, may_ask=False, stop=stop).until(deadline)
-    rows = target.call(session_ops.summaries)
+    rows = target.call(sessions.summaries)
     return [placed(row, host, target.home, target.clock) for row in rows]
 
 
@@ -128,7 +128,7 @@ def query(
     waited = {host for host in hosts if not names or not known.failure(host) or _had(host, names)}
     missing = {*hosts}
     deadline = time.monotonic() + HOST_TIMEOUT
-    say_at = time.monotonic() + _QUIET if names and caller.watched else inf
+    say_at = time.monotonic() + _QUIET if names and caller.shows_status else inf
     with Workers[str, list[Summary]]() as workers:
         for host in hosts:
             workers.begin(host, partial(_query_one, host, deadline, named))

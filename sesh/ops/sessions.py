@@ -115,7 +115,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     Without a name, the session is the caller's own. Raises NotFound, Refused.
     """
     if name is None:
-        name = agents.session("--resume-with", " -- CMD…")
+        name = agents.own_session("--resume-with", f"{SESH} --resume-with -- CMD…")
     if find.dormant(check_name(name)) is not None:
         dormant.resume_with(name, command)
     else:

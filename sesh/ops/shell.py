@@ -116,8 +116,9 @@ class _SentCommand:
     def await_end(self) -> tuple[RunFacts, bytes]:
         """Send the command; return its facts and output once it has ended (without `wait`, begun)."""
         until = None if self._deadline is None else self._deadline + _GRACE
-        for arrival in self._stream.arrivals(self._send, watched=self._watched, until=until):
-            match arrival:
+        arrivals = self._stream.arrivals(self._send, watched=self._watched, until=until)
+        while True:
+            match next(arrivals):
                 case Ready():
                     if self._interrupts.read():
                         self.interrupt()
@@ -135,7 +136,6 @@ class _SentCommand:
                     if "met" in response and self._tell is not None:
                         tell, self._tell = self._tell, None  # tell the person only once
                         tell(response.get("question", ""))
-        raise AssertionError  # `arrivals` never ends
 
     def _watched(self) -> Watched:
         return [(self._interrupts.inbound, select.POLLIN)]

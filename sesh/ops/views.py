@@ -21,22 +21,13 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.schema import Status, Styled, Summary
+from sesh.schema import Status, Styled
 from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
 
 _FORMATS = ("text", "ansi", "json")
 _MOST_FAR = MOST_VALUES // 2  # last lines that a link carries; half of the limit, which counts commas as values
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
-
-
-def has_labels(session: Summary, labels: dict[str, str]) -> bool:
-    return labels.items() <= (session.get("labels") or {}).items()
-
-
-def unlabelled(labels: dict[str, str], kind: str = "session") -> NotFound:
-    words = " and ".join(map("=".join, labels.items()))
-    return NotFound(f"no {kind} has the label {words}", hint=f"see: {SESH} --list")
 
 
 @op(reads=True)
@@ -50,16 +41,14 @@ def overview(caller: Caller) -> Overview:
 
 @op(reads=True)
 def status(caller: Caller, name: str) -> Status:
-    """Return all facts of a session, or of a job's result. Raises NotFound."""
+    """Return all facts of a session, or of a job's result. Raises NotFound.
+
+    Without a daemon, `scrollback` is None.
+    """
     try:
-        summary: Summary = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
+        session = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
-        summary = _summary_without_daemon(name, error)
-    session: Status = dict(summary)  # type: ignore[assignment]  # the missing keys are filled in below
-    if "daemon_pid" not in session:
-        record = records.read(name) or {}
-        session["clients"], session["scrollback"], session["link"] = [], None, None
-        session["daemon_pid"], session["version"] = record.get("daemon_pid"), record.get("version")
+        session = _status_without_daemon(name, error)
     here = listing.current()
     session["current"] = here is not None and here["name"] == session["name"]
     if caller.origin is not None:
@@ -67,13 +56,22 @@ def status(caller: Caller, name: str) -> Status:
     return session
 
 
-def _summary_without_daemon(name: str, error: SeshError) -> Summary:
+def _status_without_daemon(name: str, error: SeshError) -> Status:
+    """Return what records and results say. Raises `error` if they do not know the session."""
     if not isinstance(error, NotFound):
         if (summary := listing.from_record(name)) is None:
             raise find.absent(name) from None
     elif (summary := find.dormant(name) or listing.of_job(name)) is None:
         raise error
-    return summary
+    record = records.read(name) or {}
+    return {
+        **summary,  # type: ignore[typeddict-item]  # only a daemon knows the other keys
+        "clients": [],
+        "scrollback": None,
+        "link": None,
+        "daemon_pid": record.get("daemon_pid"),
+        "version": record.get("version"),
+    }
 
 
 @op(reads=True)
@@ -140,19 +138,19 @@ def fetch_pages(
     `fetch`: makes the request `logs` with more arguments. Return the lines, the response for the newest page, and
     whether there are older lines.
     """
-    newest: LogsResponse | None = None
-    pages: list[list[str]] = []
-    left, until, size = lines, protocol.MOST, 0
-    while True:
-        response, data = fetch(lines=left, until=until)
-        newest = newest or response
-        if data:
-            pages.append(data.decode("utf-8", "replace").removesuffix("\n").split("\n"))
-            left -= len(pages[-1])
-            size += len(data)
-        until = response["first"]
-        if not data or not response["older"] or left <= 0 or size >= most:
-            return [text for page in reversed(pages) for text in page], newest, response["older"]
+    newest, data = fetch(lines=lines, until=protocol.MOST)
+    response = newest
+    pages = [_lines_of(data)]
+    size = len(data)
+    while data and response["older"] and size < most and (missing := lines - sum(map(len, pages))) > 0:
+        response, data = fetch(lines=missing, until=response["first"])
+        pages.append(_lines_of(data))
+        size += len(data)
+    return [text for page in reversed(pages) for text in page], newest, response["older"]
+
+
+def _lines_of(page: bytes) -> list[str]:
+    return page.decode("utf-8", "replace").removesuffix("\n").split("\n") if page else []
 
 
 def _last_that_fit(texts: list[str]) -> int:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, TimedOut
-from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys, WaitResponse
+from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys
 from sesh.ops.search import Pattern
 from sesh.ops.views import fetch_pages
 from sesh.outcomes import Condition
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.reach.stream import NewOutput, ResponseFrame, Stream
+from sesh.reach.stream import Arrival, NewOutput, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.schema import JobResult
 
@@ -25,30 +25,34 @@ if TYPE_CHECKING:
     from sesh.vt.lines import Line, LineReader
 
 
+Begin = int | Literal["sent", "start"]  # output counts from a position, from the last send or run, or all of it does
+
+
 class Conditions(TypedDict):
     """The conditions that end a wait; if none is set, the session's end does."""
 
-    exit_: bool
+    end: bool
     prompt: bool
     waiting: bool  # the program waits for a person
     idle: float | None  # seconds without output
     pattern: str | None  # an expression that a line has to match
-    since: int | str  # where to begin in the output: a position, `sent` (at the last `--send`), `start` (all kept)
+    begin: Begin
     timeout: float | None  # seconds
 
 
 _GRACE = 0.5  # seconds after the timeout until a daemon without a response counts as stuck
 _ALL_LINES = 1_000_000
 _COLUMNS = 80  # the default width
-_WAIT = 9  # the id of the request
+_WAIT = 9  # the id of the request; `Connection.request` counts from 1
+_END = "exit"  # the condition that the session has ended
 
 
-class _Match(Exception):
-    """The pattern matched `text`; `position`: after its line, or after the received part of it."""
+class _InKeptLines(Exception):
+    """The pattern matched before the wait began; a callback of `arrivals` cannot return it."""
 
-    def __init__(self, text: str, position: int) -> None:
-        super().__init__(text)
-        self.text, self.position = text, position
+    def __init__(self, match: Condition) -> None:
+        super().__init__(match["match"])
+        self.match = match
 
 
 def await_condition(stream: Stream, conditions: Conditions) -> Condition:
@@ -60,21 +64,14 @@ def await_condition(stream: Stream, conditions: Conditions) -> Condition:
     deadline = stream.deadline if stream.deadline is not None or timeout is None else time.monotonic() + timeout
     try:
         with Pattern(conditions["pattern"] or "") as pattern:
-            response = _ConditionWait(stream, pattern, deadline, conditions).await_response()
-        if "met" in response:
-            return _condition(response["met"], response.get("question") or None, response["position"])
-        end = _end(response)
-    except Ended as ended:
-        end = _end(ended.result)
-    except _Match as match:
-        return _condition("for", match.text, match.position)
+            met = _ConditionWait(stream, pattern, deadline, conditions).await_met()
     except TimedOut as late:
         within = "in time" if timeout is None else f"within {timeout:g} s"
         hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
-    if not includes_end(conditions):
-        raise Refused(f"{name} ended ({end['exit_code']}) before the condition was met")
-    return end
+    if met["met"] == _END and not includes_end(conditions):
+        raise Refused(f"{name} ended ({met['exit_code']}) before the condition was met")
+    return met
 
 
 def _condition(met: str, match: str | None, position: int) -> Condition:
@@ -83,14 +80,14 @@ def _condition(met: str, match: str | None, position: int) -> Condition:
 
 def _end(facts: EndResponse | JobResult) -> Condition:
     code, position = facts["exit_code"] or 0, facts.get("position")
-    return {"met": "exit", "match": None, "exit_code": code, "position": position, "reason": facts["reason"]}
+    return {"met": _END, "match": None, "exit_code": code, "position": position, "reason": facts["reason"]}
 
 
 def includes_end(conditions: Conditions) -> bool:
     """Return whether the end is a condition; without any other condition it is, too."""
     has_flag = conditions["prompt"] or conditions["waiting"]
     has_value = conditions["idle"] is not None or conditions["pattern"] is not None
-    return conditions["exit_"] or not (has_flag or has_value)
+    return conditions["end"] or not (has_flag or has_value)
 
 
 def condition_at_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
@@ -111,37 +108,45 @@ class _ConditionWait:
     """A wait across reconnects, which searches for the pattern; the daemon tests the other conditions."""
 
     def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
-        self._stream, self._conditions, self._since = stream, conditions, conditions["since"]
+        self._stream, self._conditions = stream, conditions
         self._pattern, self._deadline = pattern, deadline
         self._searches = conditions["pattern"] is not None
         self._late = None if deadline is None else deadline + _GRACE
         self._lines: LineReader | None = None
         self._columns = _COLUMNS
-        self._head: int | None = None  # the position of the output when the wait began
+        self._from_if_unsent: int | None = None  # the position of the output when the wait began
 
-    def await_response(self) -> WaitResponse:
-        """Return the daemon's response, once a condition holds. Raises _Match, TimedOut, Ended."""
+    def await_met(self) -> Condition:
+        """Return the first condition that is met, which may be the end. Raises TimedOut, DaemonDied."""
+        arrivals = self._stream.arrivals(self._send_requests, until=self._late)
+        met: Condition | None = None
         try:
-            for arrival in self._stream.arrivals(self._send_requests, until=self._late):
-                match arrival:
-                    case NewOutput():
-                        if self._deadline is not None and time.monotonic() > self._deadline:
-                            raise TimedOut("timed out")  # output arrives faster than it can be searched
-                        self._search(arrival)
-                    case ResponseFrame(number, payload) if number == _WAIT:
-                        return self._stream.connection.decode_response(WAIT, payload)
+            while met is None:
+                met = self._met_by(next(arrivals))
+        except _InKeptLines as found:
+            return found.match
         except Ended as ended:
-            output = self._stream.take_output(ended)
-            if self._searches and output.data:
-                self._search(output)
-            raise
-        raise AssertionError  # `arrivals` never ends
+            return self._search(self._stream.take_output(ended)) or _end(ended.result)
+        return met
+
+    def _met_by(self, arrival: Arrival) -> Condition | None:
+        match arrival:
+            case NewOutput():
+                if self._deadline is not None and time.monotonic() > self._deadline:
+                    raise TimedOut("timed out")  # output arrives faster than it can be searched
+                return self._search(arrival)
+            case ResponseFrame(number, payload) if number == _WAIT:
+                response = self._stream.connection.decode_response(WAIT, payload)
+                if "met" in response:
+                    return _condition(response["met"], response.get("question") or None, response["position"])
+                return _end(response)
+        return None
 
     def _send_requests(self) -> None:
         stream, conditions = self._stream, self._conditions
         welcome = stream.handshake(until=self._late)
-        if self._head is None:
-            self._head = welcome.get("position")
+        if self._from_if_unsent is None:
+            self._from_if_unsent = welcome.get("position")
         keys: RequestKeys = {
             "idle": conditions["idle"],
             "prompt": conditions["prompt"],
@@ -153,30 +158,34 @@ class _ConditionWait:
         if self._deadline is not None:
             keys["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._lines is not None:
-            keys |= {"from": self._lines.position, "since": self._since}
-        else:  # `else`: the position from which output counts if `from` is `sent` and nothing was sent
-            keys |= {"from": self._since, "else": self._head}
+            keys |= {"from": self._lines.position, "since": conditions["begin"]}
+        else:
+            keys |= {"from": conditions["begin"], "else": self._from_if_unsent}
         stream.connection.send(wire.request_frames(WAIT, _WAIT, **keys), self._late)
 
     def _prepare_search(self) -> None:
         """Fetch the width of lines; at the beginning, search the kept lines if they count."""
         request = partial(self._stream.connection.request, deadline=self._late)
         self._columns = request(SUMMARY)[0]["session"]["columns"] or self._columns
-        if self._since == "start" and self._lines is None:
+        if self._conditions["begin"] == "start" and self._lines is None:
             lines, newest, _ = fetch_pages(partial(request, LOGS), _ALL_LINES, protocol.LARGEST_RESPONSE)
-            self._test([(text, newest["position"]) for text in lines])
+            if (match := self._match([(text, newest["position"]) for text in lines])) is not None:
+                raise _InKeptLines(match)
 
-    def _search(self, output: NewOutput) -> None:
+    def _search(self, output: NewOutput) -> Condition | None:
+        if not (self._searches and output.data):
+            return None
         lines = self._lines = self._lines or _reader(output.position, self._columns)
         tested = [(line.text, line.end) for line in _feed(lines, output)]
         current = lines.current
         # A pattern may require the blank at the end of a prompt, so the unfinished line is not trimmed.
-        self._test([*tested, (current.untrimmed, current.end)])
+        return self._match([*tested, (current.untrimmed, current.end)])
 
-    def _test(self, lines: list[tuple[str, int]]) -> None:
-        """Search lines, each given with the position after it. Raises _Match, TimedOut, Refused."""
+    def _match(self, lines: list[tuple[str, int]]) -> Condition | None:
+        """Return the first match in lines, each with the position after it."""
         for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
-            raise _Match(text, lines[number][1])
+            return _condition("for", text, lines[number][1])
+        return None
 
 
 def _reader(position: int, columns: int, start: bytes = b"") -> LineReader:

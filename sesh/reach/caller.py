@@ -28,7 +28,7 @@ _noted = set[str]()  # the errors in the user's settings that this process has n
 class Caller:
     origin: Origin | None = None  # the machine that calls over a link; None for this one
     can_ask = False  # a person can be asked, also by ssh
-    watched = False  # a person sees notes at once
+    shows_status = False  # a person sees the status line
     hears_questions = False  # the caller wants a note when the command that it waits for asks a question
     audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown
     local = False  # ask no remote

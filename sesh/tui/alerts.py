@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from sesh import wording
-from sesh.ops.index import Place
-from sesh.schema import Summary
-from sesh.tui.rows import identity
+from sesh.schema import Place, Summary
+from sesh.tui.rows import session_identity
 from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
 
 
@@ -34,17 +33,17 @@ class Alerts:
         seen: dict[object, _Seen] = {}
         now = time.monotonic()
         for place, session in sessions.items():
-            (host, name), known_as = place, identity(place, session)
+            known_as = session_identity(place, session)
             before, current = self._seen.get(known_as, _Seen()), _see(session)
-            if host not in answering:
+            if place.host not in answering:
                 current = before
-            elif host not in self._machines:
+            elif place.host not in self._machines:
                 before = current
             new_need = current.need[0] and current.need != before.need
             has_news = new_need or current.bells > before.bells
             if has_news and not _suppressed(session) and now >= before.alerted + NOTIFICATION_INTERVAL:
                 state, _, question = current.need if new_need else ("bell", "", "")
-                lines.append(wording.notification(name, state, question, host))
+                lines.append(wording.notification(place.name, state, question, place.host))
                 before = replace(before, alerted=now)
             seen[known_as] = replace(current, alerted=before.alerted)
         self._seen, self._machines = seen, self._machines | answering

@@ -19,8 +19,9 @@ from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.names import is_name, natural
 from sesh.ops import enter, send, sessions
-from sesh.ops.index import Place, SessionIndex
+from sesh.ops.index import SessionIndex
 from sesh.reach.target import Target
+from sesh.schema import Place
 from sesh.tui import preview
 from sesh.tui.alerts import Alerts
 from sesh.tui.calls import Calls
@@ -37,16 +38,16 @@ _HINT = "Enter attach  Tab answer  ↑↓ choose  ^X end  ^E rename  Esc leave"
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The settings of a board.
+class BoardOptions:
+    """What a board shows, and how.
 
-    `wanted`: the labels that a session must have; `creates`: a new name may be chosen; `quiet`: hours without bells.
+    `wanted`: the labels that a session must have; `creates`: a new name may be chosen; `quiet_hours`: without bells.
     """
 
     order: SortOrder
     wanted: dict[str, str]
     creates: bool
-    quiet: str
+    quiet_hours: str
     coloured: bool
 
 
@@ -80,18 +81,18 @@ class _Input:
         return f"{verb} {self.row.title}: {'•' * len(self.text) if self.hidden else plain(self.text)}"
 
 
-def show(index: SessionIndex, settings: Settings, selected: BoardRow | None = None) -> BoardRow | None:
+def show(index: SessionIndex, options: BoardOptions, selected: BoardRow | None = None) -> BoardRow | None:
     """Show the board; return the chosen row, None if the person leaves. Raises Refused."""
     with RawTerminal() as terminal, FullScreen(terminal) as display, Calls() as calls:
-        return _Board(display, index, calls, settings).run(selected)
+        return _Board(display, index, calls, options).run(selected)
 
 
 class _Board:
     """The rows, the query that filters them, and the input line, for one thread."""
 
-    def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, settings: Settings) -> None:
+    def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, options: BoardOptions) -> None:
         self._display, self._index = display, index
-        self._calls, self._settings = calls, settings
+        self._calls, self._options = calls, options
         self._previews, self._alerts = Previews(calls), Alerts()
         self._recent = enter.recent()
         self._selection = Selection()
@@ -127,14 +128,14 @@ class _Board:
 
     def _update(self, *, reset: bool = False) -> None:
         """Refresh the rows from the index. `reset`: select the first row."""
-        listed = self._index.sessions(self._settings.wanted)
+        listed = self._index.sessions(self._options.wanted)
         if not listed and self._index.pending and self._selection.rows:
             return  # keep the selected row until a machine has reported
         self._count = len(listed)
-        if self._settings.order is SortOrder.WAITING:
+        if self._options.order is SortOrder.WAITING:
             self._alert(listed)
-        rows = matching(ordered(listed, self._settings.order, self._recent), self._query)
-        if self._settings.creates and not rows and is_name(self._query):
+        rows = matching(ordered(listed, self._options.order, self._recent), self._query)
+        if self._options.creates and not rows and is_name(self._query):
             rows = [BoardRow(None, self._query)]
         self._selection.show(rows, reset=reset or not self._touched)
 
@@ -208,9 +209,9 @@ class _Board:
     def _alert(self, listed: dict[Place, Any]) -> None:
         """Ring the bell for sessions that have begun to need a person."""
         machines = self._index.machines.items()
-        answering = {host for host, report in machines if not report.silence and host not in self._index.pending}
+        answering = {host for host, report in machines if not report.why_silent and host not in self._index.pending}
         lines = self._alerts.update(listed, frozenset(answering))
-        if lines and not config.in_quiet_hours(self._settings.quiet):
+        if lines and not config.in_quiet_hours(self._options.quiet_hours):
             notifications = [notification(line, os.environ) for line in lines]
             self._display.ring(BELL + b"".join(data for data in notifications if data != BELL))
 
@@ -221,7 +222,7 @@ class _Board:
         left = width // 2 if width >= _PREVIEW_COLUMNS else width
         lines = self._list(left, body)
         if left < width:
-            right = preview.drawn(self._preview(), width - left - 2, body, coloured=self._settings.coloured)
+            right = preview.drawn(self._preview(), width - left - 2, body, coloured=self._options.coloured)
             lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, right, strict=True)]
         self._display.draw([self._head(width), *lines, *details, self._foot(width)])
 
@@ -235,11 +236,11 @@ class _Board:
 
     def _list(self, width: int, height: int) -> list[str]:
         """Return the rows, and below them the remarks on hosts, each padded to `width`."""
-        rows = drawn(self._selection, width, height, time.time(), coloured=self._settings.coloured)
+        rows = drawn(self._selection, width, height, time.time(), coloured=self._options.coloured)
         remarks = [] if rows else [" no match" if self._query else " no sessions"]
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
-            if not self._query and report.silence:
-                remarks.append(f"@{host}  {report.silence}")
+            if not self._query and report.why_silent:
+                remarks.append(f"@{host}  {report.why_silent}")
         remarks = [cut(plain(remark), width) for remark in remarks]
         lines = [*rows, *(remark + " " * (width - columns(remark)) for remark in remarks)]
         return lines[:height] + [" " * width] * (height - len(lines))
@@ -251,7 +252,7 @@ class _Board:
         row = self._selection.row
         if row is None or row.session is None:
             return ""
-        words = (row.silence, wording.question(row.session), row.directory, row.runs)
+        words = (row.why_silent, wording.question(row.session), row.directory, row.runs)
         return f"\x1b[2m{cut('  '.join(filter(None, words)), width)}"
 
     def _foot(self, width: int) -> str:
@@ -266,5 +267,5 @@ class _Board:
         """Return the text of the selected session's screen, or the reason why none shows."""
         row = self._selection.row
         if row is None or not row.has_screen:
-            return "" if row is None else "you are here" if row.current else row.silence
+            return "" if row is None else "you are here" if row.current else row.why_silent
         return self._previews.texts.get(row.place, "")

@@ -7,7 +7,7 @@ import time
 
 from sesh import wording
 from sesh.ops import views
-from sesh.ops.index import Place
+from sesh.schema import Place
 from sesh.tui.calls import Calls
 from sesh.vt.render.screen_data import ScreenText
 
@@ -27,7 +27,7 @@ class Previews:
     def refresh(self, place: Place) -> float:
         """Fetch a missing or old text; return the seconds until the next refresh is due."""
         now = time.monotonic()
-        due = self._fetched_at.get(place, 0.0) + (_LOCAL_INTERVAL if place[0] is None else _REMOTE_INTERVAL)
+        due = self._fetched_at.get(place, 0.0) + (_LOCAL_INTERVAL if place.host is None else _REMOTE_INTERVAL)
         if now < due:
             return due - now
 
@@ -38,7 +38,7 @@ class Previews:
 
         if place not in self._fetching and len(self._fetching) < _MAX_FETCHES:
             self._fetching.add(place)
-            self._calls.begin(place[0], lambda target: views.fetch_text(target, place[1], "ansi"), keep)
+            self._calls.begin(place.host, lambda target: views.fetch_text(target, place.name, "ansi"), keep)
         return _LOCAL_INTERVAL
 
     def expire(self, place: Place) -> None:

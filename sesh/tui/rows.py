@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import Any
 
 from sesh import measures, wording
 from sesh.names import natural
 from sesh.ops import lookup
-from sesh.ops.index import Place
-from sesh.schema import Summary
+from sesh.schema import Place, Summary
 from sesh.wording import activity_facts, at_home, columns, cut, plain, qualified_name
 
 STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}  # rows by which a key moves the selection
@@ -39,12 +37,12 @@ class BoardRow:
 
     @property
     def place(self) -> Place:
-        return self.host, self.name
+        return Place(self.host, self.name)
 
     @cached_property
     def identity(self) -> object:
-        """The identity of the row; a rename does not change it."""
-        return identity(self.place, self.session) if self.session is not None else self.name
+        """What stays the same if the session is renamed."""
+        return session_identity(self.place, self.session) if self.session is not None else self.name
 
     @property
     def title(self) -> str:
@@ -57,7 +55,7 @@ class BoardRow:
         return self.session is not None and self.session.get("current") is True
 
     @property
-    def silence(self) -> str:
+    def why_silent(self) -> str:
         """Why the host of the row does not answer; empty if it does."""
         stale = self.session.get("stale") if self.session is not None else None
         return plain(f"@{self.host} {lookup.absence(self.host or '', stale['reason'])}") if stale else ""
@@ -65,7 +63,7 @@ class BoardRow:
     @property
     def has_screen(self) -> bool:
         """True if a screen can be shown: not a silent host's, nor the board's."""
-        return self.session is not None and not (self.current or self.silence)
+        return self.session is not None and not (self.current or self.why_silent)
 
     @cached_property
     def state(self) -> tuple[str, str]:
@@ -87,7 +85,7 @@ class BoardRow:
         return wording.command_column(self.session) if self.session is not None else ""
 
     @cached_property
-    def words(self) -> str:
+    def detail(self) -> str:
         """The session's question, else its last line while it works, else its directory and command."""
         if self.session is None:
             return ""
@@ -103,7 +101,7 @@ class BoardRow:
         return measures.age(moment, now + self.session.get("clock", 0.0))
 
 
-def identity(place: Place, session: Summary) -> object:
+def session_identity(place: Place, session: Summary) -> object:
     """Return the identity of a session: its id if known, else its place."""
     return session.get("id") or place
 
@@ -114,19 +112,19 @@ def ordered(sessions: Mapping[Place, Summary], order: SortOrder, recent: Sequenc
     `recent`: host and name of the sessions attached last, from `enter.recent`.
     """
 
-    def waiting(item: tuple[Place, Summary]) -> tuple[int, float, Any]:
-        (host, name), session = item
-        order = (host or "", natural(name))
-        state = activity_facts(session)[0]
-        return (_URGENT.index(state), wording.since(session), order) if state in _URGENT else (len(_URGENT), 0.0, order)
+    def by_urgency(place: Place) -> tuple[int, float, str, object]:
+        state, since = activity_facts(sessions[place])[0], wording.since(sessions[place])
+        if state not in _URGENT:
+            state, since = "", 0.0
+        return (*_URGENT, "").index(state), since, place.host or "", natural(place.name)
 
-    def attached(item: tuple[Place, Summary]) -> tuple[int, float]:
-        place, session = item
+    def by_attachment(place: Place) -> tuple[int, float]:
+        session = sessions[place]
         began = (measures.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
         return recent.index(place) if place in recent else len(recent), -began
 
-    items = sorted(sessions.items(), key=waiting if order is SortOrder.WAITING else attached)
-    return [BoardRow(host, name, session) for (host, name), session in items]
+    places = sorted(sessions, key=by_urgency if order is SortOrder.WAITING else by_attachment)
+    return [BoardRow(place.host, place.name, sessions[place]) for place in places]
 
 
 def matching(rows: Sequence[BoardRow], query: str) -> list[BoardRow]:
@@ -188,7 +186,7 @@ def drawn(selection: Selection, width: int, height: int, now: float, *, coloured
         mark = wording.mark(row.session) if row.session is not None else "+"
         cells = ((mark, 1, ""), (row.title, name + _GAP, ""), (row.state[0], state + _GAP, row.state[1]))
         reverse = row is selection.row
-        line = _line((*cells, (row.age(now), 6, "2"), (row.words, width, "")), width, coloured and not reverse)
+        line = _line((*cells, (row.age(now), 6, "2"), (row.detail, width, "")), width, coloured and not reverse)
         lines.append(f"\x1b[7m{line}\x1b[m" if reverse else line)
     return lines
 

@@ -129,7 +129,7 @@ def test_what_is_not_of_its_shape_is_one_line(evil: Evil) -> None:
 
 
 def test_the_list_to_choose_from_stands_a_host_s_odd_screens(evil: Evil) -> None:
-    """The picker died of a KeyError."""
+    """The board died of a KeyError."""
     evil.does("picture")
     terminal = evil.home.terminal("@evil", "--pick", columns=200)
     terminal.wait_for("malformed message: ")

@@ -24,7 +24,7 @@ LATE = {
     ("sesh/__main__.py", "sesh.cli.main"): "the same",
     ("sesh/cli/agents.py", "sesh.mcp.serve"): "mcp",
     ("sesh/cli/invocation.py", "sesh.ops"): "known remotes, which a session here does without",
-    ("sesh/cli/invocation.py", "sesh.tui"): "a question, which few verbs ask",
+    ("sesh/cli/person.py", "sesh.tui"): "a question, which few verbs ask",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
     ("sesh/ops/wait.py", "sesh.vt.lines"): "pyte",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",

@@ -1,4 +1,4 @@
-"""What a person sees of other hosts: completed names, the watched list, the picker."""
+"""What a person sees of other hosts: completed names, the board."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, beside
         assert offered(home, line) == ["work"], line
 
 
-def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, beside: Beside) -> None:
+def test_the_board_shows_other_hosts_for_watch_and_pick(home: Home, beside: Beside) -> None:
     far = beside("box")
     known(home, far)
     home.sesh("--open", "here", "--", "sleep", "60")

@@ -188,7 +188,7 @@ def test_without_sessions_or_a_terminal_it_says_what_to_do(terminal: Open, sesh:
     assert dumb.exit_code() == 1
 
 
-def test_sesh_alone_opens_the_picker_where_that_is_set(terminal: Open, sesh: Sesh, home: Home) -> None:
+def test_sesh_alone_opens_the_board_where_that_is_set(terminal: Open, sesh: Sesh, home: Home) -> None:
     home.write(".config/sesh/config.toml", "pick = true\n")
     sesh("--open", "work")
     opened = terminal()
@@ -198,7 +198,7 @@ def test_sesh_alone_opens_the_picker_where_that_is_set(terminal: Open, sesh: Ses
     assert "work" in sesh().stdout  # without a terminal, sesh prints the list
 
 
-def test_a_key_of_one_s_own_opens_the_picker_at_the_prompt(home: Home, sesh: Sesh) -> None:
+def test_a_key_of_one_s_own_opens_the_board_at_the_prompt(home: Home, sesh: Sesh) -> None:
     with open(os.path.join(home.path, ".bashrc"), "a", encoding="utf-8") as file:
         file.write(home.sesh("--shell-init", "bash").stdout + "bind -x '\"\\C-g\": sesh-pick'\n")
     sesh("--open", "work", "--", "sh", "-c", "echo chosen; exec cat")

@@ -43,6 +43,8 @@ USAGE = [
     ("--forget", "@HOST"),
     ("@a @b --attach web", "--attach"),
     ("@a --mcp", "--mcp"),
+    ("--kill -y far @box", "sesh @box kill"),
+    ("--open work @box", "sesh @box open"),
     ("@a @b --upgrade", "--upgrade takes no host"),
     # values
     ("--exec --timeout soon -- x", "soon"),
