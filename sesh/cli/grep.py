@@ -74,9 +74,12 @@ def _search(cli: Invocation, names: Sequence[str], query: dict[str, Any]) -> tup
     failures = []
     results = on_hosts(cli, cli.line.hosts or [None], lambda target: search_on(target, names))
     for host, result in results.items():
-        unreached = isinstance(result, SeshError)
-        rows += [error_row(result, host)] if unreached else hits[host]
-        failed = [result] if unreached else map(errors.rebuild, result.values())
+        if isinstance(result, SeshError):
+            rows.append(error_row(result, host))
+            failed = [result]
+        else:
+            rows += hits[host]
+            failed = [*map(errors.rebuild, result.values())]
         failures += [printing.on_host(host, error.line(host)) for error in failed]
     return rows, failures
 

@@ -183,7 +183,7 @@ class _Board:
             self._done = key == "hangup"
         elif line.purpose is Purpose.ANSWER:
             answer = partial(send.answer, name=name, text=line.text, since=line.since, question=line.question)
-            self._act(line.row, answer, "was answered", moves_on=self._settings.order is SortOrder.WAITING)
+            self._act(line.row, answer, "was answered", moves_on=self._options.order is SortOrder.WAITING)
         elif line.purpose is Purpose.RENAME:
             renamed = f"is {line.text} now"
             self._act(line.row, lambda target: target.call(sessions.rename, name=name, new=line.text), renamed)

@@ -60,8 +60,8 @@ def host(home: Home, inside: None) -> Iterator[Host]:
 
 def test_a_list_with_a_malformed_row_is_not_shown(host: Host) -> None:
     host.says([{**GOOD, "name": "one"}], [ODD_ROWS["labels"]], [{**GOOD, "name": "two"}], [])
-    report = host.until(lambda report: report.silence)
-    assert ("malformed" in report.silence, report.rows) == (True, [])
+    report = host.until(lambda report: report.why_silent)
+    assert ("malformed" in report.why_silent, report.rows) == (True, [])
 
 
 def test_a_host_says_no_more_over_a_held_link_than_in_an_answer(host: Host) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh.cli import invocation
+from sesh.cli import person
 from sesh.remote.deploy import bundle, deploy
 from tests.remote.farm import Farm, Ground
 from tests.remote.test_live import Watched
@@ -17,7 +17,7 @@ from tests.support import Home
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Suppress the line about a slow host, which appears at random on a busy machine."""
-    monkeypatch.setattr(invocation, "_CONNECTING_AFTER", 120.0)
+    monkeypatch.setattr(person, "_CONNECTING_AFTER", 120.0)
 
 
 @pytest.fixture(scope="session")
