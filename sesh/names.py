@@ -62,6 +62,8 @@ def check_name(name: str) -> str:
     """Return a valid session name. Raises InvalidName, with the rule."""
     if is_name(name):
         return name
+    if name[:1] == "@":
+        raise errors.InvalidName(f"{printable(name)} is a host, which comes before the verb and its words")
     raise errors.InvalidName(
         f"{printable(name)} is not a valid session name: use 1 to {LONGEST_NAME} ASCII letters, digits, '.', '_', '+', "
         "'-', and begin with a letter, digit or '_'"

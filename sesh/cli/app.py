@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,8 +13,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.parameters import Context
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, load
-from sesh.errors import Refused, SeshError, UsageError
-from sesh.names import printable
+from sesh.errors import UsageError
 
 _SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
 START = (  # the examples at the top of the overview
@@ -27,12 +25,6 @@ EVERYWHERE = (
     ("@HOST", "Run the verb on that host, over ssh; comes first on the line."),
     ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
-)
-ATTACHING = (
-    (("--replace",), "Detach the other clients."),
-    (("--read-only", "-r"), "Only watch; keys are ignored."),
-    (("--no-replay",), "Show only the screen, no scrollback."),
-    (("--no-detach-key",), "Pass the detach key to the program; leave with `sesh detach`."),
 )
 CODES = (
     ("0", "Success, also after you detach."),
@@ -99,25 +91,14 @@ def group() -> VerbGroup:
 
 @cache
 def built(name: str) -> VerbCommand:
-    """Import a verb, and build its command, with the options of `ATTACHING` and `EVERYWHERE`."""
-    verb = BY_NAME[name]
+    """Import a verb, and build its command, which also takes `--json` and `--local`."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(load(verb.function))
+    app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(load(BY_NAME[name].function))
     command = typer.main.get_command(app)
     assert isinstance(command, VerbCommand)  # noqa: S101 (`cls` says so)
-    own = {option.name for option in command.params}  # `new` has its own `--replace`
-    flags = [_flag(words, text, _set_flag) for words, text in ATTACHING if verb.attaches]
-    command.params += [flag for flag in flags if flag.name not in own]
-    command.params += [_flag((word,), text) for word, text in EVERYWHERE[1:]]
+    for word, text in EVERYWHERE[1:]:
+        command.params.append(TyperOption(param_decls=[word], is_flag=True, expose_value=False, help=text))
     return command
-
-
-def _flag(words: Sequence[str], text: str, callback: Callable[..., None] | None = None) -> TyperOption:
-    return TyperOption(param_decls=[*words], is_flag=True, expose_value=False, help=text, callback=callback)
-
-
-def _set_flag(ctx: Context, option: TyperOption, value: bool | None) -> None:
-    setattr(ctx.obj.flags, str(option.name), bool(value))  # None if the option was not given
 
 
 def _check_hosts(line: CommandLine) -> None:
@@ -148,18 +129,6 @@ def run_verb(cli: Invocation) -> int:
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         verb = f" {line.verb.name}" if line.verb.dashed else ""
-        wrong = UsageError(f"{message[0].lower()}{message[1:]}", hint=f"see: {SESH}{verb} --help")
-        raise _late_host(line, wrong) or wrong from error
-    except (UsageError, Refused) as error:
-        if (late := _late_host(line, error)) is None:
-            raise
-        raise late from error
-
-
-def _late_host(line: CommandLine, error: SeshError) -> UsageError | None:
-    """Return the error instead of one about a host that does not come first."""
-    word = next((word for word in line.words if word[:1] == "@" and word in error.message), None)
-    if word is None or error.answered or line.verb.name in ("deploy", "forget"):  # these take @HOST anywhere
-        return None
-    verb = line.verb.name if line.verb.dashed else "NAME"
-    return UsageError("@HOST comes first", hint=f"write: {PROGRAM} {printable(word)} {verb} …")
+        command_hint = "write a command after --; " if line.verb.command and line.tail is None else ""
+        hint = f"{command_hint}see: {SESH}{verb} --help"
+        raise UsageError(f"{message[0].lower()}{message[1:]}", hint=hint) from error

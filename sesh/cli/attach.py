@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from sesh import machine, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import AttachFlags
 from sesh.cli.verbs import find_verb, similar_verb, words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
@@ -36,7 +35,22 @@ _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
 
-def attach_or_create(cli: Invocation, name: str, spec: Spec | None = None, target: Target | None = None) -> int:
+@dataclass(frozen=True)
+class AttachFlags:
+    """The options of verbs that attach, as `cli/parameters` describes them."""
+
+    replace: bool = False
+    read_only: bool = False
+    no_replay: bool = False
+    no_detach_key: bool = False
+
+
+NO_FLAGS = AttachFlags()
+
+
+def attach_or_create(
+    cli: Invocation, name: str, spec: Spec | None = None, flags: AttachFlags = NO_FLAGS, target: Target | None = None
+) -> int:
     """Attach to NAME wherever it is, else create it here; `-` is the last session.
 
     `target`: where NAME is, if that is known.
@@ -46,10 +60,10 @@ def attach_or_create(cli: Invocation, name: str, spec: Spec | None = None, targe
     if name == "-":
         if not bare:
             raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
-        return attach_last(cli)
+        return attach_last(cli, flags)
     target = target or cli.find_target(check_name(name), creates=True)
-    if cli.flags.read_only and bare:
-        return attach_existing(cli, target, name)  # a new shell has nothing to watch
+    if flags.read_only and bare:
+        return attach_existing(cli, target, name, flags)  # a new shell has nothing to watch
     near = similar_verb(name) if bare and not cli.line.create else ""
     if near and not target.call(sessions.there, name=name):
         hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
@@ -62,36 +76,38 @@ def attach_or_create(cli: Invocation, name: str, spec: Spec | None = None, targe
         return target.connect_by(enter.go, hello, name=name, spec=spec)
 
     try:
-        return attach_terminal(cli, target, name, connect)
+        return attach_terminal(cli, target, name, connect, flags)
     except Unreachable:
         if target.host is not None or find.try_connect(name) is not None:
             raise
         # The session ended while sesh connected to it: the second call creates it again.
-        return attach_terminal(cli, target, name, connect)
+        return attach_terminal(cli, target, name, connect, flags)
 
 
-def attach_existing(cli: Invocation, target: Target, name: str) -> int:
+def attach_existing(cli: Invocation, target: Target, name: str, flags: AttachFlags) -> int:
     """Attach to an existing session of the target; `-` is its last one. Raises NotFound."""
     if not printing.on_terminal() and name != "-":
         target.call(sessions.there, name=name, required=True)  # raises NotFound
-    return attach_terminal(cli, target, name, lambda hello: target.connect_by(enter.attach, hello, name=name))
+    return attach_terminal(cli, target, name, lambda hello: target.connect_by(enter.attach, hello, name=name), flags)
 
 
-def attach_last(cli: Invocation) -> int:
+def attach_last(cli: Invocation, flags: AttachFlags) -> int:
     """Attach to the last other session that still runs. Raises NotFound."""
     if cli.line.host is not None:
-        return attach_existing(cli, cli.line_target, "-")
+        return attach_existing(cli, cli.line_target, "-", flags)
     for host, name in enter.recent():
         if host is None and contains_this_terminal(name):
             continue
         try:
-            return attach_existing(cli, cli.target_of(host), name)
+            return attach_existing(cli, cli.target_of(host), name, flags)
         except NotFound:
             continue  # the session has ended, or was lost
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
 
 
-def attach_terminal(cli: Invocation, target: Target, name: str, connect: Connect, *, sync: bool = True) -> int:
+def attach_terminal(
+    cli: Invocation, target: Target, name: str, connect: Connect, flags: AttachFlags = NO_FLAGS, *, sync: bool = True
+) -> int:
     """Attach this terminal to the session that `connect` finds or creates; return the exit code.
 
     Inside a session, switch its own client instead. `sync`: first push the user's files to the host. Raises
@@ -103,12 +119,12 @@ def attach_terminal(cli: Invocation, target: Target, name: str, connect: Connect
         raise Refused("attaching needs a terminal", hint=for_host(ways, target.host))
     current = listing.current()
     if current is not None:
-        _check_switch(current, cli.flags, name, target.host)
+        _check_switch(current, flags, name, target.host)
     if sync:
         target.sync()
     if current is not None:
         return _switch_client(target, current, connect)
-    options = _options(cli)
+    options = _options(cli, flags)
     hello = first_hello(target.host, options) if target.host is not None else None
     name, connection = connect(hello)
     _check_not_inside(name, target.host, connection)
@@ -133,8 +149,8 @@ def attach_terminal(cli: Invocation, target: Target, name: str, connect: Connect
     return _exit_code(outcome)
 
 
-def _options(cli: Invocation) -> AttachOptions:
-    flags, settings = cli.flags, cli.settings()
+def _options(cli: Invocation, flags: AttachFlags) -> AttachOptions:
+    settings = cli.settings()
     return AttachOptions(
         read_only=flags.read_only,
         replace=flags.replace,

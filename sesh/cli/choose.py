@@ -10,9 +10,9 @@ from math import inf
 
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.attach import attach_existing, attach_or_create
+from sesh.cli.attach import NO_FLAGS, AttachFlags, attach_existing, attach_or_create
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import Context, Labelled
+from sesh.cli.parameters import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
 from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import natural
@@ -30,6 +30,10 @@ def pick(
     ctx: Context,
     *,
     label: Labelled = None,
+    replace: Replace = False,
+    read_only: ReadOnly = False,
+    no_replay: NoReplay = False,
+    no_detach_key: NoDetachKey = False,
 ) -> int:
     """Choose a session from the board; the session attached last comes first.
 
@@ -38,13 +42,13 @@ def pick(
       sesh @gpu pick
       sesh pick --label team=web
     """
-    return pick_and_attach(ctx.obj, label or ())
+    return pick_and_attach(ctx.obj, label or (), AttachFlags(replace, read_only, no_replay, no_detach_key))
 
 
-def pick_and_attach(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
+def pick_and_attach(cli: Invocation, label: Sequence[tuple[str, str]] = (), flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the session chosen on the board; return 1 if none is chosen."""
     row = _choose_row(cli, dict(label), SortOrder.RECENT)
-    return ExitCode.FAILED if row is None else _go_to(cli, row)
+    return ExitCode.FAILED if row is None else _go_to(cli, row, flags)
 
 
 def watch(ctx: Context, *, label: Labelled = None) -> int:
@@ -88,20 +92,24 @@ def _choose_row(
         return board.show(index, options, selected)
 
 
-def _go_to(cli: Invocation, row: BoardRow) -> int:
+def _go_to(cli: Invocation, row: BoardRow, flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is None:
-        return attach_or_create(cli, row.name)
+        return attach_or_create(cli, row.name, flags=flags)
     target = cli.target_of(row.host)
     if row.session["state"] == "running":
-        return attach_existing(cli, target, row.name)
-    return attach_or_create(cli, row.name, target=target)
+        return attach_existing(cli, target, row.name, flags)
+    return attach_or_create(cli, row.name, flags=flags, target=target)
 
 
 def next_(
     ctx: Context,
     *,
     label: Labelled = None,
+    replace: Replace = False,
+    read_only: ReadOnly = False,
+    no_replay: NoReplay = False,
+    no_detach_key: NoDetachKey = False,
 ) -> int:
     """Go to the session that has waited longest for you.
 
@@ -133,7 +141,8 @@ def next_(
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         message += f", but {', '.join(silent)} could not be asked" if silent else ""
         raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
-    return attach_existing(cli, cli.target_of(chosen.host), chosen.name)
+    target = cli.target_of(chosen.host)
+    return attach_existing(cli, target, chosen.name, AttachFlags(replace, read_only, no_replay, no_detach_key))
 
 
 def following(waiting: dict[Place, float], last: Place | None) -> Place | None:

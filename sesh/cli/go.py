@@ -8,7 +8,7 @@ from typer import Option
 
 from sesh.about import SESH
 from sesh.cli import parameters
-from sesh.cli.attach import attach_existing, attach_last, attach_or_create, attach_terminal
+from sesh.cli.attach import AttachFlags, attach_existing, attach_last, attach_or_create, attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb
 from sesh.errors import UsageError
@@ -17,13 +17,17 @@ from sesh.ops import create, enter
 from sesh.ops.create import checked_directory
 
 
-def go(
+def go(  # noqa: PLR0913 (a session and an attachment have that many options)
     ctx: parameters.Context,
     name: parameters.AnyNameOrLast = None,
     directory: parameters.Directory = None,
     *,
     env: parameters.Env = None,
     label: parameters.Label = None,
+    replace: parameters.Replace = False,
+    read_only: parameters.ReadOnly = False,
+    no_replay: parameters.NoReplay = False,
+    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
     """Go to NAME, here or on a known remote, or start it.
 
@@ -40,12 +44,18 @@ def go(
     """
     if name is None:
         raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
-    return attach_or_create(ctx.obj, name, parameters.spec_of(ctx.obj.line.tail, directory, env, label))
+    flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
+    return attach_or_create(ctx.obj, name, parameters.spec_of(ctx.obj.line.tail, directory, env, label), flags)
 
 
 def attach(
     ctx: parameters.Context,
     name: parameters.NameOrLast,
+    *,
+    replace: parameters.Replace = False,
+    read_only: parameters.ReadOnly = False,
+    no_replay: parameters.NoReplay = False,
+    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
     """Go to NAME, which must exist.
 
@@ -53,8 +63,9 @@ def attach(
       sesh attach work
       sesh attach --read-only work
     """
-    cli = ctx.obj
-    return attach_last(cli) if name == "-" else attach_existing(cli, cli.find_target(check_name(name)), name)
+    cli, flags = ctx.obj, AttachFlags(replace, read_only, no_replay, no_detach_key)
+    target = None if name == "-" else cli.find_target(check_name(name))
+    return attach_last(cli, flags) if target is None else attach_existing(cli, target, name, flags)
 
 
 def new(  # noqa: PLR0913 (a session and an attachment have that many options)
@@ -69,6 +80,9 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     env: parameters.Env = None,
     label: parameters.Label = None,
     size: parameters.Size = None,
+    read_only: parameters.ReadOnly = False,
+    no_replay: parameters.NoReplay = False,
+    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
     """Start a session and go to it; without NAME it gets the lowest free number.
 
@@ -97,6 +111,7 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
         target,
         name or "NAME",
         lambda hello: target.connect_by(enter.new, hello, name=name, spec=spec, choice=choice),
+        AttachFlags(read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key),
         sync=not join,
     )
 
@@ -133,6 +148,11 @@ def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
 def here(
     ctx: parameters.Context,
     directory: parameters.Directory = None,
+    *,
+    replace: parameters.Replace = False,
+    read_only: parameters.ReadOnly = False,
+    no_replay: parameters.NoReplay = False,
+    no_detach_key: parameters.NoDetachKey = False,
 ) -> int:
     """Go to the session named after this directory's repository, or start it here.
 
@@ -150,4 +170,7 @@ def here(
     name = session["name"]
     spec = parameters.spec_of(cli.line.tail, None if session["there"] else session["directory"])
     target = cli.line_target
-    return attach_terminal(cli, target, name, lambda hello: target.connect_by(enter.go, hello, name=name, spec=spec))
+    flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
+    return attach_terminal(
+        cli, target, name, lambda hello: target.connect_by(enter.go, hello, name=name, spec=spec), flags
+    )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sesh import errors, reach
 from sesh.about import PROGRAM
 from sesh.cli import printing
-from sesh.cli.line import AttachFlags, CommandLine
+from sesh.cli.line import CommandLine
 from sesh.cli.person import Person
 from sesh.cli.printing import Output
 from sesh.errors import Refused, SeshError, UsageError
@@ -25,15 +25,13 @@ Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on session
 class Invocation(Person):
     """A command line while it executes, which finds sessions; its person calls the ops.
 
-    `line`: the command line, with the hosts of its groups. `flags`: the options of a verb that attaches. A verb reaches
-    machines by `line_target` if it takes no name, by `find_target` for one session, by `on_each` for several, and by
-    `fanout` for several hosts at once.
+    `line`: the command line, with the hosts of its groups. A verb reaches machines by `line_target` if it takes no
+    name, by `find_target` for one session, by `on_each` for several, and by `fanout` for several hosts at once.
     """
 
     def __init__(self, line: CommandLine, out: Output | None = None) -> None:
         super().__init__(out or Output(json=line.json), line.host)
         self.line = line
-        self.flags = AttachFlags()
         self.local = line.local
         self.stop = Stop()
         if hosts := [check_host(host) for host in line.hosts]:

@@ -8,16 +8,6 @@ from dataclasses import dataclass
 from sesh.cli.verbs import BY_NAME, GO, Verb, find_verb
 
 
-@dataclass
-class AttachFlags:
-    """The options of verbs that attach, as `cli/app` describes them."""
-
-    replace: bool = False
-    read_only: bool = False
-    no_replay: bool = False
-    no_detach_key: bool = False
-
-
 @dataclass(frozen=True)
 class CommandLine:
     """A command line.

@@ -132,7 +132,7 @@ _NAME: dict[str, Any] = {"show_default": False, "autocompletion": _sessions}
 Name = Annotated[str, Argument(metavar="NAME", parser=check_name, **_NAME)]
 AnyName = Annotated[str | None, Argument(metavar="NAME", parser=check_name, **_NAME)]
 Names = Annotated[list[str] | None, Argument(metavar="NAME…", parser=check_name, **_NAME)]
-OldName = Annotated[str, Argument(metavar="[OLD]", **_NAME)]  # the new name, if it is the only one
+OldAndNew = Annotated[list[str], Argument(metavar="[OLD] NEW", **_NAME)]
 NameOrLast = Annotated[str, Argument(metavar="NAME", **_NAME)]  # `-` is the session attached last
 AnyNameOrLast = Annotated[str | None, Argument(metavar="NAME", **_NAME)]
 Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]
@@ -163,6 +163,12 @@ Env = Annotated[
 Size = Annotated[
     str | None,
     Option("--size", metavar="COLUMNSxROWS", help="The columns and rows until a terminal attaches, as 200x50."),
+]
+Replace = Annotated[bool, Option("--replace", help="Detach the other clients.")]
+ReadOnly = Annotated[bool, Option("--read-only", "-r", help="Only watch; keys are ignored.")]
+NoReplay = Annotated[bool, Option("--no-replay", help="Show only the screen, no scrollback.")]
+NoDetachKey = Annotated[
+    bool, Option("--no-detach-key", help="Pass the detach key to the program; leave with `sesh detach`.")
 ]
 Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
 Yes = Annotated[bool, Option("-y", help="Do not ask.")]

@@ -10,7 +10,7 @@ from typer import Argument
 from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldName, Yes
+from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndNew, Yes
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
@@ -100,11 +100,7 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
     return report(cli, result["done"], _errors(result["failed"]), "killed")
 
 
-def rename(
-    ctx: Context,
-    name: OldName,
-    new: Annotated[str | None, Argument(metavar="NEW", show_default=False)] = None,
-) -> int:
+def rename(ctx: Context, names: OldAndNew) -> int:
     """Rename a session; without OLD, the one that you are in.
 
     Examples:
@@ -112,9 +108,11 @@ def rename(
       sesh rename play
     """
     cli = ctx.obj
-    old, wanted = (None, name) if new is None else (name, new)
-    check_name(wanted)
-    return cli.out.done(**cli.find_target(old).call(sessions.rename, name=old, new=wanted))
+    *olds, new = map(check_name, names)
+    if len(olds) > 1:
+        raise UsageError(f"--rename takes an old and a new name; {new} is one too many")
+    old = olds[0] if olds else None
+    return cli.out.done(**cli.find_target(old).call(sessions.rename, name=old, new=new))
 
 
 def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metavar="K=V…", show_default=False)]) -> int:

@@ -21,8 +21,7 @@ class Verb(NamedTuple):
     """A verb of the command line.
 
     `name`: without dashes. `function`: as `module.name` in this package. `short`: the short form, with its dash.
-    `command`: the words after `--` are a command. `attaches`: it has the options of an attachment. `follows`: it prints
-    what happens until it is stopped.
+    `command`: the words after `--` are a command. `follows`: it prints what happens until it is stopped.
     """
 
     name: str
@@ -31,7 +30,6 @@ class Verb(NamedTuple):
     short: str = ""
     hosts: Hosts = "one"
     command: bool = False
-    attaches: bool = False
     follows: bool = False
 
     @property
@@ -56,12 +54,12 @@ def load(function: str) -> Callable[..., int]:
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "Go to a session": (
-        Verb(GO, "Go to NAME, or start it; - goes to the last session", "go.go", command=True, attaches=True),
-        Verb("attach", "Go to NAME, which must exist", "go.attach", short="-a", attaches=True),
-        Verb("new", "Start a session; without NAME, a numbered one", "go.new", short="-n", command=True, attaches=True),
-        Verb("pick", "Choose a session from a list, its screen beside it", "choose.pick", hosts="all", attaches=True),
-        Verb("next", "Go to the session that has waited longest for you", "choose.next_", hosts="all", attaches=True),
-        Verb("here", "Go to the session of this directory's repository", "go.here", command=True, attaches=True),
+        Verb(GO, "Go to NAME, or start it; - goes to the last session", "go.go", command=True),
+        Verb("attach", "Go to NAME, which must exist", "go.attach", short="-a"),
+        Verb("new", "Start a session; without NAME, a numbered one", "go.new", short="-n", command=True),
+        Verb("pick", "Choose a session from a list, its screen beside it", "choose.pick", hosts="all"),
+        Verb("next", "Go to the session that has waited longest for you", "choose.next_", hosts="all"),
+        Verb("here", "Go to the session of this directory's repository", "go.here", command=True),
         Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", short="-x"),
     ),
     "See what goes on": (

@@ -141,10 +141,13 @@ def test_the_end_is_met_with_the_code_or_an_error_and_ctrl_c_leaves_the_session_
 
 
 @pytest.mark.usefixtures("work")
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the moment at which it waits is told from /proc")
 def test_the_last_words_of_a_program_are_searched(sesh: Sesh, home: Home) -> None:
-    typed(sesh, "exec sh -c 'sleep 0.3; seq 5000; echo la''st words'")
-    done = sesh("--wait", "work", "--for", "last words$")
-    assert (done.code, done.stdout) == (0, "for: last words\n")
+    typed(sesh, "exec sh -c 'read -r x; seq 5000; echo la''st words'")
+    waiting = home.start("--wait", "work", "--for", "last words$")
+    wait_until(lambda: processes.connected(waiting.pid))
+    typed(sesh, "go")
+    assert (waiting.communicate(timeout=30)[0], waiting.returncode) == (b"for: last words\n", 0)
 
 
 def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: Home) -> None:

@@ -43,8 +43,7 @@ USAGE = [
     ("--forget", "@HOST"),
     ("@a @b --attach web", "--attach"),
     ("@a --mcp", "--mcp"),
-    ("--kill -y far @box", "sesh @box kill"),
-    ("--open work @box", "sesh @box open"),
+    ("--exec build make -j8", "after --"),
     ("@a @b --upgrade", "--upgrade takes no host"),
     # values
     ("--exec --timeout soon -- x", "soon"),
@@ -74,7 +73,7 @@ USAGE = [
     ("--integrate nobody", "nobody"),
 ]
 """Lines, and the word that the error must hold."""
-NAMES = ("--kill a/b", "-A ../x", "a/b", "--rename a /", "--open .x -- y", "@box --status 'a b'")
+NAMES = ("--kill -y far @box", "--kill a/b", "-A ../x", "a/b", "--rename a /", "--open .x -- y", "@box --status 'a b'")
 HOSTS = ("@-oProxyCommand=x --list", "@'a;b' work", "--deploy @x:y", "@ --list")
 
 

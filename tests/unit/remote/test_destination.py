@@ -95,7 +95,7 @@ def test_an_ssh_that_hangs_over_its_configuration_is_given_up(fake: Fake) -> Non
 
 
 def test_the_deadline_of_a_link_is_also_that_of_its_configuration(fake: Fake) -> None:
-    """A list waited for a `Match exec` three times as long as for a silent host."""
+    """A list waited longer for a `Match exec` than for a silent host."""
     fake("exec sleep 30")
     with pytest.raises(Unreachable, match="ssh -G box did not end"):
         open_link(Destination("box"), ask=False, deadline=time.monotonic() + 0.2)
