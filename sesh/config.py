@@ -123,15 +123,16 @@ class Config:
 
     def _set_remotes(self, name: str, facts: Any) -> None:
         check_host(name.replace("*", "x").replace("?", "x"))
+        form = f'write [remotes.{name}], and below it via = "COMMAND"'
         try:
             remote: _Remote = check.checked_here(_Remote, facts)
             if unknown := next((key for key in facts if key != "via"), ""):
                 raise check.Malformed(f"{unknown} is not known")
             words = shlex.split(remote["via"])
         except (check.Malformed, ValueError) as error:
-            raise UsageError(f'{str(error).removeprefix(".")}; write via = "COMMAND"') from error
+            raise UsageError(f"{str(error).removeprefix('.')}; {form}") from error
         if not words:
-            raise UsageError('write via = "COMMAND"')
+            raise UsageError(form)
         self.remotes[name] = words
 
 

@@ -79,7 +79,8 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
 def _daemons(_caller: Caller) -> Iterator[Finding]:
     """Find daemons whose files were removed; SIGUSR1 makes a daemon write them again."""
     for daemon in sweep.daemons():
-        yield row("daemons", WARNING, daemon.what, f"kill -USR1 {daemon.pid}; to end it: {PROGRAM} --sweep")
+        remedy = f"kill -USR1 {daemon.pid}; to end it: {PROGRAM} --sweep --older 0 --all"
+        yield row("daemons", WARNING, daemon.what, remedy)
 
 
 def _settings(_caller: Caller) -> Iterator[Finding]:
