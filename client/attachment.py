@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Container
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wire, wording
 from sesh.client.channel import Channel
@@ -22,10 +23,12 @@ from sesh.client.view import TerminalView, Timer
 from sesh.errors import LoginRefused, Reloaded, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.health import Health, WatchedConnection
-from sesh.link.keeper import LinkKeeper, MakeKeeper
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
+
+if TYPE_CHECKING:
+    from sesh.link.keeper import LinkKeeper, MakeKeeper
 
 WELCOME_TIMEOUT, _OVER_LINK = 5.0, 10.0  # seconds until WELCOME, on this machine and over a link
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
