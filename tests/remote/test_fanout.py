@@ -22,6 +22,7 @@ from sesh.schema import JobResult, JobSpec
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -233,6 +234,24 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     assert summary == [["h0", "interrupted", "(130)"], *([host.word, "ok"] for host in hosts[1:])]
     assert done.returncode == 130
     wait_until(lambda: not home.processes())
+
+
+def test_ctrl_c_ends_what_types_into_a_session_whose_daemon_hangs(
+    home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--send` went on, and was left alone after a second."""
+    monkeypatch.setattr(fanout, "_LEAVING", PATIENCE)
+    assert home.sesh(*BOTH, "--open", "work", "--", "cat").code == 0
+    daemons = [far.summary("work")["daemon_pid"] for far in hosts]
+    for daemon in daemons:
+        os.kill(daemon, signal.SIGSTOP)
+    sends = home.start(*BOTH, "--send", "work", "text", "--json")
+    wait_until(lambda: processes.rested({sends.pid}))
+    sends.send_signal(signal.SIGINT)
+    out, _ = sends.communicate(timeout=PATIENCE)
+    for daemon in daemons:
+        os.kill(daemon, signal.SIGCONT)
+    assert [row["exit_code"] for row in json.loads(out)] == [130, 130]
 
 
 def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
