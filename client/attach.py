@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from math import inf
+from typing import TYPE_CHECKING
 
 from sesh import descriptors, names, wire
 from sesh.client.attachment import Attachment
@@ -20,10 +21,12 @@ from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.client.view import Timer
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
-from sesh.link.keeper import MakeKeeper
 from sesh.messages import Hello
 
-Connect = Callable[[str, str | None], tuple[wire.Connection, MakeKeeper]]
+if TYPE_CHECKING:
+    from sesh.link.keeper import MakeKeeper
+
+Connect = Callable[[str, str | None], tuple[wire.Connection, "MakeKeeper"]]
 
 # If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves.
 _DRAIN_TIMEOUT = 10.0  # after the end of the session

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Container
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wire, wording
 from sesh.client.attachment_end import AttachmentEnd, EndKind
@@ -23,10 +24,12 @@ from sesh.client.view import TerminalView, Timer
 from sesh.errors import LoginRefused, Reloaded, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.health import Health, WatchedConnection
-from sesh.link.keeper import LinkKeeper, MakeKeeper
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
+
+if TYPE_CHECKING:
+    from sesh.link.keeper import LinkKeeper, MakeKeeper
 
 # A daemon that sends no WELCOME within so many seconds counts as silent.
 WELCOME_TIMEOUT = 5.0

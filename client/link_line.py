@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sesh import measures
 from sesh.client.display import Display
 from sesh.client.view import TerminalView, Timer
 from sesh.errors import NO_ANSWER, LoginRefused, TimedOut, Unreachable
 from sesh.link.health import Health
-from sesh.link.keeper import LinkKeeper
 from sesh.loop.timers import Timers
 from sesh.wire import Connection
+
+if TYPE_CHECKING:
+    from sesh.link.keeper import LinkKeeper
 
 DRAW_AFTER = 1.0  # a link must be doubted for so many seconds before the line is drawn
 _RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Annotated, Any, Literal, TypedDict, get_type_hints
@@ -23,11 +22,6 @@ from sesh.keys import DetachKey
 from sesh.names import check_host, printable, printable_path
 from sesh.programs import check_variables
 from sesh.schema import MOST_SCROLLBACK, SCROLLBACK
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 MOST_REPLAY_LINES = 1_000_000
 LARGEST = 1 << 20  # bytes of the file; a larger one is not read
@@ -92,8 +86,8 @@ class Config:
         """Set the settings of a file; warn about each that is wrong."""
         for key, value in tables.items():
             if key not in KEYS:
-                match = get_close_matches(key, KEYS, 1)
-                more = f"did you mean {match[0]}?" if match else f"known: {', '.join(KEYS)}"
+                match = wording.nearest(key, KEYS)
+                more = f"did you mean {match}?" if match else f"known: {', '.join(KEYS)}"
                 self.warn(f"unknown key {printable(key)}; {more}")
             elif key not in _TABLES:
                 self._try(key, partial(self._set_value, key, value))
@@ -147,7 +141,7 @@ def load(path: str | None = None) -> Config:
     try:
         os.stat(config.path)  # without a file the checks below are skipped
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
-        tables = tomllib.loads(files.read_regular(config.path, LARGEST).decode("utf-8-sig"))
+        tables = _parsed(files.read_regular(config.path, LARGEST))
     except (FileNotFoundError, NotADirectoryError):
         return config
     except (Refused, OSError, ValueError, RecursionError) as error:
@@ -155,6 +149,15 @@ def load(path: str | None = None) -> Config:
         return config
     config.set_all(tables)
     return config
+
+
+def _parsed(content: bytes) -> dict[str, object]:
+    """Return the tables of a TOML file. Raises ValueError, RecursionError."""
+    if sys.version_info >= (3, 11):
+        import tomllib  # only a file of settings needs it
+    else:
+        import tomli as tomllib
+    return tomllib.loads(content.decode("utf-8-sig"))
 
 
 def _span(text: str) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from sesh import machine, programs
 from sesh.about import SESH
@@ -17,7 +18,6 @@ from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.options import AttachOptions
 from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError, for_host
 from sesh.keys import DetachKey
-from sesh.link.keeper import MakeKeeper
 from sesh.messages import SWITCH, Hello
 from sesh.names import check_name, is_name
 from sesh.ops import enter, sessions, views
@@ -28,6 +28,9 @@ from sesh.remote import eventlog, known
 from sesh.schema import Record, Spec
 from sesh.store import listing, recent, records
 from sesh.wire import Connection
+
+if TYPE_CHECKING:
+    from sesh.link.keeper import MakeKeeper
 
 Connect = Callable[[Hello | None], Connected]  # finds or creates the session, and connects to it
 

@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
@@ -164,6 +163,8 @@ def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
 
 def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
     """End sessions in parallel, the caller's own last; return the errors by name."""
+    from concurrent.futures import ThreadPoolExecutor  # loads logging, which other ops do without
+
     here = listing.current()
     own = [name for name in names if here is not None and name == here["name"]]
     others = [name for name in names if name not in own]
