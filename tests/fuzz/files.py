@@ -358,7 +358,7 @@ def _noted() -> Iterator[Check]:
             json.dumps(shown.positions(None))
             for session in [*shown.positions(None), _ID]:
                 assert shown.left_time(None, session).isprintable()
-            shown.leave(None, _ID, 5)
+            shown.record_leave(None, _ID, 5)
             assert Shown("/dev/pts/1").positions(None)[_ID] == 5
             enter.recent()
             recent.remember("work")
