@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -92,7 +92,7 @@ class Stream:
         self._keeper, self._note, self._find_end = keeper, note, find_end
         self._next_link: Connection | None = None  # it has already been opened, beside one that was doubted
         self._cut = False
-        self._stop, self._undo = stop, ExitStack()
+        self._context: AbstractContextManager[object] = stop.calling(self.cut)
         if keeper is not None:
             keeper.log("connect", session=name or None)
             self._watch(keeper)
@@ -100,12 +100,12 @@ class Stream:
     def __enter__(self) -> Stream:
         with ExitStack() as stack:
             stack.push(self._close)
-            stack.enter_context(self._stop.calling(self.cut))
-            self._undo = stack.pop_all()
+            stack.enter_context(self._context)
+            self._context = stack.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._undo.__exit__(*error)
+        self._context.__exit__(*error)
 
     def _close(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.connection.close()
