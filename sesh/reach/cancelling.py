@@ -111,7 +111,7 @@ class Interrupts(Stop):
 
     @contextmanager
     def stop_on_first(self) -> Iterator[None]:
-        """Stop the wait at the first signal within the block or before it; nothing goes on then."""
+        """Stop the wait at the first signal, within the block or before it."""
         message, self.message = self.message, ""
         self._stops_on_first = True
         try:
