@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 
 from sesh import check, files, paths, wording
@@ -146,13 +146,19 @@ def load(path: str | None = None) -> Config:
     try:
         os.stat(config.path)  # without a file the checks below are skipped
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
-        tables = tomllib.loads(files.read_regular(config.path, LARGEST).decode("utf-8-sig"))
+        return _parsed(config.path, files.read_regular(config.path, LARGEST))
     except (FileNotFoundError, NotADirectoryError):
         return config
     except (Refused, OSError, ValueError, RecursionError) as error:
         config.warn(f"not read, the defaults hold: {getattr(error, 'strerror', None) or error}")
         return config
-    config.set_all(tables)
+
+
+@lru_cache(maxsize=1)  # each of many hosts asks for its `via`
+def _parsed(path: str, content: bytes) -> Config:
+    """Return the settings of a file with this content. Raises ValueError, RecursionError."""
+    config = Config(path)
+    config.set_all(tomllib.loads(content.decode("utf-8-sig")))
     return config
 
 
