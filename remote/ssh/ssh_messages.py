@@ -53,7 +53,7 @@ Say = Callable[[str], object]  # receives the lines that ssh prints
 class AuthenticationFailed(LoginRefused):
     """The host refused the login; a password, a passphrase or a code may help."""
 
-    asks = True
+    needs_login = True
 
 
 class SshOutput:

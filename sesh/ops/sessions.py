@@ -21,19 +21,13 @@ from sesh.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Changes, op
-from sesh.schema import Record, Summary
+from sesh.schema import Record
 from sesh.store import listing, recent, records
 
 _RELOAD_TIMEOUT = 45.0  # seconds; the daemon's emulator catches up, then the daemon tries the new sesh and executes it
 _END_TIMEOUT = 5.0  # seconds until the daemon is killed; the daemon sends SIGKILL to its session after two
 _KILL_TIMEOUT = 2.0  # seconds to wait for a daemon's death after SIGKILL
 _COLUMNS = 200  # a question cuts its list of names off here
-
-
-@op(reads=True)
-def summaries(_caller: Caller) -> list[Summary]:
-    """Return the sessions of this machine, as `listing.summaries` does."""
-    return listing.summaries()
 
 
 @op(reads=True)

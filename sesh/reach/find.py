@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any
 
 from sesh import errors, measures, paths, wire, wording
@@ -165,8 +164,8 @@ def absent(name: str) -> NotFound:
             error.hint = f"its output: {SESH} --logs {name}"
         elif code:  # a killed session would have no output even with --exec
             error.hint = "its output is gone; --exec keeps a command's for a week"
-    elif similar := get_close_matches(name, paths.names(), 1):
-        error.hint = f"did you mean {similar[0]}?"
+    elif similar := wording.nearest(name, paths.names()):
+        error.hint = f"did you mean {similar}?"
     return error
 
 

@@ -6,17 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sesh import errors
-from sesh.link.keeper import CurrentPeer, LinkKeeper
 from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import Arguments, Connected, Op, Result, by_name
-from sesh.reach.stream import Stream
 from sesh.wire import Connection
+
+if TYPE_CHECKING:
+    from sesh.link.keeper import CurrentPeer, LinkKeeper
+    from sesh.reach.cancelling import Interrupts
+    from sesh.reach.stream import Stream
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 
@@ -85,6 +87,8 @@ class Target:
         return op(self.caller, **data)
 
     def _stream(self, connection: Connection, name: str) -> Stream:
+        from sesh.reach.stream import Stream  # loads links, which a list does without
+
         return Stream(connection, name, self.deadline)
 
     @contextmanager

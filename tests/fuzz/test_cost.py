@@ -53,7 +53,7 @@ def _lines(data: bytes) -> None:
 def _undo(data: bytes) -> None:
     follower = Undo()
     follower.feed(data)
-    follower.undo(80)
+    follower.reset_bytes(80)
 
 
 LOOPS: dict[str, Callable[[bytes], object]] = {

@@ -12,7 +12,7 @@ def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """Try hosts again after shorter pauses, and tell of a loss after `notice_after` seconds."""
     monkeypatch.setattr(keeper, "INTERVAL", 0.2)
     monkeypatch.setattr(keeper, "LONGEST_INTERVAL", 0.2)
-    monkeypatch.setattr(link_line, "SAY_AFTER", notice_after)
+    monkeypatch.setattr(link_line, "DRAW_AFTER", notice_after)
 
 
 def hasty(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:

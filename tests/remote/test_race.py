@@ -138,7 +138,7 @@ def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
         return whole(*arguments)
 
     monkeypatch.setattr(bridge.Bridge, "_carry_out", hangs_once)
-    monkeypatch.setattr(attachment, "_OVER_LINK", 2.0)
+    monkeypatch.setattr(attachment, "_WELCOME_TIMEOUT_OVER_LINK", 2.0)
     terminal = attached(home)
     far.write("hang", "")
     far.cut()
