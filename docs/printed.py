@@ -187,7 +187,7 @@ class PrintedFindings(Done):
 class PrintedHosts(Done):
     """The result for each host.
 
-    `ok`: none failed. `--upgrade` skips a host whose error is `foreign`.
+    `ok`: none failed; `--upgrade` skips a host whose error is `foreign`.
     """
 
     hosts: list[DeployedHost]

@@ -107,9 +107,10 @@ class HostOutput(Output):
 
 
 class _FanOut:
-    """The runs of a verb on several hosts; `stdin`: the path of a copy of standard input.
+    """The runs of a verb on several hosts.
 
-    A signal is passed on to the hosts whose verb waits for signals; the verb is stopped on any other host.
+    `stdin`: the path of a copy of standard input. A signal is passed on to the hosts whose verb waits for signals; the
+    verb is stopped on any other host.
     """
 
     def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], stdin: str, *, follows: bool) -> None:

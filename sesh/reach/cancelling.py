@@ -111,7 +111,7 @@ class Interrupts(Stop):
 
     @contextmanager
     def stop_on_first(self) -> Iterator[None]:
-        """Within the block, the first signal stops the wait, after which nothing goes on; so does one before it."""
+        """Stop the wait at the first signal, within the block or before it."""
         message, self.message = self.message, ""
         self._stops_on_first = True
         try:
