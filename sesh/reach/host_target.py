@@ -192,8 +192,10 @@ class HostTarget(Target):
 
     def _stream(self, connection: Connection, name: str) -> Stream:
         keeper, note = LinkKeeper(opening.HostLinks(self.destination)), self.caller.note
-        find_end = self._find_end
-        return Stream(connection, name, self.deadline, host=self.host, keeper=keeper, note=note, find_end=find_end)
+        end = self._find_end
+        return Stream(
+            connection, name, self.deadline, host=self.host, keeper=keeper, note=note, find_end=end, stop=self.stop
+        )
 
     def _find_end(self, stream: Stream) -> Ended | None:
         """Find over another link how a session ended; return None if that is unknown."""
@@ -231,9 +233,9 @@ class HostTarget(Target):
         stop.check()
         links = opening.HostLinks(self.destination, logs=changed is None)
         link, keeper = self._open(), LinkKeeper(links, changed=changed or (lambda _up, _reason: None))
-        stream = Stream(link, "", host=self.host, keeper=keeper, note=caller.note, find_end=lambda _: None)
+        stream = Stream(link, "", host=self.host, keeper=keeper, note=caller.note, find_end=lambda _: None, stop=stop)
         stream.audience, stream.check = caller.audience, stop.check
-        with stream, stop.calling(stream.cut):
+        with stream:
             try:
                 for arrival in stream.arrivals(request):
                     match arrival:
