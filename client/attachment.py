@@ -319,7 +319,7 @@ class Attachment:
     def _show_first_notice(self, welcome: Welcome) -> None:
         """Show the notice of the first WELCOME; measure the round trip."""
         if self.keeper is not None:
-            self._ping(self.keeper.health.measure(time.monotonic()))
+            self._ping(self.keeper.health.new_ping(time.monotonic()))
         left = self._shown.left_time(self.host, self.session_id)
         if left and self.options.replay:  # the scrollback has output from an earlier attachment
             self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {left} ──")

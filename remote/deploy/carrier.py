@@ -1,7 +1,7 @@
 """A carrier runs commands on a host and puts files on it.
 
 A `Carrier` uses the user's ssh, over a shared connection, or the host's `via` command. A `FabricCarrier` uses fabric.
-Neither prompts, except for `log_in` with `ask`.
+Neither prompts, except for `log_in` with `may_prompt`.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ class Carrier:
         """Close the connection, unless other commands share it."""
 
 
-def log_in(destination: Destination, *, ask: bool = False) -> None:
+def log_in(destination: Destination, *, may_prompt: bool = False) -> None:
     """Open the shared connection; replace one that does not answer. Raises SeshError.
 
-    `ask`: ssh may prompt; what it and its ProxyCommand say is printed on stderr.
+    `may_prompt`: ssh may prompt; stderr gets what ssh and its ProxyCommand print.
     """
     if destination.via is not None:
         return
     if master.is_alive(destination):
         with suppress(Unreachable):
             exchange.run(destination, ssh.command(destination, "exec true"), timeout=ANSWER_TIMEOUT)
-    if ask:
-        master.ensure(destination, ask=True, say=partial(print, file=sys.stderr, flush=True))
+    if may_prompt:
+        master.ensure(destination, may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
     else:
         master.ensure(destination, timeout=LOGIN_TIMEOUT)
 

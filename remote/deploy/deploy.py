@@ -71,7 +71,7 @@ def deploy(
 def open_carrier(destination: Destination) -> Carrier:
     """Connect by fabric if it can log in, otherwise by ssh. Raises SeshError."""
     needs_login = destination.via is None and not master.is_alive(destination)
-    if needs_login and not known.asks(destination.host):
+    if needs_login and not known.login_prompted(destination.host):
         try:
             from sesh.remote.deploy import fabric_carrier
 

@@ -19,7 +19,7 @@ from typing import NoReturn
 from sesh.errors import ProtocolError, Unreachable, silent_host
 from sesh.remote.deploy.carrier import TIMEOUT, Carrier, shown
 from sesh.remote.ssh.destination import Destination, resolve
-from sesh.remote.ssh.exchange import MOST_PRINTED, CommandResult
+from sesh.remote.ssh.exchange import MAX_PRINTED, CommandResult
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # paramiko warns about its own old ciphers
@@ -74,8 +74,8 @@ class _Bound(invoke.watchers.StreamWatcher):
     """Stops a command that prints too much, as fabric keeps all output in memory."""
 
     def submit(self, stream: str) -> Iterator[str]:
-        if len(stream) > MOST_PRINTED:
-            reason = f"printed more than {MOST_PRINTED >> 20} MiB, and was not read to the end"
+        if len(stream) > MAX_PRINTED:
+            reason = f"printed more than {MAX_PRINTED >> 20} MiB, and was not read to the end"
             raise invoke.exceptions.WatcherError(reason)
         return iter(())  # types nothing
 

@@ -69,7 +69,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         for result in asking:
             eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
             try:
-                carrier.log_in(result.destination, ask=True)
+                carrier.log_in(result.destination, may_prompt=True)
             except SeshError as error:
                 result.outcome = DeployError("connect", str(error), code=error.code)
                 eventlog.prose(str(result), failed=True)

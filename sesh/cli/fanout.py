@@ -183,7 +183,7 @@ class _FanOut:
         """Take the exit code of a host, or print its error. Raises BrokenPipeError, UsageError."""
         if isinstance(result, _NotRead):
             raise BrokenPipeError
-        if isinstance(result, UsageError) and not (result.answered or isinstance(result, InvalidHost)):
+        if isinstance(result, UsageError) and not (result.in_response or isinstance(result, InvalidHost)):
             raise result  # the command line is wrong for all hosts
         self._results[host] = result
         out = self._hosts[host].out

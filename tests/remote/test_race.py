@@ -27,7 +27,7 @@ ADDRESS = "127.91.7.3/32"
 def questions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let silence alone lose no link, and ask a link that ignores a key."""
     monkeypatch.setattr(health, "LOST_AFTER", 99.0)
-    monkeypatch.setattr(health, "KEY_SILENCE", 0.2)
+    monkeypatch.setattr(health, "PING_AFTER_KEY", 0.2)
 
 
 @pytest.fixture
