@@ -23,6 +23,11 @@ from sesh.names import check_host, printable, printable_path
 from sesh.programs import check_variables
 from sesh.schema import MOST_SCROLLBACK, SCROLLBACK
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 MOST_REPLAY_LINES = 1_000_000
 LARGEST = 1 << 20  # bytes of the file; a larger one is not read
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
@@ -141,7 +146,7 @@ def load(path: str | None = None) -> Config:
     try:
         os.stat(config.path)  # without a file the checks below are skipped
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
-        tables = _parsed(files.read_regular(config.path, LARGEST))
+        tables = tomllib.loads(files.read_regular(config.path, LARGEST).decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return config
     except (Refused, OSError, ValueError, RecursionError) as error:
@@ -149,15 +154,6 @@ def load(path: str | None = None) -> Config:
         return config
     config.set_all(tables)
     return config
-
-
-def _parsed(content: bytes) -> dict[str, object]:
-    """Return the tables of a TOML file. Raises ValueError, RecursionError."""
-    if sys.version_info >= (3, 11):
-        import tomllib  # only a file of settings needs it
-    else:
-        import tomli as tomllib
-    return tomllib.loads(content.decode("utf-8-sig"))
 
 
 def _span(text: str) -> tuple[int, int] | None:

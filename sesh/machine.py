@@ -5,6 +5,7 @@ No other module checks whether the system is Linux or macOS.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import re
@@ -81,8 +82,6 @@ def watch_directory(path: str) -> int:
     """Return a descriptor that new entries in a directory make readable; -1 without inotify."""
     if not LINUX:
         return -1
-    import ctypes  # only a follower of events needs it
-
     library = ctypes.CDLL(None, use_errno=True)
     descriptor: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
     if descriptor < 0:

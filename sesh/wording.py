@@ -8,6 +8,7 @@ import re
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from wcwidth import wcswidth
@@ -51,8 +52,6 @@ def without_controls(text: str) -> str:
 
 def nearest(word: str, words: Iterable[str], likeness: float = 0.6) -> str:
     """Return the word that is most like `word`, as difflib measures it; empty for none."""
-    from difflib import get_close_matches  # only an error needs it
-
     return next(iter(get_close_matches(word, list(words), 1, likeness)), "")
 
 

@@ -13,6 +13,7 @@ from threading import Lock
 
 from sesh import descriptors, files, machine, measures, paths
 from sesh.about import launcher
+from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, UsageError
 from sesh.names import LONGEST_NAME, check_label, check_variable, is_name, printable_path
 from sesh.outcomes import SessionHere
@@ -148,8 +149,6 @@ def with_program_of(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
 
 def start(launch_spec: LaunchSpec, name: str) -> Connection:
     """Start a session's daemon; return a connection before HELLO. Raises Exists, CannotStart, Refused."""
-    from sesh.daemon.spawn import launch  # loads hashlib, which only a start needs
-
     try:
         with _starting:
             return launch.start_daemon({**launch_spec, "name": name})

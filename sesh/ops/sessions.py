@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
@@ -20,19 +21,13 @@ from sesh.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Changes, op
-from sesh.schema import Record, Summary
+from sesh.schema import Record
 from sesh.store import listing, recent, records
 
 _RELOAD_TIMEOUT = 45.0  # seconds; the daemon's emulator catches up, then the daemon tries the new sesh and executes it
 _END_TIMEOUT = 5.0  # seconds until the daemon is killed; the daemon sends SIGKILL to its session after two
 _KILL_TIMEOUT = 2.0  # seconds to wait for a daemon's death after SIGKILL
 _COLUMNS = 200  # a question cuts its list of names off here
-
-
-@op(reads=True)
-def summaries(_caller: Caller) -> list[Summary]:
-    """Return the sessions of this machine, as `listing.summaries` does."""
-    return listing.summaries()
 
 
 @op(reads=True)
@@ -163,8 +158,6 @@ def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
 
 def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
     """End sessions in parallel, the caller's own last; return the errors by name."""
-    from concurrent.futures import ThreadPoolExecutor  # loads logging, which other ops do without
-
     here = listing.current()
     own = [name for name in names if here is not None and name == here["name"]]
     others = [name for name in names if name not in own]

@@ -26,18 +26,13 @@ LATE = {
     ("sesh/cli/invocation.py", "sesh.ops"): "known remotes, which a session here does without",
     ("sesh/cli/person.py", "sesh.tui"): "a question, which few verbs ask",
     ("sesh/cli/printing.py", "sesh"): "logging, which only an error needs",
-    ("sesh/config.py", "tomli"): "a file of settings, which few have",
-    ("sesh/config.py", "tomllib"): "the same",
-    ("sesh/machine.py", "ctypes"): "inotify, which only followers of all sessions need",
-    ("sesh/ops/create.py", "sesh.daemon.spawn"): "hashlib, which only a start needs",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
-    ("sesh/ops/sessions.py", "concurrent.futures"): "logging",
+    ("sesh/ops/views.py", "sesh.vt.render.export"): "the same",
     ("sesh/ops/wait.py", "sesh.vt.lines"): "pyte",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
     ("sesh/reach/host_target.py", "sesh.remote.deploy"): "rich",
     ("sesh/reach/target.py", "sesh.reach.stream"): "links, which a list does without",
     ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",
-    ("sesh/wording.py", "difflib"): "only an error needs it",
 }
 """The imports within functions: the file, the module, and the reason, mostly what would load needlessly."""
 

@@ -35,7 +35,7 @@ WIRE_NAMES = {
     "jobs": "ended result",
     "layout": "make sessions",
     "search": "grep",
-    "sessions": "detach kill kill_all label reload rename resume_with summaries there",
+    "sessions": "detach kill kill_all label reload rename resume_with there",
     "shell": "history history_output",
     "sweep": "clear leftovers",
     "undeploy": "remove",
