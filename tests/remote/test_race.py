@@ -165,7 +165,7 @@ def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_seco
 def test_a_host_where_somebody_would_be_asked_is_not_raced(
     here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known, "asks", lambda _: True)
+    monkeypatch.setattr(known, "login_prompted", lambda _: True)
     box = farm.host("box", proxied=True)
     terminal = attached(here)
     box.proxy.strand()
