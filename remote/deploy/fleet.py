@@ -33,10 +33,15 @@ _SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switc
 class HostResult:
     destination: Destination
     deployed: DeployedHost | DeployError
+    upgrading: bool  # then a host with another project's sesh is skipped
 
     @property
     def error(self) -> DeployError | None:
         return self.deployed if isinstance(self.deployed, DeployError) else None
+
+    @property
+    def skipped(self) -> bool:
+        return self.upgrading and self.error is not None and self.error.foreign
 
     @property
     def needs_login(self) -> bool:
@@ -47,14 +52,17 @@ class HostResult:
         host = self.destination.host
         deployed = self.deployed
         if isinstance(deployed, DeployError):
-            return f"{host} failed ({deployed.step}): {str(deployed).removeprefix(f'{host}: ')}"
+            how = "skipped" if self.skipped else f"failed ({deployed.step})"
+            return f"{host} {how}: {str(deployed).removeprefix(f'{host}: ')}"
         if not deployed["changed"]:
             return f"{host} has sesh {__version__} already"
         size = f"{deployed['bytes'] / 1e6:.1f} MB, {deployed['seconds']:.1f} s"
         return f"installed sesh {__version__} on {host} with {deployed['python']} ({size})"
 
 
-def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
+def deploy_all(
+    destinations: Sequence[Destination], *, force: bool = False, upgrading: bool = False
+) -> list[HostResult]:
     """Deploy to hosts in parallel; return the results in their order. Raises Interrupted, Refused.
 
     Each result becomes a line on stderr. Hosts that need a password or a second factor come last: the person logs in to
@@ -62,7 +70,7 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     """
     bundle.build()  # once, before the threads need it
     unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
-    results = [HostResult(destination, unknown) for destination in destinations]
+    results = [HostResult(destination, unknown, upgrading) for destination in destinations]
     try:
         _deploy_at_once(results, force)
         prompting = [result for result in results if result.needs_login]

@@ -114,7 +114,7 @@ class Installer:
         """Raise Failed if ~/.local/bin/sesh exists and must not be replaced."""
         if os.path.lexists(self.program) and not (is_launcher(self.program) or self.order["force"]):
             self.step, self.foreign = "switch", True
-            raise Failed(f"{self.program} was not installed by sesh and stays; --force replaces it")
+            raise Failed(f"{self.program} was not installed by sesh and stays; `--deploy --force` replaces it")
 
     def is_in_use(self) -> bool:
         return is_launcher(self.program) and self.program.read_bytes() == self.launcher(self.final) and self.works()

@@ -67,7 +67,7 @@ def attach_or_create(
     target = target or cli.find_target(check_name(name), creates=True)
     if flags.read_only and bare:
         return attach_existing(cli, target, name, flags)  # a new shell has nothing to watch
-    near = similar_verb(name) if bare and not cli.line.create else ""
+    near = similar_verb(name) if spec.get("command") is None and not cli.line.create else ""
     if near and not target.call(sessions.there, name=name):
         hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
         raise Refused(f"no session {name}", hint=for_host(hint, target.host))

@@ -27,6 +27,7 @@ class Invocation(Person):
 
     `line`: the command line, with the hosts of its groups. A verb reaches machines by `line_target` if it takes no
     name, by `find_target` for one session, by `on_each` for several, and by `fanout` for several hosts at once.
+    `stdin`: the descriptor of its standard input.
     """
 
     def __init__(self, line: CommandLine, out: Output | None = None) -> None:
@@ -34,6 +35,7 @@ class Invocation(Person):
         self.line = line
         self.local = line.local
         self.stop = Stop()
+        self.stdin = 0
         if hosts := [check_host(host) for host in line.hosts]:
             self.line = replace(line, hosts=self.settings().hosts_of(hosts))
             self.host = self.line.host
@@ -120,7 +122,3 @@ class Invocation(Person):
         if self.line.host is not None:
             raise UsageError(f"no session given; write: {PROGRAM} @{self.line.host} {verb} NAME")
         return listing.required(verb)
-
-    def open_stdin(self) -> int:
-        """Return the descriptor of the verb's standard input."""
-        return 0

@@ -92,10 +92,10 @@ class Interrupts(Stop):
 
     def deliver(self, number: int) -> None:
         """Record a signal that another thread has caught. Raises Interrupted to stop the wait."""
-        if number == signal.SIGQUIT or (number != signal.SIGINT and not self.tie):
+        if number != signal.SIGINT and not self.tie:
             raise errors.Interrupted(self.message)
+        self._record(number)  # before the count, so that `stop_on_first` finds it in any case
         self._count(number, None)
-        self._record(number)
 
     def _record(self, number: int) -> None:
         with self._pipe_in_use:
@@ -110,10 +110,11 @@ class Interrupts(Stop):
 
     @contextmanager
     def stop_on_first(self) -> Iterator[None]:
-        """Within the block, the first signal stops the wait: nothing runs yet."""
+        """Stop the wait at the first signal, also an earlier one: nothing runs yet."""
         message, self.message = self.message, ""
         self._stops_on_first = True
         try:
+            self.check_recorded()
             yield
         finally:
             self._stops_on_first = False

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import time
+from typing import Any
 
 import pytest
 
 from sesh.cli import app, fanout
 from sesh.cli.invocation import Invocation
+from sesh.descriptors import polled
+from sesh.ops import jobs
+from sesh.reach.cancelling import Interrupts
+from sesh.reach.target import Target
+from sesh.schema import JobResult, JobSpec
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
@@ -246,6 +253,27 @@ def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
     codes = {row["host"]: row["error"]["code"] for row in done.json()}
     assert codes == {"one": "interrupted", "other": "interrupted"}, done
     assert (done.code, done.stderr) == (130, "")
+    wait_until(lambda: not home.processes())
+
+
+@pytest.mark.parametrize("at", [("@one",), BOTH])
+def test_ctrl_c_just_before_a_link_is_opened_begins_no_job(
+    home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch, at: tuple[str, ...]
+) -> None:
+    """It was kept for the job, and a host that hangs was waited for."""
+    run = jobs.run
+
+    def interrupted(target: Target, data: JobSpec, interrupts: Interrupts, **more: Any) -> tuple[str, JobResult, bytes]:
+        if target.host == "one":
+            os.kill(os.getpid(), signal.SIGINT)
+            polled([(interrupts.inbound, select.POLLIN)], None)
+        return run(target, data, interrupts, **more)
+
+    monkeypatch.setattr(jobs, "run", interrupted)
+    for far in hosts:
+        far.fall_silent()
+    done = home.sesh(*at, "--exec", "job", "--", "true")
+    assert (done.code, "does not answer" in done.stderr) == (130, False)
     wait_until(lambda: not home.processes())
 
 

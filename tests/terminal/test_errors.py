@@ -59,6 +59,7 @@ ERRORS = {
     ],
     (1, "refused"): [
         ("kil", "no session kil, sesh kill?, sesh -A kil"),
+        ("kil .", "no session kil, sesh kill?, sesh -A kil"),  # DIR may be meant as the verb's NAME
         ("w", "terminal, --screen w, --send w"),
         ("@gone -", "terminal, sesh @gone --open NAME"),
         ("--pick", "--pick, terminal, --list"),

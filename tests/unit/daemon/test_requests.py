@@ -22,6 +22,7 @@ from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import MAX_QUEUED
+from sesh.daemon.waits import MAX_WAITS
 from sesh.errors import ProtocolError
 from tests.house.source import modules
 from tests.support.data import daemon_facts
@@ -124,6 +125,14 @@ def test_a_hello_of_other_types_ends_its_connection_and_attaches_nobody(
     with pytest.raises(ProtocolError, match=f"HELLO: .{key}"):
         server.handler.hello(link.connection, hello)
     assert not server.session.clients.all
+
+
+def test_a_wait_too_many_is_told_from_a_number_in_use(server: Server, link: Link) -> None:
+    for number in range(1, MAX_WAITS + 1):
+        server.requests.handle(link.connection, {"id": number, "verb": "wait", "idle": 1000})
+    again, one_more = answer(server, link, verb="wait"), answer(server, link, verb="wait", id=MAX_WAITS + 1)
+    assert (again["error"]["code"], "request 1 of this connection" in again["error"]["what"]) == ("usage", True), again
+    assert (one_more["error"]["code"], "16 requests" in one_more["error"]["what"]) == ("busy", True), one_more
 
 
 def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_once(
