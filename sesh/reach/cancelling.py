@@ -110,7 +110,7 @@ class Interrupts(Stop):
 
     @contextmanager
     def stop_on_first(self) -> Iterator[None]:
-        """Stop the wait at the first signal, also an earlier one: nothing runs yet."""
+        """Stop the wait at the first signal, within the block or before it."""
         message, self.message = self.message, ""
         self._stops_on_first = True
         try:
