@@ -68,7 +68,7 @@ def log(event: str, **fields: object) -> None:
     try:
         if not is_named:
             _rotate(file)
-        # "replace": file names that are not UTF-8 have surrogates. SESH_EVENT_LOG may be a link such as /dev/stderr.
+        # "replace": file names that are not UTF-8 have surrogates. `through_links`: /dev/stderr is a symbolic link.
         append(file, f"{line}\n".encode("utf-8", "replace"), through_links=is_named)
     except (OSError, Refused) as error:
         if is_named and file not in _warned:

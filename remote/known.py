@@ -49,11 +49,11 @@ class CachedSession(_CachedName, total=False):
     clock: float
     command: list[Text]
     labels: dict[str, str]
-    seen: float  # when it was last known to run, if that was after the host's last list (seconds since 1970)
+    seen: float  # when the session was last known to run (seconds since 1970), if after the host's last list
 
 
 class KnownHost(TypedDict, total=False):
-    version: str  # of its sesh
+    version: str  # of the host's sesh
     asks: bool  # the last login prompted a person
     listed: float  # when the host last listed its sessions, in seconds since 1970
     sessions: list[CachedSession]  # that list, with later changes to single sessions
@@ -98,7 +98,6 @@ def forget(host: str) -> bool:
 
 
 def login_prompted(host: str) -> bool:
-    """Return whether the last login to a host prompted a person."""
     return of(host).get("asks", False)
 
 
@@ -125,7 +124,7 @@ def paused_until(host: str) -> float:
 
 
 def failure(host: str) -> str:
-    """Return why a host failed in the last FAILURE_PAUSE seconds; empty if it did not."""
+    """Return why a host failed in the last FAILURE_PAUSE seconds; empty for none."""
     failed = _recent_failure(host)
     return failed["reason"] if failed is not None else ""
 

@@ -203,13 +203,9 @@ class Bridge:
                 return _connect(caller, op, arguments, request)
             result = op(caller, **arguments)
         except Question as question:
+            letters, default = list(question.answers), question.default
             return OpResult(
-                {
-                    "question": question.text,
-                    "answers": list(question.answers),
-                    "default": question.default,
-                    "above": question.above,
-                }
+                {"question": question.text, "answers": letters, "default": default, "above": question.above}
             )
         if not inspect.isgenerator(result):
             return OpResult({"ok": True}, calls.encoded(result))

@@ -37,12 +37,10 @@ _MAX_EARLY_REQUEST = 16 << 10  # bytes, which fit into a pipe without a reader; 
 
 @dataclass
 class LinkRequest:
-    """A request to a bridge."""
-
     op: str
     data: bytes  # the arguments of the op, as JSON
     can_ask: bool = False  # a person can answer the host's questions
-    # The request changes nothing, or has an id by which the host carries it out only once: it may be sent with HELLO.
+    # The request changes nothing, or has an id by which the host carries it out only once: it may go with HELLO.
     repeatable: bool = True
     connects: bool = False  # the op connects the link to a session
     session_id: str = ""  # of that session, or of the session to create
@@ -66,8 +64,6 @@ class LinkRequest:
 
 
 class Stage(Enum):
-    """How far a link has come."""
-
     STARTING = "login files may print; the bridge has not sent its first bytes"
     STARTED = "the bridge has sent its first bytes"
     OPEN = "the bridge has sent WELCOME, and carries out requests"

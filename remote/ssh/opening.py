@@ -97,9 +97,10 @@ class _Race:
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
         argv = [*_IGNORING_KEYS, *argv] if may_prompt else argv
         pipe, stderr = subprocess.PIPE, tempfile.TemporaryFile()
-        streams = {"stdin": pipe, "stdout": pipe, "stderr": stderr, "bufsize": 0}
         try:
-            process = ssh.start(destination, argv, may_prompt=may_prompt, **streams)
+            process = ssh.start(
+                destination, argv, may_prompt=may_prompt, stdin=pipe, stdout=pipe, stderr=stderr, bufsize=0
+            )
         except Unreachable:
             stderr.close()
             raise
@@ -242,4 +243,4 @@ def _renew_shared(destination: Destination, is_silent: bool) -> None:
             master.ensure(destination, may_prompt=False, timeout=START_TIMEOUT)
             destination.shared = master.identity(destination)
     except (SeshError, OSError):
-        return  # the next command opens it, or reports the error
+        return  # the next command opens the connection, or reports the error

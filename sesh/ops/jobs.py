@@ -96,7 +96,7 @@ class _Waiter:
 
     def _wait(self) -> JobResult:
         until = self._stream.deadline
-        arrivals = self._stream.arrivals(self._send_requests, descriptors=self._descriptors, until=until)
+        arrivals = self._stream.arrivals(self._send_requests, others=self._descriptors, until=until)
         while True:
             match next(arrivals):
                 case Ready(descriptor):

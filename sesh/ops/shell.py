@@ -116,7 +116,7 @@ class _SentCommand:
     def await_end(self) -> tuple[RunFacts, bytes]:
         """Send the command; return its facts and output once it has ended (without `wait`, begun)."""
         until = None if self._deadline is None else self._deadline + _GRACE
-        arrivals = self._stream.arrivals(self._send, descriptors=self._descriptors, until=until)
+        arrivals = self._stream.arrivals(self._send, others=self._descriptors, until=until)
         while True:
             match next(arrivals):
                 case Ready():

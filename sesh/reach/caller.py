@@ -21,7 +21,7 @@ Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase le
 
 YES_NO = (("y", "Yes"), ("n", "No"))
 NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or one of these to decline
-NEVER = Stop()  # nobody stops it
+NEVER = Stop()  # without an owner who could call `stop`
 _noted = set[str]()  # the errors in the user's settings that this process has noted, by any caller
 
 
@@ -33,7 +33,7 @@ class Caller:
     audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown
     local = False  # call no remote
     session_id: str | None = None  # the id for a session that the op creates
-    stop: Stop = NEVER  # with it another thread ends the calls to a host
+    stop: Stop = NEVER  # another thread ends the calls to a host by `stop.stop`
 
     def note(self, line: str) -> None:
         """Show a note of one line, which quotes commands as `{SESH} --verb`."""

@@ -83,7 +83,7 @@ class HostTarget(Target):
         return result
 
     def _no_response(self, error: SeshError, *, reads: bool) -> SeshError:
-        """Return the error for a request without a response. `reads`: it changes nothing."""
+        """Return the error for a request without a response. `reads`: the op changes nothing."""
         if isinstance(error, TimedOut) or (reads and isinstance(error, Unreachable) and error.reason == NO_ANSWER):
             return errors.silent_host(self.host)
         unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
@@ -150,7 +150,7 @@ class HostTarget(Target):
         except BaseException:
             link.close()
             raise
-        return response  # type: ignore[return-value]  # `Link.call` has checked it
+        return response  # type: ignore[return-value]  # `Link.call` has checked the response
 
     def _await_next_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
         link = keeper.await_link(self.host, check, self.deadline)

@@ -115,15 +115,11 @@ class Stream:
         return welcome
 
     def arrivals(
-        self,
-        request: Callable[[], object],
-        *,
-        descriptors: Callable[[], Descriptors] = list,
-        until: float | None = None,
+        self, request: Callable[[], object], *, others: Callable[[], Descriptors] = list, until: float | None = None
     ) -> Iterator[Arrival]:
         """Yield what arrives, without end, over this connection and each one that replaces it.
 
-        `request`: sends HELLO and requests over a new connection. `descriptors`: returns further ones to poll. Raises
+        `request`: sends HELLO and requests over a new connection. `others`: returns further descriptors to poll. Raises
         TimedOut at `until` (monotonic), Ended, DaemonDied, BrokenPipeError, and the errors of `request`.
         """
         while True:
@@ -133,7 +129,7 @@ class Stream:
                 self._note_session()
                 welcomed = self.session_id != ""
                 while True:
-                    yield from self._next_arrivals(descriptors, until)
+                    yield from self._next_arrivals(others, until)
             except errors.Lost:
                 pass
             except errors.Silent:
@@ -155,16 +151,16 @@ class Stream:
             return ended
         return errors.DaemonDied(f"the daemon of {self.name} died")
 
-    def _next_arrivals(self, descriptors: Callable[[], Descriptors], until: float | None) -> Iterator[Arrival]:
+    def _next_arrivals(self, others: Callable[[], Descriptors], until: float | None) -> Iterator[Arrival]:
         """Wait; yield what has arrived. Raises Lost if another connection must replace this one."""
         if until is not None and time.monotonic() >= until:
             raise errors.TimedOut("timed out", hint=f"`{SESH} --status {self.name}` shows its pid")
         frames = self.connection.take_frames()
         ready: list[int] = []
         if not frames:
-            others = descriptors()
-            ready = self._poll(others, inf if until is None else until)
-            yield from (Ready(descriptor) for descriptor, _ in others if descriptor in ready)
+            polled_too = others()
+            ready = self._poll(polled_too, inf if until is None else until)
+            yield from (Ready(descriptor) for descriptor, _ in polled_too if descriptor in ready)
             if self.connection.inbound in ready:
                 self.connection.read()
                 frames = self.connection.take_frames()
@@ -194,9 +190,7 @@ class Stream:
     def take_output(self, ended: Ended) -> NewOutput:
         """Take the output in an ended session's result; return the new part."""
         end = ended.result.get("position")
-        if not isinstance(end, int):
-            return NewOutput(0, b"")
-        return self._new_output(end - len(ended.output), ended.output)
+        return self._new_output(end - len(ended.output), ended.output) if isinstance(end, int) else NewOutput(0, b"")
 
     def _new_output(self, position: int, data: bytes) -> NewOutput:
         """Count output as received; return the part that was not received before."""

@@ -67,7 +67,7 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
     with Stream(ends[0], "work") as stream:
         with pytest.raises(TimedOut):
             next(stream.arrivals(nothing, until=time.monotonic() + 0.05))
-        assert next(stream.arrivals(nothing, descriptors=lambda: [(inbound, select.POLLIN)])) == Ready(inbound)
+        assert next(stream.arrivals(nothing, others=lambda: [(inbound, select.POLLIN)])) == Ready(inbound)
     for descriptor in (inbound, outbound):
         os.close(descriptor)
 
