@@ -56,7 +56,7 @@ class Invocation(Person):
         remotes. `creates`: the line creates a session that no machine has.
         """
         hosts: dict[str, str | SeshError | None] = dict.fromkeys(names, self.line.host)
-        absent = [name for name in hosts if not find.is_here(name)] if self.line.host is None else []
+        absent = [name for name in hosts if not find.exists(name)] if self.line.host is None else []
         if absent:
             from sesh.ops import lookup
 

@@ -97,7 +97,7 @@ class Target:
         try:
             yield
         except (errors.Unreachable, errors.TimedOut) as error:
-            if self.deadline is None or time.monotonic() < self.deadline or error.answered:
+            if self.deadline is None or time.monotonic() < self.deadline or error.in_response:
                 raise
             silent = f"@{self.host}" if self.host else "the session's daemon"
             raise errors.TimedOut(f"timed out: {silent} did not answer in time") from None
