@@ -222,16 +222,19 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hosts outnumber threads, so that the last ones begin as others end."""
-    monkeypatch.setattr(fanout, "_MOST", 2)
     hosts = [beside(f"h{number}") for number in range(rounds(4, 50))]
-    hosts[0].fall_silent()
+    monkeypatch.setattr(fanout, "_MOST", len(hosts) // 2)
+    hanging, healthy = hosts[: rounds(1, 5)], hosts[rounds(1, 5) :]
+    for far in hanging:
+        far.fall_silent()
     done = home.start(*[host.at for host in hosts], "--open", "work", "--", "cat")
-    wait_until(lambda: all(host.names() for host in hosts[1:]))
-    wait_until(lambda: len(processes.descendants(done.pid)) == 1)
+    wait_until(lambda: all(host.names() for host in healthy))
+    wait_until(lambda: len(processes.descendants(done.pid)) == len(hanging))
     done.send_signal(signal.SIGINT)
     _, said = done.communicate(timeout=30)
     summary = rows(said.decode())[-len(hosts) :]
-    assert summary == [["h0", "interrupted", "(130)"], *([host.word, "ok"] for host in hosts[1:])]
+    stopped = [[far.word, "interrupted", "(130)"] for far in hanging]
+    assert summary == [*stopped, *([far.word, "ok"] for far in healthy)]
     assert done.returncode == 130
     wait_until(lambda: not home.processes())
 
