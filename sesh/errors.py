@@ -267,14 +267,17 @@ def no_process(error: OSError) -> Refused:
 _REMEDIES = {
     (errno.EAGAIN,): "end some processes, or raise the limit (ulimit -u)",
     (errno.EMFILE, errno.ENFILE): "close some files, or raise the limit (ulimit -n)",
-    (errno.EACCES, errno.EPERM, errno.EROFS): "make the directory writable, or set SESH_DIR to another one",
-    (errno.ENOSPC, errno.EDQUOT, errno.EIO): "free some space there, or set SESH_DIR to another directory",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "make the directory writable, or set {} to another one",
+    (errno.ENOSPC, errno.EDQUOT, errno.EIO): "free some space there, or set {} to another directory",
 }
 
 
-def remedy(error: OSError) -> str:
-    """Return the hint for an error of the system; empty if there is none."""
-    return next((hint for numbers, hint in _REMEDIES.items() if error.errno in numbers), "")
+def remedy(error: OSError, variable: str = "SESH_DIR") -> str:
+    """Return the hint for an error of the system; empty if there is none.
+
+    `variable`: names the directory.
+    """
+    return next((hint.format(variable) for numbers, hint in _REMEDIES.items() if error.errno in numbers), "")
 
 
 def silent_host(host: str, reason: str = "") -> Unreachable:

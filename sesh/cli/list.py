@@ -44,6 +44,7 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
 
     The exit code is 1 if one of several hosts did not answer.
     """
+    cli.settings()  # notes faults in the file, also where no host needs a setting
     several, wanted = len(cli.line.hosts) > 1, dict(label)
     groups: Iterable[_Group] = _groups(cli, wanted)
     if several or cli.line.json:

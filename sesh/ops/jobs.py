@@ -215,7 +215,7 @@ def run(
         if live is not None:
             live(ended.output)
         return ended.name, ended.result, ended.output
-    with errors.failing_with(ExitCode.UNKNOWN), stream, target.caller.stop.calling(stream.cut):
+    with errors.failing_with(ExitCode.UNKNOWN), stream:
         stream.deadline = None if deadline is None else deadline + _GRACE
         tells = stdin is None and target.caller.hears_questions
         most = COLLECTED if wanted else 0

@@ -24,6 +24,7 @@ from sesh.remote import known
 from sesh.schema import SCROLLBACK, CheckpointHeader, Status, Styled
 from sesh.store import checkpoints, listing, records, results
 from sesh.vt.render.screen_data import Screen, ScreenText
+from sesh.wire import Connection
 
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
@@ -126,10 +127,16 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
     return texts
 
 
-def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
-    """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound."""
+def last_lines(
+    name: str, lines: int, *, ansi: bool = False, over: tuple[Connection, float] | None = None
+) -> tuple[list[str], bool]:
+    """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound.
+
+    `over`: as in `find.request`.
+    """
     try:
-        texts, newest, _ = fetch_pages(partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, ansi=ansi), lines)
+        fetch = partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, over=over, ansi=ansi)
+        texts, newest, _ = fetch_pages(fetch, lines)
     except NotFound:
         terminal = _stored_terminal(name)
         return terminal.last_lines(lines, ansi=ansi), terminal.alternate

@@ -66,13 +66,26 @@ def connect(name: str, deadline: float | None = None) -> wire.Connection:
     return connection
 
 
-def request(name: str, kind: RequestType[Response], *, timeout: float = 10.0, **keys: Any) -> tuple[Response, bytes]:
+def request(
+    name: str,
+    kind: RequestType[Response],
+    *,
+    timeout: float = 10.0,
+    over: tuple[wire.Connection, float] | None = None,
+    **keys: Any,
+) -> tuple[Response, bytes]:
     """Make one request to a session's daemon; return the response and its DATA.
 
-    Raises as `connect`, and NotFound if the session ends before it responds to a request that changes nothing.
+    `over`: a connection, and the time (monotonic) at which HELLO was sent over it; by default a new connection. Raises
+    as `connect`, and NotFound if the session ends before it responds to a request that changes nothing.
     """
     deadline = time.monotonic() + timeout
     try:
+        if over is not None:
+            connection, sent_at = over
+            if not connection.welcome:
+                await_welcome(connection, name, sent_at=sent_at)
+            return connection.request(kind, deadline=deadline, **keys)
         with connect(name) as connection:
             connection.send(wire.hello_frame("request"), deadline)
             await_welcome(connection, name)
@@ -84,14 +97,19 @@ def request(name: str, kind: RequestType[Response], *, timeout: float = 10.0, **
 
 
 def await_welcome(
-    connection: wire.Connection, name: str, deadline: float | None = None, *, any_protocol: bool = False
+    connection: wire.Connection,
+    name: str,
+    deadline: float | None = None,
+    *,
+    sent_at: float | None = None,
+    any_protocol: bool = False,
 ) -> Welcome:
-    """Return the WELCOME for a HELLO already sent.
+    """Return the WELCOME for a HELLO sent just now, or at `sent_at` (monotonic).
 
     `any_protocol`: see `Connection.expect_welcome`. Raises Silent after `WELCOME_TIMEOUT`, TimedOut at the deadline
     (monotonic).
     """
-    until = time.monotonic() + WELCOME_TIMEOUT
+    until = (time.monotonic() if sent_at is None else sent_at) + WELCOME_TIMEOUT
     try:
         return connection.expect_welcome(until if deadline is None else min(until, deadline), any_protocol=any_protocol)
     except errors.TimedOut as error:

@@ -198,8 +198,10 @@ class HostTarget(Target):
 
     def _stream(self, connection: Connection, name: str) -> Stream:
         keeper, note = LinkKeeper(opening.HostLinkOpener(self.destination)), self.caller.note
-        find_end = self._find_end
-        return Stream(connection, name, self.deadline, host=self.host, keeper=keeper, note=note, find_end=find_end)
+        end = self._find_end
+        return Stream(
+            connection, name, self.deadline, host=self.host, keeper=keeper, note=note, find_end=end, stop=self.stop
+        )
 
     def _find_end(self, stream: Stream) -> Ended | None:
         """Find over another link how a session ended; return None if that is unknown."""
@@ -236,9 +238,9 @@ class HostTarget(Target):
         stop.check()
         opener = opening.HostLinkOpener(self.destination, logs=report_outage is None)
         link, keeper = self._open_link(), LinkKeeper(opener, report_outage=report_outage or (lambda _: None))
-        stream = Stream(link, "", host=self.host, keeper=keeper, note=caller.note, find_end=lambda _: None)
+        stream = Stream(link, "", host=self.host, keeper=keeper, note=caller.note, find_end=lambda _: None, stop=stop)
         stream.audience, stream.check = caller.audience, stop.check
-        with stream, stop.calling(stream.cut):
+        with stream:
             try:
                 for arrival in stream.arrivals(request):
                     match arrival:

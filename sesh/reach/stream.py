@@ -5,9 +5,10 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 from sesh import errors, protocol, wire
 from sesh.about import SESH
@@ -18,6 +19,8 @@ from sesh.link.keeper import LinkKeeper
 from sesh.messages import Welcome
 from sesh.names import subject
 from sesh.reach import find
+from sesh.reach.caller import NEVER
+from sesh.stop import Stop
 from sesh.store import results
 from sesh.wire import Connection
 
@@ -61,7 +64,8 @@ class Stream:
     """A stream from a session's daemon; from the bridge of `host` if `name` is empty.
 
     `keeper`: of the link to `host`; None on this machine. `note`: receives a line when the link is lost and when it is
-    back. `find_end`: returns how the session ended, None if that is unknown.
+    back. `find_end`: returns how the session ended, None if that is unknown. `stop`: ends the stream's context with
+    Interrupted.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Stream:
         keeper: LinkKeeper | None = None,
         note: Callable[[str], object] = lambda _: None,
         find_end: Callable[[Stream], Ended | None] = _stored_end,
+        stop: Stop = NEVER,
     ) -> None:
         self.host = host
         self.connection = connection  # the current one; HELLO is not sent yet over the first one
@@ -87,14 +92,22 @@ class Stream:
         self._keeper, self._note, self._find_end = keeper, note, find_end
         self._next_link: Connection | None = None  # opened while the current link was only doubted
         self._cut = False
+        self._context: AbstractContextManager[object] = stop.calling(self.cut)
         if keeper is not None:
             keeper.log("connect", session=name or None)
             self._watch(keeper)
 
     def __enter__(self) -> Stream:
+        with ExitStack() as stack:
+            stack.push(self._close)
+            stack.enter_context(self._context)
+            self._context = stack.pop_all()
         return self
 
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+    def __exit__(self, *error: Any) -> None:
+        self._context.__exit__(*error)
+
+    def _close(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.connection.close()
         if self._keeper is not None:
             self._keeper.close()

@@ -89,7 +89,7 @@ class Target:
     def _stream(self, connection: Connection, name: str) -> Stream:
         from sesh.reach.stream import Stream  # loads links, which a list does without
 
-        return Stream(connection, name, self.deadline)
+        return Stream(connection, name, self.deadline, stop=self.caller.stop)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

@@ -37,9 +37,11 @@ _WORDS = (
 
 
 def _marked(data: bytes) -> None:
-    filtered = marks.MarkFilter("5ec", lambda *_: b"", lambda _: None)
+    filtered = marks.MarkFilter("5ec")
     filtered.hold()
-    filtered.filter(data)
+    for part in filtered.split(data):
+        if isinstance(part, bytes):
+            filtered.visible(part)
     filtered.drop()
 
 
