@@ -105,9 +105,6 @@ def record_login_prompted(host: str) -> None:
     _revise(host, lambda before: {**before, "asks": True})
 
 
-# -- failures
-
-
 def record_failure(host: str, reason: str = "", *, refused: bool = False) -> None:
     """Record why no link to a known host opened.
 
@@ -144,9 +141,6 @@ def _without_failure(before: KnownHost) -> KnownHost:
     after = before.copy()
     after.pop("failure", None)
     return after
-
-
-# -- sessions
 
 
 def sessions(host: str) -> Rows:

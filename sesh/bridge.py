@@ -347,8 +347,4 @@ def _id_of(name: str) -> str:
 
 def _connected_response(name: str, session_id: str) -> ConnectedResponse:
     record = records.readable(name) or {}
-    return {
-        "name": name,
-        "session_id": str(record.get("id") or session_id),
-        "daemon_pid": record.get("daemon_pid"),
-    }
+    return {"name": name, "session_id": str(record.get("id") or session_id), "daemon_pid": record.get("daemon_pid")}

@@ -77,15 +77,12 @@ def environment(*, may_prompt: bool, via: bool = False) -> dict[str, str]:
 
 
 def _renew_agent_symlink(agent: str) -> str:
-    """Point sesh's symbolic link at an agent that exists; return its path.
-
-    A shared connection, which outlives agents, gets that path.
-    """
+    """Point sesh's symbolic link at an agent that exists; return the link's path."""
     symlink = os.path.join(control_directory(), "sesh.agent")
     agent = os.path.realpath(agent)  # `agent` may be that symbolic link
     if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(symlink):
         files.replace_link(symlink, agent)
-    return symlink
+    return symlink  # shared connections outlive agents
 
 
 def options(destination: Destination, *, may_prompt: bool) -> list[str]:

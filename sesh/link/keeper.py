@@ -3,8 +3,9 @@
 bytes, keys, nudges ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ attempts, in threads ─▶ the next link, for the owner
 
 A *nudge* is a reason to test the link now: the network changed, the machine or this process woke, a person pressed
-Enter. An *attempt* tries to open a link. The first attempt that succeeds stops the other one. The owner of the old link
-(an attachment, a stream, a list, a request) connects the next link to its session.
+Enter. An *outage* lasts while the link is doubted or lost. An *attempt* tries to open another link; the first attempt
+that succeeds stops the other one. The owner of the old link (an attachment, a stream, a list, a request) connects the
+next link to its session.
 """
 
 from __future__ import annotations
@@ -77,12 +78,11 @@ class LinkOpener(Protocol):
 class Schedule:
     """When attempts start. Sans-I/O: all times are arguments (monotonic). `indirect`: see `LinkOpener`.
 
-    While the link is doubted or lost, attempts start by these rules:
-    - the first one at once, a further one after the newest has failed or its connect timeout has passed, but 1 s after
-      the newest started at the earliest;
-    - after a nudge, 0.1 s after the newest started at the earliest;
-    - after 30 s without a nudge, the interval grows from 1 s to 10 s;
-    - after a refused login, no attempt starts until Enter is pressed.
+    - The first attempt of an outage starts at once.
+    - The next one starts when the newest has failed, or its connect timeout has passed, but 1 s after it at least.
+    - A nudge starts the next one earlier, 0.1 s after the newest at least.
+    - After 30 s without a nudge, the interval of 1 s grows to 10 s.
+    - After a refused login, none starts until Enter is pressed.
 
     At most two attempts run at once. Neither a nudge nor a key stops an attempt, which may be about to succeed.
     """
@@ -177,7 +177,7 @@ class LinkKeeper:
         self.schedule = Schedule(indirect=opener.indirect)
         self._attempts: Workers[Attempt, WatchedConnection] = Workers(WatchedConnection.close)
         self._wake = Wake()
-        self._name = ""  # of the session that the link was connected to
+        self._session = ""  # the name of the session that the link was connected to
         self._outage: str | None = None  # the last report to `report_outage`
         self._link_ended = False  # else a lost link has gone silent
         self._heard_before_loss: float | None = None  # monotonic; None unless a loss is the newest event in the log
@@ -199,7 +199,7 @@ class LinkKeeper:
 
     @property
     def heard_time(self) -> float:
-        """Time of the last bytes over the link (seconds since the epoch)."""
+        """When the last bytes came over the link (seconds since 1970)."""
         return time.time() - time.monotonic() + self.health.heard_at
 
     @property
@@ -219,8 +219,8 @@ class LinkKeeper:
         self._report_health()
 
     def session_connected(self, name: str, **facts: object) -> None:
-        """Note that the link is connected to a session; end a logged outage, with `facts`."""
-        self._name = name
+        """Note that the link is connected to a session; log a reconnect with `facts`."""
+        self._session = name
         if self._heard_before_loss is not None:
             gap = round(time.monotonic() - self._heard_before_loss, 3)
             self._heard_before_loss = None
@@ -272,7 +272,7 @@ class LinkKeeper:
         return None
 
     def _end_outage(self) -> None:
-        """End the attempts, and log the loss of the link, as another link replaces it."""
+        """Log the loss of the link that another one replaces; renew its shared connection."""
         self._end_attempts()
         self._log_loss()
         if not self._login_prompted:
@@ -285,8 +285,8 @@ class LinkKeeper:
             if isinstance(result, WatchedConnection):
                 links.append(result)
             else:
-                retry = isinstance(result, (Unreachable, TimedOut)) and not isinstance(result, LoginRefused)
-                self.schedule.attempt_failed(now, _reason(result), refusal=None if retry else result)
+                may_retry = isinstance(result, (Unreachable, TimedOut)) and not isinstance(result, LoginRefused)
+                self.schedule.attempt_failed(now, _reason(result), refusal=None if may_retry else result)
         for link in links[1:]:
             link.close()
         return links[0] if links else None
@@ -320,7 +320,7 @@ class LinkKeeper:
         """Log the loss of the link, once until a link is connected again."""
         if self._heard_before_loss is None:
             self._heard_before_loss = self.health.heard_at
-            self.log("disconnect", session=self._name or None, reason="lost")
+            self.log("disconnect", session=self._session or None, reason="lost")
 
     def await_link(self, host: str, check: Callable[[], object], deadline: float | None = None) -> WatchedConnection:
         """Wait for the link that replaces a lost one.

@@ -26,16 +26,16 @@ def connection() -> WatchedConnection:
     return WatchedConnection(*os.pipe())
 
 
-class Host:
-    """A host whose attempts are made by a function. `logged`: the events of its links."""
+class Opener:
+    """Opens links by a function. `logged`: the events of the links."""
 
     indirect = False
 
-    def __init__(self, attempt: Open, *, asks: bool = False) -> None:
-        self.open, self._asks, self.logged = attempt, asks, list[str]()
+    def __init__(self, attempt: Open, *, login_prompted: bool = False) -> None:
+        self.open, self._login_prompted, self.logged = attempt, login_prompted, list[str]()
 
     def login_prompted(self) -> bool:
-        return self._asks
+        return self._login_prompted
 
     def renew_shared_connection(self, *, is_silent: bool) -> None:
         self.logged.append("silent" if is_silent else "closed")
@@ -44,8 +44,8 @@ class Host:
         self.logged.append(event)
 
 
-def ways(*steps: Exception | WatchedConnection) -> Open:
-    """Return a function whose attempts have these results in turn."""
+def results(*steps: Exception | WatchedConnection) -> Open:
+    """Return a function that opens links with these results, one after the other."""
     rest = list(steps)
 
     def attempt(_: Attempt) -> WatchedConnection:
@@ -66,7 +66,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def there() -> Iterator[WatchedConnection]:
+def next_link() -> Iterator[WatchedConnection]:
     own = connection()
     yield own
     own.close()
@@ -77,8 +77,8 @@ def made() -> Iterator[Callable[[Open], LinkKeeper]]:
     """Yield a function that makes the keeper of a link from its function for attempts."""
     found: list[LinkKeeper] = []
 
-    def make(attempt: Open, *, asks: bool = False) -> LinkKeeper:
-        found.append(LinkKeeper(Host(attempt, asks=asks)))
+    def make(attempt: Open, *, login_prompted: bool = False) -> LinkKeeper:
+        found.append(LinkKeeper(Opener(attempt, login_prompted=login_prompted)))
         return found[-1]
 
     yield make
@@ -110,7 +110,7 @@ def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed() -
         return spares.pop()
 
     links = [*spares]
-    keeper = LinkKeeper(Host(attempt))
+    keeper = LinkKeeper(Opener(attempt))
     taken = until(keeper, bool)
     keeper.close()
     assert [each for each in links if each.inbound >= 0] == [taken]
@@ -118,37 +118,37 @@ def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed() -
         each.close()
 
 
-def test_a_loss_is_logged_once_until_the_session_is_entered_again(there: WatchedConnection) -> None:
-    host = Host(ways(Unreachable("no route"), there))
+def test_a_loss_is_logged_once_until_the_session_is_entered_again(next_link: WatchedConnection) -> None:
+    host = Opener(results(Unreachable("no route"), next_link))
     keeper = LinkKeeper(host)
     until(keeper, lambda: not keeper.up)
     assert host.logged == []
-    assert until(keeper, bool) is there
+    assert until(keeper, bool) is next_link
     assert host.logged == ["disconnect", "silent"]
-    keeper.watch(there, bool)
+    keeper.watch(next_link, bool)
     keeper.link_closed()
     keeper.session_connected("work")
     assert host.logged[2:] == ["reconnect"]
     keeper.close()
 
 
-def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: WatchedConnection) -> None:
+def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, next_link: WatchedConnection) -> None:
     """After a loss an hour later, the client asked for a login without a try."""
-    keeper = made(ways(LoginRefused("the agent is locked"), there))
+    keeper = made(results(LoginRefused("the agent is locked"), next_link))
     until(keeper, lambda: keeper.schedule.refusal)
     keeper.health.heard(time.monotonic(), [keeper.health._awaited_pong])
     keeper.run(())
     keeper.link_closed()
-    assert until(keeper, bool) is there
+    assert until(keeper, bool) is next_link
 
 
 def test_where_a_login_asks_somebody_no_storm_of_nudges_puts_off_the_attempt(
-    made: Made, there: WatchedConnection, monkeypatch: pytest.MonkeyPatch
+    made: Made, next_link: WatchedConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each nudge put off the loss, so that no login was ever offered."""
     monkeypatch.setattr(health, "LOST_AFTER", 0.3)
-    keeper = made(ways(there), asks=True)
-    assert until(keeper, keeper.nudge) is there
+    keeper = made(results(next_link), login_prompted=True)
+    assert until(keeper, keeper.nudge) is next_link
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")
