@@ -138,10 +138,9 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                end = self._end()
-                if not welcomed or self._cut or isinstance(end, Ended):
-                    raise end from error
-                # A connection that was full at a reload could not tell of it.
+                if not welcomed or self._cut:
+                    raise self._end() from error
+                # A connection that was full at a reload could not tell of it, and a session that has ended says so.
             self.reconnect()  # outside the block: its errors are not the daemon's
 
     def _end(self) -> Ended | errors.DaemonDied:
