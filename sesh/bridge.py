@@ -298,7 +298,8 @@ def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, An
                 records.link_agent(session_id, agent)  # the agent of the first link may be gone
             return existing
         if session_id and not op.creates:
-            raise NotFound(f"{arguments['name']} has ended; its result is unknown")
+            hint = "it ended and its result is gone, or the name of this host leads to another machine now"
+            raise NotFound(f"{os.uname().nodename} has nothing of {arguments['name']} any more", hint=hint)
         caller.session_id = session_id or None
         # A session that ends just after the op has connected has no record any more; its end is found by its id.
         id_before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
