@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 Connect = Callable[[str, str | None], tuple[wire.Connection, "MakeKeeper"]]
 
 # If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves.
-_DRAIN_TIMEOUT = 10.0  # after the end of the session
-_DRAIN_TIMEOUT_AFTER_DETACH = 0.2
+_DRAIN_TIMEOUT, _DRAIN_TIMEOUT_AFTER_DETACH = 10.0, 0.2
 
 
 def attach(
@@ -128,7 +127,7 @@ class _Client:
         self._shown.record_leave(attachment.host, attachment.session_id, position)
 
     def _run_attachment(self) -> AttachmentEnd:
-        """Run the loop until the attachment ends; after a failed SWITCH, until it ends again."""
+        """Run the loop until the attachment ends; call again after a failed SWITCH."""
         attachment = self._attachment
         attachment.handle_frames()
         while (end := attachment.end) is None:
@@ -175,7 +174,7 @@ class _Client:
         if (connection := channel.connection) is not None:
             if pending < MAX_PENDING:
                 watched[connection.inbound] = select.POLLIN
-            if channel.unsent:  # the same descriptor, if it is a socket
+            if channel.unsent:  # `inbound` and `outbound` of a socket are the same
                 watched[connection.outbound] = watched.get(connection.outbound, 0) | select.POLLOUT
         return descriptors.polled(watched.items(), None if deadline == inf else deadline)
 

@@ -31,9 +31,7 @@ from sesh.wire import Connection, Peer
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper, MakeKeeper
 
-# A daemon that sends no WELCOME within so many seconds counts as silent.
-WELCOME_TIMEOUT = 5.0
-_WELCOME_TIMEOUT_OVER_LINK = 10.0
+WELCOME_TIMEOUT, _WELCOME_TIMEOUT_OVER_LINK = 5.0, 10.0  # seconds without WELCOME, then the daemon counts as silent
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
@@ -319,7 +317,7 @@ class Attachment:
     def _show_first_notice(self, welcome: Welcome) -> None:
         """Show the notice of the first WELCOME; measure the round trip."""
         if self.keeper is not None:
-            self._ping(self.keeper.health.measure(time.monotonic()))
+            self._ping(self.keeper.health.new_ping(time.monotonic()))
         left = self._shown.left_time(self.host, self.session_id)
         if left and self.options.replay:  # the scrollback has output from an earlier attachment
             self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {left} ──")

@@ -43,7 +43,7 @@ class Display:
         self.queue = bytearray()
         self.undo = Undo()
         self._tail = b""
-        # The first bytes of a character, kept for its other bytes: a terminal draws a replacement for them alone.
+        # The first bytes of a character whose other bytes have not come: a terminal draws an error sign for those.
         self._partial_character = b""
 
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, screen: bool = False) -> None:

@@ -86,7 +86,6 @@ def log_in(display: Display, keeper: LinkKeeper, host: str, error: Exception) ->
 
 
 def _login_lines(host: str, error: Exception) -> list[str]:
-    """Return the lines that say why and how to log in."""
     if isinstance(error, LoginRefused) and error.needs_login:
         return [f"{host} {error.reason}: Enter logs in, Ctrl-\\ leaves"]
     return [str(error), "Enter tries again, Ctrl-\\ leaves"]

@@ -91,7 +91,7 @@ class Guesses:
         self._echoes = False  # the program has printed a key of the series
         self._echo_off = False  # the pty does not echo, as at a password prompt
         self._sent = self._echoed = 0  # the newest input numbers
-        self._resume_at = 0  # guessing stops until the input of this number is echoed; 0 while it goes on
+        self._resume_at = 0  # guessing stops until the input of this number is echoed; 0 while guessing goes on
 
     @property
     def row_to_draw(self) -> PredictedRow | None:

@@ -180,7 +180,7 @@ class Undo:
             out = [CANCEL, alternate_flags, leave, b"" if self._alternate == b"?1049" else _LAST_ROW, main_flags]
         else:
             out = [CANCEL, main_flags]
-            if alternate_flags:  # the program has left the alternate screen without undoing them
+            if alternate_flags:  # the program has left the alternate screen without resetting the flags
                 out += [b"\x1b[?1049h", alternate_flags, b"\x1b[?1049l"]
         stops = range(9, columns + 1, 8) if self._tabs else ()
         tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)

@@ -134,8 +134,8 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgra
 
 
 def _row(result: HostResult) -> DeployedHost:
-    outcome = result.outcome
-    if not isinstance(outcome, SeshError):
-        return outcome
-    facts: PrintedDeployError = {**error_facts(outcome), "step": outcome.step, "foreign": outcome.foreign}
+    deployed = result.deployed
+    if not isinstance(deployed, SeshError):
+        return deployed
+    facts: PrintedDeployError = {**error_facts(deployed), "step": deployed.step, "foreign": deployed.foreign}
     return {"host": result.destination.host, "ok": False, "error": facts}

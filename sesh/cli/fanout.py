@@ -166,7 +166,7 @@ class _FanOut:
         """Take the exit code of a host; print its error. Raises BrokenPipeError, UsageError."""
         if isinstance(result, _NotRead):
             raise BrokenPipeError
-        if isinstance(result, UsageError) and not (result.answered or isinstance(result, InvalidHost)):
+        if isinstance(result, UsageError) and not (result.in_response or isinstance(result, InvalidHost)):
             raise result  # the command line is wrong for all hosts
         out = self._outputs[host]
         self._codes[host] = int(result.exit_code) if isinstance(result, SeshError) else result

@@ -11,7 +11,7 @@ from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import Person
 from sesh.cli.printing import Output
-from sesh.errors import Refused, SeshError, UsageError
+from sesh.errors import Interrupted, Refused, SeshError, UsageError
 from sesh.names import check_host
 from sesh.reach import find
 from sesh.reach.target import Target
@@ -56,7 +56,7 @@ class Invocation(Person):
         remotes. `creates`: the line creates a session that no machine has.
         """
         hosts: dict[str, str | SeshError | None] = dict.fromkeys(names, self.line.host)
-        absent = [name for name in hosts if not find.is_here(name)] if self.line.host is None else []
+        absent = [name for name in hosts if not find.exists(name)] if self.line.host is None else []
         if absent:
             from sesh.ops import lookup
 
@@ -95,6 +95,8 @@ class Invocation(Person):
         for host, group in groups.items():
             try:
                 refused = {name: errors.rebuild(facts) for name, facts in act(self._target_at(host), group).items()}
+            except Interrupted:
+                raise
             except SeshError as error:
                 refused = dict.fromkeys(group, error)
             for refusal in refused.values():

@@ -137,7 +137,7 @@ def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
     """Return the sessions of a host; raise its error soon if there are cached ones."""
-    if cli.shows_status and known.sessions(host) and not known.asks(host):
+    if cli.shows_status and known.sessions(host) and not known.login_prompted(host):
         try:
             return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
         except (errors.LoginRefused, errors.NotDeployed, OSError):

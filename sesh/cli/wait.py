@@ -92,7 +92,7 @@ def _begin(position: int | None, *, several: bool, since_start: bool) -> Begin:
 
 def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
     try:
-        with target.open_stream(name, conditions["timeout"]) as stream, target.caller.stop.calling(stream.cut):
+        with target.open_stream(name, conditions["timeout"]) as stream:
             return await_condition(stream, conditions)
     except NotFound as missing:
         return condition_at_end(target, name, missing, conditions)

@@ -36,7 +36,7 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
     name = check_name(name)
     if required:
         find.connect(name).close()
-    return find.is_here(name)
+    return find.exists(name)
 
 
 def chosen(caller: Caller, names: Sequence[str]) -> list[str]:

@@ -89,7 +89,7 @@ class Target:
     def _stream(self, connection: Connection, name: str) -> Stream:
         from sesh.reach.stream import Stream  # loads links, which a list does without
 
-        return Stream(connection, name, self.deadline)
+        return Stream(connection, name, self.deadline, stop=self.caller.stop)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -97,7 +97,7 @@ class Target:
         try:
             yield
         except (errors.Unreachable, errors.TimedOut) as error:
-            if self.deadline is None or time.monotonic() < self.deadline or error.answered:
+            if self.deadline is None or time.monotonic() < self.deadline or error.in_response:
                 raise
             silent = f"@{self.host}" if self.host else "the session's daemon"
             raise errors.TimedOut(f"timed out: {silent} did not answer in time") from None

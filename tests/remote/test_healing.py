@@ -82,7 +82,7 @@ def test_a_name_that_leads_to_another_machine_now_ends_no_session_in_words(home:
     box.back()
     assert terminal.exit_code() == 1
     os.rename(f"{box.directory}.before", box.directory)
-    line = f"{os.uname().nodename} has nothing of work any more; it ended and its result is gone, or the name of this host"
+    line = f"{os.uname().nodename} has nothing of work any more; it ended and its result is gone, or the name of"
     assert line in terminal.text()
 
 
@@ -141,7 +141,7 @@ def test_a_login_refused_while_the_link_was_only_silent_is_the_error_once_it_is_
     """The error was `the daemon of work died`."""
     hasty(monkeypatch)
     refused = Mock(side_effect=LoginRefused("box does not accept your keys"))
-    monkeypatch.setattr(opening.HostLinks, "open", refused)
+    monkeypatch.setattr(opening.HostLinkOpener, "open", refused)
     waiting = home.start("@box", "--wait", "work", "--exit")
     settled(box)
     box.strand()
