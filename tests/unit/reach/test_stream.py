@@ -87,7 +87,7 @@ def test_who_follows_a_session_connects_again_before_anything_else_looks_for_its
     first.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
     link.take_frames.side_effect = Ended("work")
     find_end = Mock()
-    stream = Stream(first, "work", host="box", keeper=Mock(**{"wait.side_effect": [link]}), find_end=find_end)
+    stream = Stream(first, "work", host="box", keeper=Mock(**{"await_link.side_effect": [link]}), find_end=find_end)
     with pytest.raises(Ended):
         next(stream.arrivals(nothing))
     find_end.assert_not_called()
