@@ -151,10 +151,9 @@ class Stream:
             except errors.Unreachable as error:
                 if error.in_response:
                     raise
-                end = self._end()
-                if not welcomed or self._cut or isinstance(end, Ended):
-                    raise end from error
-                # A reloaded daemon closes a full connection without RELOADED: connect again.
+                if not welcomed or self._cut:
+                    raise self._end() from error
+                # A reloaded daemon closes a full connection without RELOADED; a session that has ended says so.
             self.reconnect()  # outside `try`: errors of the reconnect do not lead to another reconnect
 
     def _end(self) -> Ended | errors.DaemonDied:

@@ -30,14 +30,13 @@ def _path(session_id: str, suffix: str) -> str:
 
 
 def keep(result: JobResult, output: bytes | None) -> None:
-    """Store a result under its `id` and remove the oldest; ignore a failed write."""
+    """Store a result under its `id` and remove the oldest. Raises OSError, Refused."""
     folder = directory()
-    with suppress(OSError, Refused):
-        files.make_private(folder)
-        if output is not None:
-            files.write_whole(_path(result["id"], _OUTPUT), output)
-        files.write_whole(_path(result["id"], _RESULT), protocol.encode(result))
-        _prune(folder)
+    files.make_private(folder)
+    if output is not None:
+        files.write_whole(_path(result["id"], _OUTPUT), output)
+    files.write_whole(_path(result["id"], _RESULT), protocol.encode(result))
+    _prune(folder)
 
 
 def _prune(folder: str) -> None:

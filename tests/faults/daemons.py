@@ -180,8 +180,8 @@ class Daemons:
         return self.show(name)
 
     def litter(self) -> list[str]:
-        """Return the files in the directory of sessions, without the lock and the kept results."""
-        return sorted(set(os.listdir(self.home.directory)) - {".lock", ".starting", ".results"})
+        """Return the files in the directory of sessions, without locks, results and log."""
+        return sorted(set(os.listdir(self.home.directory)) - {".lock", ".starting", ".results", "debug.log"})
 
     def alive(self, name: str) -> bool:
         """Tell whether the session answers at once."""

@@ -83,6 +83,14 @@ def test_a_full_disk_is_an_error_of_the_doctor(home: Home, monkeypatch: pytest.M
     assert row["remedy"] == f"free some space there, or set {variable} to another directory"
 
 
+def test_a_result_that_cannot_be_kept_is_a_fault_in_the_status(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = os.path.join(home.directory, ".results")
+    failing(monkeypatch, os, "write", errno.ENOSPC, lambda descriptor, _: on_disk(results, descriptor))
+    assert home.sesh("--exec", "job", "--keep", "--", "sh", "-c", "exit 7").code == 7
+    (fault,) = home.sesh("--status", "job", "--json").json()["faults"]
+    assert "the result: No space left on device" in fault
+
+
 def on_disk(folder: str, descriptor: object) -> bool:
     """Tell whether a descriptor is that of a file in a folder."""
     try:

@@ -72,6 +72,20 @@ def test_what_comes_while_the_link_is_down_is_not_missed(home: Home, box: ViaHos
     assert outcome(ended[1])[:2] == (5, ended[0])
 
 
+def test_a_name_that_leads_to_another_machine_now_ends_no_session_in_words(home: Home, box: ViaHost) -> None:
+    """The line said that the session has ended, while it ran on the machine before."""
+    terminal = home.terminal("@box", "work", columns=160)
+    terminal.wait_for(PROMPT)
+    settled(box)
+    box.away()
+    os.rename(box.directory, f"{box.directory}.before")
+    box.back()
+    assert terminal.exit_code() == 1
+    os.rename(f"{box.directory}.before", box.directory)
+    line = f"{os.uname().nodename} has nothing of work any more; it ended and its result is gone, or the name of"
+    assert line in terminal.text()
+
+
 def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box: ViaHost) -> None:
     script = f"echo begun; echo x >>ran; {GO}; seq 100000; echo done; sh -c 'exit 7'"
     running = home.start("@box", "--run", "work", "--", script)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol, wire
-from sesh.errors import Ended, TimedOut
+from sesh.errors import Ended, TimedOut, Unreachable
 from sesh.link.health import WatchedConnection
 from sesh.reach.stream import NewOutput, Ready, Stream
 from tests.support.data import job_result
@@ -79,3 +79,15 @@ def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_th
     for link in links:
         stream.reconnect()
         link.connect_request.assert_called_with("work", "c0ffee")
+
+
+def test_who_follows_a_session_connects_again_before_anything_else_looks_for_its_end() -> None:
+    """Each session of a host that was reloaded cost one more login."""
+    first, link = [Mock(spec=WatchedConnection, peer=wire.Peer("work"), welcome={"id": "c0ffee"}) for _ in range(2)]
+    first.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
+    link.take_frames.side_effect = Ended("work")
+    find_end = Mock()
+    stream = Stream(first, "work", host="box", keeper=Mock(**{"await_link.side_effect": [link]}), find_end=find_end)
+    with pytest.raises(Ended):
+        next(stream.arrivals(nothing))
+    find_end.assert_not_called()
