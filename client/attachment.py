@@ -238,7 +238,7 @@ class Attachment:
 
     def receive(self) -> None:
         alive = self.channel.read()
-        if self.channel.frames:
+        if self.keeper is not None and self.channel.frames:
             self.link_line.remove()  # before the frames are shown
         self.handle_frames()
         if not alive:

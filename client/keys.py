@@ -42,8 +42,7 @@ class KeyParser:
         key = self._key
         if now is not None:
             self._note_read(len(data), now)
-            one_key_alone = keys.token(data, 0)[0] == len(data)
-            if self._burst_size >= _BURST and not one_key_alone:
+            if self._burst_size >= _BURST and keys.token(data, 0)[0] < len(data):  # a long key alone is no burst
                 key = _NO_KEY
         if self._pending or self._prefix or self._pasting or self._begins.search(data):
             return self._parse(key, data, last=False)

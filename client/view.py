@@ -85,9 +85,8 @@ class NoticeLine:
         """Show the screen under the line before output; draw the line in the next pause."""
         if self.state is NoticeState.DRAWN:
             self._show_screen(self._screen)
-        if self.state is not NoticeState.NOTHING:
-            self.state = NoticeState.WAITS
-            self._await_pause()
+        self.state = NoticeState.WAITS
+        self._await_pause()
 
     def draw_over(self, screen: bytes) -> None:
         """Keep the screen that was requested for the line, and draw the line over it."""
@@ -131,7 +130,8 @@ class TerminalView:
             self.notice.draw_over(payload)
         else:
             self._skip, self._skipped = Skip.NOTHING, b""
-            self.notice.make_way()
+            if self.notice.state is not NoticeState.NOTHING:
+                self.notice.make_way()
             if is_output:
                 self._show_output(payload)
             else:
@@ -168,7 +168,8 @@ class TerminalView:
 
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove the line, and show the predicted effect of the input of this number."""
-        self.notice.end()
+        if self.notice.state is not NoticeState.NOTHING:
+            self.notice.end()
         if self._predictor is not None:
             self.display.draw(self._predictor.input_sent(number, data))
 
