@@ -95,7 +95,8 @@ def test_signals_become_bytes_to_wait_for(line: tuple[int, int]) -> None:
         assert terminal.signalled == {signal.SIGTERM, signal.SIGWINCH}, "a look at them costs no read"
         assert polled([(terminal.signals, select.POLLIN)], 0.0) == [terminal.signals]
         assert terminal.take_signals() == {signal.SIGTERM, signal.SIGWINCH}
-        assert not (terminal.signalled or polled([(terminal.signals, select.POLLIN)], 0.0))
+        assert terminal.signalled == set()
+        assert polled([(terminal.signals, select.POLLIN)], 0.0) == []
 
 
 def test_a_client_that_is_continued_before_it_has_stopped_does_not_stop(line: tuple[int, int]) -> None:
@@ -127,7 +128,7 @@ def test_a_terminal_that_goes_while_it_is_lent_raises_nothing() -> None:
     """Else a wait for Enter would last for ever, or be tried again without end."""
     master, slave = os.openpty()
     with RawTerminal(slave, slave) as terminal:
-        with terminal.lent():
+        with terminal.lent_to_ssh():
             os.close(master)
             assert not terminal.await_enter()
         assert terminal.read() == b""
