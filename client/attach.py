@@ -142,7 +142,7 @@ class _Client:
         display, terminal = self._display, self._terminal
         channel = attachment.channel
         ready = self._poll(attachment)
-        if terminal.signals in ready or terminal.inbound in ready:  # a signal may have come as the poll returned
+        if terminal.signalled or terminal.signals in ready:  # a signal may have come as the poll returned
             self._handle_signals(attachment)  # first: the daemon must get a new size before later keys
         if terminal.inbound in ready and attachment.end is None:
             self._read_keys(attachment)

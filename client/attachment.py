@@ -245,7 +245,7 @@ class Attachment:
 
     def receive(self) -> None:
         is_open = self.channel.read()
-        if self.channel.frames:
+        if self.keeper is not None and self.channel.frames:
             self.link_line.remove()  # before the frames are shown
         self.handle_frames()
         if not is_open:

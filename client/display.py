@@ -57,7 +57,8 @@ class Display:
             data, self._partial_character = data[: len(data) - len(partial)], partial
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
         self.draw(before + data + after)
-        self._send_notification()
+        if self._notification:
+            self._send_notification()
 
     def draw(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
@@ -79,7 +80,7 @@ class Display:
         self._send_notification()
 
     def _send_notification(self) -> None:
-        if self._notification and self.started and not self.undo.unfinished:
+        if self.started and not self.undo.unfinished:
             self.draw(self._notification)
             self._notification = b""
 

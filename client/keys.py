@@ -47,8 +47,7 @@ class KeyParser:
         key = self._key
         if now is not None:
             self._count_burst(len(data), now)
-            is_one_key = keys.token(data, 0)[0] == len(data)
-            if self._burst_size >= _BURST_SIZE and not is_one_key:
+            if self._burst_size >= _BURST_SIZE and keys.token(data, 0)[0] < len(data):  # a long key alone is no burst
                 key = _NO_KEY
         if self._incomplete or self._first_key or self._pasting or self._token_start.search(data):
             return self._parse(key, data, flush=False)

@@ -29,8 +29,9 @@ _READ_SIZE = 1 << 13
 class RawTerminal:
     """The terminal on two descriptors, raw inside the `with` block.
 
-    The end of the block restores termios, signal handlers and blocking. A signal becomes a byte on the descriptor
-    `signals`, for the loop's poll. Raises Refused if a descriptor is not a terminal.
+    The end of the block restores termios, signal handlers and blocking. `signalled`: the signals since `take_signals`;
+    each becomes a byte on the descriptor `signals`, for the loop's poll. Raises Refused if a descriptor is not a
+    terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -38,6 +39,7 @@ class RawTerminal:
             raise Refused("attaching needs a terminal on stdin and stdout; in scripts, use --exec, --send and --screen")
         self.inbound, self.outbound = inbound, outbound
         self.signals = -1
+        self.signalled = set[int]()
         self._attributes: list[Any] = []
         self._undo = ExitStack()
 
@@ -75,7 +77,10 @@ class RawTerminal:
             os.set_blocking(descriptor, False)
         undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
         for number in _HANDLED_SIGNALS:
-            undo.callback(signal.signal, number, signal.signal(number, lambda *_: None) or signal.SIG_DFL)
+            undo.callback(signal.signal, number, signal.signal(number, self._note) or signal.SIG_DFL)
+
+    def _note(self, number: int, _frame: object) -> None:
+        self.signalled.add(number)
 
     def raw(self) -> None:
         _change_settings(lambda: tty.setraw(self.inbound, termios.TCSANOW))
@@ -175,10 +180,9 @@ class RawTerminal:
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""
-        try:
-            signals = set(os.read(self.signals, 4096))
-        except BlockingIOError:
-            return set()
+        with suppress(BlockingIOError):
+            os.read(self.signals, 4096)  # first: a signal that comes now wakes the next poll
+        signals, self.signalled = self.signalled, set()
         return signals - {signal.SIGTSTP} if signal.SIGCONT in signals else signals
 
 

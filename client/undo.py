@@ -93,7 +93,7 @@ class Undo:
     def feed(self, block: bytes) -> bytes:
         """Follow a block, which may split a sequence; return the incomplete character at its end."""
         data = self._incomplete + block
-        character = _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
+        character = data[-1:] >= b"\x80" and _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
         end = character.start() if character else len(data)
         if b"\x1b" in data:
             end = min(end, _unfinished_at(data))

@@ -85,9 +85,8 @@ class Notice:
         """Show the kept screen before output; draw the notice in the next pause."""
         if self.state is NoticeState.DRAWN:
             self._show_screen(self._screen)
-        if self.state is not NoticeState.NONE:
-            self.state = NoticeState.WAITS
-            self._await_pause()
+        self.state = NoticeState.WAITS
+        self._await_pause()
 
     def draw_over(self, screen: bytes) -> None:
         """Keep the requested screen, and draw the notice over it."""
@@ -130,7 +129,8 @@ class TerminalView:
             self.notice.draw_over(payload)
         else:
             self._skip, self._skipped = Skip.NOTHING, b""
-            self.notice.make_way()
+            if self.notice.state is not NoticeState.NONE:
+                self.notice.make_way()
             if is_output:
                 self._show_output(payload)
             else:
@@ -167,7 +167,8 @@ class TerminalView:
 
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove the notice, and show the predicted effect of the input of this number."""
-        self.notice.end()
+        if self.notice.state is not NoticeState.NONE:
+            self.notice.end()
         if self._predictor is not None:
             self.display.draw(self._predictor.input_sent(number, data))
 

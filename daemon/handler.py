@@ -140,8 +140,7 @@ class ClientHandler:
         by_person = client.replies.by_person  # not by the terminal
         if by_person:
             self._clients.lead(client)  # first: resize to this terminal before the program sees the key
-        acknowledge = partial(self.acknowledge, client, number, size, at_once=False)
-        self._pump.type(client.number, keys, lambda _: acknowledge(), by_person=by_person)
+        self._pump.type(client.number, keys, lambda _: self.acknowledge(client, number, size), by_person=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
             self._session.runs.withdraw_unread()
@@ -152,7 +151,7 @@ class ClientHandler:
         if self._pump.life.running and (key := client.replies.release()):
             self._type(client, key, client.last_input, 0)
 
-    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
+    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool = False) -> None:
         """Acknowledge an INPUT at once, with later output, or alone in a pause; see `DueAck`."""
         if client.ack.add(number, size, at_once=at_once):
             client.send_ack()

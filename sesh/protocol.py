@@ -218,21 +218,19 @@ class Decoder:
             data = bytes(self._buffer)
             self._buffer.clear()
         frames: list[tuple[int, bytes]] = []
-        start = 0
-        end = len(data)
+        start, end = 0, len(data)
         self._wanted = _HEADER.size
-        while end - start >= _HEADER.size:
-            body = start + _HEADER.size
-            size = int.from_bytes(data[start + 1 : body], "big")
+        while (body := start + _HEADER.size) <= end:
+            kind, size = _HEADER.unpack_from(data, start)
             if size > LARGEST_PAYLOAD:
                 raise errors.ProtocolError(
                     f"the other side announced a frame of {size} bytes: it does not speak sesh's protocol"
                 )
-            if end - body < size:
+            if body + size > end:
                 self._wanted = _HEADER.size + size
                 break
-            frames.append((data[start], data[body : body + size]))
             start = body + size
+            frames.append((kind, data[body:start]))
         if start < end:
             self._buffer += data[start:]
         return frames

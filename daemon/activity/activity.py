@@ -87,9 +87,10 @@ class Activity:
         if lines:
             self.note_lines(lines)
         ended = kept.declared.note_input(data, self._pump.log.head)
-        if (lines or ended) and kept.declared.standing is None:
+        if kept.declared.standing is not None:
+            self._decide()
+        elif lines or ended:
             kept.answered_at = STEADY.now()
-        self._decide()
         self.wake()
 
     def note_lines(self, count: int = 1) -> None:

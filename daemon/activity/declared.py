@@ -28,7 +28,7 @@ class Declared:
 
     @property
     def standing(self) -> Standing | None:
-        return self.last or standing_of(self.reports)
+        return self.last or (standing_of(self.reports) if self.reports.records else None)
 
     @property
     def asks(self) -> bool:
@@ -55,7 +55,8 @@ class Declared:
 
     def note_input(self, keys: bytes, position: int) -> bool:
         """Note typed keys (empty: a command begins); return whether they end a declaration."""
-        self.reports.drop_results(position)
+        if self.reports.records:
+            self.reports.drop_results(position)
         if self.last is None:
             return False
         cancels = len(keys) < LONGEST and pressed(keys, *_CANCELS)  # longer input is text, not a key

@@ -27,6 +27,9 @@ class Phase(Enum):
     ABANDONED = "abandoned"  # the machine shuts down: the daemon exits, and the session can be restored
 
 
+_RUNNING = (Phase.RUNNING, Phase.ENDING)
+
+
 @dataclass(frozen=True)
 class ProgramEnd:
     """How the program ended; None for unknown."""
@@ -72,7 +75,7 @@ class Life:
 
     @property
     def running(self) -> bool:
-        return self.phase in (Phase.RUNNING, Phase.ENDING)
+        return self.phase in _RUNNING
 
     @property
     def named(self) -> bool:

@@ -141,6 +141,9 @@ class ReplyFilter:
         # is dropped. If the rest comes later, it is new input: Escape, then keys.
         begun, given, gap = self._begun, self._given, now - self._at
         self.by_person, self._at = False, now
+        if self._state is _State.KEYS and not begun and b"\x1b" not in data:
+            self.by_person = bool(data)
+            return data
         pieces: list[bytes] = []
         if self._state is _State.PASTE and gap > _PASTE_GAP:
             self._state = _State.KEYS
@@ -150,9 +153,6 @@ class ReplyFilter:
         is_new = gap > _KEY_GAP and len(data) < _NOT_TYPED and not self.queries.due(now)
         if passed_as_key and is_new:
             begun, given = b"", 0
-        if self._state is _State.KEYS and not (begun or pieces) and b"\x1b" not in data:
-            self._begun, self._given, self.by_person = b"", 0, bool(data)
-            return data
         whole, start = begun + data, 0
         while start < len(whole):
             end, passes = self._next(whole, start, now)

@@ -56,14 +56,13 @@ class InputLine:
 
 def _length_after(token: bytes, length: int) -> int:
     """Return the line's length after one token; cursor keys do not change it."""
+    if token[0] >= 0x20:
+        return length if token == b"\x7f" else length + len(token)
     chord, event = chord_of(token) or (None, PRESS)
     if event == RELEASE:
         return length
     if token in _ENDS or chord in _ENDS:
         return 0
-    if chord is not None:
-        kind, code, modifiers = chord
-        writes = kind == "u" and not modifiers and 0x20 <= code < 0xE000 and code != 0x7F
-    else:
-        writes = token[0] >= 0x20 and token != b"\x7f"
+    kind, code, modifiers = chord or ("", 0, 0)
+    writes = kind == "u" and not modifiers and 0x20 <= code < 0xE000 and code != 0x7F
     return length + len(token) if writes or token in _RECALLS or chord in _RECALLS else length

@@ -120,6 +120,7 @@ class Pump:
     def _transfer(self, events: int) -> None:
         if events & WRITE:
             self.drain()
+            self._update_watch()
         if events & READ:
             self.read_output()
 
@@ -180,7 +181,8 @@ class Pump:
             self.input.drain(self.pty.write)
         except OSError:
             self.input.clear()  # the pty is gone; SIGCHLD will report the program's end
-        self._update_watch()
+        if self.input.size:
+            self._update_watch()
 
     @property
     def line_begun(self) -> bool:

@@ -124,9 +124,10 @@ class Reports:
 
     def most_urgent(self) -> Report | None:
         """Return the most urgent record, the root's first among equals; None without records."""
+        if not self.records:
+            return None
         order = list(STATES)
-        urgency = {part: (order.index(report["state"]), part != "") for part, report in self.records.items()}
-        return self.records[min(urgency, key=lambda part: urgency[part])] if urgency else None
+        return min(self.records.items(), key=lambda item: (order.index(item[1]["state"]), item[0] != ""))[1]
 
     def line(self) -> str:
         """Return one line about the working parts; empty if they have no text."""

@@ -54,8 +54,9 @@ class Moves(Grid):
 
     def move_to(self, row: int, column: int) -> None:
         """Move the cursor, clipped to the screen, whatever the origin mode; cancel a pending wrap."""
-        self.cursor.y = min(max(row, 0), self.lines - 1)
-        self.cursor.x = min(max(column, 0), self.columns - 1)
+        cursor = self.cursor
+        cursor.y = row if 0 <= row < self.lines else min(max(row, 0), self.lines - 1)
+        cursor.x = column if 0 <= column < self.columns else min(max(column, 0), self.columns - 1)
         self.margin_wrap = None
 
     def cancel_wrap(self) -> None:

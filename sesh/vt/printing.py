@@ -45,7 +45,7 @@ class Printing(Editing):
         return self.wrap and not (self.insert or self.origin or self.charsets.translation)
 
     def draw(self, data: str) -> None:
-        if table := self.charsets.translation:
+        if self.charsets is not DEFAULT_SETS and (table := self.charsets.translation):
             data = data.translate(table)
         plain = data.isascii()
         if not (self.insert or self.narrow) and (plain or self._begins_cell(data)):
@@ -112,13 +112,14 @@ class Printing(Editing):
 
         They must fit before the column `limit`.
         """
-        row, x = self.rows[self.cursor.y], self.cursor.x
+        cursor = self.cursor
+        row, x = self.rows[cursor.y], cursor.x
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x, len(texts))
         row.put(x, texts, self.pen)
-        self.cursor.x = end = x + len(texts)
+        cursor.x = end = x + len(texts)
         self.joinable = True
-        self.margin_wrap = (self.cursor.y, end) if end == limit < self.columns else None
+        self.margin_wrap = (cursor.y, end) if end == limit < self.columns else None
 
     def _wrap(self) -> None:
         whole = self.right == self.columns - 1

@@ -32,18 +32,19 @@ class Row:
 
     def put(self, x: int, graphemes: Sequence[str], pen: Pen) -> None:
         """Write graphemes, one for each column, from column `x` on."""
-        end = x + len(graphemes)
-        self.blank_across(pen, x, end)
+        text, end = self.text, x + len(graphemes)
+        if text[x] == STUB or (end < len(text) and text[end] == STUB):
+            self.blank_across(pen, x, end)
         # A replay restores a pending wrap by printing a blank over a spacer; the cell must stay a spacer.
-        keeps_spacer = end == len(self.text) and self.text[-1] is SPACER and graphemes[-1] == " "
-        self.text[x:end] = graphemes
+        keeps_spacer = end == len(text) and text[-1] is SPACER and graphemes[-1] == " "
+        text[x:end] = graphemes
         self.pens[x:end] = [pen] * (end - x)
         if keeps_spacer:
-            self.text[-1] = SPACER
+            text[-1] = SPACER
 
     def fill(self, start: int, end: int, pen: Pen) -> None:
         if start < end:
-            self.put(start, " " * (end - start), pen)
+            self.put(start, [" "] * (end - start), pen)
 
     def blank_across(self, pen: Pen, *edges: int) -> None:
         """Blank the wide graphemes that span the left edge of a column in `edges`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import termios
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from sesh.client.terminal import RawTerminal
+from sesh.descriptors import polled
 
 WATCHED = (
     signal.SIGHUP,
@@ -90,7 +92,11 @@ def test_signals_become_bytes_to_wait_for(line: tuple[int, int]) -> None:
         assert terminal.take_signals() == set()
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGWINCH)
+        assert terminal.signalled == {signal.SIGTERM, signal.SIGWINCH}, "a look at them costs no read"
+        assert polled([(terminal.signals, select.POLLIN)], 0.0) == [terminal.signals]
         assert terminal.take_signals() == {signal.SIGTERM, signal.SIGWINCH}
+        assert terminal.signalled == set()
+        assert polled([(terminal.signals, select.POLLIN)], 0.0) == []
 
 
 def test_a_client_that_is_continued_before_it_has_stopped_does_not_stop(line: tuple[int, int]) -> None:
