@@ -322,8 +322,8 @@ class JobResult(ProgramEnd, total=False):
 class Event(TypedDict, total=False):
     """An event of a session. `seq` counts from 1; other keys depend on `event`.
 
-    When all sessions are followed, two objects have only one key: `begun`, the time from which events are complete, and
-    `note`, a line for the user.
+    Between machines, two objects have only one key: `begun`, the time from which events are complete, and `note`, a
+    line for the user. The command line prints no JSON for them.
     """
 
     seq: int

@@ -97,7 +97,8 @@ def skill(ctx: Context) -> int:
 
     Examples:
       sesh skill
-      mkdir -p ~/.claude/skills/sesh && sesh skill > ~/.claude/skills/sesh/SKILL.md
+      mkdir -p ~/.claude/skills/sesh
+      sesh skill > ~/.claude/skills/sesh/SKILL.md
     """
     with open(os.path.join(os.path.dirname(__file__), "skill.md"), encoding="utf-8") as file:
         text = file.read()

@@ -12,7 +12,7 @@ from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.parameters import Context
-from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, load
+from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, load, similar_verb
 from sesh.errors import UsageError
 
 _SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
@@ -51,10 +51,26 @@ class VerbCommand(TyperCommand):
         pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
         return [*pieces, "[-- CMD…]"] if BY_NAME[str(self.name)].command else pieces
 
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option `--help`.
+
+        It prints as verbs do, and so fails on a full or closed stdout.
+        """
+        option = super().get_help_option(ctx)
+        assert option is not None  # noqa: S101 (the settings name it)
+        option.callback = _print_help
+        return option
+
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Write the description of the verb; examples keep their line breaks."""
         self.help = (self.help or "").replace("\n\nExamples:\n", "\n\n\b\nExamples:\n")
         super().format_help_text(ctx, formatter)
+
+
+def _print_help(ctx: Any, _option: Any, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        ctx.obj.out.text(ctx.get_help())
+        ctx.exit()
 
 
 class VerbGroup(TyperGroup):
@@ -128,7 +144,13 @@ def run_verb(cli: Invocation) -> int:
         return shown.exit_code
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
-        verb = f" {line.verb.name}" if line.verb.dashed else ""
-        command_hint = "write a command after --; " if line.verb.command and line.tail is None else ""
-        hint = f"{command_hint}see: {SESH}{verb} --help"
-        raise UsageError(f"{message[0].lower()}{message[1:]}", hint=hint) from error
+        raise UsageError(f"{message[0].lower()}{message[1:]}", hint=_usage_hint(line)) from error
+
+
+def _usage_hint(line: CommandLine) -> str:
+    """Return the hint for words that typer refuses."""
+    words = [word for word in line.words if word[:1] == "-"]
+    if words and not line.verb.dashed and (near := similar_verb(line.words[0].lstrip("-"))):
+        return f"did you mean: {SESH} --{near}?"
+    command = "write a command after --; " if words and line.verb.command and line.tail is None else ""
+    return f"{command}see: {SESH} {line.verb.name} --help" if line.verb.dashed else f"{command}see: {SESH} --help"

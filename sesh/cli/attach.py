@@ -118,7 +118,7 @@ def attach_terminal(
     """
     if not printing.on_terminal():
         named = name if is_name(name) else "NAME"
-        ways = f"`{SESH} --open {named}` creates it, `--screen {named}` shows it, `--send {named}` types into it"
+        ways = f"`{SESH} --open {named}` starts it unless it runs, `--screen {named}` shows it, `--send {named}` types"
         raise Refused("attaching needs a terminal", hint=for_host(ways, target.host))
     current = listing.current()
     if current is not None:

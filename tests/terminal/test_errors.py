@@ -36,6 +36,7 @@ ERRORS = {
     (2, "usage"): [
         ("--import bytes.json", "bytes.json, not JSON"),
         ("--nope", "--nope, sesh --help"),
+        ("--kil w", "--kil, sesh --kill?"),
     ],
     (2, "invalid_name"): [("--kill .bad", ".bad, not a valid session name, letters")],
     (2, "invalid_host"): [("@-x --list", "-x, not a host, [user@]host")],
@@ -223,6 +224,7 @@ def test_a_command_whose_output_cannot_be_stored_ends_as_one_whose_code_is_not_k
     home.sesh("--open", "web")
     for words, code in (
         ([], 1),
+        (["kill", "--help"], 1),
         (["--exec", "--print", "--", "sh", "-c", "seq 3; exit 7"], 255),
         (["--run", "web", "--", "seq 3"], 255),
     ):

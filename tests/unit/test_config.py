@@ -166,7 +166,7 @@ def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
 
 
 def test_a_file_that_has_not_changed_is_parsed_once(place: Path) -> None:
-    """Each of 300 hosts with a `via` parsed the settings several times, which took 15 s."""
+    """Each of 300 hosts parsed them several times, which took 15 s."""
     first = loaded(place, "replay_lines = 3")
     assert loaded(place, "replay_lines = 3") is first
     assert loaded(place, "replay_lines = 4").replay_lines == 4
