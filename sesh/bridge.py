@@ -301,7 +301,7 @@ def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, An
                 records.link_agent(session_id, agent)  # the agent of the first link may have gone
             return existing
         if session_id and not op.creates:
-            hint = "it ended and its result is gone, or the name of this host leads to another machine now"
+            hint = "it ended and its result is gone, or this name of the host is now that of another machine"
             raise NotFound(f"{os.uname().nodename} has nothing of {arguments['name']} any more", hint=hint)
         caller.session_id = session_id or None
         # The session may end, and lose its record, once the op has connected: the id then finds the result.

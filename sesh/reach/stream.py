@@ -154,7 +154,7 @@ class Stream:
                 if not welcomed or self._cut:
                     raise self._end() from error
                 # A reloaded daemon closes a full connection without RELOADED; a session that has ended says so.
-            self.reconnect()  # outside `try`: errors of the reconnect do not lead to another reconnect
+            self.reconnect()  # outside `try`: errors of the reconnect start no other one
 
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""
