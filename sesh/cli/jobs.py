@@ -91,9 +91,10 @@ def _start_detached(cli: Invocation, data: JobSpec) -> int:
         if error.exit_code == ExitCode.FAILED and error.code != "refused":
             error.exit_code = ExitCode.UNKNOWN if isinstance(error, errors.Unknown) else ExitCode.SESH_FAILED
         raise
-    if not cli.line.json:
-        cli.out.text(name)
-    return cli.out.done(name=name, session=name, host=cli.line.host, created=True)
+    with failing_with(ExitCode.UNKNOWN):  # the job runs
+        if not cli.line.json:
+            cli.out.text(name)
+        return cli.out.done(name=name, session=name, host=cli.line.host, created=True)
 
 
 def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:

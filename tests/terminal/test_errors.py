@@ -226,6 +226,7 @@ def test_a_command_whose_output_cannot_be_stored_ends_as_one_whose_code_is_not_k
         ([], 1),
         (["kill", "--help"], 1),
         (["--exec", "--print", "--", "sh", "-c", "seq 3; exit 7"], 255),
+        (["--exec", "-d", "--", "true"], 255),
         (["--run", "web", "--", "seq 3"], 255),
     ):
         line = [f"{home.path}/bin/sesh", *words]
