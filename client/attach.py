@@ -8,25 +8,28 @@ import signal
 import time
 from collections.abc import Callable
 from math import inf
+from typing import TYPE_CHECKING
 
 from sesh import descriptors, names, wire
 from sesh.client.attachment import Attachment
-from sesh.client.channel import HELD
+from sesh.client.attachment_end import AttachmentEnd, EndKind
+from sesh.client.channel import MAX_UNSENT_INPUT
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions, terminal_hello
-from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.client.view import Timer
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
-from sesh.link.keeper import MakeKeeper
 from sesh.messages import Hello
 
-Connect = Callable[[str, str | None], tuple[wire.Connection, MakeKeeper]]
+if TYPE_CHECKING:
+    from sesh.link.keeper import MakeKeeper
 
-_DRAIN, _DRAIN_AFTER_DETACH = 10.0, 0.2
-"""Seconds without progress after which unwritten output is dropped: after the session's end, and after any other."""
+Connect = Callable[[str, str | None], tuple[wire.Connection, "MakeKeeper"]]
+
+# If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves.
+_DRAIN_TIMEOUT, _DRAIN_TIMEOUT_AFTER_DETACH = 10.0, 0.2
 
 
 def attach(
@@ -40,28 +43,28 @@ def attach(
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session; print the closing line.
 
-    `connection`: a fresh one, over which at most `first_hello` was sent; it is closed at the end. `connect`: connects
-    to another session, for a switch. Raises Refused if there is no terminal, Unreachable if no WELCOME comes,
-    ProtocolError, OSError if no descriptor is left, and the daemon's error if it refuses HELLO. A signal that ends
-    this process becomes SystemExit with 128 plus the signal's number, after the terminal is restored.
+    `connection`: a new one, over which at most `first_hello` was sent; the client closes it. `connect`: connects to
+    another session, for a switch. Raises Refused without a terminal, Unreachable without a WELCOME, ProtocolError,
+    OSError if no descriptor is left, and the error with which the daemon refuses HELLO. If a signal ends this process,
+    raises SystemExit with 128 plus the signal's number, once the terminal is restored.
     """
-    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ typed again as the client leaves is for nobody
+    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # a second Ctrl-\ while the client leaves must not kill it
     with connection, RawTerminal() as terminal:
-        outcome = _Client(Display(terminal), options, connect).run(connection, name, host, make_keeper)
-    if outcome.kind is EndKind.SIGNAL:
-        raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
-    return outcome
+        end = _Client(Display(terminal), options, connect).run(connection, name, host, make_keeper)
+    if end.kind is EndKind.SIGNAL:
+        raise SystemExit(SIGNAL_BASE + (end.signal or 0))
+    return end
 
 
 def first_hello(host: str, options: AttachOptions) -> Hello:
-    """Return this terminal's HELLO, to send together with a request to `host`."""
+    """Return this terminal's HELLO, to send in one write with a request to `host`."""
     terminal = RawTerminal()
     seen = Shown(terminal.path()).positions(host)
     return terminal_hello(terminal, options, host, {"client": os.urandom(8).hex(), "seen": seen})
 
 
 class _Client:
-    """One terminal, attached to one session after the other, with or without a link."""
+    """One terminal, attached to one session after the other."""
 
     def __init__(self, display: Display, options: AttachOptions, connect: Connect) -> None:
         self._display, self._terminal = display, display.terminal
@@ -72,73 +75,75 @@ class _Client:
 
     def run(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> AttachmentEnd:
         """Attach to one session after the other; restore the terminal even after an error."""
-        self._begin(connection, name, host, make_keeper)
-        line, ended = "", False
+        self._attach(connection, name, host, make_keeper)
+        line, session_ended = "", False
         try:
-            outcome = self._run_attachment()
-            while outcome.kind is EndKind.SWITCH:
-                self._switch(outcome)
-                outcome = self._run_attachment()
-            line = self._options.closing_line(outcome)
-            ended = outcome.kind is EndKind.ENDED
+            end = self._run_attachment()
+            while end.kind is EndKind.SWITCH:
+                self._switch(end)
+                end = self._run_attachment()
+            line = self._options.closing_line(end)
+            session_ended = end.kind is EndKind.ENDED
         finally:
-            self._display.leave(line, self._attachment.farewell)
-            self._close(ended=ended)
-        return outcome
+            self._display.leave(line, self._attachment.last_message)
+            self._close(session_ended=session_ended)
+        return end
 
-    def _begin(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> None:
+    def _attach(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> None:
         self._attachment = Attachment(self._display, name, host, self._options, self._shown, make_keeper)
         self._attachment.attach_over(connection)
 
-    def _switch(self, outcome: AttachmentEnd) -> None:
-        """Attach to the next session; stay in this one if the next cannot be shown."""
+    def _switch(self, end: AttachmentEnd) -> None:
+        """Attach to the session that SWITCH names; if that fails, continue with the current one."""
         attachment = self._attachment
         try:
-            name, host = _checked_target(attachment, outcome.name, outcome.host)
+            name, host = _checked_target(attachment, end.name, end.host)
             connection, make_keeper = self._connect_to(name, host)
         except SeshError as error:
-            attachment.stay(str(error))
-        except KeyboardInterrupt as interrupt:  # a signal while the terminal was lent
+            attachment.continue_after_switch(str(error))
+        except KeyboardInterrupt as interrupt:  # a signal came while ssh had the terminal
             if interrupt.args[0] not in (signal.SIGINT, signal.SIGQUIT):
                 signal.raise_signal(interrupt.args[0])  # ends the loop
-            attachment.stay()
+            attachment.continue_after_switch()
         else:
-            self._display.suspend(attachment.farewell)
-            self._close(ended=False)
-            self._begin(connection, name, host, make_keeper)
+            self._display.suspend(attachment.last_message)
+            self._close(session_ended=False)
+            self._attach(connection, name, host, make_keeper)
 
     def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, MakeKeeper]:
-        """Connect to a session; lend the terminal to ssh, which may ask a question."""
+        """Connect to a session; give ssh the terminal meanwhile, in case ssh prompts."""
         if host is None:
             return self._connect(name, None)
         self._display.suspend()
-        with self._terminal.lent():
+        with self._terminal.lent_to_ssh():
             return self._connect(name, host)
 
-    def _close(self, *, ended: bool) -> None:
+    def _close(self, *, session_ended: bool) -> None:
         attachment = self._attachment
         if attachment.keeper is not None:
             attachment.keeper.close()
         attachment.channel.close()
-        self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
+        position = None if session_ended else attachment.view.position
+        self._shown.record_leave(attachment.host, attachment.session_id, position)
 
     def _run_attachment(self) -> AttachmentEnd:
-        """Run the loop until the attachment ends; run it again after a failed SWITCH."""
+        """Run the loop until the attachment ends; call again after a failed SWITCH."""
         attachment = self._attachment
         attachment.handle_frames()
         while (end := attachment.end) is None:
-            self._turn(attachment)
+            self._run_once(attachment)
         attachment.complete(end)
-        attachment.view.take_back()
-        self._display.drain(_DRAIN if end.kind in (EndKind.ENDED, EndKind.LOST) else _DRAIN_AFTER_DETACH)
+        attachment.view.remove_overlays()
+        is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
+        self._display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
         return end
 
-    def _turn(self, attachment: Attachment) -> None:
+    def _run_once(self, attachment: Attachment) -> None:
         display, terminal = self._display, self._terminal
         channel = attachment.channel
-        ready = self._wait(attachment)
+        ready = self._poll(attachment)
         if terminal.signals in ready or terminal.inbound in ready:  # a signal may have come as the poll returned
-            self._handle_signals(attachment)  # first: a new size must precede the keys typed after it
+            self._handle_signals(attachment)  # first: the daemon must get a new size before later keys
         if terminal.inbound in ready and attachment.end is None:
             self._read_keys(attachment)
         if attachment.end is not None:
@@ -149,45 +154,43 @@ class _Client:
         if channel.connection is not None and channel.connection.inbound in ready:
             attachment.receive()
         attachment.timers.run()
-        channel.confirm(len(display.queue))
-        attachment.look_after_link(ready)
+        channel.acknowledge_output(len(display.queue))
+        attachment.run_keeper(ready)
 
-    def _wait(self, attachment: Attachment) -> list[int]:
+    def _poll(self, attachment: Attachment) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
         terminal, channel = self._terminal, attachment.channel
         pending = len(self._display.queue)
         watched = {terminal.signals: select.POLLIN}  # a descriptor polled for no event would still report its hangup
-        left = attachment.timers.wait_time()
-        deadline = inf if left is None else time.monotonic() + left
+        timeout = attachment.timers.wait_time()
+        deadline = inf if timeout is None else time.monotonic() + timeout
         if (keeper := attachment.running_keeper) is not None:
             deadline = min(deadline, keeper.due)
             watched |= dict.fromkeys(keeper.descriptors, select.POLLIN)
-        if channel.connection is None or len(channel.input.unsent) < HELD:
+        if channel.connection is None or len(channel.input.unsent) < MAX_UNSENT_INPUT:
             watched[terminal.inbound] = select.POLLIN
         if pending:
             watched[terminal.outbound] = select.POLLOUT
         if (connection := channel.connection) is not None:
             if pending < MAX_PENDING:
                 watched[connection.inbound] = select.POLLIN
-            if channel.unsent:  # the same descriptor, if it is a socket
+            if channel.unsent:  # `inbound` and `outbound` of a socket are the same
                 watched[connection.outbound] = watched.get(connection.outbound, 0) | select.POLLOUT
         return descriptors.polled(watched.items(), None if deadline == inf else deadline)
 
     def _read_keys(self, attachment: Attachment) -> None:
         data = self._terminal.read()
         if data is None:
-            return  # another process read it first
+            return  # another process has read the input
         if not data:
             attachment.leave(reason="hangup")
             return
-        keys, detach = self._keys.feed(data, time.monotonic())
-        attachment.handle_input(keys, then_detach=detach)
+        attachment.handle_input(self._keys.feed(data, time.monotonic()))
         if self._keys.holding:
             attachment.timers.set(Timer.KEY, FLUSH_DELAY, self._flush_keys)
 
     def _flush_keys(self) -> None:
-        keys, detach = self._keys.flush()
-        self._attachment.handle_input(keys, then_detach=detach)
+        self._attachment.handle_input(self._keys.flush())
 
     def _handle_signals(self, attachment: Attachment) -> None:
         terminal = self._terminal
@@ -207,7 +210,7 @@ class _Client:
 
 
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None]:
-    """Return name and host of a SWITCH; a host may name only its own sessions."""
+    """Return name and host of a SWITCH. Raises UsageError if a host names another host."""
     names.check_name(name)
     if host is not None:
         names.check_host(host)

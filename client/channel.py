@@ -8,17 +8,17 @@ from collections import deque
 from sesh import protocol
 from sesh.wire import Connection
 
-HELD = 16 << 20  # above all pastes: the detach key waits behind it
-"""Most bytes of unsent input. Beyond them the terminal is not read; without a link, more is dropped."""
+MAX_UNSENT_INPUT = 16 << 20  # more than any paste, as the detach key waits behind the input
+"""With so many bytes the client stops reading the terminal; without a link, it drops further input."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
-_GOT_EVERY = 4 << 10  # bytes shown over a link after which the client sends GOT
-_GOODBYE, _GOODBYE_OVER_LINK = 0.2, 2.0  # seconds to wait for the daemon's DETACH
+_GOT_EVERY = 4 << 10  # over a link, the client sends GOT once the terminal has taken so many further bytes
+_DETACH_TIMEOUT, _DETACH_TIMEOUT_OVER_LINK = 0.2, 2.0  # seconds without the daemon's DETACH, then the client leaves
 
 
 class UnacknowledgedInput:
     """Input in numbered frames, kept until acknowledged, to be sent again over the next link.
 
-    Sans-I/O: it returns frames. `number`: the newest frame's number. `unsent`: input that is in no frame yet.
+    Sans-I/O: the methods return frames. `number`: of the newest frame. `unsent`: input that is in no frame yet.
     """
 
     def __init__(self) -> None:
@@ -36,8 +36,8 @@ class UnacknowledgedInput:
         """Queue input; return the frames to send now."""
         self.unsent += data
         frames = b""
-        while self.unsent and (room := protocol.INPUT_WINDOW - self._bytes_in_flight) > 0:
-            piece = bytes(self.unsent[: min(_MAX_FRAME, room)])
+        while self.unsent and (window := protocol.INPUT_WINDOW - self._bytes_in_flight) > 0:
+            piece = bytes(self.unsent[: min(_MAX_FRAME, window)])
             del self.unsent[: len(piece)]
             self.number += 1
             self._in_flight.append((self.number, piece))
@@ -46,11 +46,11 @@ class UnacknowledgedInput:
         return frames
 
     def keep(self, data: bytes) -> None:
-        """Queue input while there is no link; drop the bytes beyond `HELD`."""
-        self.unsent += data[: max(0, HELD - len(self.unsent))]
+        """Queue input without a link; drop the bytes beyond `MAX_UNSENT_INPUT`."""
+        self.unsent += data[: max(0, MAX_UNSENT_INPUT - len(self.unsent))]
 
     def drop(self) -> bool:
-        """Drop unsent input; return whether there was any."""
+        """Drop unsent input; return False if none was unsent."""
         dropped = bool(self.unsent)
         self.unsent.clear()
         return dropped
@@ -61,16 +61,17 @@ class UnacknowledgedInput:
             self._bytes_in_flight -= len(self._in_flight.popleft()[1])
         return self.add() if self.unsent else b""
 
-    def resume(self, last: int) -> bytes:
-        """Return the frames for a new connection, whose daemon has received those up to `last`."""
-        again = [protocol.numbered(protocol.INPUT, number, data) for number, data in self._in_flight if number > last]
-        return b"".join(again) + self.acknowledge(last)
+    def resume(self, received: int) -> bytes:
+        """Return the frames for a new connection, whose daemon has received those up to `received`."""
+        lacked = [(number, data) for number, data in self._in_flight if number > received]
+        resent = b"".join(protocol.numbered(protocol.INPUT, number, data) for number, data in lacked)
+        return resent + self.acknowledge(received)
 
 
 class Channel:
     """Sends and receives frames; sends nothing without a connection.
 
-    `on_link`: the daemon is on another host. `got`: the bytes of output and screens received over this connection.
+    `on_link`: the daemon is on a host. `received`: the bytes of output and screens that came over this connection.
     """
 
     def __init__(self, *, on_link: bool) -> None:
@@ -79,18 +80,18 @@ class Channel:
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unsent = b""
         self._on_link = on_link
-        self.goodbye_time = _GOODBYE_OVER_LINK if on_link else _GOODBYE
-        self.got = self._confirmed = 0
+        self.detach_timeout = _DETACH_TIMEOUT_OVER_LINK if on_link else _DETACH_TIMEOUT
+        self.received = self._acknowledged = 0
 
-    def open(self, connection: Connection, hello: bytes) -> None:
-        """Replace the connection, and send HELLO."""
+    def replace_connection(self, connection: Connection, frames: bytes) -> None:
+        """Close the connection, and send the first frames over another one."""
         self.close()
         self.connection = connection
         self.frames.extend(connection.take_frames())
-        self.got = self._confirmed = 0
+        self.received = self._acknowledged = 0
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
-        self.send(hello)
+        self.send(frames)
 
     def close(self) -> None:
         if self.connection is not None:
@@ -99,10 +100,7 @@ class Channel:
         self.frames.clear()
 
     def send(self, data: bytes = b"") -> bool:
-        """Send frames, queue the rest; return False if the connection takes no more.
-
-        Even then, frames that the daemon has sent before can be read.
-        """
+        """Send or queue frames; return False if the daemon has closed the connection."""
         if self.connection is None:
             return False
         self.unsent += data
@@ -116,15 +114,15 @@ class Channel:
             return False
         return True
 
-    def confirm(self, waiting: int) -> None:
+    def acknowledge_output(self, pending: int) -> None:
         """Send GOT over a link for the bytes that the terminal has taken.
 
-        `waiting`: bytes that it has not taken yet. They count as in flight, so Ctrl-C does not wait behind more.
+        `pending`: bytes that wait for the terminal; they count as in flight, so that little output precedes a Ctrl-C.
         """
-        taken = self.got - waiting
+        taken = self.received - pending
         # A daemon that reads nothing gets no further GOT, which would make the queue endless.
-        if self._on_link and not self.unsent and taken - self._confirmed >= _GOT_EVERY:
-            self._confirmed = taken
+        if self._on_link and not self.unsent and taken - self._acknowledged >= _GOT_EVERY:
+            self._acknowledged = taken
             self.send(protocol.numbered(protocol.GOT, taken, b""))
 
     def read(self) -> bool:

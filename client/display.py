@@ -1,4 +1,4 @@
-"""The display: shows output, sesh's own lines and notifications; restores the terminal's settings."""
+"""The display: shows output, sesh's own lines and notifications; resets the terminal's settings."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from sesh.messages import Message
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen, fresh_row
 from sesh.wording import cut, plain
 
-MAX_PENDING = 256 << 10  # bytes waiting for the terminal at which the daemon is no longer read
-_WRITE_TIMEOUT = 1.0  # seconds without progress after which the last bytes are dropped when the client leaves
-_LATE_REPLIES = 0.1  # seconds for which the terminal's late replies to a program's queries are discarded
-_LAST_ROW = 9999
-_CLEAR = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # blanks the last row; overwrites the saved cursor
+MAX_PENDING = 256 << 10  # while so many bytes wait for the terminal, the client does not read the daemon
+_WRITE_TIMEOUT = 1.0  # if the terminal takes no byte for so many seconds, a leaving client drops the last bytes
+_LATE_REPLIES = 0.1  # for so many seconds a leaving client drops the terminal's replies to a program's queries
+_LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
+_CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
 _FRESH_ROW = re.compile(rb"\r\n(?:\x1b\[[0-9;?]*[hlm]|\r)*\Z")
 """Matches output that leaves the cursor on an empty row: nothing prints after the line feed."""
 _TAIL_SIZE = 64  # newest bytes of output, kept for `_FRESH_ROW`
 
 _OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
-LONGEST_NOTIFICATION = 200
+MAX_NOTIFICATION = 200
 BELL = b"\a"
 
 
 class Display:
-    """A queue of bytes for the terminal, and the settings that they changed.
+    """A queue of bytes for the terminal, and the settings that those bytes have changed.
 
     `started`: the terminal shows the session. `covered`: sesh's own line covers the last row.
     """
@@ -43,18 +43,18 @@ class Display:
         self.queue = bytearray()
         self.undo = Undo()
         self._tail = b""
-        self._character = b""
-        """An incomplete character, held back: if anything else followed it, the terminal would draw a sign for it."""
+        # The first bytes of a character whose other bytes have not come: a terminal draws an error sign for those.
+        self._partial_character = b""
 
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, screen: bool = False) -> None:
         """Show output, or a new `screen`, between bytes that change no setting."""
         if self.covered:
-            self.covered, before = False, _CLEAR + before
+            self.covered, before = False, _CLEAR_LAST_ROW + before
         if data:
             self.started = True
-            half = self.undo.feed(data)
-            data = data if screen else self._character + data
-            data, self._character = data[: len(data) - len(half)], half
+            partial = self.undo.feed(data)
+            data = data if screen else self._partial_character + data
+            data, self._partial_character = data[: len(data) - len(partial)], partial
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
         self.draw(before + data + after)
         self._send_notification()
@@ -69,12 +69,12 @@ class Display:
             del self.queue[: self.terminal.write(self.queue)]
 
     def drain(self, seconds: float) -> None:
-        """Write the whole queue; keep it if the terminal takes nothing for this many seconds."""
+        """Write the whole queue; keep it if the terminal takes no byte for `seconds`."""
         if self.terminal.write_all(self.queue, seconds):
             self.queue = bytearray()
 
     def notify(self, sequence: bytes) -> None:
-        """Send a notification once no sequence is unfinished; a newer one replaces it meanwhile."""
+        """Send a notification, between two sequences; it replaces one that waits."""
         self._notification = sequence
         self._send_notification()
 
@@ -84,7 +84,7 @@ class Display:
             self._notification = b""
 
     def cover(self, text: str) -> None:
-        """Draw a line over the last row; the caller has the screen drawn again later.
+        """Draw a line over the last row; the caller must draw the screen again later.
 
         Cancels an unfinished sequence. Changes the saved cursor (DECSC), margins, and other settings of drawing.
         """
@@ -106,28 +106,28 @@ class Display:
         line = f"{cut(plain(text), columns)}\r\n".encode("utf-8", "replace")
         self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
 
-    def leave(self, line: str, farewell: Message) -> None:
-        """Restore the settings, and print a line, unless it is empty, on an empty row.
+    def leave(self, line: str, last_message: Message) -> None:
+        """Reset the settings; print `line`, unless empty, on an empty row.
 
-        `farewell`: the daemon's last message, which says how the screen was left; empty if there was none.
+        `last_message`: the daemon's, with the rows below the cursor, and whether queries are open; empty without one.
         """
-        unknown = self.started and not farewell
-        if self.started and not self._restore(farewell):
-            return  # the terminal takes nothing
-        if unknown or farewell.get("queries") is True:
+        replies_may_come = last_message.get("queries") is True or (self.started and not last_message)
+        if self.started and not self._reset_terminal(last_message):
+            return  # the terminal takes no byte
+        if replies_may_come:
             self.terminal.drop_input(_LATE_REPLIES)
         if line:
             self.print_line(line)
 
-    def _restore(self, farewell: Message) -> bool:
-        """Restore settings, go to an empty row; return False if the terminal takes nothing."""
+    def _reset_terminal(self, last_message: Message) -> bool:
+        """Reset settings, go to an empty row; return False if the terminal takes no byte."""
         alternate = self.undo.alternate
-        rows_below = farewell.get("rows_below")
+        rows_below = last_message.get("rows_below")
         if self.queue or not isinstance(rows_below, int):
-            # The row is unknown, so go to the last one. But leaving the alternate screen returns to the row from which
-            # the program entered it, which is the last used one as a rule.
+            # The cursor's row is unknown: go to the last row. But leaving the alternate screen returns to the row from
+            # which the program entered that screen, as a rule the last used one.
             rows_below = 0 if alternate else _LAST_ROW
-        out = (_CLEAR if self.covered else b"") + self.undo.undo(self.terminal.grid()[0])
+        out = (_CLEAR_LAST_ROW if self.covered else b"") + self.undo.reset_bytes(self.terminal.grid()[0])
         if rows_below > 0:
             out += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
         on_empty_row = rows_below <= 0 and not alternate and _FRESH_ROW.search(self._tail)
@@ -135,11 +135,11 @@ class Display:
         self._reset()
         return self.terminal.write_all(out, _WRITE_TIMEOUT)
 
-    def suspend(self, farewell: Message | None = None) -> None:
-        """Restore the terminal for a while, if it shows the session. `farewell`: as in `leave`."""
+    def suspend(self, last_message: Message | None = None) -> None:
+        """Reset a terminal that shows the session, until `resume`. `last_message`: as in `leave`."""
         if self.started:
             self._was_alternate = self.undo.alternate
-            self._restore(farewell or {})
+            self._reset_terminal(last_message or {})
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""
@@ -148,12 +148,12 @@ class Display:
 
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:
-    """Return the bytes of a notification for this environment's terminal; BELL if it has none.
+    """Return a notification for this environment's terminal; BELL if the terminal shows none.
 
     Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
     rxvt-unicode, also in VTE and foot (OSC 777).
     """
-    text = plain(line)[:LONGEST_NOTIFICATION].encode("utf-8", "replace")
+    text = plain(line)[:MAX_NOTIFICATION].encode("utf-8", "replace")
     term = environment.get("TERM", "")
     if environment.get("TMUX") or term.startswith(("screen", "tmux")):
         return BELL

@@ -1,137 +1,145 @@
-"""The detach key in the terminal's input."""
+"""Find the detach key in the terminal's input."""
 
 from __future__ import annotations
 
 import re
 from math import inf
+from typing import NamedTuple
 
 from sesh import keys
 from sesh.keys import ESCAPE, PASTE, PRESS, RELEASE, DetachKey, Key
 
-FLUSH_DELAY = 0.01
-"""Seconds to hold an incomplete sequence before `flush`: too short for a person to notice after Escape."""
-_PASTE_TIMEOUT = 5.0  # seconds without a byte after which a paste ends: some terminals lose its end marker
-_BURST, _BURST_TIME = 64, 0.01  # bytes within so many seconds are a paste without markers: nobody types so fast
+FLUSH_DELAY = 0.01  # seconds to hold an incomplete sequence before `flush`: a person notices no such delay of Escape
+_PASTE_TIMEOUT = 5.0  # a paste ends after so many seconds without a byte: some terminals lose its end marker
+_BURST_SIZE, _BURST_TIME = 64, 0.01  # so many bytes within so many seconds are a paste without markers
 _MODIFIER_KEYS = range(57441, 57455)
 _NO_KEY = DetachKey(Key(("", 0, 0)))  # matches no sequence
+
+
+class ParsedInput(NamedTuple):
+    data: bytes  # input for the program
+    detach: bool  # the detach key follows `data`
 
 
 class KeyParser:
     """Finds the detach key in a terminal's input; all else is input for the program.
 
-    Feed it reads of any size. It holds back an incomplete sequence, because that may become the detach key. While
-    `holding` is true, call `flush` after FLUSH_DELAY seconds without another read. A bracketed paste passes unparsed.
+    `feed` takes reads of any size. The parser holds an incomplete sequence back, as the sequence may become the detach
+    key. While `holding` is true, call `flush` after FLUSH_DELAY seconds without another read.
     """
 
     def __init__(self, key: DetachKey | None) -> None:
         self._key = key or _NO_KEY
-        self._begins = re.compile(b"[\x1b%s]" % re.escape(self._key.lead))
+        self._token_start = re.compile(b"[\x1b%s]" % re.escape(self._key.lead))
         self.holding = False
-        self._pending, self._passed = b"", 0
-        """An incomplete sequence, and how many of its bytes were passed on; those are kept for parsing only."""
-        self._prefix = b""  # the first of two keys, while the second is awaited
+        self._incomplete = b""  # a sequence whose end has not come
+        self._passed = 0  # how many bytes of `_incomplete` the program has got already
+        self._first_key = b""  # the first of a detach key's two keys, while the parser awaits the second
         self._pasting = False
         self._read_at = self._burst_at = -inf
         self._burst_size = 0
 
-    def feed(self, data: bytes, now: float | None = None) -> tuple[bytes, bool]:
-        """Return the input that `data` completes, and whether the detach key follows.
+    def feed(self, data: bytes, now: float | None = None) -> ParsedInput:
+        """Return the input that `data` completes; drop what follows the detach key.
 
-        Input behind the key is lost. `now`: the time in seconds, to recognize bursts and unfinished pastes.
+        `now`: the time in seconds, to recognize bursts and unfinished pastes.
         """
         key = self._key
         if now is not None:
-            self._note_read(len(data), now)
-            one_key_alone = keys.token(data, 0)[0] == len(data)
-            if self._burst_size >= _BURST and not one_key_alone:
+            self._count_burst(len(data), now)
+            is_one_key = keys.token(data, 0)[0] == len(data)
+            if self._burst_size >= _BURST_SIZE and not is_one_key:
                 key = _NO_KEY
-        if self._pending or self._prefix or self._pasting or self._begins.search(data):
-            return self._parse(key, data, last=False)
-        return data, False
+        if self._incomplete or self._first_key or self._pasting or self._token_start.search(data):
+            return self._parse(key, data, flush=False)
+        return ParsedInput(data, detach=False)
 
-    def _note_read(self, size: int, now: float) -> None:
-        """Count the bytes of a burst; end a paste after a long silence."""
+    def _count_burst(self, size: int, now: float) -> None:
+        """Count the bytes of a burst; end a paste that has stopped."""
         self._pasting = self._pasting and now < self._read_at + _PASTE_TIMEOUT
         self._read_at = now
         if now >= self._burst_at + _BURST_TIME:
             self._burst_at, self._burst_size = now, 0
         self._burst_size += size
 
-    def flush(self) -> tuple[bytes, bool]:
-        """Return the held bytes, as `feed`; to be called when nothing more has come."""
-        return self._parse(self._key, b"", last=True)
+    def flush(self) -> ParsedInput:
+        """Return the held bytes, as no further byte has come."""
+        return self._parse(self._key, b"", flush=True)
 
-    def _parse(self, key: DetachKey, data: bytes, *, last: bool) -> tuple[bytes, bool]:
-        """Parse held bytes and `data`. `last`: pass an incomplete sequence on, since nothing more comes."""
-        buffer, passed = self._pending + data, self._passed
-        self._pending, self._passed, self.holding = b"", 0, False
-        found = bytearray()
+    def _parse(self, key: DetachKey, data: bytes, *, flush: bool) -> ParsedInput:
+        """Parse the held bytes and `data`. `flush`: hold no byte back."""
+        buffer, passed = self._incomplete + data, self._passed
+        self._incomplete, self._passed, self.holding = b"", 0, False
+        program_input = bytearray()
         end = 0
         while end < len(buffer):
             start = end
             if self._pasting:
-                end = self._pass_paste(buffer, start)
-                found += buffer[max(start, passed) : end]
+                end = self._skip_paste(buffer, start)
+                program_input += buffer[max(start, passed) : end]
                 continue
-            if not self._prefix:  # skip plain text; after the first of two keys any byte may be the second
-                match = self._begins.search(buffer, start)
+            if not self._first_key:  # skip plain text; after the first of two keys any byte may be the second
+                match = self._token_start.search(buffer, start)
                 start = match.start() if match else len(buffer)
-                found += buffer[max(end, passed) : start]
+                program_input += buffer[max(end, passed) : start]
             if start == len(buffer):
                 break
-            end, whole = self._token(key, buffer, start, passed)
-            sequence, rest = buffer[start:end], buffer[max(start, passed) : end]
-            if rest and (whole or last):
-                part = self._handle_token(key, sequence, rest)
-                if part is None:
-                    return bytes(found), True
-                found += part
-            if not whole:  # it may still become a key or the start of a paste
-                self._pending, self._passed = sequence, len(sequence) if last else len(sequence) - len(rest)
-                self.holding = rest != b"" and not last
-        return bytes(found), False
+            end, complete = self._token(key, buffer, start, passed)
+            token, unpassed = buffer[start:end], buffer[max(start, passed) : end]
+            if unpassed and (complete or flush):
+                token_input = self._handle_token(key, token, unpassed)
+                if token_input is None:
+                    return ParsedInput(bytes(program_input), detach=True)
+                program_input += token_input
+            if not complete:  # the token may still become a key or the start of a paste
+                self._incomplete, self._passed = token, len(token) if flush else len(token) - len(unpassed)
+                self.holding = unpassed != b"" and not flush
+        return ParsedInput(bytes(program_input), detach=False)
 
-    def _pass_paste(self, buffer: bytes, start: int) -> int:
-        """Return the index behind a paste's end marker, which reads may split."""
+    def _skip_paste(self, buffer: bytes, start: int) -> int:
+        """Return the index behind a paste's end marker, which two reads may split."""
         end, partial = keys.paste_end(buffer, start)
         if end >= 0:
             self._pasting = False
             return end
-        self._pending, self._passed = buffer[len(buffer) - partial :], partial
+        self._incomplete, self._passed = buffer[len(buffer) - partial :], partial
         return len(buffer)
 
     @staticmethod
     def _token(key: DetachKey, buffer: bytes, start: int, passed: int) -> tuple[int, bool]:
-        """Return the end of the key or report at `start`, and whether it is whole."""
-        end, whole = keys.token(buffer, start)
-        sequence = buffer[start:end]
-        if sequence[:1] != ESCAPE or sequence[1:2] in (b"", b"["):
-            return end, whole
-        escape_passed = start < passed  # by a flush, before the rest came
-        before_control = sequence[1] < 0x20 or sequence[1] == 0x7F
-        is_detach_key = sequence in (key.first.application, key.second and key.second.application)
-        if escape_passed or (before_control and not is_detach_key):
+        """Return the end of the key or report at `start`, and whether it is complete."""
+        end, complete = keys.token(buffer, start)
+        token = buffer[start:end]
+        if token[:1] != ESCAPE or token[1:2] in (b"", b"["):
+            return end, complete
+        escape_flushed = start < passed  # before the other bytes of the token came
+        before_control = token[1] < 0x20 or token[1] == 0x7F
+        is_detach_key = token in (key.first.application, key.second and key.second.application)
+        if escape_flushed or (before_control and not is_detach_key):
             return start + 1, True  # the Escape is a key of its own
-        return end, whole
+        return end, complete
 
-    def _handle_token(self, key: DetachKey, sequence: bytes, rest: bytes) -> bytes | None:
-        """Return the input after a token; None if it completes the detach key."""
-        first, second = key.first, key.second
-        chord, event = keys.chord_of(sequence) or (None, PRESS)
-        self._pasting = sequence == PASTE
-        if self._prefix:
+    def _handle_token(self, key: DetachKey, token: bytes, unpassed: bytes) -> bytes | None:
+        """Return the input for the program; None if the token completes the detach key.
+
+        `unpassed`: the bytes of the token that the program has not got yet.
+        """
+        chord, event = keys.chord_of(token) or (None, PRESS)
+        self._pasting = token == PASTE
+        is_first = keys.matches(key.first, token, chord)
+        if self._first_key:
             is_modifier = chord is not None and chord[1] in _MODIFIER_KEYS
-            if is_modifier or event == RELEASE or keys.is_report(sequence):
-                return rest  # it does not separate the two keys
-            prefix, self._prefix = self._prefix, b""
-            if second is not None and keys.matches(second, sequence, chord):
+            if is_modifier or event == RELEASE or keys.is_report(token):
+                return unpassed  # such a token does not separate the two keys
+            first_key, self._first_key = self._first_key, b""
+            if key.second is not None and keys.matches(key.second, token, chord):
                 return None
-            return rest if keys.matches(first, sequence, chord) else prefix + rest
-        if not keys.matches(first, sequence, chord):
-            return rest
-        if second is None:
+            return unpassed if is_first else first_key + unpassed
+        if not is_first:
+            return unpassed
+        if key.second is None:
             return b"" if event == RELEASE else None  # the release of the detach key is not input either
         if event == RELEASE:
-            return rest
-        self._prefix = rest
+            return unpassed
+        self._first_key = unpassed
         return b""

@@ -1,40 +1,43 @@
-"""The line that reports a silent link, and the login after a refusal."""
+"""The line that reports a doubted or lost link, and the login after a refusal."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sesh import measures
 from sesh.client.display import Display
 from sesh.client.view import TerminalView, Timer
 from sesh.errors import NO_ANSWER, LoginRefused, TimedOut, Unreachable
 from sesh.link.health import Health
-from sesh.link.keeper import LinkKeeper
 from sesh.loop.timers import Timers
 from sesh.wire import Connection
 
-SAY_AFTER = 1.0  # seconds of doubt after which the line reports it; a link that is heard sooner costs no redraw
+if TYPE_CHECKING:
+    from sesh.link.keeper import LinkKeeper
+
+DRAW_AFTER = 1.0  # a link must be doubted for so many seconds before the line is drawn
 _RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
 
 
 class LinkLine:
-    """The line of one attachment. `leaves`: names the key that leaves."""
+    """The line of one attachment. `leave_hint`: names the key that leaves."""
 
-    def __init__(self, view: TerminalView, timers: Timers, host: str, leaves: str) -> None:
+    def __init__(self, view: TerminalView, timers: Timers, host: str, leave_hint: str) -> None:
         self._view, self._timers = view, timers
-        self._host, self._leaves = host, leaves
-        self._text = ""
+        self._host, self._leave_hint = host, leave_hint
+        self._text = ""  # empty while no line is drawn
 
-    def reset(self) -> None:
-        """Forget the line: another link has replaced the doubted one, and covers it."""
+    def forget(self) -> None:
+        """Forget the line, because a new screen will cover it."""
         self._timers.clear(Timer.DOUBT)
         self._text = ""
 
     def remove(self) -> None:
-        """Remove the line, because bytes have come over the link: the doubt is over."""
-        shown = self._text != ""
-        self.reset()
-        if shown:
+        """Remove the line, because bytes have come over the link."""
+        drawn = self._text != ""
+        self.forget()
+        if drawn:
             self._view.redraw()
 
     def update(self, keeper: LinkKeeper) -> None:
@@ -44,46 +47,45 @@ class LinkLine:
         elif self._text:
             self._draw(keeper)
         else:
-            self._timers.ensure(Timer.DOUBT, SAY_AFTER, partial(self._draw, keeper))
+            self._timers.ensure(Timer.DOUBT, DRAW_AFTER, partial(self._draw, keeper))
 
     def _draw(self, keeper: LinkKeeper) -> None:
         display, reason = self._view.display, keeper.reason
         lost = keeper.health.state is Health.LOST
-        state, preposition = ("no link", "to") if lost else ("no answer", "from")  # without a link, Ctrl-C gives up
-        why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # it may have a URL to log in at
+        state, preposition = ("no link", "to") if lost else ("no answer", "from")
+        why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # the reason may have a URL to log in at
         heard = measures.time_of_day(keeper.heard_time)
-        text = f"{state} {preposition} {self._host} since {heard}{why}; Enter tries now, {self._leaves}"
+        text = f"{state} {preposition} {self._host} since {heard}{why}; Enter tries now, {self._leave_hint}"
         if len(text) > display.terminal.grid()[0] - 2:
-            text = f"{state}{why}; Enter tries, {self._leaves}"
+            text = f"{state}{why}; Enter tries, {self._leave_hint}"
         if text != self._text or not display.covered:
-            self._view.take_back()
-            display.cover(text)  # not by `NoticeLine.say`: the daemon cannot send the screen now
+            self._view.remove_overlays()
+            display.cover(text)  # not by `Notice.say`: the daemon cannot send the screen now
             self._text = text
 
 
-def log_in(display: Display, keeper: LinkKeeper, host: str, reason: Exception) -> Connection:
-    """Let the user log in, who begins each attempt with Enter; return the next link.
+def log_in(display: Display, keeper: LinkKeeper, host: str, error: Exception) -> Connection:
+    """Let the user log in; return the next link. Each Enter makes one attempt.
 
-    Raises EOFError if the terminal goes away, KeyboardInterrupt with a signal's number, and the error after which
-    another login would not help.
+    `error`: of the last attempt. Raises EOFError if the terminal goes away, KeyboardInterrupt with a signal's number,
+    and the error after which another login would fail too.
     """
     terminal = display.terminal
     while True:
-        for line in _login_lines(host, reason):
+        for line in _login_lines(host, error):
             display.print_line(line)
         try:
-            with terminal.lent():
+            with terminal.lent_to_ssh():
                 if not terminal.await_enter():
                     raise EOFError
                 return keeper.log_in()
-        except _RETRIED as error:
-            reason = error
+        except _RETRIED as failed:
+            error = failed
         finally:
             terminal.drop_input()
 
 
-def _login_lines(host: str, reason: Exception) -> list[str]:
-    """Return the lines that say why and how to log in."""
-    if isinstance(reason, LoginRefused) and reason.asks:
-        return [f"{host} {reason.reason}: Enter logs in, Ctrl-\\ leaves"]
-    return [str(reason), "Enter tries again, Ctrl-\\ leaves"]
+def _login_lines(host: str, error: Exception) -> list[str]:
+    if isinstance(error, LoginRefused) and error.needs_login:
+        return [f"{host} {error.reason}: Enter logs in, Ctrl-\\ leaves"]
+    return [str(error), "Enter tries again, Ctrl-\\ leaves"]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from sesh import programs, protocol, wire
 from sesh.about import PROGRAM
-from sesh.client.outcome import AttachmentEnd
+from sesh.client.attachment_end import AttachmentEnd
 from sesh.client.terminal import RawTerminal
 from sesh.keys import DetachKey
-from sesh.messages import Hello
+from sesh.messages import Hello, Welcome
 from sesh.wire import Connection
 
 
@@ -20,8 +20,8 @@ class AttachOptions:
     """The options of a client that attaches.
 
     `read_only`: send no input. `replay`: show the scrollback, at most `lines` of it (None: the daemon's default).
-    `replace` (detach the other clients) and `first_notice` (shown over the screen) are for the first session.
-    `predict`: when to show keys before their echo, on links. `renew`: variables that shells take from this client.
+    `replace` (detach the other clients) and `first_notice` are for the first session. `predict`: on which links to show
+    keys before their echo. `renew`: variables that shells take from this client.
     """
 
     read_only: bool = False
@@ -34,13 +34,21 @@ class AttachOptions:
     first_notice: str = ""
     closing_line: Callable[[AttachmentEnd], str] = AttachmentEnd.line
 
-    def leaves(self, without: str = f"{PROGRAM} --detach") -> str:
-        """Return `KEY leaves`; `without` stands for the key if there is no detach key."""
+    def leave_hint(self, without: str = f"{PROGRAM} --detach") -> str:
+        """Return `KEY leaves`. `without`: what to write if there is no detach key."""
         return f"{self.detach_key.name if self.detach_key is not None else without} leaves"
 
+    def take_notice(self, name: str, welcome: Welcome) -> str:
+        """Return the notice of a first WELCOME; drop the options for the first session."""
+        notice = self.first_notice
+        self.replace, self.first_notice = False, ""
+        if welcome.get("new") is True and not self.read_only:
+            notice = f"{notice or f'new session {name}'} · {self.leave_hint()}"
+        return "; ".join(filter(None, (notice, str(welcome.get("missed") or ""))))
 
-def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | None, more: Hello) -> Hello:
-    """Return the HELLO of a client on this terminal, with the fields of `more`."""
+
+def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | None, identity: Hello) -> Hello:
+    """Return a HELLO. `identity`: the keys that tell clients and their positions."""
     columns, rows, width, height = terminal.size()
     hello: Hello = {
         "columns": columns,
@@ -58,7 +66,7 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
         "remote": host is not None,
         "tells": True,
         "got": host is not None,
-        **more,
+        **identity,
     }
     return wire.hello("attach", **hello)
 
@@ -66,7 +74,8 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
 def first_frame(connection: Connection, hello: Hello, options: AttachOptions) -> bytes:
     """Return the first frame: HELLO, or RESIZE if a bridge has sent HELLO.
 
-    The HELLO by the bridge went with the request to connect, which saves a round trip. It has an earlier size.
+    A bridge sends the HELLO that came with the request to connect, which saves a round trip. The terminal's size may
+    have changed meanwhile.
     """
     if connection.peer.hello_by_bridge is not None:
         size = protocol.size_payload(hello["columns"], hello["rows"], hello["width"], hello["height"])

@@ -1,7 +1,7 @@
-"""Records up to which position this terminal has shown each session.
+"""Record up to which position this terminal has shown each session.
 
-So the terminal's scrollback gets no line twice. A terminal is identified by its tty, and by pid and start time of the
-process that leads its Unix session (getsid), as a rule the shell.
+So no line enters the terminal's scrollback twice. A terminal is identified by its tty, and by pid and start time of
+the process that leads its Unix session (getsid), as a rule the shell.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from sesh.names import is_id
 from sesh.schema import Time
 
 _PREFIX = ".terminal."
-_LARGEST = 64 << 10
+_MAX_BYTES = 64 << 10  # a larger file is ignored
 _LOCAL = "-"  # stands for this machine in the file
-MAX_SESSIONS, MAX_TERMINALS = 32, 64  # most sessions of a terminal, and most terminals: those left last are kept
+MAX_SESSIONS, MAX_TERMINALS = 32, 64  # the sessions of a terminal, and the terminals, that are recorded: the last ones
 
 
 class Shown:
     """The sessions that this terminal has left: position and time, by host and id.
 
-    A host gets and changes only the entries of its own sessions. `tty`: the terminal's path, empty if it has none.
+    A host gets and changes only the entries of its own sessions. `tty`: the terminal's path, empty if unknown.
     """
 
     def __init__(self, tty: str) -> None:
@@ -41,11 +41,11 @@ class Shown:
         return {session: position for (its_host, session), (position, _) in sessions if its_host == (host or _LOCAL)}
 
     def left_time(self, host: str | None, session: str) -> str:
-        """Return when the terminal left the session, as text; empty if it was never shown."""
+        """Return when the terminal left the session, as text; empty for a new session."""
         _, left_at = self._sessions.get((host or _LOCAL, session), (0, 0))
         return measures.time_of_day(left_at) if left_at else ""
 
-    def leave(self, host: str | None, session: str, position: int | None) -> None:
+    def record_leave(self, host: str | None, session: str, position: int | None) -> None:
         """Record that the terminal leaves a session at `position`; None: the session has ended."""
         before = self._sessions.pop((host or _LOCAL, session), None)
         if position is not None and is_id(session):
@@ -56,12 +56,12 @@ class Shown:
             self._write()
 
     def _read(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """Return the file's content; empty if damaged or of an earlier terminal."""
+        """Return the file's sessions; none if the file is damaged, or of an earlier terminal."""
         sessions = {}
         try:
-            content = files.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
-            first, *rest = content.decode().splitlines() or [""]
-            for line in rest if first == self._terminal else ():
+            content = files.read_own(os.path.join(paths.directory(), self._entry), _MAX_BYTES) or b""
+            terminal, *lines = content.decode().splitlines() or [""]
+            for line in lines if terminal == self._terminal else ():
                 session, position, seconds, host = line.split()
                 if not (is_id(session) and fits(int, int(position)) and fits(Time, int(seconds))):
                     return {}
@@ -71,28 +71,28 @@ class Shown:
             return {}
 
     def _write(self) -> None:
-        """Write the file; ignore a failure, which only makes lines appear twice."""
+        """Write the file; ignore a failure, after which lines may appear twice."""
         latest = list(self._sessions.items())[-MAX_SESSIONS:]
         lines = [f"{session} {position} {seconds} {host}" for (host, session), (position, seconds) in latest]
         with suppress(Refused, OSError):
             folder = files.ready_directory()
             path = os.path.join(folder, self._entry)
-            first = not os.path.lexists(path)
+            is_new = not os.path.lexists(path)
             files.write_whole(path, "".join(f"{line}\n" for line in [self._terminal, *lines]).encode())
-            if first:
-                _make_room(folder)
+            if is_new:
+                _remove_old_files(folder)
 
 
-def _make_room(folder: str) -> None:
+def _remove_old_files(folder: str) -> None:
     """Remove the files of terminals that no longer exist, then the oldest ones beyond MAX_TERMINALS."""
-    living = []
+    existing = []
     for entry in os.listdir(folder):
         pid = entry.removeprefix(_PREFIX)
         if entry != pid and pid.isdecimal():
             path = os.path.join(folder, entry)
             if machine.start_time(int(pid)):
-                living.append(path)
+                existing.append(path)
             else:
                 os.unlink(path)
-    for path in sorted(living, key=os.path.getmtime)[:-MAX_TERMINALS]:
+    for path in sorted(existing, key=os.path.getmtime)[:-MAX_TERMINALS]:
         os.unlink(path)

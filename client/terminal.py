@@ -29,8 +29,8 @@ _READ_SIZE = 1 << 13
 class RawTerminal:
     """The terminal on two descriptors, raw inside the `with` block.
 
-    The end of the block restores termios, signal handlers and blocking. Signals arrive as bytes on the descriptor
-    `signals`, which wakes a poll. Raises Refused if a descriptor is not a terminal.
+    The end of the block restores termios, signal handlers and blocking. A signal becomes a byte on the descriptor
+    `signals`, for the loop's poll. Raises Refused if a descriptor is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -85,8 +85,8 @@ class RawTerminal:
         _change_settings(lambda: termios.tcsetattr(self.inbound, termios.TCSANOW, self._attributes))
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
-        """Restore the terminal inside the block, for ssh, which may ask the user.
+    def lent_to_ssh(self) -> Iterator[None]:
+        """Restore the terminal inside the block, in which ssh may prompt.
 
         A signal that would end the client raises KeyboardInterrupt with its number.
         """
@@ -102,7 +102,7 @@ class RawTerminal:
             self.take_signals()
 
     def await_enter(self) -> bool:
-        """Wait for Enter without echo, inside `lent`; return False if the terminal goes away."""
+        """Wait for Enter without echo, inside `lent_to_ssh`; return False if the terminal goes away."""
         try:
             attributes = termios.tcgetattr(self.inbound)
             attributes[3] &= ~termios.ECHO
@@ -135,14 +135,14 @@ class RawTerminal:
         return columns or 80, rows or 24
 
     def path(self) -> str:
-        """Return the path of the terminal's device, empty if it has none."""
+        """Return the path of the terminal's device, empty if unknown."""
         try:
             return os.ttyname(self.inbound)
         except OSError:
             return ""
 
     def read(self) -> bytes | None:
-        """Return pending input; empty if the terminal has gone, None if another process took it."""
+        """Return unread input; empty if the terminal has gone, None without input."""
         try:
             return os.read(self.inbound, _READ_SIZE)
         except BlockingIOError:
@@ -160,7 +160,7 @@ class RawTerminal:
             return len(data)  # a terminal that is gone takes all bytes; the next read notices
 
     def write_all(self, data: bytes | bytearray, seconds: float) -> bool:
-        """Write all of `data`; return False if the terminal takes nothing for this many seconds."""
+        """Write all of `data`; return False if the terminal takes no byte for `seconds`."""
         view = memoryview(data)
         while view := view[self.write(view) :]:
             if not descriptors.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
@@ -168,9 +168,9 @@ class RawTerminal:
         return True
 
     def drop_input(self, after: float = 0.0) -> None:
-        """Drop unread input, and what comes within `after` seconds."""
+        """Drop unread input, and input that comes within `after` seconds."""
         descriptors.polled((), time.monotonic() + after)
-        with suppress(termios.error):  # a terminal that is gone has none
+        with suppress(termios.error):  # the terminal has gone
             termios.tcflush(self.inbound, termios.TCIFLUSH)
 
     def take_signals(self) -> set[int]:
@@ -203,10 +203,10 @@ def _interrupt(number: int, _frame: object) -> None:
 def _reopen(descriptor: int) -> int:
     """Open the terminal again, non-blocking; return `descriptor` itself if that fails."""
     try:
-        own = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        reopened = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return descriptor
-    if os.fstat(own).st_rdev == os.fstat(descriptor).st_rdev:
-        return own
-    os.close(own)
+    if os.fstat(reopened).st_rdev == os.fstat(descriptor).st_rdev:
+        return reopened
+    os.close(reopened)
     return descriptor

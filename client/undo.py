@@ -1,7 +1,7 @@
-"""Tracks the settings that output changes; returns the bytes that reset them to their defaults.
+"""Track the settings that output changes; return the bytes that reset them to their defaults.
 
-A mode that the program has reset itself is left alone, because resetting some modes moves the cursor or clears the
-screen. Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
+A mode that the program has reset is not reset again: that would move the cursor, or clear the screen, for some modes.
+Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
 """
 
 from __future__ import annotations
@@ -35,22 +35,21 @@ _CHANGE = re.compile(
     rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]|\Z))"
     rb"|(?P<coding>%@)|(?P<sets>[*+./])|(?P<tab>H)|(?P<reset>c))"
 )
-"""Matches a change of a setting, except of those that `undo` always resets (margins, pen, charsets, keypad, cursor)."""
+"""Matches a change of a setting, except those in `_ALWAYS` and the margins, which `reset_bytes` always resets."""
 _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
-_LONGEST, _HEAD = 8 << 10, 16
-"""Most bytes kept of an unfinished sequence; of a longer one only the first _HEAD, enough to tell its kind."""
-_MAX_PUSHES = 10  # most pushed titles that are remembered, the newest ones; every terminal keeps as many
+_MAX_INCOMPLETE, _HEAD = 8 << 10, 16  # bytes; of a longer sequence only the _HEAD is kept, which tells its kind
+_MAX_PUSHES = 10  # the newest pushed titles are tracked; each terminal keeps as many
 
 
 class KittyFlags:
     """The changes of kitty's keyboard flags on one screen."""
 
     def __init__(self) -> None:
-        self._pushes = 0  # not popped yet
-        self._changed = False  # while nothing was pushed
+        self._pushes = 0  # flags that were pushed, and not popped
+        self._changed = False  # flags were set while none were pushed
 
     def change(self, kind: bytes, count: int = 0, *_: int) -> None:
         """Follow flags that are pushed (`>`), popped (`<`) or set (`=`)."""
@@ -61,16 +60,16 @@ class KittyFlags:
         elif not self._pushes:
             self._changed = True
 
-    def undo(self) -> bytes:
+    def reset_bytes(self) -> bytes:
         pops = b"\x1b[<%du" % self._pushes if self._pushes else b""
         return pops + (b"\x1b[=0;1u" if self._changed else b"")
 
 
 class Undo:
-    """The changes made by the bytes fed so far."""
+    """The settings that the fed bytes have changed."""
 
     def __init__(self) -> None:
-        self._carry = b""  # the incomplete sequence or character at the end of the stream
+        self._incomplete = b""  # sequence or character at the end of the stream
         self._titled = False  # a title was set while no title was pushed
         self._title_pushes = list[int]()  # the kinds of the pushed titles (XTWINOPS 22)
         self._reset()
@@ -89,20 +88,20 @@ class Undo:
     @property
     def unfinished(self) -> bool:
         """True if the stream ends inside a sequence or a character."""
-        return self._carry != b""
+        return self._incomplete != b""
 
     def feed(self, block: bytes) -> bytes:
         """Follow a block, which may split a sequence; return the incomplete character at its end."""
-        data = self._carry + block
+        data = self._incomplete + block
         character = _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
         end = character.start() if character else len(data)
         if b"\x1b" in data:
             end = min(end, _unfinished_at(data))
             for match in _CHANGE.finditer(data, 0, end):
                 self._change(match)
-        carry = data[end:]
-        self._carry = carry if len(carry) <= _LONGEST else carry[:_HEAD]
-        return b"" if carry[:1] == b"\x1b" else carry
+        incomplete = data[end:]
+        self._incomplete = incomplete if len(incomplete) <= _MAX_INCOMPLETE else incomplete[:_HEAD]
+        return b"" if incomplete[:1] == b"\x1b" else incomplete
 
     def _change(self, match: Match[bytes]) -> None:
         kind = match.lastgroup
@@ -168,20 +167,20 @@ class Undo:
         elif operation == 23 and kind in pushes:
             del pushes[len(pushes) - 1 - pushes[::-1].index(kind)]
 
-    def undo(self, columns: int) -> bytes:
+    def reset_bytes(self, columns: int) -> bytes:
         """Return the bytes that reset all settings, even after an unfinished sequence.
 
-        `columns`: the terminal's width. The cursor stays; after origin mode, or an alternate screen without a saved
-        cursor, it goes to the last row.
+        `columns`: the terminal's width. The cursor stays, but goes to the last row after origin mode, and after an
+        alternate screen without a saved cursor.
         """
         resets = dict(self._resets)
-        main_flags, alternate_flags = (flags.undo() for flags in self._flags)
+        main_flags, alternate_flags = (flags.reset_bytes() for flags in self._flags)
         if self.alternate:
             leave = b"\x1b[%sl" % self._alternate
             out = [CANCEL, alternate_flags, leave, b"" if self._alternate == b"?1049" else _LAST_ROW, main_flags]
         else:
             out = [CANCEL, main_flags]
-            if alternate_flags:  # the program has left the alternate screen without undoing them
+            if alternate_flags:  # the program has left the alternate screen without resetting the flags
                 out += [b"\x1b[?1049h", alternate_flags, b"\x1b[?1049l"]
         stops = range(9, columns + 1, 8) if self._tabs else ()
         tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)

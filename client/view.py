@@ -1,11 +1,11 @@
 """The session's screen on the terminal: output, predicted keys, and sesh's notices.
 
-A notice is one line, which covers the last row, and never enters the scrollback. It is drawn over a screen that the
-client requests for it (REDRAW) and keeps: shown again before later output, the kept screen restores the row under it.
+A notice is one line. The client draws the notice over the last row of a screen that it requests (REDRAW) and keeps.
+The client shows the kept screen again before it shows output, so the notice never enters the scrollback.
 
-    nothing ──say──▶ waits: for a pause, then for the screen ──REDRAW──▶ drawn ──key, 3 s──▶ nothing
-                          ▲                                                │
-                          └─────────── output: first the kept screen ──────┘
+    NONE ──say──▶ WAITS for a pause, then for the screen ──REDRAW──▶ DRAWN ──key, 3 s──▶ NONE
+                    ▲                                                  │
+                    └───────────── output: first the kept screen ──────┘
 """
 
 from __future__ import annotations
@@ -17,103 +17,102 @@ from typing import TYPE_CHECKING
 
 from sesh import protocol
 from sesh.client.channel import Channel
-from sesh.client.display import BELL, LONGEST_NOTIFICATION, Display, notification
+from sesh.client.display import BELL, MAX_NOTIFICATION, Display, notification
 from sesh.loop.timers import Timers
 
 if TYPE_CHECKING:
     from sesh.client.predict import Predictor
 
-_PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # round trip (seconds) above which prediction begins, below which it ends
-DURATION = 3.0  # seconds after which the line is removed, even without a key
-_QUIET = 0.25  # seconds without output after which the line is drawn
-_MOST_SKIPPED = 1 << 20  # bytes of skipped output that are kept, the newest ones
-_MARK = b"redraw"  # payload of the PING before a request for the screen
-Timer = Enum("Timer", "DOUBT KEY LEAVE LINE LINE_END WELCOME")  # the names of the client's timers
+_PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # seconds of round trip: prediction starts above, stops below
+NOTICE_TIME = 3.0  # seconds, then the notice is removed even without a key
+_PAUSE = 0.25  # seconds without output, then the notice is drawn
+_MAX_SKIPPED = 1 << 20  # bytes of skipped output to keep: the newest ones
+_REDRAW_PING = b"redraw"  # the payload of the PING before a request for the screen
+Timer = Enum("Timer", "DOUBT KEY LEAVE NOTICE NOTICE_END WELCOME")  # the names of the client's timers
 
 
 class Skip(Enum):
     """Which frames are not shown, because a requested screen will replace them."""
 
     NOTHING = auto()
-    UNTIL_PONG = auto()  # all: the daemon may not have read the request yet
+    UNTIL_PONG = auto()  # all frames: the daemon may not have read the request yet
     UNTIL_SCREEN = auto()  # output only: the next screen is the requested one
 
 
 class NoticeState(Enum):
-    NOTHING = auto()
-    WAITS = auto()  # for the first screen, for a pause in the output, or for the screen requested then
-    DRAWN = auto()  # over a screen that is kept, and shown again in the end
+    NONE = auto()
+    WAITS = auto()  # for the first screen; later for a pause in the output, and then for the requested screen
+    DRAWN = auto()  # over a kept screen
 
 
-class NoticeLine:
-    """A notice over the last row. `show_screen`: shows a screen, by its frame's payload."""
+class Notice:
+    """A line over the last row. `show_screen`: shows a screen, by its frame's payload."""
 
     def __init__(
         self, display: Display, channel: Channel, timers: Timers, show_screen: Callable[[bytes], object]
     ) -> None:
         self._display, self._channel, self._timers = display, channel, timers
         self._show_screen = show_screen
-        self.state = NoticeState.NOTHING
+        self.state = NoticeState.NONE
         self._text = ""
-        self._screen = b""  # under the drawn line
+        self._screen = b""  # the kept screen
 
     def say(self, text: str) -> None:
-        """Show a line over the screen, or over the first one that comes."""
+        """Show a notice, in place of the last one."""
         self._text = text
         if self.state is NoticeState.DRAWN:
             self._display.cover(text)
-        elif self.state is NoticeState.NOTHING:
+        elif self.state is NoticeState.NONE:
             self.state = NoticeState.WAITS
             if self._display.started:
                 self._await_pause()
 
     def end(self) -> None:
-        """Remove the line, unless it waits for the first screen; show the screen under it."""
+        """Remove the notice, unless it waits for the first screen; show the kept screen."""
         drawn = self.state is NoticeState.DRAWN
         self.forget()
         if drawn:
             self._show_screen(self._screen)
 
     def forget(self) -> None:
-        """Forget the line and the screen under it, unless the first screen is awaited."""
+        """Forget the notice and the kept screen, unless the notice waits for the first screen."""
         if self._display.started:
-            self.state = NoticeState.NOTHING
-            self._timers.clear(Timer.LINE)
-            self._timers.clear(Timer.LINE_END)
+            self.state = NoticeState.NONE
+            self._timers.clear(Timer.NOTICE)
+            self._timers.clear(Timer.NOTICE_END)
 
     def make_way(self) -> None:
-        """Show the screen under the line before output; draw the line in the next pause."""
+        """Show the kept screen before output; draw the notice in the next pause."""
         if self.state is NoticeState.DRAWN:
             self._show_screen(self._screen)
-        if self.state is not NoticeState.NOTHING:
+        if self.state is not NoticeState.NONE:
             self.state = NoticeState.WAITS
             self._await_pause()
 
     def draw_over(self, screen: bytes) -> None:
-        """Keep the screen that was requested for the line, and draw the line over it."""
-        if len(screen) >= protocol.NUMBER_SIZE + protocol.CHUNK:  # one frame can be kept, and this screen has several
+        """Keep the requested screen, and draw the notice over it."""
+        if len(screen) >= protocol.NUMBER_SIZE + protocol.CHUNK:  # this screen has several frames: only one can be kept
             self.forget()
-        if self.state is NoticeState.NOTHING:  # the line was removed meanwhile
+        if self.state is NoticeState.NONE:  # the notice was removed meanwhile
             self._show_screen(screen)
             return
         self.state, self._screen = NoticeState.DRAWN, screen
         self._display.cover(self._text)
-        self._timers.ensure(Timer.LINE_END, DURATION, self.end)
+        self._timers.ensure(Timer.NOTICE_END, NOTICE_TIME, self.end)
 
     def _await_pause(self) -> None:
-        self._timers.set(Timer.LINE, _QUIET, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
+        self._timers.set(Timer.NOTICE, _PAUSE, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
 
 
 class TerminalView:
-    """Turns frames into bytes for the display. `predicts`: when to show keys before their echo."""
+    """Shows frames on the display. `predict`: on which links to show keys before their echo."""
 
-    def __init__(self, display: Display, channel: Channel, timers: Timers, predicts: str) -> None:
+    def __init__(self, display: Display, channel: Channel, timers: Timers, predict: str) -> None:
         self.display, self._channel = display, channel
-        self._predicts = predicts
+        self._predict = predict
         self._predictor: Predictor | None = None
-        self.position = 0
-        """Position of the first byte of output not shown yet."""
-        self.notice = NoticeLine(display, channel, timers, self._show_screen)
+        self.position = 0  # of the first byte of output that is not shown yet
+        self.notice = Notice(display, channel, timers, self._show_screen)
         self._skip, self._skipped = Skip.NOTHING, b""
 
     @property
@@ -122,11 +121,11 @@ class TerminalView:
         return self.display.started and not self.display.covered and self._skip is Skip.NOTHING
 
     def show(self, kind: int, payload: bytes) -> None:
-        """Show a frame of output or screen, skip it, or keep it under the line."""
+        """Show a frame of output or screen, skip it, or draw the notice over it."""
         is_output = kind == protocol.OUTPUT
         if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and is_output):
             if is_output:
-                self._skipped = (self._skipped + payload[protocol.NUMBER_SIZE :])[-_MOST_SKIPPED:]
+                self._skipped = (self._skipped + payload[protocol.NUMBER_SIZE :])[-_MAX_SKIPPED:]
         elif kind == protocol.REDRAW and self._skip is Skip.NOTHING:
             self.notice.draw_over(payload)
         else:
@@ -139,7 +138,7 @@ class TerminalView:
 
     def _show_output(self, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
-        data = data[max(0, self.position - position) :]  # the first bytes may have come over an earlier link
+        data = data[max(0, self.position - position) :]  # drop the bytes that have come over an earlier link
         position = max(position, self.position)
         self.position = position + len(data)
         before, after = (b"", b"") if self._predictor is None else self._predictor.follow(position, data)
@@ -151,23 +150,23 @@ class TerminalView:
         self.display.show(data, screen=True)
 
     def show_skipped(self) -> None:
-        """Show the skipped output: the session has ended, and the requested screen will not come."""
+        """Show the skipped output: an ended session sends no requested screen."""
         self.display.show(self._skipped)
 
     def handle_pong(self, payload: bytes) -> None:
         """After the PONG for the PING before a request, expect the requested screen."""
-        if self._skip is Skip.UNTIL_PONG and payload == _MARK:
-            self._skip = Skip.UNTIL_SCREEN  # all earlier frames have come: the next screen is the requested one
+        if self._skip is Skip.UNTIL_PONG and payload == _REDRAW_PING:
+            self._skip = Skip.UNTIL_SCREEN
 
-    def notify(self, news: str, *, shown: bool) -> None:
-        """Notify the user; if the terminal has only a bell, show a line unless `shown`."""
-        sequence = notification(news, os.environ)
+    def notify(self, text: str, *, is_own: bool) -> None:
+        """Notify the user. `is_own`: of the shown session, which needs no notice."""
+        sequence = notification(text, os.environ)
         self.display.notify(sequence)
-        if sequence == BELL and not shown:
-            self.notice.say(news[:LONGEST_NOTIFICATION])
+        if sequence == BELL and not is_own:  # the bell alone says nothing
+            self.notice.say(text[:MAX_NOTIFICATION])
 
     def input_sent(self, number: int, data: bytes) -> None:
-        """Remove the line, and show the predicted effect of the input of this number."""
+        """Remove the notice, and show the predicted effect of the input of this number."""
         self.notice.end()
         if self._predictor is not None:
             self.display.draw(self._predictor.input_sent(number, data))
@@ -177,9 +176,9 @@ class TerminalView:
             self.display.draw(self._predictor.handle(kind, payload))
 
     def follow_round_trip(self, seconds: float) -> None:
-        """Start prediction on a long round trip (in seconds), stop it on a short one."""
+        """Start prediction on a long round trip (in seconds), stop prediction on a short one."""
         limit = _PREDICT_FROM if self._predictor is None else _PREDICT_UNTIL
-        if self._predicts == "never" or (self._predicts != "always" and seconds <= limit):
+        if self._predict == "never" or (self._predict != "always" and seconds <= limit):
             self._withdraw_guesses()
             self._predictor = None
             return
@@ -196,29 +195,29 @@ class TerminalView:
     def redraw(self) -> None:
         """Request the whole screen, and the output that the terminal lacks.
 
-        Frames before the requested screen are skipped, because it contains their effect. A PONG separates it from an
-        earlier screen.
+        Skip the frames before the requested screen, which contains their effect. A PONG separates the requested screen
+        from an earlier one.
         """
-        self.take_back()
+        self.remove_overlays()
         self._skip, self._skipped = Skip.UNTIL_PONG, b""
-        ping = protocol.frame(protocol.PING, _MARK)
+        ping = protocol.frame(protocol.PING, _REDRAW_PING)
         self._channel.send(ping + protocol.numbered(protocol.REDRAW, self.position, b""))
 
     def resize(self) -> None:
-        """Send the terminal's size; request the screen if the line covers the old one."""
+        """Send the terminal's size; request the screen if a notice is drawn."""
         size = protocol.size_payload(*self.display.terminal.size())
         self._channel.send(protocol.frame(protocol.RESIZE, size))
         covered = self.notice.state is NoticeState.DRAWN
-        self.notice.forget()  # the screen under it has the old size
+        self.notice.forget()  # the kept screen has the old size
         self._withdraw_guesses()
         if covered:
             self.redraw()
 
     def suspend(self) -> None:
-        self.take_back()
+        self.remove_overlays()
         self.display.suspend()
 
-    def take_back(self) -> None:
-        """Remove the guesses and the line, before bytes other than output change the screen."""
+    def remove_overlays(self) -> None:
+        """Remove the guesses and the notice, before bytes other than output change the screen."""
         self._withdraw_guesses()
         self.notice.end()

@@ -185,7 +185,10 @@ class PrintedFindings(Done):
 
 
 class PrintedHosts(Done):
-    """The result for each host."""
+    """The result for each host.
+
+    `ok`: none failed; `--upgrade` skips a host whose error is `foreign`.
+    """
 
     hosts: list[DeployedHost]
 

@@ -21,7 +21,7 @@ Event = dict[str, object]
 _STDERR = 2
 _ROTATED = ".1"
 _MAX_SIZE = 1 << 20  # bytes, then the default log is rotated; one older file is kept
-_LARGEST = 64 << 20  # bytes; a larger log is refused. Only the log of `SESH_EVENT_LOG` can grow so large
+_MAX_READ = 64 << 20  # bytes; a larger log is refused. Only the log of `SESH_EVENT_LOG` can grow so large
 _warned: set[str] = set()
 
 
@@ -43,7 +43,7 @@ def read(session: str | None = None) -> list[Event]:
 
 def _events(file: str) -> Iterator[Event]:
     try:
-        content = read_regular(file, _LARGEST)
+        content = read_regular(file, _MAX_READ)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -68,7 +68,7 @@ def log(event: str, **fields: object) -> None:
     try:
         if not is_named:
             _rotate(file)
-        # "replace": file names that are not UTF-8 have surrogates. SESH_EVENT_LOG may be a link such as /dev/stderr.
+        # "replace": file names that are not UTF-8 have surrogates. `through_links`: /dev/stderr is a symbolic link.
         append(file, f"{line}\n".encode("utf-8", "replace"), through_links=is_named)
     except (OSError, Refused) as error:
         if is_named and file not in _warned:

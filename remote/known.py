@@ -20,9 +20,9 @@ from sesh.errors import Refused
 from sesh.names import check_host, natural, printable
 from sesh.schema import Moment, Name, Text
 
-FAILURE_PAUSE = 60.0  # seconds for which a failure counts; in that time a host that refused a login is not asked
-_MOST_BYTES = 256 << 10  # of one host's cached sessions; the rest is dropped
-_LARGEST = 16 << 20  # bytes of the file; a larger one is neither read nor written
+FAILURE_PAUSE = 60.0  # a failure counts for so many seconds; sesh leaves a host alone meanwhile that refused a login
+_MAX_CACHED = 256 << 10  # bytes of one host's cached sessions; further sessions are dropped
+_MAX_BYTES = 16 << 20  # of the file; a larger one is neither read nor written
 
 
 class HostFailure(TypedDict):
@@ -49,15 +49,15 @@ class CachedSession(_CachedName, total=False):
     clock: float
     command: list[Text]
     labels: dict[str, str]
-    seen: float  # when it was last known to run, if that was after the host's last list (seconds since 1970)
+    seen: float  # when the session was last known to run (seconds since 1970), if after the host's last list
 
 
 class KnownHost(TypedDict, total=False):
-    version: str  # of its sesh
-    asks: bool  # the last login asked a person
+    version: str  # of the host's sesh
+    asks: bool  # the last login prompted a person
     listed: float  # when the host last listed its sessions, in seconds since 1970
     sessions: list[CachedSession]  # that list, with later changes to single sessions
-    failure: HostFailure  # the last one; absent once the host has answered
+    failure: HostFailure  # the last one; absent once a link has opened again
 
 
 Hosts = dict[str, KnownHost]
@@ -73,17 +73,17 @@ def of(host: str) -> KnownHost:
     return _hosts().get(host, {})
 
 
-def record(host: str, version: str = "", *, asks: bool | None = None) -> None:
+def record(host: str, version: str = "", *, login_prompted: bool | None = None) -> None:
     """Record that sesh was used on a host.
 
-    `version`: of the host's sesh; empty keeps the recorded one. `asks`: whether the login asked a person; None keeps
-    the recorded value.
+    `version`: of the host's sesh; empty keeps the recorded one. `login_prompted`: the login prompted a person; None
+    keeps the recorded value.
     """
     facts: KnownHost = {}
     if version:
         facts["version"] = version
-    if asks is not None:
-        facts["asks"] = asks
+    if login_prompted is not None:
+        facts["asks"] = login_prompted
     _change(lambda known: {**known, host: _without_failure({**known.get(host, {}), **facts})})
 
 
@@ -97,11 +97,11 @@ def forget(host: str) -> bool:
     return was_known
 
 
-def asks(host: str) -> bool:
+def login_prompted(host: str) -> bool:
     return of(host).get("asks", False)
 
 
-def record_asks(host: str) -> None:
+def record_login_prompted(host: str) -> None:
     _revise(host, lambda before: {**before, "asks": True})
 
 
@@ -109,9 +109,9 @@ def record_asks(host: str) -> None:
 
 
 def record_failure(host: str, reason: str = "", *, refused: bool = False) -> None:
-    """Record why a known host did not answer.
+    """Record why no link to a known host opened.
 
-    `refused`: the host refused a login; another attempt would fail too, and may lock the user out.
+    `refused`: the host refused a login; another login would fail too, and may lock the user out.
     """
     last: HostFailure = {"at": time.time(), "reason": reason, "refused": refused}
     _revise(host, lambda before: {**before, "failure": last})
@@ -119,24 +119,24 @@ def record_failure(host: str, reason: str = "", *, refused: bool = False) -> Non
 
 def paused_until(host: str) -> float:
     """Return the end of a refused host's pause (seconds since 1970); 0 without one."""
-    recent = _failure(host)
-    return recent["at"] + FAILURE_PAUSE if recent is not None and recent["refused"] else 0.0
+    failed = _recent_failure(host)
+    return failed["at"] + FAILURE_PAUSE if failed is not None and failed["refused"] else 0.0
 
 
 def failure(host: str) -> str:
-    """Return why a host failed in the last FAILURE_PAUSE seconds; empty if it did not."""
-    recent = _failure(host)
-    return recent["reason"] if recent is not None else ""
+    """Return why a host failed in the last FAILURE_PAUSE seconds; empty for none."""
+    failed = _recent_failure(host)
+    return failed["reason"] if failed is not None else ""
 
 
-def _failure(host: str) -> HostFailure | None:
+def _recent_failure(host: str) -> HostFailure | None:
     last = of(host).get("failure")
     # A time in the future does not count: the clock was set back.
     return last if last is not None and -1 <= time.time() - last["at"] < FAILURE_PAUSE else None
 
 
 def end_pause(host: str) -> None:
-    """Remove the failure of a host that answers again."""
+    """Remove the failure of a host to which a link has opened again."""
     _revise(host, _without_failure)
 
 
@@ -160,7 +160,7 @@ def cache_list(host: str, rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def cache_running(host: str, name: str, at: float, session_id: str = "") -> None:
-    """Cache that a session ran `at` (seconds since the epoch). `session_id`: empty if unknown."""
+    """Cache that a session ran `at` (seconds since 1970). `session_id`: empty if unknown."""
 
     def change(rows: Rows) -> Rows:
         before: Mapping[str, object] = next((row for row in rows if row["name"] == name), {})
@@ -173,8 +173,8 @@ def cache_running(host: str, name: str, at: float, session_id: str = "") -> None
 
 
 def drop_sessions(host: str, names: Iterable[str]) -> None:
-    gone = {*names}
-    _revise_rows(host, lambda rows: [row for row in rows if row["name"] not in gone])
+    dropped = {*names}
+    _revise_rows(host, lambda rows: [row for row in rows if row["name"] not in dropped])
 
 
 def rename_session(host: str, old: str, new: str) -> None:
@@ -187,11 +187,11 @@ def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> None:
 
 def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
     kept: list[dict[str, object]] = []
-    left = _MOST_BYTES
+    size = 0
     for row in rows:
         facts = {key: row[key] for key in CachedSession.__annotations__ if row.get(key) is not None}
-        left -= len(json.dumps(facts))
-        if left < 0:
+        size += len(json.dumps(facts))
+        if size > _MAX_CACHED:
             break
         kept.append(facts)
     return kept  # type: ignore[return-value]  # checked when the file is read
@@ -220,7 +220,7 @@ def _content() -> tuple[Hosts, list[str]]:
 def _read() -> tuple[Hosts, list[str]]:
     """Return the valid hosts, and the errors of others. Raises Refused for a damaged file."""
     path = paths.remotes_file()
-    return _parse(path, files.read_own(path, _LARGEST) or b"{}")
+    return _parse(path, files.read_own(path, _MAX_BYTES) or b"{}")
 
 
 @functools.lru_cache(maxsize=1)  # a live list reads the same file at every redraw
@@ -243,8 +243,8 @@ def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> None:
 def _change(change: Callable[[Hosts], Hosts]) -> None:
     """Apply `change` to the known hosts, if the file can be written.
 
-    It is applied twice: first without the lock, to see whether it changes anything, and then under the lock to what
-    other processes have written meanwhile.
+    The first application, without the lock, shows whether anything changes. The second one, under the lock, changes
+    what other processes have written meanwhile.
     """
     known = _hosts()
     if change(known) == known:
@@ -256,5 +256,5 @@ def _change(change: Callable[[Hosts], Hosts]) -> None:
             before, _ = _read()
             after = change(before)
             data = json.dumps(after).encode()
-            if after != before and len(data) <= _LARGEST:
+            if after != before and len(data) <= _MAX_BYTES:
                 files.write_whole(paths.remotes_file(), data, durable=True)

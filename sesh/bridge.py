@@ -1,22 +1,22 @@
-"""`sesh --bridge`: the host's end of a link, which speaks frames on stdin and stdout.
+"""`sesh --bridge`: the far end of a link, which exchanges frames on stdin and stdout.
 
-The bridge answers HELLO with WELCOME, then carries out one `op` request at a time. The request names the op; its
-arguments are in DATA frames before the request. The result is in DATA frames before the response, which has the notes.
-If the op is a generator, the bridge sends a DATA frame for each item. If the request `asks`, the response may be a
-`question`: then the client sends the request again, with one more of the person's `answers`.
+The bridge sends WELCOME for HELLO, then carries out one `op` request at a time. DATA frames before the request have the
+arguments of the op. DATA frames before the response have the result; the response has the notes. If the op is a
+generator, the bridge sends a DATA frame for each item. If the request `asks`, the response may be a `question`: then
+the client sends the request again, with one more of the person's `answers`.
 
-An op may connect to a session. Then the response has the session's name and `session_id`, and from then on the bridge
-copies between the client and the session's daemon. Frames that come behind the request, such as HELLO, are for the
-daemon too. Such a request has more keys:
+An op may connect the link to a session. Then the response has the session's name and `session_id`, and from then on the
+bridge copies frames between the client and the session's daemon, also frames that came behind the request. A request
+for such an op has more keys:
 
-- `session_id`: the id of the session to connect to, which may have been renamed, or the id for a new session. If a
-  session with this id exists, the bridge connects to it; if that session has ended, the response has its `result`. So a
-  repeated request creates no second session.
+- `session_id`: the id of an existing session, which may have been renamed, or the id for a new one. If a session has
+  this id, the bridge connects the link to that session, or responds with the `result` of an ended one. So a repeated
+  request creates no second session.
 - `hello_by_bridge`: the HELLO that the bridge sends to the daemon, with the ssh agent and the display that the link
   forwards.
 
-The bridge answers PING with PONG at any time. An attached terminal sends PINGs: the bridge closes its link after two
-minutes without a byte.
+The bridge sends PONG for PING at any time. An attached terminal sends PINGs: the bridge closes the link of a terminal
+that sends no byte for two minutes.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ from sesh.reach.op import Connected, Op
 from sesh.reach.origin import Origin
 from sesh.store import recent, records, results
 
-_LARGEST_BLOCK = 1 << 20  # bytes of one read from a daemon
-_MOST_UNREAD = 100  # frames that wait for the main thread; beyond them the link is not read
-_CONNECTING = ".entering."  # a prefix; with a session's id it is the name of a lock file
-_IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
-_TRIES = 5  # tries to find a session that is renamed between two reads
+_MAX_BLOCK = 1 << 20  # bytes of one read from a daemon
+_MAX_UNHANDLED = 100  # while so many frames wait for the main thread, the link is not read
+_LOCK_PREFIX = ".entering."  # of a lock file, before a session's id
+_IDLE_TIMEOUT = 120.0  # after so many seconds without a byte, the link of an attached terminal is closed
+_MAX_TRIES = 5  # to find a session by its id: it may be renamed between two reads
 
 
 class LinkCaller(Caller):
-    """A link's caller: it collects notes for the response, and has the request's answers."""
+    """The caller of a request: collects notes for the response, and has the person's answers."""
 
-    def __init__(self, origin: Origin, *, asks: bool, answers: list[str]) -> None:
-        self.origin, self.can_ask = origin, asks
-        self.notes: list[tuple[str, bool]] = []
+    def __init__(self, origin: Origin, *, can_ask: bool, answers: list[str]) -> None:
+        self.origin, self.can_ask = origin, can_ask
+        self.notes: list[tuple[str, bool]] = []  # with whether to show the note on the session's first screen
         self._answers = list(answers)
 
     def note(self, line: str) -> None:
@@ -68,7 +68,7 @@ class LinkCaller(Caller):
         self.notes.append((line, True))
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Return the request's next answer; without one, raise Question, which becomes the response."""
+        """Return the next answer; without one, raise Question, which becomes the response."""
         if self._answers:
             return self._answers.pop(0)
         raise Question(question, answers, default, above)
@@ -80,7 +80,7 @@ class OpResult:
 
     response: OpResponse
     data: bytes = b""
-    daemon: wire.Connection | None = None  # of the session to copy to
+    daemon: wire.Connection | None = None  # of the session that the op has connected to
 
 
 def serve() -> int:
@@ -88,10 +88,10 @@ def serve() -> int:
     inbound, outbound = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    os.dup2(2, 1)  # a stray print must not end up between frames
+    os.dup2(2, 1)  # a stray print must not get between frames
     os.close(null)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    with suppress(OSError):  # ops that need the home directory report that it is missing
+    with suppress(OSError):  # ops that need the home directory report a missing one
         os.chdir(paths.home())
     client = wire.Connection(inbound, outbound)
     try:
@@ -103,22 +103,22 @@ def serve() -> int:
 
 
 class Bridge:
-    """One link. A thread reads it and answers PING; the main thread carries out requests.
+    """One link. A thread reads it and sends PONGs; the main thread carries out requests.
 
-    Once a request has connected the link to a session, the main thread copies frames to the daemon, PING too, and
+    Once a request has connected the link to a session, the main thread copies frames, PINGs too, to the daemon, and
     another thread copies the daemon's bytes to the client.
     """
 
     def __init__(self, client: wire.Connection, origin: Origin) -> None:
         self._client, self._origin = client, origin
         self._sending = Lock()
-        # Frames for the main thread; the last item is the error that ended the link, or None if the daemon closed it.
-        self._frames: Queue[tuple[int, bytes] | SeshError | None] = Queue(_MOST_UNREAD)
+        # Frames for the main thread. The last item: the error that ended the link, or None if the daemon has closed.
+        self._frames: Queue[tuple[int, bytes] | SeshError | None] = Queue(_MAX_UNHANDLED)
         self._session = ""  # the name of the session that the link is connected to
         self._has_terminal = False  # a terminal is attached over this link
-        # The write end of a pipe is the `audience` of each op. When the link ends, `_read` closes the read end, so that
-        # a poll of the write end returns.
-        self._ended, self._audience = os.pipe()
+        # A pipe. The write end is the `audience` of each op. At the end of the link, `_read` closes the read end, which
+        # ends a poll of the write end.
+        self._link_end, self._audience = os.pipe()
 
     def run(self) -> int:
         """Carry out requests; return the exit code. Raises Unreachable once the client is gone."""
@@ -130,7 +130,7 @@ class Bridge:
                 protocol.carry(data, payload)
             elif kind == protocol.REQUEST:
                 if self._client.gone():
-                    break  # begin no request whose client is gone
+                    break  # begin no request after the client has gone
                 daemon = self._respond(protocol.parse(payload), bytes(data))
                 data.clear()
                 if daemon is not None:
@@ -159,7 +159,7 @@ class Bridge:
                 else:
                     self._frames.put((kind, payload))
         except (Unreachable, ProtocolError) as error:
-            os.close(self._ended)
+            os.close(self._link_end)
             self._frames.put(error)
 
     def _send(self, data: bytes) -> None:
@@ -167,28 +167,31 @@ class Bridge:
             self._client.send(data)
 
     def _respond(self, request: dict[str, Any], data: bytes) -> wire.Connection | None:
-        """Carry out one request; return the daemon if the link is connected to one now."""
+        """Carry out one request; return the daemon to which it has connected the link."""
         number = request.get("id", 0) if check.fits(int, request.get("id")) else 0
         try:
             keys: OpRequest = check.checked_here(OpRequest, request)
             answers = [letter[:1] for letter in keys.get("answers", [])]
-            caller = LinkCaller(self._origin, asks=keys.get("asks", False), answers=answers)
+            caller = LinkCaller(self._origin, can_ask=keys.get("asks", False), answers=answers)
             caller.audience = self._audience
             done = self._carry_out(caller, keys, data)
         except BrokenPipeError:
-            raise  # the client is gone
+            raise  # the client has gone
         except Exception as error:
             self._send(_error_frame(number, error))
             return None
-        if done.daemon is not None:  # before the response is sent: the daemon gets the PINGs after it
+        if done.daemon is not None:  # before the response: PINGs that come after the response are for the daemon
             self._session = str(done.response.get("name"))
             if "hello_by_bridge" in keys:
-                self._note_hello(keys["hello_by_bridge"])
-                with suppress(Unreachable):  # `_copy` notices a closed connection
-                    done.daemon.send(protocol.message(protocol.HELLO, {**keys["hello_by_bridge"], **_forwarded()}))
+                self._send_hello(done.daemon, keys["hello_by_bridge"])
         response = {"id": number, "ok": True, **done.response, "notes": caller.notes}
         self._send(protocol.data_frames(done.data) + protocol.message(protocol.RESPONSE, response))
         return done.daemon
+
+    def _send_hello(self, daemon: wire.Connection, hello: dict[str, object]) -> None:
+        self._note_hello(hello)
+        with suppress(Unreachable):  # `_copy` notices a closed connection
+            daemon.send(protocol.message(protocol.HELLO, {**hello, **_forwarded()}))
 
     def _carry_out(self, caller: LinkCaller, request: OpRequest, data: bytes) -> OpResult:
         if request.get("verb") != OP:
@@ -199,10 +202,10 @@ class Bridge:
             if get_type_hints(op)["return"] == Connected:
                 return _connect(caller, op, arguments, request)
             result = op(caller, **arguments)
-        except Question as asked:
-            choices = list(asked.answers)
+        except Question as question:
+            letters, default = list(question.answers), question.default
             return OpResult(
-                {"question": asked.text, "answers": choices, "default": asked.default, "above": asked.above}
+                {"question": question.text, "answers": letters, "default": default, "above": question.above}
             )
         if not inspect.isgenerator(result):
             return OpResult({"ok": True}, calls.encoded(result))
@@ -211,7 +214,7 @@ class Bridge:
         return OpResult({"ok": True})
 
     def _copy(self, daemon: wire.Connection) -> None:
-        """Copy frames between the client and a daemon until one of them is gone."""
+        """Copy frames between the client and a daemon until one of them has gone."""
         Thread(target=self._copy_back, args=(daemon,), daemon=True).start()
         try:
             while (frame := self._next_frame()) is not None:
@@ -225,7 +228,7 @@ class Bridge:
     def _copy_back(self, daemon: wire.Connection) -> None:
         """Copy the daemon's bytes to the client; runs in a thread."""
         with suppress(ConnectionResetError, Unreachable):
-            while block := os.read(daemon.inbound, _LARGEST_BLOCK):
+            while block := os.read(daemon.inbound, _MAX_BLOCK):
                 self._send(block)
         self._frames.put(None)
 
@@ -237,13 +240,13 @@ class Bridge:
 
 def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
     view = memoryview(protocol.frame(kind, payload))
-    with suppress(OSError):  # if the daemon has closed its end, its last bytes may still have to be copied
+    with suppress(OSError):  # the daemon has closed the connection, whose last bytes `_copy_back` may still copy
         while view:
             view = view[os.write(daemon.outbound, view) :]
 
 
 def _welcome(client: wire.Connection) -> Origin | None:
-    """Answer HELLO; return the client's machine, or None if the client's protocol number differs."""
+    """Send WELCOME for HELLO; return the client's machine, None for another protocol number."""
     kind, payload = client.receive()
     while kind != protocol.HELLO:
         kind, payload = client.receive()
@@ -295,12 +298,12 @@ def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, An
     with _locked(session_id) if session_id and op.creates else nullcontext():
         if session_id and (existing := _connect_by_id(session_id)) is not None:
             if op.creates and (agent := os.environ.get("SSH_AUTH_SOCK")):
-                records.link_agent(session_id, agent)  # the agent of the first link may be gone
+                records.link_agent(session_id, agent)  # the agent of the first link may have gone
             return existing
         if session_id and not op.creates:
             raise NotFound(f"{arguments['name']} has ended; its result is unknown")
         caller.session_id = session_id or None
-        # A session that ends just after the op has connected has no record any more; its end is found by its id.
+        # The session may end, and lose its record, once the op has connected: the id then finds the result.
         id_before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
         name, daemon = op(caller, **arguments)
     return OpResult(_connected_response(name, id_before), daemon=daemon)
@@ -308,14 +311,14 @@ def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, An
 
 @contextmanager
 def _locked(session_id: str) -> Iterator[None]:
-    """Lock an id, because the same request may arrive over two links at once."""
+    """Lock an id, because the same request may come over two links at once."""
     folder = files.ready_directory()
-    with files.locked(folder, _CONNECTING + session_id):
+    with files.locked(folder, _LOCK_PREFIX + session_id):
         try:
             yield
         finally:
             with suppress(FileNotFoundError):
-                os.unlink(os.path.join(folder, _CONNECTING + session_id))
+                os.unlink(os.path.join(folder, _LOCK_PREFIX + session_id))
 
 
 def _connect_by_id(session_id: str) -> OpResult | None:
@@ -323,7 +326,7 @@ def _connect_by_id(session_id: str) -> OpResult | None:
 
     Raises NotFound, with the reason, if the session was lost.
     """
-    for _ in range(_TRIES):
+    for _ in range(_MAX_TRIES):
         current = next((name for name in paths.names() if _id_of(name) == session_id), "")
         daemon = find.try_connect(current) if current else None
         if daemon is None:

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Annotated, Any, Literal, TypedDict, get_type_hints
@@ -92,8 +91,8 @@ class Config:
         """Set the settings of a file; warn about each that is wrong."""
         for key, value in tables.items():
             if key not in KEYS:
-                match = get_close_matches(key, KEYS, 1)
-                more = f"did you mean {match[0]}?" if match else f"known: {', '.join(KEYS)}"
+                match = wording.nearest(key, KEYS)
+                more = f"did you mean {match}?" if match else f"known: {', '.join(KEYS)}"
                 self.warn(f"unknown key {printable(key)}; {more}")
             elif key not in _TABLES:
                 self._try(key, partial(self._set_value, key, value))

@@ -52,13 +52,13 @@ class SeshError(Exception):
     """The root of the errors of sesh; `str(error)` is the line for the user.
 
     `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} --verb …` in
-    both. `answered`: the peer has sent this error in its response. `host`: the host to name in such commands; it is set
+    both. `in_response`: the peer has sent this error. `host`: the host to name in such commands; it is set
     by the first caller that knows it. `typed`: a text was typed, but the program has not accepted it.
     """
 
     code = "internal"
     exit_code: int = ExitCode.FAILED
-    answered = False
+    in_response = False
     typed = False
     host: str | None = None
 
@@ -92,7 +92,7 @@ class SeshError(Exception):
         """Return message and hint in one line; `host` counts if the error has none."""
         host = self.host or host
         line = f"{self.message}; {self.hint}" if self.hint else self.message
-        if host and self.answered:
+        if host and self.in_response:
             line = line.replace(ON_HOST, f"ssh {host} ")
         return for_host(line, host)
 
@@ -203,7 +203,7 @@ NO_ANSWER = "no answer yet"
 class LoginRefused(Unreachable):
     """The login needs a person, or ssh distrusts the host's key; a retry fails, too."""
 
-    asks = False  # whether the host asks for a password or a second factor
+    needs_login = False  # the host asks for a password or a second factor
 
 
 class NoRoom(Unreachable):
@@ -253,7 +253,7 @@ def rebuild(facts: Mapping[str, Any]) -> SeshError:
         kind = Unknown
     own_code = None if kind is InternalError else code
     error = kind(facts.get("what") or facts["message"], hint=facts.get("hint", ""), exit_code=number, code=own_code)
-    error.answered = True
+    error.in_response = True
     return error
 
 
@@ -267,14 +267,17 @@ def no_process(error: OSError) -> Refused:
 _REMEDIES = {
     (errno.EAGAIN,): "end some processes, or raise the limit (ulimit -u)",
     (errno.EMFILE, errno.ENFILE): "close some files, or raise the limit (ulimit -n)",
-    (errno.EACCES, errno.EPERM, errno.EROFS): "make the directory writable, or set SESH_DIR to another one",
-    (errno.ENOSPC, errno.EDQUOT, errno.EIO): "free some space there, or set SESH_DIR to another directory",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "make the directory writable, or set {} to another one",
+    (errno.ENOSPC, errno.EDQUOT, errno.EIO): "free some space there, or set {} to another directory",
 }
 
 
-def remedy(error: OSError) -> str:
-    """Return the hint for an error of the system; empty if there is none."""
-    return next((hint for numbers, hint in _REMEDIES.items() if error.errno in numbers), "")
+def remedy(error: OSError, variable: str = "SESH_DIR") -> str:
+    """Return the hint for an error of the system; empty if there is none.
+
+    `variable`: names the directory.
+    """
+    return next((hint.format(variable) for numbers, hint in _REMEDIES.items() if error.errno in numbers), "")
 
 
 def silent_host(host: str, reason: str = "") -> Unreachable:

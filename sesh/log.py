@@ -69,6 +69,11 @@ def write_error(part: str, error: BaseException) -> None:
         _write(part, f"{error.code}{_raised_at(error)}")
 
 
+def print_traceback(error: BaseException) -> None:
+    """Print an error with its traceback on stderr."""
+    traceback.print_exception(type(error), error, error.__traceback__)
+
+
 def _write(part: str, text: str, error: BaseException | None = None) -> None:
     _LOGGER.error("%s: %s", part, one_line(text)[:_LONGEST_LINE], exc_info=error)
 

@@ -266,7 +266,7 @@ class Connection:
         try:
             return self.await_response(request, self._requests, deadline)
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered or request.reads or isinstance(error, errors.Lost):
+            if error.in_response or request.reads or isinstance(error, errors.Lost):
                 raise
             name = self.welcome.get("name") or self.peer.name
             message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
@@ -282,15 +282,16 @@ class Connection:
             return self.request(request, data, deadline, **keys)
 
     def await_response(
-        self, request: RequestType[Response], number: int, deadline: float | None = None, *, pace: float = inf
+        self, request: RequestType[Response], number: int, deadline: float | None = None, *, min_rate: float = inf
     ) -> tuple[Response, bytes]:
         """Return the response to this request and its DATA; skip other responses and OUTPUT.
 
-        `pace`: the bytes of the response that extend the deadline by a second. Raises as `decode_response`, `receive`.
+        `min_rate`: so many bytes of the response extend the deadline by a second. Raises as `decode_response` and
+        `receive`.
         """
         carried = bytearray()
         while True:
-            kind, payload = self.receive(None if deadline is None else deadline + len(carried) / pace)
+            kind, payload = self.receive(None if deadline is None else deadline + len(carried) / min_rate)
             if kind == protocol.WELCOME:
                 self.accept(kind, payload)
             elif kind == protocol.DATA:

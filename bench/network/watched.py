@@ -12,7 +12,7 @@ from tests.support import wait_until
 _COUNTS = "import time\nn = 0\nwhile True:\n    n += 1\n    print(f'#{n}#', flush=True)\n    time.sleep(0.25)\n"
 _ECHOES = "import os, tty\ntty.setraw(0)\nn = 0\nwhile True:\n    print(f'#{n}#', flush=True, end='\\r\\n')\n"
 _ECHOES += "    n += len(os.read(0, 1))\n"
-_NUMBER = re.compile(rb"#(\d+)#")
+_REQUEST_ID = re.compile(rb"#(\d+)#")
 _TICK = 0.004
 
 
@@ -42,7 +42,7 @@ class Watched:
         """Return the highest number that the terminal has shown."""
         while self.terminal.pump(wait):
             wait = 0
-        found = _NUMBER.findall(self.terminal.raw, max(0, self._read - 20))
+        found = _REQUEST_ID.findall(self.terminal.raw, max(0, self._read - 20))
         self._read = len(self.terminal.raw)
         self._newest = max([self._newest, *(int(number) for number in found)])
         return self._newest

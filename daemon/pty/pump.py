@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
 from sesh.daemon.base.observers import Observers
@@ -90,7 +90,7 @@ class Pump:
         self.on_findings: Observers[[list[Finding], int]] = Observers()  # called with those of a block that was sent
         self.pty: Pty | None = None
         self.paused = False  # the readers of the log lag
-        self._filter: Callable[[bytes], bytes] = bytes  # see `filter_output`
+        self._filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)  # see `filter_output`
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner = QueryScanner()
         self.input, self.input_line = InputQueue(), InputLine()
@@ -136,20 +136,23 @@ class Pump:
         return bool(block)
 
     def add(self, block: bytes) -> None:
-        """Append a block's visible part to the log, and send it before other work."""
-        block, start = self._filter(block), self.log.head
-        if not block:
-            return
-        self.log.append(block)
-        findings = self.scanner.scan(block)
+        """Append a block's visible pieces to the log, and send each before other work."""
+        for piece in self._filter(block):
+            if piece:
+                self._take(piece)
+
+    def _take(self, piece: bytes) -> None:
+        start = self.log.head
+        self.log.append(piece)
+        findings = self.scanner.scan(piece)
         self.on_output()
         self.last_activity = STEADY.now()
         self.on_traffic()
         if findings:
             self.on_findings(findings, start)
 
-    def filter_output(self, visible: Callable[[bytes], bytes]) -> None:
-        """Pass each block through a function from now on, which returns its visible part."""
+    def filter_output(self, visible: Callable[[bytes], Iterable[bytes]]) -> None:
+        """Pass each block through a function from now on, which yields its visible pieces."""
         self._filter = visible
 
     def show(self, data: bytes) -> None:

@@ -55,7 +55,7 @@ class CommandMarks:
             self._end(body, position)
 
     def _begin(self, body: bytes, position: int) -> None:
-        if self._runs.owns_mark():
+        if self._runs.active is not None:  # then the mark is about the run
             self.active = None
             return
         command = parse_command(body)

@@ -15,8 +15,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from sesh import files, paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
@@ -31,18 +32,20 @@ _NAMED = re.compile(rb"(?<=\x1b\]133;C);cmdline_url=[^;\x07\x1b]*")
 """The command in the shell's own mark C. It is removed: a shell whose history lacks our line names an older command."""
 
 
-class MarkFilter:
-    """Removes the marks of runs from the output, and holds back a line's echo.
+class Mark(NamedTuple):
+    token: str
+    letter: str
+    code: int | None  # the exit code
 
-    `marked` is called with each mark (token, letter, exit code), and returns its replacement. `passed` is called with
-    the output between marks. `secret`: the prefix of this session's tokens.
+
+class MarkFilter:
+    """Separates the marks of runs from the output, and holds back a line's echo.
+
+    `secret`: the prefix of this session's tokens.
     """
 
-    def __init__(
-        self, secret: str, marked: Callable[[str, str, int | None], bytes], passed: Callable[[bytes], None]
-    ) -> None:
+    def __init__(self, secret: str) -> None:
         self._secret, self._start = secret, _BEGIN + secret.encode()
-        self._marked, self._passed = marked, passed
         self._held: bytearray | None = None
         self._part = b""  # the end of the last block, if it may be an incomplete mark
 
@@ -63,35 +66,31 @@ class MarkFilter:
     def finish(self) -> bytes:
         """Return everything held, an incomplete mark too: the output has ended."""
         part, self._part = self._part, b""
-        return self.release() + self._pass(part)
+        return self.release() + part
 
-    def filter(self, block: bytes) -> bytes:
-        """Return the block without marks and held output."""
+    def split(self, block: bytes) -> list[bytes | Mark]:
+        """Return the marks that the block completes, and the output before, between and after them."""
         data, self._part = self._part + block, b""
         start = data.rfind(b"\x1b", max(0, len(data) - _LONGEST))
         if start >= 0 and self._may_begin(data[start:]):
             data, self._part = data[:start], data[start:]
         if self._start not in data:
-            return self._pass(data)
-        out, position = [], 0
+            return [data]
+        parts: list[bytes | Mark] = []
+        position = 0
         for mark in _MARK.finditer(data):
             token, letter, digits = (group.decode() if group else "" for group in mark.groups())
-            if not token.startswith(self._secret):
-                continue  # from a session that is nested in this one
-            out.append(self._pass(data[position : mark.start()]))
-            out.append(self._marked(token, letter, int(digits) if digits else None))
-            position = mark.end()
-        out.append(self._pass(data[position:]))
-        return b"".join(out)
+            if token.startswith(self._secret):  # else from a session that is nested in this one
+                parts += [data[position : mark.start()], Mark(token, letter, int(digits) if digits else None)]
+                position = mark.end()
+        return [*parts, data[position:]]
 
     def _may_begin(self, end: bytes) -> bool:
         return self._start.startswith(end) or (end.startswith(self._start) and b"\x07" not in end)
 
-    def _pass(self, piece: bytes) -> bytes:
-        if not piece:
-            return b""
+    def visible(self, piece: bytes) -> bytes:
+        """Return output, or hold it back."""
         if self._held is None:
-            self._passed(piece)
             return piece
         self._held += piece
         return self.release() if len(self._held) > _MOST_HELD else b""

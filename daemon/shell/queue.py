@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections import deque
+from collections.abc import Iterator
 from math import inf
 
 from sesh import machine
@@ -22,7 +23,7 @@ from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump, Writer
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import WHOLE_TIME, History
-from sesh.daemon.shell.marks import MarkFilter, Wrapper, shown, source
+from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunState
 from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
@@ -48,9 +49,8 @@ class RunQueue:
         self.active: Run | None = None
         self._finished_at = -inf  # time (monotonic) of the end of the last run that a caller waited for
         self._finished_with: int | None = None  # its exit code
-        self._block_of_run = False  # a run was active before the last block: after its mark E the shell's may follow
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
-        self._marks = MarkFilter(self._secret, self._take_mark, self._take_output)
+        self._marks = MarkFilter(self._secret)
 
     @property
     def name(self) -> str:
@@ -114,10 +114,6 @@ class RunQueue:
 
     # -- queries by other parts
 
-    def owns_mark(self) -> bool:
-        """Return whether a mark of shell integration that arrives now is about a run."""
-        return self.active is not None or self._block_of_run
-
     def gives_no_replies(self) -> bool:
         """Return whether queries get no reply: during a run, while the terminal echoes."""
         # A program that expects a reply switches echo off.
@@ -132,7 +128,9 @@ class RunQueue:
     def end(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
         run = self.active
-        self._pump.show(self._marks.finish())
+        rest = self._marks.finish()
+        self._take_output(rest)
+        self._pump.show(rest)
         if run is not None and run.state >= RunState.BEGUN and run.error is None:
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
@@ -142,15 +140,20 @@ class RunQueue:
 
     # -- the program's output
 
-    def filter(self, block: bytes) -> bytes:
-        """Return the block without marks and echo; after a fault, the whole block."""
-        self._block_of_run = self.active is not None
-        visible = self._faults.guard(self._marks.filter, "the commands", block)
-        return block if visible is None else visible
+    def filter(self, block: bytes) -> Iterator[bytes]:
+        """Yield the block without marks and echo; handle each mark after the output before it."""
+        parts = self._faults.guard(self._marks.split, "the commands", block)
+        for part in [block] if parts is None else parts:
+            if isinstance(part, Mark):
+                yield self._faults.guard(self._take_mark, "the commands", *part) or b""
+            else:
+                visible = self._marks.visible(part)
+                self._faults.guard(self._take_output, "the commands", visible)
+                yield visible
 
     def _take_output(self, piece: bytes) -> None:
         run, pty = self.active, self._pump.pty
-        if run is None or run.state < RunState.BEGUN:
+        if not piece or run is None or run.state < RunState.BEGUN:
             return
         run.output.add(piece, translated=pty is None or pty.translates())
         if run.state == RunState.RUNNING and b"\n" in piece:

@@ -18,8 +18,8 @@ from sesh.about import __version__
 from sesh.errors import Refused
 from sesh.remote.deploy.install import START
 
-# The packages that sesh imports, and those that they import; some versions of rich and typer need fewer. fabric and mcp
-# are not among them: a deployed sesh does without.
+# The packages that sesh imports, and those that these import; some versions of rich and typer need fewer. A deployed
+# sesh does without fabric and mcp.
 PACKAGES = (
     "annotated-doc", "ptyprocess", "pyte", "rich", "shellingham", "tomli", "typer", "typing-extensions", "wcwidth",
 )  # fmt: skip

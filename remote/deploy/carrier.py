@@ -1,7 +1,7 @@
 """A carrier runs commands on a host and puts files on it.
 
 A `Carrier` uses the user's ssh, over a shared connection, or the host's `via` command. A `FabricCarrier` uses fabric.
-Neither prompts, except for `log_in` with `ask`.
+Only `log_in` with `may_prompt` prompts.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
 from sesh.wording import one_line
 
-TIMEOUT = 300.0  # seconds for a command on the host: enough for all trials, and for an upload over a slow link
-LOGIN_TIMEOUT = 30.0  # seconds for a login that asks nobody
-ANSWER_TIMEOUT = 15.0  # seconds for a login shell to answer over an open shared connection, then sesh replaces it
-_LONGEST_SHOWN = 200  # characters; longer text from a host is cut off
+TIMEOUT = 300.0  # seconds for a command on the host: enough for all trials, and for an upload over a slow connection
+LOGIN_TIMEOUT = 30.0  # seconds for a login without prompts
+PROBE_TIMEOUT = 15.0  # a shared connection over which `true` takes more seconds is replaced
+_MAX_SHOWN = 200  # characters; longer text from a host is cut off
 
 
 class Carrier:
@@ -48,22 +48,22 @@ class Carrier:
         """Close the connection, unless other commands share it."""
 
 
-def log_in(destination: Destination, *, ask: bool = False) -> None:
-    """Open the shared connection; replace one that does not answer. Raises SeshError.
+def log_in(destination: Destination, *, may_prompt: bool = False) -> None:
+    """Open the shared connection; replace one that is silent. Raises SeshError.
 
-    `ask`: ssh may prompt; what it and its ProxyCommand say is printed on stderr.
+    `may_prompt`: ssh may prompt; stderr gets what ssh and its ProxyCommand print.
     """
     if destination.via is not None:
         return
     if master.is_alive(destination):
         with suppress(Unreachable):
-            exchange.run(destination, ssh.command(destination, "exec true"), timeout=ANSWER_TIMEOUT)
-    if ask:
-        master.ensure(destination, ask=True, say=partial(print, file=sys.stderr, flush=True))
+            exchange.run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT)
+    if may_prompt:
+        master.ensure(destination, may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
     else:
         master.ensure(destination, timeout=LOGIN_TIMEOUT)
 
 
 def shown(text: str) -> str:
     """Return a host's text as one line without control characters, cut off if long."""
-    return one_line(text)[:_LONGEST_SHOWN]
+    return one_line(text)[:_MAX_SHOWN]

@@ -1,7 +1,7 @@
 """Install this sesh on one host; if a step fails, the old version stays.
 
-A deploy sends the host an order to look for the version. If the host lacks it, the deploy puts an archive on the host,
-and sends a second order, to install the archive. `install.py` carries out both orders on the host.
+A deploy sends the host an order to look for the version. If the host lacks the version, the deploy puts an archive on
+the host, and sends a second order, to install the archive. On the host `install.py` carries out both orders.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def deploy(
 def open_carrier(destination: Destination) -> Carrier:
     """Connect by fabric if it can log in, otherwise by ssh. Raises SeshError."""
     needs_login = destination.via is None and not master.is_alive(destination)
-    if needs_login and not known.asks(destination.host):
+    if needs_login and not known.login_prompted(destination.host):
         try:
             from sesh.remote.deploy import fabric_carrier
 
@@ -126,9 +126,9 @@ class _Deploy:
             try:
                 self.carrier.put(archive, f"{install.scratch(order['token'])}/{install.ARCHIVE}")
             except SeshError:
-                # The order has no hash: it fails even if the archive has arrived whole, and removes the directory.
-                with suppress(SeshError), closing(open_carrier(self.destination)) as again:
-                    again.run(command(order))
+                # Without the archive's hash the order must fail, and then it removes the directory.
+                with suppress(SeshError), closing(open_carrier(self.destination)) as carrier:
+                    carrier.run(command(order))
                 raise
         with self.step("unpack"):
             self.carry_out({**order, "sha256": hashlib.sha256(archive).hexdigest()})
@@ -137,20 +137,20 @@ class _Deploy:
         """Have the host carry out an order; return its report. Raises DeployError."""
         host = self.destination.host
         result = self.carrier.run(command(order))
-        _, token, rest = result.out.rpartition(f"{order['token']} ")
-        row = rest.split("\n")[0].strip()
-        if not (token and row):
+        _, token, output = result.out.rpartition(f"{order['token']} ")
+        line = output.split("\n")[0].strip()
+        if not (token and line):
             step, code = ("", None) if token else ("connect", Unreachable.code)
-            lines = map(shown, reversed(f"{rest}\n{result.err}".split("\n")))
+            lines = map(shown, reversed(f"{output}\n{result.err}".split("\n")))
             last = next(filter(None, lines), "it printed nothing")
             hint = f"; {login_files_hint(host)}" if self.destination.via is None else ""
             message = f"{host} gives no answer (exit {result.code}): {last}{hint}"
             raise DeployError(step, message, code=code, output=result.err)
-        if row.startswith("none"):  # see `survey.command`
-            pythons = shown(row).removeprefix("none").removeprefix("; ")
-            lack = f"only {pythons}" if pythons else "it has no python3"
-            raise DeployError("python", f"{host} has no Python 3.10 or newer ({lack}); install python3 there")
-        value = protocol.value(row.encode("utf-8", "surrogateescape"))
+        if line.startswith("none"):  # see `survey.command`
+            pythons = shown(line).removeprefix("none").removeprefix("; ")
+            found = f"only {pythons}" if pythons else "it has no python3"
+            raise DeployError("python", f"{host} has no Python 3.10 or newer ({found}); install python3 there")
+        value = protocol.value(line.encode("utf-8", "surrogateescape"))
         report: Report = check.checked_from_host(Report, value, "the answer")
         if report["step"]:
             reason = shown(report["reason"].partition("\n")[0])

@@ -19,7 +19,7 @@ from typing import NoReturn
 from sesh.errors import ProtocolError, Unreachable, silent_host
 from sesh.remote.deploy.carrier import TIMEOUT, Carrier, shown
 from sesh.remote.ssh.destination import Destination, resolve
-from sesh.remote.ssh.exchange import MOST_PRINTED, CommandResult
+from sesh.remote.ssh.exchange import MAX_PRINTED, CommandResult
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # paramiko warns about its own old ciphers
@@ -29,8 +29,8 @@ with warnings.catch_warnings():
 
 LOGIN_TIMEOUT = 15  # seconds for each step of the login
 KEEPALIVE = 15  # seconds between two keepalives
-UNACKNOWLEDGED = 30  # seconds without a TCP acknowledgement, then the connection ends
-_LOST = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
+UNACKNOWLEDGED = 30  # after so many seconds without a TCP acknowledgement, the connection ends
+_CONNECTION_ERRORS = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
 _PATHS = ("identityfile", "userknownhostsfile", "globalknownhostsfile")
 # Settings that fabric follows or may ignore. If any other setting differs from ssh's default, ssh connects instead.
 _FOLLOWED = {
@@ -49,8 +49,8 @@ class FabricCarrier(Carrier):
     def run(self, line: str) -> CommandResult:
         options = {"hide": True, "warn": True, "in_stream": False, "encoding": "utf-8", "timeout": TIMEOUT}
         try:
-            done = self._connection.run(line, watchers=[_Bound()], **options)
-        except (*_LOST, invoke.exceptions.Failure, invoke.exceptions.ThreadException) as error:
+            done = self._connection.run(line, watchers=[_OutputLimit()], **options)
+        except (*_CONNECTION_ERRORS, invoke.exceptions.Failure, invoke.exceptions.ThreadException) as error:
             if reason := getattr(error, "reason", None):
                 raise ProtocolError(f"{self.destination.host} {reason}") from error
             raise Unreachable(f"{self.destination.host} stopped answering") from error
@@ -61,21 +61,21 @@ class FabricCarrier(Carrier):
     def put(self, data: bytes, path: str) -> None:
         try:
             self._connection.put(io.BytesIO(data), path)
-        except _LOST as error:
+        except _CONNECTION_ERRORS as error:
             reason = shown(str(error)) or "the connection was lost"
             raise Unreachable(f"{self.destination.host} cannot write {path}: {reason}") from error
 
     def close(self) -> None:
-        with suppress(*_LOST):  # the connection is already lost
+        with suppress(*_CONNECTION_ERRORS):  # the host has closed the connection
             self._connection.close()
 
 
-class _Bound(invoke.watchers.StreamWatcher):
+class _OutputLimit(invoke.watchers.StreamWatcher):
     """Stops a command that prints too much, as fabric keeps all output in memory."""
 
     def submit(self, stream: str) -> Iterator[str]:
-        if len(stream) > MOST_PRINTED:
-            reason = f"printed more than {MOST_PRINTED >> 20} MiB, and was not read to the end"
+        if len(stream) > MAX_PRINTED:
+            reason = f"printed more than {MAX_PRINTED >> 20} MiB, and was not read to the end"
             raise invoke.exceptions.WatcherError(reason)
         return iter(())  # types nothing
 
@@ -90,7 +90,7 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no typ
 def connect(destination: Destination) -> FabricCarrier | None:
     """Connect by fabric; return None if ssh must connect, as to hosts without SFTP.
 
-    Raises Unreachable if the host does not answer, because ssh would only wait for the same time again.
+    Raises Unreachable for a silent host: ssh would only wait for the same time again.
     """
     if not is_plain(destination):
         return None
@@ -106,7 +106,7 @@ def connect(destination: Destination) -> FabricCarrier | None:
             connection.transport.sock.setsockopt(socket.IPPROTO_TCP, timeout, UNACKNOWLEDGED * 1000)
         connection.transport.set_keepalive(KEEPALIVE)
         connection.sftp().get_channel().settimeout(TIMEOUT)
-    except (*_LOST, ValueError) as error:  # ValueError: a known_hosts file is not UTF-8
+    except (*_CONNECTION_ERRORS, ValueError) as error:  # ValueError: a known_hosts file is not UTF-8
         connection.client.close()
         if isinstance(error, TimeoutError):
             raise silent_host(destination.host) from error

@@ -23,7 +23,7 @@ from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import AuthenticationFailed
 
-MAX_AT_ONCE = 16
+MAX_AT_ONCE = 16  # hosts; a further one waits until a deploy has ended
 _STDERR = 2
 _CONNECTING = "connecting …"
 _SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switch"}  # names of steps on the bar
@@ -32,11 +32,16 @@ _SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switc
 @dataclass
 class HostResult:
     destination: Destination
-    outcome: DeployedHost | DeployError
+    deployed: DeployedHost | DeployError
+    upgrading: bool  # then a host with another project's sesh is skipped
 
     @property
     def error(self) -> DeployError | None:
-        return self.outcome if isinstance(self.outcome, DeployError) else None
+        return self.deployed if isinstance(self.deployed, DeployError) else None
+
+    @property
+    def skipped(self) -> bool:
+        return self.upgrading and self.error is not None and self.error.foreign
 
     @property
     def needs_login(self) -> bool:
@@ -45,16 +50,19 @@ class HostResult:
 
     def __str__(self) -> str:
         host = self.destination.host
-        done = self.outcome
-        if isinstance(done, DeployError):
-            return f"{host} failed ({done.step}): {str(done).removeprefix(f'{host}: ')}"
-        if not done["changed"]:
+        deployed = self.deployed
+        if isinstance(deployed, DeployError):
+            how = "skipped" if self.skipped else f"failed ({deployed.step})"
+            return f"{host} {how}: {str(deployed).removeprefix(f'{host}: ')}"
+        if not deployed["changed"]:
             return f"{host} has sesh {__version__} already"
-        size = f"{done['bytes'] / 1e6:.1f} MB, {done['seconds']:.1f} s"
-        return f"installed sesh {__version__} on {host} with {done['python']} ({size})"
+        size = f"{deployed['bytes'] / 1e6:.1f} MB, {deployed['seconds']:.1f} s"
+        return f"installed sesh {__version__} on {host} with {deployed['python']} ({size})"
 
 
-def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:
+def deploy_all(
+    destinations: Sequence[Destination], *, force: bool = False, upgrading: bool = False
+) -> list[HostResult]:
     """Deploy to hosts in parallel; return the results in their order. Raises Interrupted, Refused.
 
     Each result becomes a line on stderr. Hosts that need a password or a second factor come last: the person logs in to
@@ -62,37 +70,37 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     """
     bundle.build()  # once, before the threads need it
     unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
-    results = [HostResult(destination, unknown) for destination in destinations]
+    results = [HostResult(destination, unknown, upgrading) for destination in destinations]
     try:
         _deploy_at_once(results, force)
-        asking = [result for result in results if result.needs_login]
-        for result in asking:
+        prompting = [result for result in results if result.needs_login]
+        for result in prompting:
             eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
             try:
-                carrier.log_in(result.destination, ask=True)
+                carrier.log_in(result.destination, may_prompt=True)
             except SeshError as error:
-                result.outcome = DeployError("connect", str(error), code=error.code)
+                result.deployed = DeployError("connect", str(error), code=error.code)
                 eventlog.prose(str(result), failed=True)
-        _deploy_at_once([result for result in asking if result.needs_login], force, last=True)
+        _deploy_at_once([result for result in prompting if result.needs_login], force, last=True)
     except KeyboardInterrupt as error:
         raise Interrupted("interrupted; a step that has begun on a host may still be carried out") from error
     return results
 
 
 def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = False) -> None:
-    """Deploy to hosts in parallel, without prompts, and print each outcome.
+    """Deploy to hosts in parallel, without prompts, and print each result.
 
-    Unless this is the `last` attempt, a host that wants a login is not printed, because it gets another one.
+    Unless this is the `last` attempt, the result of a host that wants a login is not printed: another attempt follows.
     """
-    turns = threading.BoundedSemaphore(MAX_AT_ONCE)
+    slots = threading.BoundedSemaphore(MAX_AT_ONCE)
     with _bars() as bars:
 
         def run(result: HostResult, bar: TaskID) -> None:
-            with turns:
+            with slots:
                 try:
-                    result.outcome = deploy(result.destination, force=force, progress=partial(_show_step, bars, bar))
+                    result.deployed = deploy(result.destination, force=force, progress=partial(_show_step, bars, bar))
                 except DeployError as error:
-                    result.outcome = error
+                    result.deployed = error
             bars.update(bar, visible=False)
             if (last or not result.needs_login) and (result.error or not eventlog.wanted()):
                 line = Text(f"{PROGRAM}: {wording.one_line(str(result))}")
@@ -101,7 +109,7 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = 
         threads = []
         for result in results:
             bar = bars.add_task(_CONNECTING, total=len(STEPS), host=result.destination.host)
-            # A daemon thread, so that the process need not wait for a host after Ctrl-C.
+            # A daemon thread, so that Ctrl-C ends the process at once.
             threads.append(threading.Thread(target=run, args=(result, bar), daemon=True))
             threads[-1].start()
         for thread in threads:

@@ -44,8 +44,6 @@ Step = Literal["", "detect_platform", "upload", "unpack", "smoke_test", "switch"
 
 
 class Report(TypedDict):
-    """The outcome of an order."""
-
     python: str  # the path of the Python that runs the version
     platform: str
     path: str  # of the version
@@ -77,8 +75,6 @@ class Failed(Exception):
 
 
 class Installer:
-    """Carries out an order."""
-
     def __init__(self, order: Order) -> None:
         self.order = order
         self.step: Step = "detect_platform"
@@ -114,7 +110,7 @@ class Installer:
         """Raise Failed if ~/.local/bin/sesh exists and must not be replaced."""
         if os.path.lexists(self.program) and not (is_launcher(self.program) or self.order["force"]):
             self.step, self.foreign = "switch", True
-            raise Failed(f"{self.program} was not installed by sesh and stays; --force replaces it")
+            raise Failed(f"{self.program} was not installed by sesh and stays; `--deploy --force` replaces it")
 
     def is_in_use(self) -> bool:
         return is_launcher(self.program) and self.program.read_bytes() == self.launcher(self.final) and self.works()
@@ -185,7 +181,7 @@ class Installer:
             with contextlib.suppress(OSError):  # the file system has no locks
                 fcntl.flock(lock, fcntl.LOCK_EX)
             self.check_program()
-            if not self.works():  # otherwise sessions may run from it
+            if not self.works():  # sessions may run from a version that works
                 if os.path.lexists(self.final):
                     os.rename(self.final, self.scratch / "broken")
                 os.rename(self.new, self.final)
@@ -209,7 +205,6 @@ def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subp
 
 
 def carry_out(order: Order) -> Report:
-    """Carry out an order, and report on it."""
     installer = Installer(order)
     report: Report = {
         "python": installer.python, "platform": f"{os.uname().sysname} {os.uname().machine}",

@@ -14,8 +14,8 @@ from sesh.errors import ProtocolError, silent_host
 from sesh.remote.ssh import master, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 
-MOST_PRINTED = 1 << 20  # bytes of stdout or stderr, then the command is killed: a host must not fill this machine
-_LOOK = 0.1  # seconds between two looks at a running command
+MAX_PRINTED = 1 << 20  # bytes of stdout or stderr, then the command is killed: a host must not fill this machine
+_POLL_INTERVAL = 0.1  # seconds between two checks of a running command
 
 
 class CommandResult(NamedTuple):
@@ -29,12 +29,13 @@ def run(
 ) -> CommandResult:
     """Run a program that reaches a host, without a terminal. `timeout`: in seconds.
 
-    Raises Unreachable if it cannot be started, if ssh fails, or if it takes longer; then no further command uses the
-    shared connection. Raises ProtocolError if it prints too much.
+    Raises Unreachable if the program cannot start, ssh fails, or the timeout passes; then no further command uses the
+    shared connection. Raises ProtocolError if the program prints too much.
     """
     host = destination.host
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = ssh.start(destination, argv, ask=False, stdin=stdin or subprocess.DEVNULL, stdout=out, stderr=err)
+        streams = {"stdin": stdin or subprocess.DEVNULL, "stdout": out, "stderr": err}
+        process = ssh.start(destination, argv, may_prompt=False, **streams)
         try:
             code = _exit_code(process, [out, err], host, time.monotonic() + timeout)
         except TimeoutError as error:
@@ -53,12 +54,12 @@ def _exit_code(process: subprocess.Popen[bytes], outputs: Sequence[IO[bytes]], h
     code = None
     while code is None:
         try:
-            code = process.wait(_LOOK)
+            code = process.wait(_POLL_INTERVAL)
         except subprocess.TimeoutExpired:
             if time.monotonic() >= until:
                 raise TimeoutError from None
-        if any(os.fstat(output.fileno()).st_size > MOST_PRINTED for output in outputs):
-            raise ProtocolError(f"{host} printed more than {MOST_PRINTED >> 20} MiB, and was not read to the end")
+        if any(os.fstat(output.fileno()).st_size > MAX_PRINTED for output in outputs):
+            raise ProtocolError(f"{host} printed more than {MAX_PRINTED >> 20} MiB, and was not read to the end")
     return code
 
 

@@ -1,7 +1,7 @@
-"""A link: a connection to sesh on a host, over ssh or a `via` command.
+"""A link: a connection to the bridge on a host, over ssh or `via`.
 
-At its other end runs `sesh --bridge`, which carries out requests. One of them connects the link to a session: from then
-on the bridge only copies bytes between the link and the session's daemon.
+The bridge carries out requests. A request may connect the link to a session: from then on the bridge only copies bytes
+between the link and the session's daemon.
 """
 
 from __future__ import annotations
@@ -28,26 +28,24 @@ from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
 
-RESPONSE_TIME = 60.0  # seconds for a request without a deadline: more than any op takes for a session (reload: 45)
-_SLOWEST = 4 << 10  # bytes per second of the slowest link; a request for a long response has more time
-_NUMBER = 1  # the id of each request to a bridge, as a link has only one at a time
-_MAX_PRINTED = 1 << 20  # bytes; of a longer output of login files only the end is kept, for the reason of a failure
-_MOST_EARLY = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
+RESPONSE_TIMEOUT = 60.0  # seconds for a response without a deadline: more than any op takes for a session (reload: 45)
+_MIN_RATE = 4 << 10  # bytes per second: a long response has as much more time as such a slow link needs
+_REQUEST_ID = 1  # the id of each request to a bridge, as a link has only one at a time
+_MAX_LOGIN_OUTPUT = 1 << 20  # bytes printed by login files; of more only the end is kept, for the reason of a failure
+_MAX_EARLY_REQUEST = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
 @dataclass
 class LinkRequest:
-    """A request to a bridge."""
-
     op: str
     data: bytes  # the arguments of the op, as JSON
     can_ask: bool = False  # a person can answer the host's questions
-    # The request changes nothing, or has an id by which the host carries it out only once: it may be sent with HELLO.
+    # The request changes nothing, or has an id by which the host carries it out only once: it may go with HELLO.
     repeatable: bool = True
     connects: bool = False  # the op connects the link to a session
     session_id: str = ""  # of that session, or of the session to create
-    hello_by_bridge: Hello | None = None  # of an attached terminal, which the bridge sends to the daemon
-    unknown: bool = False  # the host may have carried the request out, but has not responded
+    hello_by_bridge: Hello | None = None  # the HELLO of an attached terminal, which the bridge sends to the daemon
+    may_be_done: bool = False  # the host may have carried the request out, but has not responded
 
     @classmethod
     def attach(cls, name: str, session_id: str = "", **more: Any) -> LinkRequest:
@@ -56,26 +54,24 @@ class LinkRequest:
         return cls("enter.attach", data, connects=True, session_id=session_id, **more)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
-        """Return the frames of the request; `answers`: the person's, to the host's questions so far."""
+        """Return the frames of the request. `answers`: the person's, to the host's questions."""
         keys: RequestKeys = {"op": self.op, "asks": self.can_ask, "answers": answers}
         if self.session_id:
             keys["session_id"] = self.session_id
         if self.hello_by_bridge is not None:
             keys["hello_by_bridge"] = self.hello_by_bridge
-        return wire.request_frames(OP, _NUMBER, self.data, **keys)
+        return wire.request_frames(OP, _REQUEST_ID, self.data, **keys)
 
 
 class Stage(Enum):
-    """How far a link has come."""
-
-    STARTING = "the bridge has sent nothing; all that comes is printed by login files"
+    STARTING = "login files may print; the bridge has not sent its first bytes"
     STARTED = "the bridge has sent its first bytes"
     OPEN = "the bridge has sent WELCOME, and carries out requests"
     CONNECTED = "the bridge copies bytes between the link and a session's daemon"
 
 
 class Link(WatchedConnection):
-    """A connection to sesh on a host, over a command's stdin and stdout."""
+    """A connection to the bridge on a host, over a command's stdin and stdout."""
 
     def __init__(self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
         assert process.stdin is not None  # noqa: S101 (it has pipes)
@@ -84,14 +80,14 @@ class Link(WatchedConnection):
         self.destination = destination
         self.output = SshOutput(stderr)
         self.stage = Stage.STARTING
-        self.bridge: Welcome = {}  # the bridge's; `welcome` and `peer` are those of the session's daemon
-        self.asked: bool | None = None  # whether the login asked a person; None without a login, or if unknown
+        self.bridge: Welcome = {}  # from the bridge; `welcome` and `peer` are from the session's daemon
+        self.login_prompted: bool | None = None  # the login prompted a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self._process = process
-        self._printed = b""  # by login files, before the first bytes of the bridge
-        self._unanswered: LinkRequest | None = None  # the request that has been sent and has no response yet
+        self._login_output = b""  # printed by login files, before the first bytes of the bridge
+        self._pending_request: LinkRequest | None = None  # sent, without a response yet
         self._data = bytearray()  # of the response to `connect_request`
-        self._requests = _NUMBER  # the daemon's requests get the numbers after it
+        self._requests = _REQUEST_ID  # requests to the daemon get the ids after this one
 
     @property
     def agent(self) -> str | None:
@@ -114,23 +110,23 @@ class Link(WatchedConnection):
     @property
     def is_silent(self) -> bool:
         """True until the host prints a byte; BRIDGE_COMMAND prints a line on stderr at once."""
-        return self.stage is Stage.STARTING and not self._printed and REACHED not in self.output.text()
+        return self.stage is Stage.STARTING and not self._login_output and REACHED not in self.output.text()
 
     # -- opening
 
     def send_hello(self, machine: ClientMachine, request: LinkRequest | None, deadline: float) -> None:
         """Send HELLO, and in the same write a request that is small and repeatable."""
         frames = wire.hello_frame("bridge", near=machine)
-        if request is not None and request.repeatable and len(request.frames()) <= _MOST_EARLY:
+        if request is not None and request.repeatable and len(request.frames()) <= _MAX_EARLY_REQUEST:
             self._note_sent(request)
             frames += request.frames()
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
             self.send(frames, deadline)
 
     def read_welcome(self) -> bool:
-        """Read what has arrived; return whether the link is open.
+        """Read the bytes that have come; return whether the link is open.
 
-        Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has started and may go on.
+        Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has started and may still run.
         """
         if self.stage is Stage.STARTING:
             self._read_login_output()
@@ -144,15 +140,16 @@ class Link(WatchedConnection):
     def _read_login_output(self) -> None:
         data = os.read(self.inbound, 4096)
         if not data:
-            raise ssh_messages.bridge_failure(self.destination, self._exit_code(), self.output.text(), self._printed)
-        printed, mark, rest = (self._printed + data).partition(protocol.BRIDGE)
-        self._printed = printed[-_MAX_PRINTED:]
+            code, stderr = self._exit_code(), self.output.text()
+            raise ssh_messages.bridge_failure(self.destination, code, stderr, self._login_output)
+        printed, mark, frames = (self._login_output + data).partition(protocol.BRIDGE)
+        self._login_output = printed[-_MAX_LOGIN_OUTPUT:]
         if mark:
             self.stage = Stage.STARTED
-            self._frames.extend(self.decode(rest))
+            self._frames.extend(self.decode(frames))
 
     def _note_welcome(self) -> None:
-        """Take the WELCOME for that of the bridge; the next one is the daemon's."""
+        """Take the first WELCOME for the bridge's; the next one is the daemon's."""
         self.stage = Stage.OPEN
         self.bridge, self.welcome = self.welcome, {}
         now = time.time()
@@ -178,51 +175,52 @@ class Link(WatchedConnection):
 
         The response may be a `question` for the person. Raises Ended if the request connects to a session that has
         ended, Lost if the link breaks or goes silent before the response, TimedOut past the deadline, without one
-        Unreachable after `RESPONSE_TIME`.
+        Unreachable after `RESPONSE_TIMEOUT`.
         """
-        until = time.monotonic() + RESPONSE_TIME if deadline is None else deadline
+        until = time.monotonic() + RESPONSE_TIMEOUT if deadline is None else deadline
+        min_rate = _MIN_RATE if deadline is None else inf
         try:
-            if self._unanswered is not request:
+            if self._pending_request is not request:
                 self._note_sent(request)
                 self.send(request.frames(answers), until)
-            response, data = self.await_response(OP, _NUMBER, until, pace=_SLOWEST if deadline is None else inf)
+            response, data = self.await_response(OP, _REQUEST_ID, until, min_rate=min_rate)
         except SeshError as error:
-            if error.answered:
-                self._note_answered()
+            if error.in_response:
+                self._note_response()
             elif isinstance(error, Unreachable) or (isinstance(error, TimedOut) and deadline is None):
                 raise self._no_response(request, error) from error
             raise
         if request.connects and "question" not in response:
             self._note_session(response, data)
         else:
-            self._note_answered()
+            self._note_response()
         return response, data
 
     def _no_response(self, request: LinkRequest, cause: SeshError) -> Unreachable:
         host = self.destination.host
         lost = Lost(f"lost the link to @{host} before its answer")
         error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
-        if request.session_id:  # it may have created the session
+        if request.session_id:  # the host may have created the session
             error.hint = f"check what was done: {PROGRAM} @{host}"
         return error
 
     def _note_sent(self, request: LinkRequest) -> None:
-        self._unanswered = request
+        self._pending_request = request
         self.peer.hello_by_bridge = request.hello_by_bridge
 
-    def _note_answered(self) -> None:
-        if self._unanswered is not None:
-            self._unanswered.unknown = False
-            self._unanswered = None
+    def _note_response(self) -> None:
+        if self._pending_request is not None:
+            self._pending_request.may_be_done = False
+            self._pending_request = None
 
     # -- connecting to a session
 
     def connect_request(self, name: str, session_id: str) -> bytes:
         """Return the request to connect; empty if it was sent, or the link is connected.
 
-        `accept` reads the response, which comes before the daemon's WELCOME.
+        `accept` reads the response, which precedes the daemon's WELCOME.
         """
-        if self.stage is Stage.CONNECTED or self._unanswered is not None:
+        if self.stage is Stage.CONNECTED or self._pending_request is not None:
             return b""
         return LinkRequest.attach(name, session_id).frames()
 
@@ -240,7 +238,7 @@ class Link(WatchedConnection):
         """Note the session that the link is connected to. Raises Ended if it has ended."""
         if "name" not in response:
             raise errors.malformed("RESPONSE", ".name is missing")
-        self._note_answered()
+        self._note_response()
         if "result" in response:
             raise Ended(response["name"], response["result"], data)
         self.stage = Stage.CONNECTED
@@ -249,7 +247,7 @@ class Link(WatchedConnection):
         self.peer.pid = response.get("daemon_pid")
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """Receive a frame; ping a silent link. Raises Lost if it broke or went silent."""
+        """Receive a frame; ping a silent link. Raises Lost once the link is lost."""
         health = self.health
         while True:
             try:
@@ -267,11 +265,11 @@ class Link(WatchedConnection):
 
     def _closed(self, error: OSError | None = None) -> Unreachable:
         """Return the error for an ended connection: Lost if the session may still run."""
-        if self.stage is Stage.STARTING:  # what the host has printed is no frame; `read_welcome` reads it
+        if self.stage is Stage.STARTING:  # the host may have printed text, which `read_welcome` reads
             return Unreachable(f"{self.destination.host} has not started sesh")
         closed = super()._closed(error)
-        ended = self._exit_code() in (0, -signal.SIGTERM)  # SIGTERM: somebody has ended the command on purpose
-        return closed if ended else Lost(f"lost the link to @{self.destination.host}")
+        was_ended = self._exit_code() in (0, -signal.SIGTERM)  # SIGTERM: somebody has ended the command on purpose
+        return closed if was_ended else Lost(f"lost the link to @{self.destination.host}")
 
     def abort(self) -> None:
         """Kill the command from any thread; a reader of the link then gets its end."""
@@ -281,8 +279,8 @@ class Link(WatchedConnection):
         """Close the connection and end its command; a second call does nothing."""
         if self.inbound < 0:
             return
-        if self._unanswered is not None and self._may_be_begun():
-            self._unanswered.unknown = True
+        if self._pending_request is not None and self._may_have_begun():
+            self._pending_request.may_be_done = True
         self.inbound = self.outbound = -1
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
@@ -293,11 +291,11 @@ class Link(WatchedConnection):
             ssh.kill(self._process)
         self.output.close()
 
-    def _may_be_begun(self) -> bool:
-        """Return whether the host may have begun the unanswered request."""
+    def _may_have_begun(self) -> bool:
+        """Return whether the host may have begun the pending request."""
         if self.is_open:
             return True
-        is_incompatible = self.welcome != {}  # such a bridge begins nothing
+        is_incompatible = self.welcome != {}  # such a bridge begins no request
         is_missing = self._process.poll() in range(ssh.FAILED)  # an exit code that is not ssh's own
         return not (is_incompatible or is_missing or self.is_silent)
 

@@ -30,12 +30,12 @@ from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
-from sesh.remote.ssh.ssh_messages import AuthenticationFailed, Say, SshOutput
+from sesh.remote.ssh.ssh_messages import AuthenticationFailed, ShowLine, SshOutput
 from sesh.stop import Stop
 
-_CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network
-_LOOK = 0.02  # seconds between two looks at a login; fifty logins at once would else fill a core
-_LONGEST_SILENCE = 60.0  # seconds without output from an ssh, then other processes ignore its lock
+_CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network; then it counts as failed
+_POLL_INTERVAL = 0.02  # seconds between two checks of a login, long enough for fifty logins at once
+_MAX_SILENCE = 60.0  # if an ssh prints nothing for so many seconds, other processes ignore its lock
 _SOCKET = re.compile(r"[0-9a-f]{24}")
 
 
@@ -71,29 +71,29 @@ def identity(destination: Destination) -> tuple[int, int] | None:
 def ensure(
     destination: Destination,
     *,
-    ask: bool = False,
+    may_prompt: bool = False,
     timeout: float | None = None,
-    say: Say = lambda _: None,
+    show_line: ShowLine = lambda _: None,
     stop: Stop | None = None,
 ) -> bool | None:
     """Open a host's shared connection, unless it is open or the host has none.
 
-    `ask`: ssh may prompt, on a terminal that is not raw yet. `timeout`: in seconds. `stop`: cancels the wait; an ssh
-    that may not prompt keeps running, and the next command uses its connection. Return whether ssh prompted; None if
-    unknown. Raises Unreachable with ssh's reason, Interrupted.
+    `may_prompt`: ssh may prompt, on a terminal that is not raw yet. `timeout`: in seconds. `stop`: ends the wait; an
+    ssh that may not prompt keeps running, and the next command uses its connection. Return whether ssh prompted; None
+    if unknown. Raises Unreachable with ssh's reason, Interrupted.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     destination.resolve(TIMEOUT if timeout is None else timeout)
     if not is_shared(destination):
         return None
-    ask = ask and not _autossh()
-    login = _Login(destination, ask, deadline, say, stop or Stop())
+    may_prompt = may_prompt and not _autossh()
+    login = _Login(destination, may_prompt, deadline, show_line, stop or Stop())
     while not is_alive(destination):
         path = f"{ssh.own_path(destination)}.start"
         with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as lock:
-            if not _take(lock):
-                login.follow(lock)
-            elif is_alive(destination):  # another process has just opened it
+            if not _try_lock(lock):
+                login.await_other(lock)
+            elif is_alive(destination):  # another process has just opened the connection
                 _remove(lock)
             elif _is_in_place(lock):
                 return login.run(lock)
@@ -105,23 +105,23 @@ class _Login:
     """A login, by this process or another one."""
 
     destination: Destination
-    ask: bool
+    may_prompt: bool
     deadline: float | None
-    say: Say
+    show_line: ShowLine
     stop: Stop
-    asked: bool = False  # ssh has prompted (it turned echo off)
+    prompted: bool = False  # ssh has switched the terminal's echo off, for a prompt
 
     def run(self, lock: BinaryIO) -> bool | None:
-        """Start an ssh, and wait until it is the shared connection. Return what `ensure` returns."""
+        """Start an ssh, and wait until it is the shared connection. Return as `ensure`."""
         lock.truncate(0)  # before ssh starts: waiting processes read its mtime
         process = self._start(lock)
         try:
             is_open = self._await_socket(lock, lambda: process.poll() is not None)
-            if is_open and not _autossh():  # it is going to the background
+            if is_open and not _autossh():  # ssh is going to the background
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_CONTROL_TIMEOUT)
         except BaseException:
-            if self.ask:
+            if self.may_prompt:
                 process.kill()
                 _remove(lock)
             raise
@@ -129,48 +129,48 @@ class _Login:
             threading.Thread(target=process.wait, daemon=True).start()  # reaps ssh, which may outlive this call
         _remove(lock)
         if is_open or process.returncode == 0:
-            # Where ssh may prompt, a device may have asked the person without ssh turning echo off.
-            return None if self.ask and not self.asked else self.asked
+            # A security key may have required a touch, for which ssh does not switch echo off.
+            return None if self.may_prompt and not self.prompted else self.prompted
         raise self._failure(SshOutput(lock).text())
 
     def _failure(self, printed: str) -> Unreachable:
         host = self.destination.host
-        if ssh_messages.reasons(printed) or not self.ask:
+        if ssh_messages.reasons(printed) or not self.may_prompt:
             return ssh_messages.failure(self.destination, printed)
-        if self.asked:
+        if self.prompted:
             return AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
         return Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
-        argv = _command(self.destination, lock.name, ask=self.ask)
+        argv = _command(self.destination, lock.name, may_prompt=self.may_prompt)
         null = subprocess.DEVNULL
-        errors = None if self.ask else lock  # ssh prompts on the terminal, so its messages belong there too
+        stderr = None if self.may_prompt else lock  # the terminal gets the messages of an ssh that may prompt
         try:
             if ssh.owns_control_path(self.destination):
                 paths.check_file(own := ssh.own_path(self.destination), stat.S_IFSOCK)
                 with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
                     os.unlink(own)
-            return ssh.start(self.destination, argv, ask=self.ask, stdin=null, stdout=null, stderr=errors)
+            return ssh.start(self.destination, argv, may_prompt=self.may_prompt, stdin=null, stdout=null, stderr=stderr)
         except SeshError:
             _remove(lock)
             raise
 
-    def follow(self, lock: BinaryIO) -> None:
-        """Wait for the login of another process. Unless `ask`, raise its failure.
+    def await_other(self, lock: BinaryIO) -> None:
+        """Wait for the login of another process. Unless `may_prompt`, raise that login's failure.
 
         A second login without a person would fail too, and some hosts lock a user out after many failures.
         """
 
         def hangs() -> bool:
             age = time.time() - os.fstat(lock.fileno()).st_mtime  # negative after the clock was set back
-            return abs(age) > _LONGEST_SILENCE
+            return abs(age) > _MAX_SILENCE
 
-        if self._await_socket(lock, lambda: _take(lock) or hangs()):
+        if self._await_socket(lock, lambda: _try_lock(lock) or hangs()):
             return
         printed = SshOutput(lock).text()
         if hangs():
             _remove(lock)
-        elif ssh_messages.reasons(printed) and not self.ask:
+        elif ssh_messages.reasons(printed) and not self.may_prompt:
             raise ssh_messages.failure(self.destination, printed)
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
@@ -179,16 +179,16 @@ class _Login:
         while not ended():
             if is_alive(self.destination):
                 return True
-            output.pass_lines(self.say)
-            if self.ask and _is_echo_off():
-                self.asked = True
+            output.pass_lines(self.show_line)
+            if self.may_prompt and _is_echo_off():
+                self.prompted = True
             if self.deadline is not None and time.monotonic() >= self.deadline:
                 raise silent_host(self.destination.host, output.reason())
-            self.stop.sleep(_LOOK)
+            self.stop.sleep(_POLL_INTERVAL)
         return is_alive(self.destination)
 
 
-def _take(lock: BinaryIO) -> bool:
+def _try_lock(lock: BinaryIO) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -197,7 +197,7 @@ def _take(lock: BinaryIO) -> bool:
 
 
 def _is_in_place(lock: BinaryIO) -> bool:
-    """Return whether the path still names this lock file, which another process may have removed."""
+    """Return whether the path still names this lock file; another process may have removed it."""
     try:
         return os.path.samestat(os.stat(lock.name), os.fstat(lock.fileno()))
     except FileNotFoundError:
@@ -209,15 +209,19 @@ def _remove(lock: BinaryIO) -> None:
         os.unlink(lock.name)
 
 
-def _command(destination: Destination, errors: str, *, ask: bool) -> list[str]:
+def _command(destination: Destination, stderr_path: str, *, may_prompt: bool) -> list[str]:
     """Return the command that logs in and becomes the shared connection."""
     if autossh := _autossh():  # reopens a lost connection
         argv = [autossh, "-M", "0", "-o", "ControlPersist=no"]
     else:
-        argv = [program(), *(["-f"] if ask else [])]  # without -f, ControlPersist still puts ssh into the background
+        argv = [
+            program(),
+            *(["-f"] if may_prompt else []),
+        ]  # even without -f, ControlPersist sends ssh to the background
     own = ssh.owns_control_path(destination)
-    argv += ssh.proxy_option(destination, errors, ask=ask)  # before any ProxyJump, as ssh takes the first of the two
-    argv += ["-N", "-T", *ssh.options(destination, ask=ask)]
+    # ProxyCommand before any ProxyJump: ssh follows the first of the two.
+    argv += ssh.proxy_option(destination, stderr_path, may_prompt=may_prompt)
+    argv += ["-N", "-T", *ssh.options(destination, may_prompt=may_prompt)]
     # With `auto`, ssh itself checks whether a socket at the user's path is stale.
     argv += ["-o", f"ControlMaster={'yes' if own else 'auto'}"]
     return [*argv, *ssh.control_path_option(ssh.control_path(destination)), *destination.target]
@@ -244,7 +248,7 @@ def close(destination: Destination, *, ends_links: bool = True) -> None:
     """
     path, own = ssh.control_path(destination), ssh.owns_control_path(destination)
     _control(path, "exit" if own and ends_links else "stop")
-    if own:  # in case ssh hangs: without the socket no command finds it, and ssh ends with its TCP connection
+    if own:  # a hanging ssh ignores `-O`: without its socket no command finds that ssh
         with suppress(FileNotFoundError):
             os.unlink(path)
 

@@ -20,34 +20,36 @@ from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest
-from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, Say
+from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, ShowLine
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
-SHARED_SILENCE = 1.5  # seconds of silence over a shared connection, then an ssh of its own is tried too
-_FORWARDS = "localforward", "remoteforward", "dynamicforward"
-_LOOK = 0.1  # seconds between two looks at ssh's stderr
-# A command that keeps the terminal ignores Ctrl-C and Ctrl-\, as they are for the session.
-_WITHOUT_KEYS = ("sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"')
+SHARED_SILENCE = 1.5  # if a shared connection is silent for so many seconds, an ssh of its own is tried too
+_FORWARD_SETTINGS = "localforward", "remoteforward", "dynamicforward"
+_POLL_INTERVAL = 0.1  # seconds between two reads of ssh's stderr
+# An ssh that keeps the terminal ignores Ctrl-C and Ctrl-\, which are for the session.
+_IGNORING_KEYS = ("sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"')
 
 
 @dataclass
-class _Opening:
+class _Race:
+    """Opens a link over a shared connection, and a second one if that is silent."""
+
     destination: Destination
     request: LinkRequest | None
     deadline: float
     stop: Stop
-    say: Say
+    show_line: ShowLine
 
-    def open(self, *, prompts: bool = False, seconds: int = 0, silence: float = inf) -> Link:
-        """Open a link over the shared connection, and exchange HELLO and WELCOME.
+    def run(self, *, may_prompt: bool = False, own_timeout: int = 0, max_silence: float = inf) -> Link:
+        """Return the first link that gets WELCOME.
 
-        `prompts`: ssh may ask the person; else ssh has no terminal, and gets none of the terminal's signals. `seconds`:
-        if not 0, use an ssh connection of its own with this connect timeout. `silence`: after this many seconds of
-        silence try one of its own too. If the shared connection is silent to the end, close it to new commands.
+        `may_prompt`: ssh may prompt the person; else ssh has no terminal, and gets none of the terminal's signals.
+        `own_timeout`: if not 0, use an ssh of its own at once, with this connect timeout (seconds). `max_silence`: of
+        the shared connection, in seconds. A shared connection that stays silent takes no further command.
         """
-        links = [self._start(self.request, prompts=prompts, seconds=seconds)]
-        winner: Link | None = None
+        links = [self._start(self.request, may_prompt=may_prompt, own_timeout=own_timeout)]
+        first: Link | None = None
 
         def abort() -> None:
             for link in links:
@@ -55,28 +57,28 @@ class _Opening:
 
         try:
             with self.stop.calling(abort):
-                winner = self._first(links, time.monotonic() + silence)
+                first = self._await_first(links, time.monotonic() + max_silence)
         finally:
             if len(links) > 1 and links[0].is_silent:
-                _drop_shared(self.destination, ends_links=False)
+                _close_shared(self.destination, ends_links=False)
             for link in links:
-                if link is not winner:
+                if link is not first:
                     link.close()
-        return winner
+        return first
 
-    def _first(self, links: list[Link], own_at: float) -> Link:
+    def _await_first(self, links: list[Link], own_at: float) -> Link:
         """Return the first link that gets WELCOME. If all fail, raise the last error.
 
-        If the first link is silent at `own_at` (monotonic), add one over an ssh connection of its own.
+        If the first link is silent at `own_at` (monotonic), add one over an ssh of its own.
         """
         failures: dict[Link, SeshError] = {}
         while len(failures) < len(links):
             self.stop.check()
             running = [link for link in links if link not in failures]
-            until = min(own_at, self.deadline, time.monotonic() + _LOOK)
+            until = min(own_at, self.deadline, time.monotonic() + _POLL_INTERVAL)
             ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
             for link in running:
-                link.output.pass_lines(self.say)
+                link.output.pass_lines(self.show_line)
                 try:
                     if link.inbound in ready and link.read_welcome():
                         return link
@@ -87,16 +89,18 @@ class _Opening:
             if time.monotonic() >= own_at:
                 own_at = inf
                 if not failures and links[0].is_silent:
-                    links.append(self._start(None, seconds=self.destination.connect_timeout))
+                    links.append(self._start(None, own_timeout=self.destination.connect_timeout))
         raise failures[links[-1]]
 
-    def _start(self, request: LinkRequest | None, *, prompts: bool = False, seconds: int = 0) -> Link:
+    def _start(self, request: LinkRequest | None, *, may_prompt: bool = False, own_timeout: int = 0) -> Link:
         destination = self.destination
-        argv = ssh.command(destination, BRIDGE_COMMAND, ask=prompts, own_timeout=seconds)
-        argv = [*_WITHOUT_KEYS, *argv] if prompts else argv
+        argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
+        argv = [*_IGNORING_KEYS, *argv] if may_prompt else argv
         pipe, stderr = subprocess.PIPE, tempfile.TemporaryFile()
         try:
-            process = ssh.start(destination, argv, ask=prompts, stdin=pipe, stdout=pipe, stderr=stderr, bufsize=0)
+            process = ssh.start(
+                destination, argv, may_prompt=may_prompt, stdin=pipe, stdout=pipe, stderr=stderr, bufsize=0
+            )
         except Unreachable:
             stderr.close()
             raise
@@ -121,18 +125,18 @@ def _client_machine(destination: Destination) -> ClientMachine:
 def open_link(
     destination: Destination,
     *,
-    ask: bool,
+    may_prompt: bool,
     deadline: float | None = None,
     request: LinkRequest | None = None,
     stop: Stop | None = None,
-    say: Say = lambda _: None,
+    show_line: ShowLine = lambda _: None,
 ) -> Link:
-    """Open a link to sesh on a host, and exchange HELLO and WELCOME.
+    """Open a link over the shared connection of a host, which is opened if necessary.
 
-    `ask`: ssh may prompt. `deadline`: for all of it (monotonic); None gives a person any time to log in. `request`: one
-    to send with HELLO; on an error the host has received no more than that. If a shared connection that was already
-    open is silent for a while, an ssh of its own is tried in parallel, except for a host whose login needs a person.
-    Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
+    `may_prompt`: ssh may prompt. `deadline`: for all steps (monotonic); None gives a person any time to log in.
+    `request`: to send with HELLO; on an error the host has received no other request. If a shared connection that was
+    already open is silent, an ssh of its own is tried too, unless the last login prompted a person. Raises Unreachable,
+    NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
     """
     stop = stop or Stop()
     if deadline is not None:
@@ -140,39 +144,39 @@ def open_link(
     was_open = master.identity(destination) is not None
 
     def ensure_shared() -> bool | None:
-        timeout = None if ask else START_TIMEOUT
+        timeout = None if may_prompt else START_TIMEOUT
         if deadline is not None:
             timeout = deadline - time.monotonic()
-        return master.ensure(destination, ask=ask, timeout=timeout, say=say, stop=stop)
+        return master.ensure(destination, may_prompt=may_prompt, timeout=timeout, show_line=show_line, stop=stop)
 
-    asked = ensure_shared()
+    login_prompted = ensure_shared()
     destination.shared = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
-    opening = _Opening(destination, request, until, stop, say)
-    # Over a shared connection ssh does not prompt, and the terminal's Ctrl-C must not reach it.
-    prompts = ask and not master.is_shared(destination)
-    silence = SHARED_SILENCE if was_open and not known.asks(destination.host) else inf
+    race = _Race(destination, request, until, stop, show_line)
+    # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
+    race_may_prompt = may_prompt and not master.is_shared(destination)
+    max_silence = SHARED_SILENCE if was_open and not known.login_prompted(destination.host) else inf
     try:
-        link = opening.open(prompts=prompts, silence=silence)
+        link = race.run(may_prompt=race_may_prompt, max_silence=max_silence)
     except Unreachable:
         if not was_open or master.is_alive(destination):
             raise
         ensure_shared()  # the shared connection has just ended
-        link = opening.open()
-    link.asked = asked
+        link = race.run()
+    link.login_prompted = login_prompted
     return link
 
 
-class HostLinks(LinkOpener):
-    """Opens the links that a `LinkKeeper` keeps. `logs`: write to the event log."""
+class HostLinkOpener(LinkOpener):
+    """Opens links to a host, for a keeper. `logs`: write to the event log."""
 
     def __init__(self, destination: Destination, *, logs: bool = True) -> None:
         self._destination = destination
         self._logs = logs
         self.indirect = any(destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
 
-    def login_asked(self) -> bool:
-        return known.asks(self._destination.host)
+    def login_prompted(self) -> bool:
+        return known.login_prompted(self._destination.host)
 
     def log(self, event: str, **facts: object) -> None:
         if self._logs:
@@ -184,50 +188,59 @@ class HostLinks(LinkOpener):
         Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
         Interrupted, and OSError.
         """
-        destination, ask, peer = self._destination, attempt.may_prompt, attempt.peer
-        host = destination.host
-        if known.paused_until(host) and not ask:
+        host = self._destination.host
+        if known.paused_until(host) and not attempt.may_prompt:
             why = known.failure(host)
             raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
-        request = None
-        if peer is not None:
-            request = LinkRequest.attach(peer.name, peer.session_id, hello_by_bridge=peer.hello_by_bridge)
-        until, stop, hear = time.monotonic() + START_TIMEOUT, attempt.stop, attempt.hear
         try:
-            if ask or known.asks(host):
-                _drop_shared(destination)
-                deadline = None if ask else until
-                link = open_link(destination, ask=ask, deadline=deadline, request=request, stop=stop, say=hear)
-            else:
-                opening = _Opening(destination, request, until, stop, hear)
-                link = opening.open(seconds=max(1, round(attempt.seconds)))
+            link = self._open(attempt)
         except AuthenticationFailed as error:
-            known.record_asks(host)
-            if attempt.lost:  # so that other lost links to the host do not repeat the refused login
+            known.record_login_prompted(host)
+            if attempt.link_lost:  # other lost links to the host must not repeat the refused login
                 known.record_failure(host, error.reason, refused=True)
             raise
         known.end_pause(host)
         return link
 
-    def renew_shared(self, *, silent: bool) -> None:
-        """Renew the shared connection, in a thread; it is dead if the link was `silent`."""
-        with suppress(RuntimeError):  # no room for another thread: the next command opens another connection
-            threading.Thread(target=_renew_shared, args=(self._destination, silent), daemon=True).start()
+    def _open(self, attempt: Attempt) -> Link:
+        """Open a link; where a login prompts, over a new shared connection."""
+        destination, may_prompt, peer = self._destination, attempt.may_prompt, attempt.peer
+        request = None
+        if peer is not None:
+            request = LinkRequest.attach(peer.name, peer.session_id, hello_by_bridge=peer.hello_by_bridge)
+        until, stop, show_line = time.monotonic() + START_TIMEOUT, attempt.stop, attempt.set_last_line
+        if not (may_prompt or known.login_prompted(destination.host)):
+            race = _Race(destination, request, until, stop, show_line)
+            return race.run(own_timeout=max(1, round(attempt.connect_timeout)))
+        _close_shared(destination)
+        return open_link(
+            destination,
+            may_prompt=may_prompt,
+            deadline=None if may_prompt else until,
+            request=request,
+            stop=stop,
+            show_line=show_line,
+        )
+
+    def renew_shared_connection(self, *, is_silent: bool) -> None:
+        """Renew the shared connection, in a thread."""
+        with suppress(RuntimeError):  # this machine has no further thread: the next command opens the connection
+            threading.Thread(target=_renew_shared, args=(self._destination, is_silent), daemon=True).start()
 
 
-def _drop_shared(destination: Destination, *, ends_links: bool = True) -> None:
+def _close_shared(destination: Destination, *, ends_links: bool = True) -> None:
     """Close the shared connection of the newest link, unless another process has replaced it."""
     if destination.shared == master.identity(destination):
         master.close(destination, ends_links=ends_links)
 
 
-def _renew_shared(destination: Destination, silent: bool) -> None:
-    """End a dead shared connection; without prompts reopen one over which ssh_config forwards ports."""
+def _renew_shared(destination: Destination, is_silent: bool) -> None:
+    """Close a silent shared connection; without prompts reopen one that forwards ports."""
     try:
-        if silent:
-            _drop_shared(destination)
-        if any(destination.setting(keyword) for keyword in _FORWARDS):
-            master.ensure(destination, ask=False, timeout=START_TIMEOUT)
+        if is_silent:
+            _close_shared(destination)
+        if any(destination.setting(keyword) for keyword in _FORWARD_SETTINGS):
+            master.ensure(destination, may_prompt=False, timeout=START_TIMEOUT)
             destination.shared = master.identity(destination)
     except (SeshError, OSError):
-        return  # the next command opens it, or reports the error
+        return  # the next command opens the connection, or reports the error

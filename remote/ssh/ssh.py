@@ -16,7 +16,7 @@ from sesh.errors import Refused, SeshError
 from sesh.remote.ssh.aliases import SYSTEM_CONFIG
 from sesh.remote.ssh.destination import NO_SSH, OPTIONS, Destination, environment_options, option, program
 
-EXIT_TIMEOUT = 1.0  # seconds for ssh to exit after the link has ended, or after it was killed
+EXIT_TIMEOUT = 1.0  # seconds for ssh to exit once its link has ended or it was killed; then sesh stops waiting
 FAILED = 255  # the exit code of ssh itself, not of the remote command
 # Settings that a command needs for its stdin and stdout; an older ssh does not know all of them.
 _NEEDED = {"RemoteCommand": "none", "SessionType": "default", "StdinNull": "no", "ForkAfterAuthentication": "no"}
@@ -30,11 +30,12 @@ def can_prompt() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
 
 
-def start(destination: Destination, argv: list[str], *, ask: bool, **streams: Any) -> subprocess.Popen[bytes]:
-    """Start ssh or `via`; unless `ask`, without the terminal and its signals. Raises Unreachable."""
+def start(destination: Destination, argv: list[str], *, may_prompt: bool, **streams: Any) -> subprocess.Popen[bytes]:
+    """Start ssh or `via`; unless `may_prompt`, without the terminal and its signals. Raises Unreachable."""
     via = destination.via is not None
+    variables = environment(may_prompt=may_prompt, via=via)
     try:
-        return programs.start(argv, env=environment(ask=ask, via=via), start_new_session=not ask, **streams)
+        return programs.start(argv, env=variables, start_new_session=not may_prompt, **streams)
     except OSError as error:
         hint = f"check `via` of {destination.host} in config.toml" if via else NO_SSH
         raise programs.cannot_run(argv[0], error, hint) from error
@@ -43,7 +44,7 @@ def start(destination: Destination, argv: list[str], *, ask: bool, **streams: An
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Kill what `start` has started, with its children.
 
-    Wait a moment for its end: in the kernel, a program may hang without end.
+    Wait for the program's end, but not long: a program may hang in the kernel.
     """
     if process.poll() is None:
         _kill_family(process.pid)
@@ -52,7 +53,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _kill_family(pid: int) -> None:
-    """Kill a process and its children; who could ask is in the group of sesh."""
+    """Kill a process and its children; an ssh that may prompt leads no process group."""
     children = machine.children_of(pid)
     with suppress(ProcessLookupError, PermissionError):  # sudo belongs to root
         leads = os.getpgid(pid) == pid
@@ -61,32 +62,35 @@ def _kill_family(pid: int) -> None:
         _kill_family(child)
 
 
-def environment(*, ask: bool, via: bool = False) -> dict[str, str]:
+def environment(*, may_prompt: bool, via: bool = False) -> dict[str, str]:
     """Return the environment for ssh, or for a `via` command.
 
-    `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh. Unless `ask`, ssh
-    may not start an askpass program: even in BatchMode the ssh of a `ProxyCommand` would start one.
+    `via` may be su or sudo: this user's SESH_DIR and settings must not reach the other user's sesh. Unless
+    `may_prompt`, ssh may start no askpass program: even in BatchMode the ssh of a `ProxyCommand` would start one.
     """
     variables = programs.environment()
     if via:
         return {name: value for name, value in variables.items() if not name.startswith("SESH_")}
     with suppress(OSError, SeshError):  # a full disk or an unsafe directory: keep the caller's agent
-        variables["SSH_AUTH_SOCK"] = _renew_agent_link(variables.get("SSH_AUTH_SOCK", ""))
-    return variables if ask else {**variables, "SSH_ASKPASS_REQUIRE": "never"}
+        variables["SSH_AUTH_SOCK"] = _renew_agent_symlink(variables.get("SSH_AUTH_SOCK", ""))
+    return variables if may_prompt else {**variables, "SSH_ASKPASS_REQUIRE": "never"}
 
 
-def _renew_agent_link(agent: str) -> str:
-    """Point sesh's link at this agent, if it exists; return the link."""
-    link = os.path.join(control_directory(), "sesh.agent")
-    agent = os.path.realpath(agent)  # resolves the symbolic link itself too
-    if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(link):
-        files.replace_link(link, agent)
-    return link  # shared connections outlive agents
+def _renew_agent_symlink(agent: str) -> str:
+    """Point sesh's symbolic link at an agent that exists; return its path.
+
+    A shared connection, which outlives agents, gets that path.
+    """
+    symlink = os.path.join(control_directory(), "sesh.agent")
+    agent = os.path.realpath(agent)  # `agent` may be that symbolic link
+    if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(symlink):
+        files.replace_link(symlink, agent)
+    return symlink
 
 
-def options(destination: Destination, *, ask: bool) -> list[str]:
+def options(destination: Destination, *, may_prompt: bool) -> list[str]:
     """Return the options from variables, and sesh's defaults where the user's configuration sets none."""
-    chosen = batch_options(destination, ask=ask) + environment_options()
+    chosen = batch_options(destination, may_prompt=may_prompt) + environment_options()
     for each in OPTIONS:
         is_unset = destination.setting(each.keyword.lower()) in ("", each.ssh_default)
         if each.default and is_unset and not os.environ.get(each.variable):
@@ -94,9 +98,9 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
     return chosen
 
 
-def batch_options(destination: Destination, *, ask: bool) -> list[str]:
-    """Return the options against prompts of ssh and its jump hosts; none if `ask`."""
-    if ask:
+def batch_options(destination: Destination, *, may_prompt: bool) -> list[str]:
+    """Return the options against prompts of ssh and its jump hosts; none if `may_prompt`."""
+    if may_prompt:
         return []
     if not destination.jumps or program() != "ssh":  # a wrapper script around ssh may pass a `-F` itself
         return ["-o", "BatchMode=yes"]
@@ -106,14 +110,14 @@ def batch_options(destination: Destination, *, ask: bool) -> list[str]:
     return ["-F", path]
 
 
-def command(destination: Destination, remote: str, *, ask: bool = False, own_timeout: int = 0) -> list[str]:
-    """Return the argv that runs `remote` in the login shell, or with `via` in sh.
+def command(destination: Destination, line: str, *, may_prompt: bool = False, own_timeout: int = 0) -> list[str]:
+    """Return the argv that runs a line in the login shell, for `via` in sh.
 
-    The command uses the shared connection if that is open. `own_timeout`: if not 0, the command uses a connection of
-    its own instead, with this connect timeout in seconds.
+    The argv uses the shared connection if that is open. `own_timeout`: if not 0, the argv uses an ssh connection of its
+    own instead, with this connect timeout in seconds.
     """
     if destination.via is not None:
-        return [*destination.via, "sh", "-c", remote]
+        return [*destination.via, "sh", "-c", line]
     argv = [program(), "-o", "ControlPersist=no"]  # otherwise ssh discards the stderr of a ProxyCommand
     argv += ["-T", "-o", "ControlMaster=no"]
     argv += ["-o", "ClearAllForwardings=yes"]  # the shared connection has the ports, so a second request would fail
@@ -122,13 +126,13 @@ def command(destination: Destination, remote: str, *, ask: bool = False, own_tim
             argv += option(keyword, needed)
     if own_timeout:
         argv += ["-o", "ControlPath=none", *option("ConnectTimeout", str(own_timeout))]
-    argv += options(destination, ask=ask)  # after the others, as ssh takes the first value of an option
+    argv += options(destination, may_prompt=may_prompt)  # after the others, as ssh takes the first value of an option
     if not own_timeout and owns_control_path(destination):
         argv += control_path_option(control_path(destination))
-    return [*argv, *destination.target, remote]
+    return [*argv, *destination.target, line]
 
 
-def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[str]:
+def proxy_option(destination: Destination, errors: str, *, may_prompt: bool) -> list[str]:
     """Return the option that appends the stderr of a ProxyCommand or ProxyJump to a file.
 
     With ControlPersist OpenSSH discards that stderr, which may have a jump host's error or a login URL.
@@ -137,7 +141,7 @@ def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[st
     jumps = destination.jumps
     if jumps:  # ssh translates a ProxyJump in the same way
         before = ["-J", ",".join(jumps[:-1])] if jumps[1:] else []
-        hop = [program(), *batch_options(destination, ask=ask), *before, "-W", "[%h]:%p"]
+        hop = [program(), *batch_options(destination, may_prompt=may_prompt), *before, "-W", "[%h]:%p"]
         command = shlex.join([*hop, *Destination(jumps[-1]).target])
     if not command:
         return []

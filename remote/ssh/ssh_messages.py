@@ -27,8 +27,8 @@ BRIDGE_COMMAND = (
     f'head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy" && exec "$p" --bridge; '
     f'done; echo "{PROGRAM}: not found${{o:+{_OTHER}$o}}" >&2; exit 127\''
 )
-_LONGEST_REASON = 200  # characters; a longer reason from a host is cut off
-_KEPT = 64 << 10  # bytes; of a longer output only the end is read, because the reason of a failure comes last
+_MAX_REASON = 200  # characters; a longer reason from a host is cut off
+_MAX_READ = 64 << 10  # bytes; of a longer output only the end is read, because the reason of a failure comes last
 _DELAY = 0.3  # seconds before new lines are passed on: if ssh fails at once, the error message repeats its lines
 # Lines that begin with these are not the reason of a failure.
 _NOISE = (
@@ -47,13 +47,13 @@ _PROXY_GONE = "UNKNOWN port"  # ssh prints this after its ProxyCommand has ended
 # Messages of a refused login (OpenSSH: sshconnect2.c, auth.c).
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 _WANTS_LOGIN = "asks for "  # begins the reason of a host that asks for a password or a second factor
-Say = Callable[[str], object]  # receives the lines that ssh prints
+ShowLine = Callable[[str], object]  # receives the lines that ssh prints
 
 
 class AuthenticationFailed(LoginRefused):
     """The host refused the login; a password, a passphrase or a code may help."""
 
-    asks = True
+    needs_login = True
 
 
 class SshOutput:
@@ -69,21 +69,21 @@ class SshOutput:
 
     def text(self) -> str:
         """Return the end of the file."""
-        start = max(0, os.fstat(self._file.fileno()).st_size - _KEPT)
-        return os.pread(self._file.fileno(), _KEPT, start).decode("utf-8", "replace")
+        start = max(0, os.fstat(self._file.fileno()).st_size - _MAX_READ)
+        return os.pread(self._file.fileno(), _MAX_READ, start).decode("utf-8", "replace")
 
-    def pass_lines(self, say: Say) -> None:
-        """Call `say` with each new line after a short delay."""
+    def pass_lines(self, show_line: ShowLine) -> None:
+        """Call `show_line` with each new line after a short delay."""
         if os.fstat(self._file.fileno()).st_size == self._passed:
             self._grown_at = 0.0
         elif not self._grown_at:
             self._grown_at = time.monotonic()
         elif time.monotonic() > self._grown_at + _DELAY:
-            block = os.pread(self._file.fileno(), _KEPT, self._passed)
+            block = os.pread(self._file.fileno(), _MAX_READ, self._passed)
             self._passed += len(block)
             for line in block.decode("utf-8", "replace").splitlines():
                 if line.strip() and not line.endswith(REACHED):
-                    say(plain(line))
+                    show_line(plain(line))
 
     def reason(self) -> str:
         """Return the last line that may be a reason; empty if there is none."""
@@ -137,7 +137,7 @@ def bridge_failure(destination: Destination, code: int, stderr: str, printed: by
         return failure(destination, stderr)
     stdout = printed.decode("utf-8", "replace").strip("\0").strip()
     lines = reasons(stderr)[-1:] or stdout.splitlines()[-1:]
-    last = lines[0].rstrip(".")[:_LONGEST_REASON] if lines else ""
+    last = lines[0].rstrip(".")[:_MAX_REASON] if lines else ""
     ending = f"(exit {code}){f': {last}' if last else ''}"
     is_reached = REACHED in stderr or REACHED in stdout  # a shell that cannot parse the line may quote it
     if not is_reached and destination.via is not None:

@@ -73,7 +73,7 @@ class HomeDirectory:
             if self._is_protected(path, real):
                 tree.left_out.append(path)
                 continue
-            with suppress(OSError):  # it has just vanished; an unreadable file fails in the push
+            with suppress(OSError):  # the file has just vanished; an unreadable file fails in the push
                 status = os.lstat(real)
                 kind = stat.S_IFMT(status.st_mode)
                 if kind not in _COPIED:

@@ -25,8 +25,8 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
 from sesh.remote.sync.home import PROTECTED, HomeDirectory, Tree
 
-TIMEOUT = 30.0  # seconds for the host to answer, then the shared connection counts as silent
-_LARGEST = 4 << 20  # bytes; a larger file of outcomes is ignored
+TIMEOUT = 30.0  # seconds for a short command on the host, then the shared connection counts as silent
+_MAX_BYTES = 4 << 20  # of the file with the states of the lines; a larger file is ignored
 _NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has no rsync, or if login files print into its protocol
 _VANISHED = 24  # rsync's exit code if some files vanished during the transfer
 _WILDCARDS = re.compile(r"[*?[\\]")
@@ -59,7 +59,7 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
 
 
 class Sync:
-    """One sync: the lines of the list by outcome."""
+    """One sync. Each line of the list is pushed, skipped, or has failed."""
 
     def __init__(self, destination: Destination) -> None:
         self.destination = destination
@@ -67,10 +67,10 @@ class Sync:
         self.skipped: list[str] = []  # unchanged since an earlier sync, or the same files on the host
         self.failed: dict[str, str] = {}  # with the reason
         self._home = HomeDirectory(paths.home())
-        self._lacks_rsync = ""  # where there is no rsync: "here", "there", or empty
+        self._rsync_missing = ""  # "here" on this machine, "there" on the host; empty while rsync works
 
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
-        """Scan the listed paths, push those that have changed, and remember the outcome."""
+        """Scan the listed paths, push those that have changed, and remember their states."""
         trees: dict[str, Tree] = {}
         refused: dict[str, str] = {}  # with the reason
         for line in lines:
@@ -78,7 +78,7 @@ class Sync:
                 trees[line] = self._home.tree(line)
             except Refused as error:
                 refused[line] = str(error)
-        key = self.destination.key  # an alias may lead elsewhere by now
+        key = self.destination.key  # an alias may name another host now
         states = {**refused, **{line: f"{key} {tree.digest}" for line, tree in trees.items()}}
         before = remembered(self.destination.host)
         changed = [line for line in lines if before.get(line) != states[line]]
@@ -105,7 +105,7 @@ class Sync:
             self.skipped += trees
             return
         if programs.find("rsync") is None:
-            self._go_on_without_rsync("here", "no rsync here")
+            self._fall_back_to_tar("here", "no rsync here")
         for line, tree in trees.items():
             try:
                 done = self._send(tree)
@@ -130,24 +130,24 @@ class Sync:
         eventlog.log(event, host=self.destination.host, **fields)
 
     def _shares_home(self) -> bool:
-        """Return whether the host has this HOME: look there for a file made here."""
+        """Return whether the host has this HOME, by a new file in it."""
         with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
             line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
             argv = ssh.command(self.destination, line)
             return exchange.run(self.destination, argv, timeout=TIMEOUT).code == 0
 
     def _send(self, tree: Tree) -> CommandResult:
-        """Mirror a path on the host; without rsync delete nothing there. Raises OSError."""
-        if not self._lacks_rsync:
+        """Mirror a path on the host; tar deletes no file of the host. Raises OSError."""
+        if not self._rsync_missing:
             done = self._rsync(tree)
             if done.code not in _NO_RSYNC:
                 return done
-            self._go_on_without_rsync("there", f"rsync does not run on {self.destination.host}")
-        self._log("tool_missing", tool="rsync", path=tree.path, where=self._lacks_rsync)
+            self._fall_back_to_tar("there", f"rsync does not run on {self.destination.host}")
+        self._log("tool_missing", tool="rsync", path=tree.path, where=self._rsync_missing)
         return self._tar(tree)
 
-    def _go_on_without_rsync(self, where: str, reason: str) -> None:
-        self._lacks_rsync = where
+    def _fall_back_to_tar(self, where: str, reason: str) -> None:
+        self._rsync_missing = where
         eventlog.prose(f"{reason}: files deleted here stay on {self.destination.host}")
 
     def _rsync(self, tree: Tree) -> CommandResult:
@@ -187,12 +187,12 @@ class Sync:
 def remembered(host: str) -> dict[str, str]:
     """Return the state of each line after the last sync: its digest or failure.
 
-    Without a readable file there are none, and all lines are pushed again. Raises Refused for an unsafe directory.
+    Without a readable file return none, so that all lines are pushed again. Raises Refused for an unsafe directory.
     """
     path = paths.synced_file(host)
     paths.check_directory(os.path.dirname(path), "XDG_STATE_HOME")
     try:
-        states: dict[str, str] = files.read_json(path, dict[str, str], _LARGEST) or {}
+        states: dict[str, str] = files.read_json(path, dict[str, str], _MAX_BYTES) or {}
     except Refused:
         return {}
     return states

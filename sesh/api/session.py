@@ -337,7 +337,7 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     its last known sessions are returned, with the key `stale`. Raises Unreachable or NotDeployed for `host`.
     """
     target = _target(host)
-    rows: list[Summary] = [{**row, "host": target.host} for row in target.call(session_ops.summaries)]
+    rows: list[Summary] = [{**row, "host": target.host} for row in target.call(views.overview)["sessions"]]
     if remotes and host is None:
         for _, listed, _ in lookup.query_known(Caller()):
             rows += listed

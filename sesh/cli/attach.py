@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from sesh import machine, programs
 from sesh.about import SESH
@@ -13,11 +14,10 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import find_verb, similar_verb, words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
+from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.options import AttachOptions
-from sesh.client.outcome import AttachmentEnd, EndKind
 from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError, for_host
 from sesh.keys import DetachKey
-from sesh.link.keeper import MakeKeeper
 from sesh.messages import SWITCH, Hello
 from sesh.names import check_name, is_name
 from sesh.ops import enter, sessions, views
@@ -28,6 +28,9 @@ from sesh.remote import eventlog, known
 from sesh.schema import Record, Spec
 from sesh.store import listing, recent, records
 from sesh.wire import Connection
+
+if TYPE_CHECKING:
+    from sesh.link.keeper import MakeKeeper
 
 Connect = Callable[[Hello | None], Connected]  # finds or creates the session, and connects to it
 
@@ -64,7 +67,7 @@ def attach_or_create(
     target = target or cli.find_target(check_name(name), creates=True)
     if flags.read_only and bare:
         return attach_existing(cli, target, name, flags)  # a new shell has nothing to watch
-    near = similar_verb(name) if bare and not cli.line.create else ""
+    near = similar_verb(name) if spec.get("command") is None and not cli.line.create else ""
     if near and not target.call(sessions.there, name=name):
         hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
         raise Refused(f"no session {name}", hint=for_host(hint, target.host))
@@ -141,12 +144,12 @@ def attach_terminal(
         recent.remember(name, host)
         return connection, target.make_keeper
 
-    outcome = run_client(
+    end = run_client(
         connection, name, host=target.host, options=options, connect=connect_next, make_keeper=target.make_keeper
     )
-    if outcome.host is not None:
-        _record_left(outcome, outcome.host)
-    return _exit_code(outcome)
+    if end.host is not None:
+        _record_left(end, end.host)
+    return _exit_code(end)
 
 
 def _options(cli: Invocation, flags: AttachFlags) -> AttachOptions:
@@ -176,13 +179,13 @@ def detach_key(cli: Invocation) -> DetachKey | None:
     return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 
-def _record_left(outcome: AttachmentEnd, host: str) -> None:
+def _record_left(end: AttachmentEnd, host: str) -> None:
     """Log the end of an attachment to a host; update the cache of its session."""
-    eventlog.log("disconnect", host=host, session=outcome.name, reason=outcome.kind.value)
-    if outcome.kind is EndKind.ENDED:
-        known.drop_sessions(host, [outcome.name])
-    elif outcome.heard_time:
-        known.cache_running(host, outcome.name, outcome.heard_time)
+    eventlog.log("disconnect", host=host, session=end.name, reason=end.kind.value)
+    if end.kind is EndKind.ENDED:
+        known.drop_sessions(host, [end.name])
+    elif end.heard_time:
+        known.cache_running(host, end.name, end.heard_time)
 
 
 def _waiting(left: str) -> int:
@@ -195,12 +198,12 @@ def _waiting(left: str) -> int:
     return sum(activity["state"] == "waiting" for activity in activities if activity)
 
 
-def _exit_code(outcome: AttachmentEnd) -> int:
-    if outcome.kind is EndKind.ENDED:
-        return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
-    if outcome.early:
+def _exit_code(end: AttachmentEnd) -> int:
+    if end.kind is EndKind.ENDED:
+        return SIGNAL_BASE + end.signal if end.signal else end.code or 0
+    if end.early:
         return ExitCode.INTERRUPTED
-    return 0 if outcome.kind is EndKind.DETACHED else 1
+    return 0 if end.kind is EndKind.DETACHED else 1
 
 
 # -- inside a session

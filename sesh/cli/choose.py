@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import select
 import time
 from collections.abc import Sequence
 from math import inf
+from typing import NoReturn
 
 from sesh.about import SESH
 from sesh.cli import printing
@@ -18,7 +18,6 @@ from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import natural
 from sesh.ops import enter, lookup
 from sesh.ops.index import DEBOUNCE, SessionIndex
-from sesh.reach.cancelling import Interrupts
 from sesh.schema import Place, Summary
 from sesh.store import listing
 from sesh.tui import board
@@ -62,7 +61,10 @@ def watch(ctx: Context, *, label: Labelled = None) -> int:
     cli = ctx.obj
     wanted = dict(label or ())
     if cli.line.json:
-        return _print_changes(cli, wanted)
+        try:
+            _print_changes(cli, wanted)
+        except KeyboardInterrupt:
+            return printing.exit_interrupted()
     row: BoardRow | None = None
     while (row := _choose_row(cli, wanted, SortOrder.WAITING, row)) is not None:
         code = _go_to(cli, row)
@@ -156,12 +158,12 @@ def following(waiting: dict[Place, float], last: Place | None) -> Place | None:
     return order[0] if order else None
 
 
-def _print_changes(cli: Invocation, wanted: dict[str, str]) -> int:
+def _print_changes(cli: Invocation, wanted: dict[str, str]) -> NoReturn:
     """Print the list as a line of JSON after each change, until Ctrl-C."""
     printed: list[Summary] | None = None
     print_at = time.monotonic() + DEBOUNCE
-    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.line.hosts or None) as index:
-        watched = [(index.inbound, select.POLLIN), (interrupts.inbound, select.POLLIN), (printing.STDOUT, 0)]
+    with SessionIndex(cli, cli.line.hosts or None) as index:
+        watched = [(index.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
             if time.monotonic() >= print_at and None not in index.pending:
                 rows: list[Summary] = [{**row, "host": place.host} for place, row in index.sessions(wanted).items()]
@@ -170,8 +172,5 @@ def _print_changes(cli: Invocation, wanted: dict[str, str]) -> int:
                 printed, print_at = rows, inf
             ready = polled(watched, min(print_at, time.monotonic() + index.due))
             check_audience(ready, printing.STDOUT)
-            if interrupts.inbound in ready:
-                os.read(interrupts.inbound, 16)
-                return ExitCode.INTERRUPTED
             if index.update():
                 print_at = min(print_at, time.monotonic() + DEBOUNCE)

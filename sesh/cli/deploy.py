@@ -126,17 +126,16 @@ def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts; return the exit code. Print only JSON, since `fleet` prints the progress."""
-    results = fleet.deploy_all([destination_of(cli, host) for host in hosts], force=force)
-    rows = [_row(result) for result in results]
-    failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
+    results = fleet.deploy_all([destination_of(cli, host) for host in hosts], force=force, upgrading=upgrading)
+    failed = any(result.error and not result.skipped for result in results)
     if cli.line.json:
-        cli.out.value({"ok": not failed, "hosts": rows})
+        cli.out.value({"ok": not failed, "hosts": [_row(result) for result in results]})
     return 1 if failed else 0
 
 
 def _row(result: HostResult) -> DeployedHost:
-    outcome = result.outcome
-    if not isinstance(outcome, SeshError):
-        return outcome
-    facts: PrintedDeployError = {**error_facts(outcome), "step": outcome.step, "foreign": outcome.foreign}
+    deployed = result.deployed
+    if not isinstance(deployed, SeshError):
+        return deployed
+    facts: PrintedDeployError = {**error_facts(deployed), "step": deployed.step, "foreign": deployed.foreign}
     return {"host": result.destination.host, "ok": False, "error": facts}

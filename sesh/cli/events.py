@@ -62,7 +62,7 @@ def events(
         if name is None:
             _print(cli, follow_all(cli.line_target), cli.line.host)
             return 0
-        with cli.find_target(name).open_stream(name) as stream, cli.stop.calling(stream.cut):
+        with cli.find_target(name).open_stream(name) as stream:
             stream.audience = cli.audience
             _print(cli, follow(stream, since), stream.host)
     except DaemonDied as died:

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from sesh import descriptors, reach
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import CommandLine
 from sesh.cli.printing import Output, sesh_error
 from sesh.descriptors import polled
 from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshError, UsageError
@@ -107,68 +106,52 @@ class HostOutput(Output):
         return rows
 
 
-class _HostInvocation(Invocation):
-    """The command line of one of several hosts; `stdin`: the path of its copy."""
-
-    out: HostOutput
-
-    def __init__(self, line: CommandLine, out: HostOutput, stdin: str) -> None:
-        super().__init__(line, out)
-        self.stop.message = ""
-        self._stdin = stdin
-
-    def open_stdin(self) -> int:
-        """Return a descriptor of the copy of stdin."""
-        return os.open(self._stdin, os.O_RDONLY)
-
-
 class _FanOut:
     """The runs of a verb on several hosts.
 
-    A signal is passed on to the hosts whose verb waits for signals; the verb is stopped on any other host.
+    `stdin`: the path of a copy of standard input. A signal is passed on to the hosts whose verb waits for signals; the
+    verb is stopped on any other host.
     """
 
     def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], stdin: str, *, follows: bool) -> None:
-        self._cli, self._run_verb, self._follows = cli, run_verb, follows
+        self._cli, self._run_verb, self._stdin, self._follows = cli, run_verb, stdin, follows
         self._room = threading.Semaphore(len(cli.line.hosts) if follows else _MOST)
         self._workers: Workers[str, int] = Workers()
-        self._results: dict[str, int | SeshError] = {}
         self._interrupts = Interrupts(tie=True, message="")
         self._signals: set[int] = set()
-        self._hosts: dict[str, _HostInvocation] = {}
-        for host in cli.line.hosts:
-            out = HostOutput(host, json=cli.line.json, follows=follows)
-            self._hosts[host] = _HostInvocation(replace(cli.line, hosts=[host]), out, stdin)
+        self._outputs = {host: HostOutput(host, json=cli.line.json, follows=follows) for host in cli.line.hosts}
+        self._hosts = {host: Invocation(replace(cli.line, hosts=[host]), out) for host, out in self._outputs.items()}
+        self._codes: dict[str, int] = {}  # of the hosts on which the verb has ended
 
     def run_all(self) -> int:
         """Run the verb on all hosts, print a summary, return the exit code. Raises UsageError."""
         with self._interrupts, self._workers:
             for host in self._hosts:
                 self._workers.begin(host, partial(self._run_on, host))
-            while len(self._results) < len(self._hosts):
+            while self._hosts.keys() - self._codes:
                 inbound = (self._workers.inbound, self._interrupts.inbound)
                 ready = polled([(descriptor, select.POLLIN) for descriptor in inbound], None)
                 if self._interrupts.inbound in ready:
                     self._handle_signals()
                 self._take_results()
-        codes = {host: _code(self._results[host]) for host in self._hosts}
-        self._print_summary(codes)
+        self._print_summary()
         if ended := self._signals & {signal.SIGTERM, signal.SIGHUP}:
             return SIGNAL_BASE + max(ended)
-        if self._signals and ExitCode.INTERRUPTED in codes.values():
+        if self._signals and ExitCode.INTERRUPTED in self._codes.values():
             return ExitCode.INTERRUPTED
-        return int(any(codes.values()))
+        return int(any(self._codes.values()))
 
     def _run_on(self, host: str, stop: Stop) -> Iterator[int]:
         """Run the verb on a host, in its thread; yield the exit code."""
         cli = self._hosts[host]
-        with self._room, stop.calling(cli.stop.stop):
+        with self._room, stop.calling(cli.stop.stop), open(self._stdin, "rb") as stdin:
             cli.stop.check()
+            cli.stdin = stdin.fileno()
             try:
                 try:
                     code = self._run_verb(cli)
                 finally:
-                    cli.out.finish_line()
+                    self._outputs[host].finish_line()
             except BrokenPipeError as broken:
                 raise _NotRead("") from broken
             except Exception as error:
@@ -180,13 +163,13 @@ class _FanOut:
             self._take(host, result)
 
     def _take(self, host: str, result: int | SeshError) -> None:
-        """Take the exit code of a host, or print its error. Raises BrokenPipeError, UsageError."""
+        """Take the exit code of a host; print its error. Raises BrokenPipeError, UsageError."""
         if isinstance(result, _NotRead):
             raise BrokenPipeError
-        if isinstance(result, UsageError) and not (result.answered or isinstance(result, InvalidHost)):
+        if isinstance(result, UsageError) and not (result.in_response or isinstance(result, InvalidHost)):
             raise result  # the command line is wrong for all hosts
-        self._results[host] = result
-        out = self._hosts[host].out
+        out = self._outputs[host]
+        self._codes[host] = int(result.exit_code) if isinstance(result, SeshError) else result
         if isinstance(result, SeshError) and (result.message or out.json):  # else the summary says: interrupted
             out.report(result, self._cli.line.verb, host)
         out.end()
@@ -197,7 +180,7 @@ class _FanOut:
             self._signals.add(number)
             if number == signal.SIGINT:
                 printing.start_new_line()
-            for host in self._hosts.keys() - self._results:
+            for host in self._hosts.keys() - self._codes:
                 _pass_on(number, self._hosts[host])
         until = time.monotonic() + _LEAVING
         while (late := self._stopped()) and time.monotonic() < until:
@@ -209,16 +192,16 @@ class _FanOut:
 
     def _stopped(self) -> list[str]:
         """Return the hosts that were stopped, and whose verb has not ended yet."""
-        return [host for host, cli in self._hosts.items() if cli.stop.stopped and host not in self._results]
+        return [host for host, cli in self._hosts.items() if cli.stop.stopped and host not in self._codes]
 
-    def _print_summary(self, codes: Mapping[str, int]) -> None:
+    def _print_summary(self) -> None:
         """Print the JSON of all hosts, or how the verb ended on each."""
         json = self._cli.line.json
-        rows = [row for host, code in codes.items() for row in self._hosts[host].out.rows(code)]
+        rows = [row for host, out in self._outputs.items() for row in out.rows(self._codes[host])]
         if rows or (json and not self._follows):
             self._cli.out.value(rows)
-        elif not json and set(codes.values()) != {ExitCode.INTERRUPTED}:
-            table = printing.aligned([(host, _verdict(code)) for host, code in codes.items()])
+        elif not json and set(self._codes.values()) != {ExitCode.INTERRUPTED}:
+            table = printing.aligned([(host, _verdict(self._codes[host])) for host in self._hosts])
             printing.write(printing.encoded("\n".join([*table, ""])), printing.STDERR)
 
 
@@ -232,10 +215,6 @@ def _pass_on(number: int, cli: Invocation) -> None:
         if not cli.stop.stopped:
             cli.stop.message = stopped.message
             cli.stop.stop()
-
-
-def _code(result: int | SeshError) -> int:
-    return int(result.exit_code) if isinstance(result, SeshError) else result
 
 
 def _verdict(code: int) -> str:
@@ -276,9 +255,9 @@ def call_each(
         while len(results) < len(hosts):
             polled([(workers.inbound, select.POLLIN)], None)
             results |= workers.take()
-            succeeded = [key for key, result in results.items() if not isinstance(result, SeshError)]
+            succeeded = {key: result for key, result in results.items() if not isinstance(result, SeshError)}
             if first and succeeded:
-                return {key: results[key] for key in hosts if key in succeeded}
+                return {**succeeded}
     return {key: results[key] for key in hosts}
 
 

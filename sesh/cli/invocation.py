@@ -11,7 +11,7 @@ from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import Person
 from sesh.cli.printing import Output
-from sesh.errors import Refused, SeshError, UsageError
+from sesh.errors import Interrupted, Refused, SeshError, UsageError
 from sesh.names import check_host
 from sesh.reach import find
 from sesh.reach.target import Target
@@ -27,6 +27,7 @@ class Invocation(Person):
 
     `line`: the command line, with the hosts of its groups. A verb reaches machines by `line_target` if it takes no
     name, by `find_target` for one session, by `on_each` for several, and by `fanout` for several hosts at once.
+    `stdin`: the descriptor of its standard input.
     """
 
     def __init__(self, line: CommandLine, out: Output | None = None) -> None:
@@ -34,6 +35,7 @@ class Invocation(Person):
         self.line = line
         self.local = line.local
         self.stop = Stop()
+        self.stdin = 0
         if hosts := [check_host(host) for host in line.hosts]:
             self.line = replace(line, hosts=self.settings().hosts_of(hosts))
             self.host = self.line.host
@@ -54,7 +56,7 @@ class Invocation(Person):
         remotes. `creates`: the line creates a session that no machine has.
         """
         hosts: dict[str, str | SeshError | None] = dict.fromkeys(names, self.line.host)
-        absent = [name for name in hosts if not find.is_here(name)] if self.line.host is None else []
+        absent = [name for name in hosts if not find.exists(name)] if self.line.host is None else []
         if absent:
             from sesh.ops import lookup
 
@@ -93,6 +95,8 @@ class Invocation(Person):
         for host, group in groups.items():
             try:
                 refused = {name: errors.rebuild(facts) for name, facts in act(self._target_at(host), group).items()}
+            except Interrupted:
+                raise
             except SeshError as error:
                 refused = dict.fromkeys(group, error)
             for refusal in refused.values():
@@ -120,7 +124,3 @@ class Invocation(Person):
         if self.line.host is not None:
             raise UsageError(f"no session given; write: {PROGRAM} @{self.line.host} {verb} NAME")
         return listing.required(verb)
-
-    def open_stdin(self) -> int:
-        """Return the descriptor of the verb's standard input."""
-        return 0

@@ -99,7 +99,7 @@ def _start_detached(cli: Invocation, data: JobSpec) -> int:
 def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
     """Start the job and wait for it; return its exit code, 124 after a timeout."""
     followed = FollowedOutput(cli.out) if follow else None
-    source = cli.open_stdin() if stdin else None
+    source = cli.stdin if stdin else None
     with cli.recording_signals(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
         wanted = printed or cli.line.json
         live = followed.take if followed is not None else None

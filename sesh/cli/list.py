@@ -44,6 +44,7 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
 
     The exit code is 1 if one of several hosts did not answer.
     """
+    cli.settings()  # notes faults in the file, also where no host needs a setting
     several, wanted = len(cli.line.hosts) > 1, dict(label)
     groups: Iterable[_Group] = _groups(cli, wanted)
     if several or cli.line.json:
@@ -136,7 +137,7 @@ def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
     """Return the sessions of a host; raise its error soon if there are cached ones."""
-    if cli.shows_status and known.sessions(host) and not known.asks(host):
+    if cli.shows_status and known.sessions(host) and not known.login_prompted(host):
         try:
             return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
         except (errors.LoginRefused, errors.NotDeployed, OSError):

@@ -6,16 +6,16 @@ import errno
 import json
 import os
 import select
-import shutil
-import traceback
 from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sesh import errors, log, wording
+from sesh import errors, wording
 from sesh.about import PROGRAM
 from sesh.cli.verbs import Verb
+from sesh.descriptors import window_size
 from sesh.errors import ExitCode, Refused, SeshError, for_host, remedy
+from sesh.names import is_decimal
 from sesh.outcomes import PrintedError, RunResult
 from sesh.schema import JobResult, RunFacts
 
@@ -114,7 +114,13 @@ def coloured() -> bool:
 
 def width() -> int:
     """Return the columns of the terminal; COLUMNS overrides them."""
-    return shutil.get_terminal_size().columns or 80
+    wanted = os.environ.get("COLUMNS", "")
+    if is_decimal(wanted) and int(wanted):
+        return int(wanted)
+    try:
+        return window_size(STDOUT)[0] or 80
+    except OSError:  # stdout is no terminal
+        return 80
 
 
 # -- the output of a command line
@@ -174,10 +180,12 @@ class Output:
 
     def report(self, cause: BaseException, verb: Verb, host: str | None = None) -> int:
         """Print the error of a verb, with SESH_DEBUG its traceback; return the exit code."""
+        from sesh import log  # loads logging, which only an error needs
+
         error = sesh_error(cause, verb)
         if log.wanted():
             log.write_error(f"command {verb.dashed}".rstrip(), cause)
-            traceback.print_exception(type(cause), cause, cause.__traceback__)
+            log.print_traceback(cause)
         try:
             if isinstance(error, errors.Interrupted) and error.echoed:
                 start_new_line()

@@ -13,7 +13,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndNew, Yes
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
-from sesh.ops import sessions
+from sesh.ops import sessions, views
 from sesh.ops.labels import has_labels, unlabelled
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
@@ -64,7 +64,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
 def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
     """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
     _check_can_confirm(cli, yes=yes)
-    rows = cli.line_target.call(sessions.summaries)
+    rows = cli.line_target.call(views.overview)["sessions"]
     names = [row["name"] for row in rows if has_labels(row, wanted) and "machine" not in row]
     if not names:
         raise unlabelled(wanted)

@@ -50,7 +50,6 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         _suggesting_job(cli, name),
         cli.find_target(name).open_stream(name, timeout) as stream,
         cli.recording_signals(tie=False, message=left) as interrupts,
-        cli.stop.calling(stream.cut),
     ):
         stream.check = interrupts.check_recorded
         tell = partial(cli.tell_question, name, host=stream.host) if cli.hears_questions and not no_wait else None

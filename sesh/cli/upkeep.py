@@ -13,7 +13,7 @@ from sesh.cli.fanout import on_hosts
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, Context, parsed
 from sesh.cli.printing import error_facts, error_row, on_host
-from sesh.errors import SeshError, for_host, rebuild
+from sesh.errors import Interrupted, SeshError, for_host, rebuild
 from sesh.ops import doctor as checks
 from sesh.ops.doctor import ERROR, OK, WARNING, row
 from sesh.ops.sweep import clear, leftovers
@@ -58,6 +58,8 @@ def _check(target: Target) -> list[Finding]:
         return target.call(checks.all_)
     try:
         findings = target.call(checks.all_)
+    except Interrupted:
+        raise
     except SeshError as error:
         remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{PROGRAM} --deploy @{host}"}
         return [checks.error_row("link", error, remedies.get(error.code, ""))]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Literal, NamedTuple
 
 from sesh.about import PROGRAM
+from sesh.wording import nearest
 
 GO = "-A"  # the verb of a line that has only a session's name
 _SIMILAR = 0.8  # difflib's ratio, from which a name may be a misspelt verb
@@ -139,7 +139,7 @@ def words_for(name: str) -> str:
 
 def similar_verb(name: str) -> str:
     """Return the verb that a name resembles or equals; empty for none."""
-    return next(iter(get_close_matches(name, [verb.name for verb in VERBS], 1, _SIMILAR)), "")
+    return nearest(name, (verb.name for verb in VERBS), _SIMILAR)
 
 
 def find_verb(word: str) -> Verb | None:

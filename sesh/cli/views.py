@@ -140,7 +140,7 @@ def _follow(cli: Invocation, target: Target, name: str, count: int, *, ansi: boo
     except NotFound:
         write(target.call(views.logs, name=name, lines=count, ansi=ansi))
         return
-    with stream, cli.stop.calling(stream.cut):
+    with stream:
         stream.audience = cli.audience
         LiveLog(stream, count, ansi=ansi, write=write, note=cli.note).follow()
 

@@ -16,7 +16,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.cli.printing import error_row
 from sesh.errors import NotFound, SeshError, UsageError
-from sesh.ops import jobs, lookup, search, sessions
+from sesh.ops import jobs, lookup, search, views
 from sesh.ops.labels import has_labels, unlabelled
 from sesh.ops.wait import Begin, Conditions, await_condition, condition_at_end, includes_end
 from sesh.outcomes import Condition
@@ -92,7 +92,7 @@ def _begin(position: int | None, *, several: bool, since_start: bool) -> Begin:
 
 def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
     try:
-        with target.open_stream(name, conditions["timeout"]) as stream, target.caller.stop.calling(stream.cut):
+        with target.open_stream(name, conditions["timeout"]) as stream:
             return await_condition(stream, conditions)
     except NotFound as missing:
         return condition_at_end(target, name, missing, conditions)
@@ -161,7 +161,7 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
     def names_on(_: str | None, target: Target) -> list[str]:
         if not cli.line.hosts:
             target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
-        rows = [row for row in target.call(sessions.summaries) if has_labels(row, labels)]
+        rows = [row for row in target.call(views.overview)["sessions"] if has_labels(row, labels)]
         ended = target.call(jobs.ended, labels=labels) if kept else []
         return [*(row["name"] for row in rows if row["state"] in states), *ended]
 

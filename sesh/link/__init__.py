@@ -1,1 +1,1 @@
-"""The health of links, and their keeper; `Link` is in `remote/ssh/link`."""
+"""The health of links, and their keeper. The links themselves are in `remote/ssh/link`."""

@@ -1,7 +1,7 @@
 """The state machine of one link's health. Sans-I/O: all times are arguments (monotonic).
 
-It alone decides when a link is pinged, doubted and lost. `Link.receive` (for a request) and the keeper call `act` when
-it is `due`. Every byte that a `WatchedConnection` receives is told to it by `heard`.
+`LinkHealth` alone decides when a link is pinged, doubted and lost. A `WatchedConnection` calls `heard` for all bytes
+that it receives. The keeper, and `Link.receive` for a request, call `act` when `act` is `due`.
 
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING, or closed──▶ LOST
  ▲ ◀── a PONG, or any byte 0.05 s after PING and nudge ─┘
@@ -17,17 +17,19 @@ from math import inf
 from sesh import protocol
 from sesh.wire import Connection
 
-DOUBTED_AFTER = 0.3  # a link is doubted if no PONG comes within this many seconds plus 1.5 round trips
-QUIET = 3.0  # a PING is sent after this many seconds without a byte
-KEY_SILENCE = 1.0  # a PING is sent after this many seconds without a byte after a key: an ACK may take long
-KEY_INTERVAL = 10.0  # while keys are typed, seconds between two PINGs, which follow the round trip
-LOST_AFTER = 10.0  # a link is lost after this many seconds without a byte after a PING
-BUSY_INTERVAL = 60.0  # seconds between two PINGs on a busy link: the bridge closes a link from which it reads no byte
-NUDGE_TIME = 0.06  # a link that sends no PONG within this many seconds after a nudge is doubted
-_STALE = 0.05  # seconds after a PING or a nudge in which other bytes prove nothing: they may have been sent before it
-_LONGEST_TRIP = 1.0  # seconds; a PONG that takes longer came after an outage, and its round trip counts as this
-_SAMPLES = 3  # the round trip is the minimum of the newest samples: load makes one longer, nothing makes one shorter
-_STOPPED = 2.0  # seconds; if `act` is not called until then, the process was stopped or the machine slept
+PING_AFTER = 3.0  # a PING is sent after so many seconds without a byte
+PING_AFTER_KEY = 1.0  # after a key, a PING is sent after so many seconds without a byte: the ACK may take long
+KEY_PING_INTERVAL = 10.0  # least seconds between two PINGs while keys are typed
+BUSY_PING_INTERVAL = 60.0  # most seconds between two PINGs on a busy link: the bridge closes a link that sends no byte
+DOUBTED_AFTER = 0.3  # a link is doubted if no PONG comes within so many seconds plus 1.5 round trips
+NUDGE_TIMEOUT = 0.06  # after a nudge, a link is doubted if no PONG comes within so many seconds
+LOST_AFTER = 10.0  # a link is lost after so many seconds without a byte after a PING
+_STALE_TIME = (
+    0.05  # within so many seconds after a PING or nudge, only the PONG proves a link: other bytes may be older
+)
+_MAX_ROUND_TRIP = 1.0  # seconds; a longer round trip had an outage in it, and counts as this one
+_SAMPLES = 3  # the round trip is the minimum of so many samples, as load makes some longer, and none shorter
+_STOP_TIME = 2.0  # if `act` is overdue by so many seconds, this process was stopped or the machine slept
 
 
 class Health(Enum):
@@ -39,8 +41,8 @@ class Health(Enum):
 class LinkHealth:
     """The health of one link.
 
-    `doubted_after`: a PONG may take this many seconds plus 1.5 round trips. `round_trip`: in seconds, 0 while unknown.
-    A PONG whose payload is not that of the newest PING counts as any other byte.
+    `doubted_after`: a PONG may take so many seconds plus 1.5 round trips. `round_trip`: in seconds, 0 while unknown.
+    The PONG of an earlier PING counts as any other byte.
     """
 
     def __init__(self, now: float) -> None:
@@ -52,48 +54,48 @@ class LinkHealth:
         self._pinged_at = now
         self._awaited_pong = b""  # the payload of the newest PING until its PONG comes
         self._samples: list[float] = []  # the newest round trips
-        self._fresh_at = now  # before this, a byte may be older than the newest PING or nudge
-        self._ping_at = now + QUIET
+        self._fresh_at = now  # earlier bytes may have been sent before the newest PING or nudge
+        self._ping_at = now + PING_AFTER
         self._doubt_at = inf
         self._lost_at = inf
 
     @property
     def due(self) -> float:
-        """When to call `act`."""
+        """When to call `act` (monotonic)."""
         return min(self._ping_at, self._doubt_at, self._lost_at)
 
     @property
     def _may_ping(self) -> bool:
-        """False while a PONG is awaited: a storm of nudges would put off the loss."""
+        """False while a PONG is awaited: else many nudges would put off the loss."""
         return self.state is not Health.LOST and self._lost_at == inf
 
     def heard(self, now: float, pongs: Collection[bytes] = ()) -> None:
         """Record received bytes. `pongs`: the payloads of the PONG in them."""
         if self.state is Health.LOST:
             return
-        self._notice_stop(now)
+        self._nudge_after_stop(now)
         self.heard_at = now
-        pong = self._awaited_pong != b"" and self._awaited_pong in pongs
-        if pong:
+        is_pong = self._awaited_pong != b"" and self._awaited_pong in pongs
+        if is_pong:
             self._awaited_pong = b""
-            self._samples = [*self._samples, min(now - self._pinged_at, _LONGEST_TRIP)][-_SAMPLES:]
+            self._samples = [*self._samples, min(now - self._pinged_at, _MAX_ROUND_TRIP)][-_SAMPLES:]
             self.round_trip = min(self._samples)
-        if pong or self._fresh_at <= now < self._ping_at:
+        if is_pong or self._fresh_at <= now < self._ping_at:
             self.state = Health.UP
             self._doubt_at = self._lost_at = inf
-            self._ping_at = min(now + QUIET, self._pinged_at + BUSY_INTERVAL)
+            self._ping_at = min(now + PING_AFTER, self._pinged_at + BUSY_PING_INTERVAL)
 
     def key_sent(self, now: float) -> None:
-        """Record a sent key, which the daemon answers with an ACK."""
+        """Record a sent key, which the daemon acknowledges."""
         if self._may_ping:
-            ping_at = min(self.heard_at + KEY_SILENCE, self._pinged_at + KEY_INTERVAL)
+            ping_at = min(self.heard_at + PING_AFTER_KEY, self._pinged_at + KEY_PING_INTERVAL)
             self._ping_at = min(self._ping_at, max(now, ping_at))
 
     def nudge(self, now: float) -> None:
-        """Test the link after a network change, a stop of this process, or sleep."""
-        self._fresh_at = now + _STALE
+        """Test the link: the network has changed, the machine or this process woke."""
+        self._fresh_at = now + _STALE_TIME
         if self.state is Health.UP:
-            self._doubt_at = min(self._doubt_at, now + NUDGE_TIME)
+            self._doubt_at = min(self._doubt_at, now + NUDGE_TIMEOUT)
         if self._may_ping:
             self._ping_at = now
             self._awaited_pong = b""  # the PONG of an earlier PING proves nothing now
@@ -102,20 +104,20 @@ class LinkHealth:
         self.state = Health.LOST
         self._ping_at = self._doubt_at = self._lost_at = inf
 
-    def measure(self, now: float) -> bytes:
-        """Return the payload of a PING to send now, which measures the round trip."""
+    def new_ping(self, now: float) -> bytes:
+        """Return the payload of a PING to send now."""
         self._pings += 1
         self._pinged_at = now
-        self._fresh_at = now + _STALE
+        self._fresh_at = now + _STALE_TIME
         self._awaited_pong = b"%d" % self._pings
         return self._awaited_pong
 
     def act(self, now: float) -> bytes:
         """Update `state`; return the payload of a PING to send, empty if none is due."""
-        self._notice_stop(now)
+        self._nudge_after_stop(now)
         ping = b""
         if now >= self._ping_at:
-            ping = self.measure(now)
+            ping = self.new_ping(now)
             self._ping_at = inf
             self._lost_at = now + LOST_AFTER
             self._doubt_at = min(self._doubt_at, now + self.doubted_after + 1.5 * self.round_trip)
@@ -126,15 +128,15 @@ class LinkHealth:
             self._doubt_at = inf
         return ping
 
-    def _notice_stop(self, now: float) -> None:
-        """Test the link if this process was stopped: a PONG, or old bytes, may wait."""
-        if now > self.due + _STOPPED:
+    def _nudge_after_stop(self, now: float) -> None:
+        """Test the link after a stop of this process: an unread PONG may wait."""
+        if now > self.due + _STOP_TIME:
             self._lost_at = inf
             self.nudge(now)
 
 
 class WatchedConnection(Connection):
-    """A connection to a host, as far as a keeper knows it; see `remote/ssh/link`."""
+    """A connection to a host, with its health; each one is a `Link` of `remote/ssh`."""
 
     far = True
 

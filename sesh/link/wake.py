@@ -1,7 +1,6 @@
 """Detect what may have broken a link: sleep, or changed addresses or routes.
 
-CLOCK_BOOTTIME counts sleep, CLOCK_MONOTONIC does not. Without the former, as on macOS, waking changes routes. sesh sets
-no timer for this.
+CLOCK_BOOTTIME counts sleep, CLOCK_MONOTONIC does not. macOS lacks CLOCK_BOOTTIME, but there waking changes routes.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ _SLEPT = 0.5  # seconds; a shorter sleep is ignored
 
 
 class Wake:
-    """Detects sleep and changes. `descriptors`, if any, become readable on a change."""
+    """Detects sleep and network changes. `descriptors`, if any, become readable on a change."""
 
     def __init__(self) -> None:
         self._changes = machine.network_changes()
@@ -23,18 +22,18 @@ class Wake:
         self.descriptors = [self._changes.fileno()] if self._changes is not None else []
 
     def take_nudge(self, ready: Container[int]) -> bool:
-        """Return whether there was either; call it after each poll, as sleep ends none."""
+        """Return whether the machine slept or the network changed; call after each poll."""
         before = self._slept
         self._slept = slept()
-        nudge = self._slept - before > _SLEPT
+        is_nudge = self._slept - before > _SLEPT
         if self._changes is not None and self._changes.fileno() in ready:
-            nudge = True
+            is_nudge = True
             try:
                 while self._changes.recv(1 << 16):
                     continue
             except OSError:
                 pass  # EAGAIN, or ENOBUFS after too many changes
-        return nudge
+        return is_nudge
 
     def close(self) -> None:
         if self._changes is not None:

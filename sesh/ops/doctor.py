@@ -6,10 +6,11 @@ import os
 import pwd
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from sesh import config, files, machine, paths, programs
+from sesh import config, errors, files, machine, paths, programs
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keys import DetachKey
@@ -24,6 +25,7 @@ from sesh.remote.ssh.destination import program
 from sesh.store import listing, records, results
 
 OK, WARNING, ERROR = "ok", "warning", "error"
+_ROOM = 64 << 10  # bytes
 _VERSION_TIMEOUT = 5.0  # seconds for a program to print its version
 
 
@@ -62,11 +64,14 @@ def _python(_caller: Caller) -> Iterator[Finding]:
         yield row("packages", WARNING, "config.toml cannot be read", "pip install tomli, or use Python 3.11")
 
 
-def _directory(_caller: Caller) -> Iterator[Finding]:
+def _directory(caller: Caller) -> Iterator[Finding]:
     path = paths.directory()
     files.ready_directory()
     with files.locked(path):
         pass
+    _check_room(path)
+    if caller.origin is None and os.path.isdir(paths.state_directory()):
+        _check_room(paths.state_directory(), "XDG_STATE_HOME")
     if kind := machine.network_filesystem(path):
         remedy = "set SESH_DIR to a local directory in your shell's profile, such as SESH_DIR=/var/tmp/$USER-sesh"
         message = f"{path} is on a network file system ({kind}), where sockets and locks may fail"
@@ -74,6 +79,16 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
     yield row("directory", OK, f"{path}, private")
     for reason in [*listing.refusals(), *results.refusals(), *known.damage()]:
         yield error_row("files", Refused(reason))
+
+
+def _check_room(folder: str, variable: str = "SESH_DIR") -> None:
+    """Write a file that has no name, as large as a record with a small screen. Raises Refused."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            files.write_all(file.fileno(), os.urandom(_ROOM))
+            os.fsync(file.fileno())  # a network file system may report only here that it is full
+    except OSError as error:
+        raise Refused(f"cannot write to {folder}: {error.strerror}", hint=errors.remedy(error, variable)) from error
 
 
 def _daemons(_caller: Caller) -> Iterator[Finding]:

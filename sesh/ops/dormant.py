@@ -1,6 +1,6 @@
 """Dormant sessions: their daemon died, or they ended while no client was attached.
 
-They can be read and restarted. A job's result keeps its output after the session is gone.
+They can be restarted and forgotten; `views` reads them.
 """
 
 from __future__ import annotations
@@ -12,69 +12,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sesh import errors, files, measures, names, paths, schema, wording
+from sesh import errors, files, measures, names, paths, wording
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
-from sesh.ops import create
+from sesh.ops import create, views
 from sesh.outcomes import Made
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Caller
 from sesh.reach.op import op
-from sesh.schema import CheckpointHeader, LaunchSpec, Record, RunFacts, Summary
+from sesh.schema import LaunchSpec, Record, RunFacts, Summary
 from sesh.store import checkpoints, listing, records, results
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
 
-Checkpoint = tuple[CheckpointHeader, bytes]
-
 _ALL = sys.maxsize
 _MOST_ABOVE = 8 << 20  # characters of old output that a restarted session shows; older lines are dropped
 _RUN_KEYS = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}  # a run with fewer is dropped
 _ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for good"), NOTHING)
-
-
-def screen(name: str, form: str) -> tuple[bytes, list[int]]:
-    """Return the last screen and its continued rows. Raises NotFound without a checkpoint."""
-    from sesh.vt.render.export import continued, export
-
-    terminal = _terminal(name)
-    return export(terminal, form), continued(terminal)
-
-
-def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
-    """Return the last lines, at most `count`, and whether the alternate screen shows. Raises NotFound."""
-    terminal = _terminal(name)
-    return terminal.last_lines(count, ansi=ansi), terminal.alternate
-
-
-def _terminal(name: str) -> Emulator:
-    if (summary := find.dormant(name)) is None:
-        return _terminal_of_job(name)
-    error = find.without_daemon(summary)
-    emulator = _emulator(checkpoints.read((records.read(name) or {}).get("id")))
-    if emulator is None:
-        raise NotFound(f"{error.message}, and nothing of its screen was kept", hint=error.hint)
-    return emulator
-
-
-def _terminal_of_job(name: str) -> Emulator:
-    if (job := results.newest(name, is_job=True)) is None:
-        raise find.absent(name)
-    output = results.output(job)
-    most_lines = max(schema.SCROLLBACK, output.count(b"\n"))
-    terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24, most_lines)
-    terminal.feed(output)
-    return terminal
-
-
-def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
-    """Return the terminal of a checkpoint; None without one, or if it is malformed."""
-    with suppress(ValueError):
-        return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
-    return None
 
 
 def history(name: str) -> list[RunFacts]:
@@ -175,7 +132,7 @@ def start_again(
         remarks.append(f"{error}; starting without the old output")
     if unset := [variable for variable in record.get("env") or () if variable not in launch_spec["extra"]]:
         remarks.append(f"no value for {', '.join(unset)}: what --env gives is kept in no file")
-    launch_spec = _restart_spec(launch_spec, summary, record, _emulator(checkpoint), gate=gate)
+    launch_spec = _restart_spec(launch_spec, summary, record, views.terminal_of(checkpoint), gate=gate)
     launch_spec["directory"] = directory
     try:
         connection = create.start(launch_spec, name)
@@ -219,7 +176,7 @@ def _old_output(emulator: Emulator) -> list[str]:
     return lines + (screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else [])
 
 
-def _restore_files(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
+def _restore_files(name: str, record: Record, checkpoint: views.Checkpoint | None) -> None:
     """Restore a dormant session's files after a failed restart, unless the name is taken again."""
     with suppress(OSError), files.locked(paths.directory()):  # the disk may be full
         if record and name not in paths.names():
@@ -285,7 +242,7 @@ def _about(summary: Summary) -> str:
 
 def _last_screen(name: str) -> str:
     with suppress(NotFound, Refused):
-        return screen(name, "ansi")[0].decode("utf-8", "replace").rstrip()
+        return views.stored_screen(name, "ansi")[0].decode("utf-8", "replace").rstrip()
     return ""
 
 

@@ -267,7 +267,7 @@ class _HostReports(Caller):
         self.stop = stop
         target = HostTarget(self, self._host, named=False).until(time.monotonic() + _OPEN_TIMEOUT)
         try:
-            for rows in target.items(follow, self._start_over, changed=self._report_health):
+            for rows in target.items(follow, self._start_over, report_outage=self._report_outage):
                 if rows:
                     self._change(rows)
                 else:
@@ -305,8 +305,8 @@ class _HostReports(Caller):
     def show_ssh_line(self, line: str) -> None:
         self._workers.put(self._host, self.stop, _silent(self._host, line))
 
-    def _report_health(self, up: bool, reason: str) -> None:
-        if not up:
+    def _report_outage(self, reason: str | None) -> None:
+        if reason is not None:
             self._save()
             self.show_ssh_line(reason or NO_ANSWER)
         elif self._complete:

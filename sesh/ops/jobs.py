@@ -23,7 +23,7 @@ from sesh.outcomes import JobOutput
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import NewOutput, Ready, ResponseFrame, Stream, Watched
+from sesh.reach.stream import Descriptors, NewOutput, Ready, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import JobResult, JobSpec, Name
@@ -89,14 +89,14 @@ class _Waiter:
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN) from None
         except errors.TimedOut as error:
-            raise error if error.answered else self._timed_out() from None
+            raise error if error.in_response else self._timed_out() from None
         if self._live is not None and self._stream.skipped:
             self._caller.note(f"{self._stream.skipped} bytes that {self._stream.name} wrote were not kept")
         return {**facts, "truncated": self._stream.position > len(self._collected)}, bytes(self._collected)
 
     def _wait(self) -> JobResult:
         until = self._stream.deadline
-        arrivals = self._stream.arrivals(self._send_requests, watched=self._watched, until=until)
+        arrivals = self._stream.arrivals(self._send_requests, others=self._descriptors, until=until)
         while True:
             match next(arrivals):
                 case Ready(descriptor):
@@ -134,7 +134,7 @@ class _Waiter:
         self._collected += data
         del self._collected[: max(0, len(self._collected) - self._most)]
 
-    def _watched(self) -> Watched:
+    def _descriptors(self) -> Descriptors:
         watched = [(self._interrupts.inbound, select.POLLIN)]
         if self._interrupts.terminal >= 0:
             watched.append((self._interrupts.terminal, 0))
@@ -215,7 +215,7 @@ def run(
         if live is not None:
             live(ended.output)
         return ended.name, ended.result, ended.output
-    with errors.failing_with(ExitCode.UNKNOWN), stream, target.caller.stop.calling(stream.cut):
+    with errors.failing_with(ExitCode.UNKNOWN), stream:
         stream.deadline = None if deadline is None else deadline + _GRACE
         tells = stdin is None and target.caller.hears_questions
         most = COLLECTED if wanted else 0

@@ -14,7 +14,7 @@ from sesh import descriptors, errors, measures, paths, reach
 from sesh.about import PROGRAM, SESH
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import natural
-from sesh.ops import sessions
+from sesh.ops import views
 from sesh.reach.caller import CANCEL, Caller
 from sesh.remote import known
 from sesh.schema import Staleness, Summary
@@ -90,7 +90,7 @@ def sessions_of(
     so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
     """
     target = reach.target_of(caller, host, named=named, may_ask=False, stop=stop).until(deadline)
-    rows = target.call(sessions.summaries)
+    rows = target.call(views.overview)["sessions"]
     return [placed(row, host, target.home, target.clock) for row in rows]
 
 

@@ -16,8 +16,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import NoReturn
 
 from sesh import descriptors, wording
@@ -27,6 +28,7 @@ from sesh.ops import sessions, shell, views
 from sesh.outcomes import Command, Hit, Hits
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.store import listing
 from sesh.vt.render.screen_data import ScreenText
 
 BATCH_TIMEOUT = 5.0  # seconds to search one batch of lines; a pattern that takes longer is refused
@@ -155,9 +157,9 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     hits: list[Hit] = []
     failed: dict[str, SeshError] = {}
     with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
-        for name in searched:
+        for name, last_lines in _readers(searched):
             try:
-                hits += _hits(caller, name, search, min(max(context, 0), _MOST_CONTEXT))
+                hits += _hits(caller, name, *last_lines(), search, min(max(context, 0), _MOST_CONTEXT))
             except Refused:  # the pattern takes too long
                 raise
             except SeshError as error:
@@ -166,8 +168,19 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     return {"hits": hits, "failed": sessions.acted_on(searched, failed)["failed"]}
 
 
-def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]:
-    lines, alternate = views.last_lines(name, _MOST_LINES)
+def _readers(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], tuple[list[str], bool]]]]:
+    """Yield each name, and what returns its last lines.
+
+    All daemons get HELLO first, so that those that do not answer cost one timeout together.
+    """
+    for batch in listing.begin_requests(names, None):
+        sent_at = time.monotonic()
+        for name, connection in batch:
+            over = (connection, sent_at) if connection is not None else None
+            yield name, partial(views.last_lines, name, _MOST_LINES, over=over)
+
+
+def _hits(caller: Caller, name: str, lines: list[str], alternate: bool, search: Pattern, context: int) -> list[Hit]:
     if alternate:
         shown: ScreenText = views.screen(caller, name)  # type: ignore[assignment]  # its default format is text
         lines = [*lines, *shown["lines"]]

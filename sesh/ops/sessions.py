@@ -21,7 +21,7 @@ from sesh.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Changes, op
-from sesh.schema import Record, Summary
+from sesh.schema import Record
 from sesh.store import listing, recent, records
 
 _RELOAD_TIMEOUT = 45.0  # seconds; the daemon's emulator catches up, then the daemon tries the new sesh and executes it
@@ -31,18 +31,12 @@ _COLUMNS = 200  # a question cuts its list of names off here
 
 
 @op(reads=True)
-def summaries(_caller: Caller) -> list[Summary]:
-    """Return the sessions of this machine, as `listing.summaries` does."""
-    return listing.summaries()
-
-
-@op(reads=True)
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
     """Return whether a session runs or is dormant; `required`: raise NotFound without a daemon."""
     name = check_name(name)
     if required:
         find.connect(name).close()
-    return find.is_here(name)
+    return find.exists(name)
 
 
 def chosen(caller: Caller, names: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import DataFrame, NewOutput, Ready, ResponseFrame, Stream, Watched
+from sesh.reach.stream import DataFrame, Descriptors, NewOutput, Ready, ResponseFrame, Stream
 from sesh.schema import RunFacts
 from sesh.store import listing
 from sesh.vt import grammar
@@ -116,7 +116,7 @@ class _SentCommand:
     def await_end(self) -> tuple[RunFacts, bytes]:
         """Send the command; return its facts and output once it has ended (without `wait`, begun)."""
         until = None if self._deadline is None else self._deadline + _GRACE
-        arrivals = self._stream.arrivals(self._send, watched=self._watched, until=until)
+        arrivals = self._stream.arrivals(self._send, others=self._descriptors, until=until)
         while True:
             match next(arrivals):
                 case Ready():
@@ -137,7 +137,7 @@ class _SentCommand:
                         tell, self._tell = self._tell, None  # tell the person only once
                         tell(response.get("question", ""))
 
-    def _watched(self) -> Watched:
+    def _descriptors(self) -> Descriptors:
         return [(self._interrupts.inbound, select.POLLIN)]
 
     def _send(self) -> None:
@@ -180,7 +180,7 @@ class _SentCommand:
     def explained(self, error: SeshError) -> SeshError:
         """Return the error to raise instead, which says whether the command may have run."""
         may_have_run = self._may_have_run(error)
-        if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
+        if error.in_response or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             if may_have_run and error.exit_code == ExitCode.FAILED:
                 error.exit_code = ExitCode.UNKNOWN
             return error
@@ -197,7 +197,7 @@ class _SentCommand:
 
     def _may_have_run(self, error: SeshError) -> bool:
         """Return whether the command may have run, although this error came instead of a response."""
-        refused = error.answered and not isinstance(error, NotFound)  # after a reconnect it may only not be found
+        refused = error.in_response and not isinstance(error, NotFound)  # after a reconnect it may only not be found
         return self._sent and not refused
 
     def facts_from(self, ended: errors.Ended) -> RunFacts:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sesh import errors, paths, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.messages import LOGS, SCREEN, STATUS, LogsResponse
 from sesh.names import printable
-from sesh.ops import dormant
 from sesh.outcomes import Overview
 from sesh.protocol import MOST_VALUES, parse
 from sesh.reach import find
@@ -21,9 +21,15 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.schema import Status, Styled
-from sesh.store import listing, records
+from sesh.schema import SCROLLBACK, CheckpointHeader, Status, Styled
+from sesh.store import checkpoints, listing, records, results
 from sesh.vt.render.screen_data import Screen, ScreenText
+from sesh.wire import Connection
+
+if TYPE_CHECKING:
+    from sesh.vt.emulator import Emulator
+
+Checkpoint = tuple[CheckpointHeader, bytes]
 
 _FORMATS = ("text", "ansi", "json")
 _MOST_FAR = MOST_VALUES // 2  # last lines that a link carries; half of the limit, which counts commas as values
@@ -83,7 +89,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
         response, data = find.request(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
         continued = response["continued"]
     except NotFound:
-        data, continued = dormant.screen(name, form)
+        data, continued = stored_screen(name, form)
     if form != "json":
         text = data.decode("utf-8", "replace")
         return {"text": text, "lines": text.split("\n"), "continued": continued}
@@ -121,12 +127,19 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
     return texts
 
 
-def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
-    """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound."""
+def last_lines(
+    name: str, lines: int, *, ansi: bool = False, over: tuple[Connection, float] | None = None
+) -> tuple[list[str], bool]:
+    """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound.
+
+    `over`: as in `find.request`.
+    """
     try:
-        texts, newest, _ = fetch_pages(partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, ansi=ansi), lines)
+        fetch = partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, over=over, ansi=ansi)
+        texts, newest, _ = fetch_pages(fetch, lines)
     except NotFound:
-        return dormant.last_lines(name, lines, ansi=ansi)
+        terminal = _stored_terminal(name)
+        return terminal.last_lines(lines, ansi=ansi), terminal.alternate
     return texts, newest["alternate"]
 
 
@@ -161,3 +174,41 @@ def _last_that_fit(texts: list[str]) -> int:
         if left < 0:
             return count
     return min(len(texts), _MOST_FAR)
+
+
+# -- sessions without a daemon, and results of jobs
+
+
+def stored_screen(name: str, form: str) -> tuple[bytes, list[int]]:
+    """Return the last screen and its continued rows. Raises NotFound without a checkpoint."""
+    from sesh.vt.render.export import continued, export
+
+    terminal = _stored_terminal(name)
+    return export(terminal, form), continued(terminal)
+
+
+def _stored_terminal(name: str) -> Emulator:
+    if (summary := find.dormant(name)) is None:
+        return _terminal_of_job(name)
+    error = find.without_daemon(summary)
+    terminal = terminal_of(checkpoints.read((records.read(name) or {}).get("id")))
+    if terminal is None:
+        raise NotFound(f"{error.message}, and nothing of its screen was kept", hint=error.hint)
+    return terminal
+
+
+def _terminal_of_job(name: str) -> Emulator:
+    if (job := results.newest(name, is_job=True)) is None:
+        raise find.absent(name)
+    output = results.output(job)
+    most_lines = max(SCROLLBACK, output.count(b"\n"))
+    terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24, most_lines)
+    terminal.feed(output)
+    return terminal
+
+
+def terminal_of(checkpoint: Checkpoint | None) -> Emulator | None:
+    """Return the terminal of a checkpoint; None without one, or if it is malformed."""
+    with suppress(ValueError):
+        return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
+    return None

@@ -1,7 +1,7 @@
-"""The caller of an op: where it is, and how it gets notes and questions.
+"""The caller of an op: its machine, and how it gets notes and questions.
 
-The plain Caller drops notes and cannot be asked (the Python API). The command line's caller prints notes and asks on
-the terminal; the bridge's sends both over the link.
+The plain Caller (the Python API) drops notes, and has no person to ask. The command line's caller prints notes and
+asks on the terminal; the bridge's caller sends notes and questions over the link.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase le
 
 YES_NO = (("y", "Yes"), ("n", "No"))
 NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or one of these to decline
-NEVER = Stop()  # nobody stops it
+NEVER = Stop()  # without an owner who could call `stop`
 _noted = set[str]()  # the errors in the user's settings that this process has noted, by any caller
 
 
 class Caller:
     origin: Origin | None = None  # the machine that calls over a link; None for this one
-    can_ask = False  # a person can be asked, also by ssh
+    can_ask = False  # a person can answer questions, and prompts of ssh
     shows_status = False  # a person sees the status line
-    hears_questions = False  # the caller wants a note when the command that it waits for asks a question
+    hears_questions = False  # note the questions of the command that the caller waits for
     audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown
-    local = False  # ask no remote
+    local = False  # call no remote
     session_id: str | None = None  # the id for a session that the op creates
-    stop: Stop = NEVER  # for another thread to cancel the calls to a host
+    stop: Stop = NEVER  # another thread ends the calls to a host by `stop.stop`
 
     def note(self, line: str) -> None:
-        """Show a note of one line; it quotes commands as `{SESH} --verb`."""
+        """Show a note of one line, which quotes commands as `{SESH} --verb`."""
 
     def remember(self, line: str) -> None:
         """Show a line on the attached session's first screen, which covers earlier notes."""
@@ -49,14 +49,14 @@ class Caller:
         """Show a line that ssh prints while it connects."""
 
     def status(self, line: str) -> None:
-        """Replace the status line, which says what sesh waits for; an empty one removes it."""
+        """Replace the status line, which says what sesh waits for; an empty line removes it."""
 
     def connecting(self, _host: str) -> AbstractContextManager[None]:
-        """Show "connecting" within the block if it takes long."""
+        """Show "connecting" if the block takes long."""
         return nullcontext()
 
     def tell_question(self, name: str, question: str, host: str | None) -> None:
-        """Note the question of the command that sesh waits for; `host`: that of its session."""
+        """Note the question of the command that sesh waits for. `host`: of the command's session."""
         asked = f": {wording.plain(question)}" if question else ""
         self.note(for_host(f"{subject(name)} waits{asked}; answer it in another terminal: {SESH} {name}", host))
 

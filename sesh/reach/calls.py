@@ -1,8 +1,8 @@
 """Call ops over a link: the request, the host's questions, the result, and their encoding.
 
 A request has the op's name and its arguments as JSON, with bytes as `{"$bytes": base64}`; the result is encoded in the
-same way. Notes for the person arrive with the response. A response may be a question: then the request is sent again,
-with the person's answer. Here the commands in notes and questions get the name of the host.
+same way. Notes for the person come with the response. A response may be a question: then the request is sent again,
+with the person's answer. `call` puts the host into the commands that notes and questions quote.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import Op
 from sesh.remote.ssh.link import Link, LinkRequest
 
-MOST_NOTES = 100  # with one response; further notes are dropped
-MOST_QUESTIONS = 20  # for one request; the next one is an error
+MAX_NOTES = 100  # with one response; further notes are dropped
+MAX_QUESTIONS = 20  # for one request; the next question is an error
 
 
 def call(
@@ -32,14 +32,14 @@ def call(
     """
     host = link.destination.host
     answers: list[str] = []
-    while len(answers) <= MOST_QUESTIONS:
+    while len(answers) <= MAX_QUESTIONS:
         response, data = link.call(request, answers, deadline)
-        for text, is_for_screen in response.get("notes", [])[:MOST_NOTES]:
+        for text, is_for_screen in response.get("notes", [])[:MAX_NOTES]:
             (caller.remember if is_for_screen else caller.note)(for_host(text, host))
         if "question" not in response:
             return response, data
         answers.append(_ask_person(caller, response, host))
-    raise ProtocolError(f"the other side asked more than {MOST_QUESTIONS} questions; nothing more is answered")
+    raise ProtocolError(f"the other side asked more than {MAX_QUESTIONS} questions; nothing more is answered")
 
 
 def _ask_person(caller: Caller, question: QuestionResponse, host: str) -> str:

@@ -1,8 +1,7 @@
 """Record Ctrl-C during a wait, and with `--tie` all signals that would end sesh.
 
-A signal only becomes a byte on `inbound`. The code that waits polls `inbound`, and passes Ctrl-C on to a job or a
-command. So a Ctrl-C that comes before the request is sent is passed on after the request. While a link is lost, nothing
-can be passed on, and `check_recorded` ends the wait instead.
+A signal becomes a byte on `inbound`. The code that waits polls `inbound`, and passes Ctrl-C on to a job or a command,
+but not before the request is sent. While a link is lost, no signal can be passed on: `check_recorded` ends the wait.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from sesh import errors, wire
 from sesh.messages import RequestType, SendResponse
 from sesh.stop import Stop
 
-_AGAIN = 2.0  # seconds from the first Ctrl-C; a later one starts a new count
-_MOST = 3  # Ctrl-C in a row; the last of them stops the wait
+_COUNT_TIME = 2.0  # a Ctrl-C that comes so many seconds after the first counted one starts a new count
+_MAX_CTRL_C = 3  # the last of so many Ctrl-C in a row stops the wait
 
 
 class Interrupts(Stop):
@@ -30,7 +29,7 @@ class Interrupts(Stop):
     raises Interrupted too, unless the program that calls the API handles it.
 
     `echoed`: a Ctrl-C was read, so the terminal has printed `^C`. `terminal`: with `tie`, the terminal's descriptor, to
-    be polled for a hangup, as the SIGHUP may reach only another process, such as su.
+    poll for a hangup, as only another process may get the SIGHUP, such as su.
     """
 
     def __init__(self, *, tie: bool, message: str) -> None:
@@ -92,11 +91,11 @@ class Interrupts(Stop):
         self._record(signal.SIGINT)
 
     def deliver(self, number: int) -> None:
-        """Record a signal that another thread has caught. Raises Interrupted if it stops the wait."""
-        if number == signal.SIGQUIT or (number != signal.SIGINT and not self.tie):
+        """Record a signal that another thread has caught. Raises Interrupted to stop the wait."""
+        if number != signal.SIGINT and not self.tie:
             raise errors.Interrupted(self.message)
+        self._record(number)  # before the count, so that `stop_on_first` finds it in any case
         self._count(number, None)
-        self._record(number)
 
     def _record(self, number: int) -> None:
         with self._pipe_in_use:
@@ -104,17 +103,18 @@ class Interrupts(Stop):
                 os.write(self._wakeup, bytes((number,)))
 
     def check_recorded(self) -> None:
-        """Raise Interrupted if a signal has come, because it cannot be passed on now."""
+        """Raise Interrupted if a signal has come, as no signal can be passed on now."""
         self.check()
         if self.read():
             raise errors.Interrupted(self.message)
 
     @contextmanager
     def stop_on_first(self) -> Iterator[None]:
-        """Within the block, the first signal stops the wait, after which nothing goes on."""
+        """Stop the wait at the first signal, within the block or before it."""
         message, self.message = self.message, ""
         self._stops_on_first = True
         try:
+            self.check_recorded()
             yield
         finally:
             self._stops_on_first = False
@@ -122,10 +122,10 @@ class Interrupts(Stop):
 
     def count_ctrl_c(self, now: float) -> None:
         """Count a Ctrl-C. Raises Interrupted for the third in a row."""
-        if self._pressed_at and now - self._pressed_at[0] > _AGAIN:
+        if self._pressed_at and now - self._pressed_at[0] > _COUNT_TIME:
             self._pressed_at.clear()
         self._pressed_at.append(now)
-        if len(self._pressed_at) >= _MOST:
+        if len(self._pressed_at) >= _MAX_CTRL_C:
             self._leave()
 
     def _count(self, number: int, _frame: object) -> None:
@@ -140,10 +140,10 @@ class Interrupts(Stop):
 
 
 class PassedOn:
-    """The Ctrl-C passed on to a daemon that it has not responded to yet.
+    """The Ctrl-C that were passed on to a daemon, and have no response yet.
 
-    `request` is the request that passes one on, `number` its id. Each new connection repeats the requests; their keys
-    let the daemon drop duplicates.
+    `request` passes one on; `number` is the request's id. Each new connection repeats the requests; by their keys the
+    daemon drops duplicates.
     """
 
     def __init__(self, request: RequestType[SendResponse], number: int) -> None:
@@ -152,7 +152,7 @@ class PassedOn:
 
     def send(self, connection: wire.Connection) -> None:
         self._keys.append(os.urandom(8).hex())
-        with suppress(errors.TimedOut, errors.Unreachable):  # reading the response reports a dead daemon
+        with suppress(errors.TimedOut, errors.Unreachable):  # the read of the response raises the error
             connection.send(self._frames_of(self._keys[-1]), time.monotonic() + 1)
 
     def frames(self) -> bytes:

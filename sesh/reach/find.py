@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any
 
 from sesh import errors, measures, paths, wire, wording
@@ -17,8 +16,8 @@ from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 
-WELCOME_TIMEOUT = 5.0  # seconds for a daemon to send WELCOME, then it counts as silent
-_DYING = 0.5  # seconds for a daemon to exit after it closed its socket, then it counts as silent
+WELCOME_TIMEOUT = 5.0  # a daemon that sends no WELCOME within so many seconds counts as silent
+_EXIT_TIME = 0.5  # a daemon that closes its socket, and does not exit within so many seconds, counts as silent
 
 
 def note_damage(caller: Caller) -> None:
@@ -27,9 +26,9 @@ def note_damage(caller: Caller) -> None:
         caller.note(reason)
 
 
-def is_here(name: str) -> bool:
+def exists(name: str) -> bool:
     """Return whether this machine has a session of this name, running or dormant."""
-    # No other machine can have an invalid name.
+    # An invalid name counts as a session, so that no other machine is asked for one.
     return not is_name(name) or any(map(os.path.lexists, (paths.record_path(name), paths.socket_path(name))))
 
 
@@ -40,7 +39,7 @@ def try_connect(name: str, deadline: float | None = None) -> wire.Connection | N
     session, Unreachable if the daemon lives but does not accept.
     """
     timeout = WELCOME_TIMEOUT if deadline is None else min(WELCOME_TIMEOUT, max(0.0, deadline - time.monotonic()))
-    until = time.monotonic() + min(timeout, _DYING)
+    until = time.monotonic() + min(timeout, _EXIT_TIME)
     while True:
         with suppress(NotFound):
             return wire.connect(name, timeout)
@@ -67,36 +66,54 @@ def connect(name: str, deadline: float | None = None) -> wire.Connection:
     return connection
 
 
-def request(name: str, verb: RequestType[Response], *, timeout: float = 10.0, **keys: Any) -> tuple[Response, bytes]:
+def request(
+    name: str,
+    kind: RequestType[Response],
+    *,
+    timeout: float = 10.0,
+    over: tuple[wire.Connection, float] | None = None,
+    **keys: Any,
+) -> tuple[Response, bytes]:
     """Make one request to a session's daemon; return the response and its DATA.
 
-    Raises as `connect`, and NotFound if the session ends before it responds to a request that changes nothing.
+    `over`: a connection, and the time (monotonic) at which HELLO was sent over it; by default a new connection. Raises
+    as `connect`, and NotFound if the session ends before it responds to a request that changes nothing.
     """
     deadline = time.monotonic() + timeout
     try:
+        if over is not None:
+            connection, sent_at = over
+            if not connection.welcome:
+                await_welcome(connection, name, sent_at=sent_at)
+            return connection.request(kind, deadline=deadline, **keys)
         with connect(name) as connection:
             connection.send(wire.hello_frame("request"), deadline)
             await_welcome(connection, name)
-            return connection.request(verb, deadline=deadline, **keys)
+            return connection.request(kind, deadline=deadline, **keys)
     except Unreachable:
-        if not verb.reads or os.path.lexists(paths.record_path(name)):
+        if not kind.reads or os.path.lexists(paths.record_path(name)):
             raise
         raise absent(name) from None
 
 
 def await_welcome(
-    connection: wire.Connection, name: str, deadline: float | None = None, *, any_protocol: bool = False
+    connection: wire.Connection,
+    name: str,
+    deadline: float | None = None,
+    *,
+    sent_at: float | None = None,
+    any_protocol: bool = False,
 ) -> Welcome:
-    """Return the WELCOME for a HELLO already sent.
+    """Return the WELCOME for a HELLO sent just now, or at `sent_at` (monotonic).
 
     `any_protocol`: see `Connection.expect_welcome`. Raises Silent after `WELCOME_TIMEOUT`, TimedOut at the deadline
     (monotonic).
     """
-    until = time.monotonic() + WELCOME_TIMEOUT
+    until = (time.monotonic() if sent_at is None else sent_at) + WELCOME_TIMEOUT
     try:
         return connection.expect_welcome(until if deadline is None else min(until, deadline), any_protocol=any_protocol)
     except errors.TimedOut as error:
-        if error.answered or (deadline is not None and time.monotonic() >= deadline):
+        if error.in_response or (deadline is not None and time.monotonic() >= deadline):
             raise
         raise errors.silent_daemon(name) from None
 
@@ -147,8 +164,8 @@ def absent(name: str) -> NotFound:
             error.hint = f"its output: {SESH} --logs {name}"
         elif code:  # a killed session would have no output even with --exec
             error.hint = "its output is gone; --exec keeps a command's for a week"
-    elif similar := get_close_matches(name, paths.names(), 1):
-        error.hint = f"did you mean {similar[0]}?"
+    elif similar := wording.nearest(name, paths.names()):
+        error.hint = f"did you mean {similar}?"
     return error
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
-from sesh.link.keeper import Changed, CurrentPeer, LinkKeeper
+from sesh.link.keeper import CurrentPeer, LinkKeeper, ReportOutage
 from sesh.messages import OP, ConnectedResponse, Hello
 from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
@@ -28,8 +28,8 @@ from sesh.stop import Stop
 from sesh.wire import Connection
 
 Item = TypeVar("Item")
-LIST_DOUBTED_AFTER = 1.5  # seconds plus 1.5 round trips without a PONG, then a list shows the host's rows as stale
-_MOST_LINKS = 10  # for one request: a host may end each link before it answers
+LIST_DOUBTED_AFTER = 1.5  # after so many seconds plus 1.5 round trips without a PONG, a list marks the rows as stale
+_MAX_LINKS = 10  # for one request, then it fails: a host may end each link before the response
 
 
 def destination_of(caller: Caller, host: str) -> Destination:
@@ -40,9 +40,9 @@ def destination_of(caller: Caller, host: str) -> Destination:
 class HostTarget(Target):
     """A host.
 
-    `offer`: offer to install sesh if the host has none. `named`: a person named the host, so it is recorded as used.
-    `may_ask`: ssh and the ops may ask the person, if the caller can. `stop`: lets another thread end a call with
-    Interrupted.
+    `offer`: offer to install sesh if the host has none. `named`: a person named the host, which is recorded as used.
+    `may_ask`: the ops may ask the person, and ssh may prompt, if the caller `can_ask`. `stop`: another thread ends a
+    call with it; the call raises Interrupted.
     """
 
     host: str
@@ -70,23 +70,24 @@ class HostTarget(Target):
         data = by_name(op, args, kwargs)
         request = LinkRequest(op.wire_name, calls.encoded(data), can_ask=self._can_ask, repeatable=op.reads)
         with errors.naming_host(self.host):
-            with self._open(request) as link, self.stop.calling(link.abort):
+            with self._open_link(request) as link, self.stop.calling(link.abort):
                 self.clock, self.home = link.clock, link.home
                 try:
                     _, output = calls.call(self.caller, link, request, self.deadline)
-                except TimedOut as error:
-                    raise error if error.answered else errors.silent_host(self.host) from None
-                except Unreachable as error:
-                    if error.answered:
+                except (TimedOut, Unreachable) as error:
+                    if error.in_response:
                         raise
-                    if op.reads and error.reason == NO_ANSWER:
-                        raise errors.silent_host(self.host) from None
-                    unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
-                    hint = "try again" if op.reads else unknown
-                    raise errors.Unknown(error.message, hint=hint, exit_code=ExitCode.FAILED) from None
+                    raise self._no_response(error, reads=op.reads) from None
             result: Result = calls.decode_result(op, output)
             self._note_changes(op.changes(data, result))
         return result
+
+    def _no_response(self, error: SeshError, *, reads: bool) -> SeshError:
+        """Return the error for a request without a response. `reads`: the op changes nothing."""
+        if isinstance(error, TimedOut) or (reads and isinstance(error, Unreachable) and error.reason == NO_ANSWER):
+            return errors.silent_host(self.host)
+        unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
+        return errors.Unknown(error.message, hint="try again" if reads else unknown, exit_code=ExitCode.FAILED)
 
     def connect(self, name: str) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
@@ -104,12 +105,12 @@ class HostTarget(Target):
         try:
             return self._connect(request, interrupts)
         except KeyboardInterrupt:
-            if not (op.creates and request.unknown):
+            if not (op.creates and request.may_be_done):
                 raise
-            outcome = f"{data.get('name') or 'NAME'} may have been created"
-            raise KeyboardInterrupt(f"interrupted; {outcome}; check with: {PROGRAM} @{self.host}") from None
+            created = f"{data.get('name') or 'NAME'} may have been created"
+            raise KeyboardInterrupt(f"interrupted; {created}; check with: {PROGRAM} @{self.host}") from None
         except SeshError as error:
-            if interrupts is None or not request.unknown:
+            if interrupts is None or not request.may_be_done:
                 raise
             if isinstance(error, Interrupted):
                 raise error.saying(interrupts.message) from error
@@ -119,24 +120,24 @@ class HostTarget(Target):
     def _connect(self, request: LinkRequest, interrupts: Interrupts | None = None) -> Connected:
         """Open a link, and have the host connect it to a session.
 
-        If the link is lost before the response, a request that creates a session is sent again, over at most
-        `_MOST_LINKS` links; its session id keeps the host from creating a second one. `interrupts`: the first signal
-        stops the opening of a link. Raises Ended if the session has ended, Lost without a response.
+        A request that creates a session is sent again if the link is lost before the response, over `_MAX_LINKS` links
+        at most; from its session id the host knows that it is the same request. `interrupts`: the first signal stops
+        the opening of a link. Raises Ended if the session has ended, Lost without a response.
         """
-        keeper: LinkKeeper | None = None  # opens all links but the first: it makes a pause between two logins
+        keeper: LinkKeeper | None = None  # opens all links but the first, with pauses between two logins
         check = interrupts.check_recorded if interrupts is not None else self.stop.check
         with errors.naming_host(self.host), self._timed(), ExitStack() as stack:
-            for links_left in reversed(range(_MOST_LINKS)):
+            for links_left in reversed(range(_MAX_LINKS)):
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._await_next_link(keeper, check) if keeper is not None else self._open(request)
+                        link = self._await_next_link(keeper, check) if keeper is not None else self._open_link(request)
                     response = self._await_session(link, request, self.deadline)
                     break
                 except errors.Lost:
                     if not (request.session_id and links_left):
                         raise
-                    links = opening.HostLinks(self.destination, logs=False)
-                    keeper = keeper or stack.enter_context(closing(LinkKeeper(links)))
+                    opener = opening.HostLinkOpener(self.destination, logs=False)
+                    keeper = keeper or stack.enter_context(closing(LinkKeeper(opener)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
             known.cache_running(self.host, response["name"], time.time(), response["session_id"])
         return response["name"], link
@@ -149,29 +150,34 @@ class HostTarget(Target):
         except BaseException:
             link.close()
             raise
-        return response  # type: ignore[return-value]  # `Link.call` has checked it
+        return response  # type: ignore[return-value]  # `Link.call` has checked the response
 
     def _await_next_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
-        link = keeper.wait(self.host, check, self.deadline)
-        assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
+        link = keeper.await_link(self.host, check, self.deadline)
+        assert isinstance(link, Link)  # noqa: S101 (`HostLinkOpener.open` returns one)
         self.caller.note(f"reconnected to @{self.host}")
         return link
 
-    def _open(self, request: LinkRequest | None = None) -> Link:
+    def _open_link(self, request: LinkRequest | None = None) -> Link:
         """Open a link; send `request` with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
-        host, say = self.destination, self.caller.show_ssh_line
+        host, show_line = self.destination, self.caller.show_ssh_line
         try:
             with self.caller.connecting(self.host) if self.named else nullcontext():
                 link = opening.open_link(
-                    host, ask=self._can_ask, deadline=self.deadline, request=request, stop=self.stop, say=say
+                    host,
+                    may_prompt=self._can_ask,
+                    deadline=self.deadline,
+                    request=request,
+                    stop=self.stop,
+                    show_line=show_line,
                 )
         except errors.NotDeployed as missing:
             if not (self.offer and self._can_ask):
                 raise
             self._deploy(missing)
-            return self._open(request)
+            return self._open_link(request)
         if self.named:
-            known.record(self.host, str(link.bridge.get("version") or ""), asks=link.asked)
+            known.record(self.host, str(link.bridge.get("version") or ""), login_prompted=link.login_prompted)
         else:
             known.end_pause(self.host)
         return link
@@ -188,52 +194,53 @@ class HostTarget(Target):
                 raise result.error
 
     def make_keeper(self, current_peer: CurrentPeer) -> LinkKeeper:
-        return LinkKeeper(opening.HostLinks(self.destination), current_peer)
+        return LinkKeeper(opening.HostLinkOpener(self.destination), current_peer)
 
     def _stream(self, connection: Connection, name: str) -> Stream:
-        keeper, note = LinkKeeper(opening.HostLinks(self.destination)), self.caller.note
-        find_end = self._find_end
-        return Stream(connection, name, self.deadline, host=self.host, keeper=keeper, note=note, find_end=find_end)
+        keeper, note = LinkKeeper(opening.HostLinkOpener(self.destination)), self.caller.note
+        end = self._find_end
+        return Stream(
+            connection, name, self.deadline, host=self.host, keeper=keeper, note=note, find_end=end, stop=self.stop
+        )
 
     def _find_end(self, stream: Stream) -> Ended | None:
         """Find over another link how a session ended; return None if that is unknown."""
         try:
-            with self.until(stream.deadline)._open() as link:
+            with self.until(stream.deadline)._open_link() as link:
                 self._await_session(link, LinkRequest.attach(stream.name, stream.session_id), stream.deadline)
         except Ended as ended:
             return ended
         except SeshError:
             return None
-        return None  # it runs
+        return None  # the session runs
 
     def items(
         self,
         op: Op[..., Iterator[Item]],
         arguments: Callable[[Link], Mapping[str, object]],
         *,
-        changed: Changed | None = None,
+        report_outage: ReportOutage | None = None,
     ) -> Iterator[Item]:
         """Yield the items of an endless op; reconnect after a lost link.
 
-        `arguments`: returns the op's arguments for a new link. `changed`: only for a list: called when the link
-        begins or ceases to answer; the links of a list are not logged. Raises Unreachable if the first link fails,
-        LoginRefused if a reconnect needs a person, and the op's errors.
+        `arguments`: returns the op's arguments for a new link. `report_outage`: of a list, whose links are not logged.
+        Raises Unreachable if the first link fails, LoginRefused if another link needs a login, and the op's errors.
         """
         caller, stop = self.caller, self.stop
 
         def request() -> None:
             link = stream.connection
-            assert isinstance(link, Link)  # noqa: S101 (`HostLinks.open` returns one)
-            if changed is not None:
+            assert isinstance(link, Link)  # noqa: S101 (`HostLinkOpener.open` returns one)
+            if report_outage is not None:
                 link.health.doubted_after = LIST_DOUBTED_AFTER
             link.send(LinkRequest(op.wire_name, calls.encoded(arguments(link))).frames())
 
         stop.check()
-        links = opening.HostLinks(self.destination, logs=changed is None)
-        link, keeper = self._open(), LinkKeeper(links, changed=changed or (lambda _up, _reason: None))
-        stream = Stream(link, "", host=self.host, keeper=keeper, note=caller.note, find_end=lambda _: None)
+        opener = opening.HostLinkOpener(self.destination, logs=report_outage is None)
+        link, keeper = self._open_link(), LinkKeeper(opener, report_outage=report_outage or (lambda _: None))
+        stream = Stream(link, "", host=self.host, keeper=keeper, note=caller.note, find_end=lambda _: None, stop=stop)
         stream.audience, stream.check = caller.audience, stop.check
-        with stream, stop.calling(stream.cut):
+        with stream:
             try:
                 for arrival in stream.arrivals(request):
                     match arrival:
@@ -265,4 +272,6 @@ class HostTarget(Target):
 
     def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(destination, ask=self.caller.can_ask, say=self.caller.show_ssh_line, stop=self.stop)
+            master.ensure(
+                destination, may_prompt=self.caller.can_ask, show_line=self.caller.show_ssh_line, stop=self.stop
+            )

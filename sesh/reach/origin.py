@@ -8,7 +8,7 @@ import os
 from sesh import check, paths, wording
 from sesh.messages import ClientMachine
 
-_LONGEST = 64  # characters; a longer variable name is ignored, a longer value is cut off
+_MAX_VALUE = 64  # characters; a longer value is cut off, a variable with a longer name is ignored
 
 
 class Origin:
@@ -49,12 +49,12 @@ class Origin:
         return adapted
 
 
-def _value(value: str | None, longest: int = _LONGEST) -> str:
+def _value(value: str | None, longest: int = _MAX_VALUE) -> str:
     return value[:longest] if value and value.isprintable() else ""
 
 
 def _is_locale(key: str) -> bool:
-    return key == "LANG" or (key[:3] == "LC_" and key.isidentifier() and len(key) <= _LONGEST)
+    return key == "LANG" or (key[:3] == "LC_" and key.isidentifier() and len(key) <= _MAX_VALUE)
 
 
 def locale_exists(locale: str) -> bool:

@@ -1,13 +1,14 @@
-"""A stream of frames from a session's daemon, across its reload and lost links."""
+"""A stream of frames from a session's daemon, across lost links and the daemon's reload."""
 
 from __future__ import annotations
 
 import select
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 from sesh import errors, protocol, wire
 from sesh.about import SESH
@@ -18,15 +19,17 @@ from sesh.link.keeper import LinkKeeper
 from sesh.messages import Welcome
 from sesh.names import subject
 from sesh.reach import find
+from sesh.reach.caller import NEVER
+from sesh.stop import Stop
 from sesh.store import results
 from sesh.wire import Connection
 
-Watched = list[tuple[int, int]]  # descriptors to poll, with their events
+Descriptors = list[tuple[int, int]]  # to poll, with their events
 
 
 @dataclass(frozen=True)
 class NewOutput:
-    """Output that the stream has not yielded before; `position`: of its first byte."""
+    """Output that the stream has not yielded before. `position`: of the first byte."""
 
     position: int
     data: bytes
@@ -61,7 +64,8 @@ class Stream:
     """A stream from a session's daemon; from the bridge of `host` if `name` is empty.
 
     `keeper`: of the link to `host`; None on this machine. `note`: receives a line when the link is lost and when it is
-    back. `find_end`: returns how the session ended, None if that is unknown.
+    back. `find_end`: returns how the session ended, None if that is unknown. `stop`: ends the stream's context with
+    Interrupted.
     """
 
     def __init__(
@@ -74,27 +78,36 @@ class Stream:
         keeper: LinkKeeper | None = None,
         note: Callable[[str], object] = lambda _: None,
         find_end: Callable[[Stream], Ended | None] = _stored_end,
+        stop: Stop = NEVER,
     ) -> None:
         self.host = host
-        self.connection = connection  # the current one; over the first, HELLO is not sent yet
+        self.connection = connection  # the current one; HELLO is not sent yet over the first one
         self.name = name  # of the session, kept up to date
-        self.session_id = connection.peer.session_id  # empty until it is known
+        self.session_id = connection.peer.session_id  # empty while unknown
         self.deadline = deadline  # for the whole stream (monotonic)
-        self.position: int | None = None  # after the last byte of output received; None before the first
+        self.position: int | None = None  # after the last received byte of output; None before the first
         self.skipped = 0  # bytes of output that were missed
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
-        self.check: Callable[[], object] = lambda: None  # called while a link is lost; it may raise to end the stream
+        self.check: Callable[[], object] = lambda: None  # called while a link is lost; may raise to end the stream
         self._keeper, self._note, self._find_end = keeper, note, find_end
-        self._next_link: Connection | None = None  # it has already been opened, beside one that was doubted
+        self._next_link: Connection | None = None  # opened while the current link was only doubted
         self._cut = False
+        self._context: AbstractContextManager[object] = stop.calling(self.cut)
         if keeper is not None:
             keeper.log("connect", session=name or None)
             self._watch(keeper)
 
     def __enter__(self) -> Stream:
+        with ExitStack() as stack:
+            stack.push(self._close)
+            stack.enter_context(self._context)
+            self._context = stack.pop_all()
         return self
 
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+    def __exit__(self, *error: Any) -> None:
+        self._context.__exit__(*error)
+
+    def _close(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.connection.close()
         if self._keeper is not None:
             self._keeper.close()
@@ -103,7 +116,7 @@ class Stream:
             error.host = error.host or self.host
 
     def cut(self) -> None:
-        """Abort the stream from another thread."""
+        """End the stream from another thread."""
         self._cut = True
         self.connection.abort()
 
@@ -115,11 +128,11 @@ class Stream:
         return welcome
 
     def arrivals(
-        self, request: Callable[[], object], *, watched: Callable[[], Watched] = list, until: float | None = None
+        self, request: Callable[[], object], *, others: Callable[[], Descriptors] = list, until: float | None = None
     ) -> Iterator[Arrival]:
         """Yield what arrives, without end, over this connection and each one that replaces it.
 
-        `request`: sends HELLO and requests over a new connection. `watched`: returns more descriptors to poll. Raises
+        `request`: sends HELLO and requests over a new connection. `others`: returns further descriptors to poll. Raises
         TimedOut at `until` (monotonic), Ended, DaemonDied, BrokenPipeError, and the errors of `request`.
         """
         while True:
@@ -129,20 +142,20 @@ class Stream:
                 self._note_session()
                 welcomed = self.session_id != ""
                 while True:
-                    yield from self._turn(watched, until)
+                    yield from self._next_arrivals(others, until)
             except errors.Lost:
                 pass
             except errors.Silent:
                 if self.connection.peer.name:  # else the host has not connected the link to the daemon: try another
                     raise
             except errors.Unreachable as error:
-                if error.answered:
+                if error.in_response:
                     raise
                 end = self._end()
                 if not welcomed or self._cut or isinstance(end, Ended):
                     raise end from error
-                # A connection that was full at a reload could not tell of it.
-            self.reconnect()  # outside the block: its errors are not the daemon's
+                # A reloaded daemon closes a full connection without RELOADED: connect again.
+            self.reconnect()  # outside `try`: errors of the reconnect do not lead to another reconnect
 
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""
@@ -151,62 +164,62 @@ class Stream:
             return ended
         return errors.DaemonDied(f"the daemon of {self.name} died")
 
-    def _turn(self, watched: Callable[[], Watched], until: float | None) -> Iterator[Arrival]:
-        """Yield the next arrivals. Raises Lost if another connection is to take over."""
+    def _next_arrivals(self, others: Callable[[], Descriptors], until: float | None) -> Iterator[Arrival]:
+        """Wait; yield what has arrived. Raises Lost if another connection must replace this one."""
         if until is not None and time.monotonic() >= until:
             raise errors.TimedOut("timed out", hint=f"`{SESH} --status {self.name}` shows its pid")
         frames = self.connection.take_frames()
         ready: list[int] = []
         if not frames:
-            others = watched()
-            ready = self._poll(others, inf if until is None else until)
-            yield from (Ready(descriptor) for descriptor, _ in others if descriptor in ready)
+            polled_too = others()
+            ready = self._poll(polled_too, inf if until is None else until)
+            yield from (Ready(descriptor) for descriptor, _ in polled_too if descriptor in ready)
             if self.connection.inbound in ready:
                 self.connection.read()
                 frames = self.connection.take_frames()
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
-                output = self._take(*protocol.split_number(payload))
+                output = self._new_output(*protocol.split_number(payload))
                 if output.data:
                     yield output
             elif kind == protocol.DATA:
                 yield DataFrame(payload)
             elif kind == protocol.RESPONSE:
                 yield ResponseFrame(protocol.response_number(payload), payload)
-        self._look_after_link(ready)
+        self._run_keeper(ready)
 
-    def _poll(self, others: Watched, until: float) -> list[int]:
+    def _poll(self, others: Descriptors, until: float) -> list[int]:
         """Wait for the connection and other descriptors; return the ready ones. Raises BrokenPipeError."""
-        watched = [*others, (self.connection.inbound, select.POLLIN)]
+        descriptors = [*others, (self.connection.inbound, select.POLLIN)]
         if self.audience >= 0:
-            watched.append((self.audience, 0))
+            descriptors.append((self.audience, 0))
         if self._keeper is not None:
-            watched += [(descriptor, select.POLLIN) for descriptor in self._keeper.descriptors]
+            descriptors += [(descriptor, select.POLLIN) for descriptor in self._keeper.descriptors]
             until = min(until, self._keeper.due)
-        ready = polled(watched, None if until == inf else until)
+        ready = polled(descriptors, None if until == inf else until)
         check_audience(ready, self.audience)
         return ready
 
     def take_output(self, ended: Ended) -> NewOutput:
-        """Take the output in an ended session's result; return what is new of it."""
+        """Take the output in an ended session's result; return the new part."""
         end = ended.result.get("position")
-        return self._take(end - len(ended.output), ended.output) if isinstance(end, int) else NewOutput(0, b"")
+        return self._new_output(end - len(ended.output), ended.output) if isinstance(end, int) else NewOutput(0, b"")
 
-    def _take(self, position: int, data: bytes) -> NewOutput:
+    def _new_output(self, position: int, data: bytes) -> NewOutput:
         """Count output as received; return the part that was not received before."""
-        before = position if self.position is None else self.position
-        self.skipped += max(0, position - before)
-        self.position = max(before, position + len(data))
-        new = data[max(0, before - position) :]
+        received = position if self.position is None else self.position
+        self.skipped += max(0, position - received)
+        self.position = max(received, position + len(data))
+        new = data[max(0, received - position) :]
         return NewOutput(self.position - len(new), new)
 
     # -- over another connection
 
     def reconnect(self) -> None:
-        """Connect to the daemon again, or go on over another link.
+        """Connect to the daemon again, over another link if the daemon is on a host.
 
-        Raises Ended; DaemonDied if the end is unknown; the reason why there is no link. Whether a
-        session of a host has ended is in the response, which `handshake` reads.
+        Raises Ended, DaemonDied if the end is unknown, and the error for which no other link opens. On a host, an end
+        is in the response that `handshake` reads.
         """
         if self._keeper is not None:
             self._take_next_link(self._keeper)
@@ -218,21 +231,26 @@ class Stream:
         raise self._end()
 
     def _take_next_link(self, keeper: LinkKeeper) -> None:
-        """Connect another link to the session; note the loss and the return."""
+        """Request that another link be connected to the session."""
         self.connection.close()
         link, self._next_link = self._next_link, None
         if link is None:
-            self._check_cut()
-            if keeper.refusal is None:  # else `wait` raises it at once
-                goes_on = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
-                self._note(f"lost the link to @{self.host}{goes_on}")
-            link = keeper.wait(self.host or "", self._check, self.deadline)
-            self._note(f"reconnected to @{self.host}")
+            link = self._await_link(keeper)
         self.connection = link
         self._watch(keeper)
         if self.name:
-            with suppress(errors.Unreachable):  # HELLO gets no WELCOME then, either
+            with suppress(errors.Unreachable):  # the handshake raises the error again
                 link.send(link.connect_request(self.name, self.session_id))
+
+    def _await_link(self, keeper: LinkKeeper) -> Connection:
+        """Wait for the link that replaces a lost one; note loss and return."""
+        self._check_cut()
+        if keeper.refusal is None:  # else `await_link` raises the refusal at once
+            running = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
+            self._note(f"lost the link to @{self.host}{running}")
+        link = keeper.await_link(self.host or "", self._check, self.deadline)
+        self._note(f"reconnected to @{self.host}")
+        return link
 
     def _watch(self, keeper: LinkKeeper) -> None:
         """Let the keeper watch the current link; close it if the stream was cut."""
@@ -241,8 +259,8 @@ class Stream:
         if self._cut:
             self.connection.abort()
 
-    def _look_after_link(self, ready: list[int]) -> None:
-        """Run the keeper if due. Raises Lost if another link is to take over."""
+    def _run_keeper(self, ready: list[int]) -> None:
+        """Run the keeper if due. Raises Lost if another link must replace the current one."""
         keeper = self._keeper
         if keeper is None or (not ready and time.monotonic() < keeper.due):
             return
@@ -263,7 +281,7 @@ class Stream:
         self._keeper.session_connected(self.name, **facts)
 
     def _check_cut(self) -> None:
-        """Raise Lost if the stream was cut: it opens no other link."""
+        """Raise Lost if the stream was cut: a cut stream opens no other link."""
         if self._cut:
             raise errors.Lost(f"the link to @{self.host} was cut")
 

@@ -6,17 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sesh import errors
-from sesh.link.keeper import CurrentPeer, LinkKeeper
 from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import Arguments, Connected, Op, Result, by_name
-from sesh.reach.stream import Stream
 from sesh.wire import Connection
+
+if TYPE_CHECKING:
+    from sesh.link.keeper import CurrentPeer, LinkKeeper
+    from sesh.reach.cancelling import Interrupts
+    from sesh.reach.stream import Stream
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 
@@ -85,7 +87,9 @@ class Target:
         return op(self.caller, **data)
 
     def _stream(self, connection: Connection, name: str) -> Stream:
-        return Stream(connection, name, self.deadline)
+        from sesh.reach.stream import Stream  # loads links, which a list does without
+
+        return Stream(connection, name, self.deadline, stop=self.caller.stop)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -93,7 +97,7 @@ class Target:
         try:
             yield
         except (errors.Unreachable, errors.TimedOut) as error:
-            if self.deadline is None or time.monotonic() < self.deadline or error.answered:
+            if self.deadline is None or time.monotonic() < self.deadline or error.in_response:
                 raise
             silent = f"@{self.host}" if self.host else "the session's daemon"
             raise errors.TimedOut(f"timed out: {silent} did not answer in time") from None

@@ -62,28 +62,35 @@ def refusals() -> list[str]:
 
 
 def _query(names: Sequence[str], timeout: float) -> Iterator[tuple[str, Summary | None]]:
-    """Yield each name and the summary from its daemon, None without one.
+    """Yield each name and the summary from its daemon, None without one."""
+    for batch in begin_requests(names, SUMMARY):
+        deadline = time.monotonic() + timeout
+        for name, connection in batch:
+            yield name, _await_summary(connection, deadline)
 
-    Send all requests before reading the first response, in batches that leave this process some descriptors.
+
+def begin_requests(
+    names: Sequence[str], request: RequestType[Any] | None
+) -> Iterator[list[tuple[str, wire.Connection | None]]]:
+    """Yield the names in batches that leave this process some descriptors, each as `begin_request`.
+
+    All requests of a batch are sent before it is yielded; behind it, its connections are closed.
     """
     most = most_connections()
     for first in range(0, len(names), most):
         batch = names[first : first + most]
         with ExitStack() as opened:  # closes the connections if there are no descriptors left all the same
-            pending = [opened.enter_context(begin_request(name) or nullcontext()) for name in batch]
-            deadline = time.monotonic() + timeout
-            for name, connection in zip(batch, pending, strict=True):
-                yield name, _await_summary(connection, deadline)
+            yield [(name, opened.enter_context(begin_request(name, request) or nullcontext())) for name in batch]
 
 
-def begin_request(name: str, request: RequestType[Any] = SUMMARY) -> wire.Connection | None:
-    """Send request number 1 to a daemon; None if it does not listen. Raises OSError."""
+def begin_request(name: str, request: RequestType[Any] | None = SUMMARY) -> wire.Connection | None:
+    """Send HELLO and request number 1, if any; None if no daemon listens. Raises OSError."""
     try:
         connection = wire.connect(name, _CONNECT_TIMEOUT)
     except SeshError:
         return None
     try:
-        connection.send(wire.hello_frame("request") + wire.request_frames(request, 1))
+        connection.send(wire.hello_frame("request") + (wire.request_frames(request, 1) if request else b""))
     except SeshError:
         connection.close()
         return None

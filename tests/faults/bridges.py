@@ -79,7 +79,7 @@ def answers(
     other: object = None, *rows: object, raw: bytes = b"", welcome: dict[str, Any] | None = None, **words: Any
 ) -> Attack:
     """Answer requests for lists with `rows`, others with `other`; or all with `raw`."""
-    lists = {"views.overview": {"sessions": rows, "refusals": [], "home": "/"}, "sessions.summaries": rows}
+    lists = {"views.overview": {"sessions": rows, "refusals": [], "home": "/"}}
 
     def attack(bridge: Bridge) -> None:
         bridge.greet(**welcome or {})

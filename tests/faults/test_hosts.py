@@ -64,7 +64,7 @@ def assert_shown_harmless(terminal: Terminal) -> None:
 
 @pytest.fixture
 def evil(home: Home, monkeypatch: pytest.MonkeyPatch) -> Evil:
-    monkeypatch.setattr("sesh.client.channel._GOODBYE_OVER_LINK", 0.3)  # no attack sends a goodbye
+    monkeypatch.setattr("sesh.client.channel._DETACH_TIMEOUT_OVER_LINK", 0.3)  # no attack sends DETACH
     return Evil(home)
 
 
@@ -140,7 +140,7 @@ def test_the_list_to_choose_from_stands_a_host_s_odd_screens(evil: Evil) -> None
 def test_notes_are_printable_and_not_without_end(evil: Evil) -> None:
     done = evil.sesh("notes", "--list")
     assert done.code == 0
-    assert done.stderr.count("\n") == calls.MOST_NOTES
+    assert done.stderr.count("\n") == calls.MAX_NOTES
 
 
 def test_a_job_with_an_odd_code_or_name_is_one_line_and_255_as_it_may_run(evil: Evil) -> None:
@@ -196,7 +196,7 @@ def test_a_timeout_bounds_connecting_too(evil: Evil, attack: str, verb: str) -> 
 @pytest.mark.parametrize("attack", ["unanswered", "answers-another"])
 def test_each_request_to_a_host_has_a_bound(evil: Evil, monkeypatch: pytest.MonkeyPatch, attack: str) -> None:
     """Over a link that lives, such a verb waited without end."""
-    monkeypatch.setattr("sesh.remote.ssh.link.RESPONSE_TIME", 0.3)
+    monkeypatch.setattr("sesh.remote.ssh.link.RESPONSE_TIMEOUT", 0.3)
     silent, may_be_done = "sesh: evil does not answer", "the request may have been carried out; see: sesh @evil"
     check = "check what was done: sesh @evil"
     for words, code, said in (
@@ -219,7 +219,7 @@ def test_a_host_that_ends_each_link_is_asked_a_few_times_with_pauses(
     evil: Evil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that creates a session logged in without pause and without end."""
-    monkeypatch.setattr("sesh.reach.host_target._MOST_LINKS", 4)
+    monkeypatch.setattr("sesh.reach.host_target._MAX_LINKS", 4)
     done = evil.sesh("quits", "--exec", "work", "--", "true")
     assert (done.code, "the job may or may not have started" in done.stderr) == (255, True), done
     with open(evil.gone, encoding="utf-8") as file:

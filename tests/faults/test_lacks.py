@@ -47,7 +47,11 @@ def test_a_full_disk_costs_a_running_session_nothing(
     """The session goes on, and a verb that needs the disk names the fault."""
     full = os.path.join(home.path, "full")
     failing(
-        monkeypatch, os, "write", errno.ENOSPC, lambda descriptor, _: on_disk(home, descriptor) and os.path.exists(full)
+        monkeypatch,
+        os,
+        "write",
+        errno.ENOSPC,
+        lambda descriptor, _: on_disk(home.directory, descriptor) and os.path.exists(full),
     )
     daemons.quiet("work", "read line; echo got $line; exec cat", persist=True)
     home.write("full", "")
@@ -64,10 +68,25 @@ def test_a_full_disk_costs_a_running_session_nothing(
     daemons.wait_for("other", "again")
 
 
-def on_disk(home: Home, descriptor: object) -> bool:
-    """Tell whether a descriptor is that of a file in the directory of sessions."""
+@pytest.mark.parametrize("folder", [".sesh", ".local/state/sesh"])
+def test_a_full_disk_is_an_error_of_the_doctor(home: Home, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    """It said that sesh works, while no session could begin and no result was kept."""
+    assert home.sesh("--list").code == 0
+    home.write(".local/state/sesh/remotes.json", "{}")
+    place = {".sesh": home.directory}.get(folder, os.path.join(home.path, folder))
+    failing(monkeypatch, os, "write", errno.ENOSPC, lambda descriptor, _: on_disk(place, descriptor))
+    found = home.sesh("--doctor", "--json")
+    (row,) = [each for each in found.json()["checks"] if each["state"] == "error"]
+    assert found.code == 1
+    assert (row["check"], row["message"]) == ("directory", f"cannot write to {place}: No space left on device")
+    variable = "SESH_DIR" if folder == ".sesh" else "XDG_STATE_HOME"
+    assert row["remedy"] == f"free some space there, or set {variable} to another directory"
+
+
+def on_disk(folder: str, descriptor: object) -> bool:
+    """Tell whether a descriptor is that of a file in a folder."""
     try:
-        return os.readlink(f"/proc/self/fd/{descriptor}").startswith(home.directory)
+        return os.readlink(f"/proc/self/fd/{descriptor}").startswith(folder)
     except OSError:
         return False
 
@@ -77,7 +96,7 @@ def test_a_record_that_cannot_be_written_starts_no_program(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     if step == "write":
-        failing(monkeypatch, os, "write", errno.ENOSPC, lambda descriptor, _: on_disk(home, descriptor))
+        failing(monkeypatch, os, "write", errno.ENOSPC, lambda descriptor, _: on_disk(home.directory, descriptor))
     else:
         name = {"open": "open", "rename": "replace"}[step]
         failing(monkeypatch, os, name, errno.EIO, lambda path, *_: str(path).startswith(f"{home.directory}/.work"))

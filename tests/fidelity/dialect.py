@@ -203,7 +203,7 @@ def _fills_otherwise(dialect: Dialect, text: str) -> bool:
         return screen.pen is not DEFAULT or screen.origin or (screen.top, screen.bottom) != (0, screen.lines - 1)
     if _row(dialect, text, "S"):
         return not screen.alternate and screen.top == 0
-    return _row(dialect, text, "T") is not None and screen.pen.erased is not DEFAULT
+    return _row(dialect, text, "T") is not None and (screen.pen.erased is not DEFAULT or ";" in text)
 
 
 def _splits_otherwise(dialect: Dialect, text: str) -> bool:
@@ -278,7 +278,8 @@ SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
     "other cells": _joins_otherwise,
     "RIS clears the scrollback, keeps LNM, colours and some modes; DECSTR resets paste, focus, cursor shape; ED 3 has "
     "no effect on the alternate screen": _resets_otherwise,
-    "DECALN uses the pen; SU keeps rows out of the scrollback; SD fills without background": _fills_otherwise,
+    "DECALN uses the pen; SU keeps rows out of the scrollback; SD fills without background, and scrolls with several "
+    "parameters, too": _fills_otherwise,
     "ICH and DECIC leave halves of wide characters": _splits_otherwise,
     "a wide character that does not fit takes what stands in the last column away": _wraps_otherwise,
     "the alternate screen is empty whenever it is entered": _enters_otherwise,

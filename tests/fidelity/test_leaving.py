@@ -32,7 +32,7 @@ def undone(data: bytes) -> bytes:
     """Return a stream, and after it what a client writes that leaves at its end."""
     follower = Undo()
     follower.feed(data)
-    return data + follower.undo(COLUMNS)
+    return data + follower.reset_bytes(COLUMNS)
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)

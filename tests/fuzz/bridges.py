@@ -28,7 +28,6 @@ _SPEC: dict[str, Any] = {"command": ["cat"], "directory": "/", "env": ["A=1"], "
 _ENTRY: dict[str, Any] = {"name": "third", "host": None, "directory": None, "command": ["cat"], "labels": {"k": "v"}}
 #: Ops that neither look at other processes of this machine nor take long, with values for their parameters.
 _OPS: dict[str, dict[str, Any]] = {
-    "sessions.summaries": {},
     "sessions.there": {"name": "work", "required": False},
     "enter.open_": {"name": "work", "spec": _SPEC, "join": True},
     "enter.new_detached": {"name": "work", "spec": _SPEC, "choice": "join"},

@@ -18,7 +18,7 @@ from sesh.cli.table import Table
 from sesh.client.shown import Shown
 from sesh.daemon.shell import variables
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.ops import dormant, enter, events, jobs, layout, lookup, shell, sweep, wait
+from sesh.ops import enter, events, jobs, layout, lookup, shell, sweep, wait
 from sesh.ops import views as ops_views
 from sesh.reach.caller import Caller
 from sesh.remote import eventlog, known
@@ -203,7 +203,7 @@ def _records() -> Iterator[Check]:
             _shown(found)
             for row in sweep._sessions():
                 row.facts()
-            _outcome(dormant.screen, "work", "text")
+            _outcome(ops_views.stored_screen, "work", "text")
 
         yield check
 
@@ -249,8 +249,8 @@ def _checkpoints() -> Iterator[Check]:
                 except ValueError:
                     return
                 assert emulator.last_error is None, repr(emulator.last_error)
-            _outcome(dormant.last_lines, "work", 50, ansi=True)
-            _outcome(dormant.screen, "work", "json")
+            _outcome(ops_views.last_lines, "work", 50)
+            _outcome(ops_views.stored_screen, "work", "json")
 
         yield check
 
@@ -358,7 +358,7 @@ def _noted() -> Iterator[Check]:
             json.dumps(shown.positions(None))
             for session in [*shown.positions(None), _ID]:
                 assert shown.left_time(None, session).isprintable()
-            shown.leave(None, _ID, 5)
+            shown.record_leave(None, _ID, 5)
             assert Shown("/dev/pts/1").positions(None)[_ID] == 5
             enter.recent()
             recent.remember("work")

@@ -37,9 +37,11 @@ _WORDS = (
 
 
 def _marked(data: bytes) -> None:
-    filtered = marks.MarkFilter("5ec", lambda *_: b"", lambda _: None)
+    filtered = marks.MarkFilter("5ec")
     filtered.hold()
-    filtered.filter(data)
+    for part in filtered.split(data):
+        if isinstance(part, bytes):
+            filtered.visible(part)
     filtered.drop()
 
 
@@ -53,7 +55,7 @@ def _lines(data: bytes) -> None:
 def _undo(data: bytes) -> None:
     follower = Undo()
     follower.feed(data)
-    follower.undo(80)
+    follower.reset_bytes(80)
 
 
 LOOPS: dict[str, Callable[[bytes], object]] = {

@@ -25,10 +25,13 @@ LATE = {
     ("sesh/cli/agents.py", "sesh.mcp.serve"): "mcp",
     ("sesh/cli/invocation.py", "sesh.ops"): "known remotes, which a session here does without",
     ("sesh/cli/person.py", "sesh.tui"): "a question, which few verbs ask",
+    ("sesh/cli/printing.py", "sesh"): "logging, which only an error needs",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
+    ("sesh/ops/views.py", "sesh.vt.render.export"): "the same",
     ("sesh/ops/wait.py", "sesh.vt.lines"): "pyte",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
     ("sesh/reach/host_target.py", "sesh.remote.deploy"): "rich",
+    ("sesh/reach/target.py", "sesh.reach.stream"): "links, which a list does without",
     ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",
 }
 """The imports within functions: the file, the module, and the reason, mostly what would load needlessly."""

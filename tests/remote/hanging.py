@@ -16,7 +16,7 @@ def _no_banner(far: SshHost) -> None:
     far.proxy.cut()
 
 
-def _unanswered(far: SshHost) -> None:
+def _pending_request(far: SshHost) -> None:
     far.proxy.swallow()
     far.proxy.cut()
 
@@ -32,7 +32,7 @@ def _stopped(far: SshHost) -> None:
 WAYS: dict[str, Callable[[SshHost], None]] = {
     "silent": _silent,
     "no banner": _no_banner,
-    "unanswered": _unanswered,
+    "unanswered": _pending_request,
     "login files": _login_files,
     "stopped": _stopped,
 }

@@ -11,12 +11,12 @@ from sesh.link import health, keeper
 def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """Try hosts again after shorter pauses, and tell of a loss after `notice_after` seconds."""
     monkeypatch.setattr(keeper, "INTERVAL", 0.2)
-    monkeypatch.setattr(keeper, "LONGEST_INTERVAL", 0.2)
-    monkeypatch.setattr(link_line, "SAY_AFTER", notice_after)
+    monkeypatch.setattr(keeper, "MAX_INTERVAL", 0.2)
+    monkeypatch.setattr(link_line, "DRAW_AFTER", notice_after)
 
 
 def hasty(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """Do as `brisk`, and notice silence on a link within a second."""
     brisk(monkeypatch, notice_after)
-    monkeypatch.setattr(health, "QUIET", 0.3)
+    monkeypatch.setattr(health, "PING_AFTER", 0.3)
     monkeypatch.setattr(health, "LOST_AFTER", 0.6)

@@ -37,7 +37,11 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     before = foreign.read(".local/bin/sesh")
     newer = bundle.packed({**light, "lib/sesh/newer.py": b""})
     monkeypatch.setattr(bundle, "build", lambda: newer)
-    assert home.sesh("--upgrade", timeout=60).code == 0
+    upgraded = home.sesh("--upgrade", timeout=60)
+    lines = sorted(upgraded.stderr.splitlines())
+    assert (upgraded.code, len(lines)) == (0, 3)
+    assert [line.split()[1] for line in lines] == ["installed", "installed", "theirs"]
+    assert lines[2].startswith(f"sesh: theirs skipped: {foreign.home}/.local/bin/sesh "), "it is no failure"
     assert [len(versions(far)) for far in hosts] == [2, 2]
     again = home.sesh("--deploy", "@one", "@theirs", "--json", timeout=60)
     assert again.code == 1

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import time
+from typing import Any
 
 import pytest
 
 from sesh.cli import app, fanout
 from sesh.cli.invocation import Invocation
+from sesh.descriptors import polled
+from sesh.ops import jobs
+from sesh.reach.cancelling import Interrupts
+from sesh.reach.target import Target
+from sesh.schema import JobResult, JobSpec
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -228,9 +236,29 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     wait_until(lambda: not home.processes())
 
 
-def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
+def test_ctrl_c_ends_what_types_into_a_session_whose_daemon_hangs(
     home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """`--send` went on, and was left alone after a second."""
+    monkeypatch.setattr(fanout, "_LEAVING", PATIENCE)
+    assert home.sesh(*BOTH, "--open", "work", "--", "cat").code == 0
+    daemons = [far.summary("work")["daemon_pid"] for far in hosts]
+    for daemon in daemons:
+        os.kill(daemon, signal.SIGSTOP)
+    sends = home.start(*BOTH, "--send", "work", "text", "--json")
+    wait_until(lambda: processes.rested({sends.pid}))
+    sends.send_signal(signal.SIGINT)
+    out, _ = sends.communicate(timeout=PATIENCE)
+    for daemon in daemons:
+        os.kill(daemon, signal.SIGCONT)
+    assert [row["exit_code"] for row in json.loads(out)] == [130, 130]
+
+
+@pytest.mark.parametrize("line", ["--status work", "--doctor", "--kill work play -y"])
+def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
+    home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    """`--doctor` took it for a link that does not work, `--kill` for an error of each session."""
     run_verb = app.run_verb
 
     def interrupted(cli: Invocation) -> int:
@@ -242,10 +270,31 @@ def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
     monkeypatch.setattr(fanout, "_MOST", 1)
     for far in hosts:
         far.fall_silent()
-    done = home.sesh(*BOTH, "--status", "work", "--json")
-    codes = {row["host"]: row["error"]["code"] for row in done.json()}
-    assert codes == {"one": "interrupted", "other": "interrupted"}, done
+    done = home.sesh(*BOTH, *line.split(), "--json")
+    codes = [(row["host"], row["exit_code"], row["error"]["code"]) for row in done.json()]
+    assert codes == [("one", 130, "interrupted"), ("other", 130, "interrupted")], done
     assert (done.code, done.stderr) == (130, "")
+    wait_until(lambda: not home.processes())
+
+
+@pytest.mark.parametrize("at", [("@one",), BOTH])
+def test_ctrl_c_just_before_a_link_is_opened_begins_no_job(
+    home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch, at: tuple[str, ...]
+) -> None:
+    """It was kept for the job, and a host that hangs was waited for."""
+    run = jobs.run
+
+    def interrupted(target: Target, data: JobSpec, interrupts: Interrupts, **more: Any) -> tuple[str, JobResult, bytes]:
+        if target.host == "one":
+            os.kill(os.getpid(), signal.SIGINT)
+            polled([(interrupts.inbound, select.POLLIN)], None)
+        return run(target, data, interrupts, **more)
+
+    monkeypatch.setattr(jobs, "run", interrupted)
+    for far in hosts:
+        far.fall_silent()
+    done = home.sesh(*at, "--exec", "job", "--", "true")
+    assert (done.code, "does not answer" in done.stderr) == (130, False)
     wait_until(lambda: not home.processes())
 
 

@@ -127,7 +127,7 @@ def test_a_login_refused_while_the_link_was_only_silent_is_the_error_once_it_is_
     """The error was `the daemon of work died`."""
     hasty(monkeypatch)
     refused = Mock(side_effect=LoginRefused("box does not accept your keys"))
-    monkeypatch.setattr(opening.HostLinks, "open", refused)
+    monkeypatch.setattr(opening.HostLinkOpener, "open", refused)
     waiting = home.start("@box", "--wait", "work", "--exit")
     settled(box)
     box.strand()

@@ -121,7 +121,7 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
     """For eleven seconds the rows of a silent host looked current."""
     monkeypatch.setattr(host_target, "LIST_DOUBTED_AFTER", 0.5)
     monkeypatch.setattr(opening, "START_TIMEOUT", 99.0)  # an attempt that ends wakes the loop, too
-    for name, seconds in {"QUIET": 0.5, "LOST_AFTER": 99.0}.items():
+    for name, seconds in {"PING_AFTER": 0.5, "LOST_AFTER": 99.0}.items():
         monkeypatch.setattr(health, name, seconds)
     far = beside("box")
     known(home, far)

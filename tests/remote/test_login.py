@@ -31,7 +31,7 @@ def refusals(far: SshHost) -> int:
 def pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses between attempts short."""
     monkeypatch.setattr(keeper, "INTERVAL", LATER / 10)
-    monkeypatch.setattr(keeper, "LONGEST_INTERVAL", LATER / 10)
+    monkeypatch.setattr(keeper, "MAX_INTERVAL", LATER / 10)
 
 
 @pytest.fixture

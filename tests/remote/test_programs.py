@@ -43,7 +43,7 @@ def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path
         ("--complete", "directories", ""),
     ):
         done = home.sesh(*words, env=env, cwd=where, timeout=60)
-        refused = words[0] == "--deploy" and "--force replaces it" in done.stderr
+        refused = words[0] == "--deploy" and "--force` replaces it" in done.stderr
         assert done.code == 0 or not reached or refused or words[0] in ("--doctor", "--complete"), (words, done.stderr)
     by_autossh = {**env, "SESH_SSH": "autossh", "SESH_CTRL_DIR": f"{home.path}/control"}
     home.sesh(f"@{BOX}", "--list", env=by_autossh, cwd=where)

@@ -27,7 +27,7 @@ ADDRESS = "127.91.7.3/32"
 def questions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let silence alone lose no link, and ask a link that ignores a key."""
     monkeypatch.setattr(health, "LOST_AFTER", 99.0)
-    monkeypatch.setattr(health, "KEY_SILENCE", 0.2)
+    monkeypatch.setattr(health, "PING_AFTER_KEY", 0.2)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
         return whole(*arguments)
 
     monkeypatch.setattr(bridge.Bridge, "_carry_out", hangs_once)
-    monkeypatch.setattr(attachment, "_OVER_LINK", 2.0)
+    monkeypatch.setattr(attachment, "_WELCOME_TIMEOUT_OVER_LINK", 2.0)
     terminal = attached(home)
     far.write("hang", "")
     far.cut()
@@ -165,7 +165,7 @@ def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_seco
 def test_a_host_where_somebody_would_be_asked_is_not_raced(
     here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known, "asks", lambda _: True)
+    monkeypatch.setattr(known, "login_prompted", lambda _: True)
     box = farm.host("box", proxied=True)
     terminal = attached(here)
     box.proxy.strand()

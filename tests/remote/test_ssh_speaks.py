@@ -80,10 +80,10 @@ def test_a_line_of_ssh_is_the_reason_for_a_late_host_where_nobody_is_asked(here:
     heard: list[str] = []
     for count in (1, 2):  # the next caller hears the address too, from the same ssh
         with pytest.raises(Unreachable, match="box does not answer") as late:
-            master.ensure(Destination("box"), ask=False, timeout=3.0, say=heard.append)
+            master.ensure(Destination("box"), may_prompt=False, timeout=3.0, show_line=heard.append)
         assert (heard, late.value.reason) == ([ADDRESS] * count, ADDRESS)
     here.write("go", "")
-    master.ensure(Destination("box"), ask=False)
+    master.ensure(Destination("box"), may_prompt=False)
 
 
 def test_the_words_of_what_leads_to_a_host_are_the_reason_of_its_failure(home: Home, farm: Farm) -> None:
@@ -116,13 +116,13 @@ def test_a_connection_forwards_the_agent_that_came_last(
     need("ssh-agent")
     farm.host("box", config={"ForwardAgent": "yes"})
     monkeypatch.setenv("SSH_AUTH_SOCK", os.path.join(here.path, "gone"))
-    master.ensure(Destination("box"), ask=False)
+    master.ensure(Destination("box"), may_prompt=False)
     monkeypatch.setenv("SSH_AUTH_SOCK", path := os.path.join(here.path, "agent"))
     with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as agent:
         try:
             wait_until(lambda: subprocess.run(["ssh-add", "-l"], capture_output=True, check=False).returncode != 2)
             subprocess.run(["ssh-add", "-q", farm.ground.identity], check=True, capture_output=True)
-            argv, env = ssh.command(Destination("box"), "ssh-add -l"), ssh.environment(ask=False)
+            argv, env = ssh.command(Destination("box"), "ssh-add -l"), ssh.environment(may_prompt=False)
             assert b"ED25519" in subprocess.run(argv, env=env, capture_output=True, check=True).stdout
         finally:
             agent.terminate()

@@ -37,7 +37,7 @@ def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: SshH
 
 
 def test_a_dead_connection_is_kept_if_a_new_one_would_ask_somebody(here: Home, farm: Farm, box: SshHost) -> None:
-    known.record("box", asks=True)
+    known.record("box", login_prompted=True)
     sockets = os.listdir(os.path.join(here.directory, ".control"))
     dies(box)
     assert "no answer yet" in here.sesh("--list").stdout

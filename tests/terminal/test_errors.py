@@ -59,6 +59,7 @@ ERRORS = {
     ],
     (1, "refused"): [
         ("kil", "no session kil, sesh kill?, sesh -A kil"),
+        ("kil .", "no session kil, sesh kill?, sesh -A kil"),  # DIR may be meant as the verb's NAME
         ("w", "terminal, --screen w, --send w"),
         ("@gone -", "terminal, sesh @gone --open NAME"),
         ("--pick", "--pick, terminal, --list"),
@@ -253,7 +254,12 @@ def test_a_mistake_in_the_settings_is_one_line_with_its_place_and_no_failure_to_
 def test_a_mistake_in_the_settings_is_said_once_by_each_verb_that_reads_them(sesh: Sesh, home: Home) -> None:
     remotes = "".join(f'[remotes.{name}]\nvia = "false"\n' for name in ("one", "two"))
     home.write(".config/sesh/config.toml", f'relay = 5\n[groups]\nall = ["one", "two"]\n{remotes}')
-    for line, code in (("--open work -- cat", 0), ("--exec --print --json -- true", 0), ("@all --run work -- true", 1)):
+    for line, code in (
+        ("--list", 0),
+        ("--open work -- cat", 0),
+        ("--exec --print --json -- true", 0),
+        ("@all --run work -- true", 1),
+    ):
         done = sesh(*line.split())
         assert (done.code, done.stderr.count("config.toml: unknown key relay")) == (code, 1), done.stderr
         assert "config.toml" not in done.stdout

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
 from sesh.daemon import request_methods
 from sesh.ops import search
+from sesh.reach import find
 from tests.support import Home, Result, wait_until
+from tests.support.waiting import PATIENCE
 from tests.terminal.looking import history, screen
 
 Sesh = Callable[..., Result]
@@ -90,3 +94,25 @@ def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh, monkeypatch:
     monkeypatch.setattr(search, "BATCH_TIMEOUT", 0.1)
     done = sesh("--grep", "(a+)+$", timeout=30)
     assert (done.code, "takes too long" in done.stderr) == (1, True)
+
+
+def test_daemons_that_do_not_answer_are_all_asked_before_the_first_is_given_up(
+    home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each cost its five seconds after those of the one before."""
+    monkeypatch.setattr(find, "WELCOME_TIMEOUT", 10 * PATIENCE)
+    assert sesh("--list").code == 0  # makes the directory
+    with ExitStack() as opened:
+        silent = [opened.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(2)]
+        for name, listening in zip(("one", "two"), silent, strict=True):
+            listening.bind(path := os.path.join(home.directory, f"{name}.sock"))
+            os.chmod(path, 0o600)
+            listening.listen()
+            listening.settimeout(PATIENCE)
+        searching = home.start("--grep", "needle", "one", "two")
+        asked = [opened.enter_context(listening.accept()[0]) for listening in silent]
+        assert all(connection.recv(1) for connection in asked)
+        for connection in (*silent, *asked):
+            connection.close()
+        _, said = searching.communicate(timeout=PATIENCE)
+    assert [line.split()[3] for line in said.splitlines()] == [b"one;", b"two;"], said

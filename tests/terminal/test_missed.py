@@ -66,7 +66,7 @@ def test_the_line_goes_by_itself_and_gives_the_prompt_back(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a full screen the line must not cover the prompt until a key comes."""
-    monkeypatch.setattr(view, "DURATION", 0.5)
+    monkeypatch.setattr(view, "NOTICE_TIME", 0.5)
     left(home)
     rung(sesh, "work", r"seq 50; printf 'a\ab\n'")
     terminal = home.terminal("work")

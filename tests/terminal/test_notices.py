@@ -69,7 +69,7 @@ def test_what_the_terminal_reports_is_no_key_of_one_who_watches(sesh: Sesh, home
 
 
 def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "DURATION", 0.1)
+    monkeypatch.setattr(view, "NOTICE_TIME", 0.1)
     assert sesh("--open", "x", "--", *counting(60)).code == 0
     terminal = watched(home, "L10\n")
     for line in ("L20\n", "L35\n"):
@@ -79,7 +79,7 @@ def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home, monk
 
 
 def test_a_line_holds_up_no_output(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "DURATION", 600.0)
+    monkeypatch.setattr(view, "NOTICE_TIME", 600.0)
     source = "stty -echo; echo begun; read go; clear; seq -f L%g 900; sleep 900"
     assert sesh("--open", "x", "--", "sh", "-c", source).code == 0
     terminal = watched(home, "begun")
@@ -121,7 +121,7 @@ OFTEN = ("a sequence", "a character", "origin", "a pending wrap")
 def test_the_screen_below_a_line_comes_back_as_it_was(
     sesh: Sesh, home: Home, screen: str, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "DURATION", 0.1)
+    monkeypatch.setattr(view, "NOTICE_TIME", 0.1)
     enter = r"\033[?1049h" * (screen == "alternate")
     script = (
         f"stty raw -echo; seq -f row-%g 40; printf '{enter}\\033[24;1Hbottom\\033[20;1Hhere{STATES[state]}'; read x"
@@ -142,7 +142,7 @@ def test_the_screen_below_a_line_comes_back_as_it_was(
 def test_a_window_that_changes_its_size_takes_the_line_away(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "DURATION", 600.0)
+    monkeypatch.setattr(view, "NOTICE_TIME", 600.0)
     assert sesh("--open", "x", "--", *counting(60)).code == 0
     terminal = watched(home, "L20\n")
     terminal.resize(70, 20)
@@ -152,7 +152,7 @@ def test_a_window_that_changes_its_size_takes_the_line_away(
 def test_a_line_that_greets_leaves_nothing_in_the_scrollback(
     sesh: Sesh, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "DURATION", 0.3)
+    monkeypatch.setattr(view, "NOTICE_TIME", 0.3)
     assert sesh("--open", "x", "--", *counting(60)).code == 0
     terminal = home.terminal("x", str(tmp_path))
     terminal.wait_for_raw(b"already runs")

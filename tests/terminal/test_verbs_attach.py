@@ -136,7 +136,7 @@ def test_dash_goes_to_the_session_attached_last(terminal: Open, sesh: Sesh) -> N
 def test_replace_detaches_the_others_and_read_only_types_nothing(
     terminal: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "DURATION", 0.3)  # the read-only notice covers the last row
+    monkeypatch.setattr(view, "NOTICE_TIME", 0.3)  # the read-only notice covers the last row
     first = inside(terminal("work"))
     watcher = inside(terminal("-r", "work"))
     watcher.type("echo never\n")

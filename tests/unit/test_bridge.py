@@ -131,8 +131,8 @@ def test_what_it_does_not_know_is_refused_and_the_link_goes_on(home: Home, far_e
         connection.send(wire.request_frames("op", 8, calls.encoded({"name": "work"}), op=word))
         with pytest.raises(UsageError):
             result(connection, 8)
-    connection.send(op("sessions.summaries"))
-    assert result(connection) == []
+    connection.send(op("views.overview"))
+    assert result(connection)["sessions"] == []
     assert home.names() == []
 
 
@@ -278,7 +278,7 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
         [
             wire.hello_frame("bridge", near={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
-            op("sessions.summaries", 1),
+            op("views.overview", 1),
             wire.request_frames("op", 2, calls.encoded({"name": "gone"}), op="enter.attach", hello_by_bridge=hello),
             wire.request_frames("op", 3, calls.encoded({"name": "work"}), op="enter.attach", hello_by_bridge=hello),
             protocol.numbered(protocol.INPUT, 1, b"typed\n"),
@@ -291,7 +291,7 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
             own.connection.send(frames[start:end])
         own.skip_mark()
         own.connection.expect_welcome(deadline())
-        assert result(own.connection, 1)[0]["name"] == "work"
+        assert result(own.connection, 1)["sessions"][0]["name"] == "work"
         with pytest.raises(NotFound):
             own.connection.await_response(messages.OP, 2, deadline())
         own.connection.await_response(messages.OP, 3, deadline())

@@ -61,7 +61,6 @@ _HIT = {
 }  # fmt: skip
 _ERROR = {"code": "busy", "what": "w", "hint": "h", "exit": 1}
 WHOLE: dict[Any, Any] = {
-    sessions.summaries: [_ROW],
     views.status: _ROW,
     views.overview: {"sessions": [_ROW], "refusals": ["r"], "home": "/h"},
     views.screen: data.screen([data.run("text", fg=1, link="l", underline="u")]),

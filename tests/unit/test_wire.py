@@ -86,7 +86,7 @@ def test_a_long_answer_puts_its_deadline_off(pair: Pair, monkeypatch: pytest.Mon
     far.sendall(protocol.data_frames(b"part"))
     monkeypatch.setattr(connection, "read", read_and_send)
     with pytest.raises(TimedOut) if pace == inf else nullcontext():
-        assert connection.await_response(messages.OP, 1, time.monotonic() - 1, pace=pace)[1] == b"partpart"
+        assert connection.await_response(messages.OP, 1, time.monotonic() - 1, min_rate=pace)[1] == b"partpart"
 
 
 def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> None:

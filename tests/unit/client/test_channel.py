@@ -51,8 +51,8 @@ def test_a_link_is_told_only_of_the_bytes_that_the_terminal_has_taken(steps: lis
     with patch.object(over_link, "send") as sent:
         for size, waiting in steps:
             received += size
-            over_link.got = received
-            over_link.confirm(min(waiting, received))
+            over_link.received = received
+            over_link.acknowledge_output(min(waiting, received))
             taken = max(taken, received - waiting)
             confirmed = [protocol.split_number(call.args[0][5:])[0] for call in sent.call_args_list]
             assert max(confirmed, default=0) <= taken < max(confirmed, default=0) + (4 << 10)

@@ -62,11 +62,11 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         display = Display(terminal)  # type: ignore[arg-type]  # it has the methods that are called
         view = TerminalView(display, Channel(on_link=False), Timers(), "never")
         play(rng, view)
-        goodbye: Message = {}
+        last_message: Message = {}
         if seed % 2:  # else the daemon was killed, or the link is lost
-            goodbye = {"reason": "detached", "rows_below": rng.randrange(3), "queries": False}
-            view.take_back()
-        display.leave("detached from work", goodbye)
+            last_message = {"reason": "detached", "rows_below": rng.randrange(3), "queries": False}
+            view.remove_overlays()
+        display.leave("detached from work", last_message)
         assert not held(terminal.written, COLUMNS, ROWS), seed
         assert terminal.written.endswith(b"[detached from work]\r\n")
 

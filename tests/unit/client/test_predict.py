@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.client.predict import FOLLOW_TIMEOUT, MOST_GUESSED, Predictor
+from sesh.client.predict import FOLLOW_TIMEOUT, MAX_GUESSES, Predictor
 from sesh.client.view import TerminalView
 from sesh.loop.timers import Timers
 from sesh.vt.emulator import Emulator
@@ -185,7 +185,7 @@ def test_what_is_taken_back_is_as_it_was(behind: str) -> None:
         pytest.param([ENTER, b"x"], "$ a|", id="behind a key of unknown effect"),
         pytest.param(["世".encode(), b"x"], "$ a|", id="behind a wide character"),
         pytest.param([b"y"] * COLUMNS, f"$ a{'y' * 16}|", id="in the last column"),
-        pytest.param([b"b", *[LEFT, RIGHT] * MOST_GUESSED], "$ a|b", id="beyond 64 keys on their way"),
+        pytest.param([b"b", *[LEFT, RIGHT] * MAX_GUESSES], "$ a|b", id="beyond 64 keys on their way"),
     ],
 )
 def test_a_key_of_unknown_place_waits_for_its_echo(keys: list[bytes], row: str) -> None:

@@ -20,9 +20,9 @@ def directory(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_host_learns_of_its_own_sessions_alone() -> None:
     shown = Shown(TTY)
-    shown.leave(None, "aa11", 10)
-    shown.leave("gpu", "bb22", 20)
-    shown.leave("box", "cc33", 30)
+    shown.record_leave(None, "aa11", 10)
+    shown.record_leave("gpu", "bb22", 20)
+    shown.record_leave("box", "cc33", 30)
     again = Shown(TTY)
     assert again.positions(None) == {"aa11": 10}
     assert again.positions("gpu") == {"bb22": 20}
@@ -31,9 +31,9 @@ def test_a_host_learns_of_its_own_sessions_alone() -> None:
 
 def test_a_host_that_answers_with_the_id_of_another_session_changes_nothing_of_that() -> None:
     shown = Shown(TTY)
-    shown.leave(None, "aa11", 10)
-    shown.leave("gpu", "aa11", 3_000)
-    shown.leave("box", "aa11", None)
+    shown.record_leave(None, "aa11", 10)
+    shown.record_leave("gpu", "aa11", 3_000)
+    shown.record_leave("box", "aa11", None)
     again = Shown(TTY)
     assert again.positions(None) == {"aa11": 10}
     assert again.left_time(None, "aa11")
@@ -43,7 +43,7 @@ def test_a_host_that_answers_with_the_id_of_another_session_changes_nothing_of_t
 @pytest.mark.parametrize("name", ["a b", "", "a\nb", "a\x1bb", "é", "a" * 65, "../x"])
 def test_an_id_of_another_shape_costs_no_other_entry(name: str) -> None:
     shown = Shown(TTY)
-    shown.leave(None, "aa11", 10)
-    shown.leave("gpu", name, 20)
+    shown.record_leave(None, "aa11", 10)
+    shown.record_leave("gpu", name, 20)
     assert Shown(TTY).positions(None) == {"aa11": 10}
     assert Shown(TTY).positions("gpu") == {}

@@ -122,7 +122,7 @@ def test_a_terminal_that_goes_while_it_is_lent_raises_nothing() -> None:
     """Else a wait for Enter would last for ever, or be tried again without end."""
     master, slave = os.openpty()
     with RawTerminal(slave, slave) as terminal:
-        with terminal.lent():
+        with terminal.lent_to_ssh():
             os.close(master)
             assert not terminal.await_enter()
         assert terminal.read() == b""

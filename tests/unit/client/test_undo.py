@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sesh.client.undo import Undo
 
-BARE = Undo().undo(80)
+BARE = Undo().reset_bytes(80)
 """The bytes of an undo that follow any stream."""
 
 
@@ -18,7 +18,7 @@ def undo(*blocks: bytes) -> bytes:
     follower = Undo()
     for block in blocks:
         follower.feed(block)
-    return follower.undo(80)
+    return follower.reset_bytes(80)
 
 
 CHANGES = [
@@ -96,10 +96,10 @@ def test_an_endless_string_costs_bounded_memory() -> None:
     follower.feed(b"\x1b]52;c;")
     for _ in range(64):
         follower.feed(b"A" * 65536)
-        assert len(follower._carry) < 65536
+        assert len(follower._incomplete) < 65536
     assert follower.unfinished
     follower.feed(b"\x07\x1b[?2004h")
-    assert follower.undo(80) == BARE + b"\x1b[?2004l"
+    assert follower.reset_bytes(80) == BARE + b"\x1b[?2004l"
 
 
 STREAM = st.lists(
@@ -129,4 +129,4 @@ def test_any_cut_of_a_stream_is_undone_alike(stream: bytes) -> None:
         pieces = Undo()
         for at in range(0, len(stream), size):
             pieces.feed(stream[at : at + size])
-        assert pieces.undo(80) == whole.undo(80), size
+        assert pieces.reset_bytes(80) == whole.reset_bytes(80), size

@@ -54,7 +54,7 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
         position += len(data)
 
 
-@pytest.mark.parametrize("part", [MarkFilter.filter, Replier.handle, Activity.wake, Findings.handle])
+@pytest.mark.parametrize("part", [MarkFilter.split, Replier.handle, Activity.wake, Findings.handle])
 def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     link: Link, monkeypatch: pytest.MonkeyPatch, part: FunctionType
 ) -> None:

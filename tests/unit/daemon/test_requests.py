@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import signal
-import time
 from collections.abc import Iterator
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +22,9 @@ from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import MAX_QUEUED
+from sesh.daemon.waits import MAX_WAITS
 from sesh.errors import ProtocolError
+from sesh.loop.timers import FOREVER
 from tests.house.source import modules
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
@@ -102,7 +104,7 @@ def test_a_request_is_malformed_or_late_or_unknown_in_this_order(server: Server,
 
 def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
     """A daemon ignores an unknown word, because another version may know it."""
-    of_the_sender = {"timeout", "deadline", "begin_by", "repeats", "pace"}
+    of_the_sender = {"timeout", "deadline", "begin_by", "repeats", "pace", "over"}
     wrong, count = [], 0
     for module in modules():
         for call in (node for node in module.nodes if isinstance(node, ast.Call)):
@@ -126,6 +128,14 @@ def test_a_hello_of_other_types_ends_its_connection_and_attaches_nobody(
     assert not server.session.clients.all
 
 
+def test_a_wait_too_many_is_told_from_a_number_in_use(server: Server, link: Link) -> None:
+    for number in range(1, MAX_WAITS + 1):
+        server.requests.handle(link.connection, {"id": number, "verb": "wait", "idle": 1000})
+    again, one_more = answer(server, link, verb="wait"), answer(server, link, verb="wait", id=MAX_WAITS + 1)
+    assert (again["error"]["code"], "request 1 of this connection" in again["error"]["what"]) == ("usage", True), again
+    assert (one_more["error"]["code"], "16 requests" in one_more["error"]["what"]) == ("busy", True), one_more
+
+
 def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_once(
     server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,22 +156,35 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     typing, now, typed, gone = server.requests.typing, [5.0], list[Any](), Link()
     monkeypatch.setattr(connection, "uptime", lambda: now[0])
     monkeypatch.setattr(typing, "_type", lambda request, _, key, *, more: typed.append((request.number, key, more)))
-    monkeypatch.setattr(typing, "_active", SimpleNamespace(cancel=typed.append))
+    monkeypatch.setattr(typing, "_type_with_enter", partial(until_it_may_end, typing, ends := list[bool](), typed))
+    server.requests.handle(link.connection, {"id": 100, "verb": "send", "enter": True})
     server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
-    server.drop(gone.connection)
     for number in range(1, MAX_QUEUED + 1):
         words = {"begin_by": 10} if number == 1 else {"key": f"{number}", "more": True}
         server.requests.handle(link.connection, {"id": number, "verb": "send", **words})
     assert typed == []
     server.requests.handle(link.connection, {"id": 99, "verb": "press"})
     assert typed == ["somebody typed meanwhile", (99, "", False)]
+    assert (server.session.timers.wait_time() or 0) > 60, "a text that waits looks at nothing"
+    server.drop(gone.connection)
+    server.session.timers.run()
+    server.requests.handle(link.connection, {"id": 65, "verb": "send", "key": "65", "more": True})
     now[0] = 11.0
-    monkeypatch.setattr(typing, "_active", None)
-    until = time.monotonic() + 5.0
-    while server.requests.unfinished and time.monotonic() < until:
+    ends.append(True)
+    server.session.timers.hasten(next(each for each in server.requests.unfinished if each.number == 100))
+    for _ in range(MAX_QUEUED + 1):
         server.session.timers.run()
     gone.close()
-    assert typed[2:] == [(number, f"{number}", True) for number in range(2, MAX_QUEUED)]
+    assert typed[2:] == [(number, f"{number}", True) for number in (*range(2, MAX_QUEUED), 65)]
+    assert not server.requests.unfinished
     link.connection.flush()
     refused = [protocol.parse(payload) for _, payload in link.take()]
     assert {each["id"]: each["error"]["code"] for each in refused if "error" in each} == {64: "busy", 1: "timeout"}
+
+
+def until_it_may_end(typing: Any, ends: list[bool], typed: list[Any], *_: object) -> Iterator[float]:
+    """Type a text for as long as it may not end."""
+    typing._active = SimpleNamespace(cancel=typed.append)
+    while not ends:
+        yield FOREVER
+    typing._active = None

@@ -16,9 +16,9 @@ from sesh import protocol
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
-from sesh.daemon.shell.marks import MarkFilter, quoted, source
+from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, quoted, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
-from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
+from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
 from sesh.ops.shell import without_sequences
 from tests.support import need
 from tests.support.data import daemon_facts
@@ -44,16 +44,17 @@ def test_a_single_word_is_source() -> None:
 def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tuple[str, str, int | None]]]:
     """Return the bytes that pass a filter, and the marks that the filter found."""
     marks: list[tuple[str, str, int | None]] = []
-
-    def marked(token: str, letter: str, code: int | None) -> bytes:
-        marks.append((token, letter, code))
-        return markers.drop() if hold else b""
-
-    markers = MarkFilter("5ec", marked, lambda _: None)
+    markers = MarkFilter("5ec")
     if hold:
         markers.hold()
-    out = b"".join(markers.filter(block) for block in blocks) + markers.finish()
-    return out, marks
+    out = b""
+    for part in (part for block in blocks for part in markers.split(block)):
+        if isinstance(part, Mark):
+            marks.append(part)
+            out += markers.drop() if hold else b""
+        else:
+            out += markers.visible(part)
+    return out + markers.finish(), marks
 
 
 @given(st.lists(st.integers(0, 60), max_size=6))
@@ -105,6 +106,22 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
         assert output() is None
     finally:
         gc.enable()
+
+
+def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> None:
+    """A bell came behind the end of the command that had rung, and the next command belonged to the run."""
+    own = Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
+    own.runs.active = run = Run(["seq 9"], None, wait=True, key="")
+    run.become(RunState.TYPED)
+    run.shell, run.wrapper = Shell(1, BASH, ready=True), Wrapper("work", own.runs._secret, BASH)
+    own.pump.filter_output(own.runs.filter)
+    marks = {letter: f"\x1b]7373;{run.wrapper.token};{letter}\x07".encode() for letter in ("B", "C", "E;0")}
+    output = b"\x1b]133;C\x07", marks["B"], marks["C"], b"\x07one\x1b]2;two\x07", marks["E;0"], b"\x1b]133;D\x07"
+    own.pump.add(b"".join(output) + b"\x07\x1b]133;C;cmdline_url=ls\x07\x1b]133;D\x07")
+    told = [(event["event"], event.get("command")) for event in own.events.after(1)]
+    begun, ended = ("command_started", ["seq 9"]), ("command_ended", ["seq 9"])
+    typed = [("command_started", ["ls"]), ("command_ended", ["ls"])]
+    assert told == [begun, ("bell", None), ("title", None), ended, ("bell", None), *typed]
 
 
 def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_up(

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.link.health import (
-    BUSY_INTERVAL,
+    BUSY_PING_INTERVAL,
     DOUBTED_AFTER,
-    KEY_SILENCE,
     LOST_AFTER,
-    NUDGE_TIME,
-    QUIET,
+    NUDGE_TIMEOUT,
+    PING_AFTER,
+    PING_AFTER_KEY,
     Health,
     LinkHealth,
     WatchedConnection,
@@ -53,35 +53,35 @@ class Clock:
 
 def test_silence_is_asked_about_then_doubted_then_a_loss() -> None:
     clock = Clock(round_trip=0.1)
-    clock.run(QUIET + DOUBTED_AFTER + 0.1)
-    assert (clock.pings, clock.state()) == ([QUIET], Health.UP)
+    clock.run(PING_AFTER + DOUBTED_AFTER + 0.1)
+    assert (clock.pings, clock.state()) == ([PING_AFTER], Health.UP)
     clock.run(0.1)
     assert clock.state() is Health.DOUBTED
     clock.run(LOST_AFTER - 1)
     assert clock.state() is Health.DOUBTED
     clock.run(1)
-    assert (clock.pings, clock.state(), clock.link.due) == ([QUIET], Health.LOST, inf)
+    assert (clock.pings, clock.state(), clock.link.due) == ([PING_AFTER], Health.LOST, inf)
     clock.heard(pong=True)
     assert clock.state() is Health.LOST
 
 
 def test_what_comes_ends_a_doubt_and_puts_off_the_next_ping() -> None:
     clock = Clock()
-    clock.run(QUIET + 1)
+    clock.run(PING_AFTER + 1)
     assert clock.state() is Health.DOUBTED
     clock.heard(pong=True)
     clock.link.round_trip = 0.0
     assert clock.state() is Health.UP
-    clock.run(QUIET - 0.1)
+    clock.run(PING_AFTER - 0.1)
     clock.heard()
-    clock.run(QUIET)
-    assert clock.pings == [QUIET, QUIET + 1 + QUIET - 0.1 + QUIET]
+    clock.run(PING_AFTER)
+    assert clock.pings == [PING_AFTER, PING_AFTER + 1 + PING_AFTER - 0.1 + PING_AFTER]
 
 
 def test_a_link_that_output_keeps_busy_is_asked_once_a_minute() -> None:
     """Without a PING, the host would end the link, because nothing would come from it."""
     clock = Clock()
-    for _ in range(int(25 * BUSY_INTERVAL)):
+    for _ in range(int(25 * BUSY_PING_INTERVAL)):
         clock.run(0.1)
         clock.heard()
     assert len(clock.pings) == 2
@@ -95,15 +95,15 @@ def test_a_key_into_silence_is_asked_about_at_once_and_any_other_once_there_is_s
     clock.run(0.1)
     clock.heard(pong=True)
     clock.link.key_sent(clock.now)
-    clock.run(KEY_SILENCE)
-    assert clock.pings == [1.5, 1.6 + KEY_SILENCE]
+    clock.run(PING_AFTER_KEY)
+    assert clock.pings == [1.5, 1.6 + PING_AFTER_KEY]
 
 
 def test_a_nudge_leaves_a_link_little_time_whatever_its_round_trip_and_nudges_in_a_row_are_one() -> None:
     clock = Clock(round_trip=0.3)
     for _ in range(4):
         clock.link.nudge(clock.now)
-        clock.run(NUDGE_TIME / 4)
+        clock.run(NUDGE_TIMEOUT / 4)
     assert (clock.pings, clock.state()) == ([0], Health.DOUBTED)
 
 
@@ -119,7 +119,7 @@ def test_bytes_that_were_under_way_before_a_question_are_no_answer_and_the_answe
 
 def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
     clock = Clock()
-    clock.run(QUIET + 0.1)
+    clock.run(PING_AFTER + 0.1)
     clock.now += 3600
     assert clock.link.act(clock.now)
     assert clock.state() is not Health.LOST
@@ -133,23 +133,23 @@ def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
 def test_what_lay_unread_since_before_a_stop_proves_nothing(stopped: float, *, pinged: bool, nudged: bool) -> None:
     """It put off the next test of a dead link by three seconds."""
     clock = Clock()
-    clock.run(QUIET + 0.1 if pinged else 0.0)
+    clock.run(PING_AFTER + 0.1 if pinged else 0.0)
     clock.now += stopped
     if nudged:
         clock.link.nudge(clock.now)
-    elif stopped < QUIET:
+    elif stopped < PING_AFTER:
         return  # nothing tells that it was stopped
-    clock.heard(pong=pinged and stopped > QUIET)
+    clock.heard(pong=pinged and stopped > PING_AFTER)
     asked = len(clock.pings)
-    clock.run(NUDGE_TIME)
+    clock.run(NUDGE_TIMEOUT)
     assert clock.state() is Health.DOUBTED
-    assert (pinged and stopped < QUIET) or len(clock.pings) > asked
+    assert (pinged and stopped < PING_AFTER) or len(clock.pings) > asked
 
 
 def test_the_round_trip_is_measured_while_keys_are_typed_and_one_long_sample_is_a_busy_machine() -> None:
     clock = Clock()
     for seconds in (60.0, 0.2, 0.3, 0.4, 0.5):
-        clock.link.measure(clock.now)
+        clock.link.new_ping(clock.now)
         clock.now += seconds
         clock.heard(pong=True)
         clock.link.key_sent(clock.now)
@@ -164,7 +164,7 @@ def test_the_round_trip_is_measured_while_keys_are_typed_and_one_long_sample_is_
 def test_a_connection_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_of_the_newest_ping() -> None:
     connection, began = WatchedConnection(-1, -1), time.monotonic() - 1
     connection.health = link = LinkHealth(began)
-    first, newest = link.measure(began), link.measure(began + 0.5)
+    first, newest = link.new_ping(began), link.new_ping(began + 0.5)
     assert len(newest) <= 2, "it goes over slow links"
     connection.decode(protocol.frame(protocol.PONG, first))
     assert (link.heard_at > began, link.round_trip) == (True, 0.0)
@@ -178,7 +178,7 @@ def test_in_any_storm_of_nudges_only_a_silent_link_is_lost(last: float, pace: fl
     while clock.now < START + last:
         clock.run(min(0.06, START + last - clock.now))
         clock.heard()
-    until = clock.now + LOST_AFTER + QUIET + 0.5
+    until = clock.now + LOST_AFTER + PING_AFTER + 0.5
     while clock.now < until:
         clock.run(min(pace, until - clock.now))
         clock.link.nudge(clock.now)

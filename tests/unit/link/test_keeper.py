@@ -34,11 +34,11 @@ class Host:
     def __init__(self, attempt: Open, *, asks: bool = False) -> None:
         self.open, self._asks, self.logged = attempt, asks, list[str]()
 
-    def login_asked(self) -> bool:
+    def login_prompted(self) -> bool:
         return self._asks
 
-    def renew_shared(self, *, silent: bool) -> None:
-        self.logged.append("silent" if silent else "closed")
+    def renew_shared_connection(self, *, is_silent: bool) -> None:
+        self.logged.append("silent" if is_silent else "closed")
 
     def log(self, event: str, **facts: object) -> None:
         self.logged.append(event)
@@ -59,9 +59,9 @@ def ways(*steps: Exception | WatchedConnection) -> Open:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("INTERVAL", "CONNECT_TIME", "INTERVAL_AFTER_NUDGE"):
+    for name in ("INTERVAL", "MIN_CONNECT_TIMEOUT", "INTERVAL_AFTER_NUDGE"):
         monkeypatch.setattr(keeping, name, 0.005)
-    for name in ("DOUBTED_AFTER", "QUIET"):
+    for name in ("DOUBTED_AFTER", "PING_AFTER"):
         monkeypatch.setattr(health, name, 0.005)
 
 

@@ -12,12 +12,12 @@ from sesh.errors import LoginRefused
 from sesh.link import keeper
 from sesh.link.health import Health, LinkHealth
 from sesh.link.keeper import (
-    AT_ONCE,
-    CONNECT_TIME,
     INTERVAL,
     INTERVAL_AFTER_NUDGE,
-    LONGEST_CONNECT,
-    LONGEST_INTERVAL,
+    MAX_AT_ONCE,
+    MAX_CONNECT_TIMEOUT,
+    MAX_INTERVAL,
+    MIN_CONNECT_TIMEOUT,
     Schedule,
 )
 from tests.support import rounds
@@ -30,14 +30,14 @@ def test_an_attempt_has_the_longer_to_connect_the_longer_the_way() -> None:
         tries = Schedule(indirect=indirect)
         tries.round_trip = round_trip
         tries.plan(START)
-        found = tries.begin_due(START)
+        found = tries.start_due(START)
         assert found is not None
         return found
 
-    assert seconds(0.1) == CONNECT_TIME
-    assert seconds(0.3) == CONNECT_TIME + 3
-    assert seconds(0.3, indirect=True) == CONNECT_TIME + 3
-    assert seconds(0, indirect=True) > CONNECT_TIME + 1, "of a link whose round trip is unknown"
+    assert seconds(0.1) == MIN_CONNECT_TIMEOUT
+    assert seconds(0.3) == MIN_CONNECT_TIMEOUT + 3
+    assert seconds(0.3, indirect=True) == MIN_CONNECT_TIMEOUT + 3
+    assert seconds(0, indirect=True) > MIN_CONNECT_TIMEOUT + 1, "of a link whose round trip is unknown"
 
 
 def test_after_an_hour_without_a_network_the_next_nudge_is_as_good_as_the_first() -> None:
@@ -45,16 +45,16 @@ def test_after_an_hour_without_a_network_the_next_nudge_is_as_good_as_the_first(
     tries.plan(now)
     while now < START + 3600:
         now = max(now, tries.due)
-        begins = tries.begin_due(now)
+        begins = tries.start_due(now)
         assert begins is not None
         moments.append(now)
         tries.attempt_failed(now, "no network")
-    assert moments[-1] - moments[-2] == LONGEST_INTERVAL
+    assert moments[-1] - moments[-2] == MAX_INTERVAL
     assert len([moment for moment in moments if moment < START + 30]) == 30
     now += 5
     tries.nudge(now)
     assert tries.due == now
-    begins = tries.begin_due(now)
+    begins = tries.start_due(now)
     assert begins is not None
     tries.attempt_failed(now, "no network")
     assert tries.due == now + INTERVAL
@@ -64,8 +64,8 @@ def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_nudge
     """With two seconds each, no attempt logged in at a round trip of 0.5 s."""
     tries, now, seconds = Schedule(), START, 0.0
     tries.plan(now)
-    while seconds < LONGEST_CONNECT:
-        begins = tries.begin_due(now)
+    while seconds < MAX_CONNECT_TIMEOUT:
+        begins = tries.start_due(now)
         assert begins is not None
         now += (seconds := begins)
         tries.attempt_failed(now, "no answer yet")
@@ -94,14 +94,14 @@ class Links(RuleBasedStateMachine):
             self.refused = False
         else:
             self.tries.plan(self.now)
-            while self.tries.begin_due(self.now) is not None:
+            while self.tries.start_due(self.now) is not None:
                 assert not self.refused, "a refusal ends attempts until Enter"
                 gap = self.now - self.newest
                 assert gap >= INTERVAL - 1e-6 or (self.nudged >= self.newest and gap >= INTERVAL_AFTER_NUDGE - 1e-6)
                 self.newest, self.free_since = self.now, self.now
                 self.running += 1
         assert self.tries.running == self.running, "nothing else ends one"
-        assert self.running <= AT_ONCE
+        assert self.running <= MAX_AT_ONCE
 
     @rule(seconds=st.floats(0.001, 3))
     def time_passes(self, seconds: float) -> None:
@@ -168,8 +168,8 @@ class Links(RuleBasedStateMachine):
 
     @invariant()
     def a_lost_link_is_always_tried_for(self) -> None:
-        if self.link.state is Health.LOST and not self.refused and self.running < AT_ONCE:
-            longest = LONGEST_CONNECT + keeper.LOGIN_TRIPS * max(self.round_trip, keeper.LONG_TRIP)
+        if self.link.state is Health.LOST and not self.refused and self.running < MAX_AT_ONCE:
+            longest = MAX_CONNECT_TIMEOUT + keeper.LOGIN_ROUND_TRIPS * max(self.round_trip, keeper.LONG_ROUND_TRIP)
             assert self.tries.due <= max(self.free_since, self.newest) + longest
 
     @invariant()

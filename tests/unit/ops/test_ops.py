@@ -35,7 +35,7 @@ WIRE_NAMES = {
     "jobs": "ended result",
     "layout": "make sessions",
     "search": "grep",
-    "sessions": "detach kill kill_all label reload rename resume_with summaries there",
+    "sessions": "detach kill kill_all label reload rename resume_with there",
     "shell": "history history_output",
     "sweep": "clear leftovers",
     "undeploy": "remove",
@@ -72,7 +72,7 @@ def test_what_a_lost_request_asked_for_may_have_been_done_only_if_it_changes_som
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     target = HostTarget(Caller(), "box")
-    monkeypatch.setattr(target, "_open", lambda _: nullcontext(Mock()))
+    monkeypatch.setattr(target, "_open_link", lambda _: nullcontext(Mock()))
     monkeypatch.setattr(calls, "call", Mock(side_effect=Lost("lost the link")))
     with pytest.raises(Unknown, match="try again"):
         target.call(wait.ended, name="work")

@@ -40,7 +40,7 @@ def test_each_byte_of_overlapping_pieces_comes_once_and_gaps_are_counted(pieces:
     inbound, outbound = os.pipe()
     with Stream(wire.Connection(inbound, outbound), "work") as stream:
         for start, size in sorted(pieces):
-            new = stream._take(start, whole[start : start + size])
+            new = stream._new_output(start, whole[start : start + size])
             assert new.data == whole[new.position : new.position + len(new.data)]
             skipped += max(0, start - reached) if reached is not None else 0
             reached = max(reached or 0, start + size)
@@ -67,7 +67,7 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
     with Stream(ends[0], "work") as stream:
         with pytest.raises(TimedOut):
             next(stream.arrivals(nothing, until=time.monotonic() + 0.05))
-        assert next(stream.arrivals(nothing, watched=lambda: [(inbound, select.POLLIN)])) == Ready(inbound)
+        assert next(stream.arrivals(nothing, others=lambda: [(inbound, select.POLLIN)])) == Ready(inbound)
     for descriptor in (inbound, outbound):
         os.close(descriptor)
 
@@ -75,7 +75,7 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
 def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_the_answer() -> None:
     first, *links = [Mock(spec=WatchedConnection, peer=wire.Peer(), welcome={}) for _ in range(3)]
     first.peer = wire.Peer("work", "c0ffee")
-    stream = Stream(first, "work", host="box", keeper=Mock(**{"wait.side_effect": links}))
+    stream = Stream(first, "work", host="box", keeper=Mock(**{"await_link.side_effect": links}))
     for link in links:
         stream.reconnect()
         link.connect_request.assert_called_with("work", "c0ffee")

@@ -98,7 +98,7 @@ def test_the_deadline_of_a_link_is_also_that_of_its_configuration(fake: Fake) ->
     """A list waited longer for a `Match exec` than for a silent host."""
     fake("exec sleep 30")
     with pytest.raises(Unreachable, match="ssh -G box did not end"):
-        open_link(Destination("box"), ask=False, deadline=time.monotonic() + 0.2)
+        open_link(Destination("box"), may_prompt=False, deadline=time.monotonic() + 0.2)
 
 
 def test_ssh_does_not_read_what_is_typed_into_sesh(fake: Fake) -> None:
@@ -110,10 +110,10 @@ def test_a_variable_overrides_ssh_config_which_overrides_what_sesh_sets(monkeypa
     box = Destination("box", settings={"serveraliveinterval": ["0"], "controlpersist": ["60"], "compression": ["no"]})
     monkeypatch.setenv("SESH_COMPRESSION", "no")
     keywords = "ServerAliveInterval", "ControlPersist", "Compression"
-    given = [word for word in ssh.options(box, ask=True) if word.startswith(keywords)]
+    given = [word for word in ssh.options(box, may_prompt=True) if word.startswith(keywords)]
     assert given == ["Compression=no", "ServerAliveInterval=30"]
     monkeypatch.setenv("SESH_PERSIST", "no")
-    assert "ControlPersist=5" in ssh.options(box, ask=True)
+    assert "ControlPersist=5" in ssh.options(box, may_prompt=True)
 
 
 @pytest.mark.parametrize("jump", ["-oProxyCommand=x", "one,-l", "one,", "a b", "one;two"])

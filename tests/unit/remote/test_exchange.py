@@ -25,6 +25,6 @@ def test_a_command_that_takes_too_long_is_ended() -> None:
 
 
 def test_as_much_as_is_read_comes_whole() -> None:
-    most = exchange.MOST_PRINTED
+    most = exchange.MAX_PRINTED
     done = exchange.run(BOX, ["sh", "-c", f"head -c {most} /dev/zero; echo why >&2; exit 3"])
     assert done == (3, "\0" * most, "why\n")

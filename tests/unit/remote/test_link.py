@@ -58,7 +58,7 @@ def through(script: str) -> Destination:
 )
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        open_link(through(script), ask=False, deadline=time.monotonic() + 1)
+        open_link(through(script), may_prompt=False, deadline=time.monotonic() + 1)
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -73,7 +73,7 @@ def test_a_command_whose_attempt_was_ended_is_not_run_again(tmp_path: Path) -> N
     ending = threading.Thread(target=end)
     ending.start()
     with pytest.raises(Interrupted):
-        open_link(through(f"echo run >>{runs}; exec sleep 60"), ask=False, stop=stop)
+        open_link(through(f"echo run >>{runs}; exec sleep 60"), may_prompt=False, stop=stop)
     ending.join()
     assert runs.read_text() == "run\n"
 
@@ -125,7 +125,7 @@ class Played:
     closed: bool = False
 
     def opened(self, request: LinkRequest | None = None) -> Link:
-        return open_link(Destination("box"), ask=False, deadline=time.monotonic() + 20, request=request)
+        return open_link(Destination("box"), may_prompt=False, deadline=time.monotonic() + 20, request=request)
 
 
 @pytest.fixture
@@ -184,4 +184,4 @@ def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, co
         played.shared = f"{before}\nexit {code}"
         with pytest.raises(SeshError):
             played.opened(request)
-        assert request.unknown is expected
+        assert request.may_be_done is expected

@@ -12,25 +12,22 @@ from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, Ended, NotFound,
 
 
 class EndKind(Enum):
-    """The ways an attachment ends. The event log contains the values.
-
-    LOST: the daemon died, or the link broke. SIGNAL: this process got one. SWITCH: the daemon names the next session.
-    """
+    """How an attachment ends. The event log has the values."""
 
     DETACHED = "detached"
-    ENDED = "ended"
-    LOST = "lost"
-    SIGNAL = "signal"
-    SWITCH = "switch"
+    ENDED = "ended"  # the session
+    LOST = "lost"  # the daemon died, or the link broke
+    SIGNAL = "signal"  # of this process
+    SWITCH = "switch"  # to the session that the daemon names
 
 
 @dataclass
 class AttachmentEnd:
     """The end of an attachment to session `name` on `host`.
 
-    `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `said`: the host's
-    message about a session that no longer exists. `early`: the user left before the daemon's WELCOME. `runs`: the
-    program that runs on after a detach. `heard_time`: time of the last bytes over the link (seconds since the epoch); 0
+    `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `missing`: the line
+    for a session that the host has no longer. `early`: the user left before the daemon's WELCOME. `running_program`:
+    the program that runs on after a detach. `heard_time`: time of the last bytes over the link (seconds since 1970); 0
     without a link. `undelivered`: keys may not have reached the program.
     """
 
@@ -40,15 +37,15 @@ class AttachmentEnd:
     code: int | None = None
     signal: int | None = None
     reason: str = ""
-    said: str = ""
+    missing: str = ""
     heard_time: float = 0.0
     early: bool = False
-    runs: str = ""
+    running_program: str = ""
     undelivered: bool = False
 
     @classmethod
     def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> AttachmentEnd:
-        """Return the end from EXIT or a stored result, whose values are not trusted."""
+        """Return the end for an EXIT or a stored result, whose values are unchecked."""
         code, number = end.get("code", end.get("exit_code")), end.get("signal")
         return cls(
             EndKind.ENDED,
@@ -64,8 +61,8 @@ class AttachmentEnd:
         """Return the end for an error after which no attempt at another link can succeed."""
         if isinstance(error, Ended):
             return cls.ended(name, host, error.result)
-        said = error.line(host) if isinstance(error, NotFound) else ""
-        return cls(EndKind.LOST, name, host, reason=str(error), said=said)
+        missing = error.line(host) if isinstance(error, NotFound) else ""
+        return cls(EndKind.LOST, name, host, reason=str(error), missing=missing)
 
     def line(self, words_for: Callable[[str], str] = str, waiting: Callable[[str], int] = lambda _: 0) -> str:
         """Return the closing line, without its brackets.
@@ -73,21 +70,23 @@ class AttachmentEnd:
         `words_for`: returns the words to type for a session. `waiting`: counts the sessions of this machine that wait
         for the user, except the named one.
         """
-        if self.said:
-            line = self.said
+        if self.missing:
+            line = self.missing
         elif self.kind is EndKind.LOST:
-            line = self._lost(words_for(self.name))
+            line = self._lost_line(words_for(self.name))
+        elif self.kind is EndKind.ENDED:
+            line = self._ended_line()
         else:
-            line = self._ended() if self.kind is EndKind.ENDED else self._left(words_for(self.name), waiting)
+            line = self._detached_line(words_for(self.name), waiting)
         return f"{line}; keys typed last may not have arrived" if self.undelivered else line
 
-    def _lost(self, words: str) -> str:
+    def _lost_line(self, words: str) -> str:
         if self.host:
             why = f" ({self.reason})" if self.reason else ""
             return f"lost the link to @{self.host}{why}; {self.name} may still run there"
         return f"{self.name} was lost: its daemon died; {PROGRAM} {words} restarts it"
 
-    def _ended(self) -> str:
+    def _ended_line(self) -> str:
         if self.reason == "killed":
             return f"{self.name} ended by --kill"
         if self.reason == TERMINATED:
@@ -98,13 +97,13 @@ class AttachmentEnd:
             return f"{self.name} ended by {known}{why}"
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"
 
-    def _left(self, words: str, waiting: Callable[[str], int]) -> str:
-        left = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
+    def _detached_line(self, words: str, waiting: Callable[[str], int]) -> str:
+        detached = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
         if self.early:
-            return f"{left} before its daemon answered"
+            return f"{detached} before its daemon answered"
         if self.reason == "replaced":
-            return f"{left}: replaced by another client"
-        runs = f": {self.runs} runs on" if self.runs else ""
-        line = f"{left}{runs}; {for_host(SESH, self.host)} {words} returns"
+            return f"{detached}: replaced by another client"
+        runs_on = f": {self.running_program} runs on" if self.running_program else ""
+        line = f"{detached}{runs_on}; {for_host(SESH, self.host)} {words} returns"
         count = waiting(self.name if self.host is None else "") if self.reason != "hangup" else 0
         return f"{line}; {count} waiting: {PROGRAM} --next" if count else line
