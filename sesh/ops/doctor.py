@@ -82,7 +82,7 @@ def _directory(caller: Caller) -> Iterator[Finding]:
 
 
 def _check_room(folder: str, variable: str = "SESH_DIR") -> None:
-    """Write a file that has no name, as large as a record with a small screen. Raises Refused."""
+    """Write a nameless file, as large as a record with a small screen. Raises Refused."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             files.write_all(file.fileno(), os.urandom(_ROOM))

@@ -258,7 +258,7 @@ def test_ctrl_c_ends_what_types_into_a_session_whose_daemon_hangs(
 def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
     home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
-    """`--doctor` took it for a link that does not work, `--kill` for an error of each session."""
+    """`--doctor` took it for a broken link, `--kill` for an error of each session."""
     run_verb = app.run_verb
 
     def interrupted(cli: Invocation) -> int:

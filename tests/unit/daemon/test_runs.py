@@ -109,7 +109,7 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
 
 
 def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> None:
-    """A bell came behind the end of the command that had rung, and the next command belonged to the run."""
+    """A bell came behind the end of its command, whose run had the next one."""
     own = Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
     own.runs.active = run = Run(["seq 9"], None, wait=True, key="")
     run.become(RunState.TYPED)
