@@ -30,14 +30,14 @@ def rest(field: Field) -> None:
                 field.measure("wakeups", {name: partial(_wakeups, tool) for name, tool in tools.items()}, 1)
 
 
-def pss(pid: int) -> float:
-    """Return the MiB of memory of a process, shared pages by their share."""
+def memory(pid: int, kind: str) -> int:
+    """Return the KiB of memory of a process; `kind` is a key of smaps_rollup."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        return next((int(line.split()[1]) for line in file if line.startswith("Pss:")), 0) / 1024
+        return next((int(line.split()[1]) for line in file if line.startswith(f"{kind}:")), 0)
 
 
 def _pss(tool: Contender) -> float:
-    return sum(map(pss, tool.keepers()))
+    return sum(memory(pid, "Pss") for pid in tool.keepers()) / 1024
 
 
 def _wakeups(tool: Contender) -> float:

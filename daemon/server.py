@@ -259,5 +259,6 @@ class Server:
             self.handler.forget(client)
         if connection.reader is not None and connection.reader in session.relay.followers:
             session.relay.followers.remove(connection.reader)
+            connection.reader = None
         connection.drop()
         session.relay.settle()

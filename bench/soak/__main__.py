@@ -13,7 +13,7 @@ import signal
 import sys
 
 from bench.soak.soak import soak
-from tests.support import Home
+from tests.support import Home, forking
 
 
 def main() -> int:
@@ -26,6 +26,7 @@ def main() -> int:
     for number in (signal.SIGHUP, signal.SIGQUIT):  # nohup and `&` leave them ignored, and children inherit that
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    forking.ABLE = False  # sessions as users have them, whose zygote has the memory of no test
     home = Home()
     os.environ.clear()
     os.environ.update(home.env)

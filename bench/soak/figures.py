@@ -22,8 +22,8 @@ class Sample:
     """The counts at a quiet moment, without client, command or flood."""
 
     hours: float
-    memory: dict[str, float]
-    """KiB of all daemons of a kind of session, and of the zygote; shared pages by their share."""
+    memory: Mapping[str, int]
+    """KiB of all daemons of a kind of session, and of the zygote; a page that they share counts for each of them."""
     descriptors: int
     """Of all daemons."""
     processes: int

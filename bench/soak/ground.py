@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bench.rest import pss
+from bench.rest import memory
 from bench.soak import programs
 from bench.soak.attaching import Attached
 from bench.soak.figures import Sample
@@ -134,11 +134,11 @@ class Sessions:
 
     def sample(self, hours: float, attaches: int, output: int) -> Sample:
         every = self.home.processes()
-        memory = {"zygote": sum(map(pss, processes.zygotes(every))) * 1024}
+        sizes = {"zygote": sum(memory(pid, "Anonymous") for pid in processes.zygotes(every))}
         for session in self.every:
-            memory[session.sort] = memory.get(session.sort, 0.0) + pss(session.daemon) * 1024
+            sizes[session.sort] = sizes.get(session.sort, 0) + memory(session.daemon, "Anonymous")
         descriptors = sum(len(os.listdir(f"/proc/{session.daemon}/fd")) for session in self.every)
-        return Sample(hours, memory, descriptors, len(every), attaches, output)
+        return Sample(hours, sizes, descriptors, len(every), attaches, output)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ KEEP_UP_FROM = 256 << 10  # bytes before `MAX_LAG` from which on output is emula
 KEEP_UP, KEEP_UP_TIME = 8 << 10, 0.0005
 """Bytes emulated between two reads, and the most seconds: in this time the kernel's buffer of the pty fills."""
 TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
+_LIBRARY = ctypes.CDLL(None)  # libc; loaded once, because each is a class in a cycle
 
 
 class Relay:
@@ -105,7 +106,7 @@ class Relay:
                 self.timers.set(Timer.PACK, 0, self._pack)
                 return
         with suppress(AttributeError):  # only some systems have malloc_trim(3)
-            ctypes.CDLL(None).malloc_trim(0)
+            _LIBRARY.malloc_trim(0)
 
     # -- the program's pace
 

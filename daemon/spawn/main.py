@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 
 from sesh import files, log, measures, paths, protocol, wire
@@ -35,9 +36,7 @@ def run_daemon(creator: socket.socket) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the kernel discards wait statuses
         connection = wire.Connection(creator.fileno(), creator.fileno())
         spec = _receive_spec(connection)
-        wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
-        os.environ.clear()
-        os.environ.update(wanted)
+        take_environment({**spec["environment"], "SESH_DIR": paths.directory()})  # absolute; hooks inherit it
         try:
             server = _set_up(spec, creator, connection)
         except Exception as error:
@@ -54,6 +53,15 @@ def run_daemon(creator: socket.socket) -> None:
         log.write_error("daemon", error)
     finally:
         os._exit(1)
+
+
+def take_environment(wanted: Mapping[str, str]) -> None:
+    """Make `wanted` the environment; what the zygote has already stays in the pages that forks share."""
+    for name in [name for name in os.environ if name not in wanted]:
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
 
 
 def respond(creator: socket.socket, **response: object) -> None:

@@ -53,7 +53,7 @@ class RawLines(Block):
         screen.pen = self._pen
         screen.rows = screen.blank_rows(1, self._pen.erased)
         Parser(screen).parse(self.data)
-        return drawn.take()  # the screen is garbage in a cycle, which must not keep the lines until it is collected
+        return drawn.take()
 
 
 def _texts(data: str, pen: Pen) -> Iterator[str]:

@@ -6,6 +6,7 @@ Cells are `Char` in `buffer`, colours have names, modes are in one set. The emul
 from __future__ import annotations
 
 from typing import Any
+from weakref import proxy
 
 from pyte import graphics
 from pyte.modes import DECAWM, DECOM, DECSCNM, DECTCEM, IRM, LNM
@@ -56,7 +57,7 @@ class _Line:
 
 class _Cursor(Cursor):
     def __init__(self, screen: PyteFace) -> None:
-        self._screen = screen
+        self._screen = proxy(screen)  # or a screen, with its scrollback, would stay until garbage is collected
         self.x, self.y, self.hidden = 0, 0, False
 
     @property

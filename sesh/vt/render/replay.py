@@ -114,14 +114,14 @@ class Drawing:
         # `lines` counts the open line, which is drawn with the screen; it does not count the line of `begun`.
         finished = lines + (begun > 0) - scrollback.open
         parts = scrollback.since(scrollback.completed - finished) if finished > 0 else iter(())
-        self._parts = map(self._part, pieces(parts, emulator.columns))
+        self._parts = pieces(parts, emulator.columns)
 
     def advance(self) -> bool:
         """Draw the next part of the scrollback; return False if none is left."""
         part = next(self._parts, None)
         if part is None:
             return False
-        self._drawn.append(part)
+        self._drawn.append(self._part(part))
         return True
 
     def take(self) -> bytes:
@@ -131,7 +131,7 @@ class Drawing:
 
     def finish(self, status: str = "") -> bytes:
         """Draw the rest; return all bytes that have not been taken."""
-        self._drawn += [*self._parts, self._screen(status)]
+        self._drawn += [*map(self._part, self._parts), self._screen(status)]
         return self.take()
 
     def _part(self, lines: list[str]) -> bytes:

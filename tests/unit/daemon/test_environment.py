@@ -11,6 +11,7 @@ import pytest
 
 from sesh import machine, paths
 from sesh.daemon.pty.program import environment, find_program, shell_words
+from sesh.daemon.spawn.main import take_environment
 from sesh.machine import has_terminfo
 from sesh.programs import shell
 from sesh.store import records
@@ -133,3 +134,15 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     assert find_program("folder", path, str(tmp_path)) == (None, 127)
     assert find_program("a\0b", path, str(tmp_path)) == (None, 127)
     assert find_program("x" * 5000, path, str(tmp_path)) == (None, 127)
+
+
+def test_a_daemon_sets_only_the_variables_that_its_zygote_has_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each variable that was set again took a page of memory that daemons share: 45 took 0.4 MiB."""
+    before = dict(os.environ)
+    monkeypatch.setenv("GONE", "1")
+    monkeypatch.setenv("OTHER", "1")
+    monkeypatch.setattr(os, "putenv", lambda name, value: written.append((name, value)))
+    written: list[tuple[bytes, bytes]] = []
+    take_environment({**before, "OTHER": "2", "NEW": "\udcff"})
+    assert dict(os.environ) == {**before, "OTHER": "2", "NEW": "\udcff"}
+    assert written == [(b"OTHER", b"2"), (b"NEW", b"\xff")]
