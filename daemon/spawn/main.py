@@ -56,7 +56,10 @@ def run_daemon(creator: socket.socket) -> None:
 
 
 def take_environment(wanted: Mapping[str, str]) -> None:
-    """Make `wanted` the environment; what the zygote has already stays in the pages that forks share."""
+    """Make `wanted` the environment.
+
+    What the zygote has already is not set again, and stays in the pages that forks share.
+    """
     for name in [name for name in os.environ if name not in wanted]:
         del os.environ[name]
     for name, value in wanted.items():

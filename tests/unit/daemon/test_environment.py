@@ -137,7 +137,7 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
 
 
 def test_a_daemon_sets_only_the_variables_that_its_zygote_has_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each variable that was set again took a page of memory that daemons share: 45 took 0.4 MiB."""
+    """Each variable that was set again took a page of shared memory."""
     before = dict(os.environ)
     monkeypatch.setenv("GONE", "1")
     monkeypatch.setenv("OTHER", "1")
