@@ -43,6 +43,7 @@ class Ending:
         self._connections, self._drop = connections, drop
         self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 if not sent
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
+        self._timed_out = False  # the program was a shell, which ended at its prompt as by TMOUT
 
     # -- the program's end
 
@@ -98,7 +99,7 @@ class Ending:
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
             if not pump.read_output():
                 break
-        timed_out = session.activity.at_prompt_since_typed  # TMOUT ends a shell at its prompt
+        self._timed_out = session.activity.at_prompt_since_typed
         end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
         # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
         by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
@@ -114,7 +115,7 @@ class Ending:
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
-        outlives = not is_known and self._outlives(timed_out=timed_out)
+        outlives = not is_known and self._outlives()
         if outlives and not session.facts["persist"]:  # only the daemon has its screen
             session.facts["keep"] = True
         if session.facts["keep"]:
@@ -122,18 +123,18 @@ class Ending:
         else:
             self._finish(Phase.LEFT if outlives else Phase.REMOVED)
 
-    def _outlives(self, *, timed_out: bool) -> bool:
+    def _outlives(self) -> bool:
         """Return whether the ended session stays listed, by the setting `Config.keep`."""
-        # It does not if a person was attached or has ended it. SIGTERM to the daemon does not count as a person's act,
-        # because a machine that shuts down sends it.
+        # It does not if a person has ended it, or was attached while it ended, except by TMOUT. SIGTERM to the daemon
+        # does not count as a person's act, because a machine that shuts down sends it.
         session, facts, outlive = self.session, self.session.facts, self.session.facts["outlive"]
         if facts["job"] or facts["keep"] or outlive == "never":
             return False
         if self._life.ended_for == TERMINATED:
             return facts["persist"]
-        if self._life.ended_for or session.clients:
+        if self._life.ended_for or (session.clients and not self._timed_out):
             return False
-        return bool(self._life.end.code) or timed_out or (outlive == "always" and not facts["shell"])
+        return bool(self._life.end.code) or self._timed_out or (outlive == "always" and not facts["shell"])
 
     def _keep_result(self) -> None:
         session, facts, log = self.session, self.session.facts, self.session.log
@@ -221,7 +222,8 @@ class Ending:
         session, end = self.session, self._life.end
         if isinstance(client.state, Drawn):
             session.relay.draw()
-        if self._final_phase == Phase.LEFT and self._life.ended_for != TERMINATED:  # a client saw the end after all
+        survives_clients = self._timed_out or self._life.ended_for == TERMINATED
+        if self._final_phase == Phase.LEFT and not survives_clients:  # a client saw the end after all
             self._final_phase = Phase.REMOVED
             if self._life.phase == Phase.LEFT:
                 self._life.become(Phase.REMOVED)

@@ -229,13 +229,14 @@ class Typing:
         # No output is read between this check and the typing.
         name = self._session.name
         self._find_question(since, question)
+        if force:
+            return
         if self._session.activity.would_join_line:  # the answer would be appended to that line
             raise Refused(
                 f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",
                 hint=f"enter or erase it: {SESH} {name}",
             )
-        if not force:
-            self._check_gate(data)
+        self._check_gate(data)
 
     def _find_question(self, since: str | None, question: str) -> AskedResponse:
         """Return the session's question. Raises Refused if there is none, or another one."""

@@ -52,10 +52,11 @@ class Screen(PyteFace):
         number, _, rest = body.partition(";")
         if number in {"0", "1", "2"}:
             text = _sanitized(rest)
-            self.used.add("title")
             if number != "1":
+                self._note_title(_WINDOW)
                 self.title = text
             if number != "2":
+                self._note_title(_ICON)
                 self.icon_name = text
         elif number == "7":
             self._report(number, _sanitized(rest))
@@ -112,6 +113,11 @@ class Screen(PyteFace):
                     self.used.add(f"colour {colour}")
         elif 110 <= number <= 119:
             self.dynamic.pop(number - 100, None)
+
+    def _note_title(self, part: int) -> None:
+        """Note that a title is set which a pop will not bring back."""
+        if not any(pushed in (_BOTH, part) for pushed, _ in self.titles):
+            self.used.add("title")
 
     def window_operation(self, operation: int = 0, part: int = _BOTH) -> None:
         """XTWINOPS: 22 pushes the titles, 23 pops them; other operations are ignored."""

@@ -10,7 +10,6 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import redirect_stdout
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 import sesh.__main__
+from sesh.cli import printing
 from tests.remote.via import Beside
 from tests.support import PROMPT, ROOT, Home, Result, wait_until
 
@@ -58,7 +58,8 @@ def overview(home: Home) -> str:
 def help_of(*words: str) -> str:
     """Return the printed help of a verb; empty if sesh refuses the verb."""
     printed = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(printing, "write", lambda data, *_: printed.write(data.decode()))
         patch.setattr(sys, "argv", ["sesh", *words, "--help"])
         patch.setenv("COLUMNS", "200")
         code = sesh.__main__.main()

@@ -175,6 +175,8 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
         with pytest.raises(Refused, match="somebody has begun to type"):
             send.answer(Target(Caller()), "work", text, asked["since"], "agent waits")
     assert "\nrun" not in opened.text()
+    assert sesh("--send", "work", "z", "--question", ".", "--force").code == 0
+    opened.wait_for(f"{PROMPT} echo ru''nz")
     opened.type("\x15")
     wait_until(lambda: home.summary("work")["activity"]["state"] == "idle")
     find.request("work", messages.STATE, state="waiting", question="agent waits")

@@ -49,13 +49,15 @@ def test_a_program_that_ends_unseen_leaves_its_session(home: Home) -> None:
 @pytest.mark.needs("bash")
 def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left_is_not(home: Home) -> None:
     """TMOUT ends a shell with code 0, which must not count as a typed `exit`."""
-    for name in ("idle", "left"):
-        home.sesh("--open", name, "--env", f"TMOUT={3 if name == 'idle' else 60}", "--", "bash", "--norc")
+    for name in ("idle", "left", "shown"):
+        home.sesh("--open", name, "--env", f"TMOUT={60 if name == 'left' else 3}", "--", "bash", "--norc")
         assert home.sesh("--run", name, "--", "echo precious").stdout == "precious\n"
+    home.terminal("shown").wait_for("precious")
     home.sesh("--send", "left", "exit", "--enter")
     wait_until(lambda: state(home, "left") == "gone")
-    ended(home, "idle")
-    assert "precious" in home.sesh("--logs", "idle").stdout
+    for name in ("idle", "shown"):
+        ended(home, name)
+        assert "precious" in home.sesh("--logs", name).stdout
 
 
 def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:

@@ -344,9 +344,13 @@ def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...]) -> str:
             out.append("\x1b]104\x1b\\")
         out += [f"\x1b]1{index}\x1b\\" for index in sorted(_numbers(screen, "colour"))]
     out += [f"\x1b[23;{part}t" for part in reversed(pushed)]
-    out += [_title(icon, title) + f"\x1b[22;{part}t" for part, (icon, title) in screen.titles]
-    if screen.title or screen.icon_name or "title" in screen.used:
-        out.append(_title(screen.icon_name, screen.title))
+    for icon, title, push in (
+        *((icon, title, f"\x1b[22;{part}t") for part, (icon, title) in screen.titles),
+        (screen.icon_name, screen.title, ""),
+    ):
+        if icon or title or "title" in screen.used:  # else the terminal's own title stays
+            out.append(_title(icon, title))
+        out.append(push)
     for number, text in screen.reported.items():
         if text or f"OSC {number}" in screen.used:
             out.append(f"\x1b]{number};{text or REPORTED[number]}\x1b\\")

@@ -51,7 +51,7 @@ LOST = {
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._active Typing._queued Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Life.ended_for Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
+        "Life.ended_for Ending._hung_up_at Ending._final_phase Ending._timed_out Pty.status Pty.usage",
     "work in progress: it begins again":
         "Relay._drawn_at Relay._waiting_since OutputLog.appended_at Activity._checked_at Activity._input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "

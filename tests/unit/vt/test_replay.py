@@ -179,6 +179,14 @@ def test_r23_strings_of_programs_come_back_without_controls() -> None:
     assert b"\x1b]1;\x1b\\\x1b]2;abcd\x1b\\\x1b]7;file://h/p\x1b\\" in replay(emulator)
 
 
+@pytest.mark.parametrize("output", [b"", b"\x1b[22;0t\x1b]0;x\x07\x1b[23;0t", b"\x1b[22;0t\x1b]2;x\x07"])
+def test_a_title_under_which_the_program_pushed_its_own_stays(output: bytes) -> None:
+    """The terminal lost its own title at an attach."""
+    client = fed(b"\x1b]0;own\x07")
+    client.feed(replay(fed(output)) + b"\x1b[23;0t")
+    assert client.screen.title == "own"
+
+
 def test_kitty_flags_appear_only_where_the_program_used_them() -> None:
     assert b"u" not in replay(fed(b"text"))
     assert b"\x1b[=0;1u\x1b[>5u" in replay(fed(b"\x1b[>5u"))
