@@ -12,8 +12,9 @@ from re import Match
 from sesh.vt import grammar
 from sesh.vt.render.clean_screen import CANCEL
 
-# Modes that are on by default: auto-wrap, repeating keys, the cursor, bidirectional text, no local echo.
-_ON_BY_DEFAULT = frozenset((b"?7", b"?8", b"?25", b"8", b"12"))
+# Modes that are on by default: auto-wrap, repeating keys, the cursor, private colour registers, VTE's arrow keys in
+# bidirectional text, bidirectional text, no local echo.
+_ON_BY_DEFAULT = frozenset((b"?7", b"?8", b"?25", b"?1070", b"?1243", b"8", b"12"))
 _TERMINALS_DIFFER = frozenset((b"?1007", b"?1034", b"?1035", b"?1036", b"?1039", b"?2027"))
 """Modes whose default depends on the terminal: the program's choice stays."""
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))

@@ -20,9 +20,9 @@ MOUSE_ENCODING = (1005, 1006, 1015, 1016)
 OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
 """Cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output, grapheme clusters, colour
 scheme and in-band size reports, win32 input."""
-USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
-"""Modes whose default is a setting of the terminal: blinking, alternate scroll, xterm's meta keys. Such a mode is
-stored, as on or off, once a program has set or reset it."""
+USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039, 1070, 1243)
+"""Modes whose default is a setting of the terminal: blinking, alternate scroll, xterm's meta keys and colour registers,
+VTE's arrow keys. Such a mode is stored, as on or off, once a program has set or reset it."""
 ON_BY_DEFAULT = (7, 25)  # wrapping and the cursor
 OTHERS = 1000  # terminals number their own modes from here on, which are off by default; earlier ones may act
 _MOST_USED = 200  # then no further mode is stored that is not listed

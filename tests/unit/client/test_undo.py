@@ -24,6 +24,7 @@ def undo(*blocks: bytes) -> bytes:
 CHANGES = [
     (b"\x1b[?2004h", b"\x1b[?2004l"),
     (b"\x1b[?7l", b"\x1b[?7h"),
+    (b"\x1b[?1070;1243l", b"\x1b[?1070h\x1b[?1243h"),
     (b"\x1b[?1000;1006h", b"\x1b[?1000l\x1b[?1006l"),
     (b"\x1b[?7727h", b"\x1b[?7727l"),
     (b"\x1b[12l", b"\x1b[12h"),
