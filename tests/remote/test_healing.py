@@ -82,8 +82,7 @@ def test_a_name_that_leads_to_another_machine_now_ends_no_session_in_words(home:
     box.back()
     assert terminal.exit_code() == 1
     os.rename(f"{box.directory}.before", box.directory)
-    line = f"{os.uname().nodename} has nothing of work any more; it ended and its result is gone, or the name of"
-    assert line in terminal.text()
+    assert f"{os.uname().nodename} has nothing of work any more" in terminal.text()
 
 
 def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box: ViaHost) -> None:
