@@ -1,6 +1,6 @@
 """One attachment: passes input to the daemon, and the daemon's frames to the terminal.
 
-The loop of `client.attach` calls it; docs/ARCHITECTURE.md draws its phases.
+The loop of `client.attach` calls it; docs/ARCHITECTURE.md lists its phases.
 """
 
 from __future__ import annotations

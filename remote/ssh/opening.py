@@ -28,7 +28,7 @@ SHARED_SILENCE = 1.5  # if a shared connection is silent for so many seconds, an
 _FORWARD_SETTINGS = "localforward", "remoteforward", "dynamicforward"
 _POLL_INTERVAL = 0.1  # seconds between two reads of ssh's stderr
 # An ssh that keeps the terminal ignores Ctrl-C and Ctrl-\, which are for the session.
-_IGNORING_KEYS = ("sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"')
+_IGNORING_CTRL_C = ("sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"')
 
 
 @dataclass
@@ -95,7 +95,7 @@ class _Race:
     def _start(self, request: LinkRequest | None, *, may_prompt: bool = False, own_timeout: int = 0) -> Link:
         destination = self.destination
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
-        argv = [*_IGNORING_KEYS, *argv] if may_prompt else argv
+        argv = [*_IGNORING_CTRL_C, *argv] if may_prompt else argv
         pipe, stderr = subprocess.PIPE, tempfile.TemporaryFile()
         try:
             process = ssh.start(

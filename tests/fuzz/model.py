@@ -90,7 +90,7 @@ class Sessions(RuleBasedStateMachine):
         session.tokens.append(self._tokens)
         return b"<%d>\r\n" % self._tokens
 
-    def _wait(self, what: str, holds: Callable[[], bool]) -> None:
+    def _wait(self, what: str, holds: Callable[[], bool], found: Callable[[], str] = str) -> None:
         """Wait until something holds; meanwhile clients read what comes, as terminals do."""
 
         def look() -> bool:
@@ -100,7 +100,7 @@ class Sessions(RuleBasedStateMachine):
                         continue
             return holds()
 
-        wait_until(look, what=what)
+        wait_until(look, what=what, portrait=found)
 
     def _alive(self, session: Modelled) -> bool:
         return self._sessions.get(session.name) is session
@@ -233,7 +233,7 @@ class Sessions(RuleBasedStateMachine):
         def said() -> list[int]:
             return [int(found) for found in _TOKEN.findall(self._daemons.show(session.name, "logs", lines=10_000))]
 
-        self._wait(f"{session.tokens} in the log, which has {said()}", lambda: said() == session.tokens)
+        self._wait(f"{session.tokens} in the log", lambda: said() == session.tokens, lambda: f"it has {said()}")
 
     @invariant()
     def lists_agree(self) -> None:
@@ -249,7 +249,7 @@ class Sessions(RuleBasedStateMachine):
                 for name, row in rows.items()
             }
 
-        self._wait(f"{wanted} in a list, which has {seen()}", lambda: seen() == wanted)
+        self._wait(f"{wanted} in a list", lambda: seen() == wanted, lambda: f"it has {seen()}")
 
     @invariant()
     def a_name_that_is_free_is_not_found(self) -> None:
