@@ -52,11 +52,10 @@ class SessionFiles:
 
     def release(self, *, remove: bool) -> None:
         """Stop listening, and remove the socket; with `remove`, the other files too."""
-        session_id = self._session.facts["id"]
         self._session.loop.forget(self._listener.socket.fileno())
-        self._listener.release(session_id, files=remove)
+        self._listener.release(files=remove)
         # The listener does not find these if the record or the socket was removed before.
         for kind in records.FILES if remove else ("agent",):
-            path = records.file_of(session_id, kind)
+            path = records.file_of(self._session.facts["id"], kind)
             if os.path.lexists(path):
                 os.unlink(path)

@@ -17,15 +17,14 @@ from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
 from sesh.errors import SeshError, UsageError, daemon_failed
-from sesh.messages import ASKED, INTERRUPT, PRESS, RUN_INTERRUPT, SEND, TO_DAEMON, Envelope
+from sesh.messages import TO_DAEMON, Envelope
 from sesh.names import printable
 
 MAX_DATA = 4 << 20
 
 
-_TYPING = [str(each) for each in (ASKED, INTERRUPT, PRESS, RUN_INTERRUPT, SEND)]
 REQUESTS: dict[str, Callable[..., Steps | None]] = {
-    name: getattr(Typing if name in _TYPING else RequestMethods, name) for name in map(str, TO_DAEMON)
+    name: getattr(Typing, name, None) or getattr(RequestMethods, name) for name in map(str, TO_DAEMON)
 }
 """The method of each request. Its parameters, except `request`, are the keys that the request may have."""
 
@@ -52,7 +51,7 @@ class Requests:
             name = envelope.get("verb", "")
             call: Callable[[PeerRequest[Any]], Steps | None] = self._refuse_unknown
             if name in REQUESTS:
-                owner = self.typing if name in _TYPING else self._methods
+                owner = self.typing if hasattr(Typing, name) else self._methods
                 call = partial(REQUESTS[name], owner, **check.arguments(REQUESTS[name], keys))
         except Malformed as error:
             number = keys.get("id")

@@ -145,9 +145,8 @@ class Server:
         serve = partial(self._send_queued, connection)
         connection.changed = lambda: self._loop.soon(serve)
         self._update_watch(connection)
-        if connection.role == Role.UNKNOWN or connection.awaits_creator:
-            end = partial(self._no_hello, connection)
-            self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
+        end = partial(self._no_hello, connection)
+        self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
 
     def _no_hello(self, connection: PeerConnection) -> None:
         self.handler.release_creator(connection)

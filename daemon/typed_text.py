@@ -36,7 +36,7 @@ class Typing:
         self._session, self._pump = session, session.pump
         self._active: Delivery | None = None
         self._queued: deque[PeerRequest[SendResponse]] = deque()
-        self.outcomes: dict[str, SendResponse] = {}  # by `once`, a request's `key`
+        self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
 
     def send(
         self,
@@ -106,9 +106,9 @@ class Typing:
 
     # -- requests that come again, or wait
 
-    def _keep_outcome(self, once: str, response: SendResponse) -> None:
-        if once:
-            self.outcomes[once] = response
+    def _keep_outcome(self, key: str, response: SendResponse) -> None:
+        if key:
+            self.outcomes[key] = response
         if len(self.outcomes) > MAX_OUTCOMES:
             del self.outcomes[next(iter(self.outcomes))]
 
@@ -130,14 +130,14 @@ class Typing:
 
     # -- typing
 
-    def _type(self, request: PeerRequest[SendResponse], data: bytes, once: str, *, more: bool) -> None:
+    def _type(self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool) -> None:
         """Type bytes as one unit; respond once the input queue has room."""
         self._admit(data, more=more)
         response: SendResponse = {"position": self._pump.input_line.sent_at}
-        self._keep_outcome(once, response)
-        self._put(request, data, once, response)
+        self._keep_outcome(key, response)
+        self._put(request, data, key, response)
 
-    def _put(self, request: PeerRequest[SendResponse], data: bytes, once: str, response: SendResponse) -> None:
+    def _put(self, request: PeerRequest[SendResponse], data: bytes, key: str, response: SendResponse) -> None:
         """Queue bytes, none for a repeated request; respond once the input queue has room."""
         pump = self._pump
 
@@ -145,7 +145,7 @@ class Typing:
             if whole:
                 request.respond(response)
             else:
-                self.outcomes.pop(once, None)
+                self.outcomes.pop(key, None)
                 request.refuse(Refused(f"the program of {self._session.name} ended before it read all its input"))
 
         waits = pump.input.size + len(data) > protocol.CHUNK
@@ -153,15 +153,15 @@ class Typing:
         if not waits:
             respond(True)
 
-    def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, once: str) -> Steps:
+    def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, key: str) -> Steps:
         """Type text and Enter: at once to a reader of lines, else one after another."""
         pty = self._session.pty
         if pty is not None and pty.raw() and not self._session.activity.shell_reads:
-            yield from self._deliver(request, text, pty, once)
+            yield from self._deliver(request, text, pty, key)
         else:
-            self._type(request, text + b"\r", once, more=False)
+            self._type(request, text + b"\r", key, more=False)
 
-    def _deliver(self, request: PeerRequest[SendResponse], text: bytes, pty: Pty, once: str) -> Steps:
+    def _deliver(self, request: PeerRequest[SendResponse], text: bytes, pty: Pty, key: str) -> Steps:
         """Type a text at the program's pace, and Enter after it."""
         # Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
         self._admit(text)
@@ -172,21 +172,13 @@ class Typing:
         try:
             reason = yield from self._active.steps()
             response: SendResponse = {"position": position, "reason": reason}
-            self._keep_outcome(once, response)
+            self._keep_outcome(key, response)
             request.respond(response)
         finally:
             self._active = None
 
     def _admit(self, data: bytes, *, more: bool = False) -> None:
         """Note bytes that will be typed. Raises Refused or Busy without room for them."""
-        self._check_room(data, more=more)
-        if not more:
-            self._pump.input_line.sent_at = self._session.log.head
-        self._session.activity.note_input(data)
-
-    # -- checks
-
-    def _check_room(self, data: bytes, *, more: bool) -> None:
         session, pump, name = self._session, self._pump, self._session.name
         pty = session.pty
         if not session.running or pty is None:
@@ -201,6 +193,11 @@ class Typing:
                 rest = "the rest was not" if more else "nothing was"
                 message = f"the program of {name} reads lines of at most {longest:,} bytes; {rest} typed"
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
+        if not more:
+            pump.input_line.sent_at = session.log.head
+        session.activity.note_input(data)
+
+    # -- checks
 
     def _check_text(self, data: bytes) -> None:
         """Raise Busy if the text would start the gated command, answer, or join a draft."""

@@ -64,7 +64,7 @@ class Waits:
         self.all = [wait for wait in self.all if wait.request.connection is not connection]
 
     def wake(self) -> None:
-        if self.all and any(wait.prompt or wait.idle < math.inf for wait in self.all):
+        if any(wait.prompt or wait.idle < math.inf for wait in self.all):
             self._check_in(QUIET)
 
     def check_questions(self) -> None:

@@ -144,7 +144,7 @@ class Client(Reader):
         return isinstance(self.state, Live)
 
     def take_ack(self) -> int:
-        return self.ack.take() if self.ack.number and self.ack.goes_with_output else 0
+        return self.ack.take() if self.ack.goes_with_output else 0
 
     def send_ack(self) -> None:
         """Send the due ACK, if any, before further output."""

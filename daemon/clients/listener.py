@@ -77,7 +77,7 @@ class Listener:
                 self.socket, self.identity = _bind(self.name)
                 before.close()  # only now: if binding fails, it stays in use
 
-    def release(self, session_id: str = "", *, files: bool = True) -> None:
+    def release(self, *, files: bool = True) -> None:
         """Remove the socket, and with `files` the session's other files; stop listening. Raises OSError."""
         # If the lock cannot be taken, for example because descriptors ran out, remove the files without it. Files that
         # stay would look like a lost session, and no process claims the name while this socket listens.
@@ -85,18 +85,18 @@ class Listener:
             return
         try:
             with locked(paths.directory()):
-                self._remove(session_id, files=files)
+                self._remove(files=files)
         except (OSError, Refused):
             if os.path.isdir(paths.directory()):
-                self._remove(session_id, files=files)
+                self._remove(files=files)
         self.socket.close()
         if self._directory >= 0:
             os.close(self._directory)
 
-    def _remove(self, session_id: str, *, files: bool) -> None:
+    def _remove(self, *, files: bool) -> None:
         if self._ours():
             if files:
-                records.remove(self.name, session_id)
+                records.remove(self.name)
             else:
                 os.unlink(paths.socket_path(self.name))
 

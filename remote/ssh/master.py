@@ -214,10 +214,8 @@ def _command(destination: Destination, stderr_path: str, *, may_prompt: bool) ->
     if autossh := _autossh():  # reopens a lost connection
         argv = [autossh, "-M", "0", "-o", "ControlPersist=no"]
     else:
-        argv = [
-            program(),
-            *(["-f"] if may_prompt else []),
-        ]  # even without -f, ControlPersist sends ssh to the background
+        # Without -f, too, ControlPersist sends ssh to the background.
+        argv = [program(), *(["-f"] if may_prompt else [])]
     own = ssh.owns_control_path(destination)
     # ProxyCommand before any ProxyJump: ssh follows the first of the two.
     argv += ssh.proxy_option(destination, stderr_path, may_prompt=may_prompt)

@@ -147,10 +147,11 @@ def open_link(
         timeout = None if may_prompt else START_TIMEOUT
         if deadline is not None:
             timeout = deadline - time.monotonic()
-        return master.ensure(destination, may_prompt=may_prompt, timeout=timeout, show_line=show_line, stop=stop)
+        prompted = master.ensure(destination, may_prompt=may_prompt, timeout=timeout, show_line=show_line, stop=stop)
+        destination.shared = master.identity(destination)
+        return prompted
 
     login_prompted = ensure_shared()
-    destination.shared = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
     race = _Race(destination, request, until, stop, show_line)
     # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
@@ -161,7 +162,7 @@ def open_link(
     except Unreachable:
         if not was_open or master.is_alive(destination):
             raise
-        ensure_shared()  # the shared connection has just ended
+        login_prompted = ensure_shared()  # the shared connection has just ended
         link = race.run()
     link.login_prompted = login_prompted
     return link

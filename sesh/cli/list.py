@@ -142,11 +142,7 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
             return lookup.sessions_of(cli, host, time.monotonic() + _HOST_TIMEOUT, named=True)
         except (errors.LoginRefused, errors.NotDeployed, OSError):
             pass  # retry below, where the person can log in, or agree to a deploy
-    target = cli.line_target
-    overview = target.call(views.overview)
-    for refusal in overview["refusals"]:
-        cli.note(refusal)
-    return [lookup.placed(row, host, overview["home"], target.clock) for row in overview["sessions"]]
+    return lookup.placed_rows(cli.line_target)
 
 
 def _of_hosts(cli: Invocation) -> Iterator[_Group]:

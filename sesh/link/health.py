@@ -24,9 +24,7 @@ BUSY_PING_INTERVAL = 60.0  # most seconds between two PINGs on a busy link: the 
 DOUBTED_AFTER = 0.3  # a link is doubted if no PONG comes within so many seconds plus 1.5 round trips
 NUDGE_TIMEOUT = 0.06  # after a nudge, a link is doubted if no PONG comes within so many seconds
 LOST_AFTER = 10.0  # a link is lost after so many seconds without a byte after a PING
-_STALE_TIME = (
-    0.05  # within so many seconds after a PING or nudge, only the PONG proves a link: other bytes may be older
-)
+_STALE_TIME = 0.05  # for so many seconds after a PING or nudge only the PONG proves a link: other bytes may be older
 _MAX_ROUND_TRIP = 1.0  # seconds; a longer round trip had an outage in it, and counts as this one
 _SAMPLES = 3  # the round trip is the minimum of so many samples, as load makes some longer, and none shorter
 _STOP_TIME = 2.0  # if `act` is overdue by so many seconds, this process was stopped or the machine slept

@@ -16,6 +16,7 @@ from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, sil
 from sesh.names import natural
 from sesh.ops import views
 from sesh.reach.caller import CANCEL, Caller
+from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
@@ -89,9 +90,15 @@ def sessions_of(
     `stop`: cancels the request, but not a login, because the next request may use it. `named`: a person named the host,
     so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
     """
-    target = reach.target_of(caller, host, named=named, may_ask=False, stop=stop).until(deadline)
-    rows = target.call(views.overview)["sessions"]
-    return [placed(row, host, target.home, target.clock) for row in rows]
+    return placed_rows(reach.target_of(caller, host, named=named, may_ask=False, stop=stop).until(deadline))
+
+
+def placed_rows(target: Target) -> list[Summary]:
+    """Return a host's sessions as `placed`; note its untrusted files. Raises the host's error."""
+    overview = target.call(views.overview)
+    for refusal in overview["refusals"]:
+        target.caller.note(refusal)
+    return [placed(row, target.host, overview["home"], target.clock) for row in overview["sessions"]]
 
 
 def placed(session: Summary, host: str | None, home: str, clock: float) -> Summary:

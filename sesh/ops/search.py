@@ -159,12 +159,15 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
         for name, last_lines in _readers(searched):
             try:
-                hits += _hits(caller, name, *last_lines(), search, min(max(context, 0), _MOST_CONTEXT))
-            except Refused:  # the pattern takes too long
-                raise
+                lines, alternate = last_lines()
+                if alternate:
+                    shown: ScreenText = views.screen(caller, name)  # type: ignore[assignment]  # its default is text
+                    lines = [*lines, *shown["lines"]]
             except SeshError as error:
                 if names or not isinstance(error, NotFound):  # a session may have ended since it was listed
                     failed[name] = error
+                continue
+            hits += _hits(caller, name, lines, search, min(max(context, 0), _MOST_CONTEXT))
     return {"hits": hits, "failed": sessions.acted_on(searched, failed)["failed"]}
 
 
@@ -180,10 +183,7 @@ def _readers(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], tuple[lis
             yield name, partial(views.last_lines, name, _MOST_LINES, over=over)
 
 
-def _hits(caller: Caller, name: str, lines: list[str], alternate: bool, search: Pattern, context: int) -> list[Hit]:
-    if alternate:
-        shown: ScreenText = views.screen(caller, name)  # type: ignore[assignment]  # its default format is text
-        lines = [*lines, *shown["lines"]]
+def _hits(caller: Caller, name: str, lines: list[str], search: Pattern, context: int) -> list[Hit]:
     numbers = [number for number, _ in search.matches(lines)][-_MOST_HITS:]
     commands = _commands(caller, name) if numbers else []
     return [

@@ -71,7 +71,7 @@ class HostTarget(Target):
         request = LinkRequest(op.wire_name, calls.encoded(data), can_ask=self._can_ask, repeatable=op.reads)
         with errors.naming_host(self.host):
             with self._open_link(request) as link, self.stop.calling(link.abort):
-                self.clock, self.home = link.clock, link.home
+                self.clock = link.clock
                 try:
                     _, output = calls.call(self.caller, link, request, self.deadline)
                 except (TimedOut, Unreachable) as error:

@@ -29,7 +29,6 @@ class Target:
     host: str | None = None
     deadline: float | None = None
     clock = 0.0  # seconds by which the host's clock was ahead at the last call
-    home = ""  # the home directory on the host at the last call
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller

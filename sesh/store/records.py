@@ -91,13 +91,13 @@ def link_agent(session_id: str, target: str) -> None:
         files.replace_link(file_of(session_id, "agent"), target)
 
 
-def remove(name: str, session_id: str = "") -> None:
+def remove(name: str) -> None:
     """Remove a session's files; the caller holds the directory's lock, and no daemon is left.
 
-    `session_id`: by default the record's. The record is removed last, so that each caller that connects to the socket
-    can read the id, by which the result is found.
+    The record is removed last, so that each caller that connects to the socket can read the id, by which the result is
+    found.
     """
-    session_id = session_id or (readable(name) or {}).get("id", "")
+    session_id = (readable(name) or {}).get("id", "")
     own = [file_of(session_id, kind) for kind in FILES] if session_id else []
     for path in (*own, paths.socket_path(name), paths.record_path(name)):
         with suppress(FileNotFoundError):
@@ -108,7 +108,7 @@ def forget(name: str, session_id: str) -> None:
     """Remove a dormant session's files if it still has the name. Raises OSError, Refused."""
     with files.locked(paths.directory()):
         if (readable(name) or {}).get("id") == session_id:
-            remove(name, session_id)
+            remove(name)
 
 
 def forget_ended() -> None:
