@@ -230,8 +230,8 @@ class _HostCaller(Caller):
     """The caller in a host's thread: it cannot ask; its notes name the host."""
 
     def __init__(self, cli: Invocation, host: str | None, stop: Stop) -> None:
-        self.local, self.stop = cli.local, stop
-        self._host = host
+        super().__init__(stop)
+        self.local, self._host = cli.local, host
 
     def note(self, line: str) -> None:
         printing.note(printing.on_host(self._host, line), self._host)

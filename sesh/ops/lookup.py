@@ -82,15 +82,13 @@ def take_new(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
     return fresh
 
 
-def sessions_of(
-    caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False
-) -> list[Summary]:
+def sessions_of(caller: Caller, host: str, deadline: float, *, named: bool = False) -> list[Summary]:
     """Return the sessions of one host, without a prompt.
 
-    `stop`: cancels the request, but not a login, because the next request may use it. `named`: a person named the host,
-    so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
+    The caller's Stop cancels the request, but not a login, because the next request may use it. `named`: a person named
+    the host, so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
     """
-    return placed_rows(reach.target_of(caller, host, named=named, may_ask=False, stop=stop).until(deadline))
+    return placed_rows(reach.target_of(caller, host, named=named, may_ask=False).until(deadline))
 
 
 def placed_rows(target: Target) -> list[Summary]:
@@ -158,7 +156,7 @@ def query(
 def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[list[Summary]]:
     """Yield a host's sessions; cache them even if late; runs in a worker thread."""
     try:
-        rows = sessions_of(Caller(), host, deadline, stop, named=named)
+        rows = sessions_of(Caller(stop), host, deadline, named=named)
     except (Unreachable, TimedOut) as error:
         note_failure(host, error)
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from sesh.stop import Stop
 
 
 def target_of(
@@ -14,7 +13,6 @@ def target_of(
     offer: bool = False,
     named: bool = True,
     may_ask: bool = True,
-    stop: Stop | None = None,
 ) -> Target:
     """Return the target for `host`, or this machine if it is None; see `HostTarget`.
 
@@ -24,4 +22,4 @@ def target_of(
         return Target(caller)
     from sesh.reach.host_target import HostTarget  # loads ssh and sync, which local sessions do not need
 
-    return HostTarget(caller, host, offer=offer, named=named, may_ask=may_ask, stop=stop)
+    return HostTarget(caller, host, offer=offer, named=named, may_ask=may_ask)

@@ -33,7 +33,11 @@ class Caller:
     audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown
     local = False  # call no remote
     session_id: str | None = None  # the id for a session that the op creates
-    stop: Stop = NEVER  # another thread ends the calls to a host by `stop.stop`
+    stop: Stop = NEVER
+
+    def __init__(self, stop: Stop = NEVER) -> None:
+        """`stop`: another thread ends the calls to a host by it."""
+        self.stop = stop
 
     def note(self, line: str) -> None:
         """Show a note of one line, which quotes commands as `{SESH} --verb`."""

@@ -24,7 +24,6 @@ from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.sync import sync
-from sesh.stop import Stop
 from sesh.wire import Connection
 
 Item = TypeVar("Item")
@@ -55,13 +54,12 @@ class HostTarget(Target):
         offer: bool = False,
         named: bool = True,
         may_ask: bool = True,
-        stop: Stop | None = None,
     ) -> None:
         super().__init__(caller)
         self.host = host
         self.offer = offer
         self.named = named
-        self.stop = stop or caller.stop
+        self.stop = caller.stop
         self._can_ask = may_ask and caller.can_ask
         self.destination = destination_of(caller, host)
 

@@ -38,9 +38,7 @@ class Calls:
         """
 
         def work(stop: Stop) -> Iterator[Any]:
-            caller = Caller()
-            caller.stop = stop
-            yield call(reach.target_of(caller, host))
+            yield call(reach.target_of(Caller(stop), host))
 
         self._workers.begin(handler, work)
 
