@@ -75,12 +75,6 @@ class Requests:
         self.unfinished.add(request)
         self.session.timers.set(request, seconds, partial(self._go_on, request, steps))
 
-    def forget(self, connection: PeerConnection) -> None:
-        """Take the next steps of a closed connection's requests soon: they may end."""
-        for request in self.unfinished:
-            if request.connection is connection:
-                self.session.timers.hasten(request)
-
     def _steps(self, request: PeerRequest[Any], call: Callable[[PeerRequest[Any]], Steps | None]) -> Steps:
         request.check_deadline(self.session.name)
         steps = call(request)

@@ -251,7 +251,6 @@ class Server:
         self.handler.release_creator(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
-        self.requests.forget(connection)
         if stdin is not None and stdin.feeder is connection:
             session.timers.set(Timer.STDIN, stdin.linger, stdin.close)
         if client is not None:

@@ -10,14 +10,13 @@ from sesh import machine, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import PeerRequest, Steps
-from sesh.daemon.delivery import DISTURBED, Delivery, Recipient, unmarked
+from sesh.daemon.delivery import DISTURBED, POLL, Delivery, Recipient, unmarked
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import LIMIT, Writer
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.errors import Busy, ExitCode, Interrupted, Refused
-from sesh.loop.timers import FOREVER
 from sesh.messages import AskedResponse, SendResponse
 from sesh.vt.modes import BRACKETED_PASTE
 
@@ -56,22 +55,18 @@ class Typing:
         not meant for. `more`: the bytes continue those of the previous request. `key`: a repeated request with this key
         is not typed again.
         """
-        try:
-            yield from self._until_turn(request)
-            if key in self.outcomes:
-                self._put(request, b"", key, self.outcomes[key])
-                return
-            if since is not None:
-                self._check_answer(request.data, since, question, force=force)
-            elif enter and not force:
-                self._check_text(request.data)
-            if enter:
-                yield from self._type_with_enter(request, unmarked(request.data), key)
-            else:
-                self._type(request, request.data, key, more=more)
-        finally:
-            if self._queued and self._active is None:
-                self._session.timers.hasten(self._queued[0])
+        yield from self._until_turn(request)
+        if key in self.outcomes:
+            self._put(request, b"", key, self.outcomes[key])
+            return
+        if since is not None:
+            self._check_answer(request.data, since, question, force=force)
+        elif enter and not force:
+            self._check_text(request.data)
+        if enter:
+            yield from self._type_with_enter(request, unmarked(request.data), key)
+        else:
+            self._type(request, request.data, key, more=more)
 
     def press(self, request: PeerRequest[SendResponse]) -> None:
         """Type keys at once; the text that is being typed gets no Enter after them."""
@@ -121,7 +116,7 @@ class Typing:
         self._queued.append(request)
         try:
             while self._active is not None or self._queued[0] is not request:
-                yield FOREVER  # hastened when the text before it ends, or its sender goes
+                yield POLL
                 if request.connection.closed:
                     raise Interrupted("its sender has gone")
         finally:

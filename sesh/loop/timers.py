@@ -25,11 +25,6 @@ class Timers:
         if name not in self._deadlines:
             self.set(name, seconds, call)
 
-    def hasten(self, name: Hashable) -> None:
-        """Make a timer due now, if it is set."""
-        if name in self._deadlines:
-            self.set(name, 0, self._deadlines[name][1])
-
     def is_set(self, name: Hashable) -> bool:
         return name in self._deadlines
 

