@@ -66,6 +66,8 @@ class Connection:
         self._overdue: float | None = None
         """The last deadline that has passed. One more read is allowed after it, because bytes may have come in time."""
         self._reloaded = False
+        self.any_protocol = False  # accept every protocol number, for the request `reload`
+        self.greeted_at = 0.0  # time (monotonic) of a HELLO whose WELCOME is awaited later, 0 for none
 
     def __enter__(self) -> Self:
         return self
@@ -199,16 +201,13 @@ class Connection:
         self.send(hello_frame(role, **more), deadline)
         return self.expect_welcome(deadline)
 
-    def expect_welcome(self, deadline: float | None = None, *, any_protocol: bool = False) -> Welcome:
-        """Read the WELCOME that follows a HELLO. Raises ProtocolError for another protocol number.
-
-        `any_protocol`: accept every number, for the request `reload`, which every version understands.
-        """
-        while not self.accept(*self.receive(deadline), any_protocol=any_protocol):
+    def expect_welcome(self, deadline: float | None = None) -> Welcome:
+        """Read the WELCOME that follows a HELLO. Raises ProtocolError for another protocol number."""
+        while not self.accept(*self.receive(deadline)):
             continue
         return self.welcome
 
-    def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
+    def accept(self, kind: int, payload: bytes) -> bool:
         """Store a WELCOME; return whether the frame was one. Raises a refused HELLO's error."""
         if kind == protocol.RESPONSE:
             raise self._error(protocol.parse(payload))
@@ -218,7 +217,7 @@ class Connection:
         self.welcome = self.decode_message(kind, payload)
         if before and self.welcome.get("id") != before:  # another session has taken the name of one that ended
             raise errors.Unreachable("the session's daemon closed the connection")
-        if self.welcome.get("protocol") != protocol.PROTOCOL and not any_protocol:
+        if self.welcome.get("protocol") != protocol.PROTOCOL and not self.any_protocol:
             raise self.incompatible()
         return True
 

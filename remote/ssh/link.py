@@ -224,14 +224,14 @@ class Link(WatchedConnection):
             return b""
         return LinkRequest.attach(name, session_id).frames()
 
-    def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
+    def accept(self, kind: int, payload: bytes) -> bool:
         """Store a WELCOME and return True; read the response to `connect_request`. Raises Ended, SeshError."""
         if self.stage is Stage.OPEN and kind == protocol.DATA:
             protocol.carry(self._data, payload)
         elif self.stage is Stage.OPEN and kind == protocol.RESPONSE:
             self._note_session(self.decode_response(OP, payload), bytes(self._data))
         else:
-            return super().accept(kind, payload, any_protocol=any_protocol)
+            return super().accept(kind, payload)
         return False
 
     def _note_session(self, response: OpResponse, data: bytes) -> None:

@@ -177,10 +177,8 @@ def _readers(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], tuple[lis
     All daemons get HELLO first, so that those that do not answer cost one timeout together.
     """
     for batch in listing.begin_requests(names, None):
-        sent_at = time.monotonic()
         for name, connection in batch:
-            over = (connection, sent_at) if connection is not None else None
-            yield name, partial(views.last_lines, name, _MOST_LINES, over=over)
+            yield name, partial(views.last_lines, name, _MOST_LINES, over=connection)
 
 
 def _hits(caller: Caller, name: str, lines: list[str], search: Pattern, context: int) -> list[Hit]:

@@ -131,8 +131,9 @@ def _reload(name: str) -> None:
     path = [os.path.abspath(folder) for folder in sys.path]
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     with find.connect(name) as connection:
+        connection.any_protocol = True
         connection.send(wire.hello_frame("request"), deadline)
-        find.await_welcome(connection, name, any_protocol=True)
+        find.await_welcome(connection, name)
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
 
 

@@ -127,9 +127,7 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
     return texts
 
 
-def last_lines(
-    name: str, lines: int, *, ansi: bool = False, over: tuple[Connection, float] | None = None
-) -> tuple[list[str], bool]:
+def last_lines(name: str, lines: int, *, ansi: bool = False, over: Connection | None = None) -> tuple[list[str], bool]:
     """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound.
 
     `over`: as in `find.request`.

@@ -71,21 +71,20 @@ def request(
     kind: RequestType[Response],
     *,
     timeout: float = 10.0,
-    over: tuple[wire.Connection, float] | None = None,
+    over: wire.Connection | None = None,
     **keys: Any,
 ) -> tuple[Response, bytes]:
     """Make one request to a session's daemon; return the response and its DATA.
 
-    `over`: a connection, and the time (monotonic) at which HELLO was sent over it; by default a new connection. Raises
-    as `connect`, and NotFound if the session ends before it responds to a request that changes nothing.
+    `over`: a connection over which HELLO was sent; by default a new one. Raises as `connect`, and NotFound if the
+    session ends before it responds to a request that changes nothing.
     """
     deadline = time.monotonic() + timeout
     try:
         if over is not None:
-            connection, sent_at = over
-            if not connection.welcome:
-                await_welcome(connection, name, sent_at=sent_at)
-            return connection.request(kind, deadline=deadline, **keys)
+            if not over.welcome:
+                await_welcome(over, name)
+            return over.request(kind, deadline=deadline, **keys)
         with connect(name) as connection:
             connection.send(wire.hello_frame("request"), deadline)
             await_welcome(connection, name)
@@ -96,22 +95,14 @@ def request(
         raise absent(name) from None
 
 
-def await_welcome(
-    connection: wire.Connection,
-    name: str,
-    deadline: float | None = None,
-    *,
-    sent_at: float | None = None,
-    any_protocol: bool = False,
-) -> Welcome:
-    """Return the WELCOME for a HELLO sent just now, or at `sent_at` (monotonic).
+def await_welcome(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
+    """Return the WELCOME for a HELLO that was sent just now, or at `greeted_at`.
 
-    `any_protocol`: see `Connection.expect_welcome`. Raises Silent after `WELCOME_TIMEOUT`, TimedOut at the deadline
-    (monotonic).
+    Raises Silent after `WELCOME_TIMEOUT`, TimedOut at the deadline (monotonic).
     """
-    until = (time.monotonic() if sent_at is None else sent_at) + WELCOME_TIMEOUT
+    until = (connection.greeted_at or time.monotonic()) + WELCOME_TIMEOUT
     try:
-        return connection.expect_welcome(until if deadline is None else min(until, deadline), any_protocol=any_protocol)
+        return connection.expect_welcome(until if deadline is None else min(until, deadline))
     except errors.TimedOut as error:
         if error.in_response or (deadline is not None and time.monotonic() >= deadline):
             raise

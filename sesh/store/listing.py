@@ -94,6 +94,7 @@ def begin_request(name: str, request: RequestType[Any] | None = SUMMARY) -> wire
     except SeshError:
         connection.close()
         return None
+    connection.greeted_at = time.monotonic()
     return connection
 
 
