@@ -63,6 +63,25 @@ def window_size(terminal: int) -> tuple[int, int, int, int]:
     return columns, rows, width, height
 
 
+def own_terminal() -> int | None:
+    """Return the standard descriptor that is a terminal; None without one."""
+    return next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
+
+
+def own_size() -> tuple[int, int, int, int]:
+    """Return the `window_size` of `own_terminal`; zeros without one."""
+    terminal = own_terminal()
+    return window_size(terminal) if terminal is not None else (0, 0, 0, 0)
+
+
+def echo_is_off(terminal: int) -> bool:
+    """Return whether a terminal's echo is off, as while a program asks for a secret."""
+    try:
+        return not termios.tcgetattr(terminal)[3] & termios.ECHO
+    except termios.error:
+        return False
+
+
 # -- stdin
 
 

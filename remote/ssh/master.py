@@ -17,7 +17,6 @@ import re
 import socket
 import stat
 import subprocess
-import termios
 import threading
 import time
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from sesh import paths, programs
+from sesh import descriptors, paths, programs
 from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, ssh_messages
@@ -180,7 +179,7 @@ class _Login:
             if is_alive(self.destination):
                 return True
             output.pass_lines(self.show_line)
-            if self.may_prompt and _is_echo_off():
+            if self.may_prompt and descriptors.echo_is_off(0):
                 self.prompted = True
             if self.deadline is not None and time.monotonic() >= self.deadline:
                 raise silent_host(self.destination.host, output.reason())
@@ -229,13 +228,6 @@ def _autossh() -> str:
     """Return the autossh in `SESH_SSH`, which cannot prompt; empty for another ssh."""
     chosen = os.environ.get("SESH_SSH", "")
     return chosen if os.path.basename(chosen) == "autossh" else ""
-
-
-def _is_echo_off() -> bool:
-    try:
-        return not termios.tcgetattr(0)[3] & termios.ECHO
-    except termios.error:
-        return False
 
 
 def close(destination: Destination, *, ends_links: bool = True) -> None:

@@ -111,13 +111,13 @@ class _Race:
 
 def _client_machine(destination: Destination) -> ClientMachine:
     """Return the description of this machine for the host, which reads it as an `Origin`."""
-    terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
+    has_terminal = descriptors.own_terminal() is not None
     return {
         "host": destination.host,
         "home": paths.home(),
-        "size": list(descriptors.window_size(terminal)) if terminal is not None else [0, 0, 0, 0],
-        "term": os.environ.get("TERM") if terminal is not None else None,
-        "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
+        "size": list(descriptors.own_size()),
+        "term": os.environ.get("TERM") if has_terminal else None,
+        "colorterm": os.environ.get("COLORTERM") if has_terminal else None,
         "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
     }
 

@@ -73,7 +73,7 @@ class Person(Caller):
             timer.join()  # no line may appear on the session's screen
 
     def _note_connecting(self, host: str) -> None:
-        if not _echo_off():
+        if not descriptors.echo_is_off(printing.STDERR):
             self._noted_hosts.add(host)
             printing.note(f"connecting to {host}; Ctrl-C stops")
 
@@ -122,11 +122,3 @@ def _discard_typeahead() -> bool:
     except (OSError, termios.error):
         return False  # stdin is no terminal, or the terminal is gone
     return any_unread
-
-
-def _echo_off() -> bool:
-    """Return whether the terminal's echo is off, because ssh asks for a secret."""
-    try:
-        return not termios.tcgetattr(printing.STDERR)[3] & termios.ECHO
-    except termios.error:
-        return False

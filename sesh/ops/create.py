@@ -66,11 +66,7 @@ def _window(origin: Origin | None, size: str | None) -> tuple[int, int, int, int
         return (*measures.parse_size(size), 0, 0)
     if origin is not None:
         return origin.size
-    return descriptors.window_size(terminal) if (terminal := _terminal()) is not None else (0, 0, 0, 0)
-
-
-def _terminal() -> int | None:
-    return next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
+    return descriptors.own_size()
 
 
 def _environment(origin: Origin | None) -> dict[str, str]:
@@ -80,7 +76,7 @@ def _environment(origin: Origin | None) -> dict[str, str]:
         variables = {**origin.environment(variables), "TERM": origin.term or ""}
         if origin.colorterm is not None:
             variables["COLORTERM"] = origin.colorterm
-    elif _terminal() is None:
+    elif descriptors.own_terminal() is None:
         variables.pop("TERM", None)
     return variables
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from sesh import config, errors, files, machine, paths, programs
+from sesh import config, descriptors, errors, files, machine, paths, programs
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keys import DetachKey
@@ -112,7 +112,7 @@ def _terminal(caller: Caller) -> Iterator[Finding]:
     if caller.origin is not None:
         term = caller.origin.term
     else:
-        term = os.environ.get("TERM") if any(os.isatty(descriptor) for descriptor in (0, 1, 2)) else None
+        term = os.environ.get("TERM") if descriptors.own_terminal() is not None else None
     if term is None:
         return
     if term in ("", "dumb"):
