@@ -134,7 +134,7 @@ def from_record(name: str) -> Summary | None:
             return summary
     elif records.read(name) is None:
         return None
-    return {**_recorded_or_ended(name, record, "running"), "responding": False}
+    return {**_recorded(name, record, "running"), "responding": False}
 
 
 def _recovered(name: str, record: Record) -> bool:
@@ -149,12 +149,13 @@ def _recovered(name: str, record: Record) -> bool:
 
 
 def _dormant(name: str, record: Record) -> Summary:
-    summary = _recorded_or_ended(name, record, "lost")
+    ended = record.get("exit_code") is not None
+    summary = _ended(name, record) if ended else _recorded(name, record, "lost")
     header = checkpoints.header(record.get("id"))
     summary["cwd"] = header.get("cwd") or summary["cwd"]
     summary["title"] = header.get("title") or None
     summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
-    if summary["state"] == "lost":
+    if not ended:
         summary["responding"] = False
         reason = "crash" if record.get("boot") == boot_id() else "reboot"
         summary["lost"] = {"reason": reason, "saved": header.get("written")}
@@ -171,11 +172,6 @@ def _recorded(name: str, record: Record, state: str) -> Summary:
     if session_id := record.get("id"):
         summary["id"] = session_id
     return summary
-
-
-def _recorded_or_ended(name: str, record: Record, state: str) -> Summary:
-    """Return a summary from a record; `state`: of a session that has not ended."""
-    return _ended(name, record) if record.get("exit_code") is not None else _recorded(name, record, state)
 
 
 def _ended(name: str, record: Record) -> Summary:

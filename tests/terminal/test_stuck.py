@@ -41,15 +41,6 @@ def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, daemo
         assert "sesh --status work" in done.stderr
 
 
-def test_a_kept_session_that_has_ended_is_not_listed_as_running(home: Home) -> None:
-    assert home.sesh("--exec", "--keep", "job", "--", "sh", "-c", "exit 3").code == 3
-    daemon = home.summary("job")["daemon_pid"]
-    os.kill(daemon, signal.SIGSTOP)
-    row = home.sesh("--list", "--json").json()[0]
-    os.kill(daemon, signal.SIGCONT)
-    assert (row["state"], row["exit_code"], row["responding"]) == ("exited", 3, False)
-
-
 def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(home: Home, daemon: int) -> None:
     """The terminal must not stay blank for more than the five seconds documented."""
     os.kill(daemon, signal.SIGSTOP)
