@@ -82,6 +82,7 @@ class Attachment:
         frames = connection.connect_request(self.name, self.session_id)
         frames += first_frame(connection, self._hello(), self.options)
         self.channel.replace_connection(connection, frames)
+        self.view.forget_parts()
         self.phase = AttachmentPhase.HANDSHAKE
         timeout = WELCOME_TIMEOUT if self.host is None else _WELCOME_TIMEOUT_OVER_LINK
         self.timers.set(Timer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))

@@ -79,7 +79,7 @@ class Channel:
         self.input = UnacknowledgedInput()
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unsent = b""
-        self._on_link = on_link
+        self.on_link = on_link
         self.detach_timeout = _DETACH_TIMEOUT_OVER_LINK if on_link else _DETACH_TIMEOUT
         self.received = self._acknowledged = 0
 
@@ -121,7 +121,7 @@ class Channel:
         """
         taken = self.received - pending
         # A daemon that reads nothing gets no further GOT, which would make the queue endless.
-        if self._on_link and not self.unsent and taken - self._acknowledged >= _GOT_EVERY:
+        if self.on_link and not self.unsent and taken - self._acknowledged >= _GOT_EVERY:
             self._acknowledged = taken
             self.send(protocol.numbered(protocol.GOT, taken, b""))
 

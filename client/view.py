@@ -27,6 +27,7 @@ _PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # seconds of round trip: predictio
 NOTICE_TIME = 3.0  # seconds, then the notice is removed even without a key
 _PAUSE = 0.25  # seconds without output, then the notice is drawn
 _MAX_SKIPPED = 1 << 20  # bytes of skipped output to keep: the newest ones
+_MAX_PARTS = 8 << 20  # bytes of a screen to keep until its last part has come; then its parts are shown one by one
 _REDRAW_PING = b"redraw"  # the payload of the PING before a request for the screen
 Timer = Enum("Timer", "DOUBT KEY LEAVE NOTICE NOTICE_END WELCOME")  # the names of the client's timers
 
@@ -113,6 +114,11 @@ class TerminalView:
         self.position = 0  # of the first byte of output that is not shown yet
         self.notice = Notice(display, channel, timers, self._show_screen)
         self._skip, self._skipped = Skip.NOTHING, b""
+        self._parts = b""  # of a screen whose last part has not come
+
+    def forget_parts(self) -> None:
+        """Forget the parts of a screen that came over an earlier link: it comes again as a whole."""
+        self._parts = b""
 
     @property
     def continues(self) -> bool:
@@ -145,8 +151,14 @@ class TerminalView:
         self.display.show(data, before, after)
 
     def _show_screen(self, payload: bytes) -> None:
+        position, data = protocol.split_number(payload)
+        self._parts += data
+        if position != protocol.PART:
+            self.position = position
+        elif self._channel.on_link and len(self._parts) < _MAX_PARTS:
+            return  # if the link is lost before the last part, the terminal must not have shown some lines already
+        data, self._parts = self._parts, b""
         self._withdraw_guesses()
-        self.position, data = protocol.split_number(payload)
         self.display.show(data, screen=True)
 
     def show_skipped(self) -> None:

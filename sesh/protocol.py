@@ -11,7 +11,7 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 | INPUT    | client | sequence number (8 bytes), keys                                                         |
 | ACK      | daemon | number of the newest INPUT that was written to the pty in whole, or dropped (8 bytes)   |
 | OUTPUT   | daemon | position of the first byte, counted from the session's start (8), the program's bytes   |
-| SCREEN   | daemon | position of the output that it replaces (8 bytes), bytes made from the model            |
+| SCREEN   | daemon | position of the output that it replaces (8 bytes), or PART, bytes made from the model   |
 | NOTICE   | daemon | JSON: text (a line of sesh's own, which has no position)                                |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | both   | client: nothing, to request a screen; or a position (8 bytes), to request the screen    |
@@ -62,6 +62,7 @@ MOST_VALUES = 500_000
 _MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([,\[{])', re.DOTALL)
 """Finds strings, and in group 1 each mark outside strings that begins a value; there is about one for each value."""
 MOST = 1 << 62  # the largest accepted position, count or number
+PART = MOST  # in the place of a screen's position: the screen goes on in the next frame
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
 _ECHO, _SIZE = struct.Struct(">QQB"), struct.Struct(">4H")
 _TRUNCATED = "the other side sent a truncated frame"
@@ -105,10 +106,12 @@ def output_header(position: int, size: int, ack: int) -> bytes:
     return (numbered(ACK, ack, b"") if ack else b"") + _NUMBERED.pack(OUTPUT, NUMBER_SIZE + size, position)
 
 
-def pieces(kind: int, number: int, data: bytes) -> Iterator[bytes]:
-    """Yield frames with the same number that carry `data` of any length."""
-    for start in range(0, len(data), CHUNK) if data else (0,):
-        yield numbered(kind, number, data[start : start + CHUNK])
+def screen_frames(kind: int, position: int, screen: bytes) -> Iterator[bytes]:
+    """Yield the frames of a screen of any length; only the last one has the position."""
+    last = (len(screen) - 1) // CHUNK * CHUNK if screen else 0
+    for start in range(0, last, CHUNK):
+        yield numbered(kind, PART, screen[start : start + CHUNK])
+    yield numbered(kind, position, screen[last:])
 
 
 def data_frames(data: bytes) -> bytes:

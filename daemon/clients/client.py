@@ -208,7 +208,7 @@ class Client(Reader):
 
     def send_part(self, screen: bytes) -> None:
         """Send a part of a screen; a client without the last part is blank."""
-        self._send(protocol.SCREEN, 0, screen)
+        self._send(protocol.SCREEN, protocol.PART, screen)
 
     def send_screen(self, position: int, screen: bytes) -> None:
         """Send the screen of a position, as REDRAW if the client has sent one."""
@@ -218,7 +218,7 @@ class Client(Reader):
         self._send(kind, position, screen)
 
     def _send(self, kind: int, position: int, screen: bytes) -> None:
-        self.connection.queue(*protocol.pieces(kind, position, screen))
+        self.connection.queue(*protocol.screen_frames(kind, position, screen))
         if self.window is not None:
             self.window.add(len(screen), self.position)
         self.connection.flush()  # at once: during a flood, the end of the loop's turn may be far away

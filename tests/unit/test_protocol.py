@@ -60,12 +60,13 @@ def test_numbers_come_back(number: int, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
-def test_long_data_goes_in_pieces_of_one_number(size: int) -> None:
-    frames = Decoder().feed(b"".join(protocol.pieces(protocol.SCREEN, 1000, bytes(size))))
-    parts = [protocol.split_number(payload) for _, payload in frames]
-    assert parts
-    assert all(number == 1000 and len(part) <= CHUNK for number, part in parts)
-    assert b"".join(part for _, part in parts) == bytes(size)
+def test_a_long_screen_goes_in_parts_of_which_the_last_has_the_position(size: int) -> None:
+    frames = Decoder().feed(b"".join(protocol.screen_frames(protocol.SCREEN, 1000, bytes(size))))
+    *numbers, last = [protocol.split_number(payload)[0] for _, payload in frames]
+    assert (set(numbers) - {protocol.PART}, last) == (set(), 1000)
+    parts = [payload[protocol.NUMBER_SIZE :] for _, payload in frames]
+    assert all(len(part) <= CHUNK for part in parts)
+    assert b"".join(parts) == bytes(size)
 
 
 @given(st.dictionaries(st.text(max_size=6), JSON, max_size=5))
