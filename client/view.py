@@ -117,7 +117,7 @@ class TerminalView:
         self._parts = b""  # of a screen whose last part has not come
 
     def forget_parts(self) -> None:
-        """Forget the parts of a screen that came over an earlier link: it comes again as a whole."""
+        """Forget the parts that came over an earlier link: the whole screen comes again."""
         self._parts = b""
 
     @property

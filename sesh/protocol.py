@@ -107,7 +107,7 @@ def output_header(position: int, size: int, ack: int) -> bytes:
 
 
 def screen_frames(kind: int, position: int, screen: bytes) -> Iterator[bytes]:
-    """Yield the frames of a screen of any length; only the last one has the position."""
+    """Yield the frames of a screen; only the last one has the position."""
     last = (len(screen) - 1) // CHUNK * CHUNK if screen else 0
     for start in range(0, last, CHUNK):
         yield numbered(kind, PART, screen[start : start + CHUNK])
