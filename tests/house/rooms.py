@@ -19,7 +19,7 @@ BUDGETS = {
     "client": 2_330, "remote": 3_060, "completions": 10, "docs": 700, "install": 170,
     "bench": 3_810, "tests": 38_680, "tests/contract": 540, "tests/faults": 2_380, "tests/fidelity": 1_720,
     "tests/fuzz": 2_440, "tests/house": 620, "tests/remote": 7_100, "tests/support": 2_510,
-    "tests/terminal": 9_660, "tests/unit": 11_610,
+    "tests/terminal": 9_670, "tests/unit": 11_610,
 }  # fmt: skip
 """The most lines of each room. If you make a room smaller, lower its budget, so that it does not grow back unseen."""
 SECONDS = 240

@@ -153,6 +153,9 @@ def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: 
         for words in (["--logs", "gone"], ["--screen", "gone"]):
             done = sesh(*words)
             assert (done.code, "internal error" in done.stderr) == (1, False), (kind, words, done)
+    sesh("--open", "well", "--", "sh", "-c", "echo needle; exec sleep 1000")
+    assert sesh("--wait", "well", "--for", "needle", "--since-start").code == 0
+    assert "needle" in sesh("--grep", "needle").stdout
     opened = sesh("--open", "gone")
     assert (opened.code, "internal error" in opened.stderr) == (0, False), opened
     put(lost(), "a directory")
