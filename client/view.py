@@ -114,11 +114,11 @@ class TerminalView:
         self.position = 0  # of the first byte of output that is not shown yet
         self.notice = Notice(display, channel, timers, self._show_screen)
         self._skip, self._skipped = Skip.NOTHING, b""
-        self._parts = b""  # of a screen whose last part has not come
+        self._parts = bytearray()  # of a screen whose last part has not come
 
     def forget_parts(self) -> None:
-        """Forget the parts that came over an earlier link: the whole screen comes again."""
-        self._parts = b""
+        """Forget the parts of a screen: the whole screen comes again."""
+        self._parts.clear()
 
     @property
     def continues(self) -> bool:
@@ -131,7 +131,10 @@ class TerminalView:
         if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and is_output):
             if is_output:
                 self._skipped = (self._skipped + payload[protocol.NUMBER_SIZE :])[-_MAX_SKIPPED:]
-        elif kind == protocol.REDRAW and self._skip is Skip.NOTHING:
+            return
+        if not is_output and not (payload := self._assemble(payload)):
+            return
+        if kind == protocol.REDRAW and self._skip is Skip.NOTHING:
             self.notice.draw_over(payload)
         else:
             self._skip, self._skipped = Skip.NOTHING, b""
@@ -152,14 +155,21 @@ class TerminalView:
 
     def _show_screen(self, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
-        self._parts += data
         if position != protocol.PART:
             self.position = position
-        elif self._channel.on_link and len(self._parts) < _MAX_PARTS:
-            return  # if the link is lost before the last part, the terminal must not have shown some lines already
-        data, self._parts = self._parts, b""
         self._withdraw_guesses()
         self.display.show(data, screen=True)
+
+    def _assemble(self, payload: bytes) -> bytes:
+        """Return the payload of a screen over a link with all its parts; empty until the last one."""
+        # If the link is lost before the last part, the terminal must not have shown some lines already.
+        position, data = protocol.split_number(payload)
+        self._parts += data
+        if position == protocol.PART and self._channel.on_link and len(self._parts) < _MAX_PARTS:
+            return b""
+        whole = payload[: protocol.NUMBER_SIZE] + self._parts
+        self._parts.clear()
+        return whole
 
     def show_skipped(self) -> None:
         """Show the skipped output: an ended session sends no requested screen."""
@@ -212,6 +222,7 @@ class TerminalView:
         from an earlier one.
         """
         self.remove_overlays()
+        self.forget_parts()
         self._skip, self._skipped = Skip.UNTIL_PONG, b""
         ping = protocol.frame(protocol.PING, _REDRAW_PING)
         self._channel.send(ping + protocol.numbered(protocol.REDRAW, self.position, b""))
