@@ -161,7 +161,7 @@ class TerminalView:
         self.display.show(data, screen=True)
 
     def _assemble(self, payload: bytes) -> bytes:
-        """Return the payload of a screen over a link with all its parts; empty until the last one."""
+        """Return a screen with all its parts; over a link, empty until the last one."""
         # If the link is lost before the last part, the terminal must not have shown some lines already.
         position, data = protocol.split_number(payload)
         self._parts += data

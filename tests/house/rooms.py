@@ -17,9 +17,9 @@ BUDGETS = {
     "sesh/*.py": 5_390, "sesh/api": 480, "sesh/cli": 4_160, "sesh/loop": 140, "sesh/mcp": 650, "sesh/ops": 4_160,
     "sesh/reach": 1_350, "sesh/link": 560, "sesh/store": 760, "sesh/tui": 950, "sesh/vt": 3_720, "daemon": 8_010,
     "client": 2_340, "remote": 3_060, "completions": 10, "docs": 700, "install": 170,
-    "bench": 3_810, "tests": 38_680, "tests/contract": 540, "tests/faults": 2_380, "tests/fidelity": 1_720,
+    "bench": 3_810, "tests": 38_720, "tests/contract": 540, "tests/faults": 2_380, "tests/fidelity": 1_720,
     "tests/fuzz": 2_440, "tests/house": 620, "tests/remote": 7_100, "tests/support": 2_510,
-    "tests/terminal": 9_670, "tests/unit": 11_610,
+    "tests/terminal": 9_670, "tests/unit": 11_640,
 }  # fmt: skip
 """The most lines of each room. If you make a room smaller, lower its budget, so that it does not grow back unseen."""
 SECONDS = 240
