@@ -151,9 +151,11 @@ class Stream:
             except errors.Unreachable as error:
                 if error.in_response:
                     raise
-                if not welcomed or self._cut:
-                    raise self._end() from error
-                # A reloaded daemon closes a full connection without RELOADED; a session that has ended says so.
+                # Look for the end first: nobody is to be told of a lost link because a session has ended.
+                end = self._end()
+                if not welcomed or self._cut or isinstance(end, Ended):
+                    raise end from error
+                # A reloaded daemon closes a full connection without RELOADED.
             self.reconnect()  # outside `try`: errors of the reconnect start no other one
 
     def _end(self) -> Ended | errors.DaemonDied:

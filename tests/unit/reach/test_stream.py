@@ -81,13 +81,12 @@ def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_th
         link.connect_request.assert_called_with("work", "c0ffee")
 
 
-def test_who_follows_a_session_connects_again_before_anything_else_looks_for_its_end() -> None:
-    """Each session of a host that was reloaded cost one more login."""
-    first, link = [Mock(spec=WatchedConnection, peer=wire.Peer("work"), welcome={"id": "c0ffee"}) for _ in range(2)]
-    first.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
-    link.take_frames.side_effect = Ended("work")
-    find_end = Mock()
-    stream = Stream(first, "work", host="box", keeper=Mock(**{"await_link.side_effect": [link]}), find_end=find_end)
+def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
+    """A session that ended between WELCOME and the request for its end gave `lost the link` and `reconnected`."""
+    link = Mock(spec=WatchedConnection, peer=wire.Peer("work"), welcome={"id": "c0ffee"})
+    link.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
+    note = Mock()
+    stream = Stream(link, "work", host="box", keeper=Mock(), note=note, find_end=lambda _: Ended("work"))
     with pytest.raises(Ended):
         next(stream.arrivals(nothing))
-    find_end.assert_not_called()
+    note.assert_not_called()
