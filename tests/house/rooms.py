@@ -22,7 +22,7 @@ BUDGETS = {
     "tests/terminal": 9_670, "tests/unit": 11_640,
 }  # fmt: skip
 """The most lines of each room. If you make a room smaller, lower its budget, so that it does not grow back unseen."""
-SECONDS = 240
+SECONDS = 360  # a quiet machine takes half as many; a shared one may be slow, and a run does not fail for that
 """The most seconds of `make test` on two processors; on one, it may take twice as many."""
 TIMES = os.path.join(ROOT, ".pytest_cache", "seconds.json")
 """The file in which `make test` notes the seconds of each file of tests, and of the whole run."""
