@@ -99,7 +99,7 @@ class Emulator:
         shown = len(screen.kitty_stack) - 1
         hidden = len(screen.other.kitty_stack) - 1
         flags = (hidden, shown) if screen.alternate else (shown, hidden)
-        return Stacks(*flags, tuple(part for part, _ in screen.titles))
+        return Stacks(*flags, screen.titles.parameters)
 
     @property
     def scrolled(self) -> int:

@@ -31,13 +31,13 @@ SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the re
 SCREENS = (47, 1047, 1049)  # modes that switch the screen, each with its own treatment of content and cursor
 KEYPAD = 66  # the mode that ESC = and ESC > switch, too
 ORIGIN, LEFT_RIGHT = 6, 69
-STACK_LIMIT = 16  # entries of the kitty keyboard stack, and of the titles; at the limit the oldest is dropped
+STACK_LIMIT = 16  # entries of the kitty keyboard stack; at the limit the oldest is dropped
 
 
 class Stacks(NamedTuple):
     main_flags: int = 0  # entries of kitty's keyboard flags on the main screen
     alternate_flags: int = 0
-    titles: tuple[int, ...] = ()  # the part of XTWINOPS 22 that pushed each entry
+    titles: tuple[int, ...] = ()  # XTWINOPS' parameter for each entry of the stack of titles
 
 
 class Modes(Printing):

@@ -7,17 +7,15 @@ import re
 from sesh.vt import grammar
 from sesh.vt.grid import SavedCursor
 from sesh.vt.images import kitty_cells, sixel_rows
-from sesh.vt.modes import STACK_LIMIT
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pen import with_link
 from sesh.vt.pyte_face import PyteFace
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.scrollback import Scrollback
+from sesh.vt.titles import ICON_NAME, TITLE, TitleStack
 
 TEXT_LIMIT = 1024  # characters at which a title or directory is cut; a link with longer parameters is dropped
 LINK_LIMIT = 2083  # characters of a link's address; a longer one is dropped
-
-_BOTH, _ICON, _WINDOW = 0, 1, 2  # the titles that XTWINOPS 22 and 23 push and pop
 
 REPORTED = {"7": "", "9;4": "0", "22": ""}
 """The parameters of an OSC that clear what the program has reported: directory, progress, pointer (kitty)."""
@@ -34,8 +32,7 @@ def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
 class Screen(PyteFace):
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.title = self.icon_name = ""
-        self.titles: list[tuple[int, tuple[str, str]]] = []
-        """The stack of XTWINOPS 22, oldest first: which titles an entry has, and (icon name, title)."""
+        self.titles = TitleStack()
         super().__init__(columns, lines, scrollback)
 
     def reset(self) -> None:
@@ -53,10 +50,10 @@ class Screen(PyteFace):
         if number in {"0", "1", "2"}:
             text = _sanitized(rest)
             if number != "1":
-                self._note_title(_WINDOW)
+                self._note_title(TITLE)
                 self.title = text
             if number != "2":
-                self._note_title(_ICON)
+                self._note_title(ICON_NAME)
                 self.icon_name = text
         elif number == "7":
             self._report(number, _sanitized(rest))
@@ -116,29 +113,17 @@ class Screen(PyteFace):
 
     def _note_title(self, part: int) -> None:
         """Note that a title is set which a pop will not bring back."""
-        if not any(pushed in (_BOTH, part) for pushed, _ in self.titles):
+        if not any(part in entry for entry in self.titles.entries):
             self.used.add("title")
 
-    def window_operation(self, operation: int = 0, part: int = _BOTH) -> None:
+    def window_operation(self, operation: int = 0, parameter: int = 0) -> None:
         """XTWINOPS: 22 pushes the titles, 23 pops them; other operations are ignored."""
-        if part > _WINDOW:
-            return
         if operation == 22:
-            self.titles.append((part, (self.icon_name, self.title)))
-            del self.titles[:-STACK_LIMIT]
+            self.titles.push(parameter, self.icon_name, self.title)
         elif operation == 23:
-            if part != _WINDOW:
-                self.icon_name = self._popped(_ICON)[0]
-            if part != _ICON:
-                self.title = self._popped(_WINDOW)[1]
-
-    def _popped(self, part: int) -> tuple[str, str]:
-        """Pop one title from the latest entry that has it; return (icon name, title)."""
-        for index, (pushed, saved) in reversed([*enumerate(self.titles)]):
-            if pushed in (_BOTH, part):
-                self.titles[index : index + 1] = [] if pushed else [(_ICON + _WINDOW - part, saved)]
-                return saved
-        return self.icon_name, self.title
+            popped = self.titles.pop(parameter)
+            self.icon_name = popped.get(ICON_NAME, self.icon_name)
+            self.title = popped.get(TITLE, self.title)
 
     def image(self, sequence: str) -> None:
         """Move the cursor as an image does: see `images`."""

@@ -86,7 +86,7 @@ def check_bounds(emulator: Emulator) -> None:
     assert len(screen.icon_name) <= 1024
     assert len(screen.reported["7"]) <= 4096
     assert len(emulator.unfinished) <= 1 << 16
-    for stack in (screen.titles, screen.kitty_stack, screen.other.kitty_stack):
+    for stack in (screen.titles.entries, screen.kitty_stack, screen.other.kitty_stack):
         assert len(stack) <= STACK_LIMIT + 1
     assert len(screen.palette) + len(screen.dynamic) <= 300
     assert all(len(value) <= 1024 for value in (*screen.palette.values(), *screen.dynamic.values()))

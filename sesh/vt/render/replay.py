@@ -22,6 +22,7 @@ from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import STUB, Row
 from sesh.vt.screen import REPORTED, Screen
+from sesh.vt.titles import ICON_NAME, TITLE, Entry, parameter_of
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
@@ -330,10 +331,13 @@ def _numbers(screen: Screen, kind: str) -> set[int]:
     return {int(name.split()[1]) for name in screen.used if name.startswith(f"{kind} ")}
 
 
-def _title(icon: str, title: str) -> str:
-    if icon == title:
-        return f"\x1b]0;{title}\x1b\\"
-    return f"\x1b]1;{icon}\x1b\\\x1b]2;{title}\x1b\\"
+def _title(screen: Screen, entry: Entry) -> str:
+    """Return the bytes that set icon name and title, unless the terminal's own stay."""
+    if not (any(entry.values()) or "title" in screen.used):
+        return ""
+    if entry.get(ICON_NAME) == entry.get(TITLE):
+        return f"\x1b]0;{entry[TITLE]}\x1b\\"
+    return "".join(f"\x1b]{number};{text}\x1b\\" for number, text in sorted(entry.items()))
 
 
 def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...]) -> str:
@@ -343,14 +347,10 @@ def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...]) -> str:
         if "palette" in screen.used:
             out.append("\x1b]104\x1b\\")
         out += [f"\x1b]1{index}\x1b\\" for index in sorted(_numbers(screen, "colour"))]
-    out += [f"\x1b[23;{part}t" for part in reversed(pushed)]
-    for icon, title, push in (
-        *((icon, title, f"\x1b[22;{part}t") for part, (icon, title) in screen.titles),
-        (screen.icon_name, screen.title, ""),
-    ):
-        if icon or title or "title" in screen.used:  # else the terminal's own title stays
-            out.append(_title(icon, title))
-        out.append(push)
+    out += [f"\x1b[23;{parameter}t" for parameter in reversed(pushed)]
+    for entry in screen.titles.entries:
+        out += [_title(screen, entry), f"\x1b[22;{parameter_of(entry)}t"]
+    out.append(_title(screen, {ICON_NAME: screen.icon_name, TITLE: screen.title}))
     for number, text in screen.reported.items():
         if text or f"OSC {number}" in screen.used:
             out.append(f"\x1b]{number};{text or REPORTED[number]}\x1b\\")

@@ -136,7 +136,7 @@ def test_p12_titles_of_icon_and_window_are_pushed_apart() -> None:
     emulator = fed("\x1b]0;one\x07\x1b[22;2t\x1b[22;1t\x1b]0;two\x07\x1b[23;2t")
     assert (emulator.screen.title, emulator.screen.icon_name) == ("one", "two")
     emulator.feed(b"\x1b[23;1t")
-    assert (emulator.screen.icon_name, emulator.screen.titles) == ("one", [])
+    assert (emulator.screen.icon_name, emulator.screen.titles.entries) == ("one", [])
 
 
 def test_left_and_right_margins_bound_wrapping_scrolling_and_editing() -> None:
