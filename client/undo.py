@@ -10,14 +10,13 @@ import re
 from re import Match
 
 from sesh.vt import grammar
+from sesh.vt.defaults import ON_BY_DEFAULT, TERMINALS_DIFFER
 from sesh.vt.render.clean_screen import CANCEL
 from sesh.vt.titles import TitleStack
 
-# Modes that are on by default: auto-wrap, repeating keys, the cursor, private colour registers, VTE's arrow keys in
-# bidirectional text, bidirectional text, no local echo.
-_ON_BY_DEFAULT = frozenset((b"?7", b"?8", b"?25", b"?1070", b"?1243", b"8", b"12"))
-_TERMINALS_DIFFER = frozenset((b"?1007", b"?1034", b"?1035", b"?1036", b"?1039", b"?2027"))
-"""Modes whose default depends on the terminal: the program's choice stays."""
+_ANSI_ON_BY_DEFAULT = (b"8", b"12")  # bidirectional text (ECMA-48 BDSM), no local echo (SRM)
+_ON_BY_DEFAULT = frozenset((*(b"?%d" % number for number in ON_BY_DEFAULT), *_ANSI_ON_BY_DEFAULT))
+_TERMINALS_DIFFER = frozenset(b"?%d" % number for number in TERMINALS_DIFFER)
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
 _NO_SETTINGS = frozenset((b"", b"?", b"?1048"))
 _ORIGIN = b"?6"
@@ -187,7 +186,8 @@ class Undo:
         out.append(b"\x1b7\x1b[?69l\x1b[r" + tabs + b"\x1b8")
         if origin := resets.pop(_ORIGIN, b""):
             out += [origin, _LAST_ROW]
-        out += [_ALWAYS, *resets.values(), *(b"\x1b[23;%dt" % parameter for parameter in reversed(self._titles.parameters))]
+        out += [_ALWAYS, *resets.values()]
+        out += [b"\x1b[23;%dt" % parameter for parameter in reversed(self._titles.parameters)]
         return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
 
 

@@ -13,7 +13,7 @@ separate what they contain:
 `bulk` `parser`                  a shortcut for bulk output; bytes into calls of the screen
 `screen` `pyte_face`             control strings, images, resizing; pyte's interface
 `titles`                         the stack of titles
-`modes`                          modes, saved cursors, keyboard protocols
+`modes` `defaults`               modes, saved cursors, keyboard protocols; modes that a terminal may have on
 `printing`                       characters into cells, wrapping
 `edit`                           line feeds, scrolling, erasing, inserting; rectangles
 `moves`                          cursor movements, margins, tab stops

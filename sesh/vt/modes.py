@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sesh.vt.charsets import DEFAULT_SETS
+from sesh.vt.defaults import BLINKING, EITHER_AT_REST, ON_BY_DEFAULT, TERMINALS_DIFFER
 from sesh.vt.grid import SavedCursor
 from sesh.vt.pen import DEFAULT, with_link
 from sesh.vt.printing import Printing
@@ -17,13 +18,9 @@ MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
 """Modes that choose the mouse events to report; at most one is on. Resetting any turns reports off (xterm)."""
 MOUSE_ENCODING = (1005, 1006, 1015, 1016)
 """Modes that choose the encoding of reports; at most one is on. Resetting one that is off does nothing (xterm)."""
-OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
-"""Cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output, grapheme clusters, colour
-scheme and in-band size reports, win32 input."""
-USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039, 1070, 1243)
-"""Modes whose default is a setting of the terminal: blinking, alternate scroll, xterm's meta keys and colour registers,
-VTE's arrow keys. Such a mode is stored, as on or off, once a program has set or reset it."""
-ON_BY_DEFAULT = (7, 25)  # wrapping and the cursor
+OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2031, 2048, 9001)
+"""Cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output, colour scheme and in-band size
+reports, win32 input."""
 OTHERS = 1000  # terminals number their own modes from here on, which are off by default; earlier ones may act
 _MOST_USED = 200  # then no further mode is stored that is not listed
 BRACKETED_PASTE = 2004
@@ -65,8 +62,6 @@ class Modes(Printing):
             self.cursor.hidden = not on
         elif number in MOUSE_TRACKING or number in MOUSE_ENCODING:
             self._switch_mouse(number, on)
-        elif number in USER_DEFAULT:
-            self.modes[number] = on
         elif number == ORIGIN:
             self.origin = on
             self.cursor_position()
@@ -80,6 +75,8 @@ class Modes(Printing):
                 self.set_left_right(0, self.columns - 1)
         elif number in SCREENS or number == 1048:
             self._switch_buffer(number, on)
+        elif number in EITHER_AT_REST:
+            self.modes[number] = on
         elif not on:
             self.modes.pop(number, None)
         elif number in OFF_BY_DEFAULT or (number >= OTHERS and len(self.used) < _MOST_USED):
@@ -120,13 +117,15 @@ class Modes(Printing):
     def get_mode(self, number: int, private: bool = True) -> bool | None:
         if not private:
             return {4: self.insert, 20: self.linefeed_mode}.get(number)
-        if number in (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *USER_DEFAULT):
-            return self.modes.get(number, False)
         if number in SCREENS:
             return self.alternate
-        others = {7: self.wrap, 25: not self.cursor.hidden}
-        others |= {ORIGIN: self.origin, KEYPAD: self.keypad, LEFT_RIGHT: self.left_right_mode}
-        return others.get(number)
+        own = {7: self.wrap, 25: not self.cursor.hidden}
+        own |= {ORIGIN: self.origin, KEYPAD: self.keypad, LEFT_RIGHT: self.left_right_mode}
+        if number in own:
+            return own[number]
+        if number in (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *EITHER_AT_REST):
+            return self.modes.get(number, number in ON_BY_DEFAULT)
+        return None
 
     def _switch_buffer(self, number: int, on: bool) -> None:
         """Modes 47 and 1047 switch screens, 1048 saves or restores the cursor, 1049 does both.
@@ -148,11 +147,13 @@ class Modes(Printing):
             self.restore_cursor()
 
     def save_modes(self, *modes: int) -> None:
-        """XTSAVE, CSI ? modes s; skip SCREENS, and USER_DEFAULT modes that no program changed."""
+        """XTSAVE, CSI ? modes s; skip SCREENS, and modes whose value is the terminal's own."""
         for number in modes:
-            is_known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
-            if is_known and number not in (*SCREENS, SYNCHRONIZED_OUTPUT):
-                self.saved_modes[number] = bool(self.get_mode(number))
+            value = self.get_mode(number)
+            if number in (*TERMINALS_DIFFER, BLINKING):
+                value = self.modes.get(number)
+            if value is not None and number not in (*SCREENS, SYNCHRONIZED_OUTPUT):
+                self.saved_modes[number] = value
 
     def restore_modes(self, *modes: int) -> None:
         """XTRESTORE, CSI ? modes r. Modes that were never saved stay unchanged."""

@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sesh.vt.charsets import DEFAULT_SETS
+from sesh.vt.defaults import ON_BY_DEFAULT
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
 from sesh.vt.grid import Page, SavedCursor
-from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, Stacks
+from sesh.vt.modes import SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pen import DEFAULT
 from sesh.vt.reflow import wrap

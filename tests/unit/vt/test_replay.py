@@ -195,3 +195,10 @@ def test_kitty_flags_appear_only_where_the_program_used_them() -> None:
 def test_the_alternate_screen_appears_only_where_the_program_uses_it() -> None:
     assert b"1049" not in replay(fed(b"\x1b[?1049hx\x1b[?1049l"))
     assert b"1049" not in repainting(fed(b"text")).finish()
+
+
+@pytest.mark.parametrize("mode", [8, 1070, 1243])
+def test_a_mode_that_is_on_by_default_comes_back_as_the_program_left_it(mode: int) -> None:
+    assert fed(b"").mode(mode)
+    assert b"\x1b[?%dl" % mode in replay(fed(b"\x1b[?%dl" % mode))
+    assert b"\x1b[?%d" % mode not in replay(fed(b""))
