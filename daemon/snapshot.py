@@ -29,7 +29,7 @@ from sesh.measures import STEADY, Size
 from sesh.messages import SendResponse
 from sesh.schema import Event, Facts
 
-FORMAT = 17  # of the snapshot; a sesh refuses any other
+FORMAT = 18  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
@@ -136,6 +136,8 @@ def encoded(snapshot: Snapshot) -> bytes:
 def _plain(value: Any) -> object:
     if isinstance(value, bytes):
         return {"$bytes": b2a_base64(value, newline=False).decode("ascii")}
+    if isinstance(value, set):
+        return sorted(value)
     return value.value if isinstance(value, Enum) else vars(value)
 
 

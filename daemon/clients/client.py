@@ -16,7 +16,7 @@ from sesh.daemon.screen.model import TerminalState
 from sesh.measures import STEADY, Size, clamp_size, stamp
 from sesh.messages import Hello
 from sesh.schema import AttachedClient
-from sesh.vt.render.replay import Drawing
+from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
@@ -49,7 +49,7 @@ class Aside:
     mode: ClassVar[str] = "aside"
     before_drawn: TerminalState | None = None  # if the terminal shows drawn screens: its state before the first one
     attach: bool = False  # the client has just attached
-    drawing: Drawing | None = None  # the screen, while it is drawn in parts
+    drawing: Replay | None = None  # the screen, while it is drawn in parts
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class Client(Reader):
         else:
             self.position = position
 
-    def draw_on(self, aside: Aside, drawing: Drawing) -> None:
+    def draw_on(self, aside: Aside, drawing: Replay) -> None:
         """Send the drawn part if the terminal is blank; draw the rest later."""
         # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
         # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter

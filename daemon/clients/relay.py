@@ -12,12 +12,12 @@ from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import Pump
+from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
-from sesh.daemon.screen.reports import Reports
 from sesh.loop.loop import Loop
 from sesh.measures import Size
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import Drawing, repainting, replaying
+from sesh.vt.render.replay import Replay, repainting, replaying
 
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 FRAME_TIME = 1 / 30  # seconds between two screens of a drawn client
@@ -101,7 +101,7 @@ class Relay:
 
     def _pack(self) -> None:
         until = time.monotonic() + STEP_TIME
-        for _ in self.model.emulator.scrollback.pack():
+        for _ in self.model.emulator.settle().scrollback.pack():
             if time.monotonic() >= until:
                 self.timers.set(Timer.PACK, 0, self._pack)
                 return
@@ -215,18 +215,18 @@ class Relay:
         client.begin_drawn(shown, clear=aside.attach)
         self._draw(client)
 
-    def _replay(self, client: Client) -> Drawing:
+    def _replay(self, client: Client) -> Replay:
         lines = client.terminal.lines if client.terminal.replays else 0
         if not client.blank:
             lines = min(self.model.scrolled_since(client.position), lines)
         return replaying(self.model.emulator, lines=lines)
 
-    def _repaint(self, client: Client, before_drawn: TerminalState | None) -> Drawing:
+    def _repaint(self, client: Client, before_drawn: TerminalState | None) -> Replay:
         """Begin to draw the lines that a client's terminal missed, and the screen."""
         model, emulator = self.model, self.model.emulator
         shown = before_drawn or model.shown_at(client.position)
         lines = 0 if before_drawn else model.missed_since(client.position)
-        most = client.terminal.lines if client.is_late(self.log) else emulator.scrollback.lines
+        most = client.terminal.lines if client.is_late(self.log) else emulator.settle().scrollback.count
         start, alternate = b"", shown.alternate
         if lines > most:  # some are not sent: first the old screen goes to the scrollback
             start = (b"\x1b[?1049l" if alternate else b"") + clean_screen(*client.size[:2])
@@ -273,4 +273,4 @@ class Relay:
         state, position = client.state, self.model.position
         if isinstance(state, Drawn) and client.connection.flush() and client.room():
             status = self._reports.sequences(client.position, position, every=False)
-            client.draw(position, state.viewport.draw(self.model.emulator) + status.encode())
+            client.draw(position, state.viewport.update(self.model.emulator) + status.encode())

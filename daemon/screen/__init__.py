@@ -1,1 +1,1 @@
-"""The emulator, which reads the output log, and reports, which it does not keep."""
+"""The emulator, which reads the output log, and the replies that it gives to queries."""

@@ -5,7 +5,7 @@ separate what they contain:
 
 `render.export`                  the screen as text, text with SGR, or data; the start of `--logs -f`
 `render.screen_data`             the screen as data
-`render.patch`                   a few cells drawn over a row
+`render.patch`                   a few cells printed over a row
 `render.viewport`                a clipped part of the screen for a terminal of another size; only changed rows
 `render.replay`                  bytes for a terminal that attaches, or (`repainting`) that already shows the session
 `render.clean_screen`            bytes that empty a terminal's screen, without an emulator

@@ -1,4 +1,4 @@
-"""The private modes that are not off in every terminal at rest: all others are off by default."""
+"""The private modes that are on in some terminals at rest; all others are off."""
 
 from __future__ import annotations
 

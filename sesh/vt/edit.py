@@ -32,7 +32,7 @@ class Editing(Moves):
                 self._scroll_row(bool(continues))
             elif self.left <= cursor.x <= self.right:
                 self.scroll_up(1)
-        elif cursor.y < self.lines - 1:
+        elif cursor.y < self.height - 1:
             cursor.y += 1
             if continues is not None:
                 row = self.rows[cursor.y]
@@ -61,12 +61,13 @@ class Editing(Moves):
 
     def _scroll_row(self, continues: bool = False) -> None:
         """Scroll the region up by one row. `continues`: the new row continues the line above."""
-        rows, top, bottom = self.rows, self.top, self.bottom
+        top, bottom = self.top, self.bottom
+        rows = self.rows
         rows.insert(bottom + 1, blank(self.columns, self.pen.erased, continues=continues))
         row = rows.pop(top)
         goes_on = rows[top].continues
         rows[top].continues = top == 0 and not self.alternate and self.scrollback.push(row, goes_on)
-        if bottom + 1 < self.lines:
+        if bottom + 1 < self.height:
             rows[bottom + 1].continues = False
 
     def scroll_up(self, count: int = 1) -> None:
@@ -109,12 +110,14 @@ class Editing(Moves):
         blanks = self.blank_rows(size, self.pen.erased)
         self.rows[y : self.bottom + 1] = rows[size:] + blanks if count > 0 else blanks + rows[:-size]
         # Neither the first moved row nor the row below the region continues a line any more.
-        for first in (y if count > 0 else y + size, self.bottom + 1):
-            if first < self.lines:
+        moved = y if count > 0 else y + size
+        for first in (moved, self.bottom + 1):
+            if first < self.height:
                 self.rows[first].continues = False
 
     def _shift_block(self, y: int, count: int) -> None:
-        left, right, erased = self.left, self.right + 1, self.pen.erased
+        left, right = self.left, self.right + 1
+        erased = self.pen.erased
         rows = self.rows[y : self.bottom + 1]
         for row in rows:
             row.blank_across(erased, left, right)
@@ -127,7 +130,8 @@ class Editing(Moves):
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
         """EL, DECSEL: erase 0 from the cursor on, 1 up to it, 2 the row."""
-        row, x = self.rows[self.cursor.y], self.cursor.x  # while a wrap is pending, the cursor is after all cells
+        row = self.rows[self.cursor.y]
+        x = self.cursor.x  # after all cells while a wrap is pending
         if how == 0:
             row.fill(x, self.columns, self.pen.erased)
             row.continues = row.continues and x > 0
@@ -142,15 +146,15 @@ class Editing(Moves):
         y = self.cursor.y
         if how == 0:
             self.erase_in_line(0)
-            self.rows[y + 1 :] = self.blank_rows(self.lines - y - 1, self.pen.erased)
+            self.rows[y + 1 :] = self.blank_rows(self.height - y - 1, self.pen.erased)
         elif how == 1:
             self.rows[:y] = self.blank_rows(y, self.pen.erased)
             self.erase_in_line(1)
             self.rows[y].continues = False
-            if self.cursor.x + 1 >= self.columns and y + 1 < self.lines:
+            if self.cursor.x + 1 >= self.columns and y + 1 < self.height:
                 self.rows[y + 1].continues = False
         elif how == 2:
-            self.rows = self.blank_rows(self.lines, self.pen.erased)
+            self.rows = self.blank_rows(self.height, self.pen.erased)
         elif how == 3:
             self.scrollback.clear()
             self.main_rows[0].continues = False
@@ -220,7 +224,7 @@ class Editing(Moves):
         """DECALN: fill the screen with E, reset the margins, and move the cursor home."""
         self.clear_margins()
         self.move_to(0, 0)
-        self.rows = [Row(["E"] * self.columns, [DEFAULT] * self.columns) for _ in range(self.lines)]
+        self.rows = [Row(["E"] * self.columns, [DEFAULT] * self.columns) for _ in range(self.height)]
 
     def copy_rectangle(self, *parameters: int) -> None:
         """DECCRA: copy a rectangle; the part of the copy outside the screen is lost."""
@@ -258,7 +262,7 @@ class Editing(Moves):
 
     def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> Rectangle | None:
         """Return a rectangle from 1-based parameters, in origin mode within the margins; None if empty."""
-        first, start, last, end = 0, 0, self.lines, self.columns
+        first, start, last, end = 0, 0, self.height, self.columns
         if self.origin:
             first, start, last, end = self.top, self.left, self.bottom + 1, self.right + 1
         y, x = first + (top or 1) - 1, start + (left or 1) - 1

@@ -79,12 +79,13 @@ class Modes(Printing):
             self.modes[number] = on
         elif not on:
             self.modes.pop(number, None)
-        elif number in OFF_BY_DEFAULT or (number >= OTHERS and len(self.used) < _MOST_USED):
+        elif number in OFF_BY_DEFAULT or (number >= OTHERS and len(self.used.modes) < _MOST_USED):
             self.modes[number] = True
-            self.used.add(f"mode {number}")
+            self.used.modes.add(number)
 
     def _switch_mouse(self, number: int, on: bool) -> None:
-        for other in MOUSE_ENCODING if number in MOUSE_ENCODING else MOUSE_TRACKING:
+        group = MOUSE_ENCODING if number in MOUSE_ENCODING else MOUSE_TRACKING
+        for other in group:
             if on or other == number or number in MOUSE_TRACKING:
                 self.modes.pop(other, None)
         if on:
@@ -97,7 +98,8 @@ class Modes(Printing):
         wrapped into this one. While a wrap is pending, BS only cancels the wrap (XTerm from patch 383 on, xterm.js).
         With mode 1045 and DECAWM, BS goes to the end of any row above, and from the first row to the last.
         """
-        cursor, anywhere = self.cursor, self.modes.get(1045)
+        cursor = self.cursor
+        anywhere = self.modes.get(1045)
         left, right = (self.left, self.right) if self.left <= cursor.x <= self.right else (0, self.columns - 1)
         if not self.wrap or not (anywhere or (self.modes.get(45) and not self.narrow)):
             self.cursor_back(1)
@@ -106,12 +108,14 @@ class Modes(Printing):
         elif cursor.x != left:
             self.cursor_back(1)
         elif anywhere:
-            above = cursor.y - 1 if cursor.y else self.lines - 1
+            above = cursor.y - 1 if cursor.y else self.height - 1
             self.move_to(self.bottom if cursor.y == self.top else above, right)
         elif self.top < cursor.y <= self.bottom and self.rows[cursor.y].continues:
             row = self.rows[cursor.y]
             cursor.y -= 1
-            cursor.x = self.columns - 1 - self.rows[cursor.y].ends_in_spacer(row)
+            cursor.x = self.columns - 1
+            if self.rows[cursor.y].ends_in_spacer(row):
+                cursor.x -= 1
             row.continues = False
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
@@ -138,9 +142,9 @@ class Modes(Printing):
             self.save_cursor()
         if number != 1048 and on != self.alternate:
             empty = on and (number == 1049 or not self.other.rows)
-            self.swap_pages(self.blank_rows(self.lines, self.pen.erased) if empty else self.other.rows)
+            self.swap_pages(self.blank_rows(self.height, self.pen.erased) if empty else self.other.rows)
             if number == 47 and not on:
-                self.used.add("alternate")
+                self.used.alternate = True
             elif not on:
                 self.other = self.other._replace(rows=[])
         if saves and not on:
@@ -165,7 +169,7 @@ class Modes(Printing):
     def save_cursor(self) -> None:
         """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""
         if self.alternate:
-            self.used.add("alternate")
+            self.used.alternate = True
         column = min(self.columns, self.cursor.x)
         pen = with_link(self.pen, "")
         self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.origin)
@@ -203,7 +207,9 @@ class Modes(Printing):
         return self.kitty_stack[-1]
 
     def _note_keys(self) -> None:
-        self.used.update(("keys", "alternate") if self.alternate else ("keys",))
+        self.used.keys = True
+        if self.alternate:
+            self.used.alternate = True
 
     def push_kitty_flags(self, flags: int = 0) -> None:
         """CSI > flags u; drops the oldest entry when the stack is full."""
@@ -218,13 +224,14 @@ class Modes(Printing):
     def set_kitty_flags(self, flags: int = 0, how: int = 1) -> None:
         """CSI = flags ; how u: 1 sets, 2 adds, 3 removes."""
         self._note_keys()
-        flags, now = flags & 31, self.kitty_stack[-1]
+        flags &= 31
+        now = self.kitty_stack[-1]
         self.kitty_stack[-1] = {2: now | flags, 3: now & ~flags}.get(how, flags)
 
     def set_key_resource(self, resource: int = 0, value: int = 0) -> None:
         """XTMODKEYS, CSI > resource ; value m. Without a value, the resource gets its default."""
         if value and resource <= 7:
-            self.used.add(f"resource {resource}")
+            self.used.resources.add(resource)
             self.key_resources[resource] = value
         else:
             self.key_resources.pop(resource, None)

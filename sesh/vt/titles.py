@@ -1,4 +1,4 @@
-"""The stack of titles (XTWINOPS 22 and 23), of a screen and of a terminal that a client leaves."""
+"""The stack of titles (XTWINOPS 22 and 23)."""
 
 from __future__ import annotations
 

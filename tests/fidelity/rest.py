@@ -24,7 +24,7 @@ _SEEN = (
 def _held(emulator: Emulator) -> dict[str, Any]:
     now = state(emulator)
     modes = {number for number, on in now["modes"].items() if on != (number in ON_BY_DEFAULT)} - {*TERMINALS_DIFFER}
-    hidden = {"hidden": emulator.screen.cursor.hidden, "hidden_kitty_stack": emulator.screen.other.kitty_stack}
+    hidden = {"hidden": emulator.settle().cursor.hidden, "hidden_kitty_stack": emulator.settle().other.kitty_stack}
     return {**{key: now[key] for key in _HELD}, "modes": modes, **hidden}
 
 

@@ -115,13 +115,13 @@ _ALL = 10**9
 
 def state(emulator: Emulator) -> dict[str, Any]:
     """The whole state of an emulator, in a form that can be compared."""
-    screen, scrollback = emulator.screen, emulator.scrollback
+    screen, scrollback = emulator.settle(), emulator.settle().scrollback
     screen.sync_scrollback()
     return {
         **{name: _plain(value) for name, value in vars(screen).items() if name != "scrollback"},
         "lines held": scrollback.last(_ALL),
         "open line": _plain([*scrollback.open_rows, *screen.main_rows[:1]][:-1]),
-        "counts": (scrollback.lines, scrollback.completed, scrollback.scrolled),
+        "counts": (scrollback.count, scrollback.end, scrollback.scrolled),
         "unfinished": emulator.unfinished,
     }
 
