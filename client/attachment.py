@@ -113,7 +113,8 @@ class Attachment:
         elif self.phase is AttachmentPhase.CONNECTING:
             raise error
         elif self.keeper is not None:
-            self._lose_link(self.keeper)
+            self.keeper.link_closed()
+            self._go_offline()
         else:
             self._reconnect()
 
@@ -127,11 +128,6 @@ class Attachment:
             self.attach_over(wire.connect(self.name))
         except SeshError:
             self.leave(EndKind.LOST)
-
-    def _lose_link(self, keeper: LinkKeeper) -> None:
-        """Go offline after the end of a connection, which the keeper has not seen."""
-        keeper.link_closed()
-        self._go_offline()
 
     def _go_offline(self) -> None:
         self.view.remove_overlays()
@@ -290,7 +286,8 @@ class Attachment:
             if self.phase is AttachmentPhase.CONNECTING or self.keeper is None:
                 raise
             if isinstance(error, (Unreachable, TimedOut)):
-                self._lose_link(self.keeper)
+                self.keeper.link_closed()
+                self._go_offline()
             else:
                 self.end = AttachmentEnd.failed(self.name, self.host, error)
         else:
