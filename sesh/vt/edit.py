@@ -6,11 +6,20 @@ the screen, as in xterm, kitty and VTE. Rows that leave any other region, or the
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sesh.vt.moves import Moves
 from sesh.vt.pen import DEFAULT, Pen
 from sesh.vt.row import Row, blank
 
-Rectangle = tuple[int, int, int, int]  # first row, first column, end row, end column; from 0, ends exclusive
+
+class Rectangle(NamedTuple):
+    """A part of the screen, from 0; `bottom` and `right` are the row and column after it."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
 
 
 class Editing(Moves):
@@ -232,12 +241,11 @@ class Editing(Moves):
         target = self._rectangle(*parameters[5:7])  # the parameters 4 and 7, counted from 0, are pages: ignored
         if source is None or target is None:
             return
-        first, start, last, end = source
-        y, x, bottom_row, edge = target
-        rows = self.rows[first : min(last, first + bottom_row - y)]
-        blocks = [row.part(start, min(end, start + edge - x)) for row in rows]
-        for row, block in zip(self.rows[y:], blocks, strict=False):
-            row.replace(x, block, self.pen.erased)
+        bottom = min(source.bottom, source.top + target.bottom - target.top)
+        right = min(source.right, source.left + target.right - target.left)
+        blocks = [row.part(source.left, right) for row in self.rows[source.top : bottom]]
+        for row, block in zip(self.rows[target.top :], blocks, strict=False):
+            row.replace(target.left, block, self.pen.erased)
 
     def fill_rectangle(self, code: int = 0, *corners: int) -> None:
         """DECFRA: fill with a character of Latin-1 in the current pen."""
@@ -255,17 +263,20 @@ class Editing(Moves):
     def _fill(self, grapheme: str, pen: Pen | None, corners: tuple[int, ...]) -> None:
         """Fill a rectangle; without `pen` each cell keeps its pen."""
         if rectangle := self._rectangle(*corners):
-            first, start, last, end = rectangle
-            for row in self.rows[first:last]:
-                pens = row.pens[start:end] if pen is None else [pen] * (end - start)
-                row.replace(start, Row([grapheme] * (end - start), pens), self.pen.erased)
+            top, left, bottom, right = rectangle
+            for row in self.rows[top:bottom]:
+                pens = row.pens[left:right] if pen is None else [pen] * (right - left)
+                row.replace(left, Row([grapheme] * (right - left), pens), self.pen.erased)
 
     def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> Rectangle | None:
         """Return a rectangle from 1-based parameters, in origin mode within the margins; None if empty."""
-        first, start, last, end = 0, 0, self.height, self.columns
+        whole = Rectangle(0, 0, self.height, self.columns)
         if self.origin:
-            first, start, last, end = self.top, self.left, self.bottom + 1, self.right + 1
-        y, x = first + (top or 1) - 1, start + (left or 1) - 1
-        last = min(first + bottom, last) if bottom else last
-        end = min(start + right, end) if right else end
-        return (y, x, last, end) if y < last and x < end else None
+            whole = Rectangle(self.top, self.left, self.bottom + 1, self.right + 1)
+        found = Rectangle(
+            whole.top + (top or 1) - 1,
+            whole.left + (left or 1) - 1,
+            min(whole.top + bottom, whole.bottom) if bottom else whole.bottom,
+            min(whole.left + right, whole.right) if right else whole.right,
+        )
+        return found if found.top < found.bottom and found.left < found.right else None

@@ -55,13 +55,20 @@ class Printing(Editing):
             if self.cursor.x + len(texts) <= self.columns:  # nearly all text
                 self._put(texts, self.columns)
                 return
-        # Insert mode has no effect left of a left margin, so each character is printed by itself there.
-        for text in data if self.insert and self.narrow else (data,):
-            for narrow, wide, other in RUNS.findall(text):
-                if other:
-                    self._print_joining(other)
-                else:
-                    self._print_run(narrow or wide, 1 if narrow else 2)
+        if self.insert and self.narrow:
+            for char in data:  # each by itself, because insert mode has no effect left of a left margin
+                self._print_runs(char)
+        else:
+            self._print_runs(data)
+
+    def _print_runs(self, data: str) -> None:
+        for narrow, wide, other in RUNS.findall(data):
+            if narrow:
+                self._print_run(narrow, 1)
+            elif wide:
+                self._print_run(wide, 2)
+            else:
+                self._print_joining(other)
 
     def _begins_cell(self, data: str) -> bool:
         """Return whether a text does not join the grapheme before it."""

@@ -32,7 +32,8 @@ class Row:
 
     def put(self, x: int, graphemes: Sequence[str], pen: Pen) -> None:
         """Write graphemes, one for each column, from column `x` on."""
-        text, end = self.text, x + len(graphemes)
+        text = self.text
+        end = x + len(graphemes)
         if text[x] == STUB or (end < len(text) and text[end] == STUB):
             self.blank_across(pen, x, end)
         # A replay restores a pending wrap by printing a blank over a spacer; the cell must stay a spacer.

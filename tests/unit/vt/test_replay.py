@@ -38,7 +38,7 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
 
 @pytest.mark.parametrize("rows", [24, 60, 10])
 @pytest.mark.parametrize("seen", [0, 2000])
-def test_a_drawing_comes_in_small_parts_and_has_what_happens_between_them(seen: int, rows: int) -> None:
+def test_a_in_parts_comes_in_small_parts_and_has_what_happens_between_them(seen: int, rows: int) -> None:
     """The terminal attaches, or missed 3,000 lines, while it is resized and output comes."""
     output = [b"\x1b[3%dmline %d\x1b[m\r\n" % (n % 8, n) for n in range(seen + 3000)]
     emulator, copy = Emulator(80, 24), Emulator(80, 24)
@@ -46,31 +46,33 @@ def test_a_drawing_comes_in_small_parts_and_has_what_happens_between_them(seen: 
     copy.feed(b"".join(output[:seen]))
     if seen:
         missed = emulator.scrolled - copy.scrolled
-        drawing = repainting(emulator, lines=missed, begun=0, was_alternate=False, pushed=copy.stacks)
+        in_parts = repainting(emulator, lines=missed, begun=0, was_alternate=False, pushed=copy.stacks)
     else:
-        drawing = replaying(emulator, lines=3000)
+        in_parts = replaying(emulator, lines=3000)
     number = 0
-    while drawing.advance():
-        part, number = drawing.take(), number + 1
+    while in_parts.advance():
+        part = in_parts.take()
+        number += 1
         assert part.count(b"\n") <= 256 + 24
         copy.feed(part)
         emulator.feed(b"between %d\r\n" % number)
         if number == 3:
             emulator.resize(80, rows)
             copy.resize(80, rows)
-    copy.feed(drawing.finish())
+    copy.feed(in_parts.finish())
     lines = emulator.last_lines(3000, ansi=True)
     assert copy.last_lines(3000, ansi=True) == lines
     assert "between 5" in lines
 
 
-def test_a_part_of_a_drawing_has_one_long_line() -> None:
+def test_a_part_of_a_replay_has_one_long_line() -> None:
     """A part of many lines of a scrollback with the longest lines took 0.6 s."""
     emulator = Emulator(80, 24)
     emulator.feed(b"".join(b"%d" % n * 40_000 + b"\r\n" for n in range(8)) + b"\n" * 24)
-    drawing, parts = replaying(emulator, lines=100), list[bytes]()
-    while drawing.advance():
-        parts.append(drawing.take())
+    in_parts = replaying(emulator, lines=100)
+    parts: list[bytes] = []
+    while in_parts.advance():
+        parts.append(in_parts.take())
     assert max(sum(b"%d" % n * 80 in part for n in range(8)) for part in parts) == 1
 
 
