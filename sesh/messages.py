@@ -13,13 +13,13 @@ from typing import Any, Generic, TypedDict, TypeVar, final
 
 from sesh.schema import (
     Code,
+    EndFacts,
     Id,
     JobResult,
     Latin,
     Moment,
     Name,
     Pid,
-    ProgramEnd,
     RunFacts,
     Size,
     Status,
@@ -233,7 +233,7 @@ class MetResponse(_Met, total=False):
 
 
 @final
-class EndResponse(ProgramEnd):
+class EndResponse(EndFacts):
     """The session has ended, after `position` bytes of output."""
 
     position: int
