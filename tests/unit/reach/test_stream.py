@@ -80,8 +80,9 @@ def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_th
         stream.reconnect()
         link.connect_request.assert_called_with("work", "c0ffee")
 
+
+def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     """An end between WELCOME and the request gave `lost the link` and `reconnected`."""
-    """A session that ended between WELCOME and the request for its end gave `lost the link` and `reconnected`."""
     link = Mock(spec=WatchedConnection, peer=wire.Peer("work"), welcome={"id": "c0ffee"})
     link.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
     note = Mock()
