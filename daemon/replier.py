@@ -60,7 +60,7 @@ class Replier:
         """Reply to a query for OSC 7501 before a terminal replies to a later DA1."""
         # A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
         for client in self._clients.all:
-            if client.gets_output():
+            if client.gets_output:
                 client.replies.queries.open(b"]7501", time.monotonic(), seconds=0)
         if not self._runs.gives_no_replies():
             self._type(b"\x1b]7501;?" + terminator)

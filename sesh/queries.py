@@ -201,7 +201,7 @@ def _notice(number: bytes, text: bytes) -> tuple[Kind, bytes] | None:
 
 
 def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[Kind, bytes] | None:
-    """Return kind and text of an OSC 99: a notification, a part of one, or None."""
+    """Return kind and text of a notification or its part (OSC 99), else None."""
     keys = dict(pair.partition(b"=")[::2] for pair in metadata.split(b":"))
     if keys.get(b"p", b"title") not in (b"title", b"body"):
         return None  # a query, an icon, a button

@@ -11,7 +11,6 @@ class Timer(IntEnum):
     ACTIVITY = auto()
     BACKLOG = auto()
     CHECKPOINT = auto()
-    DRAW = auto()
     EMULATOR = auto()
     END = auto()
     HELLO = auto()
@@ -26,4 +25,5 @@ class Timer(IntEnum):
     RUN = auto()
     STDIN = auto()
     TIMEOUT = auto()
+    VIEWPORTS = auto()
     WAITS = auto()
