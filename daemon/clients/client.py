@@ -99,7 +99,7 @@ class Client(Reader):
 
     @property
     def exact(self) -> bool:
-        """True if its terminal shows the output up to its position, and no replay in part."""
+        """True if its terminal shows all output up to its position, not a part."""
         state = self.state
         if isinstance(state, Attaching):
             return not self.blank or state.drawing is None

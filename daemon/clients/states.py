@@ -23,7 +23,7 @@ class Attaching:
 
 @dataclass(frozen=True)
 class Repainting:
-    """The client gets nothing yet; next it gets the lines that it missed, and the screen."""
+    """The client gets nothing yet; next it gets missed lines and the screen."""
 
     before_viewport: TerminalState | None = None
     """The terminal's state before it showed a viewport, if it shows one: no lines are missed then."""
