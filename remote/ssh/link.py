@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from sesh import errors, protocol, wire
 from sesh.about import PROGRAM, __version__
-from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreachable
+from sesh.errors import ConnectionLost, Ended, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health, WatchedConnection
 from sesh.measures import uptime
 from sesh.messages import OP, ClientMachine, Hello, OpResponse, RequestKeys, Welcome
@@ -126,7 +126,7 @@ class Link(WatchedConnection):
     def read_welcome(self) -> bool:
         """Read the bytes that have come; return whether the link is open.
 
-        Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has started and may still run.
+        Raises NotDeployed, ProtocolError, Unreachable; ConnectionLost if the bridge has started and may still run.
         """
         if self.stage is Stage.STARTING:
             self._read_login_output()
@@ -174,8 +174,8 @@ class Link(WatchedConnection):
         """Send a request, unless it was sent with HELLO; return the response and its data.
 
         The response may be a `question` for the person. Raises Ended if the request connects to a session that has
-        ended, Lost if the link breaks or goes silent before the response, TimedOut past the deadline, without one
-        Unreachable after `RESPONSE_TIMEOUT`.
+        ended, ConnectionLost if the link breaks or goes silent before the response, TimedOut past the deadline, without
+        one Unreachable after `RESPONSE_TIMEOUT`.
         """
         until = time.monotonic() + RESPONSE_TIMEOUT if deadline is None else deadline
         min_rate = _MIN_RATE if deadline is None else inf
@@ -198,7 +198,7 @@ class Link(WatchedConnection):
 
     def _no_response(self, request: LinkRequest, cause: SeshError) -> Unreachable:
         host = self.destination.host
-        lost = Lost(f"lost the link to @{host} before its answer")
+        lost = ConnectionLost(f"lost the link to @{host} before its answer")
         error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
         if request.session_id:  # the host may have created the session
             error.hint = f"check what was done: {PROGRAM} @{host}"
@@ -247,7 +247,7 @@ class Link(WatchedConnection):
         self.peer.pid = response.get("daemon_pid")
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """Receive a frame; ping a silent link. Raises Lost once the link is lost."""
+        """Receive a frame; ping a silent link. Raises ConnectionLost once the link is lost."""
         health = self.health
         while True:
             try:
@@ -259,17 +259,17 @@ class Link(WatchedConnection):
                 if ping := health.act(now):
                     self.ping(ping)
                 if health.state is Health.LOST:
-                    raise Lost(f"the link to @{self.destination.host} went silent") from None
+                    raise ConnectionLost(f"the link to @{self.destination.host} went silent") from None
                 if deadline is not None and now >= deadline:
                     raise
 
     def _closed(self, error: OSError | None = None) -> Unreachable:
-        """Return the error for an ended connection: Lost if the session may still run."""
+        """Return the error for an ended connection: ConnectionLost if the session may still run."""
         if self.stage is Stage.STARTING:  # the host may have printed text, which `read_welcome` reads
             return Unreachable(f"{self.destination.host} has not started sesh")
         closed = super()._closed(error)
         was_ended = self._exit_code() in (0, -signal.SIGTERM)  # SIGTERM: somebody has ended the command on purpose
-        return closed if was_ended else Lost(f"lost the link to @{self.destination.host}")
+        return closed if was_ended else ConnectionLost(f"lost the link to @{self.destination.host}")
 
     def abort(self) -> None:
         """Kill the command from any thread; a reader of the link then gets its end."""

@@ -85,7 +85,7 @@ class HostTarget(Target):
         if isinstance(error, TimedOut) or (reads and isinstance(error, Unreachable) and error.reason == NO_ANSWER):
             return errors.silent_host(self.host)
         unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
-        return errors.Unknown(error.message, hint="try again" if reads else unknown, exit_code=ExitCode.FAILED)
+        return errors.OutcomeUnknown(error.message, hint="try again" if reads else unknown, exit_code=ExitCode.FAILED)
 
     def connect(self, name: str) -> Connection:
         """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
@@ -120,7 +120,7 @@ class HostTarget(Target):
 
         A request that creates a session is sent again if the link is lost before the response, over `_MAX_LINKS` links
         at most; from its session id the host knows that it is the same request. `interrupts`: the first signal stops
-        the opening of a link. Raises Ended if the session has ended, Lost without a response.
+        the opening of a link. Raises Ended if the session has ended, ConnectionLost without a response.
         """
         keeper: LinkKeeper | None = None  # opens all links but the first, with pauses between two logins
         check = interrupts.check_recorded if interrupts is not None else self.stop.check
@@ -131,7 +131,7 @@ class HostTarget(Target):
                         link = self._await_next_link(keeper, check) if keeper is not None else self._open_link(request)
                     response = self._await_session(link, request, self.deadline)
                     break
-                except errors.Lost:
+                except errors.ConnectionLost:
                     if not (request.session_id and links_left):
                         raise
                     opener = opening.HostLinkOpener(self.destination, logs=False)

@@ -13,7 +13,7 @@ import pytest
 
 from sesh import messages, wire
 from sesh.api import Session
-from sesh.errors import Refused, Unknown
+from sesh.errors import OutcomeUnknown, Refused
 from sesh.messages import RequestKeys
 from sesh.ops import search, send
 from sesh.reach import find
@@ -114,7 +114,7 @@ def test_an_answer_that_was_given_up_is_not_typed(sesh: Sesh) -> None:
         connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
         os.kill(daemon, signal.SIGSTOP)
-        with pytest.raises(Unknown):
+        with pytest.raises(OutcomeUnknown):
             connection.request(messages.SEND, b"y\n", time.monotonic() + 0.05)
         os.kill(daemon, signal.SIGCONT)
     assert sesh("--screen", "job").stdout.strip() == "may I run: make test?"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sesh import protocol
-from sesh.errors import Interrupted, Lost, NotDeployed, SeshError, Unreachable
+from sesh.errors import ConnectionLost, Interrupted, NotDeployed, SeshError, Unreachable
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest
@@ -53,7 +53,7 @@ def through(script: str) -> Destination:
         ("echo broken >&2; exit 3", Unreachable, r"sesh on box did not start \(exit 3\): broken"),
         ("exec sleep 60", Unreachable, "box does not answer"),
         (r"printf '\000sesh-bridge-1\000\n'; exec sleep 60", Unreachable, "box does not answer"),
-        (r"printf '\000sesh-bridge-1\000\n'; head -c 1 >/dev/null; exit 255", Lost, "lost the link to @box"),
+        (r"printf '\000sesh-bridge-1\000\n'; head -c 1 >/dev/null; exit 255", ConnectionLost, "lost the link to @box"),
     ],
 )
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
