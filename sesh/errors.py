@@ -203,7 +203,7 @@ NO_ANSWER = "no answer yet"
 class LoginRefused(Unreachable):
     """The login needs a person, or ssh distrusts the host's key; a retry fails, too."""
 
-    needs_login = False  # the host asks for a password or a second factor
+    needs_prompt = False  # the host asks for a password or a second factor
 
 
 class NoRoom(Unreachable):
