@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sesh import descriptors, names, wire
 from sesh.client.attachment import Attachment
 from sesh.client.attachment_end import AttachmentEnd, EndKind
-from sesh.client.channel import MAX_UNSENT_INPUT
+from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions, terminal_hello
@@ -149,7 +149,7 @@ class _Client:
         if attachment.end is not None:
             return
         display.flush()
-        if channel.unsent:
+        if channel.unwritten:
             channel.send()
         if channel.connection is not None and channel.connection.inbound in ready:
             attachment.receive()
@@ -167,14 +167,14 @@ class _Client:
         if (keeper := attachment.running_keeper) is not None:
             deadline = min(deadline, keeper.due)
             watched |= dict.fromkeys(keeper.descriptors, select.POLLIN)
-        if channel.connection is None or len(channel.input.unsent) < MAX_UNSENT_INPUT:
+        if channel.connection is None or len(channel.input.unframed) < MAX_UNFRAMED_INPUT:
             watched[terminal.inbound] = select.POLLIN
         if pending:
             watched[terminal.outbound] = select.POLLOUT
         if (connection := channel.connection) is not None:
             if pending < MAX_PENDING:
                 watched[connection.inbound] = select.POLLIN
-            if channel.unsent:  # `inbound` and `outbound` of a socket are the same
+            if channel.unwritten:  # `inbound` and `outbound` of a socket are the same
                 watched[connection.outbound] = watched.get(connection.outbound, 0) | select.POLLOUT
         return descriptors.polled(watched.items(), None if deadline == inf else deadline)
 

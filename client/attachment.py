@@ -38,9 +38,10 @@ _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH
 
 
 class AttachmentPhase(Enum):
-    HANDSHAKE = auto()  # the client has sent HELLO
+    CONNECTING = auto()  # the client has sent its first HELLO; any error ends the attachment
     ATTACHED = auto()  # the daemon has sent WELCOME
     OFFLINE = auto()  # the link is lost; the client keeps the input for the next link
+    RETURNING = auto()  # the client has sent HELLO over another connection
     LEAVING = auto()  # the client has sent DETACH
 
 
@@ -63,11 +64,11 @@ class Attachment:
         self.display, self.options = display, options
         self.name, self.host = name, host
         self._shown = shown
-        self._client = os.urandom(8).hex()
+        self._token = os.urandom(8).hex()
         self.session_id = ""
         self.end: AttachmentEnd | None = None
         self.last_message: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty before
-        self.phase = AttachmentPhase.HANDSHAKE
+        self.phase = AttachmentPhase.CONNECTING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
         predict = options.predict if host is not None and not options.read_only else "never"
@@ -78,12 +79,13 @@ class Attachment:
     def attach_over(self, connection: Connection) -> None:
         """Attach over a first or another connection, whose bridge may have sent HELLO."""
         if connection.peer.hello_by_bridge is not None:
-            self._client = connection.peer.hello_by_bridge["client"]
+            self._token = connection.peer.hello_by_bridge["client"]
         frames = connection.connect_request(self.name, self.session_id)
         frames += first_frame(connection, self._hello(), self.options)
         self.channel.replace_connection(connection, frames)
         self.view.forget_parts()
-        self.phase = AttachmentPhase.HANDSHAKE
+        if self.phase is not AttachmentPhase.CONNECTING:
+            self.phase = AttachmentPhase.RETURNING
         timeout = WELCOME_TIMEOUT if self.host is None else _WELCOME_TIMEOUT_OVER_LINK
         self.timers.set(Timer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
         if self.keeper is not None and isinstance(connection, WatchedConnection):
@@ -92,8 +94,8 @@ class Attachment:
 
     def _hello(self) -> Hello:
         """Return HELLO; by `client`, `id` and `position` the daemon recognizes a returning client."""
-        identity: Hello = {"client": self._client}
-        if self.session_id:
+        identity: Hello = {"client": self._token}
+        if self.phase is not AttachmentPhase.CONNECTING:
             identity |= {"id": self.session_id, "position": self.view.position}
         else:
             identity["seen"] = self._shown.positions(self.host)
@@ -103,15 +105,15 @@ class Attachment:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
     def _handle_disconnect(self, error: SeshError) -> None:
-        """Handle the end of a connection, or RELOADED. Before the first WELCOME, raises the error."""
+        """Handle the end of a connection, or RELOADED. Raises the error while connecting."""
         if self.end is not None:
             return
         if self.phase is AttachmentPhase.LEAVING:
             self.leave()
-        elif not self.session_id:
+        elif self.phase is AttachmentPhase.CONNECTING:
             raise error
         elif self.keeper is not None:
-            self._go_offline()
+            self._lose_link(self.keeper)
         else:
             self._reconnect()
 
@@ -126,13 +128,16 @@ class Attachment:
         except SeshError:
             self.leave(EndKind.LOST)
 
+    def _lose_link(self, keeper: LinkKeeper) -> None:
+        """Go offline after the end of a connection, which the keeper has not seen."""
+        keeper.link_closed()
+        self._go_offline()
+
     def _go_offline(self) -> None:
         self.view.remove_overlays()
         self.channel.close()
         self.timers.clear(Timer.WELCOME)
         self.phase = AttachmentPhase.OFFLINE
-        if self.keeper is not None:
-            self.keeper.link_closed()
 
     def _log_in(self, keeper: LinkKeeper, refusal: LoginRefused) -> Connection | None:
         """Let the user log in; return the next link; None if the attachment ends."""
@@ -155,8 +160,8 @@ class Attachment:
     @property
     def running_keeper(self) -> LinkKeeper | None:
         """The keeper from the first WELCOME until the client leaves; None before and after."""
-        runs = self.session_id and self.end is None and self.phase is not AttachmentPhase.LEAVING
-        return self.keeper if runs else None
+        idle = self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.LEAVING)
+        return None if idle or self.end is not None else self.keeper
 
     def run_keeper(self, ready: Container[int]) -> None:
         """Run the keeper; attach over the link that replaces a doubted or lost one."""
@@ -180,7 +185,7 @@ class Attachment:
 
     def complete(self, end: AttachmentEnd) -> None:
         """Add to the end what the closing line says of link and program."""
-        end.early = not self.session_id
+        end.early = self.phase is AttachmentPhase.CONNECTING
         end.running_program = str(self.last_message.get("command") or "")
         if self.keeper is not None and not end.early:
             end.heard_time = self.keeper.heard_time
@@ -230,7 +235,7 @@ class Attachment:
 
     def _send_input(self, data: bytes) -> None:
         """Send input, or keep it until the next WELCOME says which input the daemon has."""
-        if self.phase is AttachmentPhase.ATTACHED or not self.session_id:
+        if self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.ATTACHED):
             self.channel.send(self.channel.input.add(data))
             self.view.input_sent(self.channel.input.number, data)
         else:
@@ -282,10 +287,10 @@ class Attachment:
         try:
             welcomed = connection.accept(kind, payload)
         except SeshError as error:
-            if not self.session_id or self.keeper is None:
+            if self.phase is AttachmentPhase.CONNECTING or self.keeper is None:
                 raise
             if isinstance(error, (Unreachable, TimedOut)):
-                self._go_offline()
+                self._lose_link(self.keeper)
             else:
                 self.end = AttachmentEnd.failed(self.name, self.host, error)
         else:
@@ -293,7 +298,8 @@ class Attachment:
                 self._handle_welcome(connection)
 
     def _handle_welcome(self, connection: Connection) -> None:
-        welcome, returns = connection.welcome, self.session_id != ""
+        welcome = connection.welcome
+        returns = self.phase is AttachmentPhase.RETURNING
         self.timers.clear(Timer.WELCOME)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
             self.leave(EndKind.LOST)

@@ -8,7 +8,7 @@ from collections import deque
 from sesh import protocol
 from sesh.wire import Connection
 
-MAX_UNSENT_INPUT = 16 << 20  # more than any paste, as the detach key waits behind the input
+MAX_UNFRAMED_INPUT = 16 << 20  # more than any paste, as the detach key waits behind the input
 """With so many bytes the client stops reading the terminal; without a link, it drops further input."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _GOT_EVERY = 4 << 10  # over a link, the client sends GOT once the terminal has taken so many further bytes
@@ -18,27 +18,27 @@ _DETACH_TIMEOUT, _DETACH_TIMEOUT_OVER_LINK = 0.2, 2.0  # seconds without the dae
 class UnacknowledgedInput:
     """Input in numbered frames, kept until acknowledged, to be sent again over the next link.
 
-    Sans-I/O: the methods return frames. `number`: of the newest frame. `unsent`: input that is in no frame yet.
+    Sans-I/O: the methods return frames. `number`: of the newest frame. `unframed`: input that is in no frame yet.
     """
 
     def __init__(self) -> None:
         self.number = 0
-        self.unsent = bytearray()
+        self.unframed = bytearray()
         self._in_flight: deque[tuple[int, bytes]] = deque()
         self._bytes_in_flight = 0
 
     @property
     def arrived(self) -> bool:
         """True if the program has received all input."""
-        return not (self.unsent or self._in_flight)
+        return not (self.unframed or self._in_flight)
 
     def add(self, data: bytes = b"") -> bytes:
         """Queue input; return the frames to send now."""
-        self.unsent += data
+        self.unframed += data
         frames = b""
-        while self.unsent and (window := protocol.INPUT_WINDOW - self._bytes_in_flight) > 0:
-            piece = bytes(self.unsent[: min(_MAX_FRAME, window)])
-            del self.unsent[: len(piece)]
+        while self.unframed and (window := protocol.INPUT_WINDOW - self._bytes_in_flight) > 0:
+            piece = bytes(self.unframed[: min(_MAX_FRAME, window)])
+            del self.unframed[: len(piece)]
             self.number += 1
             self._in_flight.append((self.number, piece))
             self._bytes_in_flight += len(piece)
@@ -46,20 +46,20 @@ class UnacknowledgedInput:
         return frames
 
     def keep(self, data: bytes) -> None:
-        """Queue input without a link; drop the bytes beyond `MAX_UNSENT_INPUT`."""
-        self.unsent += data[: max(0, MAX_UNSENT_INPUT - len(self.unsent))]
+        """Queue input without a link; drop the bytes beyond `MAX_UNFRAMED_INPUT`."""
+        self.unframed += data[: max(0, MAX_UNFRAMED_INPUT - len(self.unframed))]
 
     def drop(self) -> bool:
-        """Drop unsent input; return False if none was unsent."""
-        dropped = bool(self.unsent)
-        self.unsent.clear()
+        """Drop the input that is in no frame yet; return False without any."""
+        dropped = bool(self.unframed)
+        self.unframed.clear()
         return dropped
 
     def acknowledge(self, number: int) -> bytes:
         """Drop the frames that the program has received, up to `number`; return the next ones."""
         while self._in_flight and self._in_flight[0][0] <= number:
             self._bytes_in_flight -= len(self._in_flight.popleft()[1])
-        return self.add() if self.unsent else b""
+        return self.add() if self.unframed else b""
 
     def resume(self, received: int) -> bytes:
         """Return the frames for a new connection, whose daemon has received those up to `received`."""
@@ -78,7 +78,7 @@ class Channel:
         self.connection: Connection | None = None
         self.input = UnacknowledgedInput()
         self.frames: deque[tuple[int, bytes]] = deque()
-        self.unsent = b""
+        self.unwritten = b""
         self.on_link = on_link
         self.detach_timeout = _DETACH_TIMEOUT_OVER_LINK if on_link else _DETACH_TIMEOUT
         self.received = self._acknowledged = 0
@@ -96,21 +96,21 @@ class Channel:
     def close(self) -> None:
         if self.connection is not None:
             self.connection.close()
-        self.connection, self.unsent = None, b""
+        self.connection, self.unwritten = None, b""
         self.frames.clear()
 
     def send(self, data: bytes = b"") -> bool:
         """Send or queue frames; return False if the daemon has closed the connection."""
         if self.connection is None:
             return False
-        self.unsent += data
+        self.unwritten += data
         try:
-            while self.unsent:
-                self.unsent = self.unsent[os.write(self.connection.outbound, self.unsent) :]
+            while self.unwritten:
+                self.unwritten = self.unwritten[os.write(self.connection.outbound, self.unwritten) :]
         except BlockingIOError:
             return True
         except OSError:
-            self.unsent = b""
+            self.unwritten = b""
             return False
         return True
 
@@ -121,7 +121,7 @@ class Channel:
         """
         taken = self.received - pending
         # A daemon that reads nothing gets no further GOT, which would make the queue endless.
-        if self.on_link and not self.unsent and taken - self._acknowledged >= _GOT_EVERY:
+        if self.on_link and not self.unwritten and taken - self._acknowledged >= _GOT_EVERY:
             self._acknowledged = taken
             self.send(protocol.numbered(protocol.GOT, taken, b""))
 

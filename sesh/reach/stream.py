@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -89,23 +89,26 @@ class Stream:
         self.skipped = 0  # bytes of output that were missed
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
         self.check: Callable[[], object] = lambda: None  # called while a link is lost; may raise to end the stream
-        self._keeper, self._note, self._find_end = keeper, note, find_end
+        self._keeper = keeper
+        self._note = note
+        self._find_end = find_end
         self._next_link: Connection | None = None  # opened while the current link was only doubted
         self._cut = False
-        self._context: AbstractContextManager[object] = stop.calling(self.cut)
+        self._stop = stop
+        self._exits = ExitStack()  # filled by `__enter__`
         if keeper is not None:
             keeper.log("connect", session=name or None)
             self._watch(keeper)
 
     def __enter__(self) -> Stream:
-        with ExitStack() as stack:
-            stack.push(self._close)
-            stack.enter_context(self._context)
-            self._context = stack.pop_all()
+        with ExitStack() as exits:
+            exits.push(self._close)
+            exits.enter_context(self._stop.calling(self.cut))
+            self._exits = exits.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._context.__exit__(*error)
+        self._exits.__exit__(*error)
 
     def _close(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.connection.close()
@@ -128,17 +131,17 @@ class Stream:
         return welcome
 
     def arrivals(
-        self, request: Callable[[], object], *, others: Callable[[], Descriptors] = list, until: float | None = None
+        self, on_connect: Callable[[], object], *, others: Callable[[], Descriptors] = list, until: float | None = None
     ) -> Iterator[Arrival]:
         """Yield what arrives, without end, over this connection and each one that replaces it.
 
-        `request`: sends HELLO and requests over a new connection. `others`: returns further descriptors to poll. Raises
-        TimedOut at `until` (monotonic), Ended, DaemonDied, BrokenPipeError, and the errors of `request`.
+        `on_connect`: sends HELLO and requests over each connection. `others`: returns further descriptors to poll.
+        Raises TimedOut at `until` (monotonic), Ended, DaemonDied, BrokenPipeError, and the errors of `on_connect`.
         """
         while True:
             welcomed = False
             try:
-                request()
+                on_connect()
                 self._note_session()
                 welcomed = self.session_id != ""
                 while True:

@@ -58,7 +58,7 @@ def typed_in_pieces(terminal: Terminal, *pieces: bytes) -> None:
 def test_what_is_typed_without_a_link_is_kept_up_to_a_bound(
     home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channel, "MAX_UNSENT_INPUT", 5000)
+    monkeypatch.setattr(channel, "MAX_UNFRAMED_INPUT", 5000)
     terminal = attached(home)
     cut(far, terminal)
     typed_in_pieces(terminal, *PIECES)
