@@ -18,7 +18,7 @@ from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.session import Session
-from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT, ExitCode
+from sesh.errors import BY_KERNEL, BY_TIMEOUT, TERMINATED, ExitCode
 from sesh.measures import STEADY
 from sesh.messages import Message
 from sesh.schema import JobResult
@@ -104,8 +104,8 @@ class Ending:
         end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
         # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
         by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
-        by_request = session.life.interrupted or life.ended_for not in ("", TIMED_OUT)
-        code = ExitCode.TIMED_OUT if life.ended_for == TIMED_OUT else end.code
+        by_request = session.life.interrupted or life.ended_for not in ("", BY_TIMEOUT)
+        code = ExitCode.TIMED_OUT if life.ended_for == BY_TIMEOUT else end.code
         life.end = end = replace(end, code=code, reason=life.ended_for or by_itself, by_request=by_request)
         life.become(Phase.ENDED)
         for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
