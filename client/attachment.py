@@ -19,8 +19,8 @@ from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.shown import Shown
-from sesh.client.view import TerminalView, Timer
-from sesh.errors import LoginRefused, Reloaded, SeshError, TimedOut, Unreachable, silent_daemon
+from sesh.client.view import ClientTimer, TerminalView
+from sesh.errors import DaemonReloaded, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.health import Health, WatchedConnection
 from sesh.loop.timers import Timers
@@ -85,7 +85,7 @@ class Attachment:
         if self.phase is not AttachmentPhase.CONNECTING:
             self.phase = AttachmentPhase.RETURNING
         timeout = self.channel.welcome_timeout
-        self.timers.set(Timer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
+        self.timers.set(ClientTimer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
         if self.keeper is not None and isinstance(connection, WatchedConnection):
             self.keeper.watch(connection, self._ping)
             self.link_line.forget()
@@ -130,7 +130,7 @@ class Attachment:
     def _go_offline(self) -> None:
         self.view.remove_overlays()
         self.channel.close()
-        self.timers.clear(Timer.WELCOME)
+        self.timers.clear(ClientTimer.WELCOME)
         self.phase = AttachmentPhase.OFFLINE
 
     def _log_in(self, keeper: LinkKeeper, refusal: LoginRefused) -> Connection | None:
@@ -188,7 +188,7 @@ class Attachment:
         self.view.remove_overlays()
         self.phase = AttachmentPhase.LEAVING
         self.link_line.forget()
-        self.timers.set(Timer.LEAVE, self.channel.detach_timeout, self.leave)
+        self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.leave)
 
     def continue_after_switch(self, error: str = "") -> None:
         """Continue with this session after a failed SWITCH; show the error as a notice."""
@@ -260,7 +260,7 @@ class Attachment:
         elif kind == protocol.ACK:
             channel.send(channel.input.acknowledge(protocol.split_number(payload)[0]))
         elif kind == protocol.RELOADED:
-            self._handle_disconnect(Reloaded("the session's daemon was reloaded"))
+            self._handle_disconnect(DaemonReloaded("the session's daemon was reloaded"))
         elif kind == protocol.PONG:
             if self.keeper is not None:
                 self.view.follow_round_trip(self.keeper.health.round_trip)
@@ -289,7 +289,7 @@ class Attachment:
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome
         returns = self.phase is AttachmentPhase.RETURNING
-        self.timers.clear(Timer.WELCOME)
+        self.timers.clear(ClientTimer.WELCOME)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
             self.leave(EndKind.LOST)
             return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sesh import measures
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.display import Display
-from sesh.client.view import TerminalView, Timer
+from sesh.client.view import ClientTimer, TerminalView
 from sesh.errors import NO_ANSWER, LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.loop.timers import Timers
@@ -32,7 +32,7 @@ class LinkLine:
 
     def forget(self) -> None:
         """Forget the line, because a new screen will cover it."""
-        self._timers.clear(Timer.DOUBT)
+        self._timers.clear(ClientTimer.DOUBT)
         self._text = ""
 
     def remove(self) -> None:
@@ -45,11 +45,11 @@ class LinkLine:
     def update(self, keeper: LinkKeeper) -> None:
         """Draw the line if the link is doubted for long; draw later changes at once."""
         if keeper.up:
-            self._timers.clear(Timer.DOUBT)
+            self._timers.clear(ClientTimer.DOUBT)
         elif self._text:
             self._draw(keeper)
         else:
-            self._timers.ensure(Timer.DOUBT, DRAW_AFTER, partial(self._draw, keeper))
+            self._timers.ensure(ClientTimer.DOUBT, DRAW_AFTER, partial(self._draw, keeper))
 
     def _draw(self, keeper: LinkKeeper) -> None:
         display, reason = self._view.display, keeper.reason
@@ -104,6 +104,6 @@ def _await_login(display: Display, keeper: LinkKeeper, host: str, error: Excepti
 
 
 def _login_lines(host: str, error: Exception) -> list[str]:
-    if isinstance(error, LoginRefused) and error.needs_login:
+    if isinstance(error, LoginRefused) and error.needs_prompt:
         return [f"{host} {error.reason}: Enter logs in, Ctrl-\\ leaves"]
     return [str(error), "Enter tries again, Ctrl-\\ leaves"]

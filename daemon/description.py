@@ -11,9 +11,9 @@ from sesh.about import __version__
 from sesh.daemon.events import Missed, shorten
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
-from sesh.errors import TIMED_OUT, Refused
+from sesh.errors import BY_TIMEOUT, Refused
 from sesh.measures import STEADY, clamped, stamp
-from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, Facts, Foreground, LaunchSpec, ProgramEnd, Record, Status
+from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, EndFacts, Facts, Foreground, LaunchSpec, Record, Status
 from sesh.store import records
 from sesh.vt.modes import BRACKETED_PASTE
 
@@ -110,13 +110,13 @@ def status(session: Session) -> Status:
     }
 
 
-def outcome(session: Session) -> ProgramEnd:
+def outcome(session: Session) -> EndFacts:
     end = session.life.end
     return {
         "exit_code": end.code,
         "signal": end.signal,
         "duration": round((STEADY.now() if end.at is None else end.at) - session.facts["created"], 3),
-        "timed_out": end.reason == TIMED_OUT,
+        "timed_out": end.reason == BY_TIMEOUT,
         "truncated": session.log.base > 0,
         "cpu": end.cpu,
         "memory": end.memory,

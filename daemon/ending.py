@@ -11,13 +11,14 @@ from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.base.timer import Timer
-from sesh.daemon.clients.client import Aside, Client, Drawn, client_of
+from sesh.daemon.clients.client import Client, client_of
 from sesh.daemon.clients.connection import PeerConnection
+from sesh.daemon.clients.states import Attaching, Repainting, Viewing
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.session import Session
-from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT, ExitCode
+from sesh.errors import BY_KERNEL, BY_TIMEOUT, TERMINATED, ExitCode
 from sesh.measures import STEADY
 from sesh.messages import Message
 from sesh.schema import JobResult
@@ -103,8 +104,8 @@ class Ending:
         end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
         # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
         by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
-        by_request = session.life.interrupted or life.ended_for not in ("", TIMED_OUT)
-        code = ExitCode.TIMED_OUT if life.ended_for == TIMED_OUT else end.code
+        by_request = session.life.interrupted or life.ended_for not in ("", BY_TIMEOUT)
+        code = ExitCode.TIMED_OUT if life.ended_for == BY_TIMEOUT else end.code
         life.end = end = replace(end, code=code, reason=life.ended_for or by_itself, by_request=by_request)
         life.become(Phase.ENDED)
         for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
@@ -193,9 +194,14 @@ class Ending:
             if self._life.phase != Phase.ENDED and not self._has_more(connection):
                 self._respond_to(connection)
         for client in list(session.clients.all):
-            undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not self._life.ended_for
-            if not (isinstance(client.state, Aside) or undrawn or self._has_more(client.connection)):
+            if not self._awaits_screen(client) and not self._has_more(client.connection):
                 self._send_exit(client)
+
+    def _awaits_screen(self, client: Client) -> bool:
+        """Return whether a client still gets a screen before EXIT."""
+        if isinstance(client.state, Viewing):
+            return self.session.model.lag > 0 and not self._life.ended_for
+        return isinstance(client.state, Attaching | Repainting)
 
     def _respond_to(self, connection: PeerConnection) -> None:
         session = self.session
@@ -214,14 +220,14 @@ class Ending:
             return True
         if reader is None:
             return False
-        if isinstance(reader, Client) and not reader.gets_output():  # drawn: it gets its last screen with EXIT
-            return isinstance(reader.state, Aside) or connection.unsent > 0 or not reader.room()
+        if isinstance(reader, Client) and not reader.gets_output:  # with a viewport, it gets the last one with EXIT
+            return not isinstance(reader.state, Viewing) or connection.unsent > 0 or not reader.room
         return reader.position < self.session.log.head
 
     def _send_exit(self, client: Client) -> None:
         session, end = self.session, self._life.end
-        if isinstance(client.state, Drawn):
-            session.relay.draw()
+        if isinstance(client.state, Viewing):
+            session.relay.screens.send_viewports()
         survives_clients = self._timed_out or self._life.ended_for == TERMINATED
         if self._final_phase == Phase.LEFT and not survives_clients:  # a client saw the end after all
             self._final_phase = Phase.REMOVED

@@ -1,8 +1,8 @@
 """Types of the JSON in frames: HELLO, messages, and each request with its response.
 
-A daemon checks HELLO and REQUEST, `sesh.wire` checks a host's frames. A class of `daemon.request_methods` or
-`daemon.typed_text` has a method with the name of each request to a daemon. The method's parameters are the keys of the
-request, and its result has the type that the table at the end names.
+A daemon checks HELLO and REQUEST, `sesh.wire` checks a host's frames. The table `REQUESTS` in `daemon.requests` has the
+method for each request to a daemon. The method's parameters are the keys of the request; the response has the type that
+the table at the end of this file names.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, Generic, TypedDict, TypeVar, final
 
 from sesh.schema import (
     Code,
+    EndFacts,
     Id,
     JobResult,
     Latin,
     Moment,
     Name,
     Pid,
-    ProgramEnd,
     RunFacts,
     Size,
     Status,
@@ -28,7 +28,7 @@ from sesh.schema import (
 )
 
 
-class ClientMachine(TypedDict, total=False):
+class NearMachine(TypedDict, total=False):
     """The machine at the near end of a link, as HELLO describes it (see `sesh.reach.origin`)."""
 
     host: str
@@ -51,7 +51,7 @@ class Hello(TypedDict, total=False):
     version: str
     role: str
     pid: Pid
-    near: ClientMachine
+    near: NearMachine
     client: str
     columns: int
     rows: int
@@ -90,7 +90,7 @@ class OpRequest(Envelope, total=False):
     """The REQUEST `op` to a bridge (see `sesh.bridge`)."""
 
     op: str | None
-    asks: bool
+    asks: bool  # the key for `can_answer`: a person can answer the op's questions
     answers: list[str]
     session_id: Id
     hello_by_bridge: dict[str, object]
@@ -233,7 +233,7 @@ class MetResponse(_Met, total=False):
 
 
 @final
-class EndResponse(ProgramEnd):
+class EndResponse(EndFacts):
     """The session has ended, after `position` bytes of output."""
 
     position: int
@@ -348,8 +348,6 @@ STATE = RequestType("state", NoResponse)
 SWITCH = RequestType("switch", SwitchResponse)
 TELL = RequestType("tell", TellResponse)
 RELOAD = RequestType("reload", NoResponse)
-TO_DAEMON = tuple(each for each in list(vars().values()) if isinstance(each, RequestType))
-"""The requests above; those below are not to a daemon."""
 
 START = RequestType("start", NoResponse)  # to a zygote
 OP: RequestType[OpResponse] = RequestType("op", OpResponse)  # to a bridge

@@ -1,1 +1,1 @@
-"""The emulator, which reads the output log, and the replies that it gives to queries."""
+"""The emulator, which reads the output log; its replies to queries; the compression of its scrollback."""
