@@ -73,7 +73,7 @@ def _bytes(value: str) -> bytes:
 
 @dataclass
 class Reports:
-    """The records of all parts of a program, by id; the program itself has the id ""."""
+    """The records of a program and its parts, by id; the program itself has none."""
 
     records: dict[str, Report] = field(default_factory=dict)
     group: int = 0  # the process group that reported last

@@ -3,8 +3,8 @@
 It begins with the cursor at the start of an empty last row, and has only lines of printable text, SGR, tabs, CR and
 CR LF. So the screen scrolls off, and the last lines replace it: the tail. The lines before the tail go to the
 scrollback; they are parsed, on a screen of one row, when somebody reads them there. The tail is parsed when somebody
-looks at the screen, or when other output follows; more bulk output sends it to the scrollback unparsed. The result is
-the same, since the pen is the only state that one line passes to the next.
+looks at the screen, or when other output follows; more bulk output sends it to the scrollback unparsed. The order of
+parsing changes nothing, since the pen is the only state that one line passes to the next.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class _Skipping(Scrollback):
 
 
 class Bulk:
-    """Feeds a parser all output, except that of bulk output only the last tail is parsed."""
+    """Feeds a parser all output but bulk output, of which it gets only the tail."""
 
     def __init__(self, parser: Parser) -> None:
         self._parser = parser

@@ -14,7 +14,7 @@ from sesh.vt.row import Row, blank
 
 
 class Rectangle(NamedTuple):
-    """A part of the screen, from 0; `bottom` and `right` are the row and column after it."""
+    """A part of the screen, from 0; `bottom` and `right` are exclusive."""
 
     top: int
     left: int

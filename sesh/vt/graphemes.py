@@ -114,13 +114,6 @@ def _add_other(cells: list[str], char: str) -> None:
     x = len(cells) - 2 if cells[-1:] == [""] else len(cells) - 1
     if cells and (columns := joined_width(cells[x], len(cells) - x, char)):
         if len(cells[x]) < CLUSTER_LIMIT:
-            cells[x:] = _columns_of(cells[x] + char, columns)
-    else:
-        cells += _columns_of(char, width(char))
-
-
-def _columns_of(grapheme: str, columns: int) -> list[str]:
-    """Return the cells of a grapheme; none of a mark without a base."""
-    if columns == 0:
-        return []
-    return [grapheme, ""] if columns == 2 else [grapheme]
+            cells[x:] = [cells[x] + char] + [""] * (columns - 1)
+    elif columns := width(char):  # a mark without a base has no column
+        cells += [char] + [""] * (columns - 1)

@@ -32,12 +32,16 @@ STACK_LIMIT = 16  # entries of the kitty keyboard stack; at the limit the oldest
 
 
 class Stacks(NamedTuple):
+    """What a program has pushed, and a terminal may have to pop."""
+
     main_flags: int = 0  # entries of kitty's keyboard flags on the main screen
     alternate_flags: int = 0
     titles: tuple[int, ...] = ()  # XTWINOPS' parameter for each entry of the stack of titles
 
 
 class Modes(Printing):
+    """The part of the screen with modes, saved cursors and the state of the keyboard."""
+
     def reset(self) -> None:
         super().reset()
         self.modes: dict[int, bool] = {}  # private modes that are not at their defaults

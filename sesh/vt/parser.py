@@ -240,7 +240,7 @@ class Parser:
         self.pending += text[: LIMIT - len(self.pending)]
 
     def _act(self, text: str) -> str:
-        """Act on a text up to a sequence with controls inside; return the rest without them."""
+        """Act on a text up to a sequence with controls inside; return the rest."""
         screen = self.screen
         for sequence, printed, control, unfinished, interrupted, rest in _TOKEN.findall(text):
             if sequence:

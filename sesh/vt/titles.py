@@ -16,8 +16,8 @@ class TitleStack:
     """Pushed icon names and titles, oldest first.
 
     A pop takes a text from the newest entry that has it, and leaves the entry's other one: so icon names and titles are
-    pushed and popped apart, as in xterm.js, VTE, kitty and foot. In xterm a pop removes the whole entry. That makes no
-    difference to a program that pops as it has pushed.
+    pushed and popped apart, as in xterm.js; VTE, kitty and foot keep only titles. In xterm a pop removes a whole entry,
+    which makes no difference to a program that pops as it has pushed.
     """
 
     entries: list[Entry] = field(default_factory=list)

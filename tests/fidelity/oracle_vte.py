@@ -22,8 +22,10 @@ MODES = (1, 5, 6, 7, 9, 25, 69, 1000, 1002, 1003, 1004, 1006, 1007, 2004)
 """Private modes that DECRQM asks for."""
 PATIENCE = 5.0
 """Seconds for the answers to all queries."""
-LAST, ANSWERED = b"\x1b[5n", "\x1b[0n"
+LAST = b"\x1b[5n"
 """A query: its answer shows that VTE has processed all that came before."""
+ANSWERED = "\x1b[0n"
+"""The answer to `LAST`."""
 QUERIES = (
     "\x1b[6n\x1b[4$p\x1b[20$p"
     + "".join(f"\x1b[?{mode}$p" for mode in MODES)
@@ -36,7 +38,8 @@ QUERIES = (
 
 def settle(done, patience=PATIENCE):
     """Run the main loop until `done()` is true; return whether it became true in time."""
-    context, end = GLib.MainContext.default(), time.monotonic() + patience
+    context = GLib.MainContext.default()
+    end = time.monotonic() + patience
     GLib.timeout_add(int(patience * 1000), lambda: False)
     while not done() and time.monotonic() < end:
         context.iteration(True)
@@ -52,7 +55,10 @@ def text_of(terminal):
 
 
 def hold(columns, rows, data):
-    window, terminal, answers, drawn = Gtk.OffscreenWindow(), Vte.Terminal(), [], []
+    window = Gtk.OffscreenWindow()
+    terminal = Vte.Terminal()
+    answers = []
+    drawn = []
     terminal.set_font(Pango.FontDescription("Monospace 8"))
     terminal.set_cursor_blink_mode(Vte.CursorBlinkMode.OFF)
     terminal.set_text_blink_mode(Vte.TextBlinkMode.NEVER)

@@ -19,8 +19,10 @@ from ptyprocess import PtyProcess
 HERE = Path(__file__).parent
 STREAMS = HERE / "streams"
 COLUMNS, ROWS = 80, 24
-#: Seconds of silence that end a step, and the longest wait for them.
-QUIET, LONGEST = 0.4, 5.0
+#: Seconds of silence that end a step.
+QUIET = 0.4
+#: Most seconds of a step.
+LONGEST = 5.0
 
 TEXT = "".join(f"line {number}: the quick brown fox jumps over the lazy dog, é 中文\n" for number in range(200))
 SETUP = (

@@ -99,7 +99,8 @@ def lines(held: dict[str, Any]) -> list[list[Any]]:
 def forget_pens_of_leftovers(rows: list[dict[str, Any]], anywhere: bool) -> None:
     """Reduce pens beside wide characters to the background, which is all that we keep."""
     for row in rows:
-        for cell in row["cells"] if anywhere else row["cells"][-1:]:
+        cells = row["cells"] if anywhere else row["cells"][-1:]
+        for cell in cells:
             if cell[0] == " ":
                 cell[1:] = [BLANK[1], "0,-1," + ",".join(cell[2].split(",")[2:]), "", ""]
 
