@@ -55,12 +55,12 @@ class Page(NamedTuple):
 class Used:
     """Settings that the program has ever changed, and a terminal may still have.
 
-    The sets have numbers: of private modes, of resources of XTMODKEYS, of OSC that set a colour, of OSC that report.
+    The sets have numbers: of private modes, of resources of XTMODKEYS, of OSC for dynamic colours, of OSC that report.
     """
 
     modes: set[int] = field(default_factory=set)
     resources: set[int] = field(default_factory=set)
-    colours: set[int] = field(default_factory=set)
+    dynamic: set[int] = field(default_factory=set)
     reports: set[str] = field(default_factory=set)
     palette: bool = False
     titles: bool = False  # a title was set that no pop brings back

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from sesh.vt import grammar
+from sesh.vt.colours import Colours
 from sesh.vt.grid import SavedCursor
 from sesh.vt.images import kitty_cells, sixel_rows
 from sesh.vt.moves import default_tab_stops
@@ -22,7 +23,6 @@ REPORTED = {"7": "", "9;4": "0", "22": ""}
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NUMBER = re.compile(r"[0-9]{1,3}\Z")
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{0,64}\Z")  # no query, and no push or pop of kitty's
-_COLOUR = re.compile(r"[#A-Za-z0-9:/., ]{1,64}\Z")
 
 
 def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -42,8 +42,7 @@ class Screen(PyteFace):
         super().reset()
         self.scrollback.clear()
         self.reported = dict.fromkeys(REPORTED, "")  # directory, progress, pointer's shape, by number of the OSC
-        self.palette: dict[int, str] = {}  # colours set by OSC 4, by index, as the program wrote them
-        self.dynamic: dict[int, str] = {}  # colours set by OSC 10 to 19, by number, as the program wrote them
+        self.colours = Colours()
         self.at_input = False  # the last prompt has ended, and its command has not started (OSC 133 B)
 
     def operating_command(self, body: str) -> None:
@@ -64,10 +63,6 @@ class Screen(PyteFace):
             target = _sanitized(uri, LINK_LIMIT)
             fits = target and len(uri) <= LINK_LIMIT and len(params) <= TEXT_LIMIT
             self.pen = with_link(self.pen, f"{_sanitized(params)};{target}" if fits else "")
-        elif number == "4":
-            self._set_palette(rest)
-        elif number == "104":
-            self._reset_palette(rest)
         elif number == "9" and rest.startswith("4;"):
             self._report("9;4", _sanitized(rest[2:]))
         elif number == "22" and _SHAPE.match(rest):
@@ -75,7 +70,7 @@ class Screen(PyteFace):
         elif number == "133" and not self.alternate:
             self._mark_prompt(rest.partition(";")[0])
         elif _NUMBER.match(number):
-            self._dynamic_colours(int(number), rest)
+            self._change_colours(int(number), rest)
 
     def _report(self, number: str, text: str) -> None:
         self.reported[number] = text if text != REPORTED[number] else ""
@@ -89,29 +84,11 @@ class Screen(PyteFace):
             first = self.rows[self.line_start(self.cursor.y)]
             first.prompt = not first.continues
 
-    def _set_palette(self, rest: str) -> None:
-        parts = rest.split(";")
-        for index, value in zip(parts[::2], parts[1::2], strict=False):
-            if _NUMBER.match(index) and int(index) < 256 and _COLOUR.match(value):
-                self.palette[int(index)] = value
-                self.used.palette = True
-
-    def _reset_palette(self, rest: str) -> None:
-        if not rest:
-            self.palette.clear()
-        for index in rest.split(";"):
-            if _NUMBER.match(index):
-                self.palette.pop(int(index), None)
-
-    def _dynamic_colours(self, number: int, rest: str) -> None:
-        """OSC 10 to 19 set successive colours, OSC 110 to 119 reset one."""
-        if 10 <= number <= 19:
-            for colour, value in zip(range(number, 20), rest.split(";"), strict=False):
-                if _COLOUR.match(value):
-                    self.dynamic[colour] = value
-                    self.used.colours.add(colour)
-        elif 110 <= number <= 119:
-            self.dynamic.pop(number - 100, None)
+    def _change_colours(self, number: int, rest: str) -> None:
+        self.colours.change(number, rest)
+        self.used.dynamic.update(self.colours.dynamic)
+        if self.colours.palette:
+            self.used.palette = True
 
     def _note_title(self, part: int) -> None:
         """Note that a title is set which a pop will not bring back."""

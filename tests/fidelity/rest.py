@@ -11,7 +11,7 @@ from tests.support import Glass
 from tests.unit.vt.streams import state
 
 _HELD = (
-    "kitty_stack", "key_resources", "titles", "title", "icon_name", "palette", "dynamic",
+    "kitty_stack", "key_resources", "titles", "title", "icon_name", "colours",
     "cursor_style", "top", "bottom", "left", "right", "tabstops", "charsets", "pen", "wrap", "insert", "origin",
     "linefeed_mode", "keypad", "left_right_mode", "alternate", "unfinished",
 )  # fmt: skip

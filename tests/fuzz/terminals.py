@@ -88,8 +88,9 @@ def check_bounds(emulator: Emulator) -> None:
     assert len(emulator.unfinished) <= 1 << 16
     for stack in (screen.titles.entries, screen.kitty_stack, screen.other.kitty_stack):
         assert len(stack) <= STACK_LIMIT + 1
-    assert len(screen.palette) + len(screen.dynamic) <= 300
-    assert all(len(value) <= 1024 for value in (*screen.palette.values(), *screen.dynamic.values()))
+    colours = [*screen.colours.palette.values(), *screen.colours.dynamic.values()]
+    assert len(colours) <= 300
+    assert all(len(value) <= 1024 for value in colours)
 
 
 def _with_all_bytes(script: Script) -> Script:

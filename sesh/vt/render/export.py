@@ -34,15 +34,15 @@ def screen_ansi(emulator: Emulator) -> str:
 def screen_data(emulator: Emulator) -> ScreenFacts:
     screen = emulator.settle()
     row, column = emulator.cursor
-    colours = {str(index): value for index, value in screen.palette.items()}
+    colours = {str(index): value for index, value in screen.colours.palette.items()}
     for number, name in ((10, "foreground"), (11, "background")):
-        if number in screen.dynamic:
-            colours[name] = screen.dynamic[number]
+        if number in screen.colours.dynamic:
+            colours[name] = screen.colours.dynamic[number]
     return {
         "columns": emulator.columns,
         "rows": emulator.rows,
         "cursor": {"row": row, "column": column, "visible": not screen.cursor.hidden, "style": screen.cursor_style},
-        "title": emulator.settle().title,
+        "title": screen.title,
         "alternate": emulator.alternate,
         "colours": colours,
         "continued": continued(emulator),

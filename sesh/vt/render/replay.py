@@ -362,7 +362,7 @@ def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...]) -> str:
     if repaints:
         if screen.used.palette:
             out.append("\x1b]104\x1b\\")
-        out += [f"\x1b]{number + 100}\x1b\\" for number in sorted(screen.used.colours)]
+        out += [f"\x1b]{number + 100}\x1b\\" for number in sorted(screen.used.dynamic)]
     out += [f"\x1b[23;{parameter}t" for parameter in reversed(pushed)]
     for entry in screen.titles.entries:
         out += [_title(screen, entry), f"\x1b[22;{parameter_of(entry)}t"]
@@ -370,9 +370,7 @@ def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...]) -> str:
     for number, text in screen.reported.items():
         if text or number in screen.used.reports:
             out.append(f"\x1b]{number};{text or REPORTED[number]}\x1b\\")
-    out += [f"\x1b]4;{index};{value}\x1b\\" for index, value in sorted(screen.palette.items())]
-    out += [f"\x1b]{number};{value}\x1b\\" for number, value in sorted(screen.dynamic.items())]
-    return "".join(out)
+    return "".join(out) + screen.colours.sequences()
 
 
 def _tabs(screen: Screen, repaints: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from copy import copy, deepcopy
+from dataclasses import is_dataclass
 from typing import Any
 
 from pyte.screens import Cursor
@@ -13,7 +14,6 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.grid import Page, SavedCursor
 from sesh.vt.pen import Pen
 from sesh.vt.row import Row
-from sesh.vt.titles import TitleStack
 
 #: Text of all kinds: ASCII, Latin, wide, combining, selectors, flags, families, conjuncts, zero width.
 TEXTS = (
@@ -143,8 +143,8 @@ def _plain(value: object) -> Any:
         return value.x, value.y, value.hidden
     if isinstance(value, SavedCursor | Page):
         return [_plain(field) for field in value]
-    if isinstance(value, TitleStack):
-        return deepcopy(value.entries)
+    if is_dataclass(value):
+        return deepcopy(value)
     if isinstance(value, list) and value and isinstance(value[0], Row):
         below = [*value[1:], None]
         return [_cells(row, following) for row, following in zip(value, below, strict=True)]
