@@ -117,7 +117,7 @@ class Checkpointer:
             yield
         emulator, position = model.emulator, self._log.head
         size = [model.columns, model.rows]
-        drawn = [emulator.columns, emulator.rows]
+        drawn = [emulator.columns, emulator.height]
         file, parts = self._next_file()
         screen = self._screen()
         yield  # with a long line on the screen, this took as long as a step may

@@ -206,7 +206,7 @@ class Model:
         """Return the number of lines that a terminal's scrollback lacks since `position`."""
         # A terminal that has shrunk since then has scrolled off rows itself, which do not count.
         shown = self.shown_at(position)
-        scrolled_by_itself = 0 if shown.alternate else max(0, shown.row + 1 - self.emulator.rows)
+        scrolled_by_itself = 0 if shown.alternate else max(0, shown.row + 1 - self.emulator.height)
         return max(0, self.scrolled_since(position) - scrolled_by_itself)
 
     def shown_at(self, position: int) -> TerminalState:

@@ -75,7 +75,7 @@ def _mode(query: bytes, terminal: Emulator) -> bytes:
 def _window(query: bytes, terminal: Emulator) -> bytes:
     """Reply to XTWINOPS: the size in characters only."""
     form = {18: b"\x1b[8;%d;%dt", 19: b"\x1b[9;%d;%dt"}.get(_number(query))
-    return form % (terminal.rows, terminal.columns) if form is not None else b""
+    return form % (terminal.height, terminal.columns) if form is not None else b""
 
 
 def _colour(query: bytes) -> bytes:

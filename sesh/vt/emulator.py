@@ -30,8 +30,8 @@ class Emulator:
     `feed` may leave the end of bulk output unparsed: call `settle` before you look at screen or scrollback.
     """
 
-    def __init__(self, columns: int, rows: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
-        self._parser = Parser(Screen(_clamped(columns), _clamped(rows), Scrollback(max_lines, max_bytes)))
+    def __init__(self, columns: int, height: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
+        self._parser = Parser(Screen(_clamped(columns), _clamped(height), Scrollback(max_lines, max_bytes)))
         self._bulk = Bulk(self._parser)
 
     def settle(self) -> Screen:
@@ -61,16 +61,16 @@ class Emulator:
             start += self._bulk.feed(data[start : start + SLICE])
         return start
 
-    def resize(self, columns: int, rows: int) -> None:
+    def resize(self, columns: int, height: int) -> None:
         """Reflow the main screen, and crop the alternate one; sizes are clamped to 1..1000."""
-        self.settle().change_size(_clamped(columns), _clamped(rows))
+        self.settle().change_size(_clamped(columns), _clamped(height))
 
     @property
     def columns(self) -> int:
         return self._parser.screen.columns
 
     @property
-    def rows(self) -> int:
+    def height(self) -> int:
         return self._parser.screen.height
 
     @property

@@ -77,7 +77,7 @@ def screens() -> dict[str, list[Case]]:
     for seed in range(SOME):
         _, dialect, data = opening(seed)
         emulator = dialect.emulator
-        out["random streams"].append((f"random {seed}", data, emulator.columns, emulator.rows, dialect.widths))
+        out["random streams"].append((f"random {seed}", data, emulator.columns, emulator.height, dialect.widths))
     return out
 
 

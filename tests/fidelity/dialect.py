@@ -232,13 +232,13 @@ def _crashes(dialect: Dialect, text: str) -> bool:
     emulator = dialect.emulator
     row, column = emulator.cursor
     erases = re.fullmatch(r"\x1b\[\??0*1(?:;[\d;]*)?J", text)
-    return erases is not None and row == emulator.rows - 1 and column == emulator.columns - 1
+    return erases is not None and row == emulator.height - 1 and column == emulator.columns - 1
 
 
 def _repeats_beyond(dialect: Dialect, text: str) -> bool:
     repeats = _row(dialect, text, "b")
     emulator = dialect.emulator
-    return bool(repeats) and int("0" + (repeats or [""])[1].split(";")[0]) > emulator.columns * emulator.rows
+    return bool(repeats) and int("0" + (repeats or [""])[1].split(";")[0]) > emulator.columns * emulator.height
 
 
 def _designates_otherwise(dialect: Dialect, text: str) -> bool:

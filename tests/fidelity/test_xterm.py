@@ -35,7 +35,7 @@ def differing(xterm: Xterm, seed: int, left_out: Counter[str] | None = None) -> 
     `left_out`: a counter that gets the elements left out of the stream, by name, if nothing differs.
     """
     rng, dialect, data = opening(seed)
-    columns, rows = dialect.emulator.columns, dialect.emulator.rows
+    columns, rows = dialect.emulator.columns, dialect.emulator.height
     emulator = Emulator(columns, rows)
     emulator.feed(data)
     restored = replay(emulator, lines=ALL)

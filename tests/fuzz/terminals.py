@@ -121,7 +121,7 @@ def check_replay(case: bytes) -> None:
     """Check that a replay gives a new terminal the same state."""
     script = grammar.script(case)
     emulator = fed(script)
-    size = (emulator.columns, emulator.rows)
+    size = (emulator.columns, emulator.height)
     copy = Emulator(*size, max_lines=_ALL, max_bytes=_ALL)
     copy.feed(replay(emulator, lines=_ALL))
     assert copy.last_error is None, repr(copy.last_error)

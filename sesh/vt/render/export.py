@@ -40,7 +40,7 @@ def screen_data(emulator: Emulator) -> ScreenFacts:
             colours[name] = screen.colours.dynamic[number]
     return {
         "columns": emulator.columns,
-        "rows": emulator.rows,
+        "rows": emulator.height,
         "cursor": {"row": row, "column": column, "visible": not screen.cursor.hidden, "style": screen.cursor_style},
         "title": screen.title,
         "alternate": emulator.alternate,

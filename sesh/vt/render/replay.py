@@ -49,7 +49,7 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
 
 def replaying(emulator: Emulator, *, lines: int, clear: bool = True) -> Replay:
     """Begin a `replay` in parts."""
-    start = clean_screen(emulator.columns, emulator.rows) if clear else b""
+    start = clean_screen(emulator.columns, emulator.height) if clear else b""
     return Replay(emulator, start + _reset_input(emulator.settle()).encode(), lines)
 
 

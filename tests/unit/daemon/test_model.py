@@ -76,7 +76,7 @@ def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[
     assert behind.position == log.head
     assert behind.emulator.text() == expected.text()
     assert behind.emulator.last_lines(1000) == expected.last_lines(1000)
-    assert (behind.emulator.columns, behind.emulator.rows) == (behind.columns, behind.rows)
+    assert (behind.emulator.columns, behind.emulator.height) == (behind.columns, behind.rows)
 
 
 def test_it_reaches_a_point_and_not_a_byte_more() -> None:

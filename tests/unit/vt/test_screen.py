@@ -150,9 +150,9 @@ def test_left_and_right_margins_bound_wrapping_scrolling_and_editing() -> None:
 
 def test_sizes_are_clamped() -> None:
     emulator = Emulator(0, 10_000)
-    assert (emulator.columns, emulator.rows) == (1, 1000)
+    assert (emulator.columns, emulator.height) == (1, 1000)
     emulator.resize(10_000, -5)
-    assert (emulator.columns, emulator.rows) == (1000, 1)
+    assert (emulator.columns, emulator.height) == (1000, 1)
 
 
 def restored(data: str, *, more: str = "", before: str = "\x1b[3;3H\x1b[31m\x1b7\x1b[m") -> Emulator:
