@@ -46,7 +46,8 @@ class AttachmentEnd:
     @classmethod
     def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> AttachmentEnd:
         """Return the end for an EXIT or a stored result, whose values are unchecked."""
-        code, number = end.get("code", end.get("exit_code")), end.get("signal")
+        code = end.get("code", end.get("exit_code"))
+        number = end.get("signal")
         return cls(
             EndKind.ENDED,
             name,

@@ -39,7 +39,8 @@ class Display:
         self._reset()
 
     def _reset(self) -> None:
-        self.started = self.covered = False
+        self.started = False
+        self.covered = False
         self.queue = bytearray()
         self.undo = Undo()
         self._tail = b""
@@ -49,12 +50,14 @@ class Display:
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, screen: bool = False) -> None:
         """Show output, or a new `screen`, between bytes that change no setting."""
         if self.covered:
-            self.covered, before = False, _CLEAR_LAST_ROW + before
+            self.covered = False
+            before = _CLEAR_LAST_ROW + before
         if data:
             self.started = True
             partial = self.undo.feed(data)
             data = data if screen else self._partial_character + data
-            data, self._partial_character = data[: len(data) - len(partial)], partial
+            data = data[: len(data) - len(partial)]
+            self._partial_character = partial
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
         self.draw(before + data + after)
         if self._notification:

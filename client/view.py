@@ -23,7 +23,8 @@ from sesh.loop.timers import Timers
 if TYPE_CHECKING:
     from sesh.client.predict import Predictor
 
-_PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # seconds of round trip: prediction starts above, stops below
+_PREDICT_FROM = 0.030  # seconds of round trip above which prediction starts
+_PREDICT_UNTIL = 0.020  # seconds of round trip up to which prediction stops
 NOTICE_TIME = 3.0  # seconds, then the notice is removed even without a key
 _PAUSE = 0.25  # seconds without output, then the notice is drawn
 _MAX_SKIPPED = 1 << 20  # bytes of skipped output to keep: the newest ones
@@ -62,7 +63,9 @@ class Notice:
     def __init__(
         self, display: Display, channel: Channel, timers: Timers, show_screen: Callable[[bytes], object]
     ) -> None:
-        self._display, self._channel, self._timers = display, channel, timers
+        self._display = display
+        self._channel = channel
+        self._timers = timers
         self._show_screen = show_screen
         self.state = NoticeState.NONE
         self._text = ""
@@ -106,7 +109,8 @@ class Notice:
         if self.state is NoticeState.NONE:  # the notice was removed meanwhile
             self._show_screen(screen)
             return
-        self.state, self._screen = NoticeState.DRAWN, screen
+        self.state = NoticeState.DRAWN
+        self._screen = screen
         self._display.cover(self._text)
         self._timers.ensure(ClientTimer.NOTICE_END, NOTICE_TIME, self.end)
 
@@ -118,12 +122,14 @@ class TerminalView:
     """Shows frames on the display. `predict`: on which links to show keys before their echo."""
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, predict: str) -> None:
-        self.display, self._channel = display, channel
+        self.display = display
+        self._channel = channel
         self._predict = predict
         self._predictor: Predictor | None = None
         self.position = 0  # of the first byte of output that is not shown yet
         self.notice = Notice(display, channel, timers, self._show_screen)
-        self._skip, self._skipped = Skip.NOTHING, b""
+        self._skip = Skip.NOTHING
+        self._skipped = b""
         self._parts = bytearray()  # of a screen whose last part has not come
 
     def forget_parts(self) -> None:
@@ -147,7 +153,8 @@ class TerminalView:
         if kind == protocol.REDRAW and self._skip is Skip.NOTHING:
             self.notice.draw_over(payload)
         else:
-            self._skip, self._skipped = Skip.NOTHING, b""
+            self._skip = Skip.NOTHING
+            self._skipped = b""
             if self.notice.state is not NoticeState.NONE:
                 self.notice.make_way()
             if is_output:
@@ -233,7 +240,8 @@ class TerminalView:
         """
         self.remove_overlays()
         self.forget_parts()
-        self._skip, self._skipped = Skip.UNTIL_PONG, b""
+        self._skip = Skip.UNTIL_PONG
+        self._skipped = b""
         ping = protocol.frame(protocol.PING, _REDRAW_PING)
         self._channel.send(ping + protocol.numbered(protocol.REDRAW, self.position, b""))
 

@@ -28,8 +28,8 @@ CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, or more if `PAU
 PAUSE = 4.0
 """During output, seconds from the start of one checkpoint to the start of the next. A crash loses at most five seconds
 of output: this pause, and the time that a checkpoint takes."""
-CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
-"""Seconds for the emulator to catch up before a checkpoint, and before the last one: enough for its largest lag."""
+CATCH_UP = 0.8  # seconds for the emulator to catch up before a checkpoint
+LAST_CATCH_UP = 5.0  # seconds for it before the last checkpoint: enough for its largest lag
 RETRY_AFTER = 30.0  # seconds after a failed checkpoint until the next one
 MAX_HISTORY = 32 << 10  # bytes of commands in a checkpoint; older ones are left out
 
@@ -55,9 +55,13 @@ class Checkpointer:
     def __init__(
         self, facts: Facts, pump: Pump, model: Model, timers: Timers, findings: Findings, runs: RunQueue
     ) -> None:
-        self._facts, self._id = facts, facts["id"]
-        self._pump, self._log, self._model = pump, pump.log, model
-        self._findings, self._runs = findings, runs
+        self._facts = facts
+        self._id = facts["id"]
+        self._pump = pump
+        self._log = pump.log
+        self._model = model
+        self._findings = findings
+        self._runs = runs
         self._timers = timers
         self._next_at = 0.0  # time (monotonic) at which the next checkpoint may begin
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
@@ -111,11 +115,13 @@ class Checkpointer:
 
     def _writing(self, until: float) -> Generator[None, None, None]:
         """Write a checkpoint in steps; until `until`, first let the emulator catch up."""
-        model, head = self._model, self._log.head
+        model = self._model
+        head = self._log.head
         while model.position < head and model.wait_time() is not None and time.monotonic() < until:
             model.step()
             yield
-        emulator, position = model.emulator, self._log.head
+        emulator = model.emulator
+        position = self._log.head
         size = [model.columns, model.rows]
         drawn = [emulator.columns, emulator.rows]
         file, parts = self._next_file()
@@ -139,10 +145,13 @@ class Checkpointer:
 
     def _next_file(self) -> tuple[_File, Iterable[bytes]]:
         """Return the scrollback file's next state, except its size, and the lines to append."""
-        emulator, last = self._model.emulator, self._file
+        emulator = self._model.emulator
+        last = self._file
         emulator.screen.sync_scrollback()
-        scrollback, columns = emulator.scrollback, emulator.columns
-        source, end = (scrollback.revision, columns), scrollback.completed
+        scrollback = emulator.scrollback
+        columns = emulator.columns
+        source = (scrollback.revision, columns)
+        end = scrollback.completed
         is_long = end - last.start > 2 * scrollback.max_lines
         is_large = last.off["bytes"] > 2 * scrollback_bytes(scrollback.max_lines)
         if last.source != source or is_long or is_large:
@@ -154,7 +163,8 @@ class Checkpointer:
 
     def _screen(self) -> bytes:
         """Return bytes that draw the screen, then the output that the emulator has not read."""
-        model, emulator = self._model, self._model.emulator
+        model = self._model
+        emulator = self._model.emulator
         screen = replay(emulator, lines=int(emulator.scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]

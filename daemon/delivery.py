@@ -37,13 +37,15 @@ class Recipient:
     """The program of a session, for one text that begins now."""
 
     def __init__(self, session: Session, pty: Pty) -> None:
-        self._session, self._pump = session, session.pump
+        self._session = session
+        self._pump = session.pump
         self._began_at = time.monotonic()
         self._reader = pty.input_reader()
         self._question = session.activity.declared_question
 
     def look(self) -> Look:
-        session, pump = self._session, self._pump
+        session = self._session
+        pump = self._pump
         if not pump.paused:
             pump.read_output()  # on a busy machine, the poll may lag behind the program's output
         session.model.catch_up()
@@ -53,7 +55,8 @@ class Recipient:
 
     def obstacle(self) -> str:
         """Return why it takes no more of this text now; empty if it does."""
-        session, before = self._session, self._question
+        session = self._session
+        before = self._question
         asks = session.activity.declared_question
         if not session.running:
             return "it has ended"
@@ -77,7 +80,8 @@ class Recipient:
 
 class Delivery:
     def __init__(self, text: bytes, program: Recipient, *, pasted: bool) -> None:
-        self._program, self._screen = program, program.look().screen
+        self._program = program
+        self._screen = program.look().screen
         self._pieces = deque(_pieces(text, pasted=pasted))  # those that are not typed yet
         self._cancelled = ""  # why nothing more may be typed
         self._shown_at = 0.0  # when the screen first changed after the last piece, 0 if it has not
@@ -111,7 +115,9 @@ class Delivery:
     def _until_read(self) -> Generator[float, None, str]:
         """Wait until the last piece is read; return why no Enter may follow, else empty."""
         # Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
-        typed_at, empty_looks, is_stuck = time.monotonic(), 0, False
+        typed_at = time.monotonic()
+        empty_looks = 0
+        is_stuck = False
         while empty_looks < 2 and not (is_stuck or self._cancelled):
             yield POLL
             unread = self._look_again()
@@ -136,10 +142,12 @@ class Delivery:
 
     def _look_again(self) -> int:
         """Note changes of the screen and what cancels the text; return unread bytes."""
-        look, now = self._program.look(), time.monotonic()
+        look = self._program.look()
+        now = time.monotonic()
         self.cancel(self._program.obstacle())
         if look.screen != self._screen:
-            self._screen, self._changed_at = look.screen, now
+            self._screen = look.screen
+            self._changed_at = now
             self._shown_at = self._shown_at or now
         elif self._shown_at and look.runs:  # on a busy machine, the program may not have drawn the whole text yet
             self._changed_at = now

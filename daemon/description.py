@@ -44,7 +44,8 @@ def new_facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
 
 
 def summary(session: Session) -> Status:
-    facts, end = session.facts, session.life.end
+    facts = session.facts
+    end = session.life.end
     return {
         "name": session.name,
         "host": None,
@@ -76,7 +77,8 @@ def summary(session: Session) -> Status:
 def _foreground(session: Session) -> Foreground | None:
     """Return the foreground program, with the title that it has set."""
     # The title of the session's own shell names user, host and directory, not a program.
-    facts, findings = session.facts, session.findings
+    facts = session.facts
+    findings = session.findings
     shell = facts["pid"]
     group = session.pump.foreground
     if not group:
@@ -90,7 +92,8 @@ def _foreground(session: Session) -> Foreground | None:
 def status(session: Session) -> Status:
     """Return all facts of the session; the emulator may still lag behind."""
     session.model.catch_up()
-    emulator, pty = session.model.emulator, session.pty
+    emulator = session.model.emulator
+    pty = session.pty
     return {
         **summary(session),
         "clients": [client.as_status() for client in session.clients.all],

@@ -39,9 +39,12 @@ class Ending:
         connections: dict[int, PeerConnection],
         drop: Callable[[PeerConnection], None],
     ) -> None:
-        self.session, self._life = session, session.life
-        self._files, self._handler = files, handler
-        self._connections, self._drop = connections, drop
+        self.session = session
+        self._life = session.life
+        self._files = files
+        self._handler = handler
+        self._connections = connections
+        self._drop = drop
         self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 if not sent
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
         self._timed_out = False  # the program was a shell, which ended at its prompt as by TMOUT
@@ -94,7 +97,10 @@ class Ending:
             self._handle_program_end()
 
     def _handle_program_end(self) -> None:
-        session, pump, life, guard = self.session, self.session.pump, self._life, self.session.faults.guard
+        session = self.session
+        pump = self.session.pump
+        life = self._life
+        guard = self.session.faults.guard
         if pump.pty is None or not session.running:
             return
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
@@ -128,7 +134,9 @@ class Ending:
         """Return whether the ended session stays listed, by the setting `Config.keep`."""
         # It does not if a person has ended it, or was attached while it ended, except by TMOUT. SIGTERM to the daemon
         # does not count as a person's act, because a machine that shuts down sends it.
-        session, facts, outlive = self.session, self.session.facts, self.session.facts["outlive"]
+        session = self.session
+        facts = self.session.facts
+        outlive = self.session.facts["outlive"]
         if facts["job"] or facts["keep"] or outlive == "never":
             return False
         if self._life.ended_for == TERMINATED:
@@ -138,7 +146,9 @@ class Ending:
         return bool(self._life.end.code) or self._timed_out or (outlive == "always" and not facts["shell"])
 
     def _keep_result(self) -> None:
-        session, facts, log = self.session, self.session.facts, self.session.log
+        session = self.session
+        facts = self.session.facts
+        log = self.session.log
         first = max(log.base, log.head - JOB_RETAINED)
         result: JobResult = {
             **description.outcome(session),
@@ -164,7 +174,8 @@ class Ending:
 
     def _finish(self, phase: Phase) -> None:
         """Set the final phase; enter it once the last checkpoint can have all output."""
-        session, self._final_phase = self.session, phase
+        session = self.session
+        self._final_phase = phase
         if phase != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
         if phase == Phase.REMOVED or not (session.facts["persist"] and session.model.lag):
@@ -172,7 +183,8 @@ class Ending:
 
     def complete(self) -> None:
         """Enter the final phase: write the last checkpoint or remove the files."""
-        guard, phase = self.session.faults.guard, self._final_phase
+        guard = self.session.faults.guard
+        phase = self._final_phase
         self._life.become(phase)
         if phase != Phase.REMOVED:
             guard(self.session.checkpoints.write_last, "the checkpoint")
@@ -225,7 +237,8 @@ class Ending:
         return reader.position < self.session.log.head
 
     def _send_exit(self, client: Client) -> None:
-        session, end = self.session, self._life.end
+        session = self.session
+        end = self._life.end
         if isinstance(client.state, Viewing):
             session.relay.screens.send_viewports()
         survives_clients = self._timed_out or self._life.ended_for == TERMINATED

@@ -34,7 +34,8 @@ _MAX_COMMAND = 32 << 10
 
 class Events:
     def __init__(self, facts: Facts, soon: Callable[[Callable[[], object]], object]) -> None:
-        self._facts, self._soon = facts, soon
+        self._facts = facts
+        self._soon = soon
         self.on_event: Observers[[Event]] = Observers()  # called with each event
         self.last = 0  # number of the newest event
         self.kept: dict[str, list[Event]] = {}  # by kind

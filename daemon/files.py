@@ -18,10 +18,13 @@ from sesh.store import records, results
 
 class SessionFiles:
     def __init__(self, session: Session, listener: Listener, listen: Callable[[], object]) -> None:
-        self._session, self._listener, self._listen = session, listener, listen
+        self._session = session
+        self._listener = listener
+        self._listen = listen
 
     def rename(self, name: str) -> None:
-        session, old = self._session, self._session.name
+        session = self._session
+        old = self._session.name
         self._bind_again()  # the socket may have been removed, and then could not be moved
         try:
             self._listener.rename(name, lambda: description.change(session, {**session.facts, "name": name}))

@@ -16,8 +16,10 @@ _MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
 
 class Findings:
     def __init__(self, activity: Activity, marks: CommandMarks, pump: Pump, events: Events) -> None:
-        self._activity, self.marks = activity, marks
-        self._pump, self._events = pump, events
+        self._activity = activity
+        self.marks = marks
+        self._pump = pump
+        self._events = events
         self._parts: list[bytes] = []  # parts of an incomplete notification
         self.title = ""
         self.titled_by = 0  # the process group that has set the title
@@ -39,7 +41,8 @@ class Findings:
         elif kind == Kind.NOTIFICATION_PART:
             self._parts = [*self._parts, body][:_MOST_PARTS]
         elif kind == Kind.NOTIFICATION:
-            parts, self._parts = [*self._parts, body], []
+            parts = [*self._parts, body]
+            self._parts = []
             if text := _printable(b": ".join(filter(None, parts))):
                 self._events.add("notification", text=text)
                 self._activity.declare(State.WAITING, text)

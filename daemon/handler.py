@@ -26,9 +26,13 @@ KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its re
 
 class ClientHandler:
     def __init__(self, session: Session) -> None:
-        self._session, self._relay = session, session.relay
-        self._pump, self._log, self._model = session.pump, session.log, session.model
-        self._clients, self._timers = session.clients, session.timers
+        self._session = session
+        self._relay = session.relay
+        self._pump = session.pump
+        self._log = session.log
+        self._model = session.model
+        self._clients = session.clients
+        self._timers = session.timers
 
     def hello(self, connection: PeerConnection, hello: Mapping[str, object]) -> None:
         """Respond to a connection's first HELLO, and attach a client if its role is `attach`."""
@@ -59,7 +63,8 @@ class ClientHandler:
         client = Client(connection, self._clients.last_number + 1, hello, partial(self._model.remember, in_flight=True))
         created = connection.awaits_creator
         departed = self._take_over(client)
-        client.last_input, client.used_at = departed.last_input, departed.used_at
+        client.last_input = departed.last_input
+        client.used_at = departed.used_at
         position = self._position_in(hello)
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if position is None and not created:
@@ -111,7 +116,8 @@ class ClientHandler:
     def release_creator(self, connection: PeerConnection) -> None:
         """Stop keeping the whole log for the creator: it has made its request, if any."""
         if connection.awaits_creator:
-            connection.awaits_creator = self._log.whole = False
+            connection.awaits_creator = False
+            self._log.whole = False
         self._timers.clear((Timer.HELLO, connection.descriptor))
 
     def _missed(self) -> str:
@@ -190,7 +196,8 @@ class ClientHandler:
 
     def detach(self, client: Client, reason: str, asker: int = -1) -> None:
         """Detach a client: send the reason, and facts to restore its terminal with."""
-        pty, command = self._pump.pty, self._session.facts["command"]
+        pty = self._pump.pty
+        command = self._session.facts["command"]
         self.send_output(client)
         message: Message = {
             "reason": reason,

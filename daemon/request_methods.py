@@ -44,7 +44,8 @@ from sesh.vt.render.export import continued, export, follow_state
 
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
-PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, in one response to `logs` at most
+PAGE = 50_000  # lines in one response to `logs` at most
+MOST_OF_PAGE = 512 << 10  # characters in one response to `logs` at most
 MAX_LABELS = 64
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
@@ -59,8 +60,11 @@ class RequestMethods:
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
-        self._session, self._handler = session, handler
-        self._ending, self._files, self._reload = ending, files, reload
+        self._session = session
+        self._handler = handler
+        self._ending = ending
+        self._files = files
+        self._reload = reload
 
     # -- requests that read
 
@@ -95,7 +99,8 @@ class RequestMethods:
         count = PAGE if lines is None else min(lines, PAGE)
         until = protocol.MOST if until is None else until
         yield from self._until_drawn()
-        model, emulator = self._session.model, self._session.model.emulator
+        model = self._session.model
+        emulator = self._session.model.emulator
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         response: LogsResponse = {
             "position": model.position,
@@ -109,8 +114,10 @@ class RequestMethods:
 
     def _until_drawn(self) -> Steps:
         """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most."""
-        session, until = self._session, time.monotonic() + SCREEN_TIMEOUT
-        position, seconds = session.log.head, CATCH_UP_TIME
+        session = self._session
+        until = time.monotonic() + SCREEN_TIMEOUT
+        position = session.log.head
+        seconds = CATCH_UP_TIME
         while not session.faults.guard(session.model.catch_up, "the emulator", seconds, position):
             if time.monotonic() > until:
                 return
@@ -155,7 +162,8 @@ class RequestMethods:
         sent yet, begin at `else`. `since`: a prompt counts only after this position, or after `from` if `since` is
         absent. `from_now`: a question that is open now does not count, unless another caller's run is active.
         """
-        session, connection = self._session, request.connection
+        session = self._session
+        connection = request.connection
         prompt_after = from_ if since is None else since
         if prompt_after == "sent":
             prompt_after = session.pump.input_line.sent_at
@@ -211,7 +219,8 @@ class RequestMethods:
         `asker`: the pid of the process that makes the request.
         """
         clients = self._session.clients
-        chosen, leader = list(clients.all), clients.leader
+        chosen = list(clients.all)
+        leader = clients.leader
         if which == "last":
             chosen = [leader] if leader is not None else []
         elif which == "others":

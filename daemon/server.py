@@ -43,7 +43,8 @@ class Server:
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)
-        self.session, self.listener = session, listener
+        self.session = session
+        self.listener = listener
         self._loop = session.loop
         self.connections: dict[int, PeerConnection] = {}
         self.files = SessionFiles(session, listener, self._listen)
@@ -101,7 +102,8 @@ class Server:
 
     def _terminate(self) -> None:
         """Abandon a restorable session if it is kept or the machine stops; else end it."""
-        session, life = self.session, self.session.life
+        session = self.session
+        life = self.session.life
         if life.phase == Phase.ENDED:
             self.ending.complete()
         if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):

@@ -34,7 +34,8 @@ class Session:
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None, reports: Reports | None = None) -> None:
         """Build the parts as local variables: mypy finds one used before it is built."""
-        self.facts, reports = facts, reports or Reports()
+        self.facts = facts
+        reports = reports or Reports()
         self.life = life = Life()
         self.faults = faults = FaultLog()
         self.loop = loop = Loop(faults.note)
@@ -59,7 +60,8 @@ class Session:
 
     def _connect(self, replier: Replier) -> None:
         """Connect parts to later ones, which they call in this order."""
-        faults, pump = self.faults, self.pump
+        faults = self.faults
+        pump = self.pump
         self.life.on_end.add(faults, self.relay.finish)
         pump.on_output.add(faults, self.relay.deliver, self.checkpoints.schedule)
         pump.on_traffic.add(faults, self.activity.wake, self.waits.wake)

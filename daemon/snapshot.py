@@ -72,14 +72,19 @@ class Snapshot(TypedDict):
 
 
 def take_snapshot(server: Server) -> Snapshot:
-    session, listener = server.session, server.listener
-    life, pump, clients = session.life, session.pump, session.clients
-    findings, events = session.findings, session.events
+    session = server.session
+    listener = server.listener
+    life = session.life
+    pump = session.pump
+    clients = session.clients
+    findings = session.findings
+    events = session.events
     session.runs.history.shorten()
     for client in clients.all:
         session.model.remember(client.position)  # where its terminal continues
         clients.remember(client)
-    stdin, pty = pump.stdin, pump.pty
+    stdin = pump.stdin
+    pty = pump.pty
     ends = (pty.descriptor, pty.slave) if pty is not None else (-1, -1)
     return {
         "format": FORMAT,
@@ -105,11 +110,15 @@ def take_snapshot(server: Server) -> Snapshot:
 
 def session_of(state: Snapshot) -> Session:
     STEADY.origin, STEADY.step = state["clock"]
-    facts, own = state["facts"], state["descriptors"]
+    facts = state["facts"]
+    own = state["descriptors"]
     pty = Pty(own.master, own.slave, facts["pid"]) if own.master >= 0 else None
     session = Session(facts, state["clients"][0], pty, state["activity"].declared.reports)
-    life, pump, clients = session.life, session.pump, session.clients
-    findings, events = session.findings, session.events
+    life = session.life
+    pump = session.pump
+    clients = session.clients
+    findings = session.findings
+    events = session.events
     life.phase, life.end = state["life"]
     session.log.restore(*state["log"])
     pump.scanner.carry, pump.input_line, pump.last_activity, unwritten = state["pump"]

@@ -250,7 +250,8 @@ class QueryRemover:
         block = block.replace(_ENQUIRY, b"")
         before = len(self._held)
         data = self._held + block
-        parts, start = [], 0
+        parts = []
+        start = 0
         for kind, _, offset in self._scanner.scan(block):
             end = before + offset
             if end == start or kind not in _REMOVED:  # several queries of one OSC have the same end

@@ -40,7 +40,8 @@ class Declared:
         overridden_by_reports = self.reports.speaks and by != By.VERB
         overridden_by_question = self.asks and by in (By.NOTICE, By.PROGRESS)
         if not (overridden_by_reports or overridden_by_question):
-            self.last, self.by = standing, by
+            self.last = standing
+            self.by = by
 
     def end_progress(self) -> None:
         if self.by == By.PROGRESS:

@@ -44,10 +44,13 @@ class News:
 
 class Notifications:
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
-        self._facts, self._clients = facts, clients
-        self._timers, self._faults = timers, faults
+        self._facts = facts
+        self._clients = clients
+        self._timers = timers
+        self._faults = faults
         self.running: list[int] = []  # pids of the children
-        self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of the last state and the last bell
+        self._sent_at = -NOTIFICATION_INTERVAL  # time (monotonic) of the last notification of a state
+        self._rang_at = -NOTIFICATION_INTERVAL  # time (monotonic) of the last notification of a bell
         self._due: News | None = None  # sent when `Timer.NOTIFY` fires, unless a newer event replaces or cancels it
 
     def note_event(self, event: Event) -> None:
@@ -73,7 +76,8 @@ class Notifications:
             self._timers.set(Timer.NOTIFY, left, self._notify)
 
     def _notify(self) -> None:
-        news, self._due = self._due, None
+        news = self._due
+        self._due = None
         if news is None or self._silent:
             return
         if news.event == BELL:
@@ -106,7 +110,8 @@ class Notifications:
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
-                ended, status = pid, 0
+                ended = pid
+                status = 0
             if ended:
                 self.running.remove(pid)
                 if code := os.waitstatus_to_exitcode(status):

@@ -60,7 +60,8 @@ class Standing:
 
     def as_json(self) -> ActivityFacts:
         since = measures.exact_stamp(measures.STEADY.wall_time(self.since))
-        question, kind = self.question or None, self.kind or None
+        question = self.question or None
+        kind = self.kind or None
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}
 
 

@@ -48,7 +48,8 @@ class ProgramEnd:
         code = os.waitstatus_to_exitcode(status)
         number = None
         if code < 0:
-            number, code = -code, SIGNAL_BASE - code
+            number = -code
+            code = SIGNAL_BASE - code
         if usage is None:
             return cls(code, number, STEADY.now())
         cpu = round(usage.ru_utime + usage.ru_stime, 3)

@@ -37,7 +37,8 @@ class InputLine:
         if by_person:
             self.person_at = self.input_at
         if reader is not None:
-            self.estimate, self.reader = self._length(reader), reader
+            self.estimate = self._length(reader)
+            self.reader = reader
         for token, _ in tokens(keys[-_MOST_BYTES:]):
             length = _length_after(token, self.estimate)
             self.draft = length > 0 and (self.draft or (by_person and length > self.estimate))

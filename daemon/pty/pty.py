@@ -39,7 +39,9 @@ class Pty:
     def __init__(self, descriptor: int, slave: int, pid: int) -> None:
         self.status: int | None = None
         self.usage: struct_rusage | None = None  # both are set by `reap`
-        self.descriptor, self.slave, self.pid = descriptor, slave, pid
+        self.descriptor = descriptor
+        self.slave = slave
+        self.pid = pid
         self.path = machine.pty_path(self.descriptor)
         self.device = machine.device_number(os.stat(self.path).st_rdev)
 
@@ -53,7 +55,8 @@ class Pty:
     def read(self, between: Callable[[], object]) -> tuple[bytes, bool]:
         """Read about `READ_LIMIT` bytes; return them, and whether the slave side is still open."""
         blocks: list[bytes] = []
-        taken, is_open = 0, True
+        taken = 0
+        is_open = True
         while taken < READ_LIMIT:
             try:
                 block = os.read(self.descriptor, _READ)
@@ -155,7 +158,8 @@ class Pty:
             except ChildProcessError:
                 pid, status, usage = self.pid, 0, None  # already reaped: its status is lost
             if pid:
-                self.status, self.usage = status, usage
+                self.status = status
+                self.usage = usage
         return self.status is not None
 
     def close(self) -> None:

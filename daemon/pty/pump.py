@@ -83,7 +83,8 @@ class InputQueue:
 
 class Pump:
     def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
-        self.log, self.life = log, life
+        self.log = log
+        self.life = life
         self._loop = loop
         self.on_output: Observers[[]] = Observers()  # called after bytes were appended to the log
         self.on_traffic: Observers[[]] = Observers()  # called after output, and after input
@@ -93,7 +94,8 @@ class Pump:
         self._filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)  # see `filter_output`
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner = QueryScanner()
-        self.input, self.input_line = InputQueue(), InputLine()
+        self.input = InputQueue()
+        self.input_line = InputLine()
         self.stdin: StdinPipe | None = None
         self.last_activity = STEADY.now()
 

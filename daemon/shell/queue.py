@@ -41,8 +41,11 @@ JUST_NOW = 1.0  # seconds after a run: a shell that exits in this time, with the
 
 class RunQueue:
     def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events, faults: FaultLog) -> None:
-        self._facts, self._events, self._faults = facts, events, faults
-        self._pump, self._timers = pump, timers
+        self._facts = facts
+        self._events = events
+        self._faults = faults
+        self._pump = pump
+        self._timers = timers
         self.history = History()
         self.before_line: Observers[[]] = Observers()  # called before the line of a run is typed
         self._waiting: deque[Run] = deque()
@@ -68,7 +71,8 @@ class RunQueue:
             return
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
-            known.request, known.sent = run.request, run.sent
+            known.request = run.request
+            known.sent = run.sent
             if known.state >= RunState.BEGUN and not known.wait:
                 self._respond(known, known.result(None))
             run = known
@@ -117,7 +121,8 @@ class RunQueue:
     def gives_no_replies(self) -> bool:
         """Return whether queries get no reply: during a run, while the terminal echoes."""
         # A program that expects a reply switches echo off.
-        run, pty = self.active, self._pump.pty
+        run = self.active
+        pty = self._pump.pty
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
@@ -152,7 +157,8 @@ class RunQueue:
                 yield visible
 
     def _take_output(self, piece: bytes) -> None:
-        run, pty = self.active, self._pump.pty
+        run = self.active
+        pty = self._pump.pty
         if not piece or run is None or run.state < RunState.BEGUN:
             return
         run.output.add(piece, translated=pty is None or pty.translates())
@@ -189,7 +195,8 @@ class RunQueue:
         run.become(RunState.RUNNING)
         run.output.clear()  # output of the shell, not of the command
         run.remove_files()
-        error, run.error = run.error, None
+        error = run.error
+        run.error = None
         if isinstance(error, TimedOut):
             self._time_out(run)
 
@@ -297,7 +304,8 @@ class RunQueue:
             return
         facts = run.result(code, reason=reason)
         if run.request is not None:
-            self._finished_at, self._finished_with = time.monotonic(), code
+            self._finished_at = time.monotonic()
+            self._finished_with = code
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
             self._timers.set(Timer.HISTORY, WHOLE_TIME, self.history.shorten)

@@ -41,7 +41,8 @@ def foreground(pty: Pty) -> Shell | None:
 
 def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     """Return the shell at its prompt, or None to try again. Raises Busy, Refused."""
-    pty, name = pump.pty, facts["name"]
+    pty = pump.pty
+    name = facts["name"]
     if pty is None or not pump.life.running:
         raise Refused(f"the program of {name} has ended")
     drained = not pump.read_output()
