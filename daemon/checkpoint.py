@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from sesh import machine
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.pump import Pump
@@ -20,7 +21,7 @@ from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY, scrollback_bytes, stamp
-from sesh.schema import CheckpointHeader, Facts, ScrolledOff
+from sesh.schema import CheckpointHeader, ScrolledOff
 from sesh.store import checkpoints
 from sesh.vt.render.replay import lines_as_bytes, pieces, replay
 
@@ -56,7 +57,7 @@ class Checkpointer:
         self, facts: Facts, pump: Pump, model: Model, timers: Timers, findings: Findings, runs: RunQueue
     ) -> None:
         self._facts = facts
-        self._id = facts["id"]
+        self._id = facts.id
         self._pump = pump
         self._log = pump.log
         self._model = model
@@ -70,7 +71,7 @@ class Checkpointer:
 
     def schedule(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
-        if self._facts["persist"] and self._pump.life.running:
+        if self._facts.persist and self._pump.life.running:
             self._timers.ensure(Timer.CHECKPOINT, CHECKPOINT_AFTER, self.write_if_due)
 
     def write_if_due(self) -> None:
@@ -97,7 +98,7 @@ class Checkpointer:
 
     def write_last(self) -> None:
         """Write the last checkpoint; the emulator gets some seconds to catch up before. Raises OSError."""
-        if not self._facts["persist"]:
+        if not self._facts.persist:
             return
         self._timers.clear(Timer.CHECKPOINT)
         if self._steps is not None:
@@ -176,7 +177,7 @@ class Checkpointer:
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),
-            "cwd": machine.directory_of(self._facts["pid"]) if is_found_fast else "",
+            "cwd": machine.directory_of(self._facts.pid) if is_found_fast else "",
             "title": self._findings.title,
             "history": self._runs.history.newest(MAX_HISTORY),
         }

@@ -51,7 +51,7 @@ class Recipient:
         session.model.catch_up()
         screen = session.model.emulator.text(), session.model.emulator.cursor
         group, _ = self._reader
-        return Look(pump.unread, screen, reads.runs(group, session.facts["pid"]))
+        return Look(pump.unread, screen, reads.runs(group, session.facts.pid))
 
     def obstacle(self) -> str:
         """Return why it takes no more of this text now; empty if it does."""

@@ -57,9 +57,9 @@ class Ending:
         `keep`: obey the session's option `--keep`; without `keep`, cancel that option. `reason`: why the session ends.
         """
         session = self.session
-        session.facts["keep"] = keep and session.facts["keep"]
+        session.facts.set_keep(keep=keep and session.facts.keep)
         if not session.running:
-            self._finish(Phase.KEPT if session.facts["keep"] else Phase.REMOVED)
+            self._finish(Phase.KEPT if session.facts.keep else Phase.REMOVED)
         elif self._life.phase == Phase.RUNNING and session.pty is not None:
             self._life.ended_for = reason
             self._life.become(Phase.ENDING)
@@ -123,9 +123,9 @@ class Ending:
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
         outlives = not is_known and self._outlives()
-        if outlives and not session.facts["persist"]:  # only the daemon has its screen
-            session.facts["keep"] = True
-        if session.facts["keep"]:
+        if outlives and not session.facts.persist:  # only the daemon has its screen
+            session.facts.set_keep(keep=True)
+        if session.facts.keep:
             self._finish(Phase.KEPT)
         else:
             self._finish(Phase.LEFT if outlives else Phase.REMOVED)
@@ -136,14 +136,14 @@ class Ending:
         # does not count as a person's act, because a machine that shuts down sends it.
         session = self.session
         facts = self.session.facts
-        outlive = self.session.facts["outlive"]
-        if facts["job"] or facts["keep"] or outlive == "never":
+        outlive = self.session.facts.outlive
+        if facts.job or facts.keep or outlive == "never":
             return False
         if self._life.ended_for == TERMINATED:
-            return facts["persist"]
+            return facts.persist
         if self._life.ended_for or (session.clients and not self._timed_out):
             return False
-        return bool(self._life.end.code) or self._timed_out or (outlive == "always" and not facts["shell"])
+        return bool(self._life.end.code) or self._timed_out or (outlive == "always" and not facts.shell)
 
     def _keep_result(self) -> None:
         session = self.session
@@ -154,10 +154,10 @@ class Ending:
             **description.outcome(session),
             "truncated": first > 0,
             "name": session.name,
-            "id": facts["id"],
-            "command": facts["command"],
-            "directory": facts["directory"],
-            "labels": facts["labels"],
+            "id": facts.id,
+            "command": facts.command,
+            "directory": facts.directory,
+            "labels": facts.labels,
             "ended": STEADY.wall_time(self._life.end.at or STEADY.now()),
             "position": log.head,
             "columns": session.model.columns,
@@ -165,10 +165,10 @@ class Ending:
             "events": session.events.last,
             "state": session.activity.observe().state,
             "run": session.runs.history.last,
-            "job": facts["job"],
-            "shell": facts["shell"] or facts["resumed"],
+            "job": facts.job,
+            "shell": facts.shell or facts.resumed,
         }
-        results.keep(result, log.bytes(first) if facts["job"] else None)
+        results.keep(result, log.bytes(first) if facts.job else None)
 
     # -- the session's files
 
@@ -178,7 +178,7 @@ class Ending:
         self._final_phase = phase
         if phase != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        if phase == Phase.REMOVED or not (session.facts["persist"] and session.model.lag):
+        if phase == Phase.REMOVED or not (session.facts.persist and session.model.lag):
             self.complete()
 
     def complete(self) -> None:
@@ -246,7 +246,7 @@ class Ending:
             self._final_phase = Phase.REMOVED
             if self._life.phase == Phase.LEFT:
                 self._life.become(Phase.REMOVED)
-                session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
+                session.faults.guard(records.forget, "the release", session.name, session.facts.id)
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wording
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.schema import Event, Facts, Unseen
+from sesh.schema import Event, Unseen
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -53,7 +54,7 @@ class Events:
             "seq": self.last,
             "ts": measures.exact_stamp(time.time()),
             "event": event,
-            "session": self._facts["name"],
+            "session": self._facts.name,
             **texts,  # type: ignore[typeddict-item]  # the keys depend on the kind of event
         }
         self.kept.setdefault(event, []).append(new)

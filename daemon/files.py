@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from sesh import machine, protocol
 from sesh.about import PROGRAM
@@ -27,18 +28,18 @@ class SessionFiles:
         old = self._session.name
         self._bind_again()  # the socket may have been removed, and then could not be moved
         try:
-            self._listener.rename(name, lambda: description.change(session, {**session.facts, "name": name}))
+            self._listener.rename(name, lambda: description.change(session, replace(session.facts, name=name)))
         except OSError as failure:
-            session.facts["name"] = old
+            session.facts.update(replace(session.facts, name=old))
             raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure
         if not session.running:
-            session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
+            session.faults.guard(lambda: results.rename(session.facts.id, name), "the result")
         session.events.add("renamed", before=old)
         notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
         for client in session.clients.all:
             client.connection.queue(notice)
         machine.set_process_title(f"{PROGRAM}: {name}")
-        variables.update(session.facts["id"], name, {}, renamed=True)
+        variables.update(session.facts.id, name, {}, renamed=True)
 
     def restore(self) -> None:
         """Recreate the socket and the record, and their directory, if they were removed."""
@@ -59,6 +60,6 @@ class SessionFiles:
         self._listener.release(files=remove)
         # The listener does not find these if the record or the socket was removed before.
         for kind in records.FILES if remove else ("agent",):
-            path = records.file_of(self._session.facts["id"], kind)
+            path = records.file_of(self._session.facts.id, kind)
             if os.path.lexists(path):
                 os.unlink(path)

@@ -44,7 +44,7 @@ class ClientHandler:
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
-            "id": self._session.facts["id"],
+            "id": self._session.facts.id,
             "name": self._session.name,
             "position": self._log.head,
             "events": self._session.events.last,
@@ -86,11 +86,11 @@ class ClientHandler:
         self._announce("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
-            variables.update(self._session.facts["id"], self._session.name, renewed)
+            variables.update(self._session.facts.id, self._session.name, renewed)
 
     def _position_in(self, hello: Hello) -> int | None:
         """Return the position up to which a reconnecting client's terminal shows output, else None."""
-        position = hello.get("position") if hello.get("id") == self._session.facts["id"] else None
+        position = hello.get("position") if hello.get("id") == self._session.facts.id else None
         return position if position is not None and position <= self._log.head else None
 
     def _take_over(self, client: Client) -> Departed:
@@ -197,7 +197,7 @@ class ClientHandler:
     def detach(self, client: Client, reason: str, asker: int = -1) -> None:
         """Detach a client: send the reason, and facts to restore its terminal with."""
         pty = self._pump.pty
-        command = self._session.facts["command"]
+        command = self._session.facts.command
         self.send_output(client)
         message: Message = {
             "reason": reason,
@@ -251,4 +251,4 @@ class ClientHandler:
             read_only=client.terminal.read_only,
         )
         sockets = [other.terminal.auth_sock for other in reversed(self._clients.all)]
-        variables.use_agent(session.facts["id"], session.name, sockets)
+        variables.use_agent(session.facts.id, session.name, sockets)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from sesh import names, paths, protocol
@@ -231,7 +232,7 @@ class RequestMethods:
 
     def kill(self, request: PeerRequest[WaitResponse], session_id: str | None = None) -> None:
         """End the session, and wait for its end. Refuse if `session_id` names another session."""
-        if session_id and session_id != self._session.facts["id"]:
+        if session_id and session_id != self._session.facts.id:
             raise paths.absent(self._session.name)
         self._session.waits.add(Wait(request))
         self._ending.end_session()
@@ -246,17 +247,17 @@ class RequestMethods:
         session = self._session
         changes = dict(names.check_label(f"{key}={value}") for key, value in set_.items())
         if changes:
-            labels = {key: value for key, value in {**session.facts["labels"], **changes}.items() if value}
+            labels = {key: value for key, value in {**session.facts.labels, **changes}.items() if value}
             if len(labels) > MAX_LABELS:
                 raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
-            description.change(session, {**session.facts, "labels": labels})
-        request.respond({"labels": session.facts["labels"]})
+            description.change(session, replace(session.facts, labels=labels))
+        request.respond({"labels": session.facts.labels})
 
     def resume(self, request: PeerRequest[NoResponse], command: Sequence[str] = ()) -> None:
         """Set the command that restores the session; an empty one removes it."""
         resume = names.check_resume([*command]) or None
-        if resume != (self._session.facts["resume"] or None):
-            description.change(self._session, {**self._session.facts, "resume": resume})
+        if resume != (self._session.facts.resume or None):
+            description.change(self._session, replace(self._session.facts, resume=resume))
         request.respond({})
 
     def state(self, request: PeerRequest[NoResponse], state: State, question: str = "", *, hook: bool = False) -> None:

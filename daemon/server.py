@@ -67,7 +67,7 @@ class Server:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        deadline = self.session.facts["ends_at"]
+        deadline = self.session.facts.ends_at
         if deadline is not None and self.session.running:
             end = partial(self.ending.end_session, keep=True, reason=TIMED_OUT)
             self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)
@@ -87,7 +87,7 @@ class Server:
             if session.life.phase in (Phase.LEFT, Phase.REMOVED) and not self.requests.unfinished:
                 self.ending.close_finished()
                 if not self.connections:
-                    results.sync(session.facts["id"])
+                    results.sync(session.facts.id)
                     return
 
     def _handle_signals(self, numbers: bytes) -> None:
@@ -106,7 +106,7 @@ class Server:
         life = self.session.life
         if life.phase == Phase.ENDED:
             self.ending.complete()
-        if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
+        if session.facts.persist and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
         elif life.phase != Phase.LEFT:

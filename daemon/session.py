@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.notifications import Notifications
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import Life
 from sesh.daemon.checkpoint import Checkpointer
 from sesh.daemon.clients.client import Clients
@@ -23,14 +24,11 @@ from sesh.log import FaultLog
 from sesh.loop.loop import Loop
 from sesh.loop.timers import Timers
 from sesh.measures import Size
-from sesh.schema import Event, Facts
+from sesh.schema import Event
 
 
 class Session:
-    """The session's parts; each calls later ones only as `_connect` lists.
-
-    Only `description.change` changes `facts`, but `pid` at the start, `keep` at the end, `name` if a rename fails.
-    """
+    """The session's parts; each calls later ones only as `_connect` lists."""
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None, reports: Reports | None = None) -> None:
         """Build the parts as local variables: mypy finds one used before it is built."""
@@ -40,9 +38,9 @@ class Session:
         self.faults = faults = FaultLog()
         self.loop = loop = Loop(faults.note)
         timers = loop.timers
-        log = OutputLog(job=facts["job"])
+        log = OutputLog(job=facts.job)
         self.pump = pump = Pump(log, loop, life)
-        self.model = model = Model(log, size[0], size[1], faults.note, facts["scrollback"], life)
+        self.model = model = Model(log, size[0], size[1], faults.note, facts.scrollback, life)
         model.resize(*size)
         self.clients = clients = Clients(size)
         self.relay = Relay(pump, model, clients, reports, loop)
@@ -54,7 +52,7 @@ class Session:
         self.findings = findings = Findings(activity, CommandMarks(facts, pump, runs, events), pump, events)
         self.checkpoints = Checkpointer(facts, pump, model, timers, findings, runs)
         self._connect(Replier(pump, model, clients, timers, runs))
-        events.add("created", command=shorten(facts["command"]), directory=facts["directory"])
+        events.add("created", command=shorten(facts.command), directory=facts.directory)
         if pty is not None:
             self.begin(pty)
 
@@ -85,7 +83,7 @@ class Session:
             self.notifications.note_event(event)
 
     def begin(self, pty: Pty) -> None:
-        self.facts["pid"] = pty.pid
+        self.facts.begin(pty.pid)
         self.pump.pty = pty
         self.activity.wake()
 
@@ -99,7 +97,7 @@ class Session:
 
     @property
     def name(self) -> str:
-        return self.facts["name"]
+        return self.facts.name
 
     @property
     def running(self) -> bool:

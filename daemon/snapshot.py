@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypedDict
 
 from sesh import check, protocol
 from sesh.daemon.activity.activity import Kept
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed
 from sesh.daemon.events import Missed
@@ -27,7 +28,7 @@ from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import History
 from sesh.measures import STEADY, Size
 from sesh.messages import SendResponse
-from sesh.schema import Event, Facts
+from sesh.schema import Event
 
 FORMAT = 17  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
@@ -112,7 +113,7 @@ def session_of(state: Snapshot) -> Session:
     STEADY.origin, STEADY.step = state["clock"]
     facts = state["facts"]
     own = state["descriptors"]
-    pty = Pty(own.master, own.slave, facts["pid"]) if own.master >= 0 else None
+    pty = Pty(own.master, own.slave, facts.pid) if own.master >= 0 else None
     session = Session(facts, state["clients"][0], pty, state["activity"].declared.reports)
     life = session.life
     pump = session.pump

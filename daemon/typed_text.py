@@ -218,7 +218,7 @@ class Typing:
         pty = self._session.pty
         confirms = data.strip().lower() in (b"", b"y")
         if pty is not None and not confirms and is_gate(machine.command_of(pty.foreground())):
-            command = wording.command_line(session.facts["command"])
+            command = wording.command_line(session.facts.command)
             way = f"start it: {SESH} --send {session.name} --key Enter; --force types all the same"
             raise _busy(f"{session.name} waits for Enter to run again: {command}", way)
 

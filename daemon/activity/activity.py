@@ -18,6 +18,7 @@ from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import By, Declared
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.events import Events
@@ -29,7 +30,6 @@ from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell import shells
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY
-from sesh.schema import Facts
 from sesh.wording import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale
@@ -65,7 +65,7 @@ class Activity:
         self._events = events
         self.on_check: Observers[[]] = Observers()
         now = time.monotonic()
-        self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
+        self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts.created), now, Declared(reports))
         self._work = ScreenWork(model)
         self._checked_at = now
         self._input_at = 0.0
@@ -291,7 +291,7 @@ class Activity:
         return question.in_lines(self._model.emulator, self.kept.entered)
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
-        reads_it = reads.reads_terminal(group, self._facts["pid"], pty.device)
+        reads_it = reads.reads_terminal(group, self._facts.pid, pty.device)
         if reads_it is None:  # another user's program: without echo, it asks for a password
             return not pty.echoes()
         return reads_it
@@ -300,5 +300,5 @@ class Activity:
         if group == self.kept.prompt_group:
             return True
         if not machine.HAS_PROC:  # without /proc, only the session's own shell can be recognized
-            return raw and group == self._facts["pid"] and self._facts["shell"]
+            return raw and group == self._facts.pid and self._facts.shell
         return shells.at_prompt(pty)

@@ -17,13 +17,14 @@ from typing import Any, NoReturn
 
 from sesh import config, measures, wire
 from sesh.daemon.activity.rules import State, Why
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Clients
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.messages import TELL, TYPED, RequestKeys, RequestType, Response
-from sesh.schema import Event, Facts
+from sesh.schema import Event
 from sesh.store import recent
 from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
 
@@ -88,7 +89,7 @@ class Notifications:
 
     @property
     def _silent(self) -> bool:
-        return self._clients.watched or muted(self._facts["labels"])
+        return self._clients.watched or muted(self._facts.labels)
 
     # -- the children that notify
 
@@ -124,12 +125,12 @@ def _notify_in_child(facts: Facts, news: News) -> NoReturn:
     try:
         _detach()
         settings = config.load()
-        if config.in_quiet_hours(settings.quiet) or _notify_terminal(facts["name"], news) or not settings.hook:
+        if config.in_quiet_hours(settings.quiet) or _notify_terminal(facts.name, news) or not settings.hook:
             os._exit(0)
         with suppress(OSError):  # if the directory was removed, the hook runs in /
-            os.chdir(facts["directory"])
+            os.chdir(facts.directory)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may have exited during its request
-        os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **_variables(facts["name"], news)})
+        os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **_variables(facts.name, news)})
     finally:
         os._exit(_NOT_STARTED)
 

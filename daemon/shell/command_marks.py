@@ -11,11 +11,11 @@ import re
 from typing import NamedTuple
 
 from sesh import machine
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.queue import RunQueue
-from sesh.schema import Facts
 from sesh.wording import plain
 
 MAX_COMMAND = 4096  # characters; the rest is cut
@@ -65,7 +65,7 @@ class CommandMarks:
             self.active = Active(position, None)
             self._events.add("command_started")
             return
-        cwd = machine.directory_of(self._pump.foreground) or machine.directory_of(int(self._facts["pid"]))
+        cwd = machine.directory_of(self._pump.foreground) or machine.directory_of(int(self._facts.pid))
         begun = self._runs.history.begin([command], cwd)
         self.active = Active(position, begun)
         self._events.add("command_started", command=begun.words, n=begun.number)

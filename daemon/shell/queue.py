@@ -16,6 +16,7 @@ from math import inf
 
 from sesh import machine
 from sesh.about import SESH
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerConnection
@@ -29,7 +30,7 @@ from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.schema import Facts, RunFacts
+from sesh.schema import RunFacts
 
 MAX_RUNS = 100  # queued runs; more are refused
 BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
@@ -57,7 +58,7 @@ class RunQueue:
 
     @property
     def name(self) -> str:
-        return self._facts["name"]
+        return self._facts.name
 
     def all_runs(self) -> list[Run]:
         return [*([self.active] if self.active is not None else []), *self._waiting]
