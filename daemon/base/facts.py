@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sesh.measures import STEADY, clamped
 from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, LaunchSpec
@@ -60,11 +60,11 @@ class Facts:
 
     def begin(self, pid: int) -> None:
         """Note that the program has started."""
-        self.pid = pid
+        self.update(replace(self, pid=pid))
 
     def set_keep(self, *, keep: bool) -> None:
         """Decide anew whether the session stays readable after its end."""
-        self.keep = keep
+        self.update(replace(self, keep=keep))
 
     def update(self, changed: Facts) -> None:
         """Take over all facts of a changed copy, or of an earlier one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from sesh.daemon.base.observers import Observers
@@ -25,9 +26,9 @@ REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 class Writer(Enum):
     """A writer of input other than a client."""
 
-    REPLIES = auto()  # no part of a person's line
-    RUN = auto()  # the same
-    REQUEST = auto()
+    REPLIES = auto()  # the daemon, to queries
+    RUN = auto()  # a command of `--run`
+    REQUEST = auto()  # any other request
 
 
 class InputQueue:
@@ -81,7 +82,19 @@ class InputQueue:
                 done(False)
 
 
+@dataclass(frozen=True)
+class PumpDump:
+    """What a snapshot has of a `Pump`, apart from its pty and stdin."""
+
+    carry: bytes  # see `QueryScanner`
+    input_line: InputLine
+    last_activity: float  # time (`STEADY`)
+    unwritten: bytes  # input that the pty has not taken
+
+
 class Pump:
+    """Reads the program's pty into the log, and writes input to the pty."""
+
     def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
         self.log = log
         self.life = life
@@ -171,7 +184,7 @@ class Pump:
         reader = self.pty.input_reader() if self.pty is not None else None  # before the program gets the bytes
         self.input.add(writer, data, done)
         self.drain()
-        if writer not in (Writer.REPLIES, Writer.RUN):
+        if writer not in (Writer.REPLIES, Writer.RUN):  # these are no part of a person's line
             self.input_line.add(data, reader, by_person=by_person)
         self.on_traffic()
 
@@ -202,3 +215,13 @@ class Pump:
         if self.pty is not None:
             self._loop.forget(self.pty.descriptor)
             self.pty.close()
+
+    def dump(self) -> PumpDump:
+        return PumpDump(self.scanner.carry, self.input_line, self.last_activity, self.input.content())
+
+    def restore(self, dump: PumpDump) -> None:
+        self.scanner.carry = dump.carry
+        self.input_line = dump.input_line
+        self.last_activity = dump.last_activity
+        if dump.unwritten:
+            self.input.add(Writer.REQUEST, dump.unwritten)
