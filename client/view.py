@@ -175,7 +175,7 @@ class TerminalView:
         if position != protocol.PART:
             self.position = position
         self._withdraw_guesses()
-        self.display.show(data, screen=True)
+        self.display.show(data, is_replay=True)
 
     def _assemble(self, payload: bytes) -> bytes:
         """Return a screen with all its parts; over a link, empty until the last one."""
@@ -209,11 +209,11 @@ class TerminalView:
         if self.notice.state is not NoticeState.NONE:
             self.notice.end()
         if self._predictor is not None:
-            self.display.draw(self._predictor.input_sent(number, data))
+            self.display.write(self._predictor.input_sent(number, data))
 
     def handle_prediction(self, kind: int, payload: bytes) -> None:
         if self._predictor is not None:
-            self.display.draw(self._predictor.handle(kind, payload))
+            self.display.write(self._predictor.handle(kind, payload))
 
     def follow_round_trip(self, seconds: float) -> None:
         """Start prediction on a long round trip (in seconds), stop prediction on a short one."""
@@ -230,7 +230,7 @@ class TerminalView:
 
     def _withdraw_guesses(self) -> None:
         if self._predictor is not None:
-            self.display.draw(self._predictor.withdraw())
+            self.display.write(self._predictor.withdraw())
 
     def redraw(self) -> None:
         """Request the whole screen, and the output that the terminal lacks.

@@ -60,16 +60,16 @@ class Session:
         """Connect parts to later ones, which they call in this order."""
         faults = self.faults
         pump = self.pump
-        self.life.on_end.add(faults, self.relay.finish)
-        pump.on_output.add(faults, self.relay.deliver, self.checkpoints.schedule)
-        pump.on_traffic.add(faults, self.activity.wake, self.waits.wake)
-        pump.on_findings.add(faults, replier.handle, self.findings.handle)
-        pump.between_reads.add(faults, self.relay.keep_up)
+        self.life.on_end.connect(faults, self.relay.finish)
+        pump.on_output.connect(faults, self.relay.deliver, self.checkpoints.schedule)
+        pump.on_traffic.connect(faults, self.activity.wake, self.waits.wake)
+        pump.on_findings.connect(faults, replier.handle, self.findings.handle)
+        pump.between_reads.connect(faults, self.relay.keep_up)
         self.model.local_positions = self.relay.local_positions
-        self.clients.on_resize.add(faults, pump.resize, self.relay.resize, self._note_resize, replier.report_size)
-        self.events.on_event.add(faults, self._note_event)
-        self.runs.before_line.add(faults, self.activity.note_lines)
-        self.activity.on_check.add(faults, self.waits.check_questions)
+        self.clients.on_resize.connect(faults, pump.resize, self.relay.resize, self._note_resize, replier.report_size)
+        self.events.on_event.connect(faults, self._note_event)
+        self.runs.before_line.connect(faults, self.activity.note_lines)
+        self.activity.on_check.connect(faults, self.waits.check_questions)
 
     def _note_resize(self, size: Size) -> None:
         self.events.add("resized", columns=size[0], rows=size[1])
