@@ -6,7 +6,6 @@ The loop of `client.attach` calls it; docs/ARCHITECTURE.md lists its phases.
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Container
 from enum import Enum, auto
@@ -31,7 +30,6 @@ from sesh.wire import Connection, Peer
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper, MakeKeeper
 
-WELCOME_TIMEOUT, _WELCOME_TIMEOUT_OVER_LINK = 5.0, 10.0  # seconds without WELCOME, then the daemon counts as silent
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
@@ -86,7 +84,7 @@ class Attachment:
         self.view.forget_parts()
         if self.phase is not AttachmentPhase.CONNECTING:
             self.phase = AttachmentPhase.RETURNING
-        timeout = WELCOME_TIMEOUT if self.host is None else _WELCOME_TIMEOUT_OVER_LINK
+        timeout = self.channel.welcome_timeout
         self.timers.set(ClientTimer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
         if self.keeper is not None and isinstance(connection, WatchedConnection):
             self.keeper.watch(connection, self._ping)
@@ -141,17 +139,11 @@ class Attachment:
         dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
         heard = measures.time_of_day(keeper.heard_time)
         self.display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
-        try:
-            return log_in(self.display, keeper, self.host or "", refusal)
-        except EOFError:
-            self.leave(reason="hangup")
-        except KeyboardInterrupt as interrupt:  # while the terminal is not raw, Ctrl-\ and Ctrl-C are signals
-            number = interrupt.args[0]
-            kinds = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
-            self.leave(kinds.get(number, EndKind.SIGNAL), number)
-        except SeshError as error:  # another login would fail too
-            self.end = AttachmentEnd.failed(self.name, self.host, error)
-        return None
+        link = log_in(self.display, keeper, self.name, self.host or "", refusal)
+        if isinstance(link, AttachmentEnd):
+            self.end = link
+            return None
+        return link
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
