@@ -81,7 +81,7 @@ class Recipient:
 
 
 class Delivery:
-    """One text on its way to the program, piece by piece, and the Enter after it."""
+    """A text and the Enter after it, on their way to the program."""
 
     def __init__(self, text: bytes, program: Recipient, *, pasted: bool) -> None:
         self._program = program

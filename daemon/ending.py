@@ -31,6 +31,8 @@ _FINAL_READS = 64  # reads of the pty after the program's end; later output is l
 
 
 class Ending:
+    """Brings a session to its end: from the first signal until the last connection closes."""
+
     def __init__(
         self,
         session: Session,

@@ -18,6 +18,8 @@ from sesh.store import records, results
 
 
 class SessionFiles:
+    """Renames, recreates and removes the files of a session."""
+
     def __init__(self, session: Session, listener: Listener, listen: Callable[[], object]) -> None:
         self._session = session
         self._listener = listener

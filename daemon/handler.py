@@ -25,6 +25,8 @@ KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its re
 
 
 class ClientHandler:
+    """Handles the frames of attached clients; attaches and detaches them."""
+
     def __init__(self, session: Session) -> None:
         self._session = session
         self._relay = session.relay
@@ -39,7 +41,7 @@ class ClientHandler:
         if connection.role != Role.UNKNOWN:
             return
         connection.role = Role.KNOWN if hello.get("protocol") == protocol.PROTOCOL else Role.FOREIGN
-        if not connection.awaits_creator:  # the creator has the same time for its first request
+        if not connection.awaits_creator:  # the creator's timer also bounds the time to its first request
             self._timers.clear((Timer.HELLO, connection.descriptor))
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,

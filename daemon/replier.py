@@ -22,6 +22,8 @@ _SIZE_REPORTS = 2048  # mode in which a terminal reports its size when the mode 
 
 
 class Replier:
+    """Chooses who replies to each query; types the daemon's own replies in order."""
+
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, runs: RunQueue) -> None:
         self._pump = pump
         self._model = model

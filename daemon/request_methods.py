@@ -48,6 +48,7 @@ _POLL = 0.01  # seconds between two checks of a request that waits for the emula
 PAGE = 50_000  # lines in one response to `logs` at most
 MOST_OF_PAGE = 512 << 10  # characters in one response to `logs` at most
 MAX_LABELS = 64
+_CURSOR_KEYS = 1  # the mode in which cursor keys send other bytes (DECCKM)
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
@@ -82,7 +83,7 @@ class RequestMethods:
 
     def modes(self, request: PeerRequest[ModesResponse]) -> Steps:
         yield from self._until_drawn()
-        request.respond({"cursor": self._session.model.emulator.mode(1) is True})
+        request.respond({"cursor": self._session.model.emulator.mode(_CURSOR_KEYS) is True})
 
     def logs(
         self,

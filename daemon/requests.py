@@ -59,6 +59,8 @@ REQUESTS: Methods = {**_TYPING, **_OTHERS}
 
 
 class Requests:
+    """Carries out requests step by step; keeps those that are unfinished."""
+
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:

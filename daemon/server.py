@@ -146,7 +146,7 @@ class Server:
         self.connections[connection.descriptor] = connection
         serve = partial(self._send_queued, connection)
         connection.changed = lambda: self._loop.soon(serve)
-        self._update_watch(connection)
+        self._drop_or_go_on(connection)
         end = partial(self._no_hello, connection)
         self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
 
@@ -159,20 +159,24 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
                 connection.send_output(self.session.log)
-            self._update_watch(connection)
+            self._drop_or_go_on(connection)
 
-    def _update_watch(self, connection: PeerConnection) -> None:
-        if connection.closed or (connection.closing and not connection.unsent):
+    def _drop_or_go_on(self, connection: PeerConnection) -> None:
+        """Drop a connection that is over; else send it events soon, and watch its socket."""
+        if connection.over:
             self.drop(connection)
             return
-        client = client_of(connection)
-        pump = self.session.pump
-        full = client is not None and pump.input.waiting(client.number) > 2 * protocol.INPUT_WINDOW
         if self.session.events.pending(connection):
             self._loop.soon(self.session.events.send_new)
-        reads = READ if connection.listening and not connection.backlog and not full else 0
-        writes = WRITE if connection.blocked else 0
-        self._loop.watch(connection.descriptor, reads | writes, partial(self._serve, connection))
+        events = WRITE if connection.blocked else 0
+        if connection.listening and not connection.backlog and not self._input_is_full(connection):
+            events |= READ
+        self._loop.watch(connection.descriptor, events, partial(self._serve, connection))
+
+    def _input_is_full(self, connection: PeerConnection) -> bool:
+        """Return whether too much input of a client waits for the program."""
+        client = client_of(connection)
+        return client is not None and self.session.pump.input.waiting(client.number) > 2 * protocol.INPUT_WINDOW
 
     def _serve(self, connection: PeerConnection, events: int) -> None:
         try:
@@ -197,7 +201,7 @@ class Server:
             raise
         finally:
             if self.connections.get(connection.descriptor) is connection:
-                self._update_watch(connection)
+                self._drop_or_go_on(connection)
 
     def _bound_unfinished(self) -> None:
         """Close the connections that were silent longest, until at most `MAX_UNFINISHED` bytes are unfinished."""
@@ -244,7 +248,7 @@ class Server:
 
     def drop(self, connection: PeerConnection) -> None:
         session = self.session
-        stdin = self.session.pump.stdin
+        stdin = session.pump.stdin
         client = client_of(connection)
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]

@@ -42,6 +42,8 @@ class Wait:
 
 
 class Waits:
+    """The requests that wait, and the timer of their next check."""
+
     def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: RunQueue) -> None:
         self._pump = pump
         self._timers = timers

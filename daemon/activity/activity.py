@@ -54,6 +54,8 @@ class Kept:
 
 
 class Activity:
+    """Decides whether the program works, waits or is idle, and tells when that changes."""
+
     def __init__(
         self, facts: Facts, pump: Pump, timers: Timers, model: Model, reports: Reports, events: Events
     ) -> None:

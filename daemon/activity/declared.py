@@ -22,6 +22,8 @@ class By(str, Enum):
 
 @dataclass
 class Declared:
+    """What the program declares of its state: by reports, or by the newest other means."""
+
     reports: Reports
     last: Standing | None = None  # the newest declaration that is not a report
     by: By = By.NOTICE  # the source of `last`

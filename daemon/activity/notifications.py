@@ -44,6 +44,8 @@ class News:
 
 
 class Notifications:
+    """Decides when a person is notified, and starts the children that do it."""
+
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
         self._facts = facts
         self._clients = clients

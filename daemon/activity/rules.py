@@ -69,13 +69,14 @@ def decide(before: Standing, declared: Standing | None, seen: Standing | None, a
     """Return the declared state, else the one that a check has seen, else `before`."""
     found = declared or seen
     if seen is not None and seen.why == Why.XOFF and declared is not None and declared.state == State.WORKING:
-        found = seen
+        found = seen  # a program whose output is stopped cannot work on
     if found is None:
         return before
-    if found.state == State.WAITING and before.since < answered_at:
+    if found.state == State.WAITING and before.since < answered_at:  # it asks again, maybe in the same words
         return replace(found, since=max(found.since, answered_at))
-    same = (before.state, before.question) == (found.state, found.question)
-    return replace(found, since=before.since) if same else found
+    if (before.state, before.question) == (found.state, found.question):
+        return replace(found, since=before.since)
+    return found
 
 
 def next_check(standing: Standing, silent: float) -> float | None:

@@ -30,6 +30,8 @@ class WorkState(Enum):
 
 
 class ScreenWork:
+    """Follows the changes of the screen, and decides whether the program's work is over."""
+
     def __init__(self, model: Model) -> None:
         self._model = model
         self._cells: Cells | None = None

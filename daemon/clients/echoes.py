@@ -20,6 +20,8 @@ ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh
 
 
 class Echoes:
+    """The clients that predict, and the INPUT of each whose echo is not reported."""
+
     def __init__(self, pump: Pump, model: Model) -> None:
         self._pump = pump
         self._model = model

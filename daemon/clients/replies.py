@@ -114,6 +114,8 @@ class _State(Enum):
 
 
 class ReplyFilter:
+    """Splits one client's input into keys and replies; passes the replies that are due."""
+
     def __init__(self) -> None:
         self.queries = OpenQueries()
         self.by_person = False  # the last call of `filter` saw keys or a paste
@@ -206,7 +208,7 @@ class ReplyFilter:
         return piece.end(), True
 
     def _in_string(self, data: bytes, start: int, *, passes: bool) -> tuple[int, bool]:
-        """Return the same as `_next` in a string, which any control character ends."""
+        """Return end and passing of a piece of a string, which any control character ends."""
         control = _CONTROL.search(data, start)
         if control is None:
             return len(data), passes

@@ -27,7 +27,7 @@ class InputLine:
     estimate: int = 0  # its length in bytes, erased ones included
     draft: bool = False  # a person has typed it
     input_at: float = 0.0  # time (monotonic) of the last input
-    person_at: float = 0.0  # the same, of a person's
+    person_at: float = 0.0  # time (monotonic) of a person's last input
     reader: tuple[int, bool] = (0, False)  # `Pty.input_reader` at the last keys
     sent_at: int | None = None  # the log's head when a request last typed
 

@@ -123,9 +123,9 @@ class Pump:
 
     def pace(self, *, paused: bool) -> None:
         self.paused = paused
-        self._update_watch()
+        self._watch_pty()
 
-    def _update_watch(self) -> None:
+    def _watch_pty(self) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:
             hung_up = self._loop.timers.is_set(Timer.REOPEN)
             reads = 0 if self.paused or hung_up else READ
@@ -135,7 +135,7 @@ class Pump:
     def _transfer(self, events: int) -> None:
         if events & WRITE:
             self.drain()
-            self._update_watch()
+            self._watch_pty()
         if events & READ:
             self.read_output()
 
@@ -145,8 +145,8 @@ class Pump:
             return False
         block, is_open = self.pty.read(self.between_reads)
         if not is_open:  # by vhangup(2), as of login(1), which opens its terminal again
-            self._loop.timers.set(Timer.REOPEN, REOPEN_AFTER, self._update_watch)
-            self._update_watch()
+            self._loop.timers.set(Timer.REOPEN, REOPEN_AFTER, self._watch_pty)
+            self._watch_pty()
         if block:
             self.add(block)
         return bool(block)
@@ -197,7 +197,7 @@ class Pump:
         except OSError:
             self.input.clear()  # the pty is gone; SIGCHLD will report the program's end
         if self.input.size:
-            self._update_watch()
+            self._watch_pty()
 
     @property
     def line_begun(self) -> bool:

@@ -10,6 +10,8 @@ from sesh.messages import FeedResponse
 
 
 class StdinPipe:
+    """A pipe to the job's stdin, with the bytes that it has not taken."""
+
     def __init__(self, descriptor: int, loop: Loop) -> None:
         if descriptor >= 0:
             os.set_blocking(descriptor, False)

@@ -41,6 +41,8 @@ JUST_NOW = 1.0  # seconds after a run: a shell that exits in this time, with the
 
 
 class RunQueue:
+    """The runs of a session: the active one, the waiting ones, and the history."""
+
     def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events, faults: FaultLog) -> None:
         self._facts = facts
         self._events = events
