@@ -242,7 +242,9 @@ class Predictor:
         y, cells, column = predicted.row
         unguessed = model.screen.rows[model.cursor[0]].text
         guessed = {x: cell for x, cell in enumerate(cells) if cell != unguessed[x]}
-        changed = [*guessed, *(self._covered[1] if self._covered else ())]
+        changed = [*guessed]
+        if self._covered is not None:
+            changed += self._covered[1]
         columns = range(min(changed, default=0), max(changed, default=-1) + 1)
         self._covered = y, columns
         return patch.drawn(model.screen, y, guessed, columns, column)

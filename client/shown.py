@@ -62,7 +62,9 @@ class Shown:
         try:
             content = files.read_own(os.path.join(paths.directory(), self._entry), _MAX_BYTES) or b""
             terminal, *lines = content.decode().splitlines() or [""]
-            for line in lines if terminal == self._terminal else ():
+            if terminal != self._terminal:
+                return {}
+            for line in lines:
                 session, position, seconds, host = line.split()
                 if not (is_id(session) and fits(int, int(position)) and fits(Time, int(seconds))):
                     return {}

@@ -17,6 +17,7 @@ from sesh.daemon.clients.states import Attaching, Repainting, Viewing
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import JOB_RETAINED
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT, ExitCode
 from sesh.measures import STEADY
@@ -100,25 +101,20 @@ class Ending:
 
     def _handle_program_end(self) -> None:
         session = self.session
-        pump = self.session.pump
-        life = self._life
-        guard = self.session.faults.guard
+        pump = session.pump
+        guard = session.faults.guard
         if pump.pty is None or not session.running:
             return
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
             if not pump.read_output():
                 break
         self._timed_out = session.activity.at_prompt_since_typed
-        end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
-        # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
-        by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
-        by_request = session.life.interrupted or life.ended_for not in ("", TIMED_OUT)
-        code = ExitCode.TIMED_OUT if life.ended_for == TIMED_OUT else end.code
-        life.end = end = replace(end, code=code, reason=life.ended_for or by_itself, by_request=by_request)
-        life.become(Phase.ENDED)
+        end = self._end_of(pump.pty)
+        self._life.end = end
+        self._life.become(Phase.ENDED)
         for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
             session.timers.clear(timer)
-        guard(lambda: session.activity.end(failed=bool(end.code) and not by_request), "the state")
+        guard(lambda: session.activity.end(failed=bool(end.code) and not end.by_request), "the state")
         is_known = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
@@ -132,20 +128,34 @@ class Ending:
         else:
             self._finish(Phase.LEFT if outlives else Phase.REMOVED)
 
+    def _end_of(self, pty: Pty) -> ProgramEnd:
+        """Return how the program has ended, and why."""
+        end = ProgramEnd.of(pty.status or 0, pty.usage)
+        asked_for = self._life.ended_for
+        if asked_for == TIMED_OUT:
+            return replace(end, code=ExitCode.TIMED_OUT, reason=asked_for, by_request=self._life.interrupted)
+        if asked_for:
+            return replace(end, reason=asked_for, by_request=True)
+        # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
+        by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
+        return replace(end, reason=by_itself, by_request=self._life.interrupted)
+
     def _outlives(self) -> bool:
         """Return whether the ended session stays listed, by the setting `Config.keep`."""
         # It does not if a person has ended it, or was attached while it ended, except by TMOUT. SIGTERM to the daemon
         # does not count as a person's act, because a machine that shuts down sends it.
-        session = self.session
         facts = self.session.facts
-        outlive = self.session.facts.outlive
-        if facts.job or facts.keep or outlive == "never":
+        if facts.job or facts.keep or facts.outlive == "never":
             return False
         if self._life.ended_for == TERMINATED:
             return facts.persist
-        if self._life.ended_for or (session.clients and not self._timed_out):
+        if self._life.ended_for:
             return False
-        return bool(self._life.end.code) or self._timed_out or (outlive == "always" and not facts.shell)
+        if self._timed_out:
+            return True
+        if self.session.clients:
+            return False
+        return bool(self._life.end.code) or (facts.outlive == "always" and not facts.shell)
 
     def _keep_result(self) -> None:
         session = self.session

@@ -55,7 +55,8 @@ class Missed:
             self.text = str(event.get("text") or "")
         elif kind == "command_ended":
             self.commands += 1
-            self.failed += event.get("exit_code") not in (0, None) and not by_request
+            if event.get("exit_code") and not by_request:
+                self.failed += 1
 
     def unseen(self) -> Unseen:
         return {"bells": self.bells, "notification": self.text or None, "failed": self.failed}
@@ -71,18 +72,24 @@ class Missed:
 
     def line(self, lines: int) -> str:
         """Return a summary in one line. `lines`: the number of lines that have scrolled off."""
-        counts = [_counted(count, noun) for count, noun in ((lines, "line"), (self.commands, "command")) if count]
-        if self.failed:  # then the commands were counted last
-            counts[-1] += f" ({self.failed:,} failed)"
+        counts: list[str] = []
+        if lines:
+            counts.append(_counted(lines, "line"))
+        if self.commands:
+            failed = f" ({self.failed:,} failed)" if self.failed else ""
+            counts.append(_counted(self.commands, "command") + failed)
         if self.bells:
             counts.append(_counted(self.bells, "bell"))
-        text = wording.plain(self.text)
-        text = text if len(text) <= MAX_NOTIFICATION else f"{text[: MAX_NOTIFICATION - 1]}…"
         parts = [", ".join(counts)] if counts else []
-        if self.notifications:
-            parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
-        away = self._away
-        return f"away {measures.short(away) if away >= _LONG else 'a moment'}: {'; '.join(parts)}"
+        text = wording.plain(self.text)
+        if len(text) > MAX_NOTIFICATION:
+            text = f"{text[: MAX_NOTIFICATION - 1]}…"
+        if self.notifications == 1:
+            parts.append(text)
+        elif self.notifications:
+            parts.append(f"{self.notifications:,} notifications, the last: {text}")
+        away = measures.short(self._away) if self._away >= _LONG else "a moment"
+        return f"away {away}: {'; '.join(parts)}"
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ class SessionFiles:
         self._session.loop.forget(self._listener.socket.fileno())
         self._listener.release(files=remove)
         # The listener does not find these if the record or the socket was removed before.
-        for kind in records.FILES if remove else ("agent",):
+        kinds = records.FILES if remove else ("agent",)
+        for kind in kinds:
             path = records.file_of(self._session.facts.id, kind)
             if os.path.lexists(path):
                 os.unlink(path)

@@ -164,7 +164,9 @@ class Pty:
 
     def close(self) -> None:
         """Close the pty; processes with an open slave side get SIGHUP from the kernel."""
-        descriptors = (self.descriptor, self.slave) if self.descriptor >= 0 else ()
+        if self.descriptor < 0:
+            return
+        descriptors = (self.descriptor, self.slave)
         self.descriptor = self.slave = -1  # first: close(2) closes them even if it fails
         for descriptor in descriptors:
             os.close(descriptor)

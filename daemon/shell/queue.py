@@ -150,8 +150,7 @@ class RunQueue:
 
     def filter(self, block: bytes) -> Iterator[bytes]:
         """Yield the block without marks and echo; handle each mark after the output before it."""
-        parts = self._faults.guard(self._marks.split, "the commands", block)
-        for part in [block] if parts is None else parts:
+        for part in self._faults.guard(self._marks.split, "the commands", block) or [block]:
             if isinstance(part, Mark):
                 yield self._faults.guard(self._take_mark, "the commands", *part) or b""
             else:
