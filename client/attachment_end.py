@@ -106,5 +106,7 @@ class AttachmentEnd:
             return f"{detached}: replaced by another client"
         runs_on = f": {self.running_program} runs on" if self.running_program else ""
         line = f"{detached}{runs_on}; {for_host(SESH, self.host)} {words} returns"
-        count = waiting(self.name if self.host is None else "") if self.reason != "hangup" else 0
+        if self.reason == "hangup":
+            return line
+        count = waiting(self.name if self.host is None else "")
         return f"{line}; {count} waiting: {PROGRAM} --next" if count else line

@@ -4,8 +4,9 @@ A notice is one line. The client draws the notice over the last row of a screen 
 The client shows the kept screen again before it shows output, so the notice never enters the scrollback.
 
     NONE ──say──▶ WAITS for a pause, then for the screen ──REDRAW──▶ DRAWN ──key, 3 s──▶ NONE
-                    ▲                                                  │
-                    └───────────── output: first the kept screen ──────┘
+      │             ▲                                                  │
+      │             ├───────────── output: first the kept screen ──────┘
+      └──say──▶ HELD until the first screen is shown
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ class Skip(Enum):
 
 class NoticeState(Enum):
     NONE = auto()
-    WAITS = auto()  # for the first screen; later for a pause in the output, and then for the requested screen
-    DRAWN = auto()  # over a kept screen
+    HELD = auto()  # until the first screen of the session is shown
+    WAITS = auto()  # for a pause in the output, and then for the requested screen
+    DRAWN = auto()  # over the kept screen
 
 
 class Notice:
@@ -69,28 +71,28 @@ class Notice:
         self._show_screen = show_screen
         self.state = NoticeState.NONE
         self._text = ""
-        self._screen = b""  # the kept screen
+        self._kept_screen = b""  # the payload of its frame
 
     def say(self, text: str) -> None:
         """Show a notice, in place of the last one."""
         self._text = text
         if self.state is NoticeState.DRAWN:
             self._display.cover(text)
+        elif self.state is NoticeState.NONE and self._display.started:
+            self._await_pause()
         elif self.state is NoticeState.NONE:
-            self.state = NoticeState.WAITS
-            if self._display.started:
-                self._await_pause()
+            self.state = NoticeState.HELD
 
     def end(self) -> None:
-        """Remove the notice, unless it waits for the first screen; show the kept screen."""
+        """Remove the notice, unless it is held; show the kept screen."""
         drawn = self.state is NoticeState.DRAWN
         self.forget()
         if drawn:
-            self._show_screen(self._screen)
+            self._show_screen(self._kept_screen)
 
     def forget(self) -> None:
-        """Forget the notice and the kept screen, unless the notice waits for the first screen."""
-        if self._display.started:
+        """Forget the notice and the kept screen, unless the notice is held."""
+        if self.state is not NoticeState.HELD:
             self.state = NoticeState.NONE
             self._timers.clear(ClientTimer.NOTICE)
             self._timers.clear(ClientTimer.NOTICE_END)
@@ -98,9 +100,9 @@ class Notice:
     def make_way(self) -> None:
         """Show the kept screen before output; draw the notice in the next pause."""
         if self.state is NoticeState.DRAWN:
-            self._show_screen(self._screen)
-        self.state = NoticeState.WAITS
-        self._await_pause()
+            self._show_screen(self._kept_screen)
+        if self.state is not NoticeState.NONE:
+            self._await_pause()
 
     def draw_over(self, screen: bytes) -> None:
         """Keep the requested screen, and draw the notice over it."""
@@ -110,11 +112,13 @@ class Notice:
             self._show_screen(screen)
             return
         self.state = NoticeState.DRAWN
-        self._screen = screen
+        self._kept_screen = screen
         self._display.cover(self._text)
         self._timers.ensure(ClientTimer.NOTICE_END, NOTICE_TIME, self.end)
 
     def _await_pause(self) -> None:
+        """Request a screen in the next pause of the output, to draw the notice over it."""
+        self.state = NoticeState.WAITS
         self._timers.set(ClientTimer.NOTICE, _PAUSE, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
 
 
@@ -155,8 +159,7 @@ class TerminalView:
         else:
             self._skip = Skip.NOTHING
             self._skipped = b""
-            if self.notice.state is not NoticeState.NONE:
-                self.notice.make_way()
+            self.notice.make_way()
             if is_output:
                 self._show_output(payload)
             else:
@@ -206,8 +209,7 @@ class TerminalView:
 
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove the notice, and show the predicted effect of the input of this number."""
-        if self.notice.state is not NoticeState.NONE:
-            self.notice.end()
+        self.notice.end()
         if self._predictor is not None:
             self.display.write(self._predictor.input_sent(number, data))
 

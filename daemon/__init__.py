@@ -23,5 +23,5 @@ Each module imports only those below it. Where a row names several modules, semi
 `clients`                    connections, attached clients, and the relay that sends them output
 `screen`                     the emulator, which reads the output log; what else a terminal keeps and replies
 `pty`                        the program: its pty, its output log, and its input
-`base`                       the phase of the session; calls to parts that are built later; names of timers
+`base`                       phase and facts of the session; calls to parts that are built later; names of timers
 """

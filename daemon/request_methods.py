@@ -170,14 +170,16 @@ class RequestMethods:
         if prompt_after == "sent":
             prompt_after = session.pump.input_line.sent_at
         run = session.runs.active
-        own = run is None or run.connection is connection
+        stale = None
+        if from_now and session.activity.waits and (run is None or run.connection is connection):
+            stale = session.activity.observe().since
         wait = Wait(
             request,
             output=output,
             prompt=prompt,
             since=prompt_after if isinstance(prompt_after, int) else None,
             waiting=waiting,
-            stale=session.activity.observe().since if from_now and own and session.activity.waits else None,
+            stale=stale,
             idle=math.inf if idle is None else idle,
             until=math.inf if timeout is None else time.monotonic() + timeout,
         )

@@ -223,7 +223,8 @@ def _queries(command: bytes) -> list[bytes]:
     if not number.isdigit() or len(number) > 5:
         return []
     if b"?" not in fields:
-        return [command] if any(field[:1] == b"?" or field[-2:] == b"=?" for field in fields) else []
+        is_query = any(field.startswith(b"?") or field.endswith(b"=?") for field in fields)
+        return [command] if is_query else []
     places = [index for index, field in enumerate(fields) if field == b"?"]
     if 10 <= int(number) <= 19:  # a list of colours with successive numbers
         return [b"%d;?" % (int(number) + index) for index in places if int(number) + index <= 19]

@@ -12,8 +12,13 @@ DRAFT_LASTS = 600.0  # seconds after the last key until a person's unfinished li
 _MOST_BYTES = 4096  # the last bytes of one input that are parsed
 
 
-def _forms(*names: str) -> frozenset[object]:
-    return frozenset(form for key in map(Key.parse, names) for form in (key.sent, key.application, key.chord))
+def _forms(*names: str) -> set[object]:
+    """Return all forms in which keys may come."""
+    forms = set[object]()
+    for name in names:
+        key = Key.parse(name)
+        forms |= {key.sent, key.application, key.chord}
+    return forms
 
 
 _ENDS = _forms("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\")  # keys that enter or discard the line

@@ -100,8 +100,13 @@ class Pty:
 
     def flags(self) -> int:
         """Return ECHO and ICANON as flags of the frame ECHOED."""
-        flags = self._modes()[_LOCAL_FLAGS]
-        return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
+        modes = self._modes()[_LOCAL_FLAGS]
+        flags = 0
+        if modes & termios.ECHO:
+            flags |= protocol.ECHOES
+        if modes & termios.ICANON:
+            flags |= protocol.BY_LINE
+        return flags
 
     def output_stopped(self) -> bool:
         """Return whether output is stopped: the slave is not writable, and no output is readable."""
