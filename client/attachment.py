@@ -20,7 +20,7 @@ from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.shown import Shown
 from sesh.client.view import ClientTimer, TerminalView
-from sesh.errors import LoginRefused, Reloaded, SeshError, TimedOut, Unreachable, silent_daemon
+from sesh.errors import DaemonReloaded, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.health import Health, WatchedConnection
 from sesh.loop.timers import Timers
@@ -260,7 +260,7 @@ class Attachment:
         elif kind == protocol.ACK:
             channel.send(channel.input.acknowledge(protocol.split_number(payload)[0]))
         elif kind == protocol.RELOADED:
-            self._handle_disconnect(Reloaded("the session's daemon was reloaded"))
+            self._handle_disconnect(DaemonReloaded("the session's daemon was reloaded"))
         elif kind == protocol.PONG:
             if self.keeper is not None:
                 self.view.follow_round_trip(self.keeper.health.round_trip)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sesh.about import PROGRAM, SESH
-from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, Ended, NotFound, SeshError, for_host
+from sesh.errors import BY_KERNEL, BY_TIMEOUT, ENDS, TERMINATED, Ended, NotFound, SeshError, for_host
 
 
 class EndKind(Enum):
@@ -92,7 +92,7 @@ class AttachmentEnd:
             return f"{self.name} ended by --kill"
         if self.reason == TERMINATED:
             return f"{self.name} {ENDS[self.reason]}"
-        why = f" ({self.reason})" if self.reason in (TIMED_OUT, BY_KERNEL) else ""
+        why = f" ({self.reason})" if self.reason in (BY_TIMEOUT, BY_KERNEL) else ""
         if self.signal:
             known = next((each.name for each in signal.Signals if each == self.signal), f"signal {self.signal}")
             return f"{self.name} ended by {known}{why}"

@@ -107,6 +107,6 @@ def _await_login(display: Display, keeper: LinkKeeper, host: str, error: Excepti
 
 
 def _login_lines(host: str, error: Exception) -> list[str]:
-    if isinstance(error, LoginRefused) and error.needs_login:
+    if isinstance(error, LoginRefused) and error.needs_prompt:
         return [f"{host} {error.reason}: Enter logs in, Ctrl-\\ leaves"]
     return [str(error), "Enter tries again, Ctrl-\\ leaves"]

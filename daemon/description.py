@@ -13,7 +13,7 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.events import Missed, shorten
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
-from sesh.errors import TIMED_OUT, Refused
+from sesh.errors import BY_TIMEOUT, Refused
 from sesh.measures import STEADY, stamp
 from sesh.schema import EndFacts, Foreground, Record, Status
 from sesh.store import records
@@ -96,7 +96,7 @@ def outcome(session: Session) -> EndFacts:
         "exit_code": end.code,
         "signal": end.signal,
         "duration": round((STEADY.now() if end.at is None else end.at) - session.facts.created, 3),
-        "timed_out": end.reason == TIMED_OUT,
+        "timed_out": end.reason == BY_TIMEOUT,
         "truncated": session.log.base > 0,
         "cpu": end.cpu,
         "memory": end.memory,

@@ -19,7 +19,7 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
-from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT, ExitCode
+from sesh.errors import BY_KERNEL, BY_TIMEOUT, TERMINATED, ExitCode
 from sesh.measures import STEADY
 from sesh.messages import Message
 from sesh.schema import JobResult
@@ -132,7 +132,7 @@ class Ending:
         """Return how the program has ended, and why."""
         end = ProgramEnd.of(pty.status or 0, pty.usage)
         asked_for = self._life.ended_for
-        if asked_for == TIMED_OUT:
+        if asked_for == BY_TIMEOUT:
             return replace(end, code=ExitCode.TIMED_OUT, reason=asked_for, by_request=self._life.interrupted)
         if asked_for:
             return replace(end, reason=asked_for, by_request=True)

@@ -21,7 +21,7 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request_methods import Reload
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
-from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
+from sesh.errors import BY_TIMEOUT, TERMINATED, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
 from sesh.store import results
@@ -69,7 +69,7 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts.ends_at
         if deadline is not None and self.session.running:
-            end = partial(self.ending.end_session, keep=True, reason=TIMED_OUT)
+            end = partial(self.ending.end_session, keep=True, reason=BY_TIMEOUT)
             self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._handle_signals(os.read(self._wakeup, 4096)))
         self._listen()

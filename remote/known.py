@@ -54,7 +54,7 @@ class CachedSession(_CachedName, total=False):
 
 class KnownHost(TypedDict, total=False):
     version: str  # of the host's sesh
-    asks: bool  # the last login prompted a person
+    asks: bool  # the key for `login_prompted`: the last login prompted a person
     listed: float  # when the host last listed its sessions, in seconds since 1970
     sessions: list[CachedSession]  # that list, with later changes to single sessions
     failure: HostFailure  # the last one; absent once a link has opened again

@@ -3,10 +3,10 @@
 The bridge sends WELCOME for HELLO, then carries out one `op` request at a time. DATA frames before the request have the
 arguments of the op. DATA frames before the response have the result; the response has the notes. If the op is a
 generator, the bridge sends a DATA frame for each item. If the request `asks`, the response may be a `question`: then
-the client sends the request again, with one more of the person's `answers`.
+the near end sends the request again, with one more of the person's `answers`.
 
 An op may connect the link to a session. Then the response has the session's name and `session_id`, and from then on the
-bridge copies frames between the client and the session's daemon, also frames that came behind the request. A request
+bridge copies frames between the near end and the session's daemon, also frames that came behind the request. A request
 for such an op has more keys:
 
 - `session_id`: the id of an existing session, which may have been renamed, or the id for a new one. If a session has
@@ -56,8 +56,8 @@ _MAX_TRIES = 5  # to find a session by its id: it may be renamed between two rea
 class LinkCaller(Caller):
     """The caller of a request: collects notes for the response, and has the person's answers."""
 
-    def __init__(self, origin: Origin, *, can_ask: bool, answers: list[str]) -> None:
-        self.origin, self.can_ask = origin, can_ask
+    def __init__(self, origin: Origin, *, can_answer: bool, answers: list[str]) -> None:
+        self.origin, self.can_answer = origin, can_answer
         self.notes: list[tuple[str, bool]] = []  # with whether to show the note on the session's first screen
         self._answers = list(answers)
 
@@ -84,7 +84,7 @@ class OpResult:
 
 
 def serve() -> int:
-    """Serve one link until the client closes it; return the exit code."""
+    """Serve one link until the near end closes it; return the exit code."""
     inbound, outbound = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -93,24 +93,25 @@ def serve() -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     with suppress(OSError):  # ops that need the home directory report a missing one
         os.chdir(paths.home())
-    client = wire.Connection(inbound, outbound)
+    near_end = wire.Connection(inbound, outbound)
     try:
-        client.send(protocol.BRIDGE)
-        origin = _welcome(client)
-        return Bridge(client, origin).run() if origin is not None else 0
+        near_end.send(protocol.BRIDGE)
+        origin = _welcome(near_end)
+        return Bridge(near_end, origin).run() if origin is not None else 0
     except (Unreachable, BrokenPipeError):
-        return 0  # the client has closed the link
+        return 0  # the near end has closed the link
 
 
 class Bridge:
     """One link. A thread reads it and sends PONGs; the main thread carries out requests.
 
     Once a request has connected the link to a session, the main thread copies frames, PINGs too, to the daemon, and
-    another thread copies the daemon's bytes to the client.
+    another thread copies the daemon's bytes to the near end.
     """
 
-    def __init__(self, client: wire.Connection, origin: Origin) -> None:
-        self._client, self._origin = client, origin
+    def __init__(self, near_end: wire.Connection, origin: Origin) -> None:
+        self._near_end = near_end
+        self._origin = origin
         self._sending = Lock()
         # Frames for the main thread. The last item: the error that ended the link, or None if the daemon has closed.
         self._frames: Queue[tuple[int, bytes] | SeshError | None] = Queue(_MAX_UNHANDLED)
@@ -121,7 +122,7 @@ class Bridge:
         self._link_end, self._audience = os.pipe()
 
     def run(self) -> int:
-        """Carry out requests; return the exit code. Raises Unreachable once the client is gone."""
+        """Carry out requests; return the exit code. Raises Unreachable once the near end is gone."""
         Thread(target=self._read, daemon=True).start()
         data = bytearray()
         while (frame := self._next_frame()) is not None:
@@ -129,8 +130,8 @@ class Bridge:
             if kind == protocol.DATA:
                 protocol.carry(data, payload)
             elif kind == protocol.REQUEST:
-                if self._client.gone():
-                    break  # begin no request after the client has gone
+                if self._near_end.gone():
+                    break  # begin no request after the near end has gone
                 daemon = self._respond(protocol.parse(payload), bytes(data))
                 data.clear()
                 if daemon is not None:
@@ -149,7 +150,7 @@ class Bridge:
         try:
             while True:
                 try:
-                    kind, payload = self._client.receive(time.monotonic() + _IDLE_TIMEOUT)
+                    kind, payload = self._near_end.receive(time.monotonic() + _IDLE_TIMEOUT)
                 except TimedOut:
                     if self._has_terminal:
                         os._exit(1)  # another thread may be blocked in a write to the dead link
@@ -164,7 +165,7 @@ class Bridge:
 
     def _send(self, data: bytes) -> None:
         with self._sending:
-            self._client.send(data)
+            self._near_end.send(data)
 
     def _respond(self, request: dict[str, Any], data: bytes) -> wire.Connection | None:
         """Carry out one request; return the daemon to which it has connected the link."""
@@ -172,11 +173,11 @@ class Bridge:
         try:
             keys: OpRequest = check.checked_here(OpRequest, request)
             answers = [letter[:1] for letter in keys.get("answers", [])]
-            caller = LinkCaller(self._origin, can_ask=keys.get("asks", False), answers=answers)
+            caller = LinkCaller(self._origin, can_answer=keys.get("asks", False), answers=answers)
             caller.audience = self._audience
             done = self._carry_out(caller, keys, data)
         except BrokenPipeError:
-            raise  # the client has gone
+            raise  # the near end has gone
         except Exception as error:
             self._send(_error_frame(number, error))
             return None
@@ -214,7 +215,7 @@ class Bridge:
         return OpResult({"ok": True})
 
     def _copy(self, daemon: wire.Connection) -> None:
-        """Copy frames between the client and a daemon until one of them has gone."""
+        """Copy frames between the near end and a daemon until one of them has gone."""
         Thread(target=self._copy_back, args=(daemon,), daemon=True).start()
         try:
             while (frame := self._next_frame()) is not None:
@@ -226,7 +227,7 @@ class Bridge:
             daemon.abort()
 
     def _copy_back(self, daemon: wire.Connection) -> None:
-        """Copy the daemon's bytes to the client; runs in a thread."""
+        """Copy the daemon's bytes to the near end; runs in a thread."""
         with suppress(ConnectionResetError, Unreachable):
             while block := os.read(daemon.inbound, _MAX_BLOCK):
                 self._send(block)
@@ -245,11 +246,11 @@ def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
             view = view[os.write(daemon.outbound, view) :]
 
 
-def _welcome(client: wire.Connection) -> Origin | None:
-    """Send WELCOME for HELLO; return the client's machine, None for another protocol number."""
-    kind, payload = client.receive()
+def _welcome(near_end: wire.Connection) -> Origin | None:
+    """Send WELCOME for HELLO; return the near end's machine, None for another protocol number."""
+    kind, payload = near_end.receive()
     while kind != protocol.HELLO:
-        kind, payload = client.receive()
+        kind, payload = near_end.receive()
     hello = protocol.parse(payload)
     facts: Welcome = {
         "protocol": protocol.PROTOCOL,
@@ -258,7 +259,7 @@ def _welcome(client: wire.Connection) -> Origin | None:
         "now": time.time(),
         "uptime": uptime(),  # deadlines of requests are on this clock
     }
-    client.send(protocol.message(protocol.WELCOME, {**facts, **_forwarded()}))
+    near_end.send(protocol.message(protocol.WELCOME, {**facts, **_forwarded()}))
     if hello.get("protocol") != protocol.PROTOCOL:
         return None
     return Origin(hello.get("near"))

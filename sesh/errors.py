@@ -38,11 +38,11 @@ SIGNAL_BASE = 128
 """The exit code is this plus N if signal N ended the program, as in a shell."""
 BY_KERNEL = "killed, perhaps for memory"  # the `reason` after a SIGKILL that sesh did not send
 TERMINATED = "terminated"  # the `reason` after a signal to the daemon, as at a shutdown of the machine
-TIMED_OUT = "timed out"
+BY_TIMEOUT = "timed out"
 ENDS = {
     "killed": "was killed",
     TERMINATED: "was ended by SIGTERM to its daemon",
-    TIMED_OUT: "timed out and was ended",
+    BY_TIMEOUT: "timed out and was ended",
     BY_KERNEL: f"was {BY_KERNEL}",
 }
 """By `reason`, the words for a program that did not end by itself."""
@@ -203,18 +203,18 @@ NO_ANSWER = "no answer yet"
 class LoginRefused(Unreachable):
     """The login needs a person, or ssh distrusts the host's key; a retry fails, too."""
 
-    needs_login = False  # the host asks for a password or a second factor
+    needs_prompt = False  # the host asks for a password or a second factor
 
 
 class NoRoom(Unreachable):
     """This machine has no descriptor, thread, process or disk space left for a link."""
 
 
-class Lost(Unreachable):
-    """The link to another host broke; its session may still run."""
+class ConnectionLost(Unreachable):
+    """The connection to a host or a daemon broke; the session may still run."""
 
 
-class Reloaded(Lost):
+class DaemonReloaded(ConnectionLost):
     """The daemon was reloaded. It has not begun the requests that it left unanswered."""
 
 
@@ -226,8 +226,11 @@ class DaemonDied(Unreachable):
     """The daemon of a followed session died; how the session ended is unknown."""
 
 
-class Unknown(Unreachable, exit_code=ExitCode.UNKNOWN):
-    """An action may have begun, and its result is unknown."""
+class OutcomeUnknown(Unreachable, exit_code=ExitCode.UNKNOWN):
+    """An action may have begun, and its outcome is unknown.
+
+    The exit code is 255 if a command may have begun. A request that was left unanswered gives 1.
+    """
 
 
 class NotDeployed(SeshError, code="not_deployed"):
@@ -250,7 +253,7 @@ def rebuild(facts: Mapping[str, Any]) -> SeshError:
     if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
         kind = CannotStart
     elif number == ExitCode.UNKNOWN:
-        kind = Unknown
+        kind = OutcomeUnknown
     own_code = None if kind is InternalError else code
     error = kind(facts.get("what") or facts["message"], hint=facts.get("hint", ""), exit_code=number, code=own_code)
     error.in_response = True

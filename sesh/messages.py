@@ -28,7 +28,7 @@ from sesh.schema import (
 )
 
 
-class ClientMachine(TypedDict, total=False):
+class NearMachine(TypedDict, total=False):
     """The machine at the near end of a link, as HELLO describes it (see `sesh.reach.origin`)."""
 
     host: str
@@ -51,7 +51,7 @@ class Hello(TypedDict, total=False):
     version: str
     role: str
     pid: Pid
-    near: ClientMachine
+    near: NearMachine
     client: str
     columns: int
     rows: int
@@ -90,7 +90,7 @@ class OpRequest(Envelope, total=False):
     """The REQUEST `op` to a bridge (see `sesh.bridge`)."""
 
     op: str | None
-    asks: bool
+    asks: bool  # the key for `can_answer`: a person can answer the op's questions
     answers: list[str]
     session_id: Id
     hello_by_bridge: dict[str, object]

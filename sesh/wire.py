@@ -161,7 +161,7 @@ class Connection:
             while error is not None and not self._reloaded and descriptors.polled([(self.inbound, select.POLLIN)], 0.0):
                 self.read()
         if self._reloaded:
-            return errors.Reloaded("the session's daemon was reloaded")
+            return errors.DaemonReloaded("the session's daemon was reloaded")
         return errors.Unreachable("the session's daemon closed the connection")
 
     def take_frames(self) -> list[tuple[int, bytes]]:
@@ -230,7 +230,7 @@ class Connection:
         """Connect the same descriptors to a reloaded daemon; the caller then sends HELLO."""
         name = name or self.peer.name
         if self.far or not name:
-            raise errors.Reloaded("the session's daemon was reloaded")
+            raise errors.DaemonReloaded("the session's daemon was reloaded")
         fresh = connect(name)
         os.dup2(fresh.inbound, self.inbound, inheritable=False)
         fresh.close()
@@ -249,7 +249,8 @@ class Connection:
     ) -> tuple[Response, bytes]:
         """Make a request, to begin before the deadline; return the response and its DATA.
 
-        Raises Unknown if the daemon does not answer and may have carried it out; else as `send` and `await_response`.
+        Raises OutcomeUnknown if the daemon does not answer and may have carried it out; else as `send` and
+        `await_response`.
         """
         while True:
             self._requests += 1
@@ -257,7 +258,7 @@ class Connection:
             try:
                 self.send(frames, deadline)
                 return self._await_last_response(request, deadline)
-            except errors.Reloaded:
+            except errors.DaemonReloaded:
                 self.reconnect()
                 self.send(hello_frame("request"), deadline)
 
@@ -265,11 +266,12 @@ class Connection:
         try:
             return self.await_response(request, self._requests, deadline)
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.in_response or request.reads or isinstance(error, errors.Lost):
+            if error.in_response or request.reads or isinstance(error, errors.ConnectionLost):
                 raise
             name = self.welcome.get("name") or self.peer.name
             message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
-            raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
+            look = f"to look: {SESH} --status {name}"
+            raise errors.OutcomeUnknown(message, hint=look, exit_code=ExitCode.FAILED) from error
 
     def single_request(
         self, request: RequestType[Response], data: bytes = b"", *, timeout: float | None = 10.0, **keys: Any

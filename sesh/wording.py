@@ -15,7 +15,7 @@ from wcwidth import wcswidth
 
 from sesh import measures
 from sesh.about import ON_HOST, SESH
-from sesh.errors import TIMED_OUT
+from sesh.errors import BY_TIMEOUT
 from sesh.schema import Place, ReportFacts, Summary
 
 _NOTIFICATION_COLUMNS = 30
@@ -273,12 +273,12 @@ def muted(labels: Mapping[str, str] | None) -> bool:
 
 
 def failure(reason: object, code: object) -> str:
-    return TIMED_OUT if reason == TIMED_OUT else f"exited {code}"
+    return BY_TIMEOUT if reason == BY_TIMEOUT else f"exited {code}"
 
 
 def notification(name: str, state: str, question: str | None, host: str | None = None) -> str:
     """Return the line about a session that needs the user: `NAME@HOST waits: …`."""
     session = f"{name}@{host}" if host else name
-    if (state, question) == ("failed", TIMED_OUT):
-        return f"{session} {TIMED_OUT}"
+    if (state, question) == ("failed", BY_TIMEOUT):
+        return f"{session} {BY_TIMEOUT}"
     return f"{session} {_NEEDS.get(state, state)}" + (f": {one_line(question)}" if question else "")

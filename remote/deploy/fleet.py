@@ -44,7 +44,7 @@ class HostResult:
         return self.upgrading and self.error is not None and self.error.foreign
 
     @property
-    def needs_login(self) -> bool:
+    def needs_prompt(self) -> bool:
         """True if ssh could log in by prompting the person at the terminal."""
         return self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed) and ssh.can_prompt()
 
@@ -73,7 +73,7 @@ def deploy_all(
     results = [HostResult(destination, unknown, upgrading) for destination in destinations]
     try:
         _deploy_at_once(results, force)
-        prompting = [result for result in results if result.needs_login]
+        prompting = [result for result in results if result.needs_prompt]
         for result in prompting:
             eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
             try:
@@ -81,7 +81,7 @@ def deploy_all(
             except SeshError as error:
                 result.deployed = DeployError("connect", str(error), code=error.code)
                 eventlog.prose(str(result), failed=True)
-        _deploy_at_once([result for result in prompting if result.needs_login], force, last=True)
+        _deploy_at_once([result for result in prompting if result.needs_prompt], force, last=True)
     except KeyboardInterrupt as error:
         raise Interrupted("interrupted; a step that has begun on a host may still be carried out") from error
     return results
@@ -102,7 +102,7 @@ def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = 
                 except DeployError as error:
                     result.deployed = error
             bars.update(bar, visible=False)
-            if (last or not result.needs_login) and (result.error or not eventlog.wanted()):
+            if (last or not result.needs_prompt) and (result.error or not eventlog.wanted()):
                 line = Text(f"{PROGRAM}: {wording.one_line(str(result))}")
                 bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
 

@@ -20,10 +20,10 @@ from typing import IO, Any
 
 from sesh import errors, protocol, wire
 from sesh.about import PROGRAM, __version__
-from sesh.errors import Ended, Lost, ProtocolError, SeshError, TimedOut, Unreachable
+from sesh.errors import ConnectionLost, Ended, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health, WatchedConnection
 from sesh.measures import uptime
-from sesh.messages import OP, ClientMachine, Hello, OpResponse, RequestKeys, Welcome
+from sesh.messages import OP, Hello, NearMachine, OpResponse, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
@@ -35,17 +35,18 @@ _MAX_LOGIN_OUTPUT = 1 << 20  # bytes printed by login files; of more only the en
 _MAX_EARLY_REQUEST = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
-@dataclass
+@dataclass(frozen=True)
 class LinkRequest:
+    """A request to a bridge: what to do, and how."""
+
     op: str
     data: bytes  # the arguments of the op, as JSON
-    can_ask: bool = False  # a person can answer the host's questions
+    can_answer: bool = False  # a person can answer the host's questions
     # The request changes nothing, or has an id by which the host carries it out only once: it may go with HELLO.
     repeatable: bool = True
     connects: bool = False  # the op connects the link to a session
     session_id: str = ""  # of that session, or of the session to create
     hello_by_bridge: Hello | None = None  # the HELLO of an attached terminal, which the bridge sends to the daemon
-    may_be_done: bool = False  # the host may have carried the request out, but has not responded
 
     @classmethod
     def attach(cls, name: str, session_id: str = "", **more: Any) -> LinkRequest:
@@ -55,12 +56,20 @@ class LinkRequest:
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request. `answers`: the person's, to the host's questions."""
-        keys: RequestKeys = {"op": self.op, "asks": self.can_ask, "answers": answers}
+        keys: RequestKeys = {"op": self.op, "asks": self.can_answer, "answers": answers}
         if self.session_id:
             keys["session_id"] = self.session_id
         if self.hello_by_bridge is not None:
             keys["hello_by_bridge"] = self.hello_by_bridge
         return wire.request_frames(OP, _REQUEST_ID, self.data, **keys)
+
+
+@dataclass
+class PendingRequest:
+    """A request without a response yet, over one link or several."""
+
+    request: LinkRequest
+    may_be_done: bool = False  # a link that has closed took it to the host, which may have carried it out
 
 
 class Stage(Enum):
@@ -85,7 +94,7 @@ class Link(WatchedConnection):
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self._process = process
         self._login_output = b""  # printed by login files, before the first bytes of the bridge
-        self._pending_request: LinkRequest | None = None  # sent, without a response yet
+        self._pending: PendingRequest | None = None  # sent over this link
         self._data = bytearray()  # of the response to `connect_request`
         self._requests = _REQUEST_ID  # requests to the daemon get the ids after this one
 
@@ -114,19 +123,21 @@ class Link(WatchedConnection):
 
     # -- opening
 
-    def send_hello(self, machine: ClientMachine, request: LinkRequest | None, deadline: float) -> None:
+    def send_hello(self, machine: NearMachine, pending: PendingRequest | None, deadline: float) -> None:
         """Send HELLO, and in the same write a request that is small and repeatable."""
         frames = wire.hello_frame("bridge", near=machine)
-        if request is not None and request.repeatable and len(request.frames()) <= _MAX_EARLY_REQUEST:
-            self._note_sent(request)
-            frames += request.frames()
+        if pending is not None and pending.request.repeatable:
+            request = pending.request.frames()
+            if len(request) <= _MAX_EARLY_REQUEST:
+                self._note_sent(pending)
+                frames += request
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
             self.send(frames, deadline)
 
     def read_welcome(self) -> bool:
         """Read the bytes that have come; return whether the link is open.
 
-        Raises NotDeployed, ProtocolError, Unreachable; Lost if the bridge has started and may still run.
+        Raises NotDeployed, ProtocolError, Unreachable; ConnectionLost if the bridge has started and may still run.
         """
         if self.stage is Stage.STARTING:
             self._read_login_output()
@@ -169,19 +180,20 @@ class Link(WatchedConnection):
     # -- requests
 
     def call(
-        self, request: LinkRequest, answers: Sequence[str] = (), deadline: float | None = None
+        self, pending: PendingRequest, answers: Sequence[str] = (), deadline: float | None = None
     ) -> tuple[OpResponse, bytes]:
         """Send a request, unless it was sent with HELLO; return the response and its data.
 
         The response may be a `question` for the person. Raises Ended if the request connects to a session that has
-        ended, Lost if the link breaks or goes silent before the response, TimedOut past the deadline, without one
-        Unreachable after `RESPONSE_TIMEOUT`.
+        ended, ConnectionLost if the link breaks or goes silent before the response, TimedOut past the deadline, without
+        one Unreachable after `RESPONSE_TIMEOUT`.
         """
+        request = pending.request
         until = time.monotonic() + RESPONSE_TIMEOUT if deadline is None else deadline
         min_rate = _MIN_RATE if deadline is None else inf
         try:
-            if self._pending_request is not request:
-                self._note_sent(request)
+            if self._pending is not pending:
+                self._note_sent(pending)
                 self.send(request.frames(answers), until)
             response, data = self.await_response(OP, _REQUEST_ID, until, min_rate=min_rate)
         except SeshError as error:
@@ -198,20 +210,20 @@ class Link(WatchedConnection):
 
     def _no_response(self, request: LinkRequest, cause: SeshError) -> Unreachable:
         host = self.destination.host
-        lost = Lost(f"lost the link to @{host} before its answer")
+        lost = ConnectionLost(f"lost the link to @{host} before its answer")
         error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
         if request.session_id:  # the host may have created the session
             error.hint = f"check what was done: {PROGRAM} @{host}"
         return error
 
-    def _note_sent(self, request: LinkRequest) -> None:
-        self._pending_request = request
-        self.peer.hello_by_bridge = request.hello_by_bridge
+    def _note_sent(self, pending: PendingRequest) -> None:
+        self._pending = pending
+        self.peer.hello_by_bridge = pending.request.hello_by_bridge
 
     def _note_response(self) -> None:
-        if self._pending_request is not None:
-            self._pending_request.may_be_done = False
-            self._pending_request = None
+        if self._pending is not None:
+            self._pending.may_be_done = False
+            self._pending = None
 
     # -- connecting to a session
 
@@ -220,7 +232,7 @@ class Link(WatchedConnection):
 
         `accept` reads the response, which precedes the daemon's WELCOME.
         """
-        if self.stage is Stage.CONNECTED or self._pending_request is not None:
+        if self.stage is Stage.CONNECTED or self._pending is not None:
             return b""
         return LinkRequest.attach(name, session_id).frames()
 
@@ -247,7 +259,7 @@ class Link(WatchedConnection):
         self.peer.pid = response.get("daemon_pid")
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """Receive a frame; ping a silent link. Raises Lost once the link is lost."""
+        """Receive a frame; ping a silent link. Raises ConnectionLost once the link is lost."""
         health = self.health
         while True:
             try:
@@ -259,17 +271,17 @@ class Link(WatchedConnection):
                 if ping := health.act(now):
                     self.ping(ping)
                 if health.state is Health.LOST:
-                    raise Lost(f"the link to @{self.destination.host} went silent") from None
+                    raise ConnectionLost(f"the link to @{self.destination.host} went silent") from None
                 if deadline is not None and now >= deadline:
                     raise
 
     def _closed(self, error: OSError | None = None) -> Unreachable:
-        """Return the error for an ended connection: Lost if the session may still run."""
+        """Return the error for an ended connection: ConnectionLost if the session may still run."""
         if self.stage is Stage.STARTING:  # the host may have printed text, which `read_welcome` reads
             return Unreachable(f"{self.destination.host} has not started sesh")
         closed = super()._closed(error)
         was_ended = self._exit_code() in (0, -signal.SIGTERM)  # SIGTERM: somebody has ended the command on purpose
-        return closed if was_ended else Lost(f"lost the link to @{self.destination.host}")
+        return closed if was_ended else ConnectionLost(f"lost the link to @{self.destination.host}")
 
     def abort(self) -> None:
         """Kill the command from any thread; a reader of the link then gets its end."""
@@ -279,8 +291,8 @@ class Link(WatchedConnection):
         """Close the connection and end its command; a second call does nothing."""
         if self.inbound < 0:
             return
-        if self._pending_request is not None and self._may_have_begun():
-            self._pending_request.may_be_done = True
+        if self._pending is not None and self._may_have_begun():
+            self._pending.may_be_done = True
         self.inbound = self.outbound = -1
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:

@@ -15,11 +15,11 @@ from math import inf
 from sesh import descriptors, paths
 from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.link.keeper import Attempt, LinkOpener
-from sesh.messages import ClientMachine
+from sesh.messages import NearMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, LinkRequest
+from sesh.remote.ssh.link import Link, LinkRequest, PendingRequest
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, ShowLine
 from sesh.stop import Stop
 
@@ -36,7 +36,7 @@ class _Race:
     """Opens a link over a shared connection, and a second one if that is silent."""
 
     destination: Destination
-    request: LinkRequest | None
+    pending: PendingRequest | None
     deadline: float
     stop: Stop
     show_line: ShowLine
@@ -48,7 +48,7 @@ class _Race:
         `own_timeout`: if not 0, use an ssh of its own at once, with this connect timeout (seconds). `max_silence`: of
         the shared connection, in seconds. A shared connection that stays silent takes no further command.
         """
-        links = [self._start(self.request, may_prompt=may_prompt, own_timeout=own_timeout)]
+        links = [self._start(self.pending, may_prompt=may_prompt, own_timeout=own_timeout)]
         first: Link | None = None
 
         def abort() -> None:
@@ -92,7 +92,7 @@ class _Race:
                     links.append(self._start(None, own_timeout=self.destination.connect_timeout))
         raise failures[links[-1]]
 
-    def _start(self, request: LinkRequest | None, *, may_prompt: bool = False, own_timeout: int = 0) -> Link:
+    def _start(self, pending: PendingRequest | None, *, may_prompt: bool = False, own_timeout: int = 0) -> Link:
         destination = self.destination
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
         argv = [*_IGNORING_CTRL_C, *argv] if may_prompt else argv
@@ -105,11 +105,11 @@ class _Race:
             stderr.close()
             raise
         link = Link(destination, process, stderr)
-        link.send_hello(_client_machine(destination), request, self.deadline)
+        link.send_hello(_near_machine(destination), pending, self.deadline)
         return link
 
 
-def _client_machine(destination: Destination) -> ClientMachine:
+def _near_machine(destination: Destination) -> NearMachine:
     """Return the description of this machine for the host, which reads it as an `Origin`."""
     has_terminal = descriptors.own_terminal() is not None
     return {
@@ -127,16 +127,16 @@ def open_link(
     *,
     may_prompt: bool,
     deadline: float | None = None,
-    request: LinkRequest | None = None,
+    pending: PendingRequest | None = None,
     stop: Stop | None = None,
     show_line: ShowLine = lambda _: None,
 ) -> Link:
     """Open a link over the shared connection of a host, which is opened if necessary.
 
     `may_prompt`: ssh may prompt. `deadline`: for all steps (monotonic); None gives a person any time to log in.
-    `request`: to send with HELLO; on an error the host has received no other request. If a shared connection that was
-    already open is silent, an ssh of its own is tried too, unless the last login prompted a person. Raises Unreachable,
-    NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
+    `pending`: the request to send with HELLO; on an error the host has received no other one. If a shared connection
+    that was already open is silent, an ssh of its own is tried too, unless the last login prompted a person. Raises
+    Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
     """
     stop = stop or Stop()
     if deadline is not None:
@@ -153,7 +153,7 @@ def open_link(
 
     login_prompted = ensure_shared()
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
-    race = _Race(destination, request, until, stop, show_line)
+    race = _Race(destination, pending, until, stop, show_line)
     # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
     race_may_prompt = may_prompt and not master.is_shared(destination)
     max_silence = SHARED_SILENCE if was_open and not known.login_prompted(destination.host) else inf
@@ -205,22 +205,24 @@ class HostLinkOpener(LinkOpener):
 
     def _open(self, attempt: Attempt) -> Link:
         """Open a link; where a login prompts, over a new shared connection."""
-        destination, may_prompt, peer = self._destination, attempt.may_prompt, attempt.peer
-        request = None
-        if peer is not None:
+        destination = self._destination
+        may_prompt = attempt.may_prompt
+        pending = None
+        if (peer := attempt.peer) is not None:
             request = LinkRequest.attach(peer.name, peer.session_id, hello_by_bridge=peer.hello_by_bridge)
-        until, stop, show_line = time.monotonic() + START_TIMEOUT, attempt.stop, attempt.set_last_line
+            pending = PendingRequest(request)
+        until = time.monotonic() + START_TIMEOUT
         if not (may_prompt or known.login_prompted(destination.host)):
-            race = _Race(destination, request, until, stop, show_line)
+            race = _Race(destination, pending, until, attempt.stop, attempt.set_last_line)
             return race.run(own_timeout=max(1, round(attempt.connect_timeout)))
         _close_shared(destination)
         return open_link(
             destination,
             may_prompt=may_prompt,
             deadline=None if may_prompt else until,
-            request=request,
-            stop=stop,
-            show_line=show_line,
+            pending=pending,
+            stop=attempt.stop,
+            show_line=attempt.set_last_line,
         )
 
     def renew_shared_connection(self, *, is_silent: bool) -> None:

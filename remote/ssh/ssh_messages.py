@@ -53,7 +53,7 @@ ShowLine = Callable[[str], object]  # receives the lines that ssh prints
 class AuthenticationFailed(LoginRefused):
     """The host refused the login; a password, a passphrase or a code may help."""
 
-    needs_login = True
+    needs_prompt = True
 
 
 class SshOutput:

@@ -57,7 +57,7 @@ def upgrade(ctx: Context) -> int:
             cli.note(f"there are no known remotes; start with: {PROGRAM} --deploy @HOST")
         return cli.out.done(hosts=[])
     question = f"deploy sesh {__version__} to {_named(hosts)}?"
-    if cli.can_ask and not cli.line.json and not cli.agrees(question):
+    if cli.can_answer and not cli.line.json and not cli.agrees(question):
         raise Refused("nothing was deployed")
     return _deploy(cli, hosts, upgrading=True)
 

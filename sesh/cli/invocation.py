@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sesh import errors, reach
 from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
-from sesh.cli.person import Person
+from sesh.cli.person import PersonCaller
 from sesh.cli.printing import Output
-from sesh.errors import Interrupted, Refused, SeshError, UsageError
+from sesh.errors import Interrupted, NotDeployed, Refused, SeshError, UsageError
 from sesh.names import check_host
 from sesh.reach import find
+from sesh.reach.caller import YES_NO
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Place
 from sesh.stop import Stop
 from sesh.store import listing
 
+if TYPE_CHECKING:
+    from sesh.remote.ssh.destination import Destination
+
 Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on sessions of a machine; returns its failures
 
 
-class Invocation(Person):
-    """A command line while it executes, which finds sessions; its person calls the ops.
+class Invocation(PersonCaller):
+    """A command line while it executes: the caller of its ops, which finds sessions.
 
     `line`: the command line, with the hosts of its groups. A verb reaches machines by `line_target` if it takes no
     name, by `find_target` for one session, by `on_each` for several, and by `fanout` for several hosts at once.
@@ -43,11 +48,25 @@ class Invocation(Person):
     @property
     def line_target(self) -> Target:
         """The host of the line, with an offer to install sesh; else this machine."""
-        return reach.target_of(self, self.line.host, offer=not self.line.json)
+        return self.target_of(self.line.host, offers=True)
 
-    def target_of(self, host: str | None) -> Target:
-        """Return the target for a host, None for this machine, without that offer."""
-        return reach.target_of(self, host)
+    def target_of(self, host: str | None, *, offers: bool = False) -> Target:
+        """Return the target for a host, None for this machine.
+
+        `offers`: offer to install sesh if the host has none.
+        """
+        asks = offers and self.can_answer and not self.line.json
+        return reach.target_of(self, host, install=self._offer_to_install if asks else None)
+
+    def _offer_to_install(self, destination: Destination, missing: NotDeployed) -> None:
+        """Install sesh on a host if the person agrees. Raises `missing` if not, DeployError."""
+        if self.ask(f"@{destination.host} has no sesh; deploy it there?", YES_NO, "y") != "y":
+            raise missing
+        from sesh.remote.deploy import fleet  # loads rich and fabric
+
+        for result in fleet.deploy_all([destination]):
+            if result.error is not None:
+                raise result.error
 
     def search(self, names: Sequence[str], *, creates: bool = False) -> tuple[list[Place], dict[str, SeshError]]:
         """Search for sessions; return where they are, and the errors of others by name.
@@ -60,7 +79,7 @@ class Invocation(Person):
         if absent:
             from sesh.ops import lookup
 
-            hosts |= lookup.locate(self, absent, "" if creates else self.line.verb.dashed)
+            hosts |= lookup.locate(self, absent, self.line.verb.dashed, creates=creates)
         places = [Place(host, name) for name, host in hosts.items() if not isinstance(host, SeshError)]
         return places, {name: error for name, error in hosts.items() if isinstance(error, SeshError)}
 
@@ -74,15 +93,16 @@ class Invocation(Person):
         places, failed = self.search([name], creates=creates)
         if failed:
             raise failed[name]
-        self._note_place(places[0])
-        return self._target_at(places[0].host)
+        place = places[0]
+        self._note_place(place)
+        return self.target_of(place.host, offers=place.host == self.line.host)
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine with some of the sessions; return errors by session.
 
         `confirm`: ask the person before the verb ends a session of a remote. The error of a single session is raised.
         """
-        confirm = confirm and self.can_ask and not self.line.json
+        confirm = confirm and self.can_answer and not self.line.json
         places, failed = self.search(names)
         groups: dict[str | None, list[str]] = {}
         for host, name in places:
@@ -93,8 +113,9 @@ class Invocation(Person):
                 continue
             groups.setdefault(host, []).append(name)
         for host, group in groups.items():
+            target = self.target_of(host, offers=host == self.line.host)
             try:
-                refused = {name: errors.rebuild(facts) for name, facts in act(self._target_at(host), group).items()}
+                refused = {name: errors.rebuild(facts) for name, facts in act(target, group).items()}
             except Interrupted:
                 raise
             except SeshError as error:
@@ -105,9 +126,6 @@ class Invocation(Person):
         if len({*names}) == 1 and failed:
             raise failed[names[0]]
         return failed
-
-    def _target_at(self, host: str | None) -> Target:
-        return self.line_target if host == self.line.host else self.target_of(host)
 
     def _note_place(self, place: Place) -> None:
         """Print and remember the host of a session, unless the line names it."""

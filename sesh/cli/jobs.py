@@ -89,7 +89,7 @@ def _start_detached(cli: Invocation, data: JobSpec) -> int:
         name = target.call(enter.job_detached, **data)
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED and error.code != "refused":
-            error.exit_code = ExitCode.UNKNOWN if isinstance(error, errors.Unknown) else ExitCode.SESH_FAILED
+            error.exit_code = ExitCode.UNKNOWN if isinstance(error, errors.OutcomeUnknown) else ExitCode.SESH_FAILED
         raise
     with failing_with(ExitCode.UNKNOWN):  # the job runs
         if not cli.line.json:

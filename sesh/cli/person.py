@@ -19,8 +19,8 @@ _NOTICE_LINES = 3  # older lines are dropped
 _CONNECTING_AFTER = 0.5  # seconds
 
 
-class Person(Caller):
-    """The person at a command line, as ops see it.
+class PersonCaller(Caller):
+    """The caller of a command line's ops, for its person.
 
     `host`: the one for which notes quote commands. `shows_status`: a status line is seen; not with `--json`, nor for
     one of several hosts. `interrupts`: the signals of the verb's wait, while it waits.
@@ -30,7 +30,7 @@ class Person(Caller):
 
     def __init__(self, out: Output, host: str | None) -> None:
         self.out = out
-        self.can_ask = not out.several and printing.on_terminal()
+        self.can_answer = not out.several and printing.on_terminal()
         self.hears_questions = os.isatty(printing.STDERR)
         self.shows_status = self.hears_questions and not (out.several or out.json)
         self.interrupts: Interrupts | None = None

@@ -74,7 +74,7 @@ def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> l
 
 def _confirm(cli: Invocation, question: str, *, yes: bool) -> None:
     """Ask the person, if any, unless -y was given. Raises Refused if the person declines."""
-    if cli.can_ask and not yes and not cli.agrees(question):
+    if cli.can_answer and not yes and not cli.agrees(question):
         raise Refused("no session was ended")
 
 

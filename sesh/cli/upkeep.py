@@ -107,7 +107,7 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
     """
     cli = ctx.obj
     if older is None:
-        older = 0.0 if cli.can_ask else _DEFAULT_AGE
+        older = 0.0 if cli.can_answer else _DEFAULT_AGE
     swept: dict[str | None, _Swept]
     swept = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
     found = {host: pieces for host, pieces in swept.items() if not isinstance(pieces, SeshError) and pieces}
@@ -116,7 +116,7 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
     if not cli.line.json:
         cells = [(measures.short(piece["age"]), piece["kind"], on_host(host, piece["what"])) for host, piece in listed]
         cli.out.table(cells)
-    if cli.can_ask and listed and not all_ and not dry_run:
+    if cli.can_answer and listed and not all_ and not dry_run:
         running = sum(piece["pid"] is not None for _, piece in listed)
         all_ = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
         dry_run = not all_

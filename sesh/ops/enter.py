@@ -49,7 +49,7 @@ def go(caller: Caller, name: str, spec: Spec | None = None) -> Connected:
             apply(caller, name, spec)
             return name, connection
         summary = find.dormant(name)
-        if summary is not None and _is_unchanged(spec) and not caller.can_ask:
+        if summary is not None and _is_unchanged(spec) and not caller.can_answer:
             raise find.occupied(summary)
         launch_spec = create.launch_spec(caller, spec)
         try:
@@ -203,14 +203,14 @@ def _create(caller: Caller, name: str | None, spec: Spec, choice: str) -> tuple[
 
 
 def _ask_beside_dormant(caller: Caller, name: str, summary: Summary) -> str:
-    if not caller.can_ask:
+    if not caller.can_answer:
         raise find.occupied(summary, "--replace", "--new-name")
     return _ask(caller, name, find.describe_end(summary), "n")
 
 
 def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> str:
     phase = f"{subject(name)} {'has ended, but is kept' if find.has_ended(name) else 'already runs'}"
-    if not caller.can_ask:
+    if not caller.can_answer:
         raise Exists(f"{phase}; choose --join, --replace or --new-name")
     try:
         find.request_summary(connection, _BEFORE_QUESTION)

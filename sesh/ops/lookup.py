@@ -88,7 +88,7 @@ def sessions_of(caller: Caller, host: str, deadline: float, *, named: bool = Fal
     The caller's Stop cancels the request, but not a login, because the next request may use it. `named`: a person named
     the host, so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
     """
-    return placed_rows(reach.target_of(caller, host, named=named, may_ask=False).until(deadline))
+    return placed_rows(reach.target_of(caller, host, named=named, may_prompt=False).until(deadline))
 
 
 def placed_rows(target: Target) -> list[Summary]:
@@ -193,12 +193,12 @@ def query_known(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[s
         yield host, take_new(last_known(host, why), seen), f"{why}{'' if names else hint}"
 
 
-def locate(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, str | SeshError | None]:
+def locate(caller: Caller, names: Sequence[str], verb: str, *, creates: bool) -> dict[str, str | SeshError | None]:
     """Return each session's host: a known remote, None if none has it, or an error.
 
     If several hosts have a session, or a silent one had it, the person chooses one. `verb`: the option for the command
-    line in a hint; empty if the person gave a name alone. The errors are NotFound if only a silent host had the
-    session, and Refused if the person chooses none.
+    line in a hint. `creates`: the caller creates a session that no host has; then the hint has the name alone. The
+    errors are NotFound if only a silent host had the session, and Refused if the person chooses none.
     """
     hosts: dict[str, list[str]] = {name: [] for name in names}
     silent: dict[str, tuple[str, str]] = {}  # by session, a host that had it and does not answer, and why
@@ -211,24 +211,31 @@ def locate(caller: Caller, names: Sequence[str], verb: str = "") -> dict[str, st
     places: dict[str, str | SeshError | None] = {}
     for name in names:
         try:
-            places[name] = _choose_host(caller, name, hosts[name], silent.get(name), verb)
+            places[name] = _choose_host(caller, name, hosts[name], silent.get(name), verb, creates=creates)
         except SeshError as error:
             places[name] = error
     return places
 
 
-def _choose_host(caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str) -> str | None:
+def _choose_host(
+    caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str, *, creates: bool
+) -> str | None:
     """Return the session's host; the person chooses if several may have it. Raises NotFound, Refused."""
-    was = f"was on @{silent[0]}, which {absence(*silent)}" if silent is not None else ""
-    if silent is not None and not hosts:
-        hint = f"to ask it again: {SESH} @{silent[0]}" if verb else f"to create it here: {PROGRAM} --local {name}"
-        raise NotFound(f"{name} {was}", hint=hint)
+    was = ""
+    if silent is not None:
+        host, why = silent
+        was = f"was on @{host}, which {absence(host, why)}"
+        if not hosts:
+            hint = f"to create it here: {PROGRAM} --local {name}" if creates else f"to ask it again: {SESH} @{host}"
+            raise NotFound(f"{name} {was}", hint=hint)
     if len(hosts) < 2 and not was:
         return hosts[0] if hosts else None
-    runs = f"{name} runs on {', '.join(f'@{host}' for host in hosts)}{was and f', and {was}'}"
-    if not caller.can_ask:
-        line = " ".join(filter(None, (PROGRAM, f"@{hosts[0]}", verb, name)))
-        raise Refused(f"{runs}; choose one: {line}")
+    runs = f"{name} runs on {', '.join(f'@{host}' for host in hosts)}"
+    if was:
+        runs += f", and {was}"
+    if not caller.can_answer:
+        words = [PROGRAM, f"@{hosts[0]}", name] if creates else [PROGRAM, f"@{hosts[0]}", verb, name]
+        raise Refused(f"{runs}; choose one: {' '.join(words)}")
     answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
     answer = caller.ask(f"{runs}:", [*answers, CANCEL], "1")
     if not answer.isdecimal():

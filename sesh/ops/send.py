@@ -118,7 +118,7 @@ def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys) -> Sen
             until = time.monotonic() + _ENTER_TIMEOUT
             response, _ = stream.connection.request(SEND, text, until, **request_keys)
             break
-        except errors.Lost:
+        except errors.ConnectionLost:
             stream.reconnect()
             stream.handshake(until=_soon())
     if reason := response.get("reason"):

@@ -148,7 +148,7 @@ def kill(_caller: Caller, names: Sequence[str]) -> ActedOn:
 def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
     """End all sessions of this machine; `ask`: confirm first. Raises Refused if the person declines."""
     names = chosen(caller, ())
-    if names and ask and caller.can_ask:
+    if names and ask and caller.can_answer:
         many = f"{len(names)} sessions" if len(names) > 1 else "1 session"
         on_host = f" on @{caller.origin.host}" if caller.origin is not None else ""
         if not caller.agrees(f"end {many}{on_host} ({wording.cut(', '.join(names), _COLUMNS)})?"):

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sesh.reach.caller import Caller
-from sesh.reach.target import Target
+from sesh.reach.target import LocalTarget, Target
+
+if TYPE_CHECKING:
+    from sesh.reach.host_target import Install
 
 
 def target_of(
     caller: Caller,
     host: str | None,
     *,
-    offer: bool = False,
+    install: Install | None = None,
     named: bool = True,
-    may_ask: bool = True,
+    may_prompt: bool = True,
 ) -> Target:
     """Return the target for `host`, or this machine if it is None; see `HostTarget`.
 
     Raises InvalidHost.
     """
     if host is None:
-        return Target(caller)
+        return LocalTarget(caller)
     from sesh.reach.host_target import HostTarget  # loads ssh and sync, which local sessions do not need
 
-    return HostTarget(caller, host, offer=offer, named=named, may_ask=may_ask)
+    return HostTarget(caller, host, install=install, named=named, may_prompt=may_prompt)

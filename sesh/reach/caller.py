@@ -27,7 +27,7 @@ _noted = set[str]()  # the errors in the user's settings that this process has n
 
 class Caller:
     origin: Origin | None = None  # the machine that calls over a link; None for this one
-    can_ask = False  # a person can answer questions, and prompts of ssh
+    can_answer = False  # a person can answer the questions of ops, and the prompts of ssh
     shows_status = False  # a person sees the status line
     hears_questions = False  # note the questions of the command that the caller waits for
     audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown
@@ -65,7 +65,7 @@ class Caller:
         self.note(for_host(f"{subject(name)} waits{asked}; answer it in another terminal: {SESH} {name}", host))
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
-        """Ask the person, if `can_ask`; return the answer's letter, empty without an answer.
+        """Ask the person, if the person `can_answer`; return the answer's letter, empty without an answer.
 
         `default`: the letter for Enter. `above`: text with SGR to show above the question. Raises Interrupted.
         """

@@ -14,7 +14,7 @@ from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, Time
 from sesh.link.keeper import CurrentPeer, LinkKeeper, ReportOutage
 from sesh.messages import OP, ConnectedResponse, Hello
 from sesh.reach import calls
-from sesh.reach.caller import YES_NO, Caller
+from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name
 from sesh.reach.stream import DataFrame, ResponseFrame, Stream
@@ -22,11 +22,12 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, LinkRequest
+from sesh.remote.ssh.link import Link, LinkRequest, PendingRequest
 from sesh.remote.sync import sync
 from sesh.wire import Connection
 
 Item = TypeVar("Item")
+Install = Callable[[Destination, errors.NotDeployed], None]
 LIST_DOUBTED_AFTER = 1.5  # after so many seconds plus 1.5 round trips without a PONG, a list marks the rows as stale
 _MAX_LINKS = 10  # for one request, then it fails: a host may end each link before the response
 
@@ -39,9 +40,9 @@ def destination_of(caller: Caller, host: str) -> Destination:
 class HostTarget(Target):
     """A host.
 
-    `offer`: offer to install sesh if the host has none. `named`: a person named the host, which is recorded as used.
-    `may_ask`: the ops may ask the person, and ssh may prompt, if the caller `can_ask`. `stop`: another thread ends a
-    call with it; the call raises Interrupted.
+    `install`: installs sesh if the host has none, or raises the error; None raises it. `named`: a person named the
+    host, which is recorded as used. `may_prompt`: ssh may prompt the person, if the caller `can_answer`. The caller's
+    `stop` ends a call from another thread: the call raises Interrupted.
     """
 
     host: str
@@ -51,33 +52,34 @@ class HostTarget(Target):
         caller: Caller,
         host: str,
         *,
-        offer: bool = False,
+        install: Install | None = None,
         named: bool = True,
-        may_ask: bool = True,
+        may_prompt: bool = True,
     ) -> None:
         super().__init__(caller)
         self.host = host
-        self.offer = offer
-        self.named = named
-        self.stop = caller.stop
-        self._can_ask = may_ask and caller.can_ask
         self.destination = destination_of(caller, host)
+        self._install = install
+        self._named = named
+        self._may_prompt = may_prompt and caller.can_answer
+        self._stop = caller.stop
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Call an op on the host; return its result. Raises the op's errors, Unreachable, NotDeployed."""
-        data = by_name(op, args, kwargs)
-        request = LinkRequest(op.wire_name, calls.encoded(data), can_ask=self._can_ask, repeatable=op.reads)
+        arguments = by_name(op, args, kwargs)
+        can_answer = self.caller.can_answer
+        request = LinkRequest(op.wire_name, calls.encoded(arguments), can_answer=can_answer, repeatable=op.reads)
+        pending = PendingRequest(request)
         with errors.naming_host(self.host):
-            with self._open_link(request) as link, self.stop.calling(link.abort):
+            with self._open_link(pending) as link, self._stop.calling(link.abort):
                 self.clock = link.clock
                 try:
-                    _, output = calls.call(self.caller, link, request, self.deadline)
+                    _, output = calls.call(self.caller, link, pending, self.deadline)
                 except (TimedOut, Unreachable) as error:
                     if error.in_response:
                         raise
                     raise self._no_response(error, reads=op.reads) from None
             result: Result = calls.decode_result(op, output)
-            self._note_changes(op.changes(data, result))
+            self._note_changes(op.changes(arguments, result))
         return result
 
     def _no_response(self, error: SeshError, *, reads: bool) -> SeshError:
@@ -85,66 +87,85 @@ class HostTarget(Target):
         if isinstance(error, TimedOut) or (reads and isinstance(error, Unreachable) and error.reason == NO_ANSWER):
             return errors.silent_host(self.host)
         unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
-        return errors.Unknown(error.message, hint="try again" if reads else unknown, exit_code=ExitCode.FAILED)
+        return errors.OutcomeUnknown(error.message, hint="try again" if reads else unknown, exit_code=ExitCode.FAILED)
 
     def connect(self, name: str) -> Connection:
-        """Return a link to a session of the host. Raises NotFound, TimedOut past the deadline."""
-        return self._connect(LinkRequest.attach(name, can_ask=self._can_ask))[1]
+        request = LinkRequest.attach(name, can_answer=self.caller.can_answer)
+        _, link = self._connect(PendingRequest(request))
+        return link
 
-    def _call_connecting(
-        self,
-        op: Op[..., Connected],
-        data: dict[str, object],
-        hello: Hello | None = None,
-        interrupts: Interrupts | None = None,
+    def connect_by(
+        self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Connected:
-        request = LinkRequest(op.wire_name, calls.encoded(data), self._can_ask, connects=True, hello_by_bridge=hello)
-        request.session_id = os.urandom(8).hex() if op.creates else ""
+        arguments = by_name(op, args, kwargs)
+        pending = self._connecting_request(op, arguments, hello)
         try:
-            return self._connect(request, interrupts)
+            return self._connect(pending)
         except KeyboardInterrupt:
-            if not (op.creates and request.may_be_done):
+            if not (op.creates and pending.may_be_done):
                 raise
-            created = f"{data.get('name') or 'NAME'} may have been created"
+            created = f"{arguments.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {created}; check with: {PROGRAM} @{self.host}") from None
+
+    def begin(
+        self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Stream:
+        pending = self._connecting_request(op, by_name(op, args, kwargs))
+        try:
+            name, link = self._connect(pending, interrupts)
         except SeshError as error:
-            if interrupts is None or not request.may_be_done:
+            if not pending.may_be_done:
                 raise
             if isinstance(error, Interrupted):
                 raise error.saying(interrupts.message) from error
             with errors.failing_with(ExitCode.UNKNOWN):
                 raise error.saying(f"{error.message}; the job may or may not have started") from error
+        return self._stream(link, name)
 
-    def _connect(self, request: LinkRequest, interrupts: Interrupts | None = None) -> Connected:
+    def _connecting_request(
+        self, op: Op[..., Connected], arguments: dict[str, object], hello: Hello | None = None
+    ) -> PendingRequest:
+        request = LinkRequest(
+            op.wire_name,
+            calls.encoded(arguments),
+            can_answer=self.caller.can_answer,
+            connects=True,
+            session_id=os.urandom(8).hex() if op.creates else "",
+            hello_by_bridge=hello,
+        )
+        return PendingRequest(request)
+
+    def _connect(self, pending: PendingRequest, interrupts: Interrupts | None = None) -> tuple[str, Link]:
         """Open a link, and have the host connect it to a session.
 
         A request that creates a session is sent again if the link is lost before the response, over `_MAX_LINKS` links
         at most; from its session id the host knows that it is the same request. `interrupts`: the first signal stops
-        the opening of a link. Raises Ended if the session has ended, Lost without a response.
+        the opening of a link. Raises Ended if the session has ended, ConnectionLost without a response.
         """
         keeper: LinkKeeper | None = None  # opens all links but the first, with pauses between two logins
-        check = interrupts.check_recorded if interrupts is not None else self.stop.check
+        check = interrupts.check_recorded if interrupts is not None else self._stop.check
         with errors.naming_host(self.host), self._timed(), ExitStack() as stack:
             for links_left in reversed(range(_MAX_LINKS)):
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._await_next_link(keeper, check) if keeper is not None else self._open_link(request)
-                    response = self._await_session(link, request, self.deadline)
+                        link = self._open_link(pending) if keeper is None else self._await_next_link(keeper, check)
+                    response = self._await_session(link, pending, self.deadline)
                     break
-                except errors.Lost:
-                    if not (request.session_id and links_left):
+                except errors.ConnectionLost:
+                    if not (pending.request.session_id and links_left):
                         raise
-                    opener = opening.HostLinkOpener(self.destination, logs=False)
-                    keeper = keeper or stack.enter_context(closing(LinkKeeper(opener)))
+                    if keeper is None:
+                        opener = opening.HostLinkOpener(self.destination, logs=False)
+                        keeper = stack.enter_context(closing(LinkKeeper(opener)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
             known.cache_running(self.host, response["name"], time.time(), response["session_id"])
         return response["name"], link
 
-    def _await_session(self, link: Link, request: LinkRequest, deadline: float | None) -> ConnectedResponse:
+    def _await_session(self, link: Link, pending: PendingRequest, deadline: float | None) -> ConnectedResponse:
         """Have the host connect the link to a session; close the link after an error."""
         try:
-            with self.stop.calling(link.abort):
-                response, _ = calls.call(self.caller, link, request, deadline)
+            with self._stop.calling(link.abort):
+                response, _ = calls.call(self.caller, link, pending, deadline)
         except BaseException:
             link.close()
             raise
@@ -156,56 +177,51 @@ class HostTarget(Target):
         self.caller.note(f"reconnected to @{self.host}")
         return link
 
-    def _open_link(self, request: LinkRequest | None = None) -> Link:
-        """Open a link; send `request` with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
-        host, show_line = self.destination, self.caller.show_ssh_line
+    def _open_link(self, pending: PendingRequest | None = None) -> Link:
+        """Open a link; send the request with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
         try:
-            with self.caller.connecting(self.host) if self.named else nullcontext():
+            with self.caller.connecting(self.host) if self._named else nullcontext():
                 link = opening.open_link(
-                    host,
-                    may_prompt=self._can_ask,
+                    self.destination,
+                    may_prompt=self._may_prompt,
                     deadline=self.deadline,
-                    request=request,
-                    stop=self.stop,
-                    show_line=show_line,
+                    pending=pending,
+                    stop=self._stop,
+                    show_line=self.caller.show_ssh_line,
                 )
         except errors.NotDeployed as missing:
-            if not (self.offer and self._can_ask):
+            if self._install is None:
                 raise
-            self._deploy(missing)
-            return self._open_link(request)
-        if self.named:
+            self._install(self.destination, missing)
+            self._install = None
+            return self._open_link(pending)
+        if self._named:
             known.record(self.host, str(link.bridge.get("version") or ""), login_prompted=link.login_prompted)
         else:
             known.end_pause(self.host)
         return link
 
-    def _deploy(self, missing: errors.NotDeployed) -> None:
-        """Install sesh if the person agrees. Raises DeployError, or `missing` if the person declines."""
-        if self.caller.ask(f"@{self.host} has no sesh; deploy it there?", YES_NO, "y") != "y":
-            raise missing
-        from sesh.remote.deploy import fleet  # loads rich and fabric
-
-        self.offer = False
-        for result in fleet.deploy_all([self.destination]):
-            if result.error is not None:
-                raise result.error
-
     def make_keeper(self, current_peer: CurrentPeer) -> LinkKeeper:
         return LinkKeeper(opening.HostLinkOpener(self.destination), current_peer)
 
     def _stream(self, connection: Connection, name: str) -> Stream:
-        keeper, note = LinkKeeper(opening.HostLinkOpener(self.destination)), self.caller.note
-        end = self._find_end
         return Stream(
-            connection, name, self.deadline, host=self.host, keeper=keeper, note=note, find_end=end, stop=self.stop
+            connection,
+            name,
+            self.deadline,
+            host=self.host,
+            keeper=LinkKeeper(opening.HostLinkOpener(self.destination)),
+            note=self.caller.note,
+            find_end=self._request_end,
+            stop=self._stop,
         )
 
-    def _find_end(self, stream: Stream) -> Ended | None:
-        """Find over another link how a session ended; return None if that is unknown."""
+    def _request_end(self, stream: Stream) -> Ended | None:
+        """Request over another link how a session ended; return None if that is unknown."""
+        pending = PendingRequest(LinkRequest.attach(stream.name, stream.session_id))
         try:
             with self.until(stream.deadline)._open_link() as link:
-                self._await_session(link, LinkRequest.attach(stream.name, stream.session_id), stream.deadline)
+                self._await_session(link, pending, stream.deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -224,7 +240,6 @@ class HostTarget(Target):
         `arguments`: returns the op's arguments for a new link. `report_outage`: of a list, whose links are not logged.
         Raises Unreachable if the first link fails, LoginRefused if another link needs a login, and the op's errors.
         """
-        caller, stop = self.caller, self.stop
 
         def request() -> None:
             link = stream.connection
@@ -233,11 +248,19 @@ class HostTarget(Target):
                 link.health.doubted_after = LIST_DOUBTED_AFTER
             link.send(LinkRequest(op.wire_name, calls.encoded(arguments(link))).frames())
 
-        stop.check()
+        self._stop.check()
         opener = opening.HostLinkOpener(self.destination, logs=report_outage is None)
-        link, keeper = self._open_link(), LinkKeeper(opener, report_outage=report_outage or (lambda _: None))
-        stream = Stream(link, "", host=self.host, keeper=keeper, note=caller.note, find_end=lambda _: None, stop=stop)
-        stream.audience, stream.check = caller.audience, stop.check
+        stream = Stream(
+            self._open_link(),
+            "",
+            host=self.host,
+            keeper=LinkKeeper(opener, report_outage=report_outage or (lambda _: None)),
+            note=self.caller.note,
+            find_end=lambda _: None,
+            stop=self._stop,
+        )
+        stream.audience = self.caller.audience
+        stream.check = self._stop.check
         with stream:
             try:
                 for arrival in stream.arrivals(request):
@@ -271,5 +294,5 @@ class HostTarget(Target):
     def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
             master.ensure(
-                destination, may_prompt=self.caller.can_ask, show_line=self.caller.show_ssh_line, stop=self.stop
+                destination, may_prompt=self._may_prompt, show_line=self.caller.show_ssh_line, stop=self._stop
             )

@@ -6,7 +6,7 @@ import locale as library
 import os
 
 from sesh import check, paths, wording
-from sesh.messages import ClientMachine
+from sesh.messages import NearMachine
 
 _MAX_VALUE = 64  # characters; a longer value is cut off, a variable with a longer name is ignored
 
@@ -21,13 +21,14 @@ class Origin:
 
     def __init__(self, facts: object) -> None:
         """Parse `near` of a HELLO; ignore it if it is malformed."""
-        client: ClientMachine = facts if check.fits(ClientMachine, facts) else {}  # type: ignore[assignment]  # it fits
-        self.host = _value(client.get("host"), wording.LONGEST_LINE) or None
-        self.home = client.get("home", "")
-        size = client.get("size", [])
+        near: NearMachine = facts if check.fits(NearMachine, facts) else {}  # type: ignore[assignment]  # it fits
+        self.host = _value(near.get("host"), wording.LONGEST_LINE) or None
+        self.home = near.get("home", "")
+        size = near.get("size", [])
         self.size = (size[0], size[1], size[2], size[3]) if len(size) == 4 else (0, 0, 0, 0)
-        self.term, self.colorterm = _value(client.get("term")) or None, _value(client.get("colorterm")) or None
-        self.locale = {key: _value(value) for key, value in client.get("locale", {}).items() if _is_locale(key)}
+        self.term = _value(near.get("term")) or None
+        self.colorterm = _value(near.get("colorterm")) or None
+        self.locale = {key: _value(value) for key, value in near.get("locale", {}).items() if _is_locale(key)}
 
     def directory(self, path: str) -> str:
         """Map a path below the other machine's home to this machine's home.

@@ -169,7 +169,7 @@ class Stream:
                 welcomed = self.session_id != ""
                 while True:
                     yield from self._next_arrivals(others, until)
-            except errors.Lost:
+            except errors.ConnectionLost:
                 pass
             except errors.Silent:
                 if self.connection.peer.name:  # else the host has not connected the link to the daemon: try another
@@ -192,7 +192,7 @@ class Stream:
         return errors.DaemonDied(f"the daemon of {self.name} died")
 
     def _next_arrivals(self, others: Callable[[], Descriptors], until: float | None) -> Iterator[Arrival]:
-        """Wait; yield what has arrived. Raises Lost if another connection must replace this one."""
+        """Wait; yield what has arrived. Raises ConnectionLost if another connection must replace this one."""
         if until is not None and time.monotonic() >= until:
             raise errors.TimedOut("timed out", hint=f"`{SESH} --status {self.name}` shows its pid")
         frames = self.connection.take_frames()
@@ -274,13 +274,13 @@ class Stream:
             self.connection.abort()
 
     def _run_keeper(self, ready: list[int]) -> None:
-        """Run the keeper if due. Raises Lost if another link must replace the current one."""
+        """Run the keeper if due. Raises ConnectionLost if another link must replace the current one."""
         keeper = self._keeper
         if keeper is None or (not ready and time.monotonic() < keeper.due):
             return
         self._next_link = keeper.run(ready)
         if self._next_link is not None or keeper.health.state is Health.LOST:
-            raise errors.Lost(f"lost the link to @{self.host}")
+            raise errors.ConnectionLost(f"lost the link to @{self.host}")
 
     def _note_session(self) -> None:
         """Note the session's id, and on a host its name, which may have changed."""
@@ -297,7 +297,7 @@ class Stream:
     def _check_cut(self) -> None:
         """Raise Lost if the stream was cut: a cut stream opens no other link."""
         if self._cut:
-            raise errors.Lost(f"the link to @{self.host} was cut")
+            raise errors.ConnectionLost(f"the link to @{self.host} was cut")
 
     def _check(self) -> None:
         self._check_cut()

@@ -1,8 +1,9 @@
-"""The target of ops: this machine; see `host_target` for hosts."""
+"""The target of ops: this machine, or a host (`host_target`)."""
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -12,7 +13,7 @@ from sesh import errors
 from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.reach.op import Arguments, Connected, Op, Result, by_name
+from sesh.reach.op import Arguments, Connected, Op, Result
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 
 
-class Target:
-    """This machine, as the target of ops. `deadline` (monotonic): for each call; see `until`."""
+class Target(ABC):
+    """A machine, as the target of ops. `deadline` (monotonic): for each call; see `until`."""
 
     host: str | None = None
     deadline: float | None = None
@@ -39,18 +40,22 @@ class Target:
         target.deadline = deadline
         return target
 
+    @abstractmethod
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Call an op; return its result. Raises the op's errors."""
-        return op(self.caller, *args, **kwargs)
+        """Call an op; return its result.
 
+        Raises the op's errors; for a host also Unreachable, NotDeployed.
+        """
+
+    @abstractmethod
     def sync(self) -> None:
-        """Push the user's files before a session starts: this machine has them already."""
+        """Push the user's files to a host, before a session starts there."""
 
+    @abstractmethod
     def connect(self, name: str) -> Connection:
-        """Return a new connection to an existing session. Raises as `find.connect`."""
-        with self._timed():
-            return find.connect(name, self.deadline)
+        """Return a new connection to an existing session. Raises as `find.connect`, TimedOut past the deadline."""
 
+    @abstractmethod
     def connect_by(
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Connected:
@@ -58,37 +63,25 @@ class Target:
 
         `hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
         """
-        return self._call_connecting(op, by_name(op, args, kwargs), hello=hello)
 
+    @abstractmethod
     def begin(
         self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Stream:
         """Begin a job exactly once; return its stream. Raises Ended if it has ended."""
-        name, connection = self._call_connecting(op, by_name(op, args, kwargs), interrupts=interrupts)
-        return self._stream(connection, name)
 
     def open_stream(self, name: str, limit: float | None = None) -> Stream:
         """Open a stream to a session's daemon, for at most `limit` seconds in all."""
         target = self.until(None if limit is None else time.monotonic() + limit)
         return target._stream(target.connect(name), name)
 
+    @abstractmethod
+    def _stream(self, connection: Connection, name: str) -> Stream:
+        """Return the stream over a new connection to a session."""
+
+    @abstractmethod
     def make_keeper(self, current_peer: CurrentPeer) -> LinkKeeper | None:
         """Return the keeper of an attachment's link; None on this machine."""
-        return None
-
-    def _call_connecting(
-        self,
-        op: Op[..., Connected],
-        data: dict[str, object],
-        hello: Hello | None = None,
-        interrupts: Interrupts | None = None,
-    ) -> Connected:
-        return op(self.caller, **data)
-
-    def _stream(self, connection: Connection, name: str) -> Stream:
-        from sesh.reach.stream import Stream  # loads links, which a list does without
-
-        return Stream(connection, name, self.deadline, stop=self.caller.stop)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -100,3 +93,36 @@ class Target:
                 raise
             silent = f"@{self.host}" if self.host else "the session's daemon"
             raise errors.TimedOut(f"timed out: {silent} did not answer in time") from None
+
+
+class LocalTarget(Target):
+    """This machine, which calls the ops as functions, and has the user's files."""
+
+    def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        return op(self.caller, *args, **kwargs)
+
+    def sync(self) -> None:
+        pass
+
+    def connect(self, name: str) -> Connection:
+        with self._timed():
+            return find.connect(name, self.deadline)
+
+    def connect_by(
+        self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Connected:
+        return op(self.caller, *args, **kwargs)
+
+    def begin(
+        self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Stream:
+        name, connection = op(self.caller, *args, **kwargs)
+        return self._stream(connection, name)
+
+    def _stream(self, connection: Connection, name: str) -> Stream:
+        from sesh.reach.stream import Stream  # loads links, which a list does without
+
+        return Stream(connection, name, self.deadline, stop=self.caller.stop)
+
+    def make_keeper(self, current_peer: CurrentPeer) -> None:
+        return None

@@ -30,7 +30,7 @@ LATE = {
     ("sesh/ops/views.py", "sesh.vt.render.export"): "the same",
     ("sesh/ops/wait.py", "sesh.vt.lines"): "pyte",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
-    ("sesh/reach/host_target.py", "sesh.remote.deploy"): "rich",
+    ("sesh/cli/invocation.py", "sesh.remote.deploy"): "rich",
     ("sesh/reach/target.py", "sesh.reach.stream"): "links, which a list does without",
     ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",
 }

@@ -13,12 +13,12 @@ import pytest
 
 from sesh import messages, wire
 from sesh.api import Session
-from sesh.errors import Refused, Unknown
+from sesh.errors import OutcomeUnknown, Refused
 from sesh.messages import RequestKeys
 from sesh.ops import search, send
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.reach.target import Target
+from sesh.reach.target import LocalTarget
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 pytestmark = [
@@ -114,7 +114,7 @@ def test_an_answer_that_was_given_up_is_not_typed(sesh: Sesh) -> None:
         connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
         os.kill(daemon, signal.SIGSTOP)
-        with pytest.raises(Unknown):
+        with pytest.raises(OutcomeUnknown):
             connection.request(messages.SEND, b"y\n", time.monotonic() + 0.05)
         os.kill(daemon, signal.SIGCONT)
     assert sesh("--screen", "job").stdout.strip() == "may I run: make test?"
@@ -173,7 +173,7 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
         assert (refused.code, "somebody has begun to type" in refused.stderr) == (1, True), refused.stderr
     for text in ("", "y", "a line"):
         with pytest.raises(Refused, match="somebody has begun to type"):
-            send.answer(Target(Caller()), "work", text, asked["since"], "agent waits")
+            send.answer(LocalTarget(Caller()), "work", text, asked["since"], "agent waits")
     assert "\nrun" not in opened.text()
     assert sesh("--send", "work", "z", "--question", ".", "--force").code == 0
     opened.wait_for(f"{PROMPT} echo ru''nz")

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import bridge, check, ops, protocol
-from sesh.errors import Lost, Unknown, UsageError
+from sesh.errors import ConnectionLost, OutcomeUnknown, UsageError
 from sesh.ops import jobs, sessions, shell, wait
 from sesh.reach import calls
 from sesh.reach.caller import Caller
@@ -73,10 +73,10 @@ def test_what_a_lost_request_asked_for_may_have_been_done_only_if_it_changes_som
 ) -> None:
     target = HostTarget(Caller(), "box")
     monkeypatch.setattr(target, "_open_link", lambda _: nullcontext(Mock()))
-    monkeypatch.setattr(calls, "call", Mock(side_effect=Lost("lost the link")))
-    with pytest.raises(Unknown, match="try again"):
+    monkeypatch.setattr(calls, "call", Mock(side_effect=ConnectionLost("lost the link")))
+    with pytest.raises(OutcomeUnknown, match="try again"):
         target.call(wait.ended, name="work")
-    with pytest.raises(Unknown, match="may have been carried out"):
+    with pytest.raises(OutcomeUnknown, match="may have been carried out"):
         target.call(sessions.label, name="work", labels={})
 
 

@@ -94,9 +94,9 @@ def test_commands_in_an_error_are_those_that_are_right_where_the_person_sits(
 def test_a_question_goes_to_the_person_over_the_link_and_the_answer_comes_with_the_next_try() -> None:
     answers = [("a", "Apple"), ("b", "Bread"), ("c", "Cake")]
     with pytest.raises(Question) as question:
-        LinkCaller(Origin({}), can_ask=True, answers=[]).ask("which one?", answers, "b")
+        LinkCaller(Origin({}), can_answer=True, answers=[]).ask("which one?", answers, "b")
     assert (question.value.text, question.value.answers, question.value.default) == ("which one?", answers, "b")
-    caller = LinkCaller(Origin({}), can_ask=True, answers=["a", "", "3"])
+    caller = LinkCaller(Origin({}), can_answer=True, answers=["a", "", "3"])
     assert [caller.ask("which one?", answers, "b") for _ in range(3)] == ["a", "", "3"]
     with pytest.raises(Question):
         caller.ask("and now?", YES_NO, "n")

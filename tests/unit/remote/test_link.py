@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from sesh import protocol
-from sesh.errors import Interrupted, Lost, NotDeployed, SeshError, Unreachable
+from sesh.errors import ConnectionLost, Interrupted, NotDeployed, SeshError, Unreachable
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, LinkRequest
+from sesh.remote.ssh.link import Link, LinkRequest, PendingRequest
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, REACHED
 from sesh.stop import Stop
@@ -53,7 +53,7 @@ def through(script: str) -> Destination:
         ("echo broken >&2; exit 3", Unreachable, r"sesh on box did not start \(exit 3\): broken"),
         ("exec sleep 60", Unreachable, "box does not answer"),
         (r"printf '\000sesh-bridge-1\000\n'; exec sleep 60", Unreachable, "box does not answer"),
-        (r"printf '\000sesh-bridge-1\000\n'; head -c 1 >/dev/null; exit 255", Lost, "lost the link to @box"),
+        (r"printf '\000sesh-bridge-1\000\n'; head -c 1 >/dev/null; exit 255", ConnectionLost, "lost the link to @box"),
     ],
 )
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
@@ -124,8 +124,8 @@ class Played:
     own: str = "exec sleep 60"
     closed: bool = False
 
-    def opened(self, request: LinkRequest | None = None) -> Link:
-        return open_link(Destination("box"), may_prompt=False, deadline=time.monotonic() + 20, request=request)
+    def opened(self, pending: PendingRequest | None = None) -> Link:
+        return open_link(Destination("box"), may_prompt=False, deadline=time.monotonic() + 20, pending=pending)
 
 
 @pytest.fixture
@@ -179,9 +179,9 @@ def test_a_shared_connection_that_was_silent_for_a_while_and_answers_first_is_ke
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize(("code", "unknown"), [(127, False), (255, True)])
 def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, code: int, unknown: bool) -> None:
-    request = LinkRequest("views.status", b"{}")
+    pending = PendingRequest(LinkRequest("views.status", b"{}"))
     for before, expected in (("", False), ("echo sesh is looked for >&2; head -c 1 >/dev/null", unknown)):
         played.shared = f"{before}\nexit {code}"
         with pytest.raises(SeshError):
-            played.opened(request)
-        assert request.may_be_done is expected
+            played.opened(pending)
+        assert pending.may_be_done is expected
