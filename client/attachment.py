@@ -6,7 +6,6 @@ The loop of `client.attach` calls it; docs/ARCHITECTURE.md lists its phases.
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Container
 from enum import Enum, auto
@@ -20,7 +19,7 @@ from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, first_frame, terminal_hello
 from sesh.client.shown import Shown
-from sesh.client.view import TerminalView, Timer
+from sesh.client.view import ClientTimer, TerminalView
 from sesh.errors import DaemonReloaded, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.health import Health, WatchedConnection
@@ -31,7 +30,6 @@ from sesh.wire import Connection, Peer
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper, MakeKeeper
 
-WELCOME_TIMEOUT, _WELCOME_TIMEOUT_OVER_LINK = 5.0, 10.0  # seconds without WELCOME, then the daemon counts as silent
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
@@ -86,8 +84,8 @@ class Attachment:
         self.view.forget_parts()
         if self.phase is not AttachmentPhase.CONNECTING:
             self.phase = AttachmentPhase.RETURNING
-        timeout = WELCOME_TIMEOUT if self.host is None else _WELCOME_TIMEOUT_OVER_LINK
-        self.timers.set(Timer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
+        timeout = self.channel.welcome_timeout
+        self.timers.set(ClientTimer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
         if self.keeper is not None and isinstance(connection, WatchedConnection):
             self.keeper.watch(connection, self._ping)
             self.link_line.forget()
@@ -113,7 +111,8 @@ class Attachment:
         elif self.phase is AttachmentPhase.CONNECTING:
             raise error
         elif self.keeper is not None:
-            self._lose_link(self.keeper)
+            self.keeper.link_closed()
+            self._go_offline()
         else:
             self._reconnect()
 
@@ -128,15 +127,10 @@ class Attachment:
         except SeshError:
             self.leave(EndKind.LOST)
 
-    def _lose_link(self, keeper: LinkKeeper) -> None:
-        """Go offline after the end of a connection, which the keeper has not seen."""
-        keeper.link_closed()
-        self._go_offline()
-
     def _go_offline(self) -> None:
         self.view.remove_overlays()
         self.channel.close()
-        self.timers.clear(Timer.WELCOME)
+        self.timers.clear(ClientTimer.WELCOME)
         self.phase = AttachmentPhase.OFFLINE
 
     def _log_in(self, keeper: LinkKeeper, refusal: LoginRefused) -> Connection | None:
@@ -145,17 +139,11 @@ class Attachment:
         dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
         heard = measures.time_of_day(keeper.heard_time)
         self.display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
-        try:
-            return log_in(self.display, keeper, self.host or "", refusal)
-        except EOFError:
-            self.leave(reason="hangup")
-        except KeyboardInterrupt as interrupt:  # while the terminal is not raw, Ctrl-\ and Ctrl-C are signals
-            number = interrupt.args[0]
-            kinds = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
-            self.leave(kinds.get(number, EndKind.SIGNAL), number)
-        except SeshError as error:  # another login would fail too
-            self.end = AttachmentEnd.failed(self.name, self.host, error)
-        return None
+        link = log_in(self.display, keeper, self.name, self.host or "", refusal)
+        if isinstance(link, AttachmentEnd):
+            self.end = link
+            return None
+        return link
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
@@ -200,7 +188,7 @@ class Attachment:
         self.view.remove_overlays()
         self.phase = AttachmentPhase.LEAVING
         self.link_line.forget()
-        self.timers.set(Timer.LEAVE, self.channel.detach_timeout, self.leave)
+        self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.leave)
 
     def continue_after_switch(self, error: str = "") -> None:
         """Continue with this session after a failed SWITCH; show the error as a notice."""
@@ -290,7 +278,8 @@ class Attachment:
             if self.phase is AttachmentPhase.CONNECTING or self.keeper is None:
                 raise
             if isinstance(error, (Unreachable, TimedOut)):
-                self._lose_link(self.keeper)
+                self.keeper.link_closed()
+                self._go_offline()
             else:
                 self.end = AttachmentEnd.failed(self.name, self.host, error)
         else:
@@ -300,7 +289,7 @@ class Attachment:
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome
         returns = self.phase is AttachmentPhase.RETURNING
-        self.timers.clear(Timer.WELCOME)
+        self.timers.clear(ClientTimer.WELCOME)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
             self.leave(EndKind.LOST)
             return

@@ -9,9 +9,10 @@ from sesh import protocol
 from sesh.wire import Connection
 
 MAX_UNFRAMED_INPUT = 16 << 20  # more than any paste, as the detach key waits behind the input
-"""With so many bytes the client stops reading the terminal; without a link, it drops further input."""
+"""At this many bytes the client stops reading the terminal; without a link, it drops further input."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
-_GOT_EVERY = 4 << 10  # over a link, the client sends GOT once the terminal has taken so many further bytes
+_GOT_EVERY = 4 << 10  # bytes that the terminal takes between two GOT over a link
+WELCOME_TIMEOUT, WELCOME_TIMEOUT_OVER_LINK = 5.0, 10.0  # seconds without WELCOME, then the daemon counts as silent
 _DETACH_TIMEOUT, _DETACH_TIMEOUT_OVER_LINK = 0.2, 2.0  # seconds without the daemon's DETACH, then the client leaves
 
 
@@ -80,6 +81,7 @@ class Channel:
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unwritten = b""
         self.on_link = on_link
+        self.welcome_timeout = WELCOME_TIMEOUT_OVER_LINK if on_link else WELCOME_TIMEOUT
         self.detach_timeout = _DETACH_TIMEOUT_OVER_LINK if on_link else _DETACH_TIMEOUT
         self.received = self._acknowledged = 0
 

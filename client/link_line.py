@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sesh import measures
+from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.display import Display
-from sesh.client.view import TerminalView, Timer
-from sesh.errors import NO_ANSWER, LoginRefused, TimedOut, Unreachable
+from sesh.client.view import ClientTimer, TerminalView
+from sesh.errors import NO_ANSWER, LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.loop.timers import Timers
 from sesh.wire import Connection
@@ -30,7 +32,7 @@ class LinkLine:
 
     def forget(self) -> None:
         """Forget the line, because a new screen will cover it."""
-        self._timers.clear(Timer.DOUBT)
+        self._timers.clear(ClientTimer.DOUBT)
         self._text = ""
 
     def remove(self) -> None:
@@ -43,11 +45,11 @@ class LinkLine:
     def update(self, keeper: LinkKeeper) -> None:
         """Draw the line if the link is doubted for long; draw later changes at once."""
         if keeper.up:
-            self._timers.clear(Timer.DOUBT)
+            self._timers.clear(ClientTimer.DOUBT)
         elif self._text:
             self._draw(keeper)
         else:
-            self._timers.ensure(Timer.DOUBT, DRAW_AFTER, partial(self._draw, keeper))
+            self._timers.ensure(ClientTimer.DOUBT, DRAW_AFTER, partial(self._draw, keeper))
 
     def _draw(self, keeper: LinkKeeper) -> None:
         display, reason = self._view.display, keeper.reason
@@ -64,8 +66,24 @@ class LinkLine:
             self._text = text
 
 
-def log_in(display: Display, keeper: LinkKeeper, host: str, error: Exception) -> Connection:
-    """Let the user log in; return the next link. Each Enter makes one attempt.
+def log_in(
+    display: Display, keeper: LinkKeeper, name: str, host: str, refusal: LoginRefused
+) -> Connection | AttachmentEnd:
+    """Let the user log in; return the next link, or the end of the attachment to session `name`."""
+    try:
+        return _await_login(display, keeper, host, refusal)
+    except EOFError:
+        return AttachmentEnd(EndKind.DETACHED, name, host, reason="hangup")
+    except KeyboardInterrupt as interrupt:  # while the terminal is not raw, Ctrl-\ and Ctrl-C are signals
+        number = interrupt.args[0]
+        kinds = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
+        return AttachmentEnd(kinds.get(number, EndKind.SIGNAL), name, host, signal=number)
+    except SeshError as error:  # another login would fail too
+        return AttachmentEnd.failed(name, host, error)
+
+
+def _await_login(display: Display, keeper: LinkKeeper, host: str, error: Exception) -> Connection:
+    """Make one attempt at each Enter until the user is logged in; return the next link.
 
     `error`: of the last attempt. Raises EOFError if the terminal goes away, KeyboardInterrupt with a signal's number,
     and the error after which another login would fail too.

@@ -29,7 +29,17 @@ _PAUSE = 0.25  # seconds without output, then the notice is drawn
 _MAX_SKIPPED = 1 << 20  # bytes of skipped output to keep: the newest ones
 _MAX_PARTS = 8 << 20  # bytes of a screen to keep until its last part has come; then its parts are shown one by one
 _REDRAW_PING = b"redraw"  # the payload of the PING before a request for the screen
-Timer = Enum("Timer", "DOUBT KEY LEAVE NOTICE NOTICE_END WELCOME")  # the names of the client's timers
+
+
+class ClientTimer(Enum):
+    """The names of the client's timers."""
+
+    DOUBT = auto()
+    KEY = auto()
+    LEAVE = auto()
+    NOTICE = auto()
+    NOTICE_END = auto()
+    WELCOME = auto()
 
 
 class Skip(Enum):
@@ -79,8 +89,8 @@ class Notice:
         """Forget the notice and the kept screen, unless the notice waits for the first screen."""
         if self._display.started:
             self.state = NoticeState.NONE
-            self._timers.clear(Timer.NOTICE)
-            self._timers.clear(Timer.NOTICE_END)
+            self._timers.clear(ClientTimer.NOTICE)
+            self._timers.clear(ClientTimer.NOTICE_END)
 
     def make_way(self) -> None:
         """Show the kept screen before output; draw the notice in the next pause."""
@@ -98,10 +108,10 @@ class Notice:
             return
         self.state, self._screen = NoticeState.DRAWN, screen
         self._display.cover(self._text)
-        self._timers.ensure(Timer.NOTICE_END, NOTICE_TIME, self.end)
+        self._timers.ensure(ClientTimer.NOTICE_END, NOTICE_TIME, self.end)
 
     def _await_pause(self) -> None:
-        self._timers.set(Timer.NOTICE, _PAUSE, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
+        self._timers.set(ClientTimer.NOTICE, _PAUSE, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
 
 
 class TerminalView:

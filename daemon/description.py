@@ -13,7 +13,7 @@ from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import BY_TIMEOUT, Refused
 from sesh.measures import STEADY, clamped, stamp
-from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, Facts, Foreground, LaunchSpec, ProgramEnd, Record, Status
+from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, EndFacts, Facts, Foreground, LaunchSpec, Record, Status
 from sesh.store import records
 from sesh.vt.modes import BRACKETED_PASTE
 
@@ -110,7 +110,7 @@ def status(session: Session) -> Status:
     }
 
 
-def outcome(session: Session) -> ProgramEnd:
+def outcome(session: Session) -> EndFacts:
     end = session.life.end
     return {
         "exit_code": end.code,

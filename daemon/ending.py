@@ -11,8 +11,9 @@ from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.base.timer import Timer
-from sesh.daemon.clients.client import Aside, Client, Drawn, client_of
+from sesh.daemon.clients.client import Client, client_of
 from sesh.daemon.clients.connection import PeerConnection
+from sesh.daemon.clients.states import Attaching, Repainting, Viewing
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import JOB_RETAINED
@@ -193,9 +194,14 @@ class Ending:
             if self._life.phase != Phase.ENDED and not self._has_more(connection):
                 self._respond_to(connection)
         for client in list(session.clients.all):
-            undrawn = isinstance(client.state, Drawn) and session.model.lag > 0 and not self._life.ended_for
-            if not (isinstance(client.state, Aside) or undrawn or self._has_more(client.connection)):
+            if not self._awaits_screen(client) and not self._has_more(client.connection):
                 self._send_exit(client)
+
+    def _awaits_screen(self, client: Client) -> bool:
+        """Return whether a client still gets a screen before EXIT."""
+        if isinstance(client.state, Viewing):
+            return self.session.model.lag > 0 and not self._life.ended_for
+        return isinstance(client.state, Attaching | Repainting)
 
     def _respond_to(self, connection: PeerConnection) -> None:
         session = self.session
@@ -214,14 +220,14 @@ class Ending:
             return True
         if reader is None:
             return False
-        if isinstance(reader, Client) and not reader.gets_output():  # drawn: it gets its last screen with EXIT
-            return isinstance(reader.state, Aside) or connection.unsent > 0 or not reader.room()
+        if isinstance(reader, Client) and not reader.gets_output:  # with a viewport, it gets the last one with EXIT
+            return not isinstance(reader.state, Viewing) or connection.unsent > 0 or not reader.room
         return reader.position < self.session.log.head
 
     def _send_exit(self, client: Client) -> None:
         session, end = self.session, self._life.end
-        if isinstance(client.state, Drawn):
-            session.relay.draw()
+        if isinstance(client.state, Viewing):
+            session.relay.screens.send_viewports()
         survives_clients = self._timed_out or self._life.ended_for == TERMINATED
         if self._final_phase == Phase.LEFT and not survives_clients:  # a client saw the end after all
             self._final_phase = Phase.REMOVED

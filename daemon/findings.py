@@ -8,7 +8,7 @@ from sesh.daemon.activity.rules import State
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.command_marks import CommandMarks
-from sesh.queries import Finding, bounded
+from sesh.queries import Finding, Kind, bounded
 
 MAX_TITLE = 1024
 _MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
@@ -27,29 +27,29 @@ class Findings:
         for kind, body, end in bounded(findings):
             self._handle(kind, body, start + end)
 
-    def _handle(self, kind: str, body: bytes, position: int) -> None:
-        if kind == "title":
+    def _handle(self, kind: Kind, body: bytes, position: int) -> None:
+        if kind == Kind.TITLE:
             self.titled_by = self._pump.foreground
             before = self.title
             self.title = _printable(body)
             if self.title != before:
                 self._events.add("title", title=self.title)
-        elif kind == "bell":
+        elif kind == Kind.BELL:
             self._events.add("bell")
-        elif kind == "notification_part":
+        elif kind == Kind.NOTIFICATION_PART:
             self._parts = [*self._parts, body][:_MOST_PARTS]
-        elif kind == "notification":
+        elif kind == Kind.NOTIFICATION:
             parts, self._parts = [*self._parts, body], []
             if text := _printable(b": ".join(filter(None, parts))):
                 self._events.add("notification", text=text)
                 self._activity.declare(State.WAITING, text)
-        elif kind == "status":
+        elif kind == Kind.STATUS:
             self._activity.take_report(body, position)
-        elif kind == "ris":
+        elif kind == Kind.RIS:
             self._activity.clear_reports(position)
-        elif kind == "progress":
+        elif kind == Kind.PROGRESS:
             self._activity.take_progress(body)
-        elif kind == "mark":
+        elif kind == Kind.MARK:
             self._activity.take_mark(body, position)
             self.marks.handle(body, position)
 

@@ -10,8 +10,9 @@ from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.base.timer import Timer
-from sesh.daemon.clients.client import LAG, QUIET, Client, Departed
+from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
+from sesh.daemon.clients.due_ack import ALONE_AFTER
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
@@ -156,7 +157,7 @@ class ClientHandler:
         if client.ack.add(number, size, at_once=at_once):
             client.send_ack()
         self._relay.echoes.expect(client, number)
-        self._timers.set((Timer.ACK, client.number), QUIET, partial(self._send_ack_alone, client))
+        self._timers.set((Timer.ACK, client.number), ALONE_AFTER, partial(self._send_ack_alone, client))
 
     def _send_ack_alone(self, client: Client) -> None:
         self._relay.echoes.report_to(client)
@@ -178,14 +179,14 @@ class ClientHandler:
             client.redraw_due = True
             if payload:
                 client.redraw_from(min(protocol.split_number(payload)[0], self._log.head))
-            self._relay.set_aside(client)
+            self._relay.repaint(client)
 
     def _resize(self, client: Client, size: Size) -> None:
         changed = size[:2] != client.size[:2]
         client.size = size
         self._clients.fit()
         if changed:
-            self._relay.set_aside(client)
+            self._relay.repaint(client)
 
     def detach(self, client: Client, reason: str, asker: int = -1) -> None:
         """Detach a client: send the reason, and facts to restore its terminal with."""
@@ -201,13 +202,13 @@ class ClientHandler:
         self.dismiss(client)
 
     def send_output(self, client: Client) -> None:
-        if client.gets_output() and not client.connection.blocked:
+        if client.gets_output and not client.connection.blocked:
             client.connection.send_output(self._log)
             self._model.catch_up()
 
     def rows_below(self, client: Client) -> int | None:
         """Return the number of used rows below a client's cursor; None if output is missing."""
-        if not client.gets_output() or client.connection.blocked:
+        if not client.gets_output or client.connection.blocked:
             return None
         emulator = self._model.emulator
         return 0 if emulator.alternate else emulator.rows_below()

@@ -14,7 +14,7 @@ from sesh.daemon.screen.own_replies import reply_to, size_report
 from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
 from sesh.measures import Size
-from sesh.queries import Finding, bounded, form, reply_form
+from sesh.queries import Finding, Kind, bounded, form, reply_form
 
 REPLY_TIME = 0.01  # seconds that the emulator gets in one turn of the loop to catch up for queries
 MAX_DUE = 1000  # replies that wait for the emulator; more are dropped
@@ -30,22 +30,22 @@ class Replier:
 
     def handle(self, findings: list[Finding], start: int) -> None:
         """Handle the queries of a block that starts at log position `start`."""
-        # If a client's terminal has all of it, expect its reply. Else the daemon replies, but not to a `talk`, to which
+        # If a client's terminal has all of it, expect its reply. Else the daemon replies, but not to a TALK, to which
         # only a terminal can.
         client = self._clients.replying(self._pump.log)
         for kind, body, end in bounded(findings):
             self._handle(client, kind, body, start + end)
 
-    def _handle(self, client: Client | None, kind: str, body: bytes, position: int) -> None:
-        if kind == "status query":
+    def _handle(self, client: Client | None, kind: Kind, body: bytes, position: int) -> None:
+        if kind == Kind.STATUS_QUERY:
             self._report_status(body)
-        elif kind == "sizes":
+        elif kind == Kind.SIZES:
             self._reply_at(position, self._size)
-        elif kind == "talk" and client is not None:
+        elif kind == Kind.TALK and client is not None:
             client.replies.queries.open_talk(form(body), time.monotonic())
-        elif kind == "query" and client is not None:
+        elif kind == Kind.QUERY and client is not None:
             client.replies.queries.open(reply_form(body), time.monotonic())
-        elif kind == "query":
+        elif kind == Kind.QUERY:
             self._reply_at(position, lambda: reply_to(body, self._model.emulator))
 
     def report_size(self, _size: Size) -> None:
@@ -60,7 +60,7 @@ class Replier:
         """Reply to a query for OSC 7501 before a terminal replies to a later DA1."""
         # A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
         for client in self._clients.all:
-            if client.gets_output():
+            if client.gets_output:
                 client.replies.queries.open(b"]7501", time.monotonic(), seconds=0)
         if not self._runs.gives_no_replies():
             self._type(b"\x1b]7501;?" + terminator)

@@ -265,7 +265,7 @@ class RequestMethods:
         client = self._session.clients.leader
         name = names.check_name(to)
         target = names.check_host(host) if host is not None else None
-        if client is not None and client.terminal.remote and target is not None:
+        if client is not None and client.over_link and target is not None:
             line = f"{PROGRAM} @{target} {name}"
             raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
         if client is not None and not probe:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from sesh import check
+from sesh import check, messages
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
@@ -17,15 +17,44 @@ from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
 from sesh.errors import SeshError, UsageError, daemon_failed
-from sesh.messages import TO_DAEMON, Envelope
+from sesh.messages import Envelope
 from sesh.names import printable
 
 MAX_DATA = 4 << 20
 
 
-REQUESTS: dict[str, Callable[..., Steps | None]] = {
-    name: getattr(Typing, name, None) or getattr(RequestMethods, name) for name in map(str, TO_DAEMON)
+Methods = dict[str, Callable[..., Steps | None]]
+
+_TYPING: Methods = {
+    messages.SEND: Typing.send,
+    messages.PRESS: Typing.press,
+    messages.ASKED: Typing.asked,
+    messages.INTERRUPT: Typing.interrupt,
+    messages.RUN_INTERRUPT: Typing.run_interrupt,
 }
+_OTHERS: Methods = {
+    messages.SUMMARY: RequestMethods.summary,
+    messages.STATUS: RequestMethods.status,
+    messages.SCREEN: RequestMethods.screen,
+    messages.MODES: RequestMethods.modes,
+    messages.LOGS: RequestMethods.logs,
+    messages.HISTORY: RequestMethods.history,
+    messages.TYPED: RequestMethods.typed,
+    messages.WAIT: RequestMethods.wait,
+    messages.EVENTS: RequestMethods.events,
+    messages.RUN: RequestMethods.run,
+    messages.FEED: RequestMethods.feed,
+    messages.DETACH: RequestMethods.detach,
+    messages.KILL: RequestMethods.kill,
+    messages.RENAME: RequestMethods.rename,
+    messages.LABEL: RequestMethods.label,
+    messages.RESUME: RequestMethods.resume,
+    messages.STATE: RequestMethods.state,
+    messages.SWITCH: RequestMethods.switch,
+    messages.TELL: RequestMethods.tell,
+    messages.RELOAD: RequestMethods.reload,
+}
+REQUESTS: Methods = {**_TYPING, **_OTHERS}
 """The method of each request. Its parameters, except `request`, are the keys that the request may have."""
 
 
@@ -51,7 +80,7 @@ class Requests:
             name = envelope.get("verb", "")
             call: Callable[[PeerRequest[Any]], Steps | None] = self._refuse_unknown
             if name in REQUESTS:
-                owner = self.typing if hasattr(Typing, name) else self._methods
+                owner = self.typing if name in _TYPING else self._methods
                 call = partial(REQUESTS[name], owner, **check.arguments(REQUESTS[name], keys))
         except Malformed as error:
             number = keys.get("id")

@@ -1,8 +1,8 @@
 """Types of the JSON in frames: HELLO, messages, and each request with its response.
 
-A daemon checks HELLO and REQUEST, `sesh.wire` checks a host's frames. A class of `daemon.request_methods` or
-`daemon.typed_text` has a method with the name of each request to a daemon. The method's parameters are the keys of the
-request, and its result has the type that the table at the end names.
+A daemon checks HELLO and REQUEST, `sesh.wire` checks a host's frames. The table `REQUESTS` in `daemon.requests` has the
+method for each request to a daemon. The method's parameters are the keys of the request; the response has the type that
+the table at the end of this file names.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, Generic, TypedDict, TypeVar, final
 
 from sesh.schema import (
     Code,
+    EndFacts,
     Id,
     JobResult,
     Latin,
     Moment,
     Name,
     Pid,
-    ProgramEnd,
     RunFacts,
     Size,
     Status,
@@ -233,7 +233,7 @@ class MetResponse(_Met, total=False):
 
 
 @final
-class EndResponse(ProgramEnd):
+class EndResponse(EndFacts):
     """The session has ended, after `position` bytes of output."""
 
     position: int
@@ -348,8 +348,6 @@ STATE = RequestType("state", NoResponse)
 SWITCH = RequestType("switch", SwitchResponse)
 TELL = RequestType("tell", TellResponse)
 RELOAD = RequestType("reload", NoResponse)
-TO_DAEMON = tuple(each for each in list(vars().values()) if isinstance(each, RequestType))
-"""The requests above; those below are not to a daemon."""
 
 START = RequestType("start", NoResponse)  # to a zygote
 OP: RequestType[OpResponse] = RequestType("op", OpResponse)  # to a bridge

@@ -106,12 +106,12 @@ def output_header(position: int, size: int, ack: int) -> bytes:
     return (numbered(ACK, ack, b"") if ack else b"") + _NUMBERED.pack(OUTPUT, NUMBER_SIZE + size, position)
 
 
-def screen_frames(kind: int, position: int, screen: bytes) -> Iterator[bytes]:
-    """Yield the frames of a screen; only the last one has the position."""
-    last = (len(screen) - 1) // CHUNK * CHUNK if screen else 0
+def screen_frames(kind: int, position: int, replay: bytes) -> Iterator[bytes]:
+    """Yield the frames of a screen's replay; only the last one has the position."""
+    last = (len(replay) - 1) // CHUNK * CHUNK if replay else 0
     for start in range(0, last, CHUNK):
-        yield numbered(kind, PART, screen[start : start + CHUNK])
-    yield numbered(kind, position, screen[last:])
+        yield numbered(kind, PART, replay[start : start + CHUNK])
+    yield numbered(kind, position, replay[last:])
 
 
 def data_frames(data: bytes) -> bytes:

@@ -4,12 +4,7 @@ The daemon must find a query before it passes the block on, since the terminal's
 needs no model of the screen: a regular expression skips plain text and colours at the speed of memchr.
 
 `QueryScanner` turns blocks of output into findings. A `Finding` is a kind, a body, and the offset in the block at which
-its sequence ends. Kinds and bodies are, for example:
-
-    "query", b"\x1b[6n"     a sequence that has one reply; a string with several queries gives several findings
-    "talk", b"\x1b]5522;…"  a sequence that may have several replies, or none
-    "title", b"vim"         a notice for the user or the daemon, with its text
-    "mark", b"D;0"          a prompt mark: here a command has ended
+its sequence ends.
 
 Sources: ECMA-48, XTerm's control sequences, kitty's protocols, iTerm2's OSC 9, urxvt's OSC 777, FinalTerm's OSC 133,
 and the Program Status Protocol (OSC 7501).
@@ -19,6 +14,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from enum import Enum
 
 _HEADER = re.compile(rb"\x1b([\]_P])(?:(?<=\])([0-9]{1,5}|[lL])|(?<=_)([!-~])|(?<=P)[0-9;]*([!$+>][@-~]|@))")
 _PARAMETERS = b"0123456789:;"
@@ -48,15 +44,32 @@ def reply_form(query: bytes) -> bytes:
     return _REPLIES.get(query[2:]) or _REPLIES.get(own, own)
 
 
-Finding = tuple[str, bytes, int]
+class Kind(str, Enum):
+    """The kinds of finding; each comment says what the body is."""
+
+    QUERY = "query"  # a sequence that has one reply; a string with several queries gives several findings
+    TALK = "talk"  # a sequence that may have several replies, or none
+    STATUS_QUERY = "status query"  # the terminator of a query for OSC 7501
+    SIZES = "sizes"  # the sequence that sets mode 2048, in which a terminal reports its size
+    RIS = "ris"  # the sequence that resets the terminal
+    BELL = "bell"
+    TITLE = "title"  # the text
+    NOTIFICATION = "notification"  # the text
+    NOTIFICATION_PART = "notification_part"  # the text; an OSC 99 may split a notification
+    PROGRESS = "progress"  # the numbers after `9;4;`
+    STATUS = "status"  # the report after `7501;`
+    MARK = "mark"  # a prompt mark without `133;`, such as `D;0`: a command has ended
+
+
+Finding = tuple[Kind, bytes, int]
 LONGEST_REPORT = 4096  # bytes of an OSC 7501, terminator included; a longer one is ignored
 LONGEST_STRING = 64 << 10  # bytes of an OSC, DCS or APC; a longer one is ignored
 GIVEN_UP = b"\xff"
 """Replaces the content of a string that is too long; no known string begins with it."""
 _LONGEST_CONTROL = 256
 _MOST = {
-    "title": 1, "progress": 1, "ris": 1, "bell": 8, "notification": 8, "notification_part": 8, "mark": 100,
-    "status": 256, "status query": 16,
+    Kind.TITLE: 1, Kind.PROGRESS: 1, Kind.RIS: 1, Kind.BELL: 8, Kind.NOTIFICATION: 8, Kind.NOTIFICATION_PART: 8,
+    Kind.MARK: 100, Kind.STATUS: 256, Kind.STATUS_QUERY: 16,
 }  # fmt: skip
 _MOST_OTHERS = 1000  # findings of any other kind that are kept for one block; earlier ones are dropped
 _QUERIES = (
@@ -98,12 +111,12 @@ class QueryScanner:
         bells = end = 0
         while (match := search(data, end)) is not None:
             start, end = match.span()
-            kind = match.lastgroup or ""
-            if kind == "bell":
+            group = match.lastgroup
+            if group == "bell":
                 bells += 1
-                if bells == _MOST["bell"]:  # a flood of bells must not slow the relay down
+                if bells == _MOST[Kind.BELL]:  # a flood of bells must not slow the relay down
                     search = _SILENT.search
-            elif kind == "string":
+            elif group == "string":
                 if data[end : end + 2] in (b"", b"\x1b"):
                     self._carry_string(data[start:])
                     return findings
@@ -112,7 +125,8 @@ class QueryScanner:
                     found = _parse_string(data[start:end], terminator[0])
                     findings += [(kind, body, end - offset) for kind, body in found]
                 continue
-            findings.append((kind, b"\x1b[c" if match[0] == b"\x1bZ" else match[0], end - offset))
+            sequence = b"\x1b[c" if match[0] == b"\x1bZ" else match[0]  # DECID is a DA1
+            findings.append((Kind(group), sequence, end - offset))
         # The block may end inside a control sequence.
         start = data.rfind(b"\x1b", end)
         if start >= 0 and len(data) - start <= _LONGEST_CONTROL and _UNFINISHED.match(data, start):
@@ -127,16 +141,17 @@ class QueryScanner:
 
 def bounded(findings: list[Finding]) -> list[Finding]:
     """Drop excess findings of each kind: a flood of them would block the daemon."""
-    left: dict[str, int] = {}
+    left: dict[Kind, int] = {}
     kept: list[Finding] = []
     for finding in reversed(findings):
-        left[finding[0]] = more = left.get(finding[0], _MOST.get(finding[0], _MOST_OTHERS)) - 1
-        if more >= 0:
+        kind, _, _ = finding
+        left[kind] = left.get(kind, _MOST.get(kind, _MOST_OTHERS)) - 1
+        if left[kind] >= 0:
             kept.append(finding)
     return kept[::-1]
 
 
-def _parse_string(string: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
+def _parse_string(string: bytes, terminator: bytes) -> list[tuple[Kind, bytes]]:
     opener = string[1:2]
     content = string[2 : -len(terminator)]
     if len(string) - len(terminator) > LONGEST_STRING:
@@ -144,57 +159,59 @@ def _parse_string(string: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
     if opener == b"]":
         return _parse_command(content, terminator)
     if opener == b"_" and content[:1] == b"G":
-        return [("query", string)] if _GRAPHICS_QUERY.match(content) else []
-    kind = "query" if opener == b"P" and content[:2] in (b"$q", b"+q") else "talk"
+        return [(Kind.QUERY, string)] if _GRAPHICS_QUERY.match(content) else []
+    kind = Kind.QUERY if opener == b"P" and content[:2] in (b"$q", b"+q") else Kind.TALK
     return [(kind, string)] if form(string) else []
 
 
-def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
+def _parse_command(command: bytes, terminator: bytes) -> list[tuple[Kind, bytes]]:
     number, _, text = command.partition(b";")
     if number == b"7501":
         if text == b"?":
-            return [("status query", terminator)]
+            return [(Kind.STATUS_QUERY, terminator)]
         fits = 2 + len(command) + len(terminator) <= LONGEST_REPORT
-        return [("status", text)] if fits and text[:1] != b"?" else []
-    kind, body = _notice(number, text)
-    findings = [(kind, body)] if kind else []
-    if kind and number != b"99":  # kitty reports clicks on a notification
+        return [(Kind.STATUS, text)] if fits and text[:1] != b"?" else []
+    notice = _notice(number, text)
+    findings = [notice] if notice is not None else []
+    if findings and number != b"99":  # kitty reports clicks on a notification
         return findings
     if b"?" in text and (queries := _queries(command)):
-        return [("query", b"\x1b]" + query + terminator) for query in queries]
-    talks = number.isdigit() and len(number) < 6 and int(number) >= _FIRST_FOREIGN
-    return [*findings, ("talk", b"\x1b]" + command + terminator)] if talks else findings
+        return [(Kind.QUERY, b"\x1b]" + query + terminator) for query in queries]
+    if number.isdigit() and len(number) < 6 and int(number) >= _FIRST_FOREIGN:
+        findings.append((Kind.TALK, b"\x1b]" + command + terminator))
+    return findings
 
 
-def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
-    """Return kind and body of an OSC that is a notice; empty for any other."""
+def _notice(number: bytes, text: bytes) -> tuple[Kind, bytes] | None:
+    """Return kind and body of an OSC that is a notice; None for any other."""
     first, separator, rest = text.partition(b";")
     if number in (b"0", b"2"):
-        return "title", text
+        return Kind.TITLE, text
     if number == b"9" and first == b"4":
-        return "progress", rest
+        return Kind.PROGRESS, rest
     if number == b"9" and not (separator and first.isdigit() and len(first) < 3):  # 9;9;C:\: one of ConEmu's
-        return "notification", text
+        return Kind.NOTIFICATION, text
     if number == b"777" and first == b"notify":
-        return "notification", rest.replace(b";", b": ", 1)
+        return Kind.NOTIFICATION, rest.replace(b";", b": ", 1)
     if number == b"99":
         return _kitty_notification(first, rest)
     if number == b"133" and text[:1] in (b"A", b"B", b"C", b"D"):
-        return "mark", text
-    return "", b""
+        return Kind.MARK, text
+    return None
 
 
-def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[str, bytes]:
-    """Return kind and text of an OSC 99: a notification or a part of one."""
+def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[Kind, bytes] | None:
+    """Return kind and text of a notification or its part (OSC 99), else None."""
     keys = dict(pair.partition(b"=")[::2] for pair in metadata.split(b":"))
     if keys.get(b"p", b"title") not in (b"title", b"body"):
-        return "", b""  # a query, an icon, a button
+        return None  # a query, an icon, a button
     if keys.get(b"e") == b"1":
         try:
             payload = binascii.a2b_base64(payload)
         except binascii.Error:
-            return "", b""
-    return "notification_part" if keys.get(b"d") == b"0" else "notification", payload
+            return None
+    kind = Kind.NOTIFICATION_PART if keys.get(b"d") == b"0" else Kind.NOTIFICATION
+    return kind, payload
 
 
 def _queries(command: bytes) -> list[bytes]:
@@ -213,7 +230,7 @@ def _queries(command: bytes) -> list[bytes]:
     return [b";".join((number, *fields[max(0, index - 1) : index], b"?")) for index in places]
 
 
-_REMOVED = frozenset(("query", "talk", "status query"))  # the kinds of finding to which a terminal may reply
+_REMOVED = frozenset((Kind.QUERY, Kind.TALK, Kind.STATUS_QUERY))  # the kinds of finding to which a terminal may reply
 _ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
 
 

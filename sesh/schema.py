@@ -281,7 +281,7 @@ class LaunchSpec(TypedDict, total=False):
     instead_of: str
 
 
-class ProgramEnd(TypedDict):
+class EndFacts(TypedDict):
     """The end of a program. `cpu`: seconds; `memory`: peak in bytes; `truncated`: output was dropped.
 
     `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or `BY_KERNEL`.
@@ -297,7 +297,7 @@ class ProgramEnd(TypedDict):
     reason: str | None
 
 
-class JobResult(ProgramEnd, total=False):
+class JobResult(EndFacts, total=False):
     """The result of a session, kept for a week. `state`: done or failed.
 
     `run`: the command of `--run` that ended with it; `shell`: true if its program was the user's shell.

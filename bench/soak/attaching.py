@@ -36,9 +36,11 @@ class Attached:
             if kind == protocol.NOTICE:  # what was missed is shown, and nothing more comes until a key is pressed
                 break
             if kind == protocol.SCREEN:
-                self.position, data = protocol.split_number(payload)
+                position, data = protocol.split_number(payload)
                 screen += data
-                whole = len(data) < protocol.CHUNK
+                whole = position != protocol.PART
+                if whole:
+                    self.position = position
             else:
                 screen += self._take(kind, payload)
         return screen
@@ -59,7 +61,7 @@ class Attached:
         position, data = protocol.split_number(payload)
         if kind == protocol.SCREEN:
             assert position >= self.position, f"a screen of {position}, after {self.position}"
-            self.position = position
+            self.position = self.position if position == protocol.PART else position
             return b""
         assert position == self.position, f"output at {position}, expected at {self.position}"
         self.position += len(data)

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, auto
 
-Timer = IntEnum(
-    "Timer",
-    "ACCEPT ACK ACTIVITY BACKLOG CHECKPOINT DRAW EMULATOR END HELLO HISTORY KEY LINGER NOTIFY PACE PACK "
-    "REOPEN REPLIES RUN STDIN TIMEOUT WAITS",
-)
+
+class Timer(IntEnum):
+    ACCEPT = auto()
+    ACK = auto()
+    ACTIVITY = auto()
+    BACKLOG = auto()
+    CHECKPOINT = auto()
+    EMULATOR = auto()
+    END = auto()
+    HELLO = auto()
+    HISTORY = auto()
+    KEY = auto()
+    LINGER = auto()
+    NOTIFY = auto()
+    PACE = auto()
+    PACK = auto()
+    REOPEN = auto()
+    REPLIES = auto()
+    RUN = auto()
+    STDIN = auto()
+    TIMEOUT = auto()
+    VIEWPORTS = auto()
+    WAITS = auto()

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Generic
 
 from sesh import protocol
+from sesh.daemon.clients.due_ack import DueAck
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError, TimedOut
 from sesh.measures import uptime
@@ -68,7 +69,8 @@ class Window:
 class Reader:
     """A reader of the log at a position: a follower, or an attached client."""
 
-    window: Window | None = None  # over a link
+    window: Window | None = None  # of a client over a link
+    ack: DueAck | None = None  # of a client, whose due ACK goes with its output
     limit = FOLLOWER_LAG  # bytes that it may lag; above it, the program waits, or the reader skips output
 
     def __init__(self, connection: PeerConnection, position: int) -> None:
@@ -79,15 +81,14 @@ class Reader:
     def is_late(self, log: OutputLog) -> bool:
         return log.head - self.position + self.connection.unsent > self.limit
 
+    @property
     def gets_output(self) -> bool:
-        """Return whether the reader gets the program's bytes (OUTPUT)."""
+        """True if the reader gets the program's bytes (OUTPUT)."""
         return True
 
-    def take_ack(self) -> int:
-        """Return the INPUT whose ACK goes with the next output; 0 for none."""
-        return 0
-
+    @property
     def room(self) -> int:
+        """The most bytes that one frame may carry now; 0 while the window is full."""
         return protocol.CHUNK if self.window is None else self.window.room
 
     def skip_to(self, position: int) -> None:
@@ -103,12 +104,13 @@ class FrameSocket:
         self.socket = opened
         self.descriptor: int = opened.fileno()
         self.decoder = protocol.Decoder()
-        self.backlog: deque[tuple[int, bytes]] = deque()  # frames to be handled: kind, payload
+        self.backlog: deque[tuple[int, bytes]] = deque()  # frames to be handled: kind and payload
         self.closing = False  # to be closed once everything is sent
         self.closed = False  # has failed, or is closed
         self.blocked = False  # is not writable
         self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending
-        self.progress_at = self.heard_at = time.monotonic()  # times (monotonic) of the last bytes sent, and received
+        self.progress_at = time.monotonic()  # time (monotonic) of the last bytes sent; over a link, of the last GOT
+        self.heard_at = time.monotonic()  # time (monotonic) of the last bytes received
         self.unsent = 0
         self._out: deque[memoryview] = deque()
 
@@ -183,6 +185,8 @@ class FrameSocket:
 
 
 class PeerConnection(FrameSocket):
+    """A connection from a client or a caller: role, requests, and reader of the log."""
+
     def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
         super().__init__(opened)
         self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
@@ -212,13 +216,17 @@ class PeerConnection(FrameSocket):
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
         while (not self._out or self.flush()) and not self.closed:
             reader = self.reader
-            if reader is None or reader.position >= log.head or not reader.gets_output() or not (room := reader.room()):
+            if reader is None or reader.position >= log.head or not reader.gets_output:
+                return
+            room = reader.room
+            if not room:
                 return
             if reader.position < log.base:
                 reader.skip_to(log.base)
             views = log.read(reader.position, room)
             size = sum(map(len, views))
-            self.append(protocol.output_header(reader.position, size, reader.take_ack()), *views)
+            ack = reader.ack.take_with_output() if reader.ack is not None else 0
+            self.append(protocol.output_header(reader.position, size, ack), *views)
             reader.position += size
             if reader.window is not None:
                 reader.window.add(size, reader.position)
@@ -226,6 +234,8 @@ class PeerConnection(FrameSocket):
 
 @dataclass(eq=False)
 class PeerRequest(Generic[Response]):
+    """A request that a caller has made, and has no response yet."""
+
     connection: PeerConnection
     number: int
     data: bytes

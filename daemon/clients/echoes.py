@@ -26,19 +26,19 @@ class Echoes:
         self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
     def send_model(self, client: Client) -> None:
-        """Send the screen, empty if the emulator lags, to a client that begins to predict."""
+        """Send a replay, empty if the emulator lags, to a client that begins to predict."""
         model = self._model
         typed = self._unreported.setdefault(client, deque())
-        screen = b""
-        if client.gets_output() and model.catch_up() and not model.emulator.in_image:
-            screen = replay(model.emulator, lines=0, clear=False)
+        content = b""
+        if client.gets_output and model.catch_up() and not model.emulator.in_image:
+            content = replay(model.emulator, lines=0, clear=False)
             client.connection.send_output(self._pump.log)
-        if len(screen) > protocol.CHUNK:
-            screen = b""
+        if len(content) > protocol.CHUNK:
+            content = b""
         self._report_flags()
         first_unreported = typed[0][1] if typed else client.last_input + 1
         self._send(client, first_unreported - 1)
-        client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
+        client.connection.queue(protocol.numbered(protocol.MODEL, model.position, content))
         client.connection.flush()
 
     def expect(self, client: Client, number: int) -> None:

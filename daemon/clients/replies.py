@@ -23,7 +23,7 @@ _MOST_QUERIES = 512  # of one form; the oldest is dropped
 class OpenQueries:
     """The queries that one terminal has not replied to yet. All times are monotonic.
 
-    The first reply of its form closes a query. A conversation (kind `talk` in `sesh.queries`, such as kitty's graphics)
+    The first reply of its form closes a query. A conversation (`queries.Kind.TALK`, such as kitty's graphics)
     may have several replies or none, and closes `OPEN_FOR` after the last one.
     """
 

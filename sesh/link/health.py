@@ -17,17 +17,17 @@ from math import inf
 from sesh import protocol
 from sesh.wire import Connection
 
-PING_AFTER = 3.0  # a PING is sent after so many seconds without a byte
-PING_AFTER_KEY = 1.0  # after a key, a PING is sent after so many seconds without a byte: the ACK may take long
+PING_AFTER = 3.0  # seconds without a byte before a PING
+PING_AFTER_KEY = 1.0  # seconds without a byte after a key before a PING: the ACK may take long
 KEY_PING_INTERVAL = 10.0  # least seconds between two PINGs while keys are typed
 BUSY_PING_INTERVAL = 60.0  # most seconds between two PINGs on a busy link: the bridge closes a link that sends no byte
-DOUBTED_AFTER = 0.3  # a link is doubted if no PONG comes within so many seconds plus 1.5 round trips
-NUDGE_TIMEOUT = 0.06  # after a nudge, a link is doubted if no PONG comes within so many seconds
-LOST_AFTER = 10.0  # a link is lost after so many seconds without a byte after a PING
-_STALE_TIME = 0.05  # for so many seconds after a PING or nudge only the PONG proves a link: other bytes may be older
+DOUBTED_AFTER = 0.3  # seconds, plus 1.5 round trips, from a PING without a PONG to the doubt
+NUDGE_TIMEOUT = 0.06  # seconds from a nudge without a PONG to the doubt
+LOST_AFTER = 10.0  # seconds from a PING without a byte to the loss
+_STALE_TIME = 0.05  # seconds after a PING or nudge in which only the PONG proves a link: other bytes may be older
 _MAX_ROUND_TRIP = 1.0  # seconds; a longer round trip had an outage in it, and counts as this one
-_SAMPLES = 3  # the round trip is the minimum of so many samples, as load makes some longer, and none shorter
-_STOP_TIME = 2.0  # if `act` is overdue by so many seconds, this process was stopped or the machine slept
+_SAMPLES = 3  # newest samples; the round trip is their minimum, as load makes some longer, and none shorter
+_STOP_TIME = 2.0  # seconds by which `act` is overdue after a stop of this process or a sleep of the machine
 
 
 class Health(Enum):
@@ -39,7 +39,7 @@ class Health(Enum):
 class LinkHealth:
     """The health of one link.
 
-    `doubted_after`: a PONG may take so many seconds plus 1.5 round trips. `round_trip`: in seconds, 0 while unknown.
+    `doubted_after`: seconds, plus 1.5 round trips, that a PONG may take. `round_trip`: in seconds, 0 while unknown.
     The PONG of an earlier PING counts as any other byte.
     """
 

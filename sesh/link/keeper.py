@@ -29,11 +29,11 @@ from sesh.workers import Workers
 MAX_AT_ONCE = 2  # attempts; a further attempt waits for the end of another one
 INTERVAL = 1.0  # least seconds between the starts of two attempts
 INTERVAL_AFTER_NUDGE = 0.1  # least seconds between two starts if a nudge causes the second one
-LONG_OUTAGE = 30.0  # after so many seconds without a nudge the intervals grow
+LONG_OUTAGE = 30.0  # seconds of an outage without a nudge before the intervals grow
 MAX_INTERVAL = 10.0  # seconds; then the intervals stop growing
 MIN_CONNECT_TIMEOUT, MAX_CONNECT_TIMEOUT = 2.0, 10.0  # bounds (seconds) of ssh's timeout: half the outage so far
 LONG_ROUND_TRIP = 0.15  # seconds; above this round trip, or with a jump host, ssh's timeout is longer
-LOGIN_ROUND_TRIPS = 10  # a longer timeout has so many round trips more
+LOGIN_ROUND_TRIPS = 10  # round trips that a longer timeout adds
 _CHECK_INTERVAL = 0.25  # seconds between two calls of `check` in `await_link`
 
 Ping = Callable[[bytes], object]  # sends a PING with a payload

@@ -74,7 +74,7 @@ class _Waiter:
 
         Raises Interrupted at the third Ctrl-C, InternalError if the daemon dies, TimedOut.
         """
-        self._stream.position = 0
+        self._stream.output.position = 0
         audience = self._caller.audience
         if self._live is not None and not (self._interrupts.terminal >= 0 and os.isatty(audience)):
             self._stream.audience = audience
@@ -83,16 +83,16 @@ class _Waiter:
             facts = self._wait()
         except errors.Ended as ended:
             facts = ended.result
-            self._take(self._stream.take_output(ended).data)
+            self._take(self._stream.output.take_stored(ended).data)
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN) from None
         except errors.TimedOut as error:
             raise error if error.in_response else self._timed_out() from None
-        if self._live is not None and self._stream.skipped:
-            self._caller.note(f"{self._stream.skipped} bytes that {self._stream.name} wrote were not kept")
-        return {**facts, "truncated": self._stream.position > len(self._collected)}, bytes(self._collected)
+        if self._live is not None and self._stream.output.skipped:
+            self._caller.note(f"{self._stream.output.skipped} bytes that {self._stream.name} wrote were not kept")
+        return {**facts, "truncated": self._stream.output.position > len(self._collected)}, bytes(self._collected)
 
     def _wait(self) -> JobResult:
         until = self._stream.deadline
@@ -114,7 +114,7 @@ class _Waiter:
         return errors.TimedOut(message, hint=f"end it: {SESH} --kill {name}")
 
     def _send_requests(self) -> None:
-        connection, position = self._stream.connection, self._stream.position
+        connection, position = self._stream.connection, self._stream.output.position
         keys: RequestKeys = {"follow": self._live is not None or self._most > 0}
         if position:
             keys["from"] = position

@@ -108,7 +108,7 @@ class _SentCommand:
         self._keys: RequestKeys = {"wait": wait}
         if stream.host is not None:
             self._keys["key"] = os.urandom(8).hex()
-        self._stream.position = 0
+        self._stream.output.position = 0
         self._carried = bytearray()
         self._sent = False
         self._passed_on = PassedOn(RUN_INTERRUPT, _INTERRUPT)
@@ -167,7 +167,7 @@ class _SentCommand:
         if self._deadline is not None:
             keys["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._live is not None:
-            keys["since"] = self._stream.position
+            keys["since"] = self._stream.output.position
         frames = b""
         if self._tell is not None:
             frames = wire.request_frames(WAIT, _QUESTION, waiting=True, from_now=from_now)

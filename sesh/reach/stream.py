@@ -54,6 +54,30 @@ class Ready:
 Arrival = NewOutput | DataFrame | ResponseFrame | Ready
 
 
+@dataclass
+class ReceivedOutput:
+    """Counts the output that a stream has received, so that each byte is new once.
+
+    `position`: after the last received byte; None before the first. `skipped`: bytes that were missed.
+    """
+
+    position: int | None = None
+    skipped: int = 0
+
+    def take(self, position: int, data: bytes) -> NewOutput:
+        """Count output; return the part that was not received before."""
+        received = position if self.position is None else self.position
+        self.skipped += max(0, position - received)
+        self.position = max(received, position + len(data))
+        new = data[max(0, received - position) :]
+        return NewOutput(self.position - len(new), new)
+
+    def take_stored(self, ended: Ended) -> NewOutput:
+        """Count the output in an ended session's result; return the new part."""
+        end = ended.result.get("position")
+        return self.take(end - len(ended.output), ended.output) if isinstance(end, int) else NewOutput(0, b"")
+
+
 def _stored_end(stream: Stream) -> Ended | None:
     """Find how a session of this machine ended; return None if that is unknown."""
     result = results.by_id(stream.session_id) if stream.session_id else find.result(stream.name)
@@ -85,8 +109,7 @@ class Stream:
         self.name = name  # of the session, kept up to date
         self.session_id = connection.peer.session_id  # empty while unknown
         self.deadline = deadline  # for the whole stream (monotonic)
-        self.position: int | None = None  # after the last received byte of output; None before the first
-        self.skipped = 0  # bytes of output that were missed
+        self.output = ReceivedOutput()
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
         self.check: Callable[[], object] = lambda: None  # called while a link is lost; may raise to end the stream
         self._keeper = keeper
@@ -183,7 +206,7 @@ class Stream:
                 frames = self.connection.take_frames()
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
-                output = self._new_output(*protocol.split_number(payload))
+                output = self.output.take(*protocol.split_number(payload))
                 if output.data:
                     yield output
             elif kind == protocol.DATA:
@@ -203,19 +226,6 @@ class Stream:
         ready = polled(descriptors, None if until == inf else until)
         check_audience(ready, self.audience)
         return ready
-
-    def take_output(self, ended: Ended) -> NewOutput:
-        """Take the output in an ended session's result; return the new part."""
-        end = ended.result.get("position")
-        return self._new_output(end - len(ended.output), ended.output) if isinstance(end, int) else NewOutput(0, b"")
-
-    def _new_output(self, position: int, data: bytes) -> NewOutput:
-        """Count output as received; return the part that was not received before."""
-        received = position if self.position is None else self.position
-        self.skipped += max(0, position - received)
-        self.position = max(received, position + len(data))
-        new = data[max(0, received - position) :]
-        return NewOutput(self.position - len(new), new)
 
     # -- over another connection
 
@@ -281,7 +291,7 @@ class Stream:
         if peer.name not in ("", self.name):
             self._note(f"{self.name} is now called {peer.name}")
             self.name = peer.name
-        facts = {"since": self.position or 0, "joined": peer.pid} if self.name else {}
+        facts = {"since": self.output.position or 0, "joined": peer.pid} if self.name else {}
         self._keeper.session_connected(self.name, **facts)
 
     def _check_cut(self) -> None:

@@ -83,7 +83,7 @@ def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such output kept the emulator busy for minutes."""
-    monkeypatch.setattr("sesh.daemon.clients.relay.TOO_LONG", 0.1)
+    monkeypatch.setattr("sesh.daemon.clients.screens.TOO_LONG", 0.1)
     monkeypatch.setattr("sesh.daemon.screen.model.SMALL_LAG", 256)
     script = f"stty raw -echo; cat {home.write('dear', DEAR)}; exec cat"
     daemons.sh("work", script, columns=300, rows=100, persist=False)

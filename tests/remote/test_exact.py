@@ -47,8 +47,8 @@ def test_a_link_that_breaks_within_the_first_screen_costs_no_line_and_doubles_no
         show(view, kind, payload)
         taken.touch()
 
-    def send_and_halt(client: Client, screen: bytes) -> None:
-        send_part(client, screen)
+    def send_and_halt(client: Client, replay: bytes) -> None:
+        send_part(client, replay)
         if not halted.exists():
             halted.touch()
             os.kill(os.getpid(), signal.SIGSTOP)

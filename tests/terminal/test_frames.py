@@ -88,6 +88,8 @@ def test_each_request_is_answered_with_what_its_type_says(sesh: Sesh) -> None:
 
 
 def test_each_request_is_handled_with_the_type_of_its_answer() -> None:
+    named = {each for each in vars(messages).values() if isinstance(each, messages.RequestType)}
+    assert named - {messages.START, messages.OP} == {*REQUESTS}, "the other two are not to a daemon"
     for verb, method in REQUESTS.items():
         assert get_args(get_type_hints(method)["request"]) == (getattr(messages, verb.upper()).response,)
 

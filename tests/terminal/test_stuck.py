@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.client import attachment
+from sesh.client import channel
 from sesh.reach import find
 from tests.support import Home
 
@@ -17,9 +17,9 @@ from tests.support import Home
 def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The daemon of `work`, continued at the end, with timeouts of 0.5 s."""
     assert find.WELCOME_TIMEOUT <= 5
-    assert attachment.WELCOME_TIMEOUT <= 5
+    assert channel.WELCOME_TIMEOUT <= 5
     monkeypatch.setattr(find, "WELCOME_TIMEOUT", 0.5)
-    monkeypatch.setattr(attachment, "WELCOME_TIMEOUT", 0.5)
+    monkeypatch.setattr(channel, "WELCOME_TIMEOUT", 0.5)
     assert home.sesh("--open", "work", "--", "cat").code == 0
     found = home.summary("work")["daemon_pid"]
     yield found

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sesh import protocol
-from sesh.daemon.clients.client import Aside, Client, Clients, Drawn, Live
+from sesh.daemon.clients.client import Client, Clients
+from sesh.daemon.clients.states import Attaching, Live, Repainting, State, Viewing
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
@@ -40,7 +41,7 @@ class Group:
         if client.size[:2] == self.clients.size[:2]:  # its first screen has been shown
             client.position, client.state = self.log.head, Live()
         else:
-            client.state = Drawn(Viewport(*client.size[:2]), TerminalState())
+            client.state = Viewing(Viewport(*client.size[:2]), TerminalState())
         return client
 
     def leader(self) -> Client | None:
@@ -78,7 +79,7 @@ def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     assert group.clients.replying(group.log) is two
     group.clients.lead(one)
     assert group.clients.replying(group.log) is one
-    one.state = Aside()  # its next bytes will be a screen, which has no query
+    one.state = Repainting()  # its next bytes will be a screen, which has no query
     assert group.clients.replying(group.log) is two
     group.print(1 << 20)
     assert group.clients.replying(group.log) is None
@@ -90,10 +91,10 @@ def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     small = group.add(70, 10)
     assert group.clients.replying(group.log) is small
     group.add(80, 24, read_only=True)
-    small.state = Aside()
+    small.state = Repainting()
     big = group.add(80, 24)
     assert group.clients.replying(group.log) is big
-    big.state = Aside()
+    big.state = Repainting()
     assert group.clients.replying(group.log) is None
 
 
@@ -111,7 +112,7 @@ class Replay:
         self.session.relay.settle()
         while not self.terminal.scrolled:
             self.turn()
-        assert self.client.state.mode == "aside"
+        assert isinstance(self.client.state, Attaching)
 
     def turn(self, *, shown: bool = True) -> None:
         self.session.loop.turn()
@@ -119,8 +120,8 @@ class Replay:
             if shown:
                 self.terminal.feed(protocol.split_number(payload)[1])
 
-    def until(self, mode: str) -> None:
-        while self.client.state.mode != mode:
+    def until(self, state: type[State]) -> None:
+        while not isinstance(self.client.state, state):
             self.turn()
 
 
@@ -135,9 +136,9 @@ def replay() -> Iterator[Replay]:
 def test_a_terminal_gets_all_its_scrollback_although_another_one_changes_the_size_meanwhile(replay: Replay) -> None:
     """It had the lines of the parts that were sent before, and then a hole."""
     replay.session.clients.add(replay.other.attached(2, columns=100, rows=30))
-    replay.until("drawn")
+    replay.until(Viewing)
     replay.session.clients.lead(replay.client)
-    replay.until("raw")
+    replay.until(Live)
     assert replay.terminal.last_lines(3000) == replay.session.model.emulator.last_lines(3000)
 
 
@@ -145,5 +146,5 @@ def test_a_client_that_ignores_parts_of_its_replay_gets_it_again(replay: Replay)
     """The parts before the answer were missing after a silent link or a stopped client."""
     replay.turn(shown=False)
     ClientHandler(replay.session).frame(replay.client, protocol.REDRAW, bytes(8))
-    replay.until("raw")
+    replay.until(Live)
     assert replay.terminal.last_lines(3000) == replay.session.model.emulator.last_lines(3000)

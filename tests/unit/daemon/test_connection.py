@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sesh import protocol
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.base.timer import Timer
-from sesh.daemon.clients.client import Live
 from sesh.daemon.clients.connection import Reader
+from sesh.daemon.clients.states import Live
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.replier import Replier

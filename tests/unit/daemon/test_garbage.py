@@ -54,7 +54,7 @@ ACTS: dict[str, Callable[[Server], None]] = {
     "a reader of coloured lines": lambda server: visit(
         server, REQUEST + wire.request_frames("logs", 1, lines=2000, ansi=True), protocol.RESPONSE
     ),
-    "the packing of the scrollback": lambda server: server.session.relay._pack(),
+    "the packing of the scrollback": lambda server: server.session.relay._packer.pack(),
 }
 
 

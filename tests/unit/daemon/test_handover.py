@@ -53,7 +53,7 @@ LOST = {
     "the end: there is no reload while the session ends":
         "Life.ended_for Ending._hung_up_at Ending._final_phase Ending._timed_out Pty.status Pty.usage",
     "work in progress: it begins again":
-        "Relay._drawn_at Relay._waiting_since OutputLog.appended_at Activity._checked_at Activity._input_at "
+        "Screens._viewports_sent_at Screens._lags_since OutputLog.appended_at Activity._checked_at Activity._input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known ScreenWork._scrolled Pump.paused Model._ahead Model._resizes Checkpointer._next_at "
         "Checkpointer._steps Checkpointer._file Checkpointer._position",

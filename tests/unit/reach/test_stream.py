@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sesh import protocol, wire
 from sesh.errors import Ended, TimedOut, Unreachable
 from sesh.link.health import WatchedConnection
-from sesh.reach.stream import NewOutput, Ready, Stream
+from sesh.reach.stream import NewOutput, Ready, ReceivedOutput, Stream
 from tests.support.data import job_result
 
 Ends = tuple[wire.Connection, socket.socket]
@@ -37,26 +37,24 @@ def nothing() -> None:
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), max_size=20))
 def test_each_byte_of_overlapping_pieces_comes_once_and_gaps_are_counted(pieces: list[tuple[int, int]]) -> None:
     whole, reached, seen, skipped = bytes(range(64)), None, [], 0
-    inbound, outbound = os.pipe()
-    with Stream(wire.Connection(inbound, outbound), "work") as stream:
-        for start, size in sorted(pieces):
-            new = stream._new_output(start, whole[start : start + size])
-            assert new.data == whole[new.position : new.position + len(new.data)]
-            skipped += max(0, start - reached) if reached is not None else 0
-            reached = max(reached or 0, start + size)
-            seen += [*range(new.position, new.position + len(new.data))]
-        assert seen == sorted(set(seen))
-        assert stream.skipped == skipped
-        assert stream.position == reached
+    output = ReceivedOutput()
+    for start, size in sorted(pieces):
+        new = output.take(start, whole[start : start + size])
+        assert new.data == whole[new.position : new.position + len(new.data)]
+        skipped += max(0, start - reached) if reached is not None else 0
+        reached = max(reached or 0, start + size)
+        seen += [*range(new.position, new.position + len(new.data))]
+    assert seen == sorted(set(seen))
+    assert output.skipped == skipped
+    assert output.position == reached
 
 
-def test_what_a_session_kept_that_ended_meanwhile_comes_without_what_came_before(ends: Ends) -> None:
-    with Stream(ends[0], "work") as stream:
-        stream.position = 6
-        ended = Ended("work", job_result(position=10), b"cdefghij")
-        assert stream.take_output(ended) == NewOutput(6, b"ghij")
-        assert stream.take_output(ended) == NewOutput(10, b"")
-        assert stream.take_output(Ended("work")).data == b""
+def test_what_a_session_kept_that_ended_meanwhile_comes_without_what_came_before() -> None:
+    output = ReceivedOutput(position=6)
+    ended = Ended("work", job_result(position=10), b"cdefghij")
+    assert output.take_stored(ended) == NewOutput(6, b"ghij")
+    assert output.take_stored(ended) == NewOutput(10, b"")
+    assert output.take_stored(Ended("work")).data == b""
 
 
 def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends: Ends) -> None:

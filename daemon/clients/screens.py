@@ -1,0 +1,214 @@
+"""Sends screens to clients that wait for one, and to clients with a viewport."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sesh.daemon.base.timer import Timer
+from sesh.daemon.clients.client import BLANK, Client, Clients
+from sesh.daemon.clients.states import Attaching, Repainting, Viewing
+from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
+from sesh.daemon.screen.reports import Reports
+from sesh.loop.timers import Timers
+from sesh.vt.render.clean_screen import clean_screen
+from sesh.vt.render.replay import Drawing, repainting, replaying
+
+FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
+TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
+_SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
+"""The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
+_LEAVE_ALTERNATE = b"\x1b[?1049l"
+
+Waiting = tuple[Client, Attaching | Repainting]  # a client that waits for its screen, and its state
+
+
+class Screens:
+    """Sends screens. `settle`: has `send_due` called at the end of the loop's turn."""
+
+    def __init__(
+        self,
+        log: OutputLog,
+        model: Model,
+        clients: Clients,
+        reports: Reports,
+        timers: Timers,
+        settle: Callable[[], object],
+    ) -> None:
+        self._log = log
+        self._model = model
+        self._clients = clients
+        self._reports = reports
+        self._timers = timers
+        self._settle = settle
+        self._lags_since: float | None = None  # time (monotonic) since which clients wait for the emulator
+        self._viewports_sent_at = 0.0  # time (monotonic)
+
+    # -- clients that wait
+
+    def _waiting(self) -> list[Waiting]:
+        return [
+            (client, client.state) for client in self._clients.all if isinstance(client.state, Attaching | Repainting)
+        ]
+
+    def is_due(self) -> bool:
+        """Return whether a client could take its screen, which is not ready."""
+        return any(
+            client.takes_screen and (self._model.lag > 0 or state.drawing is not None)
+            for client, state in self._waiting()
+        )
+
+    def send_due(self) -> None:
+        """Send waiting clients their screens once the emulator has caught up."""
+        # A client that has just attached does not wait for that: it gets the screen that the emulator has, and another
+        # one later. It never gets the bytes in between. The program wrote them before the client came, and they would
+        # ring bells or send queries a second time.
+        model = self._model
+        waiting = self._waiting()
+        if not waiting:
+            self._lags_since = None
+            return
+        for client, _ in waiting:
+            client.connection.flush()
+        due = [(client, state) for client, state in waiting if client.takes_screen]
+        if not due:
+            return
+        self._catch_up_for(due)
+        for client, state in due:
+            if isinstance(state, Attaching) or not (model.lag or model.in_image):
+                self._send_next(client, state)
+        if model.lag:
+            self._settle()
+
+    def _catch_up_for(self, due: list[Waiting]) -> None:
+        """Let the emulator catch up; if clients have waited too long, skip output."""
+        model = self._model
+        if self._lags_since is not None and time.monotonic() - self._lags_since > TOO_LONG:
+            model.skip_ahead()
+        if model.lag <= SMALL_LAG or any(isinstance(state, Repainting) for _, state in due):
+            model.catch_up(STEP_TIME)
+        if not model.lag or any(state.drawing is not None for _, state in due):
+            self._lags_since = None
+        elif self._lags_since is None:
+            self._lags_since = time.monotonic()
+
+    def _send_next(self, client: Client, state: Attaching | Repainting) -> None:
+        """Send a client its screen or the next part; a viewport if the sizes differ."""
+        # If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
+        self._model.apply_size()
+        fits = client.size[:2] == self._clients.size[:2]
+        partly_sent = state.drawing is not None and client.blank
+        if not fits and not partly_sent:
+            self._begin_viewport(client, state)
+            return
+        drawing = self._begin_drawing(client, state) if state.drawing is None else state.drawing
+        if drawing.advance():
+            client.defer_rest(state, drawing)
+            self._settle()
+        elif fits:
+            shown_to = BLANK if isinstance(state, Attaching) else client.position
+            self._complete(client, drawing.finish(self._after_screen(shown_to)))
+        else:
+            self._begin_viewport(client, state)
+
+    def _begin_drawing(self, client: Client, state: Attaching | Repainting) -> Drawing:
+        if isinstance(state, Attaching):
+            return self._replay(client)
+        if state.before_viewport is not None:
+            return self._repaint(client, state.before_viewport, viewed=True)
+        return self._repaint(client, self._model.shown_at(client.position), viewed=False)
+
+    def _replay(self, client: Client) -> Drawing:
+        """Begin to draw the scrollback and the screen for a client that has just attached."""
+        lines = client.terminal.lines if client.terminal.replays else 0
+        if not client.blank:  # its terminal shows earlier lines already
+            lines = min(self._model.scrolled_since(client.position), lines)
+        return replaying(self._model.emulator, lines=lines)
+
+    def _repaint(self, client: Client, shown: TerminalState, *, viewed: bool) -> Drawing:
+        """Begin to draw the lines that a client's terminal missed since `shown`, and the screen.
+
+        `viewed`: it has shown a viewport since then, and misses no lines.
+        """
+        emulator = self._model.emulator
+        missed = 0 if viewed else self._model.missed_since(client.position)
+        most = client.terminal.lines if client.is_late(self._log) else emulator.scrollback.lines
+        start = b""
+        alternate = shown.alternate
+        continues = not viewed and shown.columns == emulator.columns
+        if missed > most:  # some are not sent: first the old screen goes to the scrollback
+            columns, rows = client.size[:2]
+            start = clean_screen(columns, rows)
+            if alternate:
+                start = _LEAVE_ALTERNATE + start
+            alternate = False
+            continues = False
+        return repainting(
+            emulator,
+            lines=min(missed, most),
+            begun=shown.open_rows if continues else 0,
+            was_alternate=alternate,
+            pushed=shown.stacks,
+            start=start,
+        )
+
+    def _after_screen(self, shown_to: int) -> str:
+        """Return what follows the screen on a terminal that shows output up to `shown_to`."""
+        reports = self._reports.sequences(shown_to, self._model.position, every=True)
+        # A program that wants reports of the colour scheme gets one from each terminal that attaches.
+        if shown_to == BLANK and self._model.emulator.mode(_SCHEME_REPORTS):
+            return reports + _SCHEME_QUERY
+        return reports
+
+    def _complete(self, client: Client, replay: bytes) -> None:
+        """Send a client its whole screen, or the rest of it, and make it live."""
+        # In an image, it gets another screen later instead: the rest of the image would be shown as text.
+        model = self._model
+        client.send_screen(model.position, replay)
+        live = not (model.lag or model.in_image)
+        client.resume(model.position, live=live)
+        if live:
+            client.connection.send_output(self._log)
+        else:
+            model.remember(client.position)
+
+    # -- clients with a viewport
+
+    def _begin_viewport(self, client: Client, state: Attaching | Repainting) -> None:
+        if isinstance(state, Attaching):
+            client.begin_viewport(TerminalState(), clear=True)
+        else:
+            before = state.before_viewport or self._model.shown_at(client.position)
+            client.begin_viewport(before, clear=False)
+        self._send_viewport(client)
+
+    def schedule_viewports(self) -> None:
+        """Send the viewports, at most once in `FRAME_TIME`, if a client has one."""
+        if any(isinstance(client.state, Viewing) for client in self._clients.all):
+            due_at = self._viewports_sent_at + FRAME_TIME
+            self._timers.ensure(Timer.VIEWPORTS, max(0.0, due_at - time.monotonic()), self.send_viewports)
+
+    def send_viewports(self) -> None:
+        """Send all viewports; again each `FRAME_TIME` until the emulator has caught up."""
+        self._timers.clear(Timer.VIEWPORTS)
+        self._model.catch_up(FRAME_TIME / 2)
+        for client in self._clients.all:
+            self._send_viewport(client)
+        self._viewports_sent_at = time.monotonic()
+        if self._model.lag:
+            self._timers.ensure(Timer.VIEWPORTS, FRAME_TIME, self.send_viewports)
+
+    def go_on_with(self, client: Client) -> None:
+        """Continue with a client with a viewport, whose socket or link has room again."""
+        if isinstance(client.state, Viewing):
+            client.connection.flush()
+            if client.takes_screen:
+                self._timers.ensure(Timer.VIEWPORTS, 0, self.send_viewports)
+
+    def _send_viewport(self, client: Client) -> None:
+        state = client.state
+        if isinstance(state, Viewing) and client.connection.flush() and client.room:
+            position = self._model.position
+            reports = self._reports.sequences(client.position, position, every=False)
+            client.send_viewport(position, state.viewport.draw(self._model.emulator) + reports.encode())
