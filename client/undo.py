@@ -41,7 +41,8 @@ _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
-_MAX_INCOMPLETE, _HEAD = 8 << 10, 16  # bytes; of a longer sequence only the _HEAD is kept, which tells its kind
+_MAX_INCOMPLETE = 8 << 10  # bytes of an incomplete sequence that are kept
+_HEAD = 16  # bytes that are kept of a longer one: they tell its kind
 
 
 class KittyFlags:

@@ -22,6 +22,8 @@ class By(str, Enum):
 
 @dataclass
 class Declared:
+    """What the program declares of its state: by reports, or by the newest other means."""
+
     reports: Reports
     last: Standing | None = None  # the newest declaration that is not a report
     by: By = By.NOTICE  # the source of `last`
@@ -40,7 +42,8 @@ class Declared:
         overridden_by_reports = self.reports.speaks and by != By.VERB
         overridden_by_question = self.asks and by in (By.NOTICE, By.PROGRESS)
         if not (overridden_by_reports or overridden_by_question):
-            self.last, self.by = standing, by
+            self.last = standing
+            self.by = by
 
     def end_progress(self) -> None:
         if self.by == By.PROGRESS:

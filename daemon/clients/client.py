@@ -211,6 +211,15 @@ class Departed:
     exact: bool  # see `Client.exact`
 
 
+@dataclass(frozen=True)
+class ClientsDump:
+    """What a snapshot has of the `Clients`, which all reconnect."""
+
+    size: Size
+    last_number: int
+    departed: dict[str, Departed]
+
+
 class Clients:
     """The attached clients, and their leader, whose terminal gives the session its size."""
 
@@ -260,6 +269,16 @@ class Clients:
         if leader is not None and leader.size != self.size:
             self.size = leader.size
             self.on_resize(leader.size)
+
+    def dump(self) -> ClientsDump:
+        for client in self.all:
+            self.remember(client)
+        return ClientsDump(self.size, self.last_number, self.departed)
+
+    def restore(self, dump: ClientsDump) -> None:
+        self.size = dump.size
+        self.last_number = dump.last_number
+        self.departed = dump.departed
 
     def replying(self, log: OutputLog) -> Client | None:
         """Return the last used client that has all output: its terminal replies to queries."""

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 from unittest import mock
@@ -89,7 +90,7 @@ def _play(script: grammar.Script, clock: Clock) -> None:
                 clock.call(model.step)
         clock.call(view.update, model.emulator)
         clock.pass_time(timers, _PAUSE)
-        clock.call(description.change, session, {**session.facts, "labels": {"at": f"{clock.now()}"}})
+        clock.call(description.change, session, replace(session.facts, labels={"at": f"{clock.now()}"}))
     in_parts = replaying(model.emulator, lines=REPLAY_LINES)
     while clock.call(in_parts.advance):
         continue
