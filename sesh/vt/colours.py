@@ -1,4 +1,4 @@
-"""Colours that a program sets (OSC 4, 10 to 19) and resets (OSC 104, 110 to 119)."""
+"""Colours that a program sets (OSC 4, 10-19) and resets (OSC 104, 110-119)."""
 
 from __future__ import annotations
 
