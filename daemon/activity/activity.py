@@ -264,11 +264,13 @@ class Activity:
         self.kept.standing = standing
         asked_again = standing.state == State.WAITING and before.since != standing.since
         if asked_again or (before.state, before.question) != (standing.state, standing.question):
-            state = standing.state.value
-            why = standing.why.value
-            words = standing.question or None
-            kind = standing.kind or None
-            self._events.add("activity", state=state, why=why, question=words, kind=kind)
+            self._events.add(
+                "activity",
+                state=standing.state.value,
+                why=standing.why.value,
+                question=standing.question or None,
+                kind=standing.kind or None,
+            )
         self.on_check()
 
     def _look(self, silent: float) -> tuple[Why, str]:

@@ -66,14 +66,14 @@ class Notifications:
             self._note_end(event)
 
     def _note_state(self, event: Event) -> None:
-        """Plan a notification of a state that needs a person; drop that of the state before."""
+        """Plan a notification of a state that needs a person; drop an earlier one."""
         if not self._bell_is_due:
             self._due = None
         if event["state"] in (State.WAITING, State.FAILED):
             self._plan(News(event["state"], event["why"] or "", event["question"] or ""), self._sent_at)
 
     def _note_end(self, event: Event) -> None:
-        """Notify at once of a failure, or of a bell that is due: the daemon will exit."""
+        """Notify at once of a failure or a due bell: the daemon will exit."""
         code = event.get("exit_code")
         if code:
             self._due = News(State.FAILED.value, Why.EXIT.value, failure(event.get("reason"), code))
