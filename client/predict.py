@@ -237,17 +237,17 @@ class Predictor:
         """Return the bytes that draw the guessed row; empty without a guess."""
         predicted = self._guesses.row_to_draw
         model = self._model
-        if predicted is None or model is None or not patch.redrawable(model):
+        if predicted is None or model is None or not patch.patchable(model):
             return b""
         y, cells, column = predicted.row
-        unguessed = model.screen.rows[model.cursor[0]].text
+        unguessed = model.settle().rows[model.cursor[0]].text
         guessed = {x: cell for x, cell in enumerate(cells) if cell != unguessed[x]}
         changed = [*guessed]
         if self._covered is not None:
             changed += self._covered[1]
         columns = range(min(changed, default=0), max(changed, default=-1) + 1)
         self._covered = y, columns
-        return patch.drawn(model.screen, y, guessed, columns, column)
+        return patch.printed(model.settle(), y, guessed, columns, column)
 
     def _restore(self) -> bytes:
         """Return the bytes that restore the covered cells; only output may follow them."""
@@ -256,7 +256,7 @@ class Predictor:
         if covered is None or self._model is None:
             return b""
         y, columns = covered  # the bytes end with the last grapheme: a combining character may follow in the output
-        return patch.restored(self._model.screen, y, columns.start, columns.stop)
+        return patch.restored(self._model.settle(), y, columns.start, columns.stop)
 
 
 def _feed(model: Emulator, data: bytes) -> bool:
@@ -270,4 +270,4 @@ def _feed(model: Emulator, data: bytes) -> bool:
 
 def _cursor_row(model: Emulator) -> CursorRow:
     y, x = model.cursor
-    return CursorRow(y, tuple(model.screen.rows[y].text), x)
+    return CursorRow(y, tuple(model.settle().rows[y].text), x)

@@ -148,17 +148,17 @@ class Checkpointer:
         """Return the scrollback file's next state, except its size, and the lines to append."""
         emulator = self._model.emulator
         last = self._file
-        emulator.screen.sync_scrollback()
-        scrollback = emulator.scrollback
+        emulator.settle().sync_scrollback()
+        scrollback = emulator.settle().scrollback
         columns = emulator.columns
         source = (scrollback.revision, columns)
-        end = scrollback.completed
+        end = scrollback.end
         is_long = end - last.start > 2 * scrollback.max_lines
         is_large = last.off["bytes"] > 2 * scrollback_bytes(scrollback.max_lines)
         if last.source != source or is_long or is_large:
             # Start over, in the file that the last checkpoint does not use.
             off: ScrolledOff = {"file": 1 - last.off["file"], "bytes": 0, "lines": scrollback.max_lines}
-            last = _File(off, source, scrollback.dropped, scrollback.dropped)
+            last = _File(off, source, scrollback.first, scrollback.first)
         parts = pieces(scrollback.since(last.end), columns)
         return last._replace(end=end), (lines_as_bytes(part, columns) for part in parts)
 
@@ -166,7 +166,7 @@ class Checkpointer:
         """Return bytes that draw the screen, then the output that the emulator has not read."""
         model = self._model
         emulator = self._model.emulator
-        screen = replay(emulator, lines=int(emulator.scrollback.open), clear=False)
+        screen = replay(emulator, lines=int(emulator.settle().scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
         rest = b"" if model.in_image else self._log.bytes(model.position)  # its rest would be shown as text

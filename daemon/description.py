@@ -74,7 +74,7 @@ def status(session: Session) -> Status:
     return {
         **summary(session),
         "clients": [client.as_status() for client in session.clients.all],
-        "scrollback": {"lines": emulator.scrollback.lines, "bytes": emulator.scrollback.bytes},
+        "scrollback": {"lines": emulator.settle().scrollback.count, "bytes": emulator.settle().scrollback.bytes},
         "modes": {
             "bracketed_paste": emulator.mode(BRACKETED_PASTE) is True,
             "alternate_screen": emulator.alternate,

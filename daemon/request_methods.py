@@ -108,7 +108,7 @@ class RequestMethods:
             "position": model.position,
             "alternate": emulator.alternate,
             "first": first,
-            "older": first > emulator.scrollback.dropped,
+            "older": first > emulator.settle().scrollback.first,
         }
         if end:
             response = {**response, **follow_state(emulator)}

@@ -15,8 +15,8 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.replier import Replier
+from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import Model
-from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.waits import Waits

@@ -149,6 +149,8 @@ def encoded(snapshot: Snapshot) -> bytes:
 def _plain(value: Any) -> object:
     if isinstance(value, bytes):
         return {"$bytes": b2a_base64(value, newline=False).decode("ascii")}
+    if isinstance(value, set):
+        return sorted(value)
     return value.value if isinstance(value, Enum) else vars(value)
 
 

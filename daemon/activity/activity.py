@@ -25,8 +25,8 @@ from sesh.daemon.events import Events
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
+from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import Model
-from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell import shells
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sesh.daemon.activity.rules import Standing, State, Why
-from sesh.daemon.screen.reports import KINDS, STATES, Reports, parse, shown
+from sesh.daemon.reports import KINDS, STATES, Reports, parse, shown
 from sesh.keys import LONGEST, Key, pressed
 from sesh.measures import STEADY
 

@@ -82,7 +82,7 @@ class ScreenWork:
         if not self._model.catch_up(DRAW_TIME):
             return True
         before = self._cells
-        cells = [(row.text[:], row.pens[:]) for row in self._model.emulator.screen.rows]
+        cells = [(row.text[:], row.pens[:]) for row in self._model.emulator.settle().rows]
         self._cells = cells
         if before is None:
             return self.state == WorkState.NOTHING  # else it was seen before a reload

@@ -16,7 +16,7 @@ from sesh.daemon.screen.model import TerminalState
 from sesh.measures import STEADY, Size, clamp_size, stamp
 from sesh.messages import Hello
 from sesh.schema import AttachedClient
-from sesh.vt.render.replay import Drawing
+from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
@@ -137,7 +137,7 @@ class Client(Reader):
         else:
             self.position = position
 
-    def defer_rest(self, waiting: Attaching | Repainting, drawing: Drawing) -> None:
+    def defer_rest(self, waiting: Attaching | Repainting, drawing: Replay) -> None:
         """Send the drawn part if the terminal is blank; draw the rest later."""
         # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
         # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter

@@ -12,7 +12,7 @@ from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.parameters import Context
-from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, load, similar_verb
+from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, similar_verb
 from sesh.errors import UsageError
 
 _SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
@@ -49,7 +49,7 @@ class VerbCommand(TyperCommand):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the usage line's words, with `[-- CMD…]` if the verb takes a command."""
         pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
-        return [*pieces, "[-- CMD…]"] if BY_NAME[str(self.name)].command else pieces
+        return [*pieces, "[-- CMD…]"] if BY_NAME[str(self.name)].takes_command else pieces
 
     def get_help_option(self, ctx: Any) -> Any:
         """Return the option `--help`.
@@ -109,7 +109,7 @@ def group() -> VerbGroup:
 def built(name: str) -> VerbCommand:
     """Import a verb, and build its command, which also takes `--json` and `--local`."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(load(BY_NAME[name].function))
+    app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(BY_NAME[name].load())
     command = typer.main.get_command(app)
     assert isinstance(command, VerbCommand)  # noqa: S101 (`cls` says so)
     for word, text in EVERYWHERE[1:]:
@@ -120,7 +120,7 @@ def built(name: str) -> VerbCommand:
 def _check_hosts(line: CommandLine) -> None:
     """Raise UsageError if the line has more hosts than its verb takes."""
     if line.hosts and line.verb.hosts == "none":
-        hint = f"see: {PROGRAM} {line.verb.name} --help"
+        hint = f"see: {PROGRAM} {line.verb.dashed} --help"
         raise UsageError(f"{line.verb.dashed} takes no host", hint=hint)
     if len(line.hosts) > 1 and line.verb.hosts == "one":
         several = " ".join(verb.name for verb in VERBS if verb.hosts in ("each", "all"))
@@ -132,13 +132,15 @@ def run_verb(cli: Invocation) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
     line = cli.line
     command = built(line.verb.name)
-    tail = [] if line.tail is None or line.verb.command else ["--", *line.tail]
+    tail = [] if line.tail is None or line.verb.takes_command else ["--", *line.tail]
     overview = Context(group(), info_name=PROGRAM, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
             _check_hosts(line)
             if len(line.hosts) > 1 and line.verb.hosts == "each":
-                return load("fanout.run_on_each")(cli, ctx.params, run_verb)
+                from sesh.cli import fanout
+
+                return fanout.run_on_each(cli, ctx.params, run_verb)
             return int(command.invoke(ctx))
     except typer.Exit as shown:  # a page of help
         return shown.exit_code
@@ -152,5 +154,7 @@ def _usage_hint(line: CommandLine) -> str:
     words = [word for word in line.words if word[:1] == "-"]
     if words and not line.verb.dashed and (near := similar_verb(line.words[0].lstrip("-"))):
         return f"did you mean: {SESH} --{near}?"
-    command = "write a command after --; " if words and line.verb.command and line.tail is None else ""
-    return f"{command}see: {SESH} {line.verb.name} --help" if line.verb.dashed else f"{command}see: {SESH} --help"
+    needs_dashes = words and line.verb.takes_command and line.tail is None
+    command = "write a command after --; " if needs_dashes else ""
+    verb = f"{line.verb.dashed} " if line.verb.dashed else ""
+    return f"{command}see: {SESH} {verb}--help"

@@ -32,7 +32,7 @@ from sesh.wire import Connection
 if TYPE_CHECKING:
     from sesh.link.keeper import MakeKeeper
 
-Connect = Callable[[Hello | None], Connected]  # finds or creates the session, and connects to it
+ConnectSession = Callable[[Hello | None], Connected]  # finds or creates the session, and connects to it
 
 _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
@@ -109,7 +109,13 @@ def attach_last(cli: Invocation, flags: AttachFlags) -> int:
 
 
 def attach_terminal(
-    cli: Invocation, target: Target, name: str, connect: Connect, flags: AttachFlags = NO_FLAGS, *, sync: bool = True
+    cli: Invocation,
+    target: Target,
+    name: str,
+    connect: ConnectSession,
+    flags: AttachFlags = NO_FLAGS,
+    *,
+    sync: bool = True,
 ) -> int:
     """Attach this terminal to the session that `connect` finds or creates; return the exit code.
 
@@ -218,7 +224,7 @@ def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | No
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def _switch_client(target: Target, current: Record, connect: Connect) -> int:
+def _switch_client(target: Target, current: Record, connect: ConnectSession) -> int:
     """Switch the current session's client. Raises Refused for a session that has ended."""
     name, connection = connect(None)
     _check_not_inside(name, target.host, connection)

@@ -24,7 +24,7 @@ class _Fish(FishComplete):
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         """Return the candidates for the last word."""
         line, self.incomplete = split(args), incomplete
-        if line.tail is not None and line.verb.command:
+        if line.tail is not None and line.verb.takes_command:
             return []  # a word of CMD: the shell offers files
         self.cli, self.ctx_args = app.built(line.verb.name), {"obj": Invocation(line)}
         option = incomplete[: incomplete.find("=") + 1] if incomplete[:2] == "--" else ""

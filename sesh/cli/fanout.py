@@ -17,6 +17,7 @@ from sesh import descriptors, reach
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.printing import Output, sesh_error
+from sesh.cli.verbs import Parameters
 from sesh.descriptors import polled
 from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshError, UsageError
 from sesh.reach.caller import Caller
@@ -33,12 +34,13 @@ Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 
-def run_on_each(cli: Invocation, parameters: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
+def run_on_each(cli: Invocation, parameters: Parameters, run_verb: Callable[[Invocation], int]) -> int:
     """Run the verb on each host; return 0 if all succeeded. Raises UsageError."""
-    follows = cli.line.verb.follows or bool(parameters.get("follow"))
-    reads_stdin = parameters.get("stdin") or parameters.get("text") == ("-",)
-    with tempfile.NamedTemporaryFile() if reads_stdin else open(os.devnull, "r+b") as stdin:
-        for data in descriptors.stdin_blocks() if reads_stdin else ():
+    follows = cli.line.verb.follows(parameters)
+    if not cli.line.verb.reads_stdin(parameters):
+        return _FanOut(cli, run_verb, os.devnull, follows=follows).run_all()
+    with tempfile.NamedTemporaryFile() as stdin:
+        for data in descriptors.stdin_blocks():
             stdin.write(data)
         stdin.flush()
         return _FanOut(cli, run_verb, stdin.name, follows=follows).run_all()
@@ -59,7 +61,8 @@ class HostOutput(Output):
     def __init__(self, host: str, *, json: bool, follows: bool) -> None:
         super().__init__(json=json)
         self.values: list[Any] = []
-        self._host, self._follows = host, follows
+        self._host = host
+        self._follows = follows
         self._prefix = b"" if json else f"{host}: ".encode()
         self._unfinished = b""
         self._ended = False
@@ -114,36 +117,41 @@ class _FanOut:
     """
 
     def __init__(self, cli: Invocation, run_verb: Callable[[Invocation], int], stdin: str, *, follows: bool) -> None:
-        self._cli, self._run_verb, self._stdin, self._follows = cli, run_verb, stdin, follows
+        self._cli = cli
+        self._run_verb = run_verb
+        self._stdin = stdin
+        self._follows = follows
         self._room = threading.Semaphore(len(cli.line.hosts) if follows else _MOST)
         self._workers: Workers[str, int] = Workers()
         self._interrupts = Interrupts(tie=True, message="")
         self._signals: set[int] = set()
         self._outputs = {host: HostOutput(host, json=cli.line.json, follows=follows) for host in cli.line.hosts}
-        self._hosts = {host: Invocation(replace(cli.line, hosts=[host]), out) for host, out in self._outputs.items()}
+        self._invocations = {
+            host: Invocation(replace(cli.line, hosts=[host]), out) for host, out in self._outputs.items()
+        }
         self._codes: dict[str, int] = {}  # of the hosts on which the verb has ended
 
     def run_all(self) -> int:
         """Run the verb on all hosts, print a summary, return the exit code. Raises UsageError."""
         with self._interrupts, self._workers:
-            for host in self._hosts:
+            for host in self._invocations:
                 self._workers.begin(host, partial(self._run_on, host))
-            while self._hosts.keys() - self._codes:
+            while self._invocations.keys() - self._codes:
                 inbound = (self._workers.inbound, self._interrupts.inbound)
                 ready = polled([(descriptor, select.POLLIN) for descriptor in inbound], None)
                 if self._interrupts.inbound in ready:
                     self._handle_signals()
                 self._take_results()
         self._print_summary()
-        if ended := self._signals & {signal.SIGTERM, signal.SIGHUP}:
-            return SIGNAL_BASE + max(ended)
+        if ending := self._signals & {signal.SIGTERM, signal.SIGHUP}:
+            return SIGNAL_BASE + max(ending)
         if self._signals and ExitCode.INTERRUPTED in self._codes.values():
             return ExitCode.INTERRUPTED
         return int(any(self._codes.values()))
 
     def _run_on(self, host: str, stop: Stop) -> Iterator[int]:
         """Run the verb on a host, in its thread; yield the exit code."""
-        cli = self._hosts[host]
+        cli = self._invocations[host]
         with self._room, stop.calling(cli.stop.stop), open(self._stdin, "rb") as stdin:
             cli.stop.check()
             cli.stdin = stdin.fileno()
@@ -180,19 +188,19 @@ class _FanOut:
             self._signals.add(number)
             if number == signal.SIGINT:
                 printing.start_new_line()
-            for host in self._hosts.keys() - self._codes:
-                _pass_on(number, self._hosts[host])
+            for host in self._invocations.keys() - self._codes:
+                _pass_on(number, self._invocations[host])
         until = time.monotonic() + _LEAVING
         while (late := self._stopped()) and time.monotonic() < until:
             polled([(self._workers.inbound, select.POLLIN)], until)
             self._take_results()
         for host in late:
             self._workers.end(host)
-            self._take(host, Interrupted(self._hosts[host].stop.message))
+            self._take(host, Interrupted(self._invocations[host].stop.message))
 
     def _stopped(self) -> list[str]:
         """Return the hosts that were stopped, and whose verb has not ended yet."""
-        return [host for host, cli in self._hosts.items() if cli.stop.stopped and host not in self._codes]
+        return [host for host, cli in self._invocations.items() if cli.stop.stopped and host not in self._codes]
 
     def _print_summary(self) -> None:
         """Print the JSON of all hosts, or how the verb ended on each."""
@@ -201,7 +209,7 @@ class _FanOut:
         if rows or (json and not self._follows):
             self._cli.out.value(rows)
         elif not json and set(self._codes.values()) != {ExitCode.INTERRUPTED}:
-            table = printing.aligned([(host, _verdict(self._codes[host])) for host in self._hosts])
+            table = printing.aligned([(host, _verdict(self._codes[host])) for host in self._invocations])
             printing.write(printing.encoded("\n".join([*table, ""])), printing.STDERR)
 
 
@@ -231,34 +239,39 @@ class _HostCaller(Caller):
 
     def __init__(self, cli: Invocation, host: str | None, stop: Stop) -> None:
         super().__init__(stop)
-        self.local, self._host = cli.local, host
+        self.local = cli.local
+        self._host = host
 
     def note(self, line: str) -> None:
         printing.note(printing.on_host(self._host, line), self._host)
 
 
 def call_each(
-    cli: Invocation, hosts: Mapping[Key, str | None], call: Callable[[Key, Target], Result], *, first: bool = False
+    cli: Invocation,
+    host_by_key: Mapping[Key, str | None],
+    call: Callable[[Key, Target], Result],
+    *,
+    first: bool = False,
 ) -> dict[Key, Result | SeshError]:
-    """Call a function for all hosts at once; return results or errors by key.
+    """Call a function for each key, with its host's target, all at once.
 
-    `first`: return only the first result, unless there are only errors.
+    Return results or errors by key. `first`: return only the first result, unless there are only errors.
     """
     results: dict[Key, Result | SeshError] = {}
 
     def call_one(key: Key, stop: Stop) -> Iterator[Result]:
-        yield call(key, reach.target_of(_HostCaller(cli, hosts[key], stop), hosts[key]))
+        yield call(key, reach.target_of(_HostCaller(cli, host_by_key[key], stop), host_by_key[key]))
 
     with Workers[Key, Result]() as workers:
-        for key in hosts:
+        for key in host_by_key:
             workers.begin(key, partial(call_one, key))
-        while len(results) < len(hosts):
+        while len(results) < len(host_by_key):
             polled([(workers.inbound, select.POLLIN)], None)
             results |= workers.take()
             succeeded = {key: result for key, result in results.items() if not isinstance(result, SeshError)}
             if first and succeeded:
                 return {**succeeded}
-    return {key: results[key] for key in hosts}
+    return {key: results[key] for key in host_by_key}
 
 
 def on_hosts(

@@ -69,7 +69,9 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     """
     cli = ctx.obj
     if not cli.line.tail:
-        raise UsageError("no command given", hint=f"write it after --: {SESH} exec {printable(name or 'NAME')} -- CMD")
+        raise UsageError(
+            "no command given", hint=f"write it after --: {SESH} --exec {printable(name or 'NAME')} -- CMD"
+        )
     if printed and follow:
         raise UsageError("--print and --follow cannot be combined")
     if detached and (printed or follow or stdin or tie):

@@ -13,7 +13,6 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.printing import error_row
 from sesh.cli.table import Table
-from sesh.cli.verbs import load
 from sesh.errors import SeshError, for_host
 from sesh.ops import lookup, views
 from sesh.ops.labels import has_labels
@@ -35,7 +34,9 @@ class _Group(NamedTuple):
 def list_or_pick(cli: Invocation) -> int:
     """Show the board if the settings say so, else print the list: `sesh` alone."""
     if printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
-        return load("choose.pick_and_attach")(cli)
+        from sesh.cli import choose
+
+        return choose.pick_and_attach(cli)
     return show(cli)
 
 

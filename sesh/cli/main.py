@@ -6,25 +6,33 @@ import os
 
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
-from sesh.cli.verbs import GO, load
+from sesh.cli.verbs import GO
 from sesh.errors import naming_host
 
 
 def run_line(argv: list[str]) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
     if os.environ.get("_SESH_COMPLETE"):
-        return load("complete.print_candidates")()
+        from sesh.cli import complete
+
+        return complete.print_candidates()
     line = split(argv)
     cli = Invocation(line)
     bare = line.verb.name == GO and line.tail is None and not line.create
     with naming_host(cli.line.host):
         if line.verb.name in ("hook", "bridge"):
-            return load(line.verb.function)(cli)
+            return line.verb.load()(cli)
         if bare and not line.words:
-            return load("list.list_or_pick")(cli)
+            from sesh.cli import list as listed
+
+            return listed.list_or_pick(cli)
         if bare and len(line.words) == 1 and len(cli.line.hosts) < 2 and not _is_option(line.words[0]):
-            return load("attach.attach_or_create")(cli, line.words[0])
-        return load("app.run_verb")(cli)
+            from sesh.cli import attach
+
+            return attach.attach_or_create(cli, line.words[0])
+        from sesh.cli import app
+
+        return app.run_verb(cli)
 
 
 def _is_option(word: str) -> bool:

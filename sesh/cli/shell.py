@@ -74,7 +74,7 @@ def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
             words = cli.line.tail or []
             if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
                 words = ["sh", "-c", *words]
-            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(words)}"
+            missing.hint = f"as a job: {SESH} --exec {name} -- {command_line(words)}"
         raise
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sesh.about import PROGRAM
 from sesh.wording import nearest
 
-GO = "-A"  # the verb of a line that has only a session's name
+GO = "-A"  # the verb of a line that has only a session's name; it has a short form, and no word
 _SIMILAR = 0.8  # difflib's ratio, from which a name may be a misspelt verb
 
 
@@ -17,11 +16,29 @@ Hosts = Literal["none", "one", "each", "all"]
 """How many hosts a verb takes. For `each` of several, `fanout` runs the verb; `all` are called by its function."""
 
 
+Parameters = Mapping[str, Any]  # of the verb's function, as typer has parsed them
+Fact = Callable[[Parameters], bool]  # a fact about a call of the verb
+
+
+def _always(_: Parameters) -> bool:
+    return True
+
+
+def _never(_: Parameters) -> bool:
+    return False
+
+
+def _with(parameter: str) -> Fact:
+    """Return the fact that an option of the call is given."""
+    return lambda parameters: bool(parameters[parameter])
+
+
 class Verb(NamedTuple):
     """A verb of the command line.
 
     `name`: without dashes. `function`: as `module.name` in this package. `short`: the short form, with its dash.
-    `command`: the words after `--` are a command. `follows`: it prints what happens until it is stopped.
+    `takes_command`: the words after `--` are a command. `follows`: it prints what happens until it is stopped.
+    `reads_stdin`: it reads standard input.
     """
 
     name: str
@@ -29,8 +46,9 @@ class Verb(NamedTuple):
     function: str
     short: str = ""
     hosts: Hosts = "one"
-    command: bool = False
-    follows: bool = False
+    takes_command: bool = False
+    follows: Fact = _never
+    reads_stdin: Fact = _never
 
     @property
     def dashed(self) -> str:
@@ -44,22 +62,21 @@ class Verb(NamedTuple):
             return f"NAME, {GO} NAME"
         return f"{self.name}, {self.short}" if self.short else self.name
 
-
-def load(function: str) -> Callable[..., int]:
-    """Import and return a function of this package, named as `module.name`."""
-    module, _, name = function.rpartition(".")
-    loaded: Callable[..., int] = getattr(import_module(f"{PROGRAM}.cli.{module}"), name)
-    return loaded
+    def load(self) -> Callable[..., int]:
+        """Import and return the function."""
+        module, _, name = self.function.rpartition(".")
+        function: Callable[..., int] = getattr(import_module(f"{__package__}.{module}"), name)
+        return function
 
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "Go to a session": (
-        Verb(GO, "Go to NAME, or start it; - goes to the last session", "go.go", command=True),
+        Verb(GO, "Go to NAME, or start it; - goes to the last session", "go.go", takes_command=True),
         Verb("attach", "Go to NAME, which must exist", "go.attach", short="-a"),
-        Verb("new", "Start a session; without NAME, a numbered one", "go.new", short="-n", command=True),
+        Verb("new", "Start a session; without NAME, a numbered one", "go.new", short="-n", takes_command=True),
         Verb("pick", "Choose a session from a list, its screen beside it", "choose.pick", hosts="all"),
         Verb("next", "Go to the session that has waited longest for you", "choose.next_", hosts="all"),
-        Verb("here", "Go to the session of this directory's repository", "go.here", command=True),
+        Verb("here", "Go to the session of this directory's repository", "go.here", takes_command=True),
         Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", short="-x"),
     ),
     "See what goes on": (
@@ -67,22 +84,31 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("watch", "Keep the list on screen; answer sessions that wait", "choose.watch", hosts="all"),
         Verb(
             "events", "Follow what happens: starts, ends, questions, bells", "events.events",
-            hosts="each", follows=True,
+            hosts="each", follows=_always,
         ),
         Verb("screen", "Print what the screen shows now", "views.screen", hosts="each"),
-        Verb("logs", "Print the last lines of output; -f follows", "views.logs", hosts="each"),
+        Verb(
+            "logs", "Print the last lines of output; -f follows", "views.logs",
+            hosts="each", follows=_with("follow"),
+        ),
         Verb("grep", "Search what sessions have printed", "grep.grep", hosts="all"),
         Verb("history", "List commands run in a session, or show one's output", "shell.history"),
         Verb("status", "Show everything known about a session", "views.status", hosts="each"),
     ),
     "Run commands, and drive a session": (
-        Verb("open", "Start NAME unless it runs, without going to it", "go.open_", hosts="each", command=True),
+        Verb("open", "Start NAME unless it runs, without going to it", "go.open_", hosts="each", takes_command=True),
         Verb(
             "exec", "Run CMD in its own session, and exit with its code", "jobs.exec_",
-            short="-e", hosts="each", command=True,
+            short="-e", hosts="each", takes_command=True, follows=_with("follow"), reads_stdin=_with("stdin"),
         ),
-        Verb("run", "Run CMD in the shell of a session; print its output", "shell.run", hosts="each", command=True),
-        Verb("send", "Type text and keys into a session", "send.send", hosts="each"),
+        Verb(
+            "run", "Run CMD in the shell of a session; print its output", "shell.run",
+            hosts="each", takes_command=True,
+        ),
+        Verb(
+            "send", "Type text and keys into a session", "send.send",
+            hosts="each", reads_stdin=lambda parameters: parameters["text"] == ("-",),
+        ),
         Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", hosts="all"),
         Verb("rename", "Rename a session", "sessions.rename"),
         Verb("label", "Set or remove labels, to filter lists by", "sessions.label"),
@@ -90,7 +116,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "End, keep and restore": (
         Verb("kill", "End sessions and what runs in them", "sessions.kill", short="-k", hosts="each"),
         Verb("kill-all", "End all sessions on this machine", "sessions.kill_all", short="-K", hosts="each"),
-        Verb("resume-with", "Set the command that restarts a session", "sessions.resume_with", command=True),
+        Verb("resume-with", "Set the command that restarts a session", "sessions.resume_with", takes_command=True),
         Verb("restore", "Restart the sessions that a reboot or crash has ended", "layout.restore", hosts="each"),
         Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
         Verb("import", "Create the sessions of an export that are missing", "layout.import_"),

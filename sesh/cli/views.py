@@ -13,7 +13,6 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled, number
-from sesh.cli.verbs import load
 from sesh.errors import NotFound, Refused, for_host
 from sesh.ops import views
 from sesh.ops.wait import LiveLog
@@ -51,7 +50,13 @@ def list_(
       sesh list --label team=web
       sesh @web1 @web2 list
     """
-    return int(load("choose.watch")(ctx, label=label) if watch_ else load("list.show")(ctx.obj, label or ()))
+    if watch_:
+        from sesh.cli import choose
+
+        return choose.watch(ctx, label=label)
+    from sesh.cli.list import show
+
+    return show(ctx.obj, label or ())
 
 
 def screen(

@@ -9,7 +9,7 @@ from sesh import machine
 from sesh.daemon.base.facts import Facts
 from sesh.outcomes import Command
 from sesh.schema import JobResult, Record, Summary
-from sesh.vt.render.screen_data import Run, Screen
+from sesh.vt.render.screen_data import Run, ScreenFacts
 
 
 def summary(**facts: object) -> Summary:
@@ -62,7 +62,7 @@ def run(text: str, column: int = 0, **attributes: object) -> Run:
     return cast("Run", {"column": column, "width": len(text), "text": text, **attributes})
 
 
-def screen(*cells: list[Run], cursor: int = 0) -> Screen:
+def screen(*cells: list[Run], cursor: int = 0) -> ScreenFacts:
     """Return a screen of these rows; the cursor is at the beginning of row `cursor`."""
     return {
         "columns": 80, "rows": len(cells), "cursor": {"row": cursor, "column": 0, "visible": True, "style": 0},
