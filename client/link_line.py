@@ -72,7 +72,7 @@ class LinkLine:
 def log_in(
     display: Display, keeper: LinkKeeper, name: str, host: str, refusal: LoginRefused
 ) -> Connection | AttachmentEnd:
-    """Let the user log in; return the next link, or the end of the attachment to session `name`."""
+    """Let the user log in; return the next link, or the end of the attachment."""
     try:
         return _await_login(display, keeper, host, refusal)
     except EOFError:
@@ -86,7 +86,7 @@ def log_in(
 
 
 def _await_login(display: Display, keeper: LinkKeeper, host: str, error: Exception) -> Connection:
-    """Make one attempt at each Enter until the user is logged in; return the next link.
+    """Attempt at each Enter until the user is logged in; return the next link.
 
     `error`: of the last attempt. Raises EOFError if the terminal goes away, KeyboardInterrupt with a signal's number,
     and the error after which another login would fail too.

@@ -117,7 +117,7 @@ class Notice:
         self._timers.ensure(ClientTimer.NOTICE_END, NOTICE_TIME, self.end)
 
     def _await_pause(self) -> None:
-        """Request a screen in the next pause of the output, to draw the notice over it."""
+        """Request a screen in the next pause of output, for the notice."""
         self.state = NoticeState.WAITS
         self._timers.set(ClientTimer.NOTICE, _PAUSE, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
 

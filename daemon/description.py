@@ -110,7 +110,7 @@ def record(session: Session) -> Record:
     end = session.life.end
     identified = _identity(os.getpid())
     # The number of a closed pty may soon belong to another terminal.
-    pty = session.pty if session.pty is not None and session.pty.descriptor >= 0 else None
+    pty = session.pty if session.pty is not None and session.pty.is_open else None
     return {
         "name": session.name,
         "id": facts.id,

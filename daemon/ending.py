@@ -48,7 +48,7 @@ class Ending:
         self._handler = handler
         self._connections = connections
         self._drop = drop
-        self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 if not sent
+        self._hung_up_at: float | None = None  # time (monotonic) of SIGHUP to the session's processes
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
         self._timed_out = False  # the program was a shell, which ended at its prompt as by TMOUT
 
@@ -74,7 +74,7 @@ class Ending:
         if pty is None:
             return
         self.session.timers.set(Timer.END, POLL, self._check_processes)  # first: listing processes can fail
-        if not self._hung_up_at:
+        if self._hung_up_at is None:
             alive = pty.signal_session(signal.SIGHUP, signal.SIGCONT)
             self._hung_up_at = time.monotonic()
         else:

@@ -62,6 +62,7 @@ class Kind(str, Enum):
 
 
 Finding = tuple[Kind, bytes, int]
+_KINDS = {kind.value: kind for kind in Kind}
 LONGEST_REPORT = 4096  # bytes of an OSC 7501, terminator included; a longer one is ignored
 LONGEST_STRING = 64 << 10  # bytes of an OSC, DCS or APC; a longer one is ignored
 GIVEN_UP = b"\xff"
@@ -126,7 +127,7 @@ class QueryScanner:
                     findings += [(kind, body, end - offset) for kind, body in found]
                 continue
             sequence = b"\x1b[c" if match[0] == b"\x1bZ" else match[0]  # DECID is a DA1
-            findings.append((Kind(group), sequence, end - offset))
+            findings.append((_KINDS[group or ""], sequence, end - offset))
         # The block may end inside a control sequence.
         start = data.rfind(b"\x1b", end)
         if start >= 0 and len(data) - start <= _LONGEST_CONTROL and _UNFINISHED.match(data, start):

@@ -80,7 +80,7 @@ class Activity:
         self.kept.active_at = time.monotonic()
         if self._settled:
             self._settled = False
-            self._timers.set(Timer.ACTIVITY, SETTLED, self._check)
+            self._check_in(SETTLED)
 
     def note_input(self, data: bytes) -> None:
         """Note input: a line answers the question; some keys end a declaration."""
@@ -224,12 +224,13 @@ class Activity:
             self._work.restore(kept.standing.question)
 
     def _check(self) -> None:
+        """Look at the session, decide its state, and set the timer of the next check."""
         self._settled = True  # first: after an error, the next output schedules a check
         kept = self.kept
         silent = self._measure_silence()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
             self._settled = False
-            self._timers.set(Timer.ACTIVITY, max(SETTLED - silent, _LEAST_DELAY), self._check)
+            self._check_in(SETTLED - silent)
             return
         why, asked = self._look(silent)
         if why == Why.READ and not self._pump.paused and self._pump.read_output():
@@ -240,7 +241,10 @@ class Activity:
         self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))
         due = rules.next_check(kept.standing, silent)
         if due is not None:
-            self._timers.set(Timer.ACTIVITY, max(due - silent, _LEAST_DELAY), self._check)
+            self._check_in(due - silent)
+
+    def _check_in(self, seconds: float) -> None:
+        self._timers.set(Timer.ACTIVITY, max(seconds, _LEAST_DELAY), self._check)
 
     def _measure_silence(self) -> float:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""
@@ -260,11 +264,13 @@ class Activity:
         self.kept.standing = standing
         asked_again = standing.state == State.WAITING and before.since != standing.since
         if asked_again or (before.state, before.question) != (standing.state, standing.question):
-            state = standing.state.value
-            why = standing.why.value
-            words = standing.question or None
-            kind = standing.kind or None
-            self._events.add("activity", state=state, why=why, question=words, kind=kind)
+            self._events.add(
+                "activity",
+                state=standing.state.value,
+                why=standing.why.value,
+                question=standing.question or None,
+                kind=standing.kind or None,
+            )
         self.on_check()
 
     def _look(self, silent: float) -> tuple[Why, str]:
@@ -272,20 +278,25 @@ class Activity:
         pty = self._pump.pty
         group = self._pump.foreground
         self._checked_at = time.monotonic()
-        if pty is not None and group:
-            if pty.output_stopped():
-                return Why.XOFF, rules.OUTPUT_STOPPED
-            raw = pty.raw()
-            prompt = self._at_prompt(pty, group, raw=raw)
-            if prompt and group != self.kept.command_group:
-                return Why.PROMPT, ""
-            reads_line = prompt or (not raw and self._reads_line(pty, group))
-            complete = silent >= SETTLED or self._pump.line_begun  # else an answer to the question would be refused
-            if reads_line and complete and self._model.catch_up(DRAW_TIME):  # else the question is not drawn yet
-                return Why.READ, self._question()
-            if raw and self._work.state == WorkState.OVER:
-                return Why.STOPPED, self._work.question
-        return Why.OUTPUT if silent < rules.QUIET_AFTER else Why.QUIET, ""
+        if pty is None or not group:
+            return _why_by_output(silent), ""
+        if pty.output_stopped():
+            return Why.XOFF, rules.OUTPUT_STOPPED
+        raw = pty.raw()
+        at_prompt = self._at_prompt(pty, group, raw=raw)
+        if at_prompt and group != self.kept.command_group:
+            return Why.PROMPT, ""
+        reads_line = at_prompt or (not raw and self._reads_line(pty, group))
+        if reads_line and self._question_is_complete(silent):
+            return Why.READ, self._question()
+        if raw and self._work.state == WorkState.OVER:
+            return Why.STOPPED, self._work.question
+        return _why_by_output(silent), ""
+
+    def _question_is_complete(self, silent: float) -> bool:
+        """Return whether the question is drawn, and an answer to it would not be refused."""
+        settled = silent >= SETTLED or self._pump.line_begun
+        return settled and self._model.catch_up(DRAW_TIME)
 
     def _question(self) -> str:
         if self._pump.line_begun:
@@ -304,3 +315,7 @@ class Activity:
         if not machine.HAS_PROC:  # without /proc, only the session's own shell can be recognized
             return raw and group == self._facts.pid and self._facts.shell
         return shells.at_prompt(pty)
+
+
+def _why_by_output(silent: float) -> Why:
+    return Why.OUTPUT if silent < rules.QUIET_AFTER else Why.QUIET

@@ -58,19 +58,32 @@ class Notifications:
 
     def note_event(self, event: Event) -> None:
         kind = event["event"]
-        bell_due = self._due is not None and self._due.event == BELL
         if kind == "activity" and event["why"] != Why.EXIT:
-            if not bell_due:
-                self._due = None  # that state is over
-            if event["state"] in (State.WAITING, State.FAILED):
-                self._plan(News(event["state"], event["why"] or "", event["question"] or ""), self._sent_at)
+            self._note_state(event)
         elif kind == "bell" and self._due is None:
             self._plan(News(BELL), max(self._sent_at, self._rang_at), least=BELL_DELAY)
-        elif kind == "exited" and (code := event.get("exit_code")):
+        elif kind == "exited":
+            self._note_end(event)
+
+    def _note_state(self, event: Event) -> None:
+        """Plan a notification of a state that needs a person; drop an earlier one."""
+        if not self._bell_is_due:
+            self._due = None
+        if event["state"] in (State.WAITING, State.FAILED):
+            self._plan(News(event["state"], event["why"] or "", event["question"] or ""), self._sent_at)
+
+    def _note_end(self, event: Event) -> None:
+        """Notify at once of a failure or a due bell: the daemon will exit."""
+        code = event.get("exit_code")
+        if code:
             self._due = News(State.FAILED.value, Why.EXIT.value, failure(event.get("reason"), code))
-            self._notify()  # at once: the daemon will exit
-        elif kind == "exited" and bell_due:
             self._notify()
+        elif self._bell_is_due:
+            self._notify()
+
+    @property
+    def _bell_is_due(self) -> bool:
+        return self._due is not None and self._due.event == BELL
 
     def _plan(self, news: News, last: float, *, least: float = 0.0) -> None:
         if not self._silent:

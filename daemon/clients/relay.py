@@ -54,7 +54,7 @@ class Relay:
         screen_due = False
         try:
             self.screens.send_due()
-            screen_due = self.screens.is_due()
+            screen_due = self.screens.is_due
         finally:
             self.pace(screen_due=screen_due)
 

@@ -102,6 +102,7 @@ _LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x0
 _MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")
 """Keys that are also the start of a sequence: Escape; Alt with one of `[]P_`; keys with Shift in rxvt."""
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_INCOMPLETE = -1  # in the place of a piece's end: the rest of the piece has not come
 
 
 class _State(Enum):
@@ -165,7 +166,7 @@ class ReplyFilter:
         start = 0
         while start < len(whole):
             end, passes = self._next(whole, start, now)
-            if end < 0:
+            if end == _INCOMPLETE:
                 break
             if passes:
                 pieces.append(whole[max(start, given) : end])
@@ -177,22 +178,16 @@ class ReplyFilter:
         return b"".join(pieces)
 
     def _next(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
-        """Return the end of the piece at `start` (-1: incomplete), and whether it passes."""
+        """Return the end of the piece at `start` (maybe `_INCOMPLETE`), and whether it passes."""
         if self._state is _State.PASTE:
-            self.by_person = True
-            end, begun = paste_end(data, start)
-            if end >= 0:
-                self._state = _State.KEYS
-                return end, True
-            end = len(data) - begun  # hold back what may be the start of the paste's end
-            return (end if end > start else -1), True
+            return self._in_paste(data, start), True
         if self._state is not _State.KEYS:
             return self._in_string(data, start, passes=self._state is _State.PASSED)
         piece = next(_PIECE.finditer(data, start))
         kind = piece.lastgroup
         sequence = piece[0]
         if kind == "begun":
-            return -1, True
+            return _INCOMPLETE, True
         if kind in ("size", "broken"):
             return piece.end(), False
         if kind in ("reply", "string", "report"):
@@ -207,6 +202,15 @@ class ReplyFilter:
         self.by_person = True
         return piece.end(), True
 
+    def _in_paste(self, data: bytes, start: int) -> int:
+        self.by_person = True
+        end, begun = paste_end(data, start)
+        if end >= 0:
+            self._state = _State.KEYS
+            return end
+        end = len(data) - begun  # hold back what may be the start of the paste's end
+        return end if end > start else _INCOMPLETE
+
     def _in_string(self, data: bytes, start: int, *, passes: bool) -> tuple[int, bool]:
         """Return end and passing of a piece of a string, which any control character ends."""
         control = _CONTROL.search(data, start)
@@ -214,7 +218,7 @@ class ReplyFilter:
             return len(data), passes
         end = control.start()
         if control[0] == b"\x1b" and end == len(data) - 1:  # maybe half of the terminator
-            return (end if end > start else -1), passes
+            return (end if end > start else _INCOMPLETE), passes
         self._state = _State.KEYS
         terminators = (b"\x07", b"\x1b\\")
         return end + next((len(each) for each in terminators if data.startswith(each, end)), 0), passes

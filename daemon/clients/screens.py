@@ -52,8 +52,9 @@ class Screens:
             (client, client.state) for client in self._clients.all if isinstance(client.state, Attaching | Repainting)
         ]
 
+    @property
     def is_due(self) -> bool:
-        """Return whether a client could take its screen, which is not ready."""
+        """True if a client could take its screen, which is not ready."""
         return any(
             client.takes_screen and (self._model.lag > 0 or state.drawing is not None)
             for client, state in self._waiting()

@@ -45,6 +45,11 @@ class Pty:
         self.path = machine.pty_path(self.descriptor)
         self.device = machine.device_number(os.stat(self.path).st_rdev)
 
+    @property
+    def is_open(self) -> bool:
+        """True until `close`."""
+        return self.descriptor >= 0
+
     @classmethod
     def adopt(cls, descriptor: int, pid: int) -> Pty:
         os.set_blocking(descriptor, False)
@@ -111,7 +116,7 @@ class Pty:
     def output_stopped(self) -> bool:
         """Return whether output is stopped: the slave is not writable, and no output is readable."""
         # During a program's write the slave is not writable either, but then output becomes readable.
-        if self.descriptor < 0:
+        if not self.is_open:
             return False
         ready = select.poll()
         ready.register(self.slave, select.POLLOUT)
@@ -169,7 +174,7 @@ class Pty:
 
     def close(self) -> None:
         """Close the pty; processes with an open slave side get SIGHUP from the kernel."""
-        if self.descriptor < 0:
+        if not self.is_open:
             return
         descriptors = (self.descriptor, self.slave)
         self.descriptor = self.slave = -1  # first: close(2) closes them even if it fails

@@ -113,24 +113,29 @@ class Pump:
         self.last_activity = STEADY.now()
 
     @property
+    def _open_pty(self) -> Pty | None:
+        return self.pty if self.pty is not None and self.pty.is_open else None
+
+    @property
     def foreground(self) -> int:
         """The foreground's process group; 0 without one, or if the program has ended."""
         return self.pty.foreground() if self.pty is not None and self.life.running else 0
 
     def resize(self, size: Size) -> None:
-        if self.pty is not None and self.pty.descriptor >= 0:
-            set_size(self.pty.descriptor, *size)
+        if (pty := self._open_pty) is not None:
+            set_size(pty.descriptor, *size)
 
     def pace(self, *, paused: bool) -> None:
         self.paused = paused
         self._watch_pty()
 
     def _watch_pty(self) -> None:
-        if self.pty is not None and self.pty.descriptor >= 0:
+        if (pty := self._open_pty) is not None:
             hung_up = self._loop.timers.is_set(Timer.REOPEN)
-            reads = 0 if self.paused or hung_up else READ
-            writes = WRITE if self.input.size else 0
-            self._loop.watch(self.pty.descriptor, reads | writes, self._transfer)
+            events = WRITE if self.input.size else 0
+            if not (self.paused or hung_up):
+                events |= READ
+            self._loop.watch(pty.descriptor, events, self._transfer)
 
     def _transfer(self, events: int) -> None:
         if events & WRITE:
@@ -141,9 +146,10 @@ class Pump:
 
     def read_output(self) -> bool:
         """Read output and pass it on; return False if there was none."""
-        if self.pty is None or self.pty.descriptor < 0:
+        pty = self._open_pty
+        if pty is None:
             return False
-        block, is_open = self.pty.read(self.between_reads)
+        block, is_open = pty.read(self.between_reads)
         if not is_open:  # by vhangup(2), as of login(1), which opens its terminal again
             self._loop.timers.set(Timer.REOPEN, REOPEN_AFTER, self._watch_pty)
             self._watch_pty()
@@ -189,11 +195,12 @@ class Pump:
         self.on_traffic()
 
     def drain(self) -> None:
-        if self.pty is None or self.pty.descriptor < 0:
+        pty = self._open_pty
+        if pty is None:
             self.input.clear()
             return
         try:
-            self.input.drain(self.pty.write)
+            self.input.drain(pty.write)
         except OSError:
             self.input.clear()  # the pty is gone; SIGCHLD will report the program's end
         if self.input.size:

@@ -40,7 +40,8 @@ class ViaHost:
     """`@there`: another home on this machine, with a program as its sesh."""
 
     def __init__(self, home: Home, program: str | None) -> None:
-        self.home, self.path = home, os.path.join(home.root, "there")
+        self.home = home
+        self.path = os.path.join(home.root, "there")
         os.makedirs(os.path.join(self.path, ".sesh"), mode=0o700)
         if program is not None:
             home.write("../there/.local/bin/sesh", program, 0o755)

@@ -41,7 +41,8 @@ class Program:
     """A program in session `work` that prints what a test wants."""
 
     def __init__(self, home: Home) -> None:
-        self._home, self._file = home, Path(home.path, "said")
+        self._home = home
+        self._file = Path(home.path, "said")
         self._file.write_text("")
         self.command = [sys.executable, "-u", home.write("speaker.py", _SPEAKER), str(self._file)]
 

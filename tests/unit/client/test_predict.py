@@ -27,17 +27,23 @@ class Program:
     """A line editor that `shows` something for each character, over a text `behind` the line."""
 
     def __init__(self, shows: str | None = "", prompt: str = "$ ", behind: str = "") -> None:
-        self.shows, self.prompt, self.behind = shows, prompt, behind
-        self.line, self.at, self.pen = "", 0, b""
+        self.shows = shows
+        self.prompt = prompt
+        self.behind = behind
+        self.line = ""
+        self.at = 0
+        self.pen = b""
 
     def act(self, key: bytes) -> bytes:
         if key == ENTER:
-            self.line, self.at = "", 0
+            self.line = ""
+            self.at = 0
             return b"\r\n" + self.row()
         if key == HIGHLIGHT:
             self.pen = b"" if self.pen else b"\x1b[1;41m"
         elif key == UP:
-            self.line, self.at = "old", 3
+            self.line = "old"
+            self.at = 3
         elif key in (LEFT, RIGHT, HOME):
             step = {LEFT: -1, RIGHT: 1, HOME: -self.at}[key]
             self.at = min(max(0, self.at + step), len(self.line))
@@ -64,11 +70,14 @@ class Person:
     """A person at a slow link; `plain` is a terminal without prediction, `seen` with it."""
 
     def __init__(self, program: Program) -> None:
-        self.program, self.requested = program, False
+        self.program = program
+        self.requested = False
         self.plain, self.seen, self.daemon = (Emulator(COLUMNS, ROWS, max_lines=1) for _ in range(3))
-        self.log, self.shown = b"", 0
+        self.log = b""
+        self.shown = 0
         self.keys: list[bytes] = []
-        self.number, self.size = 0, (COLUMNS, ROWS)
+        self.number = 0
+        self.size = (COLUMNS, ROWS)
         self.predictor = Predictor(self._note_request, lambda: self.size)
         self.prints(program.row())
 

@@ -19,7 +19,8 @@ class Link:
         if buffer:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         ours.setblocking(False)
-        self.other, self.socket = ours, theirs
+        self.other = ours
+        self.socket = theirs
         self.connection = PeerConnection(theirs)
         self.decoder = protocol.Decoder()
 

@@ -113,7 +113,9 @@ class Fault:
     CALLS = ("open", "write", "replace", "unlink", "lseek", "ftruncate", "fstat", "fchmod", "close")
 
     def __init__(self, number: int, nth: int = 1, *, full: bool = False) -> None:
-        self.number, self.left, self.full = number, nth, full
+        self.number = number
+        self.left = nth
+        self.full = full
 
     @property
     def met(self) -> bool:

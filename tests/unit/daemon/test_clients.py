@@ -106,7 +106,9 @@ class Replay:
         self.session.pump.add(b"".join(b"line %d\r\n" % number for number in range(3000)))
         while self.session.model.lag:
             self.session.model.catch_up()
-        self.link, self.other, self.terminal = Link(), Link(), Emulator(80, 24)
+        self.link = Link()
+        self.other = Link()
+        self.terminal = Emulator(80, 24)
         self.client = self.link.attached(lines=3000)
         self.session.clients.add(self.client)
         self.session.relay.settle()

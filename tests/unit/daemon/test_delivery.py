@@ -21,8 +21,12 @@ class Program:
     """A program that reads, draws and rests at given seconds after the text began."""
 
     def __init__(self, reads: float, draws: list[float], rests: float = 0.0) -> None:
-        self.reads, self.draws, self.rests = reads, draws, rests
-        self.now, self.typed, self.typed_at = 0.0, list[bytes](), 0.0
+        self.reads = reads
+        self.draws = draws
+        self.rests = rests
+        self.now = 0.0
+        self.typed = list[bytes]()
+        self.typed_at = 0.0
         self.disturbed_from = 1000.0
 
     def type(self, piece: bytes) -> None:

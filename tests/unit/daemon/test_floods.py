@@ -22,7 +22,8 @@ class Printer(Pty):
     printed = b""
 
     def read(self, _between: object) -> tuple[bytes, bool]:
-        block, self.printed = self.printed, b""
+        block = self.printed
+        self.printed = b""
         return block, True
 
     def write(self, _data: bytes | memoryview) -> int:
