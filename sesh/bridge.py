@@ -57,7 +57,8 @@ class LinkCaller(Caller):
     """The caller of a request: collects notes for the response, and has the person's answers."""
 
     def __init__(self, origin: Origin, *, can_answer: bool, answers: list[str]) -> None:
-        self.origin, self.can_answer = origin, can_answer
+        self.origin = origin
+        self.can_answer = can_answer
         self.notes: list[tuple[str, bool]] = []  # with whether to show the note on the session's first screen
         self._answers = list(answers)
 

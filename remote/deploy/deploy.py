@@ -154,6 +154,7 @@ class _Deploy:
         report: Report = check.checked_from_host(Report, value, "the answer")
         if report["step"]:
             reason = shown(report["reason"].partition("\n")[0])
-            message, foreign = f"{host}: {reason}", report["foreign"]
+            message = f"{host}: {reason}"
+            foreign = report["foreign"]
             raise DeployError(report["step"], message, output=report["reason"], foreign=foreign)
         return report

@@ -116,7 +116,8 @@ def connect(destination: Destination) -> FabricCarrier | None:
 
 def is_plain(destination: Destination) -> bool:
     """Return whether fabric can parse and follow the user's whole configuration."""
-    settings, defaults = destination.settings, ssh_defaults()
+    settings = destination.settings
+    defaults = ssh_defaults()
     others = {*settings, *defaults} - _FOLLOWED
     if any(settings.get(keyword) != defaults.get(keyword) for keyword in others):
         return False

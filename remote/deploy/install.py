@@ -109,7 +109,8 @@ class Installer:
     def check_program(self) -> None:
         """Raise Failed if ~/.local/bin/sesh exists and must not be replaced."""
         if os.path.lexists(self.program) and not (is_launcher(self.program) or self.order["force"]):
-            self.step, self.foreign = "switch", True
+            self.step = "switch"
+            self.foreign = True
             raise Failed(f"{self.program} was not installed by sesh and stays; `--deploy --force` replaces it")
 
     def is_in_use(self) -> bool:
@@ -135,7 +136,8 @@ class Installer:
 
     def install(self) -> None:
         """Unpack the archive, try the version, switch to it; always remove the scratch directory."""
-        archive, launcher = self.scratch / ARCHIVE, self.scratch / self.order["program"]
+        archive = self.scratch / ARCHIVE
+        launcher = self.scratch / self.order["program"]
         try:
             self.step = "upload"
             if hashlib.sha256(archive.read_bytes()).hexdigest() != self.order["sha256"]:

@@ -96,7 +96,8 @@ class _Race:
         destination = self.destination
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
         argv = [*_IGNORING_CTRL_C, *argv] if may_prompt else argv
-        pipe, stderr = subprocess.PIPE, tempfile.TemporaryFile()
+        pipe = subprocess.PIPE
+        stderr = tempfile.TemporaryFile()
         try:
             process = ssh.start(
                 destination, argv, may_prompt=may_prompt, stdin=pipe, stdout=pipe, stderr=stderr, bufsize=0

@@ -69,7 +69,8 @@ class HomeDirectory:
         names = [""]
         while names:
             name = names.pop()
-            path, real = f"{tree.path}{name}", f"{tree.source}{name}"
+            path = f"{tree.path}{name}"
+            real = f"{tree.source}{name}"
             if self._is_protected(path, real):
                 tree.left_out.append(path)
                 continue

@@ -169,7 +169,8 @@ def _print_changes(cli: Invocation, wanted: dict[str, str]) -> NoReturn:
                 rows: list[Summary] = [{**row, "host": place.host} for place, row in index.sessions(wanted).items()]
                 if rows != printed:
                     cli.out.value(rows)
-                printed, print_at = rows, inf
+                printed = rows
+                print_at = inf
             ready = polled(watched, min(print_at, time.monotonic() + index.due))
             check_audience(ready, printing.STDOUT)
             if index.update():

@@ -209,7 +209,7 @@ def _ask_beside_dormant(caller: Caller, name: str, summary: Summary) -> str:
 
 
 def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> str:
-    phase = f"{subject(name)} {'has ended, but is kept' if find.has_ended(name) else 'already runs'}"
+    phase = f"{subject(name)} {'has ended, but is kept' if find.is_kept(name) else 'already runs'}"
     if not caller.can_answer:
         raise Exists(f"{phase}; choose --join, --replace or --new-name")
     try:
@@ -272,7 +272,7 @@ def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
     try:
         return create.start(launch_spec, name)
     except Exists:
-        if find.has_ended(name):
+        if find.is_kept(name):
             raise
         if (records.readable(name) or {}).get("job"):
             raise Exists(f"{subject(name)} runs", hint=f"wait for its end: {SESH} --wait {name} --exit") from None

@@ -154,7 +154,8 @@ class SessionIndex:
     """
 
     def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
-        self._caller, self._named = caller, hosts
+        self._caller = caller
+        self._named = hosts
         self.machines: dict[str | None, Report] = {}
         self.pending: set[str | None] = set()
         self._workers: Workers[str | None, Report] = Workers()
@@ -253,10 +254,12 @@ class _HostReports(Caller):
     """The reports of a host; an unhealthy link yields cached rows, and ssh's line."""
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
-        self._host, self._workers = host, workers
+        self._host = host
+        self._workers = workers
         self._rows: dict[str, Summary] = {}
         self._sizes: dict[str, int] = {}  # approximate characters of each row
-        self._home, self._clock = "", 0.0
+        self._home = ""
+        self._clock = 0.0
         self._complete = False  # true once the link has reported all sessions
 
     def follow(self, stop: Stop) -> Iterator[Report]:
@@ -282,7 +285,9 @@ class _HostReports(Caller):
 
     def _start_over(self, link: Link) -> dict[str, object]:
         """Forget all rows, because a new link reports them again; return the op's arguments."""
-        self._home, self._clock, self._complete = link.home, link.clock, False
+        self._home = link.home
+        self._clock = link.clock
+        self._complete = False
         self._rows.clear()
         self._sizes.clear()
         return {}

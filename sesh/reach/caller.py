@@ -90,4 +90,7 @@ class Question(SeshError):
 
     def __init__(self, text: str, answers: Answers, default: str, above: str = "") -> None:
         super().__init__(text)
-        self.text, self.answers, self.default, self.above = text, answers, default, above
+        self.text = text
+        self.answers = answers
+        self.default = default
+        self.above = above

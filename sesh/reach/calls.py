@@ -46,7 +46,8 @@ def _ask_person(caller: Caller, question: QuestionResponse, host: str) -> str:
     """Ask the person. Raises ProtocolError for a malformed or unexpected question."""
     if not caller.can_answer:
         raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
-    answers, default = question["answers"], question["default"]
+    answers = question["answers"]
+    default = question["default"]
     letters = {letter for letter, _ in answers}
     if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
         raise errors.malformed("RESPONSE", ".answers cannot be chosen from")

@@ -34,7 +34,8 @@ class Interrupts(Stop):
 
     def __init__(self, *, tie: bool, message: str) -> None:
         super().__init__()
-        self.tie, self.message = tie, message
+        self.tie = tie
+        self.message = message
         self.echoed = False
         self.terminal = -1
         self.inbound, self._wakeup = os.pipe()
@@ -147,7 +148,8 @@ class PassedOn:
     """
 
     def __init__(self, request: RequestType[SendResponse], number: int) -> None:
-        self._request, self._number = request, number
+        self._request = request
+        self._number = number
         self._keys: list[str] = []
 
     def send(self, connection: wire.Connection) -> None:

@@ -91,14 +91,18 @@ class _Board:
     """The rows, the query that filters them, and the input line, for one thread."""
 
     def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, options: BoardOptions) -> None:
-        self._display, self._index = display, index
-        self._calls, self._options = calls, options
-        self._previews, self._alerts = Previews(calls), Alerts()
+        self._display = display
+        self._index = index
+        self._calls = calls
+        self._options = options
+        self._previews = Previews(calls)
+        self._alerts = Alerts()
         self._recent = enter.recent()
         self._selection = Selection()
         self._count = 0
         self._touched = False  # a key was pressed; until then, each report selects the first row
-        self._query, self._message = "", ""
+        self._query = ""
+        self._message = ""
         self._input: _Input | None = None
         self._chosen: BoardRow | None = None
         self._done = False
@@ -111,7 +115,8 @@ class _Board:
         while not self._done:
             if changed or self._display.blank:
                 self._draw()
-            row, due = self._selection.row, self._index.due
+            row = self._selection.row
+            due = self._index.due
             if row is not None and row.has_screen:
                 due = min(due, self._previews.refresh(row.place))
             keys, ready = self._display.wait((self._index.inbound, self._calls.inbound), due)
@@ -147,14 +152,16 @@ class _Board:
         if key in _LEAVE_KEYS:
             self._done = True
         elif key == "enter" and row is not None:
-            self._chosen, self._done = row, True
+            self._chosen = row
+            self._done = True
         elif self._selection.press(key, max(1, self._display.size[1] - 3)):
             self._touched = True
         elif key in ("tab", "C-e", "C-x") and row is not None and row.session is not None:
             self._touched = True
             self._open_input(key, row)
         elif (query := edited(self._query, key)) != self._query:
-            self._query, self._touched = query, True
+            self._query = query
+            self._touched = True
             self._update(reset=True)
 
     def _open_input(self, key: str, row: BoardRow) -> None:
