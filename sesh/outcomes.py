@@ -1,4 +1,4 @@
-"""Types of the output of verbs and the results of ops. See `sesh.schema`."""
+"""Types of what a single op returns, or a single verb prints. See `sesh.schema` for the shared ones."""
 
 from typing import TypedDict
 

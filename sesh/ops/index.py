@@ -35,7 +35,7 @@ from sesh.workers import Workers
 POLL = 5.0  # seconds between two polls of all sessions
 DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
-GONE = "gone"  # the reported state of a session that was removed
+GONE = "gone"  # the phase that is reported of a removed session
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
 _INDEX_TIMEOUT = 0.5  # seconds for a daemon to answer
 _BLOCK = 1 << 16
@@ -127,7 +127,7 @@ class _ChangeWatch:
 def follow(caller: Caller) -> Iterator[list[Summary]]:
     """Yield the sessions of this machine, then the changed ones after each change.
 
-    A removed session has the state `GONE`. Each report consists of several lists; the last list is empty.
+    A removed session has the phase `GONE`. Each report consists of several lists; the last list is empty.
     """
     before: dict[str, Summary] = {}
     for sessions in watch(caller.audience):

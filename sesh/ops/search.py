@@ -119,7 +119,7 @@ class Pattern:
 
 @contextmanager
 def _timer(seconds: float) -> Iterator[None]:
-    """Raise _TooLong within the block after so many seconds of CPU time."""
+    """Raise _TooLong within the block once it has used so much CPU time."""
 
     def end(*_: object) -> NoReturn:
         raise _TooLong

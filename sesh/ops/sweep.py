@@ -91,14 +91,17 @@ def _sessions() -> Iterator[Leftover]:
     ancestors = _ancestors()
     for session in listing.summaries():
         name = session["name"]
-        state = session["state"]
+        phase = session["state"]
         if session.get("current") or "machine" in session or session.get("pid") in ancestors:
             continue
-        record = records.readable(name) if state in ("exited", "lost") else None
-        if record is None or (state == "lost" and records.alive(record)):
+        record = records.readable(name) if phase in ("exited", "lost") else None
+        if record is None or (phase == "lost" and records.alive(record)):
             continue
-        kind, age = ("ended", records.age(record)) if state == "exited" else ("lost", _note_lost(name))
-        yield Leftover(kind, name, age, partial(_forget, name, str(record.get("id"))))
+        forget = partial(_forget, name, str(record.get("id")))
+        if phase == "exited":
+            yield Leftover("ended", name, records.age(record), forget)
+        else:
+            yield Leftover("lost", name, _note_lost(name), forget)
 
 
 def _note_lost(name: str) -> float:

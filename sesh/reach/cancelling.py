@@ -17,8 +17,8 @@ from sesh import errors, wire
 from sesh.messages import RequestType, SendResponse
 from sesh.stop import Stop
 
-_COUNT_TIME = 2.0  # a Ctrl-C that comes so many seconds after the first counted one starts a new count
-_MAX_CTRL_C = 3  # the last of so many Ctrl-C in a row stops the wait
+_COUNT_TIME = 2.0  # seconds from the first Ctrl-C of a count to one that starts a new count
+_MAX_CTRL_C = 3  # in a row; the last one stops the wait
 
 
 class Interrupts(Stop):

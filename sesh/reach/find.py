@@ -16,8 +16,8 @@ from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 
-WELCOME_TIMEOUT = 5.0  # a daemon that sends no WELCOME within so many seconds counts as silent
-_EXIT_TIME = 0.5  # a daemon that closes its socket, and does not exit within so many seconds, counts as silent
+WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
+_EXIT_TIME = 0.5  # seconds from the close of its socket until a daemon that has not exited counts as silent
 
 
 def note_damage(caller: Caller) -> None:
