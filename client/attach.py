@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 Connect = Callable[[str, str | None], tuple[wire.Connection, "MakeKeeper"]]
 
-# If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves.
-_DRAIN_TIMEOUT, _DRAIN_TIMEOUT_AFTER_DETACH = 10.0, 0.2
+_DRAIN_TIMEOUT = 10.0
+"""If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves."""
+_DRAIN_TIMEOUT_AFTER_DETACH = 0.2  # takes the place of `_DRAIN_TIMEOUT` if the session goes on
 
 
 def attach(
@@ -67,8 +68,10 @@ class _Client:
     """One terminal, attached to one session after the other."""
 
     def __init__(self, display: Display, options: AttachOptions, connect: Connect) -> None:
-        self._display, self._terminal = display, display.terminal
-        self._options, self._connect = options, connect
+        self._display = display
+        self._terminal = display.terminal
+        self._options = options
+        self._connect = connect
         self._shown = Shown(self._terminal.path())
         self._keys = KeyParser(options.detach_key)
         self._attachment: Attachment
@@ -76,7 +79,8 @@ class _Client:
     def run(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> AttachmentEnd:
         """Attach to one session after the other; restore the terminal even after an error."""
         self._attach(connection, name, host, make_keeper)
-        line, session_ended = "", False
+        line = ""
+        session_ended = False
         try:
             end = self._run_attachment()
             while end.kind is EndKind.SWITCH:
@@ -139,7 +143,8 @@ class _Client:
         return end
 
     def _run_once(self, attachment: Attachment) -> None:
-        display, terminal = self._display, self._terminal
+        display = self._display
+        terminal = self._terminal
         channel = attachment.channel
         ready = self._poll(attachment)
         if terminal.signalled or terminal.signals in ready:  # a signal may have come as the poll returned
@@ -159,7 +164,8 @@ class _Client:
 
     def _poll(self, attachment: Attachment) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
-        terminal, channel = self._terminal, attachment.channel
+        terminal = self._terminal
+        channel = attachment.channel
         pending = len(self._display.queue)
         watched = {terminal.signals: select.POLLIN}  # a descriptor polled for no event would still report its hangup
         timeout = attachment.timers.wait_time()

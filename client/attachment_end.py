@@ -46,7 +46,8 @@ class AttachmentEnd:
     @classmethod
     def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> AttachmentEnd:
         """Return the end for an EXIT or a stored result, whose values are unchecked."""
-        code, number = end.get("code", end.get("exit_code")), end.get("signal")
+        code = end.get("code", end.get("exit_code"))
+        number = end.get("signal")
         return cls(
             EndKind.ENDED,
             name,
@@ -105,5 +106,7 @@ class AttachmentEnd:
             return f"{detached}: replaced by another client"
         runs_on = f": {self.running_program} runs on" if self.running_program else ""
         line = f"{detached}{runs_on}; {for_host(SESH, self.host)} {words} returns"
-        count = waiting(self.name if self.host is None else "") if self.reason != "hangup" else 0
+        if self.reason == "hangup":
+            return line
+        count = waiting(self.name if self.host is None else "")
         return f"{line}; {count} waiting: {PROGRAM} --next" if count else line

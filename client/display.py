@@ -39,28 +39,31 @@ class Display:
         self._reset()
 
     def _reset(self) -> None:
-        self.started = self.covered = False
+        self.started = False
+        self.covered = False
         self.queue = bytearray()
         self.undo = Undo()
         self._tail = b""
         # The first bytes of a character whose other bytes have not come: a terminal draws an error sign for those.
         self._partial_character = b""
 
-    def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, screen: bool = False) -> None:
-        """Show output, or a new `screen`, between bytes that change no setting."""
+    def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, is_replay: bool = False) -> None:
+        """Show output, or the replay of a screen, between bytes that change no setting."""
         if self.covered:
-            self.covered, before = False, _CLEAR_LAST_ROW + before
+            self.covered = False
+            before = _CLEAR_LAST_ROW + before
         if data:
             self.started = True
             partial = self.undo.feed(data)
-            data = data if screen else self._partial_character + data
-            data, self._partial_character = data[: len(data) - len(partial)], partial
+            data = data if is_replay else self._partial_character + data
+            data = data[: len(data) - len(partial)]
+            self._partial_character = partial
             self._tail = (self._tail + data)[-_TAIL_SIZE:]
-        self.draw(before + data + after)
+        self.write(before + data + after)
         if self._notification:
             self._send_notification()
 
-    def draw(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
         self.queue += data
         self.flush()
@@ -81,7 +84,7 @@ class Display:
 
     def _send_notification(self) -> None:
         if self.started and not self.undo.unfinished:
-            self.draw(self._notification)
+            self.write(self._notification)
             self._notification = b""
 
     def cover(self, text: str) -> None:
@@ -95,7 +98,7 @@ class Display:
         # may draw a character wider than expected.
         row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX\x1b[?7l%s\x1b[?7h\x1b[0m" % (_LAST_ROW, columns, line)
         self.covered = True
-        self.draw(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
+        self.write(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
 
     def print_line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""

@@ -36,7 +36,8 @@ class KeyParser:
         self._passed = 0  # how many bytes of `_incomplete` the program has got already
         self._first_key = b""  # the first of a detach key's two keys, while the parser awaits the second
         self._pasting = False
-        self._read_at = self._burst_at = -inf
+        self._read_at = -inf
+        self._burst_at = -inf
         self._burst_size = 0
 
     def feed(self, data: bytes, now: float | None = None) -> ParsedInput:
@@ -58,7 +59,8 @@ class KeyParser:
         self._pasting = self._pasting and now < self._read_at + _PASTE_TIMEOUT
         self._read_at = now
         if now >= self._burst_at + _BURST_TIME:
-            self._burst_at, self._burst_size = now, 0
+            self._burst_at = now
+            self._burst_size = 0
         self._burst_size += size
 
     def flush(self) -> ParsedInput:
@@ -67,8 +69,11 @@ class KeyParser:
 
     def _parse(self, key: DetachKey, data: bytes, *, flush: bool) -> ParsedInput:
         """Parse the held bytes and `data`. `flush`: hold no byte back."""
-        buffer, passed = self._incomplete + data, self._passed
-        self._incomplete, self._passed, self.holding = b"", 0, False
+        buffer = self._incomplete + data
+        passed = self._passed
+        self._incomplete = b""
+        self._passed = 0
+        self.holding = False
         program_input = bytearray()
         end = 0
         while end < len(buffer):
@@ -84,14 +89,16 @@ class KeyParser:
             if start == len(buffer):
                 break
             end, complete = self._token(key, buffer, start, passed)
-            token, unpassed = buffer[start:end], buffer[max(start, passed) : end]
+            token = buffer[start:end]
+            unpassed = buffer[max(start, passed) : end]
             if unpassed and (complete or flush):
                 token_input = self._handle_token(key, token, unpassed)
                 if token_input is None:
                     return ParsedInput(bytes(program_input), detach=True)
                 program_input += token_input
             if not complete:  # the token may still become a key or the start of a paste
-                self._incomplete, self._passed = token, len(token) if flush else len(token) - len(unpassed)
+                self._incomplete = token
+                self._passed = len(token) if flush else len(token) - len(unpassed)
                 self.holding = unpassed != b"" and not flush
         return ParsedInput(bytes(program_input), detach=False)
 
@@ -101,7 +108,8 @@ class KeyParser:
         if end >= 0:
             self._pasting = False
             return end
-        self._incomplete, self._passed = buffer[len(buffer) - partial :], partial
+        self._incomplete = buffer[len(buffer) - partial :]
+        self._passed = partial
         return len(buffer)
 
     @staticmethod
@@ -130,7 +138,8 @@ class KeyParser:
             is_modifier = chord is not None and chord[1] in _MODIFIER_KEYS
             if is_modifier or event == RELEASE or keys.is_report(token):
                 return unpassed  # such a token does not separate the two keys
-            first_key, self._first_key = self._first_key, b""
+            first_key = self._first_key
+            self._first_key = b""
             if key.second is not None and keys.matches(key.second, token, chord):
                 return None
             return unpassed if is_first else first_key + unpassed

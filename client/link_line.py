@@ -26,8 +26,10 @@ class LinkLine:
     """The line of one attachment. `leave_hint`: names the key that leaves."""
 
     def __init__(self, view: TerminalView, timers: Timers, host: str, leave_hint: str) -> None:
-        self._view, self._timers = view, timers
-        self._host, self._leave_hint = host, leave_hint
+        self._view = view
+        self._timers = timers
+        self._host = host
+        self._leave_hint = leave_hint
         self._text = ""  # empty while no line is drawn
 
     def forget(self) -> None:
@@ -52,7 +54,8 @@ class LinkLine:
             self._timers.ensure(ClientTimer.DOUBT, DRAW_AFTER, partial(self._draw, keeper))
 
     def _draw(self, keeper: LinkKeeper) -> None:
-        display, reason = self._view.display, keeper.reason
+        display = self._view.display
+        reason = keeper.reason
         lost = keeper.health.state is Health.LOST
         state, preposition = ("no link", "to") if lost else ("no answer", "from")
         why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # the reason may have a URL to log in at

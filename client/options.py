@@ -41,7 +41,8 @@ class AttachOptions:
     def take_notice(self, name: str, welcome: Welcome) -> str:
         """Return the notice of a first WELCOME; drop the options for the first session."""
         notice = self.first_notice
-        self.replace, self.first_notice = False, ""
+        self.replace = False
+        self.first_notice = ""
         if welcome.get("new") is True and not self.read_only:
             notice = f"{notice or f'new session {name}'} · {self.leave_hint()}"
         return "; ".join(filter(None, (notice, str(welcome.get("missed") or ""))))

@@ -117,7 +117,8 @@ class Guesses:
             self._rows.append(expected)
 
     def _start_series(self, number: int) -> None:
-        self._rows, self._echoes = [], False
+        self._rows = []
+        self._echoes = False
         if self._screen_row is not None and not self._echo_off:
             column = self._screen_row.column
             self._series_start = PredictedRow(number - 1, self._screen_row, column, column)
@@ -126,7 +127,8 @@ class Guesses:
     def compare(self, screen_row: CursorRow) -> None:
         """Compare the row on the screen after output with the expected rows."""
         self._screen_row = screen_row
-        shown, first = self._shown_row, self._series_start
+        shown = self._shown_row
+        first = self._series_start
         if shown is None or first is None:
             return
         # Erased cells prove no echo: a program that prints an asterisk for each key of a secret erases them, too.
@@ -158,7 +160,8 @@ class Predictor:
     """Returns the bytes to draw for input and frames. `size`: returns columns and rows."""
 
     def __init__(self, send: Callable[[bytes], object], size: Callable[[], tuple[int, int]]) -> None:
-        self._send, self._size = send, size
+        self._send = send
+        self._size = size
         self._guesses = Guesses()
         self._model: Emulator | None = None  # the screen without guesses
         self._position = 0  # of the first byte of output that `_model` has not got
@@ -212,12 +215,14 @@ class Predictor:
 
     def _take_model(self, position: int, replay: bytes) -> None:
         """Build the model from a replay; an empty replay says that the daemon has none."""
-        size, self._requested_size = self._requested_size, None
+        size = self._requested_size
+        self._requested_size = None
         if size is None or size != self._size() or not replay:
             return
         model = Emulator(*size, max_lines=1)
         if _feed(model, replay):
-            self._model, self._position = model, position
+            self._model = model
+            self._position = position
             self._guesses.compare(_cursor_row(model))
 
     def _drop(self) -> None:
@@ -230,24 +235,28 @@ class Predictor:
 
     def _draw(self) -> bytes:
         """Return the bytes that draw the guessed row; empty without a guess."""
-        predicted, model = self._guesses.row_to_draw, self._model
-        if predicted is None or model is None or not patch.redrawable(model):
+        predicted = self._guesses.row_to_draw
+        model = self._model
+        if predicted is None or model is None or not patch.patchable(model):
             return b""
         y, cells, column = predicted.row
-        unguessed = model.screen.rows[model.cursor[0]].text
+        unguessed = model.settle().rows[model.cursor[0]].text
         guessed = {x: cell for x, cell in enumerate(cells) if cell != unguessed[x]}
-        changed = [*guessed, *(self._covered[1] if self._covered else ())]
+        changed = [*guessed]
+        if self._covered is not None:
+            changed += self._covered[1]
         columns = range(min(changed, default=0), max(changed, default=-1) + 1)
         self._covered = y, columns
-        return patch.drawn(model.screen, y, guessed, columns, column)
+        return patch.printed(model.settle(), y, guessed, columns, column)
 
     def _restore(self) -> bytes:
         """Return the bytes that restore the covered cells; only output may follow them."""
-        covered, self._covered = self._covered, None
+        covered = self._covered
+        self._covered = None
         if covered is None or self._model is None:
             return b""
         y, columns = covered  # the bytes end with the last grapheme: a combining character may follow in the output
-        return patch.restored(self._model.screen, y, columns.start, columns.stop)
+        return patch.restored(self._model.settle(), y, columns.start, columns.stop)
 
 
 def _feed(model: Emulator, data: bytes) -> bool:
@@ -261,4 +270,4 @@ def _feed(model: Emulator, data: bytes) -> bool:
 
 def _cursor_row(model: Emulator) -> CursorRow:
     y, x = model.cursor
-    return CursorRow(y, tuple(model.screen.rows[y].text), x)
+    return CursorRow(y, tuple(model.settle().rows[y].text), x)

@@ -19,7 +19,8 @@ from sesh.schema import Time
 _PREFIX = ".terminal."
 _MAX_BYTES = 64 << 10  # a larger file is ignored
 _LOCAL = "-"  # stands for this machine in the file
-MAX_SESSIONS, MAX_TERMINALS = 32, 64  # the sessions of a terminal, and the terminals, that are recorded: the last ones
+MAX_SESSIONS = 32  # sessions of one terminal that are recorded: those left last
+MAX_TERMINALS = 64  # terminals that are recorded: those that left last
 
 
 class Shown:
@@ -61,7 +62,9 @@ class Shown:
         try:
             content = files.read_own(os.path.join(paths.directory(), self._entry), _MAX_BYTES) or b""
             terminal, *lines = content.decode().splitlines() or [""]
-            for line in lines if terminal == self._terminal else ():
+            if terminal != self._terminal:
+                return {}
+            for line in lines:
                 session, position, seconds, host = line.split()
                 if not (is_id(session) and fits(int, int(position)) and fits(Time, int(seconds))):
                     return {}

@@ -37,7 +37,8 @@ class RawTerminal:
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
         if not (os.isatty(inbound) and os.isatty(outbound)):
             raise Refused("attaching needs a terminal on stdin and stdout; in scripts, use --exec, --send and --screen")
-        self.inbound, self.outbound = inbound, outbound
+        self.inbound = inbound
+        self.outbound = outbound
         self.signals = -1
         self.signalled = set[int]()
         self._attributes: list[Any] = []
@@ -182,7 +183,8 @@ class RawTerminal:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""
         with suppress(BlockingIOError):
             os.read(self.signals, 4096)  # first: a signal that comes now wakes the next poll
-        signals, self.signalled = self.signalled, set()
+        signals = self.signalled
+        self.signalled = set()
         return signals - {signal.SIGTSTP} if signal.SIGCONT in signals else signals
 
 

@@ -10,13 +10,13 @@ import re
 from re import Match
 
 from sesh.vt import grammar
+from sesh.vt.defaults import ON_BY_DEFAULT, TERMINALS_DIFFER
 from sesh.vt.render.clean_screen import CANCEL
+from sesh.vt.titles import TitleStack
 
-# Modes that are on by default: auto-wrap, repeating keys, the cursor, private colour registers, VTE's arrow keys in
-# bidirectional text, bidirectional text, no local echo.
-_ON_BY_DEFAULT = frozenset((b"?7", b"?8", b"?25", b"?1070", b"?1243", b"8", b"12"))
-_TERMINALS_DIFFER = frozenset((b"?1007", b"?1034", b"?1035", b"?1036", b"?1039", b"?2027"))
-"""Modes whose default depends on the terminal: the program's choice stays."""
+_ANSI_ON_BY_DEFAULT = (b"8", b"12")  # bidirectional text (ECMA-48 BDSM), no local echo (SRM)
+_ON_BY_DEFAULT = frozenset((*(b"?%d" % number for number in ON_BY_DEFAULT), *_ANSI_ON_BY_DEFAULT))
+_TERMINALS_DIFFER = frozenset(b"?%d" % number for number in TERMINALS_DIFFER)
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
 _NO_SETTINGS = frozenset((b"", b"?", b"?1048"))
 _ORIGIN = b"?6"
@@ -41,8 +41,8 @@ _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
-_MAX_INCOMPLETE, _HEAD = 8 << 10, 16  # bytes; of a longer sequence only the _HEAD is kept, which tells its kind
-_MAX_PUSHES = 10  # the newest pushed titles are tracked; each terminal keeps as many
+_MAX_INCOMPLETE = 8 << 10  # bytes of an incomplete sequence that are kept
+_HEAD = 16  # bytes that are kept of a longer one: they tell its kind
 
 
 class KittyFlags:
@@ -72,7 +72,7 @@ class Undo:
     def __init__(self) -> None:
         self._incomplete = b""  # sequence or character at the end of the stream
         self._titled = False  # a title was set while no title was pushed
-        self._title_pushes = list[int]()  # the kinds of the pushed titles (XTWINOPS 22)
+        self._titles = TitleStack()  # the pushed titles, without their texts
         self._reset()
 
     def _reset(self) -> None:
@@ -147,7 +147,7 @@ class Undo:
 
     def _follow_osc(self, number: int, body: bytes) -> None:
         if number <= 2:
-            self._titled = self._titled or not self._title_pushes
+            self._titled = self._titled or not self._titles.entries
         elif number in (4, 5):  # palettes
             fields = body.split(b";")
             for index, value in zip(fields[::2], fields[1::2], strict=False):
@@ -160,13 +160,12 @@ class Undo:
         elif number in _COMMANDS and (number != 9 or body.startswith(b"4;")):  # any other OSC 9 is a notification
             self._resets[b"]%d" % number] = _COMMANDS[number]
 
-    def _push_or_pop_title(self, operation: int, kind: int = 0, *_: int) -> None:
-        """Follow XTWINOPS 22 and 23 (CSI `operation` ; `kind` t)."""
-        pushes = self._title_pushes
-        if operation == 22 and kind <= 2:
-            self._title_pushes = [*pushes, kind][-_MAX_PUSHES:]
-        elif operation == 23 and kind in pushes:
-            del pushes[len(pushes) - 1 - pushes[::-1].index(kind)]
+    def _push_or_pop_title(self, operation: int, parameter: int = 0, *_: int) -> None:
+        """Follow XTWINOPS 22 and 23 (CSI `operation` ; `parameter` t)."""
+        if operation == 22:
+            self._titles.push(parameter)
+        elif operation == 23:
+            self._titles.pop(parameter)
 
     def reset_bytes(self, columns: int) -> bytes:
         """Return the bytes that reset all settings, even after an unfinished sequence.
@@ -188,7 +187,8 @@ class Undo:
         out.append(b"\x1b7\x1b[?69l\x1b[r" + tabs + b"\x1b8")
         if origin := resets.pop(_ORIGIN, b""):
             out += [origin, _LAST_ROW]
-        out += [_ALWAYS, *resets.values(), *(b"\x1b[23;%dt" % kind for kind in reversed(self._title_pushes))]
+        out += [_ALWAYS, *resets.values()]
+        out += [b"\x1b[23;%dt" % parameter for parameter in reversed(self._titles.parameters)]
         return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
 
 

@@ -4,8 +4,9 @@ A notice is one line. The client draws the notice over the last row of a screen 
 The client shows the kept screen again before it shows output, so the notice never enters the scrollback.
 
     NONE ──say──▶ WAITS for a pause, then for the screen ──REDRAW──▶ DRAWN ──key, 3 s──▶ NONE
-                    ▲                                                  │
-                    └───────────── output: first the kept screen ──────┘
+      │             ▲                                                  │
+      │             ├───────────── output: first the kept screen ──────┘
+      └──say──▶ HELD until the first screen is shown
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from sesh.loop.timers import Timers
 if TYPE_CHECKING:
     from sesh.client.predict import Predictor
 
-_PREDICT_FROM, _PREDICT_UNTIL = 0.030, 0.020  # seconds of round trip: prediction starts above, stops below
+_PREDICT_FROM = 0.030  # seconds of round trip above which prediction starts
+_PREDICT_UNTIL = 0.020  # seconds of round trip up to which prediction stops
 NOTICE_TIME = 3.0  # seconds, then the notice is removed even without a key
 _PAUSE = 0.25  # seconds without output, then the notice is drawn
 _MAX_SKIPPED = 1 << 20  # bytes of skipped output to keep: the newest ones
@@ -52,8 +54,9 @@ class Skip(Enum):
 
 class NoticeState(Enum):
     NONE = auto()
-    WAITS = auto()  # for the first screen; later for a pause in the output, and then for the requested screen
-    DRAWN = auto()  # over a kept screen
+    HELD = auto()  # until the first screen of the session is shown
+    WAITS = auto()  # for a pause in the output, and then for the requested screen
+    DRAWN = auto()  # over the kept screen
 
 
 class Notice:
@@ -62,32 +65,34 @@ class Notice:
     def __init__(
         self, display: Display, channel: Channel, timers: Timers, show_screen: Callable[[bytes], object]
     ) -> None:
-        self._display, self._channel, self._timers = display, channel, timers
+        self._display = display
+        self._channel = channel
+        self._timers = timers
         self._show_screen = show_screen
         self.state = NoticeState.NONE
         self._text = ""
-        self._screen = b""  # the kept screen
+        self._kept_screen = b""  # the payload of its frame
 
     def say(self, text: str) -> None:
         """Show a notice, in place of the last one."""
         self._text = text
         if self.state is NoticeState.DRAWN:
             self._display.cover(text)
+        elif self.state is NoticeState.NONE and self._display.started:
+            self._await_pause()
         elif self.state is NoticeState.NONE:
-            self.state = NoticeState.WAITS
-            if self._display.started:
-                self._await_pause()
+            self.state = NoticeState.HELD
 
     def end(self) -> None:
-        """Remove the notice, unless it waits for the first screen; show the kept screen."""
+        """Remove the notice, unless it is held; show the kept screen."""
         drawn = self.state is NoticeState.DRAWN
         self.forget()
         if drawn:
-            self._show_screen(self._screen)
+            self._show_screen(self._kept_screen)
 
     def forget(self) -> None:
-        """Forget the notice and the kept screen, unless the notice waits for the first screen."""
-        if self._display.started:
+        """Forget the notice and the kept screen, unless the notice is held."""
+        if self.state is not NoticeState.HELD:
             self.state = NoticeState.NONE
             self._timers.clear(ClientTimer.NOTICE)
             self._timers.clear(ClientTimer.NOTICE_END)
@@ -95,9 +100,9 @@ class Notice:
     def make_way(self) -> None:
         """Show the kept screen before output; draw the notice in the next pause."""
         if self.state is NoticeState.DRAWN:
-            self._show_screen(self._screen)
-        self.state = NoticeState.WAITS
-        self._await_pause()
+            self._show_screen(self._kept_screen)
+        if self.state is not NoticeState.NONE:
+            self._await_pause()
 
     def draw_over(self, screen: bytes) -> None:
         """Keep the requested screen, and draw the notice over it."""
@@ -106,11 +111,14 @@ class Notice:
         if self.state is NoticeState.NONE:  # the notice was removed meanwhile
             self._show_screen(screen)
             return
-        self.state, self._screen = NoticeState.DRAWN, screen
+        self.state = NoticeState.DRAWN
+        self._kept_screen = screen
         self._display.cover(self._text)
         self._timers.ensure(ClientTimer.NOTICE_END, NOTICE_TIME, self.end)
 
     def _await_pause(self) -> None:
+        """Request a screen in the next pause of the output, to draw the notice over it."""
+        self.state = NoticeState.WAITS
         self._timers.set(ClientTimer.NOTICE, _PAUSE, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
 
 
@@ -118,12 +126,14 @@ class TerminalView:
     """Shows frames on the display. `predict`: on which links to show keys before their echo."""
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, predict: str) -> None:
-        self.display, self._channel = display, channel
+        self.display = display
+        self._channel = channel
         self._predict = predict
         self._predictor: Predictor | None = None
         self.position = 0  # of the first byte of output that is not shown yet
         self.notice = Notice(display, channel, timers, self._show_screen)
-        self._skip, self._skipped = Skip.NOTHING, b""
+        self._skip = Skip.NOTHING
+        self._skipped = b""
         self._parts = bytearray()  # of a screen whose last part has not come
 
     def forget_parts(self) -> None:
@@ -147,9 +157,9 @@ class TerminalView:
         if kind == protocol.REDRAW and self._skip is Skip.NOTHING:
             self.notice.draw_over(payload)
         else:
-            self._skip, self._skipped = Skip.NOTHING, b""
-            if self.notice.state is not NoticeState.NONE:
-                self.notice.make_way()
+            self._skip = Skip.NOTHING
+            self._skipped = b""
+            self.notice.make_way()
             if is_output:
                 self._show_output(payload)
             else:
@@ -168,7 +178,7 @@ class TerminalView:
         if position != protocol.PART:
             self.position = position
         self._withdraw_guesses()
-        self.display.show(data, screen=True)
+        self.display.show(data, is_replay=True)
 
     def _assemble(self, payload: bytes) -> bytes:
         """Return a screen with all its parts; over a link, empty until the last one."""
@@ -199,14 +209,13 @@ class TerminalView:
 
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove the notice, and show the predicted effect of the input of this number."""
-        if self.notice.state is not NoticeState.NONE:
-            self.notice.end()
+        self.notice.end()
         if self._predictor is not None:
-            self.display.draw(self._predictor.input_sent(number, data))
+            self.display.write(self._predictor.input_sent(number, data))
 
     def handle_prediction(self, kind: int, payload: bytes) -> None:
         if self._predictor is not None:
-            self.display.draw(self._predictor.handle(kind, payload))
+            self.display.write(self._predictor.handle(kind, payload))
 
     def follow_round_trip(self, seconds: float) -> None:
         """Start prediction on a long round trip (in seconds), stop prediction on a short one."""
@@ -223,7 +232,7 @@ class TerminalView:
 
     def _withdraw_guesses(self) -> None:
         if self._predictor is not None:
-            self.display.draw(self._predictor.withdraw())
+            self.display.write(self._predictor.withdraw())
 
     def redraw(self) -> None:
         """Request the whole screen, and the output that the terminal lacks.
@@ -233,7 +242,8 @@ class TerminalView:
         """
         self.remove_overlays()
         self.forget_parts()
-        self._skip, self._skipped = Skip.UNTIL_PONG, b""
+        self._skip = Skip.UNTIL_PONG
+        self._skipped = b""
         ping = protocol.frame(protocol.PING, _REDRAW_PING)
         self._channel.send(ping + protocol.numbered(protocol.REDRAW, self.position, b""))
 

@@ -21,7 +21,8 @@ Each module imports only those below it. Where a row names several modules, semi
 `shell`                      `--run` in the live shell, and the history of commands
 `events`                     what has happened, for `--events` and for the line about missed events
 `clients`                    connections, attached clients, and the relay that sends them output
-`screen`                     the emulator, which reads the output log; what else a terminal keeps and replies
+`reports`                    what a program reports of itself (OSC 7501)
+`screen`                     the emulator, which reads the output log, and its replies
 `pty`                        the program: its pty, its output log, and its input
-`base`                       the phase of the session; calls to parts that are built later; names of timers
+`base`                       phase and facts of the session; calls to parts that are built later; names of timers
 """

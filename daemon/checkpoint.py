@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from sesh import machine
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.pump import Pump
@@ -20,7 +21,7 @@ from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY, scrollback_bytes, stamp
-from sesh.schema import CheckpointHeader, Facts, ScrolledOff
+from sesh.schema import CheckpointHeader, ScrolledOff
 from sesh.store import checkpoints
 from sesh.vt.render.replay import lines_as_bytes, pieces, replay
 
@@ -28,8 +29,8 @@ CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, or more if `PAU
 PAUSE = 4.0
 """During output, seconds from the start of one checkpoint to the start of the next. A crash loses at most five seconds
 of output: this pause, and the time that a checkpoint takes."""
-CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
-"""Seconds for the emulator to catch up before a checkpoint, and before the last one: enough for its largest lag."""
+CATCH_UP = 0.8  # seconds for the emulator to catch up before a checkpoint
+LAST_CATCH_UP = 5.0  # seconds for it before the last checkpoint: enough for its largest lag
 RETRY_AFTER = 30.0  # seconds after a failed checkpoint until the next one
 MAX_HISTORY = 32 << 10  # bytes of commands in a checkpoint; older ones are left out
 
@@ -55,9 +56,13 @@ class Checkpointer:
     def __init__(
         self, facts: Facts, pump: Pump, model: Model, timers: Timers, findings: Findings, runs: RunQueue
     ) -> None:
-        self._facts, self._id = facts, facts["id"]
-        self._pump, self._log, self._model = pump, pump.log, model
-        self._findings, self._runs = findings, runs
+        self._facts = facts
+        self._id = facts.id
+        self._pump = pump
+        self._log = pump.log
+        self._model = model
+        self._findings = findings
+        self._runs = runs
         self._timers = timers
         self._next_at = 0.0  # time (monotonic) at which the next checkpoint may begin
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
@@ -66,7 +71,7 @@ class Checkpointer:
 
     def schedule(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
-        if self._facts["persist"] and self._pump.life.running:
+        if self._facts.persist and self._pump.life.running:
             self._timers.ensure(Timer.CHECKPOINT, CHECKPOINT_AFTER, self.write_if_due)
 
     def write_if_due(self) -> None:
@@ -93,7 +98,7 @@ class Checkpointer:
 
     def write_last(self) -> None:
         """Write the last checkpoint; the emulator gets some seconds to catch up before. Raises OSError."""
-        if not self._facts["persist"]:
+        if not self._facts.persist:
             return
         self._timers.clear(Timer.CHECKPOINT)
         if self._steps is not None:
@@ -111,11 +116,13 @@ class Checkpointer:
 
     def _writing(self, until: float) -> Generator[None, None, None]:
         """Write a checkpoint in steps; until `until`, first let the emulator catch up."""
-        model, head = self._model, self._log.head
+        model = self._model
+        head = self._log.head
         while model.position < head and model.wait_time() is not None and time.monotonic() < until:
             model.step()
             yield
-        emulator, position = model.emulator, self._log.head
+        emulator = model.emulator
+        position = self._log.head
         size = [model.columns, model.rows]
         drawn = [emulator.columns, emulator.rows]
         file, parts = self._next_file()
@@ -139,23 +146,27 @@ class Checkpointer:
 
     def _next_file(self) -> tuple[_File, Iterable[bytes]]:
         """Return the scrollback file's next state, except its size, and the lines to append."""
-        emulator, last = self._model.emulator, self._file
-        emulator.screen.sync_scrollback()
-        scrollback, columns = emulator.scrollback, emulator.columns
-        source, end = (scrollback.revision, columns), scrollback.completed
+        emulator = self._model.emulator
+        last = self._file
+        emulator.settle().sync_scrollback()
+        scrollback = emulator.settle().scrollback
+        columns = emulator.columns
+        source = (scrollback.revision, columns)
+        end = scrollback.end
         is_long = end - last.start > 2 * scrollback.max_lines
         is_large = last.off["bytes"] > 2 * scrollback_bytes(scrollback.max_lines)
         if last.source != source or is_long or is_large:
             # Start over, in the file that the last checkpoint does not use.
             off: ScrolledOff = {"file": 1 - last.off["file"], "bytes": 0, "lines": scrollback.max_lines}
-            last = _File(off, source, scrollback.dropped, scrollback.dropped)
+            last = _File(off, source, scrollback.first, scrollback.first)
         parts = pieces(scrollback.since(last.end), columns)
         return last._replace(end=end), (lines_as_bytes(part, columns) for part in parts)
 
     def _screen(self) -> bytes:
         """Return bytes that draw the screen, then the output that the emulator has not read."""
-        model, emulator = self._model, self._model.emulator
-        screen = replay(emulator, lines=int(emulator.scrollback.open), clear=False)
+        model = self._model
+        emulator = self._model.emulator
+        screen = replay(emulator, lines=int(emulator.settle().scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
         rest = b"" if model.in_image else self._log.bytes(model.position)  # its rest would be shown as text
@@ -166,7 +177,7 @@ class Checkpointer:
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),
-            "cwd": machine.directory_of(self._facts["pid"]) if is_found_fast else "",
+            "cwd": machine.directory_of(self._facts.pid) if is_found_fast else "",
             "title": self._findings.title,
             "history": self._runs.history.newest(MAX_HISTORY),
         }

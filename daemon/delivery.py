@@ -28,32 +28,37 @@ _PIECE = 1000
 
 @dataclass(frozen=True)
 class Look:
+    """What the program shows and does at one moment."""
+
     unread: int  # typed bytes that it has not read
-    screen: object
-    runs: bool  # it is running at this moment
+    shown: tuple[list[str], tuple[int, int]]  # the text of the screen's rows, and the cursor
+    runs: bool  # it is running
 
 
 class Recipient:
     """The program of a session, for one text that begins now."""
 
     def __init__(self, session: Session, pty: Pty) -> None:
-        self._session, self._pump = session, session.pump
+        self._session = session
+        self._pump = session.pump
         self._began_at = time.monotonic()
         self._reader = pty.input_reader()
         self._question = session.activity.declared_question
 
     def look(self) -> Look:
-        session, pump = self._session, self._pump
+        session = self._session
+        pump = self._pump
         if not pump.paused:
             pump.read_output()  # on a busy machine, the poll may lag behind the program's output
         session.model.catch_up()
-        screen = session.model.emulator.text(), session.model.emulator.cursor
+        emulator = session.model.emulator
         group, _ = self._reader
-        return Look(pump.unread, screen, reads.runs(group, session.facts["pid"]))
+        return Look(pump.unread, (emulator.text(), emulator.cursor), reads.runs(group, session.facts.pid))
 
     def obstacle(self) -> str:
         """Return why it takes no more of this text now; empty if it does."""
-        session, before = self._session, self._question
+        session = self._session
+        before = self._question
         asks = session.activity.declared_question
         if not session.running:
             return "it has ended"
@@ -76,12 +81,15 @@ class Recipient:
 
 
 class Delivery:
+    """A text and the Enter after it, on their way to the program."""
+
     def __init__(self, text: bytes, program: Recipient, *, pasted: bool) -> None:
-        self._program, self._screen = program, program.look().screen
+        self._program = program
+        self._shown = program.look().shown  # at the last look
         self._pieces = deque(_pieces(text, pasted=pasted))  # those that are not typed yet
         self._cancelled = ""  # why nothing more may be typed
-        self._shown_at = 0.0  # when the screen first changed after the last piece, 0 if it has not
-        self._changed_at = 0.0  # when it last changed, 0 for never
+        self._answered_at: float | None = None  # when the screen first changed after the last piece
+        self._changed_at: float | None = None  # when the screen last changed
 
     def cancel(self, why: str) -> None:
         """Type nothing more, not even Enter. The first reason counts; an empty one is none."""
@@ -91,7 +99,7 @@ class Delivery:
         """Type the text, then Enter if it may follow; return what is missing and why."""
         why = ""
         while self._pieces and not why:
-            self._shown_at = 0.0
+            self._answered_at = None
             self._program.type(self._pieces.popleft())
             why = yield from self._until_read()
         why = why or (yield from self._until_shown())
@@ -106,42 +114,52 @@ class Delivery:
     def _rest(self) -> bytes:
         """Return what is still to be typed: if cancelled, only an open paste's end."""
         rest = b"".join(self._pieces)
-        return (PASTE_END if rest.endswith(PASTE_END) else b"") if self._cancelled else rest
+        if not self._cancelled:
+            return rest
+        return PASTE_END if rest.endswith(PASTE_END) else b""
 
     def _until_read(self) -> Generator[float, None, str]:
         """Wait until the last piece is read; return why no Enter may follow, else empty."""
         # Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
-        typed_at, empty_looks, is_stuck = time.monotonic(), 0, False
+        typed_at = time.monotonic()
+        empty_looks = 0
+        is_stuck = False
         while empty_looks < 2 and not (is_stuck or self._cancelled):
             yield POLL
             unread = self._look_again()
             empty_looks = 0 if unread else empty_looks + 1
             is_stuck = unread > 0 and time.monotonic() - typed_at > STALLED
-        return self._cancelled or ("it has not read all of the text" if is_stuck else "")
+        if is_stuck and not self._cancelled:
+            return "it has not read all of the text"
+        return self._cancelled
 
     def _until_shown(self) -> Generator[float, None, str]:
         """Wait until the changed screen has settled; return why no Enter may follow, else empty."""
         read_at = time.monotonic()
         while not self._cancelled:
             now = time.monotonic()
-            if self._shown_at:
+            if self._answered_at is not None and self._changed_at is not None:
                 settled = now - self._changed_at >= STILL
-                if settled or now - max(read_at, self._shown_at) >= RESTLESS:
+                restless = now - max(read_at, self._answered_at) >= RESTLESS
+                if settled or restless:
                     return ""
             elif now - read_at >= STALLED:
-                return "" if self._changed_at else "its screen has not changed"
+                return "its screen has not changed" if self._changed_at is None else ""
             yield POLL
             self._look_again()
         return self._cancelled
 
     def _look_again(self) -> int:
         """Note changes of the screen and what cancels the text; return unread bytes."""
-        look, now = self._program.look(), time.monotonic()
+        look = self._program.look()
+        now = time.monotonic()
         self.cancel(self._program.obstacle())
-        if look.screen != self._screen:
-            self._screen, self._changed_at = look.screen, now
-            self._shown_at = self._shown_at or now
-        elif self._shown_at and look.runs:  # on a busy machine, the program may not have drawn the whole text yet
+        if look.shown != self._shown:
+            self._shown = look.shown
+            self._changed_at = now
+            if self._answered_at is None:
+                self._answered_at = now
+        elif self._answered_at is not None and look.runs:  # on a busy machine, it may not have drawn the whole text yet
             self._changed_at = now
         return look.unread
 

@@ -4,97 +4,77 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from functools import cache
 
 from sesh import files, machine, paths
 from sesh.about import __version__
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.events import Missed, shorten
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import BY_TIMEOUT, Refused
-from sesh.measures import STEADY, clamped, stamp
-from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, EndFacts, Facts, Foreground, LaunchSpec, Record, Status
+from sesh.measures import STEADY, stamp
+from sesh.schema import EndFacts, Foreground, Record, Status
 from sesh.store import records
 from sesh.vt.modes import BRACKETED_PASTE
 
 
-def new_facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
-    created = STEADY.now()
-    limit = spec.get("timeout")
-    own_shell = not spec.get("command")
-    return {
-        "name": spec["name"],
-        "id": session_id,
-        "created": created,
-        "directory": spec["directory"],
-        "command": command,
-        "labels": dict(spec.get("labels") or {}),
-        "keep": bool(spec.get("keep")),
-        "job": bool(spec.get("job")),
-        "shell": own_shell and not spec.get("resumes"),
-        "resume": spec.get("resume"),
-        "env": [*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
-        "resumed": own_shell and spec.get("resumes") is True,
-        "persist": spec.get("persist") is True,
-        "outlive": spec.get("outlive"),
-        "scrollback": clamped(spec.get("scrollback"), 0, MOST_SCROLLBACK, SCROLLBACK),
-        "ends_at": created + limit if limit is not None else None,
-        "pid": 0,
-    }
-
-
 def summary(session: Session) -> Status:
-    facts, end = session.facts, session.life.end
+    facts = session.facts
+    end = session.life.end
     return {
         "name": session.name,
         "host": None,
         "state": "running" if session.running else "exited",
         "attached": len(session.clients),
         "current": False,
-        "pid": facts["pid"],
-        "created": _stamp(facts["created"]),
+        "pid": facts.pid,
+        "created": _stamp(facts.created),
         "last_activity": _stamp(session.pump.last_activity),
-        "cwd": (machine.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
-        "command": shorten(facts["command"]),
+        "cwd": (machine.directory_of(facts.pid) if session.running else "") or facts.directory,
+        "command": shorten(facts.command),
         "title": session.findings.title,
         "exit_code": end.code,
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],
-        "labels": facts["labels"],
+        "labels": facts.labels,
         "foreground": _foreground(session),
         "unseen": (Missed() if session.clients else session.events.missed).unseen(),  # an attached client sees it all
         "activity": session.activity.observe().as_json(),
         "last_line": session.activity.last_line() or None,
-        "id": facts["id"],
-        "shell": facts["shell"] or facts["resumed"],
+        "id": facts.id,
+        "shell": facts.shell or facts.resumed,
         "ended": _stamp(end.at) if end.at is not None else None,
         "reason": end.reason,
-        "resume": facts["resume"],
+        "resume": facts.resume,
     }
 
 
 def _foreground(session: Session) -> Foreground | None:
     """Return the foreground program, with the title that it has set."""
     # The title of the session's own shell names user, host and directory, not a program.
-    facts, findings = session.facts, session.findings
-    shell = facts["pid"]
+    facts = session.facts
+    findings = session.findings
+    shell = facts.pid
     group = session.pump.foreground
     if not group:
         return None
-    titled = findings.title and group == findings.titled_by and not (group == shell and facts["shell"])
+    titled = findings.title and group == findings.titled_by and not (group == shell and facts.shell)
     command = machine.command_of_group(group, shell)
-    shown = shorten(facts["command"] if is_gate(command) else command)
+    shown = shorten(facts.command if is_gate(command) else command)
     return {"pid": group, "command": shown, "title": findings.title if titled else None}
 
 
 def status(session: Session) -> Status:
     """Return all facts of the session; the emulator may still lag behind."""
     session.model.catch_up()
-    emulator, pty = session.model.emulator, session.pty
+    emulator = session.model.emulator
+    pty = session.pty
     return {
         **summary(session),
         "clients": [client.as_status() for client in session.clients.all],
-        "scrollback": {"lines": emulator.scrollback.lines, "bytes": emulator.scrollback.bytes},
+        "scrollback": {"lines": emulator.settle().scrollback.count, "bytes": emulator.settle().scrollback.bytes},
         "modes": {
             "bracketed_paste": emulator.mode(BRACKETED_PASTE) is True,
             "alternate_screen": emulator.alternate,
@@ -115,7 +95,7 @@ def outcome(session: Session) -> EndFacts:
     return {
         "exit_code": end.code,
         "signal": end.signal,
-        "duration": round((STEADY.now() if end.at is None else end.at) - session.facts["created"], 3),
+        "duration": round((STEADY.now() if end.at is None else end.at) - session.facts.created, 3),
         "timed_out": end.reason == BY_TIMEOUT,
         "truncated": session.log.base > 0,
         "cpu": end.cpu,
@@ -133,24 +113,24 @@ def record(session: Session) -> Record:
     pty = session.pty if session.pty is not None and session.pty.descriptor >= 0 else None
     return {
         "name": session.name,
-        "id": facts["id"],
+        "id": facts.id,
         **identified,
-        "pid": facts["pid"],
-        "created": _stamp(facts["created"]),
+        "pid": facts.pid,
+        "created": _stamp(facts.created),
         "last_activity": _stamp(session.pump.last_activity),
-        "cwd": facts["directory"],
-        "command": facts["command"],
-        "resume": facts["resume"],
-        "env": facts["env"],
-        "labels": facts["labels"],
+        "cwd": facts.directory,
+        "command": facts.command,
+        "resume": facts.resume,
+        "env": facts.env,
+        "labels": facts.labels,
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],
         "tty": pty.path if pty is not None else None,
         "tty_number": pty.device if pty is not None else 0,
         "terminals": machine.terminal_filesystem(),
-        "keep": facts["keep"],
-        "shell": facts["shell"] or facts["resumed"],
-        "job": facts["job"],
+        "keep": facts.keep,
+        "shell": facts.shell or facts.resumed,
+        "job": facts.job,
         "exit_code": end.code,
         "signal": end.signal,
         "ended": _stamp(end.at) if end.at is not None else None,
@@ -184,10 +164,10 @@ def write_record(session: Session, *, durable: bool = False) -> None:
         records.write(record(session), durable=durable)
 
 
-def change(session: Session, facts: Facts) -> None:
+def change(session: Session, changed: Facts) -> None:
     """Change the facts, and write the record. Raises Refused, and changes nothing, if writing fails."""
-    before = session.facts.copy()
-    session.facts.update(facts)
+    before = replace(session.facts)
+    session.facts.update(changed)
     try:
         write_record(session, durable=True)
     except OSError as error:

@@ -17,6 +17,7 @@ from sesh.daemon.clients.states import Attaching, Repainting, Viewing
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import JOB_RETAINED
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, BY_TIMEOUT, TERMINATED, ExitCode
 from sesh.measures import STEADY
@@ -31,6 +32,8 @@ _FINAL_READS = 64  # reads of the pty after the program's end; later output is l
 
 
 class Ending:
+    """Brings a session to its end: from the first signal until the last connection closes."""
+
     def __init__(
         self,
         session: Session,
@@ -39,9 +42,12 @@ class Ending:
         connections: dict[int, PeerConnection],
         drop: Callable[[PeerConnection], None],
     ) -> None:
-        self.session, self._life = session, session.life
-        self._files, self._handler = files, handler
-        self._connections, self._drop = connections, drop
+        self.session = session
+        self._life = session.life
+        self._files = files
+        self._handler = handler
+        self._connections = connections
+        self._drop = drop
         self._hung_up_at = 0.0  # time (monotonic) of SIGHUP to the session's processes; 0 if not sent
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
         self._timed_out = False  # the program was a shell, which ended at its prompt as by TMOUT
@@ -54,9 +60,9 @@ class Ending:
         `keep`: obey the session's option `--keep`; without `keep`, cancel that option. `reason`: why the session ends.
         """
         session = self.session
-        session.facts["keep"] = keep and session.facts["keep"]
+        session.facts.set_keep(keep=keep and session.facts.keep)
         if not session.running:
-            self._finish(Phase.KEPT if session.facts["keep"] else Phase.REMOVED)
+            self._finish(Phase.KEPT if session.facts.keep else Phase.REMOVED)
         elif self._life.phase == Phase.RUNNING and session.pty is not None:
             self._life.ended_for = reason
             self._life.become(Phase.ENDING)
@@ -94,60 +100,76 @@ class Ending:
             self._handle_program_end()
 
     def _handle_program_end(self) -> None:
-        session, pump, life, guard = self.session, self.session.pump, self._life, self.session.faults.guard
+        session = self.session
+        pump = session.pump
+        guard = session.faults.guard
         if pump.pty is None or not session.running:
             return
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
             if not pump.read_output():
                 break
         self._timed_out = session.activity.at_prompt_since_typed
-        end = ProgramEnd.of(pump.pty.status or 0, pump.pty.usage)
-        # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
-        by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
-        by_request = session.life.interrupted or life.ended_for not in ("", BY_TIMEOUT)
-        code = ExitCode.TIMED_OUT if life.ended_for == BY_TIMEOUT else end.code
-        life.end = end = replace(end, code=code, reason=life.ended_for or by_itself, by_request=by_request)
-        life.become(Phase.ENDED)
+        end = self._end_of(pump.pty)
+        self._life.end = end
+        self._life.become(Phase.ENDED)
         for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
             session.timers.clear(timer)
-        guard(lambda: session.activity.end(failed=bool(end.code) and not by_request), "the state")
+        guard(lambda: session.activity.end(failed=bool(end.code) and not end.by_request), "the state")
         is_known = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
         outlives = not is_known and self._outlives()
-        if outlives and not session.facts["persist"]:  # only the daemon has its screen
-            session.facts["keep"] = True
-        if session.facts["keep"]:
+        if outlives and not session.facts.persist:  # only the daemon has its screen
+            session.facts.set_keep(keep=True)
+        if session.facts.keep:
             self._finish(Phase.KEPT)
         else:
             self._finish(Phase.LEFT if outlives else Phase.REMOVED)
+
+    def _end_of(self, pty: Pty) -> ProgramEnd:
+        """Return how the program has ended, and why."""
+        end = ProgramEnd.of(pty.status or 0, pty.usage)
+        asked_for = self._life.ended_for
+        if asked_for == BY_TIMEOUT:
+            return replace(end, code=ExitCode.TIMED_OUT, reason=asked_for, by_request=self._life.interrupted)
+        if asked_for:
+            return replace(end, reason=asked_for, by_request=True)
+        # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
+        by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
+        return replace(end, reason=by_itself, by_request=self._life.interrupted)
 
     def _outlives(self) -> bool:
         """Return whether the ended session stays listed, by the setting `Config.keep`."""
         # It does not if a person has ended it, or was attached while it ended, except by TMOUT. SIGTERM to the daemon
         # does not count as a person's act, because a machine that shuts down sends it.
-        session, facts, outlive = self.session, self.session.facts, self.session.facts["outlive"]
-        if facts["job"] or facts["keep"] or outlive == "never":
+        facts = self.session.facts
+        if facts.job or facts.keep or facts.outlive == "never":
             return False
         if self._life.ended_for == TERMINATED:
-            return facts["persist"]
-        if self._life.ended_for or (session.clients and not self._timed_out):
+            return facts.persist
+        if self._life.ended_for:
             return False
-        return bool(self._life.end.code) or self._timed_out or (outlive == "always" and not facts["shell"])
+        if self._timed_out:
+            return True
+        if self.session.clients:
+            return False
+        return bool(self._life.end.code) or (facts.outlive == "always" and not facts.shell)
 
     def _keep_result(self) -> None:
-        session, facts, log = self.session, self.session.facts, self.session.log
+        session = self.session
+        facts = self.session.facts
+        log = self.session.log
         first = max(log.base, log.head - JOB_RETAINED)
         result: JobResult = {
             **description.outcome(session),
             "truncated": first > 0,
             "name": session.name,
-            "id": facts["id"],
-            "command": facts["command"],
-            "directory": facts["directory"],
-            "labels": facts["labels"],
+            "id": facts.id,
+            "command": facts.command,
+            "directory": facts.directory,
+            "labels": facts.labels,
             "ended": STEADY.wall_time(self._life.end.at or STEADY.now()),
             "position": log.head,
             "columns": session.model.columns,
@@ -155,24 +177,26 @@ class Ending:
             "events": session.events.last,
             "state": session.activity.observe().state,
             "run": session.runs.history.last,
-            "job": facts["job"],
-            "shell": facts["shell"] or facts["resumed"],
+            "job": facts.job,
+            "shell": facts.shell or facts.resumed,
         }
-        results.keep(result, log.bytes(first) if facts["job"] else None)
+        results.keep(result, log.bytes(first) if facts.job else None)
 
     # -- the session's files
 
     def _finish(self, phase: Phase) -> None:
         """Set the final phase; enter it once the last checkpoint can have all output."""
-        session, self._final_phase = self.session, phase
+        session = self.session
+        self._final_phase = phase
         if phase != Phase.REMOVED:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        if phase == Phase.REMOVED or not (session.facts["persist"] and session.model.lag):
+        if phase == Phase.REMOVED or not (session.facts.persist and session.model.lag):
             self.complete()
 
     def complete(self) -> None:
         """Enter the final phase: write the last checkpoint or remove the files."""
-        guard, phase = self.session.faults.guard, self._final_phase
+        guard = self.session.faults.guard
+        phase = self._final_phase
         self._life.become(phase)
         if phase != Phase.REMOVED:
             guard(self.session.checkpoints.write_last, "the checkpoint")
@@ -225,7 +249,8 @@ class Ending:
         return reader.position < self.session.log.head
 
     def _send_exit(self, client: Client) -> None:
-        session, end = self.session, self._life.end
+        session = self.session
+        end = self._life.end
         if isinstance(client.state, Viewing):
             session.relay.screens.send_viewports()
         survives_clients = self._timed_out or self._life.ended_for == TERMINATED
@@ -233,7 +258,7 @@ class Ending:
             self._final_phase = Phase.REMOVED
             if self._life.phase == Phase.LEFT:
                 self._life.become(Phase.REMOVED)
-                session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
+                session.faults.guard(records.forget, "the release", session.name, session.facts.id)
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)

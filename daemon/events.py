@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wording
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.schema import Event, Facts, Unseen
+from sesh.schema import Event, Unseen
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,9 +33,80 @@ MAX_NOTIFICATION = 160
 _MAX_COMMAND = 32 << 10
 
 
+@dataclass
+class Missed:
+    """Counts bells, notifications and ended commands since the last client left."""
+
+    since: float = field(default_factory=measures.STEADY.now)  # when it left
+    position: int = 0  # the end of the output that it has seen
+    bells: int = 0
+    notifications: int = 0
+    commands: int = 0
+    failed: int = 0
+    text: str = ""  # of the last notification
+
+    def note(self, event: Event, *, by_request: bool = False) -> None:
+        """Count an event; `by_request` (Ctrl-C) means that a failure does not count."""
+        kind = event["event"]
+        if kind == "bell":
+            self.bells += 1
+        elif kind == "notification":
+            self.notifications += 1
+            self.text = str(event.get("text") or "")
+        elif kind == "command_ended":
+            self.commands += 1
+            if event.get("exit_code") and not by_request:
+                self.failed += 1
+
+    def unseen(self) -> Unseen:
+        return {"bells": self.bells, "notification": self.text or None, "failed": self.failed}
+
+    @property
+    def any(self) -> bool:
+        """True if the next client should be told; successes count after a long absence."""
+        return bool(self.bells or self.notifications or self.failed or (self.commands and self._away >= _LONG))
+
+    @property
+    def _away(self) -> float:
+        return measures.STEADY.now() - self.since
+
+    def line(self, lines: int) -> str:
+        """Return a summary in one line. `lines`: the number of lines that have scrolled off."""
+        counts: list[str] = []
+        if lines:
+            counts.append(_counted(lines, "line"))
+        if self.commands:
+            failed = f" ({self.failed:,} failed)" if self.failed else ""
+            counts.append(_counted(self.commands, "command") + failed)
+        if self.bells:
+            counts.append(_counted(self.bells, "bell"))
+        parts = [", ".join(counts)] if counts else []
+        text = wording.plain(self.text)
+        if len(text) > MAX_NOTIFICATION:
+            text = f"{text[: MAX_NOTIFICATION - 1]}…"
+        if self.notifications == 1:
+            parts.append(text)
+        elif self.notifications:
+            parts.append(f"{self.notifications:,} notifications, the last: {text}")
+        away = measures.short(self._away) if self._away >= _LONG else "a moment"
+        return f"away {away}: {'; '.join(parts)}"
+
+
+@dataclass(frozen=True)
+class EventsDump:
+    """What a snapshot has of the `Events`."""
+
+    kept: dict[str, list[Event]]
+    last: int
+    missed: Missed
+
+
 class Events:
+    """Keeps the last events of a session, and sends them to followers."""
+
     def __init__(self, facts: Facts, soon: Callable[[Callable[[], object]], object]) -> None:
-        self._facts, self._soon = facts, soon
+        self._facts = facts
+        self._soon = soon
         self.on_event: Observers[[Event]] = Observers()  # called with each event
         self.last = 0  # number of the newest event
         self.kept: dict[str, list[Event]] = {}  # by kind
@@ -52,7 +124,7 @@ class Events:
             "seq": self.last,
             "ts": measures.exact_stamp(time.time()),
             "event": event,
-            "session": self._facts["name"],
+            "session": self._facts.name,
             **texts,  # type: ignore[typeddict-item]  # the keys depend on the kind of event
         }
         self.kept.setdefault(event, []).append(new)
@@ -101,6 +173,14 @@ class Events:
             seen = event["seq"]
         return seen
 
+    def dump(self) -> EventsDump:
+        return EventsDump(self.kept, self.last, self.missed)
+
+    def restore(self, dump: EventsDump) -> None:
+        self.kept = dump.kept
+        self.last = dump.last
+        self.missed = dump.missed
+
 
 def shorten(command: list[str]) -> list[str]:
     """Return a command truncated to fit into one frame."""
@@ -110,58 +190,6 @@ def shorten(command: list[str]) -> list[str]:
             return [*command[:index], word[:room] + "…"]
         room -= len(word)
     return command
-
-
-@dataclass
-class Missed:
-    """Counts bells, notifications and ended commands since the last client left."""
-
-    since: float = field(default_factory=measures.STEADY.now)  # when it left
-    position: int = 0  # the end of the output that it has seen
-    bells: int = 0
-    notifications: int = 0
-    commands: int = 0
-    failed: int = 0
-    text: str = ""  # of the last notification
-
-    def note(self, event: Event, *, by_request: bool = False) -> None:
-        """Count an event; `by_request` (Ctrl-C) means that a failure does not count."""
-        kind = event["event"]
-        if kind == "bell":
-            self.bells += 1
-        elif kind == "notification":
-            self.notifications += 1
-            self.text = str(event.get("text") or "")
-        elif kind == "command_ended":
-            self.commands += 1
-            self.failed += event.get("exit_code") not in (0, None) and not by_request
-
-    def unseen(self) -> Unseen:
-        return {"bells": self.bells, "notification": self.text or None, "failed": self.failed}
-
-    @property
-    def any(self) -> bool:
-        """True if the next client should be told; successes count after a long absence."""
-        return bool(self.bells or self.notifications or self.failed or (self.commands and self._away >= _LONG))
-
-    @property
-    def _away(self) -> float:
-        return measures.STEADY.now() - self.since
-
-    def line(self, lines: int) -> str:
-        """Return a summary in one line. `lines`: the number of lines that have scrolled off."""
-        counts = [_counted(count, noun) for count, noun in ((lines, "line"), (self.commands, "command")) if count]
-        if self.failed:  # then the commands were counted last
-            counts[-1] += f" ({self.failed:,} failed)"
-        if self.bells:
-            counts.append(_counted(self.bells, "bell"))
-        text = wording.plain(self.text)
-        text = text if len(text) <= MAX_NOTIFICATION else f"{text[: MAX_NOTIFICATION - 1]}…"
-        parts = [", ".join(counts)] if counts else []
-        if self.notifications:
-            parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
-        away = self._away
-        return f"away {measures.short(away) if away >= _LONG else 'a moment'}: {'; '.join(parts)}"
 
 
 def _counted(count: int, noun: str) -> str:

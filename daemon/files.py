@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from sesh import machine, protocol
 from sesh.about import PROGRAM
@@ -17,25 +18,30 @@ from sesh.store import records, results
 
 
 class SessionFiles:
+    """Renames, recreates and removes the files of a session."""
+
     def __init__(self, session: Session, listener: Listener, listen: Callable[[], object]) -> None:
-        self._session, self._listener, self._listen = session, listener, listen
+        self._session = session
+        self._listener = listener
+        self._listen = listen
 
     def rename(self, name: str) -> None:
-        session, old = self._session, self._session.name
+        session = self._session
+        old = self._session.name
         self._bind_again()  # the socket may have been removed, and then could not be moved
         try:
-            self._listener.rename(name, lambda: description.change(session, {**session.facts, "name": name}))
+            self._listener.rename(name, lambda: description.change(session, replace(session.facts, name=name)))
         except OSError as failure:
-            session.facts["name"] = old
+            session.facts.update(replace(session.facts, name=old))
             raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure
         if not session.running:
-            session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
+            session.faults.guard(lambda: results.rename(session.facts.id, name), "the result")
         session.events.add("renamed", before=old)
         notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
         for client in session.clients.all:
             client.connection.queue(notice)
         machine.set_process_title(f"{PROGRAM}: {name}")
-        variables.update(session.facts["id"], name, {}, renamed=True)
+        variables.update(session.facts.id, name, {}, renamed=True)
 
     def restore(self) -> None:
         """Recreate the socket and the record, and their directory, if they were removed."""
@@ -55,7 +61,8 @@ class SessionFiles:
         self._session.loop.forget(self._listener.socket.fileno())
         self._listener.release(files=remove)
         # The listener does not find these if the record or the socket was removed before.
-        for kind in records.FILES if remove else ("agent",):
-            path = records.file_of(self._session.facts["id"], kind)
+        kinds = records.FILES if remove else ("agent",)
+        for kind in kinds:
+            path = records.file_of(self._session.facts.id, kind)
             if os.path.lexists(path):
                 os.unlink(path)

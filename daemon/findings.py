@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sesh import wording
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import State
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.shell.command_marks import CommandMarks
+from sesh.daemon.shell.command_marks import Active, CommandMarks
 from sesh.queries import Finding, Kind, bounded
 
 MAX_TITLE = 1024
 _MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
 
 
+@dataclass(frozen=True)
+class FindingsDump:
+    """What a snapshot has of the `Findings`."""
+
+    title: str
+    titled_by: int
+    active: Active | None  # see `CommandMarks`
+
+
 class Findings:
+    """Handles the findings of the query scanner that are no queries; keeps the title."""
+
     def __init__(self, activity: Activity, marks: CommandMarks, pump: Pump, events: Events) -> None:
-        self._activity, self.marks = activity, marks
-        self._pump, self._events = pump, events
+        self._activity = activity
+        self.marks = marks
+        self._pump = pump
+        self._events = events
         self._parts: list[bytes] = []  # parts of an incomplete notification
         self.title = ""
         self.titled_by = 0  # the process group that has set the title
@@ -39,7 +54,8 @@ class Findings:
         elif kind == Kind.NOTIFICATION_PART:
             self._parts = [*self._parts, body][:_MOST_PARTS]
         elif kind == Kind.NOTIFICATION:
-            parts, self._parts = [*self._parts, body], []
+            parts = [*self._parts, body]
+            self._parts = []
             if text := _printable(b": ".join(filter(None, parts))):
                 self._events.add("notification", text=text)
                 self._activity.declare(State.WAITING, text)
@@ -52,6 +68,14 @@ class Findings:
         elif kind == Kind.MARK:
             self._activity.take_mark(body, position)
             self.marks.handle(body, position)
+
+    def dump(self) -> FindingsDump:
+        return FindingsDump(self.title, self.titled_by, self.marks.active)
+
+    def restore(self, dump: FindingsDump) -> None:
+        self.title = dump.title
+        self.titled_by = dump.titled_by
+        self.marks.active = dump.active
 
 
 def _printable(body: bytes) -> str:

@@ -25,22 +25,28 @@ KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its re
 
 
 class ClientHandler:
+    """Handles the frames of attached clients; attaches and detaches them."""
+
     def __init__(self, session: Session) -> None:
-        self._session, self._relay = session, session.relay
-        self._pump, self._log, self._model = session.pump, session.log, session.model
-        self._clients, self._timers = session.clients, session.timers
+        self._session = session
+        self._relay = session.relay
+        self._pump = session.pump
+        self._log = session.log
+        self._model = session.model
+        self._clients = session.clients
+        self._timers = session.timers
 
     def hello(self, connection: PeerConnection, hello: Mapping[str, object]) -> None:
         """Respond to a connection's first HELLO, and attach a client if its role is `attach`."""
         if connection.role != Role.UNKNOWN:
             return
         connection.role = Role.KNOWN if hello.get("protocol") == protocol.PROTOCOL else Role.FOREIGN
-        if not connection.awaits_creator:  # the creator has the same time for its first request
+        if not connection.awaits_creator:  # the creator's timer also bounds the time to its first request
             self._timers.clear((Timer.HELLO, connection.descriptor))
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
-            "id": self._session.facts["id"],
+            "id": self._session.facts.id,
             "name": self._session.name,
             "position": self._log.head,
             "events": self._session.events.last,
@@ -59,7 +65,8 @@ class ClientHandler:
         client = Client(connection, self._clients.last_number + 1, hello, partial(self._model.remember, in_flight=True))
         created = connection.awaits_creator
         departed = self._take_over(client)
-        client.last_input, client.used_at = departed.last_input, departed.used_at
+        client.last_input = departed.last_input
+        client.used_at = departed.used_at
         position = self._position_in(hello)
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if position is None and not created:
@@ -81,11 +88,11 @@ class ClientHandler:
         self._announce("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
-            variables.update(self._session.facts["id"], self._session.name, renewed)
+            variables.update(self._session.facts.id, self._session.name, renewed)
 
     def _position_in(self, hello: Hello) -> int | None:
         """Return the position up to which a reconnecting client's terminal shows output, else None."""
-        position = hello.get("position") if hello.get("id") == self._session.facts["id"] else None
+        position = hello.get("position") if hello.get("id") == self._session.facts.id else None
         return position if position is not None and position <= self._log.head else None
 
     def _take_over(self, client: Client) -> Departed:
@@ -111,7 +118,8 @@ class ClientHandler:
     def release_creator(self, connection: PeerConnection) -> None:
         """Stop keeping the whole log for the creator: it has made its request, if any."""
         if connection.awaits_creator:
-            connection.awaits_creator = self._log.whole = False
+            connection.awaits_creator = False
+            self._log.whole = False
         self._timers.clear((Timer.HELLO, connection.descriptor))
 
     def _missed(self) -> str:
@@ -190,7 +198,8 @@ class ClientHandler:
 
     def detach(self, client: Client, reason: str, asker: int = -1) -> None:
         """Detach a client: send the reason, and facts to restore its terminal with."""
-        pty, command = self._pump.pty, self._session.facts["command"]
+        pty = self._pump.pty
+        command = self._session.facts.command
         self.send_output(client)
         message: Message = {
             "reason": reason,
@@ -244,4 +253,4 @@ class ClientHandler:
             read_only=client.terminal.read_only,
         )
         sockets = [other.terminal.auth_sock for other in reversed(self._clients.all)]
-        variables.use_agent(session.facts["id"], session.name, sockets)
+        variables.use_agent(session.facts.id, session.name, sockets)

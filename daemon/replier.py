@@ -22,9 +22,13 @@ _SIZE_REPORTS = 2048  # mode in which a terminal reports its size when the mode 
 
 
 class Replier:
+    """Chooses who replies to each query; types the daemon's own replies in order."""
+
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, runs: RunQueue) -> None:
-        self._pump, self._model = pump, model
-        self._clients, self._runs = clients, runs
+        self._pump = pump
+        self._model = model
+        self._clients = clients
+        self._runs = runs
         self._timers = timers
         self._due: deque[tuple[int, Callable[[], bytes]]] = deque()  # positions of the log, and what makes the replies
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from sesh import names, paths, protocol
@@ -44,8 +45,10 @@ from sesh.vt.render.export import continued, export, follow_state
 
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
-PAGE, MOST_OF_PAGE = 50_000, 512 << 10  # lines, and characters, in one response to `logs` at most
+PAGE = 50_000  # lines in one response to `logs` at most
+MOST_OF_PAGE = 512 << 10  # characters in one response to `logs` at most
 MAX_LABELS = 64
+_CURSOR_KEYS = 1  # the mode in which cursor keys send other bytes (DECCKM)
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
@@ -59,8 +62,11 @@ class RequestMethods:
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
-        self._session, self._handler = session, handler
-        self._ending, self._files, self._reload = ending, files, reload
+        self._session = session
+        self._handler = handler
+        self._ending = ending
+        self._files = files
+        self._reload = reload
 
     # -- requests that read
 
@@ -77,7 +83,7 @@ class RequestMethods:
 
     def modes(self, request: PeerRequest[ModesResponse]) -> Steps:
         yield from self._until_drawn()
-        request.respond({"cursor": self._session.model.emulator.mode(1) is True})
+        request.respond({"cursor": self._session.model.emulator.mode(_CURSOR_KEYS) is True})
 
     def logs(
         self,
@@ -95,13 +101,14 @@ class RequestMethods:
         count = PAGE if lines is None else min(lines, PAGE)
         until = protocol.MOST if until is None else until
         yield from self._until_drawn()
-        model, emulator = self._session.model, self._session.model.emulator
+        model = self._session.model
+        emulator = self._session.model.emulator
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         response: LogsResponse = {
             "position": model.position,
             "alternate": emulator.alternate,
             "first": first,
-            "older": first > emulator.scrollback.dropped,
+            "older": first > emulator.settle().scrollback.first,
         }
         if end:
             response = {**response, **follow_state(emulator)}
@@ -109,8 +116,10 @@ class RequestMethods:
 
     def _until_drawn(self) -> Steps:
         """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most."""
-        session, until = self._session, time.monotonic() + SCREEN_TIMEOUT
-        position, seconds = session.log.head, CATCH_UP_TIME
+        session = self._session
+        until = time.monotonic() + SCREEN_TIMEOUT
+        position = session.log.head
+        seconds = CATCH_UP_TIME
         while not session.faults.guard(session.model.catch_up, "the emulator", seconds, position):
             if time.monotonic() > until:
                 return
@@ -155,19 +164,22 @@ class RequestMethods:
         sent yet, begin at `else`. `since`: a prompt counts only after this position, or after `from` if `since` is
         absent. `from_now`: a question that is open now does not count, unless another caller's run is active.
         """
-        session, connection = self._session, request.connection
+        session = self._session
+        connection = request.connection
         prompt_after = from_ if since is None else since
         if prompt_after == "sent":
             prompt_after = session.pump.input_line.sent_at
         run = session.runs.active
-        own = run is None or run.connection is connection
+        stale = None
+        if from_now and session.activity.waits and (run is None or run.connection is connection):
+            stale = session.activity.observe().since
         wait = Wait(
             request,
             output=output,
             prompt=prompt,
             since=prompt_after if isinstance(prompt_after, int) else None,
             waiting=waiting,
-            stale=session.activity.observe().since if from_now and own and session.activity.waits else None,
+            stale=stale,
             idle=math.inf if idle is None else idle,
             until=math.inf if timeout is None else time.monotonic() + timeout,
         )
@@ -211,7 +223,8 @@ class RequestMethods:
         `asker`: the pid of the process that makes the request.
         """
         clients = self._session.clients
-        chosen, leader = list(clients.all), clients.leader
+        chosen = list(clients.all)
+        leader = clients.leader
         if which == "last":
             chosen = [leader] if leader is not None else []
         elif which == "others":
@@ -222,7 +235,7 @@ class RequestMethods:
 
     def kill(self, request: PeerRequest[WaitResponse], session_id: str | None = None) -> None:
         """End the session, and wait for its end. Refuse if `session_id` names another session."""
-        if session_id and session_id != self._session.facts["id"]:
+        if session_id and session_id != self._session.facts.id:
             raise paths.absent(self._session.name)
         self._session.waits.add(Wait(request))
         self._ending.end_session()
@@ -237,17 +250,17 @@ class RequestMethods:
         session = self._session
         changes = dict(names.check_label(f"{key}={value}") for key, value in set_.items())
         if changes:
-            labels = {key: value for key, value in {**session.facts["labels"], **changes}.items() if value}
+            labels = {key: value for key, value in {**session.facts.labels, **changes}.items() if value}
             if len(labels) > MAX_LABELS:
                 raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
-            description.change(session, {**session.facts, "labels": labels})
-        request.respond({"labels": session.facts["labels"]})
+            description.change(session, replace(session.facts, labels=labels))
+        request.respond({"labels": session.facts.labels})
 
     def resume(self, request: PeerRequest[NoResponse], command: Sequence[str] = ()) -> None:
         """Set the command that restores the session; an empty one removes it."""
         resume = names.check_resume([*command]) or None
-        if resume != (self._session.facts["resume"] or None):
-            description.change(self._session, {**self._session.facts, "resume": resume})
+        if resume != (self._session.facts.resume or None):
+            description.change(self._session, replace(self._session.facts, resume=resume))
         request.respond({})
 
     def state(self, request: PeerRequest[NoResponse], state: State, question: str = "", *, hook: bool = False) -> None:

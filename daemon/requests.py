@@ -59,10 +59,13 @@ REQUESTS: Methods = {**_TYPING, **_OTHERS}
 
 
 class Requests:
+    """Carries out requests step by step; keeps those that are unfinished."""
+
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
-        self.session, self._handler = session, handler
+        self.session = session
+        self._handler = handler
         self.typing = Typing(session)
         self._methods = RequestMethods(session, handler, ending, files, reload)
         self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes

@@ -43,7 +43,8 @@ class Server:
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)
-        self.session, self.listener = session, listener
+        self.session = session
+        self.listener = listener
         self._loop = session.loop
         self.connections: dict[int, PeerConnection] = {}
         self.files = SessionFiles(session, listener, self._listen)
@@ -66,7 +67,7 @@ class Server:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        deadline = self.session.facts["ends_at"]
+        deadline = self.session.facts.ends_at
         if deadline is not None and self.session.running:
             end = partial(self.ending.end_session, keep=True, reason=BY_TIMEOUT)
             self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)
@@ -86,7 +87,7 @@ class Server:
             if session.life.phase in (Phase.LEFT, Phase.REMOVED) and not self.requests.unfinished:
                 self.ending.close_finished()
                 if not self.connections:
-                    results.sync(session.facts["id"])
+                    results.sync(session.facts.id)
                     return
 
     def _handle_signals(self, numbers: bytes) -> None:
@@ -101,10 +102,11 @@ class Server:
 
     def _terminate(self) -> None:
         """Abandon a restorable session if it is kept or the machine stops; else end it."""
-        session, life = self.session, self.session.life
+        session = self.session
+        life = self.session.life
         if life.phase == Phase.ENDED:
             self.ending.complete()
-        if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
+        if session.facts.persist and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
         elif life.phase != Phase.LEFT:
@@ -144,7 +146,7 @@ class Server:
         self.connections[connection.descriptor] = connection
         serve = partial(self._send_queued, connection)
         connection.changed = lambda: self._loop.soon(serve)
-        self._update_watch(connection)
+        self._drop_or_go_on(connection)
         end = partial(self._no_hello, connection)
         self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
 
@@ -157,20 +159,24 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
                 connection.send_output(self.session.log)
-            self._update_watch(connection)
+            self._drop_or_go_on(connection)
 
-    def _update_watch(self, connection: PeerConnection) -> None:
-        if connection.closed or (connection.closing and not connection.unsent):
+    def _drop_or_go_on(self, connection: PeerConnection) -> None:
+        """Drop a connection that is over; else send it events soon, and watch its socket."""
+        if connection.over:
             self.drop(connection)
             return
-        client = client_of(connection)
-        pump = self.session.pump
-        full = client is not None and pump.input.waiting(client.number) > 2 * protocol.INPUT_WINDOW
         if self.session.events.pending(connection):
             self._loop.soon(self.session.events.send_new)
-        reads = READ if connection.listening and not connection.backlog and not full else 0
-        writes = WRITE if connection.blocked else 0
-        self._loop.watch(connection.descriptor, reads | writes, partial(self._serve, connection))
+        events = WRITE if connection.blocked else 0
+        if connection.listening and not connection.backlog and not self._input_is_full(connection):
+            events |= READ
+        self._loop.watch(connection.descriptor, events, partial(self._serve, connection))
+
+    def _input_is_full(self, connection: PeerConnection) -> bool:
+        """Return whether too much input of a client waits for the program."""
+        client = client_of(connection)
+        return client is not None and self.session.pump.input.waiting(client.number) > 2 * protocol.INPUT_WINDOW
 
     def _serve(self, connection: PeerConnection, events: int) -> None:
         try:
@@ -195,7 +201,7 @@ class Server:
             raise
         finally:
             if self.connections.get(connection.descriptor) is connection:
-                self._update_watch(connection)
+                self._drop_or_go_on(connection)
 
     def _bound_unfinished(self) -> None:
         """Close the connections that were silent longest, until at most `MAX_UNFINISHED` bytes are unfinished."""
@@ -242,7 +248,7 @@ class Server:
 
     def drop(self, connection: PeerConnection) -> None:
         session = self.session
-        stdin = self.session.pump.stdin
+        stdin = session.pump.stdin
         client = client_of(connection)
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]

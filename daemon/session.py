@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.notifications import Notifications
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import Life
 from sesh.daemon.checkpoint import Checkpointer
 from sesh.daemon.clients.client import Clients
@@ -14,8 +15,8 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.replier import Replier
+from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import Model
-from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.waits import Waits
@@ -23,25 +24,23 @@ from sesh.log import FaultLog
 from sesh.loop.loop import Loop
 from sesh.loop.timers import Timers
 from sesh.measures import Size
-from sesh.schema import Event, Facts
+from sesh.schema import Event
 
 
 class Session:
-    """The session's parts; each calls later ones only as `_connect` lists.
-
-    Only `description.change` changes `facts`, but `pid` at the start, `keep` at the end, `name` if a rename fails.
-    """
+    """The session's parts; each calls later ones only as `_connect` lists."""
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None, reports: Reports | None = None) -> None:
         """Build the parts as local variables: mypy finds one used before it is built."""
-        self.facts, reports = facts, reports or Reports()
+        self.facts = facts
+        reports = reports or Reports()
         self.life = life = Life()
         self.faults = faults = FaultLog()
         self.loop = loop = Loop(faults.note)
         timers = loop.timers
-        log = OutputLog(job=facts["job"])
+        log = OutputLog(job=facts.job)
         self.pump = pump = Pump(log, loop, life)
-        self.model = model = Model(log, size[0], size[1], faults.note, facts["scrollback"], life)
+        self.model = model = Model(log, size[0], size[1], faults.note, facts.scrollback, life)
         model.resize(*size)
         self.clients = clients = Clients(size)
         self.relay = Relay(pump, model, clients, reports, loop)
@@ -53,23 +52,24 @@ class Session:
         self.findings = findings = Findings(activity, CommandMarks(facts, pump, runs, events), pump, events)
         self.checkpoints = Checkpointer(facts, pump, model, timers, findings, runs)
         self._connect(Replier(pump, model, clients, timers, runs))
-        events.add("created", command=shorten(facts["command"]), directory=facts["directory"])
+        events.add("created", command=shorten(facts.command), directory=facts.directory)
         if pty is not None:
             self.begin(pty)
 
     def _connect(self, replier: Replier) -> None:
         """Connect parts to later ones, which they call in this order."""
-        faults, pump = self.faults, self.pump
-        self.life.on_end.add(faults, self.relay.finish)
-        pump.on_output.add(faults, self.relay.deliver, self.checkpoints.schedule)
-        pump.on_traffic.add(faults, self.activity.wake, self.waits.wake)
-        pump.on_findings.add(faults, replier.handle, self.findings.handle)
-        pump.between_reads.add(faults, self.relay.keep_up)
+        faults = self.faults
+        pump = self.pump
+        self.life.on_end.connect(faults, self.relay.finish)
+        pump.on_output.connect(faults, self.relay.deliver, self.checkpoints.schedule)
+        pump.on_traffic.connect(faults, self.activity.wake, self.waits.wake)
+        pump.on_findings.connect(faults, replier.handle, self.findings.handle)
+        pump.between_reads.connect(faults, self.relay.keep_up)
         self.model.local_positions = self.relay.local_positions
-        self.clients.on_resize.add(faults, pump.resize, self.relay.resize, self._note_resize, replier.report_size)
-        self.events.on_event.add(faults, self._note_event)
-        self.runs.before_line.add(faults, self.activity.note_lines)
-        self.activity.on_check.add(faults, self.waits.check_questions)
+        self.clients.on_resize.connect(faults, pump.resize, self.relay.resize, self._note_resize, replier.report_size)
+        self.events.on_event.connect(faults, self._note_event)
+        self.runs.before_line.connect(faults, self.activity.note_lines)
+        self.activity.on_check.connect(faults, self.waits.check_questions)
 
     def _note_resize(self, size: Size) -> None:
         self.events.add("resized", columns=size[0], rows=size[1])
@@ -83,7 +83,7 @@ class Session:
             self.notifications.note_event(event)
 
     def begin(self, pty: Pty) -> None:
-        self.facts["pid"] = pty.pid
+        self.facts.begin(pty.pid)
         self.pump.pty = pty
         self.activity.wake()
 
@@ -97,7 +97,7 @@ class Session:
 
     @property
     def name(self) -> str:
-        return self.facts["name"]
+        return self.facts.name
 
     @property
     def running(self) -> bool:

@@ -13,23 +13,23 @@ from typing import Annotated, Any, TypedDict
 
 from sesh import check, protocol
 from sesh.daemon.activity.activity import Kept
-from sesh.daemon.base.phase import Phase, ProgramEnd
-from sesh.daemon.clients.client import Departed
-from sesh.daemon.events import Missed
-from sesh.daemon.pty.input_line import InputLine
+from sesh.daemon.base.facts import Facts
+from sesh.daemon.base.phase import LifeDump
+from sesh.daemon.clients.client import ClientsDump
+from sesh.daemon.events import EventsDump
+from sesh.daemon.findings import FindingsDump
+from sesh.daemon.pty.output_log import LogDump
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import Writer
+from sesh.daemon.pty.pump import PumpDump
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.screen.model import ModelState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import History
-from sesh.measures import STEADY, Size
+from sesh.measures import STEADY
 from sesh.messages import SendResponse
-from sesh.schema import Event, Facts
 
-FORMAT = 17  # of the snapshot; a sesh refuses any other
+FORMAT = 18  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
@@ -43,24 +43,43 @@ class Descriptors:
     slave: Descriptor = -1
     stdin: Descriptor = -1
 
+    @classmethod
+    def of(cls, server: Server) -> Descriptors:
+        pty = server.session.pump.pty
+        stdin = server.session.pump.stdin
+        return cls(
+            listener=server.listener.socket.fileno(),
+            master=pty.descriptor if pty is not None else -1,
+            slave=pty.slave if pty is not None else -1,
+            stdin=stdin.descriptor if stdin is not None else -1,
+        )
+
     def open(self) -> list[int]:
         return [number for number in vars(self).values() if number >= 0]
 
 
+@dataclass(frozen=True)
+class Clock:
+    """The two numbers of `STEADY`, whose times are in the other parts."""
+
+    origin: float
+    step: float
+
+
 class Snapshot(TypedDict):
-    """A session without active `--run`; a tuple has one part's attributes, see `session_of`."""
+    """A session without active `--run`."""
 
     format: int
     facts: Facts
-    clock: tuple[float, float]
-    life: tuple[Phase, ProgramEnd]
-    log: tuple[int, bytes]
-    pump: tuple[bytes, InputLine, float, bytes]
+    clock: Clock
+    life: LifeDump
+    log: LogDump
+    pump: PumpDump
     model: ModelState
-    clients: tuple[Size, int, dict[str, Departed]]
-    findings: tuple[str, int, Active | None]
+    clients: ClientsDump
+    findings: FindingsDump
     activity: Kept
-    events: tuple[dict[str, list[Event]], int, Missed]
+    events: EventsDump
     history: History
     notifiers: list[int]
     faults: list[str]
@@ -72,59 +91,53 @@ class Snapshot(TypedDict):
 
 
 def take_snapshot(server: Server) -> Snapshot:
-    session, listener = server.session, server.listener
-    life, pump, clients = session.life, session.pump, session.clients
-    findings, events = session.findings, session.events
+    session = server.session
     session.runs.history.shorten()
-    for client in clients.all:
+    for client in session.clients.all:
         session.model.remember(client.position)  # where its terminal continues
-        clients.remember(client)
-    stdin, pty = pump.stdin, pump.pty
-    ends = (pty.descriptor, pty.slave) if pty is not None else (-1, -1)
+    stdin = session.pump.stdin
     return {
         "format": FORMAT,
         "facts": session.facts,
-        "clock": (STEADY.origin, STEADY.step),
-        "life": (life.phase, life.end),
-        "log": (session.log.base, session.log.bytes(session.log.base)),
-        "pump": (pump.scanner.carry, pump.input_line, pump.last_activity, pump.input.content()),
+        "clock": Clock(STEADY.origin, STEADY.step),
+        "life": session.life.dump(),
+        "log": session.log.dump(),
+        "pump": session.pump.dump(),
         "model": session.model.dump(),
-        "clients": (clients.size, clients.last_number, clients.departed),
-        "findings": (findings.title, findings.titled_by, findings.marks.active),
+        "clients": session.clients.dump(),
+        "findings": session.findings.dump(),
         "activity": session.activity.kept,
-        "events": (events.kept, events.last, events.missed),
+        "events": session.events.dump(),
         "history": session.runs.history,
         "notifiers": session.notifications.running,
         "faults": session.faults.kept,
         "texts": server.requests.typing.outcomes,
-        "descriptors": Descriptors(listener.socket.fileno(), *ends, stdin.descriptor if stdin else -1),
-        "socket_file": listener.identity,
+        "descriptors": Descriptors.of(server),
+        "socket_file": server.listener.identity,
         "stdin_taken": stdin.received - len(stdin.waiting) if stdin is not None else None,
     }
 
 
 def session_of(state: Snapshot) -> Session:
-    STEADY.origin, STEADY.step = state["clock"]
-    facts, own = state["facts"], state["descriptors"]
-    pty = Pty(own.master, own.slave, facts["pid"]) if own.master >= 0 else None
-    session = Session(facts, state["clients"][0], pty, state["activity"].declared.reports)
-    life, pump, clients = session.life, session.pump, session.clients
-    findings, events = session.findings, session.events
-    life.phase, life.end = state["life"]
-    session.log.restore(*state["log"])
-    pump.scanner.carry, pump.input_line, pump.last_activity, unwritten = state["pump"]
+    STEADY.origin = state["clock"].origin
+    STEADY.step = state["clock"].step
+    facts = state["facts"]
+    own = state["descriptors"]
+    pty = Pty(own.master, own.slave, facts.pid) if own.master >= 0 else None
+    session = Session(facts, state["clients"].size, pty, state["activity"].declared.reports)
+    session.life.restore(state["life"])
+    session.log.restore(state["log"].base, state["log"].data)
+    session.pump.restore(state["pump"])
     session.model.restore(state["model"])
-    clients.size, clients.last_number, clients.departed = state["clients"]
-    findings.title, findings.titled_by, findings.marks.active = state["findings"]
-    events.kept, events.last, events.missed = state["events"]
+    session.clients.restore(state["clients"])
+    session.findings.restore(state["findings"])
+    session.events.restore(state["events"])
     session.runs.history = state["history"]
     session.notifications.running = state["notifiers"]
     session.faults.kept = state["faults"]
-    if unwritten:
-        pump.input.add(Writer.REQUEST, unwritten)
     if state["stdin_taken"] is not None:
-        pump.stdin = StdinPipe(own.stdin, session.loop)
-        pump.stdin.received = state["stdin_taken"]
+        session.pump.stdin = StdinPipe(own.stdin, session.loop)
+        session.pump.stdin.received = state["stdin_taken"]
     session.activity.restore(state["activity"])
     return session
 
@@ -136,6 +149,8 @@ def encoded(snapshot: Snapshot) -> bytes:
 def _plain(value: Any) -> object:
     if isinstance(value, bytes):
         return {"$bytes": b2a_base64(value, newline=False).decode("ascii")}
+    if isinstance(value, set):
+        return sorted(value)
     return value.value if isinstance(value, Enum) else vars(value)
 
 

@@ -32,7 +32,8 @@ class Typing:
     """The requests of a session that type; keys do not wait for a text."""
 
     def __init__(self, session: Session) -> None:
-        self._session, self._pump = session, session.pump
+        self._session = session
+        self._pump = session.pump
         self._active: Delivery | None = None
         self._queued: deque[PeerRequest[SendResponse]] = deque()
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
@@ -174,7 +175,9 @@ class Typing:
 
     def _admit(self, data: bytes, *, more: bool = False) -> None:
         """Note bytes that will be typed. Raises Refused or Busy without room for them."""
-        session, pump, name = self._session, self._pump, self._session.name
+        session = self._session
+        pump = self._pump
+        name = self._session.name
         pty = session.pty
         if not session.running or pty is None:
             raise _ended(name)
@@ -196,7 +199,9 @@ class Typing:
 
     def _check_text(self, data: bytes) -> None:
         """Raise Busy if the text would start the gated command, answer, or join a draft."""
-        session, name, pty = self._session, self._session.name, self._session.pty
+        session = self._session
+        name = self._session.name
+        pty = self._session.pty
         self._check_gate(data)
         asks = session.activity.declared_question
         if asks is not None and not session.activity.shell_reads:
@@ -209,10 +214,11 @@ class Typing:
 
     def _check_gate(self, data: bytes) -> None:
         """Raise Busy if a text, except `y` or none, would start the command again."""
-        session, pty = self._session, self._session.pty
+        session = self._session
+        pty = self._session.pty
         confirms = data.strip().lower() in (b"", b"y")
         if pty is not None and not confirms and is_gate(machine.command_of(pty.foreground())):
-            command = wording.command_line(session.facts["command"])
+            command = wording.command_line(session.facts.command)
             way = f"start it: {SESH} --send {session.name} --key Enter; --force types all the same"
             raise _busy(f"{session.name} waits for Enter to run again: {command}", way)
 
@@ -232,7 +238,9 @@ class Typing:
 
     def _find_question(self, since: str | None, question: str) -> AskedResponse:
         """Return the session's question. Raises Refused if there is none, or another one."""
-        session, pump, name = self._session, self._pump, self._session.name
+        session = self._session
+        pump = self._pump
+        name = self._session.name
         if not session.running or session.pty is None:
             raise _ended(name)
         taken = 0

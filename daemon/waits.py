@@ -42,9 +42,13 @@ class Wait:
 
 
 class Waits:
+    """The requests that wait, and the timer of their next check."""
+
     def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: RunQueue) -> None:
-        self._pump, self._timers = pump, timers
-        self._activity, self._runs = activity, runs
+        self._pump = pump
+        self._timers = timers
+        self._activity = activity
+        self._runs = runs
         self.all: list[Wait] = []
 
     def of(self, connection: PeerConnection) -> list[Wait]:
@@ -52,7 +56,8 @@ class Waits:
 
     def add(self, wait: Wait) -> None:
         """Add a wait. Raises Busy above `MAX_WAITS`, UsageError for a number in use."""
-        number, numbers = wait.request.number, [other.request.number for other in self.of(wait.request.connection)]
+        number = wait.request.number
+        numbers = [other.request.number for other in self.of(wait.request.connection)]
         if number in numbers:
             raise UsageError(f"request {number} of this connection still waits; use another number")
         if len(numbers) >= MAX_WAITS:
@@ -86,7 +91,8 @@ class Waits:
         idle = wait.idle - self._silent()
         seconds = {"prompt": self._until_prompt(wait), "waiting": self._until_question(wait), "idle": idle}
         condition, next_check = min(seconds.items(), key=lambda item: item[1])
-        reader, position = wait.request.connection.reader, self._pump.log.head
+        reader = wait.request.connection.reader
+        position = self._pump.log.head
         if next_check <= 0:
             if reader is None or reader.position >= position:
                 self.all.remove(wait)

@@ -25,7 +25,7 @@ from sesh.outcomes import (
     RunResult,
     Sent,
 )
-from sesh.vt.render.screen_data import Screen
+from sesh.vt.render.screen_data import ScreenFacts
 
 
 class Done(TypedDict):
@@ -123,7 +123,7 @@ class PrintedCondition(Condition):
     host: str | None
 
 
-class PrintedScreen(Screen):
+class PrintedScreen(ScreenFacts):
     """The visible rows as runs of cells (`--format json`).
 
     `colours`: those that the program changed, as it wrote them; `continued`: the rows, from 0, that continue the line

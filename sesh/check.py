@@ -87,8 +87,8 @@ def test_of(hint: Any) -> Test:
         return partial(Check.array, test=test_of(inner[0]))
     if origin in (dict, Mapping):
         return partial(Check.mapping, key=test_of(inner[0]), test=test_of(inner[1]))
-    if origin is tuple and inner[-1] is Ellipsis:
-        return partial(Check.made, make=tuple, test=partial(Check.array, test=test_of(inner[0])))
+    if origin is set or (origin is tuple and inner[-1] is Ellipsis):
+        return partial(Check.made, make=origin, test=partial(Check.array, test=test_of(inner[0])))
     if origin is tuple:
         return partial(Check.items, tests=[test_of(each) for each in inner])
     return _TESTS[hint] if hint in _TESTS else _test_of_class(hint)

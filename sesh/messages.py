@@ -149,7 +149,8 @@ class RequestType(str, Generic[Response]):
 
     def __new__(cls, name: str, response: type[Response] | UnionType, *, reads: bool = False) -> RequestType[Response]:
         made = super().__new__(cls, name)
-        made.response, made.reads = response, reads
+        made.response = response
+        made.reads = reads
         return made
 
 

@@ -223,7 +223,8 @@ def _queries(command: bytes) -> list[bytes]:
     if not number.isdigit() or len(number) > 5:
         return []
     if b"?" not in fields:
-        return [command] if any(field[:1] == b"?" or field[-2:] == b"=?" for field in fields) else []
+        is_query = any(field.startswith(b"?") or field.endswith(b"=?") for field in fields)
+        return [command] if is_query else []
     places = [index for index, field in enumerate(fields) if field == b"?"]
     if 10 <= int(number) <= 19:  # a list of colours with successive numbers
         return [b"%d;?" % (int(number) + index) for index in places if int(number) + index <= 19]
@@ -250,7 +251,8 @@ class QueryRemover:
         block = block.replace(_ENQUIRY, b"")
         before = len(self._held)
         data = self._held + block
-        parts, start = [], 0
+        parts = []
+        start = 0
         for kind, _, offset in self._scanner.scan(block):
             end = before + offset
             if end == start or kind not in _REMOVED:  # several queries of one OSC have the same end

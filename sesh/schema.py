@@ -400,28 +400,6 @@ class Record(TypedDict, total=False):
     found_lost: bool  # a sweep has found the session lost, when it last wrote this file
 
 
-class Facts(TypedDict):
-    """The facts that a daemon knows of its session, and keeps across a reload."""
-
-    name: str
-    id: str
-    created: float  # seconds since 1970
-    directory: str
-    command: list[str]
-    labels: dict[str, str]
-    keep: bool
-    job: bool
-    shell: bool
-    persist: bool  # write checkpoints, and keep the session if it ends without a client, as `outlive` says
-    outlive: str | None  # never, failed or always
-    scrollback: int
-    ends_at: float | None  # when a job times out, in seconds since 1970
-    pid: int
-    resume: list[str] | None  # the command that starts the session again
-    resumed: bool  # that command runs instead of a shell
-    env: list[str]  # the names of `--env`
-
-
 class ScrolledOff(TypedDict):
     """The scrollback of a checkpoint, which is in a file of its own (see `sesh.store.checkpoints`)."""
 

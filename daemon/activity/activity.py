@@ -18,18 +18,18 @@ from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import By, Declared
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.events import Events
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
+from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import Model
-from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell import shells
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY
-from sesh.schema import Facts
 from sesh.wording import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale
@@ -54,17 +54,23 @@ class Kept:
 
 
 class Activity:
+    """Decides whether the program works, waits or is idle, and tells when that changes."""
+
     def __init__(
         self, facts: Facts, pump: Pump, timers: Timers, model: Model, reports: Reports, events: Events
     ) -> None:
-        self._facts, self._timers = facts, timers
-        self._pump, self._model = pump, model
-        self.reports, self._events = reports, events
+        self._facts = facts
+        self._timers = timers
+        self._pump = pump
+        self._model = model
+        self.reports = reports
+        self._events = events
         self.on_check: Observers[[]] = Observers()
         now = time.monotonic()
-        self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts["created"]), now, Declared(reports))
+        self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts.created), now, Declared(reports))
         self._work = ScreenWork(model)
-        self._checked_at, self._input_at = now, 0.0
+        self._checked_at = now
+        self._input_at = 0.0
         self._settled = True  # the session has been checked since output and typing settled
 
     # -- inputs
@@ -134,11 +140,13 @@ class Activity:
         """Handle a prompt mark (OSC 133); in `body`, after `133;`, C starts a command."""
         kept = self.kept
         if body[:1] == b"C":
-            kept.command_group, kept.prompt_group = self._pump.foreground, 0
+            kept.command_group = self._pump.foreground
+            kept.prompt_group = 0
             if self._model.catch_up(DRAW_TIME, position):
                 kept.entered = question.cursor_line(self._model.emulator) - 1
             return
-        kept.command_group, kept.prompt_group = 0, self._pump.foreground
+        kept.command_group = 0
+        kept.prompt_group = self._pump.foreground
         if body[:1] == b"A":  # at a new prompt, the program that reported has ended
             self.reports.drop_ended(self._pump.log.head)
             self._decide()
@@ -156,7 +164,8 @@ class Activity:
     @property
     def waits(self) -> bool:
         """True if the session waits for a person, and nothing has happened since."""
-        declared, standing = self.kept.declared.standing, self.kept.standing
+        declared = self.kept.declared.standing
+        standing = self.kept.standing
         if declared is not None:
             return declared.state == State.WAITING
         if standing.why == Why.STOPPED:  # output that changes no cell does not end this state
@@ -235,7 +244,8 @@ class Activity:
 
     def _measure_silence(self) -> float:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""
-        pty, at = self._pump.pty, self.kept.active_at
+        pty = self._pump.pty
+        at = self.kept.active_at
         if pty is not None and self._pump.life.running and pty.raw():
             self._work.check(self._pump.log.head, at)
             at = max(self._input_at, self._work.changed_at)
@@ -246,11 +256,14 @@ class Activity:
         self._set_standing(rules.decide(kept.standing, kept.declared.standing, seen, kept.answered_at))
 
     def _set_standing(self, standing: Standing) -> None:
-        before, self.kept.standing = self.kept.standing, standing
+        before = self.kept.standing
+        self.kept.standing = standing
         asked_again = standing.state == State.WAITING and before.since != standing.since
         if asked_again or (before.state, before.question) != (standing.state, standing.question):
-            state, why = standing.state.value, standing.why.value
-            words, kind = standing.question or None, standing.kind or None
+            state = standing.state.value
+            why = standing.why.value
+            words = standing.question or None
+            kind = standing.kind or None
             self._events.add("activity", state=state, why=why, question=words, kind=kind)
         self.on_check()
 
@@ -280,7 +293,7 @@ class Activity:
         return question.in_lines(self._model.emulator, self.kept.entered)
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
-        reads_it = reads.reads_terminal(group, self._facts["pid"], pty.device)
+        reads_it = reads.reads_terminal(group, self._facts.pid, pty.device)
         if reads_it is None:  # another user's program: without echo, it asks for a password
             return not pty.echoes()
         return reads_it
@@ -289,5 +302,5 @@ class Activity:
         if group == self.kept.prompt_group:
             return True
         if not machine.HAS_PROC:  # without /proc, only the session's own shell can be recognized
-            return raw and group == self._facts["pid"] and self._facts["shell"]
+            return raw and group == self._facts.pid and self._facts.shell
         return shells.at_prompt(pty)

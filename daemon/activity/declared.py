@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sesh.daemon.activity.rules import Standing, State, Why
-from sesh.daemon.screen.reports import KINDS, STATES, Reports, parse, shown
+from sesh.daemon.reports import KINDS, STATES, Reports, parse, shown
 from sesh.keys import LONGEST, Key, pressed
 from sesh.measures import STEADY
 
@@ -22,6 +22,8 @@ class By(str, Enum):
 
 @dataclass
 class Declared:
+    """What the program declares of its state: by reports, or by the newest other means."""
+
     reports: Reports
     last: Standing | None = None  # the newest declaration that is not a report
     by: By = By.NOTICE  # the source of `last`
@@ -40,7 +42,8 @@ class Declared:
         overridden_by_reports = self.reports.speaks and by != By.VERB
         overridden_by_question = self.asks and by in (By.NOTICE, By.PROGRESS)
         if not (overridden_by_reports or overridden_by_question):
-            self.last, self.by = standing, by
+            self.last = standing
+            self.by = by
 
     def end_progress(self) -> None:
         if self.by == By.PROGRESS:

@@ -17,13 +17,14 @@ from typing import Any, NoReturn
 
 from sesh import config, measures, wire
 from sesh.daemon.activity.rules import State, Why
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Clients
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.messages import TELL, TYPED, RequestKeys, RequestType, Response
-from sesh.schema import Event, Facts
+from sesh.schema import Event
 from sesh.store import recent
 from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
 
@@ -43,11 +44,16 @@ class News:
 
 
 class Notifications:
+    """Decides when a person is notified, and starts the children that do it."""
+
     def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
-        self._facts, self._clients = facts, clients
-        self._timers, self._faults = timers, faults
+        self._facts = facts
+        self._clients = clients
+        self._timers = timers
+        self._faults = faults
         self.running: list[int] = []  # pids of the children
-        self._sent_at = self._rang_at = -NOTIFICATION_INTERVAL  # times (monotonic) of the last state and the last bell
+        self._sent_at = -NOTIFICATION_INTERVAL  # time (monotonic) of the last notification of a state
+        self._rang_at = -NOTIFICATION_INTERVAL  # time (monotonic) of the last notification of a bell
         self._due: News | None = None  # sent when `Timer.NOTIFY` fires, unless a newer event replaces or cancels it
 
     def note_event(self, event: Event) -> None:
@@ -73,7 +79,8 @@ class Notifications:
             self._timers.set(Timer.NOTIFY, left, self._notify)
 
     def _notify(self) -> None:
-        news, self._due = self._due, None
+        news = self._due
+        self._due = None
         if news is None or self._silent:
             return
         if news.event == BELL:
@@ -84,7 +91,7 @@ class Notifications:
 
     @property
     def _silent(self) -> bool:
-        return self._clients.watched or muted(self._facts["labels"])
+        return self._clients.watched or muted(self._facts.labels)
 
     # -- the children that notify
 
@@ -106,7 +113,8 @@ class Notifications:
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
-                ended, status = pid, 0
+                ended = pid
+                status = 0
             if ended:
                 self.running.remove(pid)
                 if code := os.waitstatus_to_exitcode(status):
@@ -119,12 +127,12 @@ def _notify_in_child(facts: Facts, news: News) -> NoReturn:
     try:
         _detach()
         settings = config.load()
-        if config.in_quiet_hours(settings.quiet) or _notify_terminal(facts["name"], news) or not settings.hook:
+        if config.in_quiet_hours(settings.quiet) or _notify_terminal(facts.name, news) or not settings.hook:
             os._exit(0)
         with suppress(OSError):  # if the directory was removed, the hook runs in /
-            os.chdir(facts["directory"])
+            os.chdir(facts.directory)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may have exited during its request
-        os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **_variables(facts["name"], news)})
+        os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **_variables(facts.name, news)})
     finally:
         os._exit(_NOT_STARTED)
 

@@ -15,7 +15,8 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.reflow import unwrap
 
 _MOST_ROWS = 16  # the last rows with words, in which a question mark is searched
-_MENU_GAP, _TEXT_GAP = 2, 3  # empty rows that end the menu below a question, and the text above the cursor
+_MENU_GAP = 2  # empty rows that end the menu below a question
+_TEXT_GAP = 3  # empty rows that end the text above the cursor
 _ASKS = re.compile(r"[^\s?](?:[?\uff1f][\"')\u201d]*(?:\s|$)|[ \xa0\u202f][?\uff1f]$)")
 """The end of a question; French has a space before the question mark."""
 _FRAME = "".join(map(chr, range(0x2500, 0x25A0))) + " |\t"
@@ -38,7 +39,7 @@ def in_lines(emulator: Emulator, entered: int) -> str:
 
 def on_screen(emulator: Emulator, known: Iterable[str]) -> str:
     """Return the question on a screen; ignore each row of `known` once."""
-    return in_rows(words_on(emulator), None if emulator.screen.cursor.hidden else emulator.cursor[0], known)
+    return in_rows(words_on(emulator), None if emulator.settle().cursor.hidden else emulator.cursor[0], known)
 
 
 def last_line(emulator: Emulator, *, begun: bool) -> str:
@@ -52,11 +53,11 @@ def last_line(emulator: Emulator, *, begun: bool) -> str:
 
 
 def words_on(emulator: Emulator) -> list[str]:
-    return [words_of(row.trimmed_text()) for row in emulator.screen.rows]
+    return [words_of(row.trimmed_text()) for row in emulator.settle().rows]
 
 
 def _lines(emulator: Emulator) -> list[str]:
-    return [words_of(line.trimmed_text()) for line in unwrap(emulator.screen.rows[: emulator.cursor[0] + 1])[0]]
+    return [words_of(line.trimmed_text()) for line in unwrap(emulator.settle().rows[: emulator.cursor[0] + 1])[0]]
 
 
 def in_rows(words: list[str], cursor: int | None, known: Iterable[str] = ()) -> str:
@@ -65,7 +66,8 @@ def in_rows(words: list[str], cursor: int | None, known: Iterable[str] = ()) -> 
     The question is the cursor's row, if that has words; else the last row with a question mark, and the menu below it;
     else the last rows with words.
     """
-    old, rows = Counter(known), []
+    old = Counter(known)
+    rows = []
     for row in words:
         old[row] -= 1
         rows.append(row if old[row] < 0 and _has_words(row) else "")

@@ -60,7 +60,8 @@ class Standing:
 
     def as_json(self) -> ActivityFacts:
         since = measures.exact_stamp(measures.STEADY.wall_time(self.since))
-        question, kind = self.question or None, self.kind or None
+        question = self.question or None
+        kind = self.kind or None
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}
 
 
@@ -68,13 +69,14 @@ def decide(before: Standing, declared: Standing | None, seen: Standing | None, a
     """Return the declared state, else the one that a check has seen, else `before`."""
     found = declared or seen
     if seen is not None and seen.why == Why.XOFF and declared is not None and declared.state == State.WORKING:
-        found = seen
+        found = seen  # a program whose output is stopped cannot work on
     if found is None:
         return before
-    if found.state == State.WAITING and before.since < answered_at:
+    if found.state == State.WAITING and before.since < answered_at:  # it asks again, maybe in the same words
         return replace(found, since=max(found.since, answered_at))
-    same = (before.state, before.question) == (found.state, found.question)
-    return replace(found, since=before.since) if same else found
+    if (before.state, before.question) == (found.state, found.question):
+        return replace(found, since=before.since)
+    return found
 
 
 def next_check(standing: Standing, silent: float) -> float | None:

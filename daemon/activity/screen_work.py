@@ -30,6 +30,8 @@ class WorkState(Enum):
 
 
 class ScreenWork:
+    """Follows the changes of the screen, and decides whether the program's work is over."""
+
     def __init__(self, model: Model) -> None:
         self._model = model
         self._cells: Cells | None = None
@@ -43,7 +45,8 @@ class ScreenWork:
 
     def begin_again(self) -> None:
         """Forget earlier work: a key was pressed, or another command has started."""
-        self._began, self.state = None, WorkState.NOTHING
+        self._began = None
+        self.state = WorkState.NOTHING
 
     def check(self, head: int, active_at: float) -> None:
         """Check for a change; `active_at` is the time (monotonic) of output or typing."""
@@ -71,14 +74,15 @@ class ScreenWork:
             self.state = WorkState.GOES_ON
 
     def restore(self, asked: str) -> None:
-        self.state, self.question = WorkState.OVER, asked
+        self.state = WorkState.OVER
+        self.question = asked
 
     def _compare(self) -> bool:
         """Keep the cells, and return whether one has changed; True if the emulator lags."""
         if not self._model.catch_up(DRAW_TIME):
             return True
         before = self._cells
-        cells = [(row.text[:], row.pens[:]) for row in self._model.emulator.screen.rows]
+        cells = [(row.text[:], row.pens[:]) for row in self._model.emulator.settle().rows]
         self._cells = cells
         if before is None:
             return self.state == WorkState.NOTHING  # else it was seen before a reload

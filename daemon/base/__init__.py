@@ -1,1 +1,1 @@
-"""The phase of the session, calls to later parts, and the names of timers."""
+"""Phase and facts of the session, calls to later parts, and the names of timers."""

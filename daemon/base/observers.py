@@ -14,14 +14,13 @@ class Observers(Generic[Arguments]):
     """The functions to call when something happens, in order; a fault stops no other."""
 
     def __init__(self) -> None:
-        self._functions: list[tuple[FaultLog, Callable[Arguments, object]]] = []
+        self._functions: tuple[Callable[Arguments, object], ...] = ()
+        self._faults: FaultLog  # comes with the functions
 
-    def add(self, faults: FaultLog, *functions: Callable[Arguments, object]) -> None:
-        self._functions += [(faults, function) for function in functions]
+    def connect(self, faults: FaultLog, *functions: Callable[Arguments, object]) -> None:
+        self._faults = faults
+        self._functions = functions
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        for faults, function in self._functions:
-            try:
-                function(*args, **kwargs)
-            except Exception as error:
-                faults.note("a fault in an observer", error)
+        for function in self._functions:
+            self._faults.guard(function, "an observer", *args, **kwargs)

@@ -32,7 +32,7 @@ _RUNNING = (Phase.RUNNING, Phase.ENDING)
 
 @dataclass(frozen=True)
 class ProgramEnd:
-    """How the program ended; None for unknown."""
+    """How the program ended; each fact is None if it is unknown."""
 
     code: int | None = None
     signal: int | None = None
@@ -48,7 +48,8 @@ class ProgramEnd:
         code = os.waitstatus_to_exitcode(status)
         number = None
         if code < 0:
-            number, code = -code, SIGNAL_BASE - code
+            number = -code
+            code = SIGNAL_BASE - code
         if usage is None:
             return cls(code, number, STEADY.now())
         cpu = round(usage.ru_utime + usage.ru_stime, 3)
@@ -56,7 +57,17 @@ class ProgramEnd:
         return cls(code, number, STEADY.now(), cpu=cpu, memory=memory)
 
 
+@dataclass(frozen=True)
+class LifeDump:
+    """What a snapshot has of a `Life`."""
+
+    phase: Phase
+    end: ProgramEnd
+
+
 class Life:
+    """How far a session has come, and how its program ended."""
+
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
         self.ended_for = ""  # why somebody ends the session; empty if nobody does
@@ -87,3 +98,10 @@ class Life:
         self.phase = phase
         if ran and not self.running:
             self.on_end()
+
+    def dump(self) -> LifeDump:
+        return LifeDump(self.phase, self.end)
+
+    def restore(self, dump: LifeDump) -> None:
+        self.phase = dump.phase
+        self.end = dump.end

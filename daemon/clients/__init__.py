@@ -1,1 +1,1 @@
-"""The listening socket, connections, attached clients, and the relay that sends them output or screens."""
+"""The listening socket, connections, attached clients, and what sends these output or screens."""

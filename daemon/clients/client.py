@@ -16,7 +16,7 @@ from sesh.daemon.screen.model import TerminalState
 from sesh.measures import STEADY, Size, clamp_size, stamp
 from sesh.messages import Hello
 from sesh.schema import AttachedClient
-from sesh.vt.render.replay import Drawing
+from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
@@ -137,7 +137,7 @@ class Client(Reader):
         else:
             self.position = position
 
-    def defer_rest(self, waiting: Attaching | Repainting, drawing: Drawing) -> None:
+    def defer_rest(self, waiting: Attaching | Repainting, drawing: Replay) -> None:
         """Send the drawn part if the terminal is blank; draw the rest later."""
         # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
         # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
@@ -211,6 +211,15 @@ class Departed:
     exact: bool  # see `Client.exact`
 
 
+@dataclass(frozen=True)
+class ClientsDump:
+    """What a snapshot has of the `Clients`, which all reconnect."""
+
+    size: Size
+    last_number: int
+    departed: dict[str, Departed]
+
+
 class Clients:
     """The attached clients, and their leader, whose terminal gives the session its size."""
 
@@ -260,6 +269,16 @@ class Clients:
         if leader is not None and leader.size != self.size:
             self.size = leader.size
             self.on_resize(leader.size)
+
+    def dump(self) -> ClientsDump:
+        for client in self.all:
+            self.remember(client)
+        return ClientsDump(self.size, self.last_number, self.departed)
+
+    def restore(self, dump: ClientsDump) -> None:
+        self.size = dump.size
+        self.last_number = dump.last_number
+        self.departed = dump.departed
 
     def replying(self, log: OutputLog) -> Client | None:
         """Return the last used client that has all output: its terminal replies to queries."""

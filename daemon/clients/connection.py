@@ -118,6 +118,11 @@ class FrameSocket:
     def listening(self) -> bool:
         return not (self.closed or self.closing)
 
+    @property
+    def over(self) -> bool:
+        """True if nothing more will be received or sent."""
+        return self.closed or (self.closing and not self.unsent)
+
     def receive(self) -> bool:
         """Receive frames into the backlog; return False if the peer has closed. Raises ProtocolError."""
         try:

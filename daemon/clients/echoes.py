@@ -20,8 +20,11 @@ ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh
 
 
 class Echoes:
+    """The clients that predict, and the INPUT of each whose echo is not reported."""
+
     def __init__(self, pump: Pump, model: Model) -> None:
-        self._pump, self._model = pump, model
+        self._pump = pump
+        self._model = model
         self._flags = 0
         self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
@@ -61,7 +64,8 @@ class Echoes:
         if not typed:
             return
         self._report_flags()
-        until, number = time.monotonic() - ECHO_TIME, 0
+        until = time.monotonic() - ECHO_TIME
+        number = 0
         while typed and typed[0][0] <= until:
             _, number = typed.popleft()
         if number:

@@ -22,7 +22,9 @@ class Listener:
     """A listening, non-blocking Unix socket of mode 0600; `identity`: its device and inode."""
 
     def __init__(self, name: str, opened: socket.socket, identity: tuple[int, int]) -> None:
-        self.name, self.socket, self.identity = name, opened, identity
+        self.name = name
+        self.socket = opened
+        self.identity = identity
         self._directory = _hold(paths.directory())
 
     @classmethod
@@ -65,7 +67,8 @@ class Listener:
             except BaseException:
                 _remove_record(name)  # `record` may fail after it has written the file
                 raise
-            old, self.name = self.name, name
+            old = self.name
+            self.name = name
             _remove_record(old)  # under the lock: the record cannot be a new session's
 
     def restore(self) -> None:

@@ -9,9 +9,9 @@ from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.screens import Screens
 from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import Pump
+from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import Model
 from sesh.daemon.screen.packing import Packer
-from sesh.daemon.screen.reports import Reports
 from sesh.loop.loop import Loop
 from sesh.measures import Size
 

@@ -30,7 +30,8 @@ class OpenQueries:
     def __init__(self) -> None:
         self._waiting: dict[bytes, deque[tuple[int, float]]] = {}  # number and closing time, the oldest first
         self._talks: dict[bytes, float] = {}
-        self._newest = self._replied = 0  # numbers of the newest query, and of the newest with a reply
+        self._newest = 0  # the number of the newest query
+        self._replied = 0  # the number of the newest query with a reply
         self._late_until = 0.0  # until then, late replies may come
 
     def open(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
@@ -113,6 +114,8 @@ class _State(Enum):
 
 
 class ReplyFilter:
+    """Splits one client's input into keys and replies; passes the replies that are due."""
+
     def __init__(self) -> None:
         self.queries = OpenQueries()
         self.by_person = False  # the last call of `filter` saw keys or a paste
@@ -130,7 +133,8 @@ class ReplyFilter:
         """Return the held sequence as a key, because its rest has not come."""
         held = self._begun[self._given :] if self.key_begun else b""
         if held:
-            self.by_person, self._given = True, len(self._begun)
+            self.by_person = True
+            self._given = len(self._begun)
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
@@ -139,8 +143,11 @@ class ReplyFilter:
         # is due; otherwise it may be a key, and passes at once. If the rest comes within `_KEY_GAP`, or is too long to
         # be typed, both are one sequence: it is matched with the open queries, and what has not passed yet passes or
         # is dropped. If the rest comes later, it is new input: Escape, then keys.
-        begun, given, gap = self._begun, self._given, now - self._at
-        self.by_person, self._at = False, now
+        begun = self._begun
+        given = self._given
+        gap = now - self._at
+        self.by_person = False
+        self._at = now
         if self._state is _State.KEYS and not begun and b"\x1b" not in data:
             self.by_person = bool(data)
             return data
@@ -152,8 +159,10 @@ class ReplyFilter:
         passed_as_key = given == len(begun)
         is_new = gap > _KEY_GAP and len(data) < _NOT_TYPED and not self.queries.due(now)
         if passed_as_key and is_new:
-            begun, given = b"", 0
-        whole, start = begun + data, 0
+            begun = b""
+            given = 0
+        whole = begun + data
+        start = 0
         while start < len(whole):
             end, passes = self._next(whole, start, now)
             if end < 0:
@@ -161,7 +170,8 @@ class ReplyFilter:
             if passes:
                 pieces.append(whole[max(start, given) : end])
             start = end
-        self._begun, self._given = whole[start:], max(0, given - start)
+        self._begun = whole[start:]
+        self._given = max(0, given - start)
         if not self.queries.due(now):
             pieces.append(self.release())
         return b"".join(pieces)
@@ -179,7 +189,8 @@ class ReplyFilter:
         if self._state is not _State.KEYS:
             return self._in_string(data, start, passes=self._state is _State.PASSED)
         piece = next(_PIECE.finditer(data, start))
-        kind, sequence = piece.lastgroup, piece[0]
+        kind = piece.lastgroup
+        sequence = piece[0]
         if kind == "begun":
             return -1, True
         if kind in ("size", "broken"):
@@ -197,7 +208,7 @@ class ReplyFilter:
         return piece.end(), True
 
     def _in_string(self, data: bytes, start: int, *, passes: bool) -> tuple[int, bool]:
-        """Return the same as `_next` in a string, which any control character ends."""
+        """Return end and passing of a piece of a string, which any control character ends."""
         control = _CONTROL.search(data, start)
         if control is None:
             return len(data), passes

@@ -9,11 +9,11 @@ from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import BLANK, Client, Clients
 from sesh.daemon.clients.states import Attaching, Repainting, Viewing
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
-from sesh.daemon.screen.reports import Reports
 from sesh.loop.timers import Timers
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import Drawing, repainting, replaying
+from sesh.vt.render.replay import Replay, repainting, replaying
 
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
@@ -112,28 +112,28 @@ class Screens:
         else:
             self._begin_viewport(client, state)
 
-    def _begin_drawing(self, client: Client, state: Attaching | Repainting) -> Drawing:
+    def _begin_drawing(self, client: Client, state: Attaching | Repainting) -> Replay:
         if isinstance(state, Attaching):
             return self._replay(client)
         if state.before_viewport is not None:
             return self._repaint(client, state.before_viewport, viewed=True)
         return self._repaint(client, self._model.shown_at(client.position), viewed=False)
 
-    def _replay(self, client: Client) -> Drawing:
+    def _replay(self, client: Client) -> Replay:
         """Begin to draw the scrollback and the screen for a client that has just attached."""
         lines = client.terminal.lines if client.terminal.replays else 0
         if not client.blank:  # its terminal shows earlier lines already
             lines = min(self._model.scrolled_since(client.position), lines)
         return replaying(self._model.emulator, lines=lines)
 
-    def _repaint(self, client: Client, shown: TerminalState, *, viewed: bool) -> Drawing:
+    def _repaint(self, client: Client, shown: TerminalState, *, viewed: bool) -> Replay:
         """Begin to draw the lines that a client's terminal missed since `shown`, and the screen.
 
         `viewed`: it has shown a viewport since then, and misses no lines.
         """
         emulator = self._model.emulator
         missed = 0 if viewed else self._model.missed_since(client.position)
-        most = client.terminal.lines if client.is_late(self._log) else emulator.scrollback.lines
+        most = client.terminal.lines if client.is_late(self._log) else emulator.settle().scrollback.count
         start = b""
         alternate = shown.alternate
         continues = not viewed and shown.columns == emulator.columns
@@ -211,4 +211,4 @@ class Screens:
         if isinstance(state, Viewing) and client.connection.flush() and client.room:
             position = self._model.position
             reports = self._reports.sequences(client.position, position, every=False)
-            client.send_viewport(position, state.viewport.draw(self._model.emulator) + reports.encode())
+            client.send_viewport(position, state.viewport.update(self._model.emulator) + reports.encode())

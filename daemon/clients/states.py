@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sesh.daemon.screen.model import TerminalState
-from sesh.vt.render.replay import Drawing
+from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
 
 
@@ -18,7 +18,7 @@ class Live:
 class Attaching:
     """The client has just attached, and gets nothing yet; next it gets scrollback and screen."""
 
-    drawing: Drawing | None = None  # scrollback and screen, if these are drawn in parts and the first part is drawn
+    drawing: Replay | None = None  # scrollback and screen, if these are drawn in parts and the first part is drawn
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Repainting:
 
     before_viewport: TerminalState | None = None
     """The terminal's state before it showed a viewport, if it shows one: no lines are missed then."""
-    drawing: Drawing | None = None  # missed lines and screen, if these are drawn in parts and the first part is drawn
+    drawing: Replay | None = None  # missed lines and screen, if these are drawn in parts and the first part is drawn
 
 
 @dataclass(frozen=True)

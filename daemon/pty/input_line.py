@@ -12,8 +12,13 @@ DRAFT_LASTS = 600.0  # seconds after the last key until a person's unfinished li
 _MOST_BYTES = 4096  # the last bytes of one input that are parsed
 
 
-def _forms(*names: str) -> frozenset[object]:
-    return frozenset(form for key in map(Key.parse, names) for form in (key.sent, key.application, key.chord))
+def _forms(*names: str) -> set[object]:
+    """Return all forms in which keys may come."""
+    forms = set[object]()
+    for name in names:
+        key = Key.parse(name)
+        forms |= {key.sent, key.application, key.chord}
+    return forms
 
 
 _ENDS = _forms("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\")  # keys that enter or discard the line
@@ -27,7 +32,7 @@ class InputLine:
     estimate: int = 0  # its length in bytes, erased ones included
     draft: bool = False  # a person has typed it
     input_at: float = 0.0  # time (monotonic) of the last input
-    person_at: float = 0.0  # the same, of a person's
+    person_at: float = 0.0  # time (monotonic) of a person's last input
     reader: tuple[int, bool] = (0, False)  # `Pty.input_reader` at the last keys
     sent_at: int | None = None  # the log's head when a request last typed
 
@@ -37,7 +42,8 @@ class InputLine:
         if by_person:
             self.person_at = self.input_at
         if reader is not None:
-            self.estimate, self.reader = self._length(reader), reader
+            self.estimate = self._length(reader)
+            self.reader = reader
         for token, _ in tokens(keys[-_MOST_BYTES:]):
             length = _length_after(token, self.estimate)
             self.draft = length > 0 and (self.draft or (by_person and length > self.estimate))

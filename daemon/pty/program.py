@@ -143,7 +143,8 @@ def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
     if not word or "\0" in word:
         return None, 127
     exit_code = 127
-    for folder in [""] if "/" in word else path.split(":"):
+    folders = [""] if "/" in word else path.split(":")
+    for folder in folders:
         program = os.path.join(cwd, folder, word)
         if programs.is_program(program):
             return program, 0

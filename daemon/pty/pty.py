@@ -39,7 +39,9 @@ class Pty:
     def __init__(self, descriptor: int, slave: int, pid: int) -> None:
         self.status: int | None = None
         self.usage: struct_rusage | None = None  # both are set by `reap`
-        self.descriptor, self.slave, self.pid = descriptor, slave, pid
+        self.descriptor = descriptor
+        self.slave = slave
+        self.pid = pid
         self.path = machine.pty_path(self.descriptor)
         self.device = machine.device_number(os.stat(self.path).st_rdev)
 
@@ -53,7 +55,8 @@ class Pty:
     def read(self, between: Callable[[], object]) -> tuple[bytes, bool]:
         """Read about `READ_LIMIT` bytes; return them, and whether the slave side is still open."""
         blocks: list[bytes] = []
-        taken, is_open = 0, True
+        taken = 0
+        is_open = True
         while taken < READ_LIMIT:
             try:
                 block = os.read(self.descriptor, _READ)
@@ -97,8 +100,13 @@ class Pty:
 
     def flags(self) -> int:
         """Return ECHO and ICANON as flags of the frame ECHOED."""
-        flags = self._modes()[_LOCAL_FLAGS]
-        return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
+        modes = self._modes()[_LOCAL_FLAGS]
+        flags = 0
+        if modes & termios.ECHO:
+            flags |= protocol.ECHOES
+        if modes & termios.ICANON:
+            flags |= protocol.BY_LINE
+        return flags
 
     def output_stopped(self) -> bool:
         """Return whether output is stopped: the slave is not writable, and no output is readable."""
@@ -155,12 +163,15 @@ class Pty:
             except ChildProcessError:
                 pid, status, usage = self.pid, 0, None  # already reaped: its status is lost
             if pid:
-                self.status, self.usage = status, usage
+                self.status = status
+                self.usage = usage
         return self.status is not None
 
     def close(self) -> None:
         """Close the pty; processes with an open slave side get SIGHUP from the kernel."""
-        descriptors = (self.descriptor, self.slave) if self.descriptor >= 0 else ()
+        if self.descriptor < 0:
+            return
+        descriptors = (self.descriptor, self.slave)
         self.descriptor = self.slave = -1  # first: close(2) closes them even if it fails
         for descriptor in descriptors:
             os.close(descriptor)

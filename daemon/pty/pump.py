@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from sesh.daemon.base.observers import Observers
@@ -25,9 +26,9 @@ REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 class Writer(Enum):
     """A writer of input other than a client."""
 
-    REPLIES = auto()  # no part of a person's line
-    RUN = auto()  # the same
-    REQUEST = auto()
+    REPLIES = auto()  # the daemon, to queries
+    RUN = auto()  # a command of `--run`
+    REQUEST = auto()  # any other request
 
 
 class InputQueue:
@@ -81,9 +82,22 @@ class InputQueue:
                 done(False)
 
 
+@dataclass(frozen=True)
+class PumpDump:
+    """What a snapshot has of a `Pump`, apart from its pty and stdin."""
+
+    carry: bytes  # see `QueryScanner`
+    input_line: InputLine
+    last_activity: float  # time (`STEADY`)
+    unwritten: bytes  # input that the pty has not taken
+
+
 class Pump:
+    """Reads the program's pty into the log, and writes input to the pty."""
+
     def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
-        self.log, self.life = log, life
+        self.log = log
+        self.life = life
         self._loop = loop
         self.on_output: Observers[[]] = Observers()  # called after bytes were appended to the log
         self.on_traffic: Observers[[]] = Observers()  # called after output, and after input
@@ -93,7 +107,8 @@ class Pump:
         self._filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)  # see `filter_output`
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner = QueryScanner()
-        self.input, self.input_line = InputQueue(), InputLine()
+        self.input = InputQueue()
+        self.input_line = InputLine()
         self.stdin: StdinPipe | None = None
         self.last_activity = STEADY.now()
 
@@ -108,9 +123,9 @@ class Pump:
 
     def pace(self, *, paused: bool) -> None:
         self.paused = paused
-        self._update_watch()
+        self._watch_pty()
 
-    def _update_watch(self) -> None:
+    def _watch_pty(self) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:
             hung_up = self._loop.timers.is_set(Timer.REOPEN)
             reads = 0 if self.paused or hung_up else READ
@@ -120,7 +135,7 @@ class Pump:
     def _transfer(self, events: int) -> None:
         if events & WRITE:
             self.drain()
-            self._update_watch()
+            self._watch_pty()
         if events & READ:
             self.read_output()
 
@@ -130,8 +145,8 @@ class Pump:
             return False
         block, is_open = self.pty.read(self.between_reads)
         if not is_open:  # by vhangup(2), as of login(1), which opens its terminal again
-            self._loop.timers.set(Timer.REOPEN, REOPEN_AFTER, self._update_watch)
-            self._update_watch()
+            self._loop.timers.set(Timer.REOPEN, REOPEN_AFTER, self._watch_pty)
+            self._watch_pty()
         if block:
             self.add(block)
         return bool(block)
@@ -169,7 +184,7 @@ class Pump:
         reader = self.pty.input_reader() if self.pty is not None else None  # before the program gets the bytes
         self.input.add(writer, data, done)
         self.drain()
-        if writer not in (Writer.REPLIES, Writer.RUN):
+        if writer not in (Writer.REPLIES, Writer.RUN):  # these are no part of a person's line
             self.input_line.add(data, reader, by_person=by_person)
         self.on_traffic()
 
@@ -182,7 +197,7 @@ class Pump:
         except OSError:
             self.input.clear()  # the pty is gone; SIGCHLD will report the program's end
         if self.input.size:
-            self._update_watch()
+            self._watch_pty()
 
     @property
     def line_begun(self) -> bool:
@@ -200,3 +215,13 @@ class Pump:
         if self.pty is not None:
             self._loop.forget(self.pty.descriptor)
             self.pty.close()
+
+    def dump(self) -> PumpDump:
+        return PumpDump(self.scanner.carry, self.input_line, self.last_activity, self.input.content())
+
+    def restore(self, dump: PumpDump) -> None:
+        self.scanner.carry = dump.carry
+        self.input_line = dump.input_line
+        self.last_activity = dump.last_activity
+        if dump.unwritten:
+            self.input.add(Writer.REQUEST, dump.unwritten)

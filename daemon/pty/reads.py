@@ -18,7 +18,8 @@ _SELECTS = {"x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "aarch64": (22, 72,
 """The variants of poll, select and epoll_wait; and restart_syscall, as seen after Ctrl-Z and fg."""
 _MACHINE = os.uname().machine if machine.HAS_PROC else ""
 
-MOST_PROCESSES, MOST_THREADS = 64, 64  # processes of the foreground, and threads of each, that are examined
+MOST_PROCESSES = 64  # processes of the foreground that are examined
+MOST_THREADS = 64  # threads of each process that are examined
 _CONTROLLING = 5 << 8  # the number of /dev/tty
 
 

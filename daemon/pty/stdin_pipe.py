@@ -10,10 +10,13 @@ from sesh.messages import FeedResponse
 
 
 class StdinPipe:
+    """A pipe to the job's stdin, with the bytes that it has not taken."""
+
     def __init__(self, descriptor: int, loop: Loop) -> None:
         if descriptor >= 0:
             os.set_blocking(descriptor, False)
-        self.descriptor, self._loop = descriptor, loop
+        self.descriptor = descriptor
+        self._loop = loop
         self.received = 0  # bytes so far, where a feeder that reconnects continues
         self.feeder: object = None  # the connection that feeds
         self.linger = 0.0  # seconds that the pipe stays open without its feeder
@@ -29,7 +32,9 @@ class StdinPipe:
         self, feeder: object, respond: Callable[[FeedResponse], None], offset: int, data: bytes, *, ends: bool
     ) -> None:
         """Write bytes from `offset` of the input on; `respond` once the pipe has them."""
-        self.feeder, self._respond, self.ends = feeder, respond, ends
+        self.feeder = feeder
+        self._respond = respond
+        self.ends = ends
         fresh = data[max(0, self.received - offset) :]
         self.received += len(fresh)
         self.waiting = memoryview(bytes(self.waiting) + fresh)
@@ -58,7 +63,8 @@ class StdinPipe:
 
     def close(self) -> None:
         """Close the pipe: the job sees the end of its input."""
-        descriptor, self.descriptor = self.descriptor, -1
+        descriptor = self.descriptor
+        self.descriptor = -1
         self.waiting = memoryview(b"")
         self._report()
         if descriptor >= 0:
@@ -66,6 +72,7 @@ class StdinPipe:
             os.close(descriptor)
 
     def _report(self) -> None:
-        respond, self._respond = self._respond, None
+        respond = self._respond
+        self._respond = None
         if respond is not None:
             respond({"open": self.open})

@@ -1,1 +1,1 @@
-"""The emulator, which reads the output log, and reports, which it does not keep."""
+"""The emulator, which reads the output log; its replies to queries; the compression of its scrollback."""

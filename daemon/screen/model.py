@@ -15,17 +15,20 @@ from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
 from sesh.measures import scrollback_bytes
 from sesh.schema import SCROLLBACK
 from sesh.vt.emulator import SLICE, Emulator
+from sesh.vt.grid import Used
 from sesh.vt.images import CELL_HEIGHT
 from sesh.vt.modes import Stacks
 from sesh.vt.render.replay import replay
 
 PAUSE = 0.01  # seconds without output after which the emulator runs; in a burst, the relay runs first
 SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; no timer is set for so few
-CATCH_UP_TIME, _DUMP_TIME = 0.05, 0.5  # seconds for the emulator to catch up at a request, and before a reload
+CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
+_DUMP_TIME = 0.5  # seconds for it before a reload
 STEP_TIME = 0.008  # seconds of one step of the emulator
 _CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
 _BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
-_MOST_KEPT, _MOST_IN_FLIGHT = 256, 1024  # remembered states of both kinds (`Model.remember`); the oldest is dropped
+_MOST_KEPT = 256  # remembered states (`Model.remember`); the oldest is dropped
+_MOST_IN_FLIGHT = 1024  # remembered states in flight
 
 
 class TerminalState(NamedTuple):
@@ -45,8 +48,8 @@ class ModelState:
 
     position: int  # in the log
     screen: bytes  # restores the emulator
-    completed: int  # the number of the newest line that has scrolled off
-    used: list[str]  # see `vt.grid`
+    scrollback_end: int  # the number after the newest line that has scrolled off
+    used: Used
     states: list[tuple[int, TerminalState]]  # by position, see `Model.remember`
     in_flight: list[tuple[int, TerminalState]]
 
@@ -63,14 +66,16 @@ class Model:
         max_lines: int = SCROLLBACK,
         life: Life | None = None,
     ) -> None:
-        self._log, self._life = log, life or Life()
-        self._fault, self._error_noted = fault, False
+        self._log = log
+        self._life = life or Life()
+        self._fault = fault
+        self._error_noted = False
         self.position = log.base
         self.columns, self.rows = columns, rows
         self.emulator = Emulator(columns, rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._states: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
-        self._in_flight: dict[int, TerminalState | None] = {}  # the same
+        self._in_flight: dict[int, TerminalState | None] = {}  # as `_states`, of positions that a terminal leaves
         self._ahead: list[int] = []  # the positions in both that it has not reached, sorted
         self.local_positions: Callable[[], Iterable[int]] = tuple
         """Returns the positions of local clients. `step` remembers the state where the emulator passes one of them."""
@@ -95,7 +100,7 @@ class Model:
     def resize(self, columns: int, rows: int, _width: int = 0, height: int = 0) -> None:
         """Change the screen's size from the log's head on; `height` (pixels) is for images."""
         self.columns, self.rows = columns, rows
-        self.emulator.screen.cell_height = height // max(1, rows) or CELL_HEIGHT
+        self.emulator.settle().cell_height = height // max(1, rows) or CELL_HEIGHT  # 0 pixels are unknown
         if self._resizes and self._resizes[-1][0] == self._log.head:
             self._resizes.pop()  # no output came at that size
         self._resizes.append((self._log.head, columns, rows))
@@ -107,7 +112,8 @@ class Model:
         self._apply_resizes()
         if not self.lag:
             return
-        emulator, start = self.emulator, self.position
+        emulator = self.emulator
+        start = self.position
         end = min(start + SLICE, self._log.head if end is None else end)
         # Stop at the next resize, at the next state to remember, and where a local client is.
         while self._ahead and self._ahead[0] <= start:
@@ -153,14 +159,15 @@ class Model:
         self.emulator.resize(self.columns, self.rows)
 
     def dump(self) -> ModelState:
-        """Return the state, after catching up; output that is left out is drawn later."""
+        """Return the state, after catching up; output that is left out is parsed later."""
         self.catch_up(_DUMP_TIME)
-        emulator = self.emulator
+        screen = self.emulator.settle()
+        scrollback = screen.scrollback
         return ModelState(
             position=self.position,
-            screen=replay(emulator, lines=emulator.scrollback.lines, clear=False),
-            completed=emulator.scrollback.completed,
-            used=sorted(emulator.screen.used),
+            screen=replay(self.emulator, lines=scrollback.count, clear=False),
+            scrollback_end=scrollback.end,
+            used=screen.used,
             states=[(at, shown) for at, shown in self._states.items() if shown],
             in_flight=[(at, shown) for at, shown in self._in_flight.items() if shown],
         )
@@ -169,14 +176,17 @@ class Model:
         """Continue from a `dump`; the log must have the bytes from its position on."""
         self.position = state.position
         self.emulator.feed(state.screen)
-        self.emulator.scrollback.renumber(state.completed)
-        self.emulator.screen.used = set(state.used)
-        self._states, self._in_flight = dict(state.states), dict(state.in_flight)
+        screen = self.emulator.settle()
+        screen.scrollback.renumber(state.scrollback_end)
+        screen.used = state.used
+        self._states = dict(state.states)
+        self._in_flight = dict(state.in_flight)
 
     def remember(self, position: int, *, in_flight: bool = False) -> None:
         """Remember the terminal's state at `position`, now or later, for a repaint."""
         # `in_flight`: the terminal is about to leave this position; the many of these push no others out.
-        states, most = (self._in_flight, _MOST_IN_FLIGHT) if in_flight else (self._states, _MOST_KEPT)
+        states = self._in_flight if in_flight else self._states
+        most = _MOST_IN_FLIGHT if in_flight else _MOST_KEPT
         if position == self.position:
             states[position] = _shown_by(self.emulator)
         elif position > self.position:
@@ -213,10 +223,10 @@ class Model:
 
 def _shown_by(emulator: Emulator) -> TerminalState:
     return TerminalState(
-        emulator.scrolled,
-        emulator.alternate,
-        emulator.stacks,
-        emulator.cursor[0],
-        len(emulator.scrollback.open_rows),
-        emulator.columns,
+        scrolled=emulator.scrolled,
+        alternate=emulator.alternate,
+        stacks=emulator.stacks,
+        row=emulator.cursor[0],
+        open_rows=len(emulator.settle().scrollback.open_rows),
+        columns=emulator.columns,
     )

@@ -55,8 +55,10 @@ def _number(query: bytes) -> int:
 def _position(query: bytes, terminal: Emulator) -> bytes:
     """Reply to CPR and DECXCPR; in origin mode, the position is relative to the margins."""
     row, column = terminal.cursor
-    if terminal.mode(6):
-        row, column = max(0, row - terminal.screen.top), max(0, column - terminal.screen.left)
+    screen = terminal.settle()
+    if screen.origin:
+        row = max(0, row - screen.top)
+        column = max(0, column - screen.left)
     return b"\x1b[%s%d;%dR" % (b"?" if query[2:3] == b"?" else b"", row + 1, column + 1)
 
 
@@ -66,8 +68,8 @@ def _mode(query: bytes, terminal: Emulator) -> bytes:
     number = _number(query)
     if number < 0:
         return b""
-    state = terminal.mode(number, private)
-    return b"\x1b[%s%d;%d$y" % (b"?" if private else b"", number, 0 if state is None else 1 if state else 2)
+    value = {True: 1, False: 2, None: 0}[terminal.mode(number, private)]
+    return b"\x1b[%s%d;%d$y" % (b"?" if private else b"", number, value)
 
 
 def _window(query: bytes, terminal: Emulator) -> bytes:
@@ -88,5 +90,5 @@ def _colour(query: bytes) -> bytes:
 
 _FROM_TERMINAL: dict[bytes, Callable[[bytes, Emulator], bytes]] = {
     b"R": _position, b"?R": _position, b"$y": _mode, b"?$y": _mode, b"t": _window,
-    b"?u": lambda _, terminal: b"\x1b[?%du" % terminal.screen.kitty_flags,
+    b"?u": lambda _, terminal: b"\x1b[?%du" % terminal.settle().kitty_flags,
 }  # fmt: skip

@@ -28,7 +28,7 @@ class Packer:
     def pack(self) -> None:
         """Compress for `STEP_TIME`; the rest waits for the loop's next turn."""
         until = time.monotonic() + STEP_TIME
-        for _ in self._model.emulator.scrollback.pack():
+        for _ in self._model.emulator.settle().scrollback.pack():
             if time.monotonic() >= until:
                 self._timers.set(Timer.PACK, 0, self.pack)
                 return

@@ -11,11 +11,11 @@ import re
 from typing import NamedTuple
 
 from sesh import machine
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.queue import RunQueue
-from sesh.schema import Facts
 from sesh.wording import plain
 
 MAX_COMMAND = 4096  # characters; the rest is cut
@@ -43,8 +43,10 @@ class CommandMarks:
     """Records the commands that people type; a `--run` records its own."""
 
     def __init__(self, facts: Facts, pump: Pump, runs: RunQueue, events: Events) -> None:
-        self._facts, self._events = facts, events
-        self._pump, self._runs = pump, runs
+        self._facts = facts
+        self._events = events
+        self._pump = pump
+        self._runs = runs
         self.active: Active | None = None
 
     def handle(self, body: bytes, position: int) -> None:
@@ -63,18 +65,20 @@ class CommandMarks:
             self.active = Active(position, None)
             self._events.add("command_started")
             return
-        cwd = machine.directory_of(self._pump.foreground) or machine.directory_of(int(self._facts["pid"]))
+        cwd = machine.directory_of(self._pump.foreground) or machine.directory_of(int(self._facts.pid))
         begun = self._runs.history.begin([command], cwd)
         self.active = Active(position, begun)
         self._events.add("command_started", command=begun.words, n=begun.number)
 
     def _end(self, body: bytes, position: int) -> None:
-        active, self.active = self.active, None
+        active = self.active
+        self.active = None
         if active is None:
             return
         digits = body[2:].partition(b";")[0]
         code = int(digits) if digits.isdigit() and len(digits) < 4 else None
-        begun, pty = active.begun, self._pump.pty
+        begun = active.begun
+        pty = self._pump.pty
         if begun is None:
             self._events.add("command_ended", exit_code=code)
             return

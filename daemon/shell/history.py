@@ -49,6 +49,8 @@ class RunResponse:
 
 @dataclass
 class History:
+    """The commands that have ended, with their outputs, and the responses to runs."""
+
     count: int = 0  # of all commands so far
     last: RunFacts | None = None  # the run that was active at the session's end, with its `key`
     commands: list[Command] = field(default_factory=list)

@@ -45,7 +45,8 @@ class MarkFilter:
     """
 
     def __init__(self, secret: str) -> None:
-        self._secret, self._start = secret, _BEGIN + secret.encode()
+        self._secret = secret
+        self._start = _BEGIN + secret.encode()
         self._held: bytearray | None = None
         self._part = b""  # the end of the last block, if it may be an incomplete mark
 
@@ -65,12 +66,14 @@ class MarkFilter:
 
     def finish(self) -> bytes:
         """Return everything held, an incomplete mark too: the output has ended."""
-        part, self._part = self._part, b""
+        part = self._part
+        self._part = b""
         return self.release() + part
 
     def split(self, block: bytes) -> list[bytes | Mark]:
         """Return the marks that the block completes, and the output before, between and after them."""
-        data, self._part = self._part + block, b""
+        data = self._part + block
+        self._part = b""
         start = data.rfind(b"\x1b", max(0, len(data) - _LONGEST))
         if start >= 0 and self._may_begin(data[start:]):
             data, self._part = data[:start], data[start:]
@@ -128,7 +131,8 @@ class Wrapper:
     def __init__(self, name: str, secret: str, kind: str) -> None:
         folder = paths.directory()
         unique = os.urandom(4).hex()
-        self.kind, self.token = kind, f"{secret}.{unique}"
+        self.kind = kind
+        self.token = f"{secret}.{unique}"
         # The outer file's name is unique, so that a line that is read too late finds no file. The inner file's name
         # appears in the shell's error messages, so it is readable.
         self._outer = os.path.join(folder, f".{unique}.run")
@@ -161,7 +165,8 @@ class Wrapper:
         """Return shell source that runs `before` and prints a mark, without a trace (`set -x`)."""
         fish = self.kind == FISH
         printf = "\\printf" if self.kind in (DASH, ASH) else "builtin printf"
-        mark, code = f"7373;{self.token};{letter}", ""
+        mark = f"7373;{self.token};{letter}"
+        code = ""
         if letter == "E":
             mark = f"{mark};%s"
             code = "$status " if fish else '"$?" '

@@ -16,6 +16,7 @@ from math import inf
 
 from sesh import machine
 from sesh.about import SESH
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerConnection
@@ -29,7 +30,7 @@ from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Interrupted, OutcomeUnknown, Refused, SeshError, TimedOut, daemon_failed
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.schema import Facts, RunFacts
+from sesh.schema import RunFacts
 
 MAX_RUNS = 100  # queued runs; more are refused
 BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
@@ -40,9 +41,14 @@ JUST_NOW = 1.0  # seconds after a run: a shell that exits in this time, with the
 
 
 class RunQueue:
+    """The runs of a session: the active one, the waiting ones, and the history."""
+
     def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events, faults: FaultLog) -> None:
-        self._facts, self._events, self._faults = facts, events, faults
-        self._pump, self._timers = pump, timers
+        self._facts = facts
+        self._events = events
+        self._faults = faults
+        self._pump = pump
+        self._timers = timers
         self.history = History()
         self.before_line: Observers[[]] = Observers()  # called before the line of a run is typed
         self._waiting: deque[Run] = deque()
@@ -54,7 +60,7 @@ class RunQueue:
 
     @property
     def name(self) -> str:
-        return self._facts["name"]
+        return self._facts.name
 
     def all_runs(self) -> list[Run]:
         return [*([self.active] if self.active is not None else []), *self._waiting]
@@ -68,7 +74,8 @@ class RunQueue:
             return
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
-            known.request, known.sent = run.request, run.sent
+            known.request = run.request
+            known.sent = run.sent
             if known.state >= RunState.BEGUN and not known.wait:
                 self._respond(known, known.result(None))
             run = known
@@ -117,7 +124,8 @@ class RunQueue:
     def gives_no_replies(self) -> bool:
         """Return whether queries get no reply: during a run, while the terminal echoes."""
         # A program that expects a reply switches echo off.
-        run, pty = self.active, self._pump.pty
+        run = self.active
+        pty = self._pump.pty
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
     def ends_shell(self, code: int | None) -> bool:
@@ -142,8 +150,7 @@ class RunQueue:
 
     def filter(self, block: bytes) -> Iterator[bytes]:
         """Yield the block without marks and echo; handle each mark after the output before it."""
-        parts = self._faults.guard(self._marks.split, "the commands", block)
-        for part in [block] if parts is None else parts:
+        for part in self._faults.guard(self._marks.split, "the commands", block) or [block]:
             if isinstance(part, Mark):
                 yield self._faults.guard(self._take_mark, "the commands", *part) or b""
             else:
@@ -152,7 +159,8 @@ class RunQueue:
                 yield visible
 
     def _take_output(self, piece: bytes) -> None:
-        run, pty = self.active, self._pump.pty
+        run = self.active
+        pty = self._pump.pty
         if not piece or run is None or run.state < RunState.BEGUN:
             return
         run.output.add(piece, translated=pty is None or pty.translates())
@@ -189,7 +197,8 @@ class RunQueue:
         run.become(RunState.RUNNING)
         run.output.clear()  # output of the shell, not of the command
         run.remove_files()
-        error, run.error = run.error, None
+        error = run.error
+        run.error = None
         if isinstance(error, TimedOut):
             self._time_out(run)
 
@@ -297,7 +306,8 @@ class RunQueue:
             return
         facts = run.result(code, reason=reason)
         if run.request is not None:
-            self._finished_at, self._finished_with = time.monotonic(), code
+            self._finished_at = time.monotonic()
+            self._finished_with = code
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
             self._timers.set(Timer.HISTORY, WHOLE_TIME, self.history.shorten)

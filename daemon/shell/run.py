@@ -31,7 +31,9 @@ class Run:
     def __init__(
         self, words: list[str], request: PeerRequest[RunFacts] | None, *, wait: bool, key: str, sent: int | None = None
     ) -> None:
-        self.words, self.request, self.wait = words, request, wait
+        self.words = words
+        self.request = request
+        self.wait = wait
         self.key = key  # chosen by the caller, which finds its run by it after a reconnect
         self.sent = sent  # bytes of output that the caller has; None: send all output with the response
         self.attempts = 0
@@ -51,7 +53,8 @@ class Run:
         return self.begun.number if self.begun is not None else 0
 
     def become(self, state: RunState) -> None:
-        self.state, self.since = state, time.monotonic()
+        self.state = state
+        self.since = time.monotonic()
 
     def remove_files(self) -> None:
         if self.wrapper is not None:
@@ -62,7 +65,8 @@ class Run:
 
     def send_lines(self) -> None:
         """Send the caller new complete lines, unless `MAX_UNREAD` bytes are unsent."""
-        connection, since = self.connection, self.sent
+        connection = self.connection
+        since = self.sent
         if connection is None or since is None or connection.unsent > MAX_UNREAD or self.output.base > since:
             return
         lines = self.output.bytes(since)
@@ -78,7 +82,8 @@ class Run:
 
     def respond(self, facts: RunFacts) -> None:
         """Respond to a waiting request with the output that the caller lacks."""
-        request, self.request = self.request, None
+        request = self.request
+        self.request = None
         if request is None:
             return
         if self.sent is not None:
@@ -106,10 +111,12 @@ class RunOutput(OutputLog):
 
     def add(self, piece: bytes, *, translated: bool) -> None:
         """Add output; drop the oldest above `MAX_OUTPUT`. `translated`: the terminal writes CR LF for LF."""
-        piece, self._return = self._return + piece, b""
+        piece = self._return + piece
+        self._return = b""
         if translated:
             if piece.endswith(b"\r"):
-                piece, self._return = piece[:-1], b"\r"
+                piece = piece[:-1]
+                self._return = b"\r"
             piece = piece.replace(b"\r\n", b"\n")
         self.append(piece)
         if self.head - self.base > MAX_OUTPUT:

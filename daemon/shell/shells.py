@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from sesh import machine
 from sesh.about import SESH
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.pty.reads import Call
 from sesh.errors import Busy, Refused
 from sesh.measures import STEADY
-from sesh.schema import Facts
 
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
 _KINDS = {kind: kind for kind in (BASH, ZSH, FISH, DASH, ASH, CSH)}
@@ -41,7 +41,8 @@ def foreground(pty: Pty) -> Shell | None:
 
 def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     """Return the shell at its prompt, or None to try again. Raises Busy, Refused."""
-    pty, name = pump.pty, facts["name"]
+    pty = pump.pty
+    name = facts.name
     if pty is None or not pump.life.running:
         raise Refused(f"the program of {name} has ended")
     drained = not pump.read_output()
@@ -63,8 +64,8 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
 
 
 def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
-    untouched = not pump.input_line.input_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
-    if untouched and (shell is not None or kind_of(int(facts["pid"]))):
+    untouched = not pump.input_line.input_at and STEADY.now() - facts.created <= FIRST_PROMPT
+    if untouched and (shell is not None or kind_of(int(facts.pid))):
         return FIRST_PROMPT
     return NEXT_PROMPT if shell is not None else PROMPT_COMMANDS
 

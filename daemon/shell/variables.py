@@ -30,8 +30,11 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
         if not renamed and all(before.get(key, "") == value for key, value in changes.items()):
             return
     else:
-        lines = content.decode("utf-8", "surrogateescape").split("\n")
-        before = {key: value for key, _, value in (line.partition("=") for line in lines if line)}
+        before = {}
+        for line in content.decode("utf-8", "surrogateescape").split("\n"):
+            if line:
+                key, _, value = line.partition("=")
+                before[key] = value
     # Do not unset a variable that no client has set: it may be the user's own.
     known = {key: value for key, value in changes.items() if value or before.get(key)}
     now = {**before, **known, "SESH_SESSION": name}

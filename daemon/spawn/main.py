@@ -12,8 +12,9 @@ from contextlib import suppress
 
 from sesh import files, log, measures, paths, protocol, wire
 from sesh.daemon import reload
+from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.description import new_facts, write_record
+from sesh.daemon.description import write_record
 from sesh.daemon.pty.program import Program, environment, resolve
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
@@ -91,7 +92,7 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
         try:
             write_record(session)
             if agent := spec["environment"].get("SSH_AUTH_SOCK"):  # before the program, which may use it at once
-                records.link_agent(session.facts["id"], agent)
+                records.link_agent(session.facts.id, agent)
             server = Server(session, listener, creator, reload.steps)
             session.begin(program.start())
         finally:
@@ -122,7 +123,7 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     variables = environment(spec, session_id)
     path, argv, command = resolve(spec, variables)
     size = measures.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
-    session = Session(new_facts(spec, session_id, command), size, None)
+    session = Session(Facts.of(spec, session_id, command), size, None)
     if spec.get("before"):
         session.pump.show(spec["before"].encode("utf-8", "replace"))
     if earlier := spec.get("history"):

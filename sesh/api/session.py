@@ -23,7 +23,7 @@ from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import Event, JobSpec, Seconds, Spec, Status, Summary
 from sesh.stop import Stop
-from sesh.vt.render.screen_data import Screen
+from sesh.vt.render.screen_data import ScreenFacts
 
 AnyCommand = str | Sequence[str]
 Pairs = Mapping[str, str]
@@ -259,9 +259,9 @@ class Session:
     def screen(self, format: Literal["text", "ansi"] = "text") -> str: ...
 
     @overload
-    def screen(self, format: Literal["json"]) -> Screen: ...
+    def screen(self, format: Literal["json"]) -> ScreenFacts: ...
 
-    def screen(self, format: str = "text") -> str | Screen:  # noqa: A002 (the word of the command line)
+    def screen(self, format: str = "text") -> str | ScreenFacts:  # noqa: A002 (the word of the command line)
         """Return what the screen shows now: rows as text, or with colours (`ansi`).
 
         `json` is a dict with cells, cursor and size: the keys of `sesh --screen NAME --format json`.

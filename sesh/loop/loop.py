@@ -50,7 +50,8 @@ class Loop:
 
     def turn(self) -> None:
         """Wait for the next event or deadline, and call the callbacks that are due."""
-        for descriptor, events in self.wait(0.0 if self._soon else self.timers.wait_time()):
+        seconds = 0.0 if self._soon else self.timers.wait_time()
+        for descriptor, events in self.wait(seconds):
             watched = self._watched.get(descriptor)
             if watched is not None:  # else an earlier callback of this turn has ended the watch
                 interest, call = watched

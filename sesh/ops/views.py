@@ -23,7 +23,7 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import SCROLLBACK, CheckpointHeader, Status, Styled
 from sesh.store import checkpoints, listing, records, results
-from sesh.vt.render.screen_data import Screen, ScreenText
+from sesh.vt.render.screen_data import ScreenFacts, ScreenText
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _status_without_daemon(name: str, error: SeshError) -> Status:
 
 
 @op(reads=True)
-def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText:
+def screen(_caller: Caller, name: str, form: str = "text") -> ScreenFacts | ScreenText:
     """Return the visible rows as text, or as cells (json). Raises UsageError, NotFound."""
     if form not in _FORMATS:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
@@ -93,11 +93,11 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     if form != "json":
         text = data.decode("utf-8", "replace")
         return {"text": text, "lines": text.split("\n"), "continued": continued}
-    cells: Screen = parse(data)  # type: ignore[assignment]  # `export` writes this type
+    cells: ScreenFacts = parse(data)  # type: ignore[assignment]  # `export` writes this type
     return cells
 
 
-def fetch_cells(target: Target, name: str) -> Screen:
+def fetch_cells(target: Target, name: str) -> ScreenFacts:
     """Return the visible rows as runs of cells. Raises NotFound."""
     return _fetch(target, name, "json", "cells")  # type: ignore[no-any-return]  # it has the key `cells`
 

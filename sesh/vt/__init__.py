@@ -5,14 +5,15 @@ separate what they contain:
 
 `render.export`                  the screen as text, text with SGR, or data; the start of `--logs -f`
 `render.screen_data`             the screen as data
-`render.patch`                   a few cells drawn over a row
+`render.patch`                   a few cells printed over a row
 `render.viewport`                a clipped part of the screen for a terminal of another size; only changed rows
 `render.replay`                  bytes for a terminal that attaches, or (`repainting`) that already shows the session
 `render.clean_screen`            bytes that empty a terminal's screen, without an emulator
 `lines` `emulator`               an emulator of one row, which yields finished lines; the whole terminal
 `bulk` `parser`                  a shortcut for bulk output; bytes into calls of the screen
 `screen` `pyte_face`             control strings, images, resizing; pyte's interface
-`modes`                          modes, saved cursors, keyboard protocols
+`titles`                         the stack of titles
+`modes` `defaults`               modes, saved cursors, keyboard protocols; modes that a terminal may have on
 `printing`                       characters into cells, wrapping
 `edit`                           line feeds, scrolling, erasing, inserting; rectangles
 `moves`                          cursor movements, margins, tab stops

@@ -1,9 +1,9 @@
-"""Bulk output: lines that only scroll by go to the scrollback as raw bytes, undrawn.
+"""Bulk output: lines that only scroll by go to the scrollback as raw bytes, unparsed.
 
 It begins with the cursor at the start of an empty last row, and has only lines of printable text, SGR, tabs, CR and
 CR LF. So the screen scrolls off, and the last lines replace it: the tail. The lines before the tail go to the
-scrollback; they are drawn, on a screen of one row, when somebody reads them there. The tail is drawn when somebody
-looks at the screen, or when other output follows; more bulk output sends it to the scrollback undrawn. The result is
+scrollback; they are parsed, on a screen of one row, when somebody reads them there. The tail is parsed when somebody
+looks at the screen, or when other output follows; more bulk output sends it to the scrollback unparsed. The result is
 the same, since the pen is the only state that one line passes to the next.
 """
 
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from sesh.vt.encoded import encode_runs
+from sesh.vt.grammar import SGR
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.parser import Parser
 from sesh.vt.pen import DEFAULT, Pen, apply_sgr
@@ -22,18 +23,19 @@ from sesh.vt.scrollback import LINE_LIMIT, Block, Scrollback
 
 SMALLEST = 4096  # bytes below which output is parsed as usual
 USUAL = 16 << 10  # bytes parsed as usual until bulk output is looked for again
-_LONGEST_TAIL = 16 << 10  # bytes; with a longer tail output is parsed as usual: it would be drawn without a deadline
-_BLOCK = 16 << 10  # bytes of a block, which is drawn as a whole, in some milliseconds
+_LONGEST_TAIL = 16 << 10  # bytes; with a longer tail output is parsed as usual: the tail has no deadline
+_BLOCK = 16 << 10  # bytes of a block, which is parsed as a whole, in some milliseconds
 _NARROWEST = 20  # columns below which output is parsed as usual: a block would have too many rows
 _LONGEST_LINE = LINE_LIMIT // 8  # bytes; with a longer line output is parsed as usual: a tab takes up to 8 columns
 
 _END = b"\r\n"
 _TEXT = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\t"
-_NOT_SGR = re.compile(rb"\x1b(?!\[[0-;]*m)")
-_SGR = re.compile(rb"\x1b\[([0-;]*)m")
+_NOT_SGR = re.compile(rb"\x1b(?!\[[0-9;:]*m)")
+_SGR = re.compile(SGR.encode())
 _TO_LAST_RESET = re.compile(rb".*(\x1b\[0?m)", re.DOTALL)
-_RUN = re.compile(r"([^\x1b]+)|\x1b\[([0-;]*)m")
-_DRAWN = re.compile(rb"\t|\r(?!\n)|[\[;:]0*(?:4[0-8]|10[0-7])[;:m]")  # tabs, CR, backgrounds: their cells must be drawn
+_RUN = re.compile(rf"([^\x1b]+)|{SGR}")
+_SETS_CELLS = re.compile(rb"\t|\r(?!\n)|[\[;:]0*(?:4[0-8]|10[0-7])[;:m]")
+"""Matches tabs, CR and backgrounds: with these a line's cells are not just its characters."""
 
 
 class RawLines(Block):
@@ -43,17 +45,18 @@ class RawLines(Block):
 
     def __init__(self, data: bytes, pen: Pen, columns: int) -> None:
         super().__init__(data, data.count(b"\n"), len(data))
-        self._pen, self._columns = pen, columns
+        self._pen = pen
+        self._columns = columns
 
     def lines(self) -> list[str]:
-        if self.data.isascii() and not _DRAWN.search(self.data) and self._pen.erased is DEFAULT:
+        if self.data.isascii() and not _SETS_CELLS.search(self.data) and self._pen.erased is DEFAULT:
             return list(_texts(self.data.decode(), self._pen))
-        drawn = Scrollback(self.count, self.size * 100)
-        screen = Screen(self._columns, 1, drawn)
+        scrollback = Scrollback(self.count, self.size * 100)
+        screen = Screen(self._columns, 1, scrollback)
         screen.pen = self._pen
         screen.rows = screen.blank_rows(1, self._pen.erased)
         Parser(screen).parse(self.data)
-        return drawn.take()
+        return scrollback.take()
 
 
 def _texts(data: str, pen: Pen) -> Iterator[str]:
@@ -72,7 +75,8 @@ class _Skipping(Scrollback):
 
     def __init__(self, scrollback: Scrollback, left: int) -> None:
         super().__init__()
-        self._real, self._left = scrollback, left
+        self._real = scrollback
+        self._left = left  # how many rows to leave out
 
     def push(self, row: Row, line_continues: bool) -> bool:
         if self._left:
@@ -82,30 +86,33 @@ class _Skipping(Scrollback):
 
 
 class Bulk:
+    """Feeds a parser all output, except that of bulk output only the last tail is parsed."""
+
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
-        self._tail = b""  # the tail if it is not drawn; meanwhile the screen is blank
+        self._tail = b""  # the tail until it is parsed; meanwhile the screen is blank
 
     def feed(self, data: bytes, deadline: float | None = None) -> int:
         """Parse as `Parser.parse` does, or push bulk output; return the number of bytes taken."""
         if len(data) >= SMALLEST and self._scrolls(b"\t" in data):
             bulk = _bulk_part(data)
-            parts = _split(self._tail + bulk, self._parser.screen.lines) if bulk else None
+            parts = _split(self._tail + bulk, self._parser.screen.height) if bulk else None
             if parts is not None:
                 self._push(*parts)
                 return len(bulk)
-        self.draw()
+        self.parse_tail()
         # Stop at the end of a line, where bulk output can begin.
         return self._parser.parse(data[: data.rfind(b"\n", 0, USUAL) + 1 or USUAL], deadline)
 
-    def draw(self) -> None:
+    def parse_tail(self) -> None:
         if not self._tail:
             return
-        tail, self._tail = self._tail, b""
+        tail = self._tail
+        self._tail = b""
         screen = self._parser.screen
         scrollback = screen.scrollback
         screen.rows[-1] = blank(screen.columns, screen.pen.erased)
-        screen.scrollback = _Skipping(scrollback, screen.lines - 1)
+        screen.scrollback = _Skipping(scrollback, screen.height - 1)
         try:
             self._parser.parse(tail)
         finally:
@@ -124,17 +131,17 @@ class Bulk:
             not screen.alternate
             and screen.columns >= _NARROWEST
             and screen.scrollback.max_lines > 0
-            and (screen.top, screen.bottom, screen.narrow) == (0, screen.lines - 1, False)
-            and screen.draws_plainly
-            and (screen.cursor.y, screen.cursor.x) == (screen.lines - 1, 0)
+            and (screen.top, screen.bottom, screen.narrow) == (0, screen.height - 1, False)
+            and screen.prints_plainly
+            and (screen.cursor.y, screen.cursor.x) == (screen.height - 1, 0)
             and (last.text, last.pens, last.continues, last.prompt) == (fresh.text, fresh.pens, False, False)
             and not self._parser.unfinished
         )
 
     def _push(self, lines: bytes, tail: bytes) -> None:
         screen = self._parser.screen
-        if not self._tail and screen.lines > 1:
-            screen.scroll_up(screen.lines - 1)
+        if not self._tail and screen.height > 1:
+            screen.scroll_up(screen.height - 1)
         for part in _blocks(lines):
             screen.scrollback.push_block(RawLines(part, screen.pen, screen.columns))
             screen.pen = _pen_after(screen.pen, part)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 ASCII = "B"
 G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}  # G0 to G3 by the intermediate byte of SCS for a set of 94 characters
+_SHIFTS = ("\x0f", "\x0e", "\x1bn", "\x1bo")  # SI, SO, LS2, LS3: they put G0 to G3 into use
 _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"  # DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9)
 _TRANSLATIONS: dict[str, dict[int, str]] = {
     "0": {0x5F + index: char for index, char in enumerate(_GRAPHICS)},
@@ -36,7 +37,9 @@ class Charsets(NamedTuple):
     def sequences(self, *, every: bool = False) -> str:
         """Return the sequences that restore the charsets; with `every`, the default ones too."""
         out = [f"\x1b{slot}{code}" for slot, code in zip(G_SETS, self.sets, strict=True) if every or code != ASCII]
-        return "".join(out) + ("\x0f", "\x0e", "\x1bn", "\x1bo")[self.gl] * (every or self.gl > 0)
+        if every or self.gl > 0:
+            out.append(_SHIFTS[self.gl])
+        return "".join(out)
 
 
 DEFAULT_SETS = Charsets()

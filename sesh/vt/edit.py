@@ -6,11 +6,20 @@ the screen, as in xterm, kitty and VTE. Rows that leave any other region, or the
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sesh.vt.moves import Moves
 from sesh.vt.pen import DEFAULT, Pen
 from sesh.vt.row import Row, blank
 
-Rectangle = tuple[int, int, int, int]  # first row, first column, end row, end column; from 0, ends exclusive
+
+class Rectangle(NamedTuple):
+    """A part of the screen, from 0; `bottom` and `right` are the row and column after it."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
 
 
 class Editing(Moves):
@@ -32,7 +41,7 @@ class Editing(Moves):
                 self._scroll_row(bool(continues))
             elif self.left <= cursor.x <= self.right:
                 self.scroll_up(1)
-        elif cursor.y < self.lines - 1:
+        elif cursor.y < self.height - 1:
             cursor.y += 1
             if continues is not None:
                 row = self.rows[cursor.y]
@@ -61,12 +70,13 @@ class Editing(Moves):
 
     def _scroll_row(self, continues: bool = False) -> None:
         """Scroll the region up by one row. `continues`: the new row continues the line above."""
-        rows, top, bottom = self.rows, self.top, self.bottom
+        top, bottom = self.top, self.bottom
+        rows = self.rows
         rows.insert(bottom + 1, blank(self.columns, self.pen.erased, continues=continues))
         row = rows.pop(top)
         goes_on = rows[top].continues
         rows[top].continues = top == 0 and not self.alternate and self.scrollback.push(row, goes_on)
-        if bottom + 1 < self.lines:
+        if bottom + 1 < self.height:
             rows[bottom + 1].continues = False
 
     def scroll_up(self, count: int = 1) -> None:
@@ -109,12 +119,14 @@ class Editing(Moves):
         blanks = self.blank_rows(size, self.pen.erased)
         self.rows[y : self.bottom + 1] = rows[size:] + blanks if count > 0 else blanks + rows[:-size]
         # Neither the first moved row nor the row below the region continues a line any more.
-        for first in (y if count > 0 else y + size, self.bottom + 1):
-            if first < self.lines:
+        moved = y if count > 0 else y + size
+        for first in (moved, self.bottom + 1):
+            if first < self.height:
                 self.rows[first].continues = False
 
     def _shift_block(self, y: int, count: int) -> None:
-        left, right, erased = self.left, self.right + 1, self.pen.erased
+        left, right = self.left, self.right + 1
+        erased = self.pen.erased
         rows = self.rows[y : self.bottom + 1]
         for row in rows:
             row.blank_across(erased, left, right)
@@ -127,7 +139,8 @@ class Editing(Moves):
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
         """EL, DECSEL: erase 0 from the cursor on, 1 up to it, 2 the row."""
-        row, x = self.rows[self.cursor.y], self.cursor.x  # while a wrap is pending, the cursor is after all cells
+        row = self.rows[self.cursor.y]
+        x = self.cursor.x  # after all cells while a wrap is pending
         if how == 0:
             row.fill(x, self.columns, self.pen.erased)
             row.continues = row.continues and x > 0
@@ -142,15 +155,15 @@ class Editing(Moves):
         y = self.cursor.y
         if how == 0:
             self.erase_in_line(0)
-            self.rows[y + 1 :] = self.blank_rows(self.lines - y - 1, self.pen.erased)
+            self.rows[y + 1 :] = self.blank_rows(self.height - y - 1, self.pen.erased)
         elif how == 1:
             self.rows[:y] = self.blank_rows(y, self.pen.erased)
             self.erase_in_line(1)
             self.rows[y].continues = False
-            if self.cursor.x + 1 >= self.columns and y + 1 < self.lines:
+            if self.cursor.x + 1 >= self.columns and y + 1 < self.height:
                 self.rows[y + 1].continues = False
         elif how == 2:
-            self.rows = self.blank_rows(self.lines, self.pen.erased)
+            self.rows = self.blank_rows(self.height, self.pen.erased)
         elif how == 3:
             self.scrollback.clear()
             self.main_rows[0].continues = False
@@ -220,7 +233,7 @@ class Editing(Moves):
         """DECALN: fill the screen with E, reset the margins, and move the cursor home."""
         self.clear_margins()
         self.move_to(0, 0)
-        self.rows = [Row(["E"] * self.columns, [DEFAULT] * self.columns) for _ in range(self.lines)]
+        self.rows = [Row(["E"] * self.columns, [DEFAULT] * self.columns) for _ in range(self.height)]
 
     def copy_rectangle(self, *parameters: int) -> None:
         """DECCRA: copy a rectangle; the part of the copy outside the screen is lost."""
@@ -228,12 +241,11 @@ class Editing(Moves):
         target = self._rectangle(*parameters[5:7])  # the parameters 4 and 7, counted from 0, are pages: ignored
         if source is None or target is None:
             return
-        first, start, last, end = source
-        y, x, bottom_row, edge = target
-        rows = self.rows[first : min(last, first + bottom_row - y)]
-        blocks = [row.part(start, min(end, start + edge - x)) for row in rows]
-        for row, block in zip(self.rows[y:], blocks, strict=False):
-            row.replace(x, block, self.pen.erased)
+        bottom = min(source.bottom, source.top + target.bottom - target.top)
+        right = min(source.right, source.left + target.right - target.left)
+        blocks = [row.part(source.left, right) for row in self.rows[source.top : bottom]]
+        for row, block in zip(self.rows[target.top :], blocks, strict=False):
+            row.replace(target.left, block, self.pen.erased)
 
     def fill_rectangle(self, code: int = 0, *corners: int) -> None:
         """DECFRA: fill with a character of Latin-1 in the current pen."""
@@ -251,17 +263,20 @@ class Editing(Moves):
     def _fill(self, grapheme: str, pen: Pen | None, corners: tuple[int, ...]) -> None:
         """Fill a rectangle; without `pen` each cell keeps its pen."""
         if rectangle := self._rectangle(*corners):
-            first, start, last, end = rectangle
-            for row in self.rows[first:last]:
-                pens = row.pens[start:end] if pen is None else [pen] * (end - start)
-                row.replace(start, Row([grapheme] * (end - start), pens), self.pen.erased)
+            top, left, bottom, right = rectangle
+            for row in self.rows[top:bottom]:
+                pens = row.pens[left:right] if pen is None else [pen] * (right - left)
+                row.replace(left, Row([grapheme] * (right - left), pens), self.pen.erased)
 
     def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> Rectangle | None:
         """Return a rectangle from 1-based parameters, in origin mode within the margins; None if empty."""
-        first, start, last, end = 0, 0, self.lines, self.columns
+        whole = Rectangle(0, 0, self.height, self.columns)
         if self.origin:
-            first, start, last, end = self.top, self.left, self.bottom + 1, self.right + 1
-        y, x = first + (top or 1) - 1, start + (left or 1) - 1
-        last = min(first + bottom, last) if bottom else last
-        end = min(start + right, end) if right else end
-        return (y, x, last, end) if y < last and x < end else None
+            whole = Rectangle(self.top, self.left, self.bottom + 1, self.right + 1)
+        found = Rectangle(
+            whole.top + (top or 1) - 1,
+            whole.left + (left or 1) - 1,
+            min(whole.top + bottom, whole.bottom) if bottom else whole.bottom,
+            min(whole.left + right, whole.right) if right else whole.right,
+        )
+        return found if found.top < found.bottom and found.left < found.right else None

@@ -25,23 +25,19 @@ def _clamped(size: int) -> int:
 
 
 class Emulator:
-    """A terminal without a display. `max_lines`, `max_bytes`: limits of the scrollback."""
+    """A terminal without a display. `max_lines`, `max_bytes`: limits of the scrollback.
+
+    `feed` may leave the end of bulk output unparsed: call `settle` before you look at screen or scrollback.
+    """
 
     def __init__(self, columns: int, rows: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
-        self._scrollback = Scrollback(max_lines, max_bytes)
-        self._parser = Parser(Screen(_clamped(columns), _clamped(rows), self._scrollback))
+        self._parser = Parser(Screen(_clamped(columns), _clamped(rows), Scrollback(max_lines, max_bytes)))
         self._bulk = Bulk(self._parser)
 
-    @property
-    def screen(self) -> Screen:
-        """The screen, drawn if bulk output left it undrawn; after each `feed`, get it again."""
-        self._bulk.draw()
+    def settle(self) -> Screen:
+        """Parse what `feed` has left of bulk output; return the screen."""
+        self._bulk.parse_tail()
         return self._parser.screen
-
-    @property
-    def scrollback(self) -> Scrollback:
-        self._bulk.draw()
-        return self._scrollback
 
     @property
     def unfinished(self) -> bytes:
@@ -67,7 +63,7 @@ class Emulator:
 
     def resize(self, columns: int, rows: int) -> None:
         """Reflow the main screen, and crop the alternate one; sizes are clamped to 1..1000."""
-        self.screen.resize(_clamped(rows), _clamped(columns))
+        self.settle().change_size(_clamped(columns), _clamped(rows))
 
     @property
     def columns(self) -> int:
@@ -75,7 +71,7 @@ class Emulator:
 
     @property
     def rows(self) -> int:
-        return self._parser.screen.lines
+        return self._parser.screen.height
 
     @property
     def in_image(self) -> bool:
@@ -83,34 +79,35 @@ class Emulator:
 
     @property
     def alternate(self) -> bool:
-        return self.screen.alternate
+        return self.settle().alternate
 
     @property
     def cursor(self) -> tuple[int, int]:
         """The cursor's row and column, from 0; with a wrap pending, the column printed last."""
-        cursor = self.screen.cursor
-        if self.screen.margin_wrap == (cursor.y, cursor.x):
+        screen = self.settle()
+        cursor = screen.cursor
+        if screen.margin_wrap == (cursor.y, cursor.x):
             return cursor.y, cursor.x - 1
         return cursor.y, min(cursor.x, self.columns - 1)
 
     @property
     def stacks(self) -> Stacks:
-        screen = self.screen
+        screen = self.settle()
         shown = len(screen.kitty_stack) - 1
         hidden = len(screen.other.kitty_stack) - 1
-        flags = (hidden, shown) if screen.alternate else (shown, hidden)
-        return Stacks(*flags, tuple(part for part, _ in screen.titles))
+        main, alternate = (hidden, shown) if screen.alternate else (shown, hidden)
+        return Stacks(main, alternate, screen.titles.parameters)
 
     @property
     def scrolled(self) -> int:
-        return self.scrollback.scrolled
+        return self.settle().scrollback.scrolled
 
     def mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown mode."""
-        return self.screen.get_mode(number, private)
+        return self.settle().get_mode(number, private)
 
     def text(self) -> list[str]:
-        return [row.trimmed_text() for row in self.screen.rows]
+        return [row.trimmed_text() for row in self.settle().rows]
 
     def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
         """Return the last logical lines of scrollback and main screen, with SGR if `ansi`.
@@ -124,19 +121,19 @@ class Emulator:
     ) -> tuple[list[str], int]:
         """Return the logical lines before number `until`, and the number of the first returned.
 
-        Lines are numbered from 0, first those that have scrolled off, then the screen's; a `Scrollback` numbers the
-        same lines from 1. At most `count` lines are returned, with at most `most` characters in all (a single line may
-        be longer), and fewer once `seconds` have passed.
+        The screen's lines are numbered after those of the scrollback. At most `count` lines are returned, with at most
+        `most` characters in all (a single line may be longer), and fewer once `seconds` have passed.
         """
         deadline = perf_counter() + seconds
-        self.screen.sync_scrollback()
-        on_screen = [encode(line) for line in unwrap(self.scrollback.open_rows + self.screen.main_rows)[0]]
+        screen = self.settle()
+        screen.sync_scrollback()
+        scrollback = screen.scrollback
+        on_screen = [encode(line) for line in unwrap(scrollback.open_rows + screen.main_rows)[0]]
         while on_screen and not on_screen[-1].removeprefix(PROMPT):
             on_screen.pop()
-        completed = self.scrollback.completed
-        until = min(until, completed + len(on_screen))
+        until = min(until, scrollback.end + len(on_screen))
         lines: list[str] = []
-        for part in chain([on_screen[: max(0, until - completed)]], self.scrollback.backwards(until)):
+        for part in chain([on_screen[: max(0, until - scrollback.end)]], scrollback.backwards(until)):
             for text in reversed(part):
                 lines.append(closed(text) if ansi else without_sgr(text))
                 most -= len(lines[-1])
@@ -149,6 +146,7 @@ class Emulator:
 
     def rows_below(self) -> int:
         """Return how many rows the last row that is not blank is below the cursor's."""
-        y = self.screen.cursor.y
-        last = max((index for index, row in enumerate(self.screen.rows) if index > y and row.end()), default=y)
+        screen = self.settle()
+        y = screen.cursor.y
+        last = max((index for index, row in enumerate(screen.rows) if index > y and row.end()), default=y)
         return last - y

@@ -10,16 +10,20 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
+from sesh.vt.grammar import SGR
 from sesh.vt.graphemes import ZWJ, cells, joined_width, may_join
 from sesh.vt.pen import DEFAULT, Pen, apply_sgr, with_link
 from sesh.vt.row import Row
 
-PROMPT, INPUT = "\x1b]133;A\x1b\\", "\x1b]133;B\x1b\\"
-_PART = re.compile(r"\x1b\[([0-9;:]*)m|\x1b\]8;([^\x1b]*)\x1b\\|(\x1b\]133;A\x1b\\)|([^\x1b]+)")
-_SEQUENCE = re.compile(r"\x1b\[[0-9;:]*m|\x1b\][^\x1b]*\x1b\\")
+PROMPT = "\x1b]133;A\x1b\\"
+INPUT = "\x1b]133;B\x1b\\"
+_PART = re.compile(rf"{SGR}|\x1b\]8;([^\x1b]*)\x1b\\|(\x1b\]133;A\x1b\\)|([^\x1b]+)")
+_SEQUENCE = re.compile(rf"{SGR}|\x1b\][^\x1b]*\x1b\\")
 
 
 class Encoder:
+    """Writes rows and control functions as a text, and knows the pen at its end."""
+
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.pen = DEFAULT  # at the end of the text
@@ -68,15 +72,16 @@ class Encoder:
 
 def encode(line: Row, *, reset: bool = False) -> str:
     """Return a line as text without trailing default blanks; `reset`: end with the default pen."""
+    mark = PROMPT if line.prompt else ""
     if line.pens.count(DEFAULT) == len(line.pens):  # most lines
         plain = "".join(line.text)
         if plain.isascii():
-            return PROMPT * line.prompt + plain.rstrip(" ")
+            return mark + plain.rstrip(" ")
     encoder = Encoder()
     encoder.row(line.trimmed())
     if reset:
         encoder.set_pen(DEFAULT)
-    return PROMPT * line.prompt + str(encoder)
+    return mark + str(encoder)
 
 
 def encode_runs(runs: list[tuple[Pen, str]]) -> str:

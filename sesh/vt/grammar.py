@@ -21,6 +21,7 @@ ESCAPE_START = r"[\x20-/]*"
 
 CSI = rf"\x1b{CSI_START}[@-~]"  # a control sequence
 CSI_PARTS = r"\x1b\[([<=>?]?)([0-9;:]*)([\x20-/]*)([@-~])"  # private prefix, parameters, intermediates, final byte
+SGR = r"\x1b\[([0-9;:]*)m"  # its parameters
 ESCAPE = rf"\x1b(?:{OSC_START}(?:\x07|(?=\x1b))|{STRING_START}(?=\x1b)|[\x20-/]+[0-~]|[0-OQ-WYZ\\`-jl-~])"
 """A control string (with BEL, without ESC at its end), or another escape sequence."""
 ABORTED = rf"\x1b(?:{CSI_START}|{OSC_START}|{STRING_START}|{ESCAPE_START})"  # a sequence that breaks off

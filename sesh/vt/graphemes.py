@@ -105,10 +105,22 @@ def cells(text: str) -> list[str]:
         elif wide:
             out += halves(wide)
         else:
-            x = len(out) - (2 if out[-1:] == [""] else 1)
-            if out and (columns := joined_width(out[x], len(out) - x, other)):
-                if len(out[x]) < CLUSTER_LIMIT:
-                    out[x:] = (out[x] + other, "")[:columns]
-            else:
-                out += (other, "")[: width(other)]  # nothing of a mark without a base
+            _add_other(out, other)
     return out
+
+
+def _add_other(cells: list[str], char: str) -> None:
+    """Add a character of any width, or join it to the last grapheme."""
+    x = len(cells) - 2 if cells[-1:] == [""] else len(cells) - 1
+    if cells and (columns := joined_width(cells[x], len(cells) - x, char)):
+        if len(cells[x]) < CLUSTER_LIMIT:
+            cells[x:] = _columns_of(cells[x] + char, columns)
+    else:
+        cells += _columns_of(char, width(char))
+
+
+def _columns_of(grapheme: str, columns: int) -> list[str]:
+    """Return the cells of a grapheme; none of a mark without a base."""
+    if columns == 0:
+        return []
+    return [grapheme, ""] if columns == 2 else [grapheme]

@@ -3,11 +3,13 @@
 The screen is a chain of subclasses: Grid, Moves, Editing (`edit`), Printing, Modes, PyteFace, Screen. It is
 a pyte Screen, and uses pyte's names where pyte has them.
 
-As in pyte and xterm.js, a cursor in column `columns` has a pending wrap.
+A size is a number of columns and a height, the number of rows (pyte's `lines`); `rows` are the rows themselves. As in
+pyte and xterm.js, a cursor in column `columns` has a pending wrap.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pyte.screens import Cursor
@@ -42,24 +44,48 @@ class SavedCursor(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The hidden screen."""
+    """What each of the two screens has: of the hidden one, unless stated otherwise."""
 
     rows: list[Row]  # none for the alternate screen, unless mode 47 left content there
     saved: SavedCursor
     kitty_stack: list[int]  # the stack of kitty keyboard flags, the current ones last
 
 
+@dataclass
+class Used:
+    """Settings that the program has ever changed, and a terminal may still have.
+
+    The sets have numbers: of private modes, of resources of XTMODKEYS, of OSC that set a colour, of OSC that report.
+    """
+
+    modes: set[int] = field(default_factory=set)
+    resources: set[int] = field(default_factory=set)
+    colours: set[int] = field(default_factory=set)
+    reports: set[str] = field(default_factory=set)
+    palette: bool = False
+    titles: bool = False  # a title was set that no pop brings back
+    charsets: bool = False
+    keys: bool = False  # kitty's keyboard flags
+    alternate: bool = False  # what a hidden alternate screen keeps: content, saved cursor, flags
+
+
 class Grid(PyteScreen):
-    def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
-        self.columns, self.lines, self.scrollback = columns, lines, scrollback
+    """The state of the screen, a `pyte.Screen` for callers that use pyte's interface.
+
+    Of pyte only CNL and CPL (`cursor_down1`, `cursor_up1`) and the type `Cursor` are used. All state is set here and in
+    the subclasses; pyte's `__init__` is never called.
+    """
+
+    def __init__(self, columns: int, height: int, scrollback: Scrollback) -> None:
+        self.columns, self.height = columns, height
+        self.scrollback = scrollback
         self.cell_height = CELL_HEIGHT  # in pixels
-        # Settings that the program ever changed, such as `mode 2004`; an attached terminal may still have them.
-        self.used: set[str] = set()
+        self.used = Used()
         self.reset()
 
     def reset(self) -> None:
         """RIS: reset all but the titles (xterm, VTE, xterm.js)."""
-        self.rows = self.blank_rows(self.lines, DEFAULT)
+        self.rows = self.blank_rows(self.height, DEFAULT)
         self.saved = SavedCursor()
         self.kitty_stack = [0]
         self.alternate = False
@@ -70,9 +96,12 @@ class Grid(PyteScreen):
         self.joinable = False
 
     def swap_pages(self, rows: list[Row]) -> None:
+        """Show the hidden screen, with `rows`, and hide the shown one."""
         hidden = self.other
         self.other = Page(self.rows, self.saved, self.kitty_stack)
-        self.rows, self.saved, self.kitty_stack = rows, hidden.saved, hidden.kitty_stack
+        self.rows = rows
+        self.saved = hidden.saved
+        self.kitty_stack = hidden.kitty_stack
         self.alternate = not self.alternate
 
     def blank_rows(self, count: int, pen: Pen) -> list[Row]:

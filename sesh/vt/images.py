@@ -7,6 +7,7 @@ Kitty's graphics: the cursor ends right of the last row, unless the command says
 from __future__ import annotations
 
 import re
+from math import ceil
 
 CELL_HEIGHT = 20  # height of a cell in pixels if the terminal does not report it: a guess
 _START = re.compile(r"\x1b(?:P[0-9;]*q|_G|\]1337;(?:File|MultipartFile|FilePart)=)")
@@ -23,9 +24,11 @@ def sixel_rows(sequence: str, cell_height: int) -> int:
     match = _SIXEL.match(sequence)
     if match is None:
         return 0
-    bands = sequence[match.end() :].rstrip("-").count("-") + 1
-    # An image without raster attributes, which give the height, is as high as its bands, of six pixels each.
-    return -(-(int(match[1] or 0) or 6 * bands) // cell_height)
+    height = int(match[1] or 0)  # in pixels, by the raster attributes
+    if not height:
+        bands = sequence[match.end() :].rstrip("-").count("-") + 1
+        height = 6 * bands
+    return ceil(height / cell_height)
 
 
 def kitty_cells(body: str) -> tuple[int, int] | None:

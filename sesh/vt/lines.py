@@ -17,7 +17,8 @@ from sesh.vt.row import Row, logical_line
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import Scrollback
 
-_MOST_LINES, _MOST_BYTES = 65536, 1 << 20  # finished by one piece, as by many NEL; older ones are dropped
+_MOST_LINES = 65536  # finished by one piece, as by many NEL; older ones are dropped
+_MOST_BYTES = 1 << 20
 _PIECE = re.compile(rb"[^\n\v\f\r]*(\r\n|[\n\v\f\r])?")
 
 

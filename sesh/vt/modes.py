@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sesh.vt.charsets import DEFAULT_SETS
+from sesh.vt.defaults import BLINKING, EITHER_AT_REST, ON_BY_DEFAULT, TERMINALS_DIFFER
 from sesh.vt.grid import SavedCursor
 from sesh.vt.pen import DEFAULT, with_link
 from sesh.vt.printing import Printing
@@ -17,13 +18,9 @@ MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
 """Modes that choose the mouse events to report; at most one is on. Resetting any turns reports off (xterm)."""
 MOUSE_ENCODING = (1005, 1006, 1015, 1016)
 """Modes that choose the encoding of reports; at most one is on. Resetting one that is off does nothing (xterm)."""
-OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
-"""Cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output, grapheme clusters, colour
-scheme and in-band size reports, win32 input."""
-USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039, 1070, 1243)
-"""Modes whose default is a setting of the terminal: blinking, alternate scroll, xterm's meta keys and colour registers,
-VTE's arrow keys. Such a mode is stored, as on or off, once a program has set or reset it."""
-ON_BY_DEFAULT = (7, 25)  # wrapping and the cursor
+OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2031, 2048, 9001)
+"""Cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output, colour scheme and in-band size
+reports, win32 input."""
 OTHERS = 1000  # terminals number their own modes from here on, which are off by default; earlier ones may act
 _MOST_USED = 200  # then no further mode is stored that is not listed
 BRACKETED_PASTE = 2004
@@ -31,13 +28,13 @@ SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the re
 SCREENS = (47, 1047, 1049)  # modes that switch the screen, each with its own treatment of content and cursor
 KEYPAD = 66  # the mode that ESC = and ESC > switch, too
 ORIGIN, LEFT_RIGHT = 6, 69
-STACK_LIMIT = 16  # entries of the kitty keyboard stack, and of the titles; at the limit the oldest is dropped
+STACK_LIMIT = 16  # entries of the kitty keyboard stack; at the limit the oldest is dropped
 
 
 class Stacks(NamedTuple):
     main_flags: int = 0  # entries of kitty's keyboard flags on the main screen
     alternate_flags: int = 0
-    titles: tuple[int, ...] = ()  # the part of XTWINOPS 22 that pushed each entry
+    titles: tuple[int, ...] = ()  # XTWINOPS' parameter for each entry of the stack of titles
 
 
 class Modes(Printing):
@@ -65,8 +62,6 @@ class Modes(Printing):
             self.cursor.hidden = not on
         elif number in MOUSE_TRACKING or number in MOUSE_ENCODING:
             self._switch_mouse(number, on)
-        elif number in USER_DEFAULT:
-            self.modes[number] = on
         elif number == ORIGIN:
             self.origin = on
             self.cursor_position()
@@ -80,14 +75,17 @@ class Modes(Printing):
                 self.set_left_right(0, self.columns - 1)
         elif number in SCREENS or number == 1048:
             self._switch_buffer(number, on)
+        elif number in EITHER_AT_REST:
+            self.modes[number] = on
         elif not on:
             self.modes.pop(number, None)
-        elif number in OFF_BY_DEFAULT or (number >= OTHERS and len(self.used) < _MOST_USED):
+        elif number in OFF_BY_DEFAULT or (number >= OTHERS and len(self.used.modes) < _MOST_USED):
             self.modes[number] = True
-            self.used.add(f"mode {number}")
+            self.used.modes.add(number)
 
     def _switch_mouse(self, number: int, on: bool) -> None:
-        for other in MOUSE_ENCODING if number in MOUSE_ENCODING else MOUSE_TRACKING:
+        group = MOUSE_ENCODING if number in MOUSE_ENCODING else MOUSE_TRACKING
+        for other in group:
             if on or other == number or number in MOUSE_TRACKING:
                 self.modes.pop(other, None)
         if on:
@@ -100,7 +98,8 @@ class Modes(Printing):
         wrapped into this one. While a wrap is pending, BS only cancels the wrap (XTerm from patch 383 on, xterm.js).
         With mode 1045 and DECAWM, BS goes to the end of any row above, and from the first row to the last.
         """
-        cursor, anywhere = self.cursor, self.modes.get(1045)
+        cursor = self.cursor
+        anywhere = self.modes.get(1045)
         left, right = (self.left, self.right) if self.left <= cursor.x <= self.right else (0, self.columns - 1)
         if not self.wrap or not (anywhere or (self.modes.get(45) and not self.narrow)):
             self.cursor_back(1)
@@ -109,24 +108,28 @@ class Modes(Printing):
         elif cursor.x != left:
             self.cursor_back(1)
         elif anywhere:
-            above = cursor.y - 1 if cursor.y else self.lines - 1
+            above = cursor.y - 1 if cursor.y else self.height - 1
             self.move_to(self.bottom if cursor.y == self.top else above, right)
         elif self.top < cursor.y <= self.bottom and self.rows[cursor.y].continues:
             row = self.rows[cursor.y]
             cursor.y -= 1
-            cursor.x = self.columns - 1 - self.rows[cursor.y].ends_in_spacer(row)
+            cursor.x = self.columns - 1
+            if self.rows[cursor.y].ends_in_spacer(row):
+                cursor.x -= 1
             row.continues = False
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
         if not private:
             return {4: self.insert, 20: self.linefeed_mode}.get(number)
-        if number in (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *USER_DEFAULT):
-            return self.modes.get(number, False)
         if number in SCREENS:
             return self.alternate
-        others = {7: self.wrap, 25: not self.cursor.hidden}
-        others |= {ORIGIN: self.origin, KEYPAD: self.keypad, LEFT_RIGHT: self.left_right_mode}
-        return others.get(number)
+        own = {7: self.wrap, 25: not self.cursor.hidden}
+        own |= {ORIGIN: self.origin, KEYPAD: self.keypad, LEFT_RIGHT: self.left_right_mode}
+        if number in own:
+            return own[number]
+        if number in (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *EITHER_AT_REST):
+            return self.modes.get(number, number in ON_BY_DEFAULT)
+        return None
 
     def _switch_buffer(self, number: int, on: bool) -> None:
         """Modes 47 and 1047 switch screens, 1048 saves or restores the cursor, 1049 does both.
@@ -139,20 +142,22 @@ class Modes(Printing):
             self.save_cursor()
         if number != 1048 and on != self.alternate:
             empty = on and (number == 1049 or not self.other.rows)
-            self.swap_pages(self.blank_rows(self.lines, self.pen.erased) if empty else self.other.rows)
+            self.swap_pages(self.blank_rows(self.height, self.pen.erased) if empty else self.other.rows)
             if number == 47 and not on:
-                self.used.add("alternate")
+                self.used.alternate = True
             elif not on:
                 self.other = self.other._replace(rows=[])
         if saves and not on:
             self.restore_cursor()
 
     def save_modes(self, *modes: int) -> None:
-        """XTSAVE, CSI ? modes s; skip SCREENS, and USER_DEFAULT modes that no program changed."""
+        """XTSAVE, CSI ? modes s; skip SCREENS, and modes whose value is the terminal's own."""
         for number in modes:
-            is_known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
-            if is_known and number not in (*SCREENS, SYNCHRONIZED_OUTPUT):
-                self.saved_modes[number] = bool(self.get_mode(number))
+            value = self.get_mode(number)
+            if number in (*TERMINALS_DIFFER, BLINKING):
+                value = self.modes.get(number)
+            if value is not None and number not in (*SCREENS, SYNCHRONIZED_OUTPUT):
+                self.saved_modes[number] = value
 
     def restore_modes(self, *modes: int) -> None:
         """XTRESTORE, CSI ? modes r. Modes that were never saved stay unchanged."""
@@ -164,7 +169,7 @@ class Modes(Printing):
     def save_cursor(self) -> None:
         """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""
         if self.alternate:
-            self.used.add("alternate")
+            self.used.alternate = True
         column = min(self.columns, self.cursor.x)
         pen = with_link(self.pen, "")
         self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.origin)
@@ -202,7 +207,9 @@ class Modes(Printing):
         return self.kitty_stack[-1]
 
     def _note_keys(self) -> None:
-        self.used.update(("keys", "alternate") if self.alternate else ("keys",))
+        self.used.keys = True
+        if self.alternate:
+            self.used.alternate = True
 
     def push_kitty_flags(self, flags: int = 0) -> None:
         """CSI > flags u; drops the oldest entry when the stack is full."""
@@ -217,13 +224,14 @@ class Modes(Printing):
     def set_kitty_flags(self, flags: int = 0, how: int = 1) -> None:
         """CSI = flags ; how u: 1 sets, 2 adds, 3 removes."""
         self._note_keys()
-        flags, now = flags & 31, self.kitty_stack[-1]
+        flags &= 31
+        now = self.kitty_stack[-1]
         self.kitty_stack[-1] = {2: now | flags, 3: now & ~flags}.get(how, flags)
 
     def set_key_resource(self, resource: int = 0, value: int = 0) -> None:
         """XTMODKEYS, CSI > resource ; value m. Without a value, the resource gets its default."""
         if value and resource <= 7:
-            self.used.add(f"resource {resource}")
+            self.used.resources.add(resource)
             self.key_resources[resource] = value
         else:
             self.key_resources.pop(resource, None)

@@ -20,7 +20,7 @@ class Moves(Grid):
 
     def clear_margins(self) -> None:
         """Reset the margins to the whole screen; the cursor stays."""
-        self.top, self.bottom = 0, self.lines - 1
+        self.top, self.bottom = 0, self.height - 1
         self.set_left_right(0, self.columns - 1)
 
     def set_left_right(self, left: int, right: int) -> None:
@@ -33,7 +33,7 @@ class Moves(Grid):
     def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
         """DECSTBM, 1-based: set the margins, and home the cursor; ignore fewer than two rows."""
         first = (top or 1) - 1
-        last = min(bottom or self.lines, self.lines) - 1
+        last = min(bottom or self.height, self.height) - 1
         if first < last:
             self.top, self.bottom = first, last
             self.cursor_position()
@@ -55,7 +55,7 @@ class Moves(Grid):
     def move_to(self, row: int, column: int) -> None:
         """Move the cursor, clipped to the screen, whatever the origin mode; cancel a pending wrap."""
         cursor = self.cursor
-        cursor.y = row if 0 <= row < self.lines else min(max(row, 0), self.lines - 1)
+        cursor.y = row if 0 <= row < self.height else min(max(row, 0), self.height - 1)
         cursor.x = column if 0 <= column < self.columns else min(max(column, 0), self.columns - 1)
         self.margin_wrap = None
 
@@ -97,7 +97,7 @@ class Moves(Grid):
         """CUD: the bottom margin stops a cursor that starts at or above it."""
         y = self.cursor.y
         self.cancel_wrap()
-        self.move_to(min(y + (count or 1), self.bottom if y <= self.bottom else self.lines - 1), self.cursor.x)
+        self.move_to(min(y + (count or 1), self.bottom if y <= self.bottom else self.height - 1), self.cursor.x)
 
     def position_right(self, count: int | None = None) -> None:
         """HPR: move right; the margin stops the cursor only in origin mode."""

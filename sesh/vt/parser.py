@@ -24,12 +24,13 @@ from sesh.vt.screen import Screen
 
 Call = tuple[Callable[..., object], tuple[object, ...]]  # a function of a screen, and its arguments
 
-PIECE, SMALLEST_PIECE = 1024, 2
-"""Bytes parsed between two checks of the deadline: at most PIECE; fewer on large screens, down to SMALLEST_PIECE."""
+PIECE = 1024  # most bytes parsed between two checks of the deadline; on large screens there are fewer
+SMALLEST_PIECE = 2
 _CELLS = 2_000_000  # most cells that a piece changes if each of its bytes changes the whole screen
-_LONGEST = 64  # the length from which on a sequence's call is not cached
+_LONGEST = 64  # the length from which on the call of a sequence is not cached
 
-_TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
+_TEXT = "[ -~\xa0-\U0010ffff]"
+_C0 = "[\x00-\x1a\x1c-\x1f]"  # without ESC
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
 """Controls that do not end a sequence. C0 controls except ESC, CAN and SUB act; DEL and C1 controls do nothing."""
 _START = f"{grammar.CSI_START}|{grammar.ESCAPE_START}"
@@ -45,6 +46,15 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+r"""Splits a text into tokens. For example, with the groups that are not empty:
+
+    \e[31mred\r        1 \e[31m, 2 red, 3 \r
+    red               2 red
+    \e[H\e[J           1 \e[H; the next token has 1 \e[J
+    \e[3              4 \e[3, if the text ends there
+    \e[3\e[1m         none: \e[3 is aborted; the next token has 1 \e[1m
+    \e[3\b1mred        5 \e[3\b1, 6 mred: BS acts, then \e[31mred is split again
+"""
 _CSI = re.compile(rf"{grammar.CSI_PARTS}\Z")
 _STRING_END = re.compile(grammar.STRING_END)
 _CONTROL = re.compile(f"[{_INNER}]")
@@ -180,10 +190,12 @@ def _control_sequence(sequence: str) -> Call:
     return call, tuple(parameter(part) for part in text.split(";", count)[:count]) if text else ()
 
 
-_usual_call = lru_cache(4096)(_call_of)
+_cached_call = lru_cache(4096)(_call_of)
 
 
 class Parser:
+    """Reads bytes, and calls the functions of a screen."""
+
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -209,8 +221,9 @@ class Parser:
         return start
 
     def _piece(self) -> int:
-        # With left and right margins a line feed moves the cells of each row separately.
-        cells = self.screen.columns * self.screen.lines * (8 if self.screen.left_right_mode else 1)
+        cells = self.screen.columns * self.screen.height
+        if self.screen.left_right_mode:
+            cells *= 8  # with left and right margins a line feed moves the cells of each row separately
         return min(PIECE, max(SMALLEST_PIECE, _CELLS // cells))
 
     def _take(self, text: str) -> None:
@@ -218,18 +231,21 @@ class Parser:
             if len(self.pending) > 1 and self.pending[1] in grammar.STRINGS and not _STRING_END.search(text):
                 self._keep(text)
                 return
-            text, self.pending = self.pending + text, ""
-        self._act(text)
+            text = self.pending + text
+            self.pending = ""
+        while text:
+            text = self._act(text)
 
     def _keep(self, text: str) -> None:
         self.pending += text[: LIMIT - len(self.pending)]
 
-    def _act(self, text: str) -> None:
+    def _act(self, text: str) -> str:
+        """Act on a text up to a sequence with controls inside; return the rest without them."""
         screen = self.screen
         for sequence, printed, control, unfinished, interrupted, rest in _TOKEN.findall(text):
             if sequence:
                 try:
-                    function, arguments = (_usual_call if len(sequence) < _LONGEST else _call_of)(sequence)
+                    function, arguments = _cached_call(sequence) if len(sequence) < _LONGEST else _call_of(sequence)
                     function(screen, *arguments)
                 except Exception as error:
                     self.last_error = error
@@ -243,9 +259,11 @@ class Parser:
                 elif unfinished:
                     self._keep(unfinished)
                 elif interrupted:
-                    self._act("".join(_CONTROL.findall(interrupted)))
-                    self._act(_CONTROL.sub("", interrupted) + rest)
+                    self._act("".join(_CONTROL.findall(interrupted)))  # there is no ESC in it
+                    remaining: str = _CONTROL.sub("", interrupted) + rest
+                    return remaining
                 elif not (sequence or printed):  # an aborted sequence
                     screen.joinable = False
             except Exception as error:
                 self.last_error = error
+        return ""

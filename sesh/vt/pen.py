@@ -60,7 +60,7 @@ class Pen:
 
 
 _PLAIN = Style()
-FLAGS = Style._fields[2:10]
+FLAGS = ("bold", "dim", "italic", "strike", "reverse", "blink", "conceal", "overline")  # of a style: on or off
 _CODES = {
     "bold": "1", "dim": "2", "italic": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8",
     "strike": "9", "overline": "53",
@@ -70,21 +70,23 @@ _CODES = {
 def _sgr_parameters(style: Style) -> str:
     """Return SGR parameters that set `style` from any other style (XTerm ctlseqs, kitty's underlines)."""
     out = ["0"]
-    if style[2:11] != _PLAIN[2:11]:
-        for name, code in _CODES.items():
-            value = getattr(style, name)
-            if value:
-                out.append(code if value == 1 else f"{code}:{value}")
+    for name, code in _CODES.items():
+        value = getattr(style, name)
+        if value:
+            out.append(code if value == 1 else f"{code}:{value}")
     for form, base in ((style.fg, 30), (style.bg, 40)):
         if ";" in form:
             out.append(f"{base + 8};{form}")
         elif form != "default":
             number = int(form)
-            out.append(str(base + number if number < 8 else base + 52 + number))
+            bright = base + 60  # 90 to 97, and 100 to 107
+            out.append(str(base + number if number < 8 else bright + number - 8))
     if style.underline_colour != "default":
         # Colons: a terminal that does not know 58 would take the 5 of 58;5 as blinking.
         form = style.underline_colour.replace(";", ":")
-        out.append(f"58:{form.replace('2:', '2::', 1) if form.startswith('2:') else form}")
+        if form.startswith("2:"):
+            form = f"2::{form[2:]}"  # the colour space between is left out
+        out.append(f"58:{form}")
     return ";".join(out) if len(out) > 1 else ""
 
 
@@ -128,7 +130,8 @@ _VALUES = {"5": 1, "2": 3}  # the number of values of a colour, by its form
 @lru_cache(4096)
 def apply_sgr(pen: Pen, text: str) -> Pen:
     """Return the pen after SGR with the parameters `text`; keep the link."""
-    style, fields = pen.style, dict[str, object]()
+    style = pen.style
+    fields: dict[str, object] = {}  # of the style, which later parameters set
     items = text.split(";", PARAMETERS)[:PARAMETERS]
     index = 0
     while index < len(items):
@@ -143,7 +146,8 @@ def apply_sgr(pen: Pen, text: str) -> Pen:
             if code == 4 and parameter(parts[0]) <= 5:
                 fields["underline"] = parameter(parts[0])
         elif code == 0:
-            style, fields = Style(link=pen.link), {}
+            style = Style(link=pen.link)
+            fields = {}
         elif code in _COLOURS:
             index += _set_colour(fields, _COLOURS[code], items[index:])
         elif code in _ATTRIBUTES:

@@ -21,12 +21,13 @@ class Printing(Editing):
 
     def reset(self) -> None:
         super().reset()
-        self.insert, self.wrap = False, True
+        self.insert = False
+        self.wrap = True
         self.charsets = DEFAULT_SETS
 
     def define_charset(self, code: str, mode: str) -> None:
         """SCS: `mode`, the intermediate byte, selects G0 to G3; `code` designates the set."""
-        self.used.add("charsets")
+        self.used.charsets = True
         self.charsets = self.charsets.designated(G_SETS[mode], code)
 
     def shift(self, slot: int) -> None:
@@ -40,11 +41,12 @@ class Printing(Editing):
         self.shift(1)
 
     @property
-    def draws_plainly(self) -> bool:
+    def prints_plainly(self) -> bool:
         """True if printing only replaces cells and wraps."""
         return self.wrap and not (self.insert or self.origin or self.charsets.translation)
 
     def draw(self, data: str) -> None:
+        """Print a text (pyte's name)."""
         if self.charsets is not DEFAULT_SETS and (table := self.charsets.translation):
             data = data.translate(table)
         plain = data.isascii()
@@ -53,13 +55,20 @@ class Printing(Editing):
             if self.cursor.x + len(texts) <= self.columns:  # nearly all text
                 self._put(texts, self.columns)
                 return
-        # Insert mode has no effect left of a left margin, so each character is printed by itself there.
-        for text in data if self.insert and self.narrow else (data,):
-            for narrow, wide, other in RUNS.findall(text):
-                if other:
-                    self._print_joining(other)
-                else:
-                    self._print_run(narrow or wide, 1 if narrow else 2)
+        if self.insert and self.narrow:
+            for char in data:  # each by itself, because insert mode has no effect left of a left margin
+                self._print_runs(char)
+        else:
+            self._print_runs(data)
+
+    def _print_runs(self, data: str) -> None:
+        for narrow, wide, other in RUNS.findall(data):
+            if narrow:
+                self._print_run(narrow, 1)
+            elif wide:
+                self._print_run(wide, 2)
+            else:
+                self._print_joining(other)
 
     def _begins_cell(self, data: str) -> bool:
         """Return whether a text does not join the grapheme before it."""
@@ -74,8 +83,9 @@ class Printing(Editing):
 
     def _right_limit(self) -> int:
         """Return the column where printing stops: after the right margin, or the last column."""
-        right, x = self.right + 1, self.cursor.x
-        return right if x < right or self.margin_wrap == (self.cursor.y, x) else self.columns
+        after_margin = self.right + 1
+        x = self.cursor.x
+        return after_margin if x < after_margin or self.margin_wrap == (self.cursor.y, x) else self.columns
 
     def _make_room(self, size: int) -> int:
         """Wrap unless `size` columns fit; return the column where printing stops, 0 without room."""
@@ -113,7 +123,8 @@ class Printing(Editing):
         They must fit before the column `limit`.
         """
         cursor = self.cursor
-        row, x = self.rows[cursor.y], cursor.x
+        row = self.rows[cursor.y]
+        x = cursor.x
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x, len(texts))
         row.put(x, texts, self.pen)
@@ -147,7 +158,8 @@ class Printing(Editing):
 
     def last_grapheme(self) -> tuple[int, str]:
         """Return the column and text of the grapheme left of the cursor."""
-        text, x = self.rows[self.cursor.y].text, self.cursor.x - 1
+        text = self.rows[self.cursor.y].text
+        x = self.cursor.x - 1
         if x > 0 and text[x] == STUB:
             x -= 1
         return x, text[x]
@@ -174,12 +186,15 @@ class Printing(Editing):
 
     def _widen(self, x: int, cluster: str) -> None:
         """Print the grapheme in column `x` again, as `cluster`, which takes two columns now."""
-        row, end, narrow = self.rows[self.cursor.y], self.cursor.x, self.rows[self.cursor.y].text[x]
+        row = self.rows[self.cursor.y]
+        narrow = row.text[x]
+        end = self.cursor.x
         row.text[x] = " "
         self.cursor.x = x
         limit = self._make_room(2)
         if not limit:  # the mark that widens the grapheme is dropped
-            row.text[x], self.cursor.x = narrow, end
+            row.text[x] = narrow
+            self.cursor.x = end
             return
         if self.insert and self.rows[self.cursor.y] is row:
             self.delete_characters()  # the narrow grapheme was inserted, too
@@ -188,7 +203,8 @@ class Printing(Editing):
     def repeat(self, count: int = 1) -> None:
         """REP: print the last grapheme again; after a control, do nothing (xterm.js)."""
         if self.joinable:
-            grapheme, most = self.last_grapheme()[1], self.columns * self.lines
+            _, grapheme = self.last_grapheme()
+            most = self.columns * self.height
             if self.narrow or may_join(grapheme):
                 most = min(most, _MOST_REPEATED)
             self.draw(grapheme * min(count or 1, most))

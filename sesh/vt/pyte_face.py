@@ -1,6 +1,7 @@
-"""The interface of `pyte.Screen`: an adapter for callers that know pyte.
+"""The interface of `pyte.Screen`, as far as pyte documents it: a part of sesh's API.
 
-Cells are `Char` in `buffer`, colours have names, modes are in one set. The emulator itself does not use it.
+Cells are `Char` in `buffer`, colours have names, modes are in one set. The emulator uses none of it but the cursor. It
+is no wrapper around a screen, because `isinstance(screen, pyte.Screen)` holds.
 """
 
 from __future__ import annotations
@@ -52,13 +53,15 @@ class _Line:
         return _char(self._row.text[x], self._row.pens[x])
 
     def __setitem__(self, x: int, char: Char) -> None:
-        self._row.text[x], self._row.pens[x] = char.data, _pen(char)
+        self._row.text[x] = char.data
+        self._row.pens[x] = _pen(char)
 
 
 class _Cursor(Cursor):
     def __init__(self, screen: PyteFace) -> None:
         self._screen = proxy(screen)  # or a screen, with its scrollback, would stay until garbage is collected
-        self.x, self.y, self.hidden = 0, 0, False
+        self.x, self.y = 0, 0
+        self.hidden = False
 
     @property
     def attrs(self) -> Char:
@@ -70,9 +73,15 @@ class _Cursor(Cursor):
 
 
 class PyteFace(Modes):
+    """The part of the screen with pyte's attributes and methods, made from its own state."""
+
     def reset(self) -> None:
         super().reset()
         self.cursor = _Cursor(self)
+
+    @property
+    def lines(self) -> int:  # type: ignore[override]
+        return self.height
 
     @property
     def buffer(self) -> dict[int, _Line]:  # type: ignore[override]
@@ -80,12 +89,12 @@ class PyteFace(Modes):
 
     @property
     def display(self) -> list[str]:
-        return [row.drawn() for row in self.rows]
+        return [row.full_text() for row in self.rows]
 
     @property
     def margins(self) -> Margins | None:  # type: ignore[override]
         """The scrolling region's first and last row, from 0; None for the whole screen."""
-        return None if (self.top, self.bottom) == (0, self.lines - 1) else Margins(self.top, self.bottom)
+        return None if (self.top, self.bottom) == (0, self.height - 1) else Margins(self.top, self.bottom)
 
     @property
     def mode(self) -> set[int]:  # type: ignore[override]
@@ -99,7 +108,7 @@ class PyteFace(Modes):
     @property
     def dirty(self) -> set[int]:  # type: ignore[override]
         """All rows, since changes are not tracked."""
-        return set(range(self.lines))
+        return set(range(self.height))
 
     def set_mode(self, *modes: int, **kwargs: Any) -> None:
         """SM; with `private` or a shifted number, DECSET."""

@@ -22,20 +22,22 @@ Position = tuple[int, int]  # (row, column) on the screen, or (line, column) in 
 
 
 class Wrapped(NamedTuple):
+    """A line as rows of one width."""
+
     rows: list[Row]
     length: int  # the columns of the line without trailing blanks
 
 
-def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
+def crop(rows: list[Row], columns: int, height: int) -> list[Row]:
     """Return the rows cropped or padded to another size."""
     out = []
-    for old in rows[:lines]:
+    for old in rows[:height]:
         row = old.part(0, columns)
         row.continues = old.continues and columns == len(old)
         row.prompt = old.prompt
         _pad(row, columns)
         out.append(row)
-    return out + [blank(columns, DEFAULT) for _ in range(lines - len(out))]
+    return out + [blank(columns, DEFAULT) for _ in range(height - len(out))]
 
 
 def _pad(row: Row, columns: int) -> None:
@@ -45,19 +47,19 @@ def _pad(row: Row, columns: int) -> None:
 
 
 def reflow(
-    rows: list[Row], scrollback: Scrollback, points: list[Position], columns: int, lines: int
+    rows: list[Row], scrollback: Scrollback, points: list[Position], columns: int, height: int
 ) -> tuple[list[Row], list[Position]]:
     """Return the rows at another size, and the new positions of `points`, the cursor first."""
     at_bottom = points[0][0] >= len(rows) - 1
     scrolled = scrollback.take_open()
-    texts, places = unwrap(scrolled + rows, [(row + len(scrolled), column) for row, column in points])
-    while len(texts) - 1 > places[0][0] and not texts[-1].text:
-        texts.pop()
-    wrapped = [wrap(text, columns) for text in texts]
+    lines, places = unwrap(scrolled + rows, [(row + len(scrolled), column) for row, column in points])
+    while len(lines) - 1 > places[0][0] and not lines[-1].text:
+        lines.pop()
+    wrapped = [wrap(line, columns) for line in lines]
     count = sum(len(line.rows) for line in wrapped)
     older: list[Wrapped] = []
-    while at_bottom and count < lines and (line := scrollback.take_back()) is not None:
-        older.append(wrap(decode(line), columns))
+    while at_bottom and count < height and (text := scrollback.take_back()) is not None:
+        older.append(wrap(decode(text), columns))
         count += len(older[-1].rows)
     wrapped = older[::-1] + wrapped
     new = [row for line in wrapped for row in line.rows]
@@ -65,14 +67,14 @@ def reflow(
     end = len(new)
     while end > positions[0][0] + 1 and not new[end - 1].trimmed_text():
         end -= 1
-    gone = max(0, min(end - lines, positions[0][0]))
+    gone = max(0, min(end - height, positions[0][0]))
     for row, following in pairwise(new[: gone + 1]):
         if not scrollback.push(row, following.continues):
             following.continues = False
-    new = new[gone : gone + lines]
-    new += [blank(columns, DEFAULT) for _ in range(lines - len(new))]
+    new = new[gone : gone + height]
+    new += [blank(columns, DEFAULT) for _ in range(height - len(new))]
     positions = [(row - gone, column) if row >= gone else (0, 0) for row, column in positions]
-    return new, [(min(row, lines - 1), min(column, columns)) for row, column in positions]
+    return new, [(min(row, height - 1), min(column, columns)) for row, column in positions]
 
 
 def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row], list[Position]]:
@@ -80,14 +82,16 @@ def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row],
     starts = [y for y, row in enumerate(rows) if y == 0 or not row.continues]
     lines = []
     places = [(0, 0)] * len(points)
-    for number, (first, end) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
+    for number, (first, end) in enumerate(pairwise([*starts, len(rows)])):
         lines.append(logical_line(rows[first:end]))
         length = 0
         for y in range(first, end):
             for index, (row, column) in enumerate(points):
                 if row == y:
                     places[index] = number, length + column
-            length += len(rows[y]) - rows[y].ends_in_spacer(rows[y + 1] if y + 1 < end else None)
+            length += len(rows[y])
+            if y + 1 < end and rows[y].ends_in_spacer(rows[y + 1]):
+                length -= 1
     return lines, places
 
 
@@ -122,7 +126,7 @@ def _positions(lines: list[Wrapped], places: list[Position], columns: int) -> li
         rows, length = lines[number]
         last = columns if column <= length else columns - 1
         for row, following in pairwise(rows):
-            size = columns - row.ends_in_spacer(following)
+            size = columns - 1 if row.ends_in_spacer(following) else columns
             if column < size:
                 break
             column -= size

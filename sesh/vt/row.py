@@ -32,7 +32,8 @@ class Row:
 
     def put(self, x: int, graphemes: Sequence[str], pen: Pen) -> None:
         """Write graphemes, one for each column, from column `x` on."""
-        text, end = self.text, x + len(graphemes)
+        text = self.text
+        end = x + len(graphemes)
         if text[x] == STUB or (end < len(text) and text[end] == STUB):
             self.blank_across(pen, x, end)
         # A replay restores a pending wrap by printing a blank over a spacer; the cell must stay a spacer.
@@ -57,16 +58,22 @@ class Row:
         """Put `part` at column `x`; wide graphemes that it cuts become blanks in `pen`."""
         end = x + len(part)
         self.blank_across(pen, x, end)
-        self.text[x:end], self.pens[x:end] = part.text, part.pens
+        self.text[x:end] = part.text
+        self.pens[x:end] = part.pens
 
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
         """Shift columns `x` to before `end` right by `count`, or left if it is negative."""
         size = min(abs(count), end - x)
-        first, last = (x, end - size) if count > 0 else (x + size, end)  # the columns that are moved
-        self.blank_across(pen, x, first, last, end)
-        parts = [blank(size, pen), self.cut(first, last)]
-        left, right = parts if count > 0 else reversed(parts)
-        self.text[x:end], self.pens[x:end] = left.text + right.text, left.pens + right.pens
+        blanks = [" "] * size
+        pens = [pen] * size
+        if count > 0:
+            self.blank_across(pen, x, end - size, end)
+            self.text[x:end] = blanks + self.text[x : end - size]
+            self.pens[x:end] = pens + self.pens[x : end - size]
+        else:
+            self.blank_across(pen, x, x + size, end)
+            self.text[x:end] = self.text[x + size : end] + blanks
+            self.pens[x:end] = self.pens[x + size : end] + pens
 
     def cut(self, start: int, end: int) -> Row:
         return Row(self.text[start:end], self.pens[start:end])
@@ -93,9 +100,9 @@ class Row:
         return Row(self.text[:end], self.pens[:end], prompt=self.prompt)
 
     def trimmed_text(self) -> str:
-        return self.drawn().rstrip(" ")
+        return self.full_text().rstrip(" ")
 
-    def drawn(self) -> str:
+    def full_text(self) -> str:
         return "".join(self.text)
 
     def ends_in_spacer(self, following: Row | None) -> bool:
@@ -108,7 +115,7 @@ class Row:
         """Return the columns that belong to the logical line. `following`: the next row."""
         if following is None or not following.continues:
             return self.trimmed()
-        return self.cut(0, len(self) - self.ends_in_spacer(following))
+        return self.cut(0, len(self) - 1 if self.ends_in_spacer(following) else len(self))
 
 
 def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:
@@ -116,6 +123,7 @@ def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:
 
 
 def logical_line(rows: Sequence[Row]) -> Row:
+    """Join the rows of a line."""
     line = Row([], [], prompt=rows[0].prompt)
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         part = row.line_part(following)

@@ -7,17 +7,15 @@ import re
 from sesh.vt import grammar
 from sesh.vt.grid import SavedCursor
 from sesh.vt.images import kitty_cells, sixel_rows
-from sesh.vt.modes import STACK_LIMIT
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pen import with_link
 from sesh.vt.pyte_face import PyteFace
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.scrollback import Scrollback
+from sesh.vt.titles import ICON_NAME, TITLE, TitleStack
 
 TEXT_LIMIT = 1024  # characters at which a title or directory is cut; a link with longer parameters is dropped
 LINK_LIMIT = 2083  # characters of a link's address; a longer one is dropped
-
-_BOTH, _ICON, _WINDOW = 0, 1, 2  # the titles that XTWINOPS 22 and 23 push and pop
 
 REPORTED = {"7": "", "9;4": "0", "22": ""}
 """The parameters of an OSC that clear what the program has reported: directory, progress, pointer (kitty)."""
@@ -32,11 +30,12 @@ def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
 
 
 class Screen(PyteFace):
-    def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
+    """The last part of the screen: whatever is no text, movement or mode."""
+
+    def __init__(self, columns: int, height: int, scrollback: Scrollback) -> None:
         self.title = self.icon_name = ""
-        self.titles: list[tuple[int, tuple[str, str]]] = []
-        """The stack of XTWINOPS 22, oldest first: which titles an entry has, and (icon name, title)."""
-        super().__init__(columns, lines, scrollback)
+        self.titles = TitleStack()
+        super().__init__(columns, height, scrollback)
 
     def reset(self) -> None:
         """RIS: reset everything, including the scrollback, but not the titles (xterm)."""
@@ -53,10 +52,10 @@ class Screen(PyteFace):
         if number in {"0", "1", "2"}:
             text = _sanitized(rest)
             if number != "1":
-                self._note_title(_WINDOW)
+                self._note_title(TITLE)
                 self.title = text
             if number != "2":
-                self._note_title(_ICON)
+                self._note_title(ICON_NAME)
                 self.icon_name = text
         elif number == "7":
             self._report(number, _sanitized(rest))
@@ -80,7 +79,7 @@ class Screen(PyteFace):
 
     def _report(self, number: str, text: str) -> None:
         self.reported[number] = text if text != REPORTED[number] else ""
-        self.used.add(f"OSC {number}")
+        self.used.reports.add(number)
 
     def _mark_prompt(self, mark: str) -> None:
         """OSC 133: A starts a prompt, B input, C output; D ends the command."""
@@ -95,7 +94,7 @@ class Screen(PyteFace):
         for index, value in zip(parts[::2], parts[1::2], strict=False):
             if _NUMBER.match(index) and int(index) < 256 and _COLOUR.match(value):
                 self.palette[int(index)] = value
-                self.used.add("palette")
+                self.used.palette = True
 
     def _reset_palette(self, rest: str) -> None:
         if not rest:
@@ -110,49 +109,40 @@ class Screen(PyteFace):
             for colour, value in zip(range(number, 20), rest.split(";"), strict=False):
                 if _COLOUR.match(value):
                     self.dynamic[colour] = value
-                    self.used.add(f"colour {colour}")
+                    self.used.colours.add(colour)
         elif 110 <= number <= 119:
             self.dynamic.pop(number - 100, None)
 
     def _note_title(self, part: int) -> None:
         """Note that a title is set which a pop will not bring back."""
-        if not any(pushed in (_BOTH, part) for pushed, _ in self.titles):
-            self.used.add("title")
+        if not any(part in entry for entry in self.titles.entries):
+            self.used.titles = True
 
-    def window_operation(self, operation: int = 0, part: int = _BOTH) -> None:
+    def window_operation(self, operation: int = 0, parameter: int = 0) -> None:
         """XTWINOPS: 22 pushes the titles, 23 pops them; other operations are ignored."""
-        if part > _WINDOW:
-            return
         if operation == 22:
-            self.titles.append((part, (self.icon_name, self.title)))
-            del self.titles[:-STACK_LIMIT]
+            self.titles.push(parameter, self.icon_name, self.title)
         elif operation == 23:
-            if part != _WINDOW:
-                self.icon_name = self._popped(_ICON)[0]
-            if part != _ICON:
-                self.title = self._popped(_WINDOW)[1]
-
-    def _popped(self, part: int) -> tuple[str, str]:
-        """Pop one title from the latest entry that has it; return (icon name, title)."""
-        for index, (pushed, saved) in reversed([*enumerate(self.titles)]):
-            if pushed in (_BOTH, part):
-                self.titles[index : index + 1] = [] if pushed else [(_ICON + _WINDOW - part, saved)]
-                return saved
-        return self.icon_name, self.title
+            popped = self.titles.pop(parameter)
+            self.icon_name = popped.get(ICON_NAME, self.icon_name)
+            self.title = popped.get(TITLE, self.title)
 
     def image(self, sequence: str) -> None:
         """Move the cursor as an image does: see `images`."""
         x = self.cursor.x
         if sequence[1] == "P":
-            for _ in range(min(sixel_rows(sequence[: grammar.LIMIT], self.cell_height), self.lines) - 1):
+            for _ in range(min(sixel_rows(sequence[: grammar.LIMIT], self.cell_height), self.height) - 1):
                 self.index()
             self.cursor.x = min(x, self.cursor.x)
         elif cells := kitty_cells(sequence[2:]):
             columns, rows = cells
             x = min(x, self.columns) + columns
-            for _ in range(min(rows, self.lines) - 1 + (x >= self.columns)):
+            for _ in range(min(rows, self.height) - 1):
                 self.index()
-            self.move_to(self.cursor.y, 0 if x >= self.columns else x)
+            if x >= self.columns:
+                self.index()
+                x = 0
+            self.move_to(self.cursor.y, x)
 
     def sync_scrollback(self) -> None:
         """End the scrollback's open line unless the first row of the main screen continues it.
@@ -165,33 +155,44 @@ class Screen(PyteFace):
         first.continues = self.scrollback.open
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
+        """Change the size, as pyte's method does."""
+        self.change_size(columns or self.columns, lines or self.height)
+
+    def change_size(self, columns: int, height: int) -> None:
         """Reflow the main screen, crop the alternate one, and reset the margins (as xterm.js)."""
-        lines, columns = lines or self.lines, columns or self.columns
-        if (lines, columns) == (self.lines, self.columns):
+        if (columns, height) == (self.columns, self.height):
             return
         self.sync_scrollback()
-        cursor, saved, hidden = self.cursor, self.saved, self.other
         if self.alternate:
-            self.rows, self.saved = crop(self.rows, columns, lines), self._cropped(saved, columns, lines)
-            if cursor.x >= self.columns or cursor.x >= columns:
-                cursor.x = columns - 1
-            cursor.y = min(cursor.y, lines - 1)
-            rows, places = reflow(hidden.rows, self.scrollback, [hidden.saved.place], columns, lines)
-            self.other = hidden._replace(rows=rows, saved=hidden.saved.moved(places[0]))
+            self._resize_alternate_shown(columns, height)
         else:
-            places = [(cursor.y, cursor.x), saved.place]
-            self.rows, places = reflow(self.rows, self.scrollback, places, columns, lines)
-            cursor.y, cursor.x = places[0]
-            self.saved = saved.moved(places[1])
-            rows = crop(hidden.rows, columns, lines) if hidden.rows else []
-            self.other = hidden._replace(rows=rows, saved=self._cropped(hidden.saved, columns, lines))
+            self._resize_main_shown(columns, height)
         added = {stop for stop in default_tab_stops(columns) if stop >= self.columns}
         self.tabstops = {stop for stop in self.tabstops if stop < columns} | added
-        self.columns, self.lines = columns, lines
+        self.columns, self.height = columns, height
         self.joinable = False
         self.clear_margins()
 
-    def _cropped(self, saved: SavedCursor, columns: int, lines: int) -> SavedCursor:
+    def _resize_main_shown(self, columns: int, height: int) -> None:
+        cursor, hidden = self.cursor, self.other
+        places = [(cursor.y, cursor.x), self.saved.place]
+        self.rows, places = reflow(self.rows, self.scrollback, places, columns, height)
+        cursor.y, cursor.x = places[0]
+        self.saved = self.saved.moved(places[1])
+        rows = crop(hidden.rows, columns, height) if hidden.rows else []
+        self.other = hidden._replace(rows=rows, saved=self._cropped(hidden.saved, columns, height))
+
+    def _resize_alternate_shown(self, columns: int, height: int) -> None:
+        cursor, hidden = self.cursor, self.other
+        self.rows = crop(self.rows, columns, height)
+        self.saved = self._cropped(self.saved, columns, height)
+        if cursor.x >= self.columns or cursor.x >= columns:
+            cursor.x = columns - 1
+        cursor.y = min(cursor.y, height - 1)
+        rows, places = reflow(hidden.rows, self.scrollback, [hidden.saved.place], columns, height)
+        self.other = hidden._replace(rows=rows, saved=hidden.saved.moved(places[0]))
+
+    def _cropped(self, saved: SavedCursor, columns: int, height: int) -> SavedCursor:
         """Return the alternate screen's saved cursor, clipped to another size; keep a pending wrap."""
         column = columns if saved.column >= self.columns else min(saved.column, columns)
-        return saved.moved((min(saved.row, lines - 1), column))
+        return saved.moved((min(saved.row, height - 1), column))

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from sesh.vt.encoded import encode
 from sesh.vt.row import Row, logical_line
 
-LINE_LIMIT, _PEN, _NOT_ASCII = 65536, 12, 4
+LINE_LIMIT = 65536
 """Weight at which an open line is ended, so that storing it is a short step.
 
 A row weighs its columns, or characters if more, times `_NOT_ASCII` for text beyond ASCII, and `_PEN` per pen.
 """
+_PEN = 12
+_NOT_ASCII = 4
 _BLOCK_LINES = 256
 _LEVEL = 1  # the fastest compression; others gain little
 
@@ -29,8 +31,10 @@ class Block:
     __slots__ = ("_data", "_packed", "count", "size")
 
     def __init__(self, data: bytes, count: int, size: int) -> None:
-        self._data, self._packed = data, False
-        self.count, self.size = count, size
+        self._data = data
+        self._packed = False
+        self.count = count
+        self.size = size
 
     @property
     def data(self) -> bytes:
@@ -50,25 +54,35 @@ class Block:
 
 
 class Scrollback:
-    """Numbered lines, from 1; a line that a resize takes back keeps its number."""
+    """Lines, numbered from 0; a resize may take the newest back, which keeps its number.
+
+    0 <= the number of the first line in the blocks <= `first` <= `end` <= `scrolled`; the open line has the number
+    `end`.
+    """
 
     def __init__(self, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
-        self.max_lines, self.max_bytes = max(0, max_lines), max(0, max_bytes)
-        self.completed = 0  # the newest finished line has this number
-        self.dropped = 0  # the newest dropped line has this number; 0 for none
+        self.max_lines = max(0, max_lines)
+        self.max_bytes = max(0, max_bytes)
+        self.first = 0  # the number of the oldest line that is kept
+        self.end = 0  # the number after the newest finished line
         self.scrolled = 0  # how many lines have ever come in, the open one included
         self.bytes = 0  # the size of the finished lines, without the overhead of Python's objects
         self.revision = 0  # increased when lines vanish for another reason than age; readers then start over
-        self._base = 0  # the line before the blocks has this number; the first block may begin with dropped lines
         self._blocks: deque[Block] = deque()
+        self._blocks_first = 0  # the number of their first line; the first block may begin with dropped lines
         self._newest: list[bytes] = []  # finished lines after the blocks
         self.open_rows: list[Row] = []  # the scrolled-off rows of the line that the screen's first row continues
-        self._weight = 0  # of these rows (see LINE_LIMIT)
+        self._weight = 0  # of the open rows (see LINE_LIMIT)
 
     @property
-    def lines(self) -> int:
+    def count(self) -> int:
         """The number of logical lines, the open one included."""
-        return self.completed - self.dropped + self.open
+        return self._after_open - self.first
+
+    @property
+    def _after_open(self) -> int:
+        """The number after the newest line, the open one included."""
+        return self.end + 1 if self.open_rows else self.end
 
     @property
     def open(self) -> bool:
@@ -77,21 +91,23 @@ class Scrollback:
     def clear(self) -> None:
         """Drop all lines (ED 3)."""
         self.take_open()
-        self.completed = self.scrolled
+        self.end = self.scrolled
         self._forget()
         self.revision += 1
 
     def _forget(self) -> None:
         self._blocks.clear()
-        self._newest, self.bytes = [], 0
-        self.dropped = self._base = self.completed
+        self._newest = []
+        self.bytes = 0
+        self.first = self._blocks_first = self.end
 
-    def renumber(self, completed: int) -> None:
-        """Give the newest finished line the number `completed`, and renumber earlier lines accordingly."""
-        more, self.completed = completed - self.completed, completed
-        self.dropped += more
-        self._base += more
-        self.scrolled = completed + self.open
+    def renumber(self, end: int) -> None:
+        """Give the newest finished line the number before `end`, and renumber earlier lines accordingly."""
+        more = end - self.end
+        self.end = end
+        self.first += more
+        self._blocks_first += more
+        self.scrolled = self._after_open
 
     def push(self, row: Row, line_continues: bool) -> bool:
         """Add a row; return whether its line stays open for the next row."""
@@ -102,7 +118,9 @@ class Scrollback:
             return False
         self.open_rows.append(row)
         text = "".join(row.text)
-        size = max(len(row), len(text)) * (1 if text.isascii() else _NOT_ASCII)
+        size = max(len(row), len(text))
+        if not text.isascii():
+            size *= _NOT_ASCII
         self._weight += size + _PEN * len(set(row.pens))
         if line_continues and self._weight < LINE_LIMIT:
             self._count(0)
@@ -119,8 +137,7 @@ class Scrollback:
 
     def close(self) -> None:
         if self.open:
-            rows, self.open_rows, self._weight = self.open_rows, [], 0
-            self._store(encode(logical_line(rows)))
+            self._store(encode(logical_line(self._without_open())))
 
     def _store(self, text: str) -> None:
         line = text.encode()
@@ -132,17 +149,17 @@ class Scrollback:
 
     def _count(self, lines: int) -> None:
         """Count added lines, and drop the oldest lines beyond the limits."""
-        self.completed += lines
-        self.scrolled = max(self.scrolled, self.completed + self.open)
-        first = max(self.dropped, self.completed - self.max_lines)
-        while self._blocks and (self._base + self._blocks[0].count <= first or self.bytes > self.max_bytes):
+        self.end += lines
+        self.scrolled = max(self.scrolled, self._after_open)
+        first = max(self.first, self.end - self.max_lines)
+        while self._blocks and (self._blocks_first + self._blocks[0].count <= first or self.bytes > self.max_bytes):
             block = self._blocks.popleft()
-            self._base += block.count
+            self._blocks_first += block.count
             self.bytes -= block.size
-        while not self._blocks and self._newest and (self._base < first or self.bytes > self.max_bytes):
-            self._base += 1
+        while not self._blocks and self._newest and (self._blocks_first < first or self.bytes > self.max_bytes):
+            self._blocks_first += 1
             self.bytes -= len(self._newest.pop(0))
-        self.dropped = max(first, self._base)
+        self.first = max(first, self._blocks_first)
 
     def _gather(self, count: int) -> None:
         if lines := self._newest[:count]:
@@ -155,18 +172,19 @@ class Scrollback:
             if block.pack():
                 yield
 
-    def since(self, completed: int) -> Iterator[list[str]]:
-        """Yield the kept lines after number `completed`, in parts; lines may be added meanwhile."""
-        return (block.lines()[some] for block, some in self._parts(completed, self.completed))
+    def since(self, first: int) -> Iterator[list[str]]:
+        """Yield the kept lines from number `first` on, in parts; lines may be added meanwhile."""
+        return (block.lines()[some] for block, some in self._parts(first, self.end))
 
     def backwards(self, until: int) -> Iterator[list[str]]:
-        """Yield parts of the finished lines up to `until`, newest first, each in order."""
-        return (block.lines()[some] for block, some in reversed(self._parts(self.dropped, until)))
+        """Yield parts of the finished lines before number `until`, newest first, each in order."""
+        return (block.lines()[some] for block, some in reversed(self._parts(self.first, until)))
 
     def _parts(self, first: int, end: int) -> list[tuple[Block, slice]]:
-        """Return the blocks with the lines after `first` up to `end`, and their slices."""
+        """Return the blocks with the lines from `first` to before `end`, and their slices."""
         parts = []
-        first, at = max(first, self.dropped), self._base
+        first = max(first, self.first)
+        at = self._blocks_first
         newest = Block(b"\n".join(self._newest), len(self._newest), 0)
         for block in (*self._blocks, newest):
             if at < end and first < at + block.count:
@@ -175,29 +193,35 @@ class Scrollback:
         return parts
 
     def last(self, count: int) -> list[str]:
-        return [line for part in self.since(self.completed - count) for line in part]
+        return [line for part in self.since(self.end - count) for line in part]
 
     def take(self) -> list[str]:
-        lines = self.last(self.completed)
+        lines = self.last(self.end)
         self._forget()
         return lines
 
     def take_open(self) -> list[Row]:
         """Remove and return the rows of the open line, for a resize."""
-        rows, self.open_rows, self._weight = self.open_rows, [], 0
-        self.revision += bool(rows)
+        if self.open:
+            self.revision += 1
+        return self._without_open()
+
+    def _without_open(self) -> list[Row]:
+        rows = self.open_rows
+        self.open_rows = []
+        self._weight = 0
         return rows
 
     def take_back(self) -> str | None:
         """Remove and return the newest finished line, for a resize; None without one."""
-        if self.completed == self.dropped:
+        if self.end == self.first:
             return None
         if not self._newest:
             block = self._blocks.pop()
             self._newest = [line.encode() for line in block.lines()]
             self.bytes += sum(map(len, self._newest)) - block.size
         self.revision += 1
-        self.completed -= 1
+        self.end -= 1
         line = self._newest.pop()
         self.bytes -= len(line)
         return line.decode()

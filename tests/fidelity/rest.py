@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sesh.vt.defaults import ON_BY_DEFAULT, TERMINALS_DIFFER
 from sesh.vt.emulator import Emulator
 from tests.fidelity.xterm import Xterm
 from tests.support import Glass
@@ -18,14 +19,12 @@ _SEEN = (
     "active", "modes", "hidden", "shape", "keypad", "encoding", "margins", "tabs", "charsets", "newline", "titles",
     "stack", "palette",
 )  # fmt: skip
-#: Modes that are the choice of the terminal's owner: they stay as the program left them.
-_CHOICES = {1007, 1034, 1035, 1036, 1039, 2027}
 
 
 def _held(emulator: Emulator) -> dict[str, Any]:
     now = state(emulator)
-    modes = {number for number, on in now["modes"].items() if on} - _CHOICES
-    hidden = {"hidden": emulator.screen.cursor.hidden, "hidden_kitty_stack": emulator.screen.other.kitty_stack}
+    modes = {number for number, on in now["modes"].items() if on != (number in ON_BY_DEFAULT)} - {*TERMINALS_DIFFER}
+    hidden = {"hidden": emulator.settle().cursor.hidden, "hidden_kitty_stack": emulator.settle().other.kitty_stack}
     return {**{key: now[key] for key in _HELD}, "modes": modes, **hidden}
 
 

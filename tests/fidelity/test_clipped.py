@@ -39,7 +39,7 @@ def test_random_streams_are_shown_clipped(xterm: Xterm, batch: int) -> None:
         data = drawn = b""
         for _ in range(4):
             data += stream(rng, 12, dialect)
-            drawn += view.draw(dialect.emulator)
+            drawn += view.update(dialect.emulator)
         # xterm.js has at least two columns, so a view of one column is narrower than its terminal.
         there = seen(xterm.hold(20, 5, data), dialect)
         here = seen(xterm.hold(max(columns, 2), rows, drawn), dialect)

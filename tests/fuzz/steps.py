@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 from unittest import mock
@@ -87,13 +88,13 @@ def _play(script: grammar.Script, clock: Clock) -> None:
             clock.call(session.pump.add, step[at : at + BLOCK])
             while model.lag:
                 clock.call(model.step)
-        clock.call(view.draw, model.emulator)
+        clock.call(view.update, model.emulator)
         clock.pass_time(timers, _PAUSE)
-        clock.call(description.change, session, {**session.facts, "labels": {"at": f"{clock.now()}"}})
-    drawing = replaying(model.emulator, lines=REPLAY_LINES)
-    while clock.call(drawing.advance):
+        clock.call(description.change, session, replace(session.facts, labels={"at": f"{clock.now()}"}))
+    in_parts = replaying(model.emulator, lines=REPLAY_LINES)
+    while clock.call(in_parts.advance):
         continue
-    clock.call(drawing.finish)
+    clock.call(in_parts.finish)
     clock.call(export, model.emulator, "json")
     clock.call(description.summary, session)
     clock.call(session.checkpoints.write_if_due)

@@ -73,20 +73,20 @@ def fed(script: Script, rng: random.Random | None = None, seconds: float | None 
 def check_bounds(emulator: Emulator) -> None:
     """Check that positions are within the screen, and that all kept things are bounded."""
     assert emulator.last_error is None, repr(emulator.last_error)
-    screen, scrollback = emulator.screen, emulator.scrollback
-    assert len(screen.rows) == screen.lines
+    screen, scrollback = emulator.settle(), emulator.settle().scrollback
+    assert len(screen.rows) == screen.height
     assert all(len(row.text) == len(row.pens) == screen.columns for row in screen.rows)
-    assert 0 <= screen.cursor.y < screen.lines
+    assert 0 <= screen.cursor.y < screen.height
     assert 0 <= screen.cursor.x <= screen.columns
-    assert 0 <= screen.top <= screen.bottom < screen.lines
+    assert 0 <= screen.top <= screen.bottom < screen.height
     assert 0 <= screen.left <= screen.right < screen.columns
-    assert scrollback.lines <= scrollback.max_lines + 1  # one may be unfinished
+    assert scrollback.count <= scrollback.max_lines + 1  # one may be unfinished
     assert scrollback.bytes <= scrollback.max_bytes + (64 << 10) * 4
-    assert len(emulator.screen.title) <= 1024
+    assert len(emulator.settle().title) <= 1024
     assert len(screen.icon_name) <= 1024
     assert len(screen.reported["7"]) <= 4096
     assert len(emulator.unfinished) <= 1 << 16
-    for stack in (screen.titles, screen.kitty_stack, screen.other.kitty_stack):
+    for stack in (screen.titles.entries, screen.kitty_stack, screen.other.kitty_stack):
         assert len(stack) <= STACK_LIMIT + 1
     assert len(screen.palette) + len(screen.dynamic) <= 300
     assert all(len(value) <= 1024 for value in (*screen.palette.values(), *screen.dynamic.values()))
@@ -135,20 +135,20 @@ def check_views(case: bytes) -> None:
     script = grammar.script(case)
     emulator = new(script)
     small, glass = Viewport(7, 3), Emulator(7, 3)
-    small.draw(emulator)
+    small.update(emulator)
     for step in script.steps:
         if isinstance(step, tuple):
             emulator.resize(*step)
         else:
             emulator.feed(step)
-        glass.feed(small.draw(emulator))
+        glass.feed(small.update(emulator))
         assert glass.last_error is None, repr(glass.last_error)
-    assert not small.draw(emulator)
+    assert not small.update(emulator)
     repainting(emulator, lines=5).finish()
     for form in ("text", "ansi", "json"):
         export(emulator, form).decode()
     json.loads(export(emulator, "json"))
-    list(emulator.scrollback.pack())
+    list(emulator.settle().scrollback.pack())
     assert all("\n" not in line for line in emulator.last_lines(50))
 
 

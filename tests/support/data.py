@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import cast
+from typing import Any, cast
 
 from sesh import machine
+from sesh.daemon.base.facts import Facts
 from sesh.outcomes import Command
-from sesh.schema import Facts, JobResult, Record, Summary
-from sesh.vt.render.screen_data import Run, Screen
+from sesh.schema import JobResult, Record, Summary
+from sesh.vt.render.screen_data import Run, ScreenFacts
 
 
 def summary(**facts: object) -> Summary:
@@ -34,13 +35,13 @@ def record(name: str = "work", **facts: object) -> Record:
 
 def daemon_facts(**facts: object) -> Facts:
     """Return what a daemon knows about a session whose program is this process."""
-    plain: dict[str, object] = {
+    plain: dict[str, Any] = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
         "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "scrollback": 10_000,
         "ends_at": None, "pid": os.getpid(), "resume": None,
         "resumed": False, "env": [],
     }  # fmt: skip
-    return cast("Facts", plain | facts)
+    return Facts(**plain | facts)
 
 
 def job_result(**facts: object) -> JobResult:
@@ -61,7 +62,7 @@ def run(text: str, column: int = 0, **attributes: object) -> Run:
     return cast("Run", {"column": column, "width": len(text), "text": text, **attributes})
 
 
-def screen(*cells: list[Run], cursor: int = 0) -> Screen:
+def screen(*cells: list[Run], cursor: int = 0) -> ScreenFacts:
     """Return a screen of these rows; the cursor is at the beginning of row `cursor`."""
     return {
         "columns": 80, "rows": len(cells), "cursor": {"row": cursor, "column": 0, "visible": True, "style": 0},

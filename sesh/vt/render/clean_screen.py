@@ -5,10 +5,10 @@ from __future__ import annotations
 CANCEL = b"\x18\x1b\\"  # ends any unfinished sequence: CAN, and ST for a string
 
 _MARGINS = b"\x1b[?6l\x1b[?69l\x1b[r"
-_DRAWING = b"\x1b[4l\x1b[20l\x1b[?7h\x1b[m\x1b]8;;\x1b\\\x1b(B\x1b)B\x0f"
-NEUTRAL = _MARGINS + _DRAWING
-"""Resets the settings that affect drawing: margins, origin mode, insert mode, new line mode, wrap, pen, link, charsets.
-Resetting margins and origin mode moves the cursor."""
+_PRINTING = b"\x1b[4l\x1b[20l\x1b[?7h\x1b[m\x1b]8;;\x1b\\\x1b(B\x1b)B\x0f"
+NEUTRAL = _MARGINS + _PRINTING
+"""Resets the settings that affect printing: margins, origin, insert and new line mode, wrap, pen, link, charsets. The
+cursor moves when margins and origin mode are reset."""
 
 
 def fresh_row(columns: int) -> bytes:
@@ -18,7 +18,7 @@ def fresh_row(columns: int) -> bytes:
     own row if the cursor is in the first column, else the next row. The rest of the screen is erased, as below a
     shell's command line.
     """
-    return CANCEL + b"\x1b7" + _MARGINS + b"\x1b8" + _DRAWING + b" " * columns + b"\r\x1b[J"
+    return CANCEL + b"\x1b7" + _MARGINS + b"\x1b8" + _PRINTING + b" " * columns + b"\r\x1b[J"
 
 
 def clean_screen(columns: int, rows: int) -> bytes:

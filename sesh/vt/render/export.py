@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sesh.vt.encoded import PROMPT, encode
 from sesh.vt.pen import FLAGS, Style
-from sesh.vt.render.screen_data import LineState, Run, Screen
+from sesh.vt.render.screen_data import LineState, Run, ScreenFacts
 from sesh.vt.row import Row
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def export(emulator: Emulator, form: str) -> bytes:
 
 
 def screen_ansi(emulator: Emulator) -> str:
-    return "\n".join(encode(row, reset=True).removeprefix(PROMPT) for row in emulator.screen.rows)
+    return "\n".join(encode(row, reset=True).removeprefix(PROMPT) for row in emulator.settle().rows)
 
 
-def screen_data(emulator: Emulator) -> Screen:
-    screen = emulator.screen
+def screen_data(emulator: Emulator) -> ScreenFacts:
+    screen = emulator.settle()
     row, column = emulator.cursor
     colours = {str(index): value for index, value in screen.palette.items()}
     for number, name in ((10, "foreground"), (11, "background")):
@@ -42,7 +42,7 @@ def screen_data(emulator: Emulator) -> Screen:
         "columns": emulator.columns,
         "rows": emulator.rows,
         "cursor": {"row": row, "column": column, "visible": not screen.cursor.hidden, "style": screen.cursor_style},
-        "title": emulator.screen.title,
+        "title": emulator.settle().title,
         "alternate": emulator.alternate,
         "colours": colours,
         "continued": continued(emulator),
@@ -52,7 +52,7 @@ def screen_data(emulator: Emulator) -> Screen:
 
 def continued(emulator: Emulator) -> list[int]:
     """Return the rows, from 0, that continue the line of the row above."""
-    return [number for number, row in enumerate(emulator.screen.rows) if row.continues]
+    return [number for number, row in enumerate(emulator.settle().rows) if row.continues]
 
 
 def _runs(row: Row) -> list[Run]:
@@ -61,7 +61,7 @@ def _runs(row: Row) -> list[Run]:
     trimmed = row.trimmed()
     for style, group in groupby(pen.style for pen in trimmed.pens):  # not by pen: a style may have several
         width = len(list(group))
-        text = trimmed.cut(column, column + width).drawn()
+        text = trimmed.cut(column, column + width).full_text()
         runs.append({"column": column, "width": width, "text": text, **_attributes(style)})  # type: ignore[typeddict-item]
         column += width
     return runs
@@ -85,9 +85,9 @@ def _colour(form: str) -> int | str:
 
 
 def follow_state(emulator: Emulator) -> LineState:
-    rows = emulator.screen.rows
+    rows = emulator.settle().rows
     row, column = emulator.cursor
-    first = emulator.screen.line_start(row)
+    first = emulator.settle().line_start(row)
     end = row
     while end + 1 < len(rows) and rows[end + 1].continues:
         end += 1

@@ -1,4 +1,4 @@
-"""Draw a few cells over a terminal's row, and restore them, changing nothing else."""
+"""Print a few cells over a terminal's row, and restore them, changing nothing else."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from sesh.vt.row import STUB, Row
 from sesh.vt.screen import Screen
 
 
-def redrawable(emulator: Emulator) -> bool:
-    """Return whether cells can be drawn now: outside a sequence, without modes that affect drawing."""
-    screen = emulator.screen
+def patchable(emulator: Emulator) -> bool:
+    """Return whether cells can be printed now: outside a sequence, without modes that affect printing."""
+    screen = emulator.settle()
     affected = screen.left_right_mode or screen.pen.link or screen.modes.get(SYNCHRONIZED_OUTPUT)
-    return screen.draws_plainly and not (affected or emulator.unfinished)
+    return screen.prints_plainly and not (affected or emulator.unfinished)
 
 
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
     """Return the bytes that restore columns of row `y`, the cursor and the pen."""
-    out = _drawn(screen, y, screen.rows[y], start, end)
+    out = _printed(screen, y, screen.rows[y], start, end)
     put_cursor(out, screen)
     return str(out).encode()
 
 
-def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column: int) -> bytes:
-    """Draw `cells` by column, restore the other columns of `over`, and move the cursor.
+def printed(screen: Screen, y: int, cells: Mapping[int, str], over: range, column: int) -> bytes:
+    """Print `cells` by column, restore the other columns of `over`, and move the cursor.
 
     A grapheme takes the pen of the grapheme before it, underlined. After a blank, a wide grapheme or the left edge it
     takes the program's pen, underlined. A blank takes the program's pen.
@@ -37,15 +37,16 @@ def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column:
     for x, grapheme in sorted(cells.items()):
         plain = grapheme == " " or not x or row.text[x - 1] in (" ", STUB)
         pen = screen.pen if plain else with_link(row.pens[x - 1], "")
-        row.text[x], row.pens[x] = grapheme, apply_sgr(pen, "4") if grapheme != " " else pen
-    out = _drawn(screen, y, row, over.start, over.stop)
+        row.text[x] = grapheme
+        row.pens[x] = pen if grapheme == " " else apply_sgr(pen, "4")
+    out = _printed(screen, y, row, over.start, over.stop)
     out.set_pen(screen.pen)
     out.sequence(f"\x1b[{y + 1};{column + 1}H")
     return str(out).encode()
 
 
-def _drawn(screen: Screen, y: int, row: Row, start: int, end: int) -> Encoder:
-    """Draw columns of `row` over row `y`; `start` must begin a grapheme."""
+def _printed(screen: Screen, y: int, row: Row, start: int, end: int) -> Encoder:
+    """Print columns of `row` over row `y`; `start` must begin a grapheme."""
     out = Encoder()
     out.pen = screen.pen
     if start >= end:

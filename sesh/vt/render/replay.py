@@ -1,7 +1,7 @@
 """Replays: bytes that bring another terminal into the emulator's state.
 
 They are generated from the state, not copied from the output, so that they have no bell, query, clipboard write or
-reset. The order matters. Content comes before the modes that change drawing (origin, wrap, insert). Margins and tab
+reset. The order matters. Content comes before the modes that change printing (origin, wrap, insert). Margins and tab
 stops come before the cursor, because setting them moves it. The pen is reset before each line feed, because the new row
 takes the pen's background.
 """
@@ -12,22 +12,24 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sesh.vt.charsets import DEFAULT_SETS
+from sesh.vt.defaults import ON_BY_DEFAULT
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
 from sesh.vt.grid import Page, SavedCursor
-from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, Stacks
+from sesh.vt.modes import SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pen import DEFAULT
 from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
-from sesh.vt.row import STUB, Row
+from sesh.vt.row import STUB, Row, blank
 from sesh.vt.screen import REPORTED, Screen
+from sesh.vt.titles import ICON_NAME, TITLE, Entry, parameter_of
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
-_PART, _ROW = 32 << 10, 128
-"""Weight at which a part ends, so that it takes some milliseconds. A line weighs its characters, and `_ROW` per row."""
-_NEWER = 1000  # most lines drawn of those that scroll off after a drawing began; the earlier ones are left out
+_PART = 32 << 10  # weight at which a part ends, so that it takes some milliseconds
+_ROW = 128  # the weight of a row: a line weighs its characters, and its rows
+_NEWER = 1000  # most lines of those that scroll off after a replay began; earlier ones are left out
 _ERASE = b"\x1b[K\x1b[B\x1b[J\x1b[H"
 """Erases the screen. Some terminals push an erased screen to their scrollback if ED begins at the first cell."""
 _NO_FLAGS = "\x1b[=0;1u"  # clears kitty's keyboard flags
@@ -45,9 +47,10 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
     return replaying(emulator, lines=lines, clear=clear).finish()
 
 
-def replaying(emulator: Emulator, *, lines: int, clear: bool = True) -> Drawing:
+def replaying(emulator: Emulator, *, lines: int, clear: bool = True) -> Replay:
+    """Begin a `replay` in parts."""
     start = clean_screen(emulator.columns, emulator.rows) if clear else b""
-    return Drawing(emulator, start + _reset_input(emulator.screen).encode(), lines)
+    return Replay(emulator, start + _reset_input(emulator.settle()).encode(), lines)
 
 
 def lines_as_bytes(lines: list[str], columns: int) -> bytes:
@@ -66,8 +69,8 @@ def repainting(
     was_alternate: bool = False,
     pushed: Stacks = NOTHING_PUSHED,
     start: bytes = b"",
-) -> Drawing:
-    """Return a drawing for a terminal that shows the session but may have missed output.
+) -> Replay:
+    """Return a replay for a terminal that shows the session but may have missed output.
 
     The lines that have left the session's screen meanwhile are printed first, from the terminal's first row on, and the
     stacks are rebuilt. What does not fit scrolls into the terminal's scrollback, as output would.
@@ -76,20 +79,20 @@ def repainting(
     of the line before those; the rest of that line is printed, too. `was_alternate`: the terminal is on the alternate
     screen. `pushed`: the terminal's stacks. `start`: bytes to send first.
     """
-    screen = emulator.screen
+    screen = emulator.settle()
     leave = b"\x1b[?1049l" if was_alternate else b""
     # NEUTRAL comes after leaving the alternate screen, because that restores a pen and charsets.
     start += CANCEL + leave + NEUTRAL + _reset_input(screen).encode() + b"\x1b[H"
     if lines + begun > 0:
         start += _ERASE
-    return Drawing(emulator, start, lines, begun, repaints=True, pushed=pushed)
+    return Replay(emulator, start, lines, begun, repaints=True, pushed=pushed)
 
 
-class Drawing:
-    """Draws the scrollback in parts of a few milliseconds, then the screens and all settings.
+class Replay:
+    """Makes the scrollback in parts of a few milliseconds, then the screens and all settings.
 
-    Between two parts the emulator may parse output or be resized: the screen is drawn with the lines that scroll off
-    meanwhile, and without those that come back onto it.
+    Between two parts the emulator may parse output or be resized: the lines that scroll off meanwhile come before the
+    screen, and the screen is without the lines of the parts that come back onto it.
 
     `repaints`: the terminal already shows the session, so its rows are not blank and its settings may be older.
     `lines`, `begun`, `pushed`: as in `repainting`.
@@ -105,93 +108,100 @@ class Drawing:
         repaints: bool = False,
         pushed: Stacks = NOTHING_PUSHED,
     ) -> None:
-        self._emulator, self._drawn, self._begun = emulator, [start], begun
-        self._repaints, self._pushed = repaints, pushed
-        emulator.screen.sync_scrollback()
-        scrollback = emulator.scrollback
+        self._emulator = emulator
+        self._bytes = [start]  # made, and not taken
+        self._begun = begun
+        self._repaints = repaints
+        self._pushed = pushed
+        screen = emulator.settle()
+        screen.sync_scrollback()
+        scrollback = screen.scrollback
         self._any_lines = lines + begun > 0
-        self._last_line = scrollback.completed  # the number of the last line that the parts contain
-        # `lines` counts the open line, which is drawn with the screen; it does not count the line of `begun`.
-        finished = lines + (begun > 0) - scrollback.open
-        parts = scrollback.since(scrollback.completed - finished) if finished > 0 else iter(())
-        self._parts = pieces(parts, emulator.columns)
+        self._parts_end = scrollback.end  # the number after the last line of the parts
+        finished = lines
+        if begun:
+            finished += 1  # `lines` does not count the line that the terminal has begun
+        if scrollback.open:
+            finished -= 1  # `lines` counts the open line, which comes with the screen
+        self._parts = pieces(scrollback.since(scrollback.end - max(0, finished)), emulator.columns)
 
     def advance(self) -> bool:
-        """Draw the next part of the scrollback; return False if none is left."""
+        """Make the next part of the scrollback; return False if none is left."""
         part = next(self._parts, None)
         if part is None:
             return False
-        self._drawn.append(self._part(part))
+        self._bytes.append(self._part(part))
         return True
 
     def take(self) -> bytes:
-        drawn = b"".join(self._drawn)
-        self._drawn = []
-        return drawn
+        """Return the bytes made since the last call."""
+        taken = b"".join(self._bytes)
+        self._bytes = []
+        return taken
 
     def finish(self, status: str = "") -> bytes:
-        """Draw the rest; return all bytes that have not been taken."""
-        self._drawn += [*map(self._part, self._parts), self._screen(status)]
+        """Make the rest; return all bytes that have not been taken."""
+        self._bytes += [*map(self._part, self._parts), self._screen(status)]
         return self.take()
 
     def _part(self, lines: list[str]) -> bytes:
-        columns, begun, self._begun = self._emulator.columns, self._begun, 0
+        columns = self._emulator.columns
+        begun = self._begun
+        self._begun = 0
         if not begun:
             return lines_as_bytes(lines, columns)
         out = Encoder()
-        rows = wrap(decode(lines[0]), columns).rows[begun:] or self._emulator.screen.blank_rows(1, DEFAULT)
+        rows = wrap(decode(lines[0]), columns).rows[begun:] or [blank(columns, DEFAULT)]
         _rows(out, rows, erase=True, continued=True)
         out.set_pen(DEFAULT)
         out.sequence("\r\n")
         return str(out).encode() + lines_as_bytes(lines[1:], columns)
 
     def _screen(self, status: str) -> bytes:
-        """Draw the screens from the cursor's row on, and restore all settings."""
-        emulator, screen, repaints = self._emulator, self._emulator.screen, self._repaints
+        """Print the screens from the cursor's row on, and restore all settings."""
+        emulator = self._emulator
+        screen = emulator.settle()
         screen.sync_scrollback()
         out = Encoder()
-        self._screens(out)
+        self._screens(out, screen)
         out.set_pen(DEFAULT)
-        strings = _strings(screen, repaints, self._pushed.titles) + status
-        settings = _saved_modes(screen), _tabs(screen, repaints), _margins(screen), _modes(screen), _keys(screen)
-        for part in (strings, *settings):
-            if part:
-                out.sequence(part)
+        out.sequence(_strings(screen, self._repaints, self._pushed.titles) + status)
+        out.sequence(_saved_modes(screen) + _tabs(screen, self._repaints) + _margins(screen))
+        out.sequence(_modes(screen) + _keys(screen))
         put_cursor(out, screen)
         return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
-    def _screens(self, out: Encoder) -> None:
-        screen, main = self._emulator.screen, self._emulator.screen.other
-        alternate = Page(screen.rows, screen.saved, screen.kitty_stack)
-        if not screen.alternate:
-            main, alternate = alternate, main
-        self._main_screen(out)
+    def _screens(self, out: Encoder, screen: Screen) -> None:
+        shown = Page(screen.rows, screen.saved, screen.kitty_stack)
+        main, alternate = (screen.other, shown) if screen.alternate else (shown, screen.other)
+        self._main_screen(out, screen)
         out.sequence(_flags(main.kitty_stack, self._pushed.main_flags))
         # A terminal that missed output may have an older alternate screen.
-        if alternate == Page([], SavedCursor(), [0]) and not (self._repaints and "alternate" in screen.used):
+        if alternate == Page([], SavedCursor(), [0]) and not (self._repaints and screen.used.alternate):
             _save_cursor(out, screen, main.saved, main.rows)
             return
         _save_cursor(out, screen, main.saved, main.rows, by="\x1b[?1049h")
         out.set_pen(DEFAULT)
-        stale_flags = _NO_FLAGS * (self._repaints and "keys" in screen.used)
-        out.sequence(stale_flags + _flags(alternate.kitty_stack, self._pushed.alternate_flags) + "\x1b[H")
-        rows = alternate.rows or screen.blank_rows(screen.lines, DEFAULT)
+        if self._repaints and screen.used.keys:
+            out.sequence(_NO_FLAGS)
+        out.sequence(_flags(alternate.kitty_stack, self._pushed.alternate_flags) + "\x1b[H")
+        rows = alternate.rows or screen.blank_rows(screen.height, DEFAULT)
         # The alternate screen has been filled with the background of the main screen's saved pen.
         _rows(out, rows, main.saved.pen.erased is not DEFAULT)
         _save_cursor(out, screen, alternate.saved, rows)
         if not screen.alternate:
             out.sequence("\x1b[?47l" if alternate.rows else "\x1b[?1047l")
 
-    def _main_screen(self, out: Encoder) -> None:
-        """Draw the lines that the parts do not have, then the main screen's rows.
+    def _main_screen(self, out: Encoder, screen: Screen) -> None:
+        """Print the lines that the parts do not have, then the main screen's rows.
 
-        The rows fill the terminal, so the lines before them scroll off. A resize since the drawing began may have taken
+        The rows fill the terminal, so the lines before them scroll off. A resize since the replay began may have taken
         lines of the parts back onto the screen; the terminal shows these already.
         """
-        screen = self._emulator.screen
-        rows, open_rows = screen.main_rows, list[Row]()
+        rows = screen.main_rows
+        open_rows: list[Row] = []
         if self._any_lines:
-            newer = screen.scrollback.completed - self._last_line  # negative if lines of the parts were taken back
+            newer = screen.scrollback.end - self._parts_end  # negative if lines of the parts were taken back
             for line in screen.scrollback.last(min(newer, _NEWER)):
                 _line(out, line, screen.columns)
             open_rows = screen.scrollback.open_rows[self._begun :]
@@ -204,6 +214,7 @@ class Drawing:
 
 
 def _after(rows: list[Row], count: int) -> list[Row]:
+    """Return the rows after the first `count` lines; all without more lines."""
     begins = [index for index, row in enumerate(rows) if not row.continues]
     return rows[begins[count] :] if 0 < count < len(begins) else rows
 
@@ -216,19 +227,22 @@ def pieces(blocks: Iterable[list[str]], columns: int) -> Iterator[list[str]]:
             weight += len(line) + _ROW * (len(line) // columns + 1)
             if weight >= _PART or end == len(lines):
                 yield lines[start:end]
-                start, weight = end, 0
+                start = end
+                weight = 0
 
 
 def _line(out: Encoder, line: str, columns: int) -> None:
-    """Draw a finished line and a line feed, on blank rows.
+    """Print a finished line and a line feed, on blank rows.
 
     The text wraps by itself. A new row takes the background: the rest of the last row is erased, unless the row is
-    full, when EL would erase its last column. Only an ASCII text tells without drawing whether its last row is full.
+    full, when EL would erase its last column. Only an ASCII text tells by its length whether its last row is full.
     """
     coloured = _BACKGROUND.search(line) is not None
     text = without_sgr(line) if coloured else ""
     if text.isascii():
-        out.sequence(PROMPT * line.startswith(PROMPT) + closed(line))
+        if line.startswith(PROMPT):
+            out.sequence(PROMPT)
+        out.sequence(closed(line))
         if coloured and len(text) % columns:
             out.sequence("\x1b[K")
     else:
@@ -238,7 +252,7 @@ def _line(out: Encoder, line: str, columns: int) -> None:
 
 
 def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False) -> None:
-    """Draw rows from the cursor on; rows that continue a line are reached by wrapping.
+    """Print rows from the cursor on; rows that continue a line are reached by wrapping.
 
     `erase`: the terminal's rows are not blank. `continued`: the first row may continue a line that has scrolled off.
     """
@@ -269,12 +283,17 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
 def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
     """Bring the cursor into the saved state, then save it with the sequence `by`."""
     # This happens even if nothing was saved, because the terminal may have another program's saved cursor.
-    out.sequence("\x1b[?6h" * saved.origin)
-    row = min(saved.row, screen.lines - 1)
+    if saved.origin:
+        out.sequence("\x1b[?6h")
+    row = min(saved.row, screen.height - 1)
     _place_cursor(out, rows[row], row, saved.column, saved.column >= screen.columns)
     out.set_pen(saved.pen)
     own = saved.charsets.sequences()
-    out.sequence(own + by + "\x1b[?6l" * saved.origin + (DEFAULT_SETS.sequences(every=True) if own else ""))
+    out.sequence(own + by)
+    if saved.origin:
+        out.sequence("\x1b[?6l")
+    if own:
+        out.sequence(DEFAULT_SETS.sequences(every=True))
 
 
 def _place_cursor(out: Encoder, row: Row, y: int, x: int, wraps: bool, top: int = 0, left: int = 0) -> None:
@@ -288,7 +307,8 @@ def _place_cursor(out: Encoder, row: Row, y: int, x: int, wraps: bool, top: int 
 
 def put_cursor(out: Encoder, screen: Screen) -> None:
     """Restore cursor, pending wrap, joinable grapheme, charsets, insert mode and pen; must come last."""
-    y, x, row = screen.cursor.y, screen.cursor.x, screen.rows[screen.cursor.y]
+    y, x = screen.cursor.y, screen.cursor.x
+    row = screen.rows[y]
     origin = (screen.top, screen.left) if screen.origin else (0, 0)
     modes = screen.charsets.sequences() + ("\x1b[4h" if screen.insert else "")
     if screen.joinable:
@@ -310,52 +330,48 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
 def input_settings(screen: Screen) -> str:
     """Return the bytes that set a terminal's input modes, keyboard protocols and cursor style."""
     modes = "".join(f"\x1b[?{number}h" for number in _INPUT_MODES if screen.modes.get(number))
-    return _reset_input(screen) + modes + "\x1b=" * screen.keypad + _flags([screen.kitty_flags]) + _keys(screen)
+    keypad = "\x1b=" if screen.keypad else ""
+    return _reset_input(screen) + modes + keypad + _flags([screen.kitty_flags]) + _keys(screen)
 
 
 def _reset_input(screen: Screen) -> str:
     """Return the bytes that reset input modes, which an earlier program may have set."""
-    off = sorted({*_INPUT_MODES, *_numbers(screen, "mode")} - {SYNCHRONIZED_OUTPUT})
+    off = sorted({*_INPUT_MODES, *screen.used.modes} - {SYNCHRONIZED_OUTPUT})
     out = f"\x1b[?{';'.join(map(str, off))}l\x1b>\x1b[?25h\x1b[0 q"
-    if "keys" in screen.used:
+    if screen.used.keys:
         out += _NO_FLAGS
-    if "charsets" in screen.used:  # the Linux console prints the B of ESC * B
+    if screen.used.charsets:  # the Linux console prints the B of ESC * B
         out += DEFAULT_SETS.sequences(every=True)
-    for resource in sorted(_numbers(screen, "resource")):
+    for resource in sorted(screen.used.resources):
         out += f"\x1b[>{resource}m"
     return out
 
 
-def _numbers(screen: Screen, kind: str) -> set[int]:
-    return {int(name.split()[1]) for name in screen.used if name.startswith(f"{kind} ")}
-
-
-def _title(icon: str, title: str) -> str:
-    if icon == title:
-        return f"\x1b]0;{title}\x1b\\"
-    return f"\x1b]1;{icon}\x1b\\\x1b]2;{title}\x1b\\"
+def _title(screen: Screen, entry: Entry) -> str:
+    """Return the bytes that set icon name and title, unless the terminal's own stay."""
+    if not (any(entry.values()) or screen.used.titles):
+        return ""
+    if entry.get(ICON_NAME) == entry.get(TITLE):
+        return f"\x1b]0;{entry[TITLE]}\x1b\\"
+    return "".join(f"\x1b]{number};{text}\x1b\\" for number, text in sorted(entry.items()))
 
 
 def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...]) -> str:
     """Return the bytes for titles, directory, progress, pointer and colours."""
     out = []
     if repaints:
-        if "palette" in screen.used:
+        if screen.used.palette:
             out.append("\x1b]104\x1b\\")
-        out += [f"\x1b]1{index}\x1b\\" for index in sorted(_numbers(screen, "colour"))]
-    out += [f"\x1b[23;{part}t" for part in reversed(pushed)]
-    for icon, title, push in (
-        *((icon, title, f"\x1b[22;{part}t") for part, (icon, title) in screen.titles),
-        (screen.icon_name, screen.title, ""),
-    ):
-        if icon or title or "title" in screen.used:  # else the terminal's own title stays
-            out.append(_title(icon, title))
-        out.append(push)
+        out += [f"\x1b]{number + 100}\x1b\\" for number in sorted(screen.used.colours)]
+    out += [f"\x1b[23;{parameter}t" for parameter in reversed(pushed)]
+    for entry in screen.titles.entries:
+        out += [_title(screen, entry), f"\x1b[22;{parameter_of(entry)}t"]
+    out.append(_title(screen, {ICON_NAME: screen.icon_name, TITLE: screen.title}))
     for number, text in screen.reported.items():
-        if text or f"OSC {number}" in screen.used:
+        if text or number in screen.used.reports:
             out.append(f"\x1b]{number};{text or REPORTED[number]}\x1b\\")
     out += [f"\x1b]4;{index};{value}\x1b\\" for index, value in sorted(screen.palette.items())]
-    out += [f"\x1b]{index};{value}\x1b\\" for index, value in sorted(screen.dynamic.items())]
+    out += [f"\x1b]{number};{value}\x1b\\" for number, value in sorted(screen.dynamic.items())]
     return "".join(out)
 
 
@@ -367,7 +383,7 @@ def _tabs(screen: Screen, repaints: bool) -> str:
 
 def _margins(screen: Screen) -> str:
     out = ""
-    if (screen.top, screen.bottom) != (0, screen.lines - 1):
+    if (screen.top, screen.bottom) != (0, screen.height - 1):
         out += f"\x1b[{screen.top + 1};{screen.bottom + 1}r"
     if screen.left_right_mode:
         out += "\x1b[?69h"

@@ -59,7 +59,7 @@ class LineState(TypedDict):
     start: str
 
 
-class Screen(TypedDict):
+class ScreenFacts(TypedDict):
     """The visible rows as runs of cells.
 
     `colours`: those that the program has changed, as it wrote them, by number of the palette, or by `foreground` and

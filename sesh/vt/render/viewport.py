@@ -25,11 +25,12 @@ class Viewport:
         self.top = self.left = 0
         self._clear = clear  # first scroll the terminal's content away; otherwise it already shows the session
         self._sent: list[str] | None = None
-        self._settings = self._cursor = ""
+        self._settings = ""
+        self._cursor = ""
 
-    def draw(self, emulator: Emulator) -> bytes:
+    def update(self, emulator: Emulator) -> bytes:
         """Return the bytes that update the terminal; empty without changes."""
-        screen = emulator.screen
+        screen = emulator.settle()
         self._follow(*emulator.cursor, screen)
         out: list[str] = []
         if self._sent is None:
@@ -65,4 +66,5 @@ class Viewport:
 
     def _text(self, row: Row) -> str:
         line = row.part(self.left, self.left + self.columns).trimmed()
-        return encode(line, reset=True) + _BLANK * (len(line) < self.columns)
+        text = encode(line, reset=True)
+        return text + _BLANK if len(line) < self.columns else text

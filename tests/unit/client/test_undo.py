@@ -42,6 +42,7 @@ CHANGES = [
     (b"\x1b]0;vim\x07", b"\x1b]0;\x1b\\"),
     (b"\x1b[22;0;0t\x1b]2;vim\x07", b"\x1b[23;0t"),
     (b"\x1b]2;shell\x07\x1b[22t\x1b]2;vim\x07", b"\x1b[23;0t\x1b]0;\x1b\\"),
+    (b"\x1b[22;0t\x1b[23;1t\x1b]2;vim\x07", b"\x1b[23;2t"),
     (b"\x1b]2;vim\x07\x1bc", b"\x1b]0;\x1b\\"),
     (b"\x1b]8;;x\x07l\x1b]8;;\x07", b"\x1b]8;;\x1b\\"),
     (b"\x1b]7501;state=working\x07", b"\x1b]7501;state=clear\x1b\\"),
@@ -59,6 +60,8 @@ NOTHING = [
     b"\x1b[>c\x1b[c\x1b[6n\x1b[?2026$p\x1b[?u\x1b[>q\x1b[18t\x1b]10;?\x07\x1b]4;1;?\x07",
     b"\x1b]111\x07\x1b]104\x07\x1b]9;a notification\x07",
     b"\x1b[22t\x1b]2;vim\x07\x1b[23t",
+    b"\x1b[22;0t\x1b[23;1t\x1b[23;2t",  # icon name and title are popped apart
+    b"\x1b[22;2t\x1b[22;1t\x1b]2;vim\x07\x1b[23;0t",
     b"\x1b[?1h\x1b[4h\x1b[?1049h\x1b[>1u\x1bc",
     b"\x1b[?1007h\x1b[?1034h\x1b[?2027h",
     b"\x1bPq#0;2;0;0;0~~\x1b\\\x1b_Gf=24;AAAA\x1b\\",

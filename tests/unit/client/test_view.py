@@ -24,7 +24,7 @@ def test_parts_before_a_redraw_are_not_shown_with_the_screen_that_follows() -> N
     view.handle_pong(b"redraw")
     show(view, SCREEN, PART, b"lines, ")
     show(view, SCREEN, 100, b"screen")
-    display.show.assert_called_once_with(b"lines, screen", screen=True)
+    display.show.assert_called_once_with(b"lines, screen", is_replay=True)
     assert view.position == 100
 
 
@@ -34,4 +34,4 @@ def test_a_notice_keeps_a_screen_of_several_parts_from_no_terminal() -> None:
     view.notice.say("a notice")
     show(view, protocol.REDRAW, PART, bytes(protocol.CHUNK))
     show(view, protocol.REDRAW, 100, b"screen")
-    display.show.assert_called_once_with(bytes(protocol.CHUNK) + b"screen", screen=True)
+    display.show.assert_called_once_with(bytes(protocol.CHUNK) + b"screen", is_replay=True)

@@ -30,7 +30,7 @@ class Group:
     def __init__(self) -> None:
         self.sizes: list[Size] = []
         self.clients = Clients((80, 24, 0, 0))
-        self.clients.on_resize.add(FaultLog(), self.sizes.append)
+        self.clients.on_resize.connect(FaultLog(), self.sizes.append)
         self.links: list[Link] = []
         self.log = OutputLog()
 

@@ -31,7 +31,8 @@ class Program:
 
     def look(self) -> Look:
         unread = 0 if self.now >= self.typed_at + self.reads else 5
-        return Look(unread, sum(at <= self.now for at in self.draws), self.now < self.rests)
+        drawn = [str(at) for at in self.draws if at <= self.now]
+        return Look(unread, (drawn, (0, 0)), self.now < self.rests)
 
     def obstacle(self) -> str:
         return "disturbed" if self.now >= self.disturbed_from else ""

@@ -62,7 +62,7 @@ def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[
             before, behind = behind, Model(log, behind.columns, behind.rows)
             behind.restore(before.dump())
             seen.append(("stepped", None))
-            assert behind.emulator.scrollback.completed == before.emulator.scrollback.completed
+            assert behind.emulator.settle().scrollback.end == before.emulator.settle().scrollback.end
             assert repainting(behind.emulator).finish() == repainting(before.emulator).finish()
     expected = Emulator(30, 10)
     for step, value in seen:
@@ -146,7 +146,7 @@ def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.Monkey
     log = OutputLog()
     told: list[tuple[str, Exception | None]] = []
     faulty = Model(log, 80, 24, lambda what, error: told.append((what, error)))
-    monkeypatch.setattr(faulty.emulator.screen, "used", frozenset())  # a title cannot be noted
+    monkeypatch.setattr(faulty.emulator.settle(), "used", frozenset())  # a title cannot be noted
     log.append(b"before \x1b]0;one\x07\x1b]0;two\x07after")
     assert faulty.catch_up(10)
     log.append(b"\x1b]0;three\x07")

@@ -96,7 +96,7 @@ def test_a_request_is_malformed_or_late_or_unknown_in_this_order(server: Server,
     ):
         error = answer(server, link, **words)["error"]
         assert (error["code"], what in error["what"]) == (code, True), error
-    assert server.session.facts["labels"] == {}
+    assert server.session.facts.labels == {}
     more = {"request": 1, "self": 1, "set_": 1, "future": None, "begin_by": None}
     assert answer(server, link, **known, **more)["labels"] == {"team": "web"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from copy import copy
+from copy import copy, deepcopy
 from typing import Any
 
 from pyte.screens import Cursor
@@ -13,6 +13,7 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.grid import Page, SavedCursor
 from sesh.vt.pen import Pen
 from sesh.vt.row import Row
+from sesh.vt.titles import TitleStack
 
 #: Text of all kinds: ASCII, Latin, wide, combining, selectors, flags, families, conjuncts, zero width.
 TEXTS = (
@@ -57,7 +58,7 @@ STRINGS = (
     "\x1bkscr\x1b\\",
     "\x1b[>1u", "\x1b[>5u", "\x1b[<u", "\x1b[<2u", "\x1b[=3;1u", "\x1b[=4;2u", "\x1b[=1;3u", "\x1b[?u", "\x1b[>4;2m",
     "\x1b[>4m", "\x1b[>4;1m", "\x1b[2 q", "\x1b[5 q", "\x1b[0 q", "\x1b[!p", "\x1b[22;0t",
-    "\x1b[22t", "\x1b[22;1t", "\x1b[23;2t", "\x1b[23;0t",
+    "\x1b[22t", "\x1b[22;1t", "\x1b[23;1t", "\x1b[23;2t", "\x1b[23;0t",
     "\x1b[8;5;5t",
     "\x1b[2;3;4;9$z", "\x1b[120;1;5;3;30$x", "\x1b[1;1;3;8;1;2;5;1$v", "\x1b[1;2;9;9${", "\x1b[2 @", "\x1b[3 A",
     "\x1b[?1045h",
@@ -114,13 +115,13 @@ _ALL = 10**9
 
 def state(emulator: Emulator) -> dict[str, Any]:
     """The whole state of an emulator, in a form that can be compared."""
-    screen, scrollback = emulator.screen, emulator.scrollback
+    screen, scrollback = emulator.settle(), emulator.settle().scrollback
     screen.sync_scrollback()
     return {
         **{name: _plain(value) for name, value in vars(screen).items() if name != "scrollback"},
         "lines held": scrollback.last(_ALL),
         "open line": _plain([*scrollback.open_rows, *screen.main_rows[:1]][:-1]),
-        "counts": (scrollback.lines, scrollback.completed, scrollback.scrolled),
+        "counts": (scrollback.count, scrollback.end, scrollback.scrolled),
         "unfinished": emulator.unfinished,
     }
 
@@ -142,6 +143,8 @@ def _plain(value: object) -> Any:
         return value.x, value.y, value.hidden
     if isinstance(value, SavedCursor | Page):
         return [_plain(field) for field in value]
+    if isinstance(value, TitleStack):
+        return deepcopy(value.entries)
     if isinstance(value, list) and value and isinstance(value[0], Row):
         below = [*value[1:], None]
         return [_cells(row, following) for row, following in zip(value, below, strict=True)]

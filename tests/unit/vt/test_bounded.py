@@ -51,8 +51,8 @@ def test_saving_a_line_that_never_ends_is_bounded(character: str, most: int) -> 
     """Storing such a line beyond ASCII blocked a session for a tenth of a second."""
     emulator = Emulator(80, 24, max_lines=10)
     emulator.feed(character.encode() * 200_000)
-    assert len(emulator.scrollback.open_rows) <= most // 80
-    assert max(map(len, emulator.scrollback.last(10))) <= most + 80
+    assert len(emulator.settle().scrollback.open_rows) <= most // 80
+    assert max(map(len, emulator.settle().scrollback.last(10))) <= most + 80
 
 
 def test_a_replay_is_drawn_in_more_parts_where_its_lines_have_more_rows() -> None:

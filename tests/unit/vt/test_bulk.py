@@ -41,7 +41,9 @@ def line(rng: random.Random, words: tuple[str, ...], odd: float, sgr: tuple[str,
 
 
 def block(rng: random.Random) -> bytes:
-    words, odd, tabs = rng.choice(WORDS), rng.choice((0, 0, 0, 0.002)), rng.random() < 0.3
+    words = rng.choice(WORDS)
+    odd = rng.choice((0, 0, 0, 0.002))
+    tabs = rng.random() < 0.3
     sgr = rng.choice((SGR, SGR, SGR + BACKGROUNDS))
     lines = [line(rng, words, odd, sgr) for _ in range(rng.randint(1, 90))]
     if rng.random() < 0.25:  # lines that are overwritten, such as a progress meter
@@ -54,7 +56,8 @@ def block(rng: random.Random) -> bytes:
 
 def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
     """Feed bulk output both ways; return both emulators, and the number of raw lines."""
-    max_lines, size = rng.choice((0, 5, 30, 1000)), (rng.choice((2, 10, 20, 41)), rng.choice((1, 2, 5)))
+    max_lines = rng.choice((0, 5, 30, 1000))
+    size = rng.choice((2, 10, 20, 41)), rng.choice((1, 2, 5))
     start = b"".join(piece(rng) for _ in range(rng.choice((0, 0, 3, 10))))
     if rng.random() < 0.7:
         start += b"\x1b\\\x1bc"

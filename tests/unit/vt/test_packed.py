@@ -18,11 +18,11 @@ def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
         for each in (plain, small):
             each.feed(b"".join(colour + LINE % (number + at) for at in range(7 if slow else 700)))
         if number % 1400 == 0:
-            list(small.scrollback.pack())
-    list(small.scrollback.pack())
+            list(small.settle().scrollback.pack())
+    list(small.settle().scrollback.pack())
     for count in (1, 3, 500, 10_000):
-        assert small.scrollback.last(count) == plain.scrollback.last(count)
-    assert small.scrollback.lines == plain.scrollback.lines
+        assert small.settle().scrollback.last(count) == plain.settle().scrollback.last(count)
+    assert small.settle().scrollback.count == plain.settle().scrollback.count
     for each in (plain, small):
         each.resize(80, 30)
         each.feed(LINE * 1000)

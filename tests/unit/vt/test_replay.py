@@ -38,7 +38,7 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
 
 @pytest.mark.parametrize("rows", [24, 60, 10])
 @pytest.mark.parametrize("seen", [0, 2000])
-def test_a_drawing_comes_in_small_parts_and_has_what_happens_between_them(seen: int, rows: int) -> None:
+def test_a_in_parts_comes_in_small_parts_and_has_what_happens_between_them(seen: int, rows: int) -> None:
     """The terminal attaches, or missed 3,000 lines, while it is resized and output comes."""
     output = [b"\x1b[3%dmline %d\x1b[m\r\n" % (n % 8, n) for n in range(seen + 3000)]
     emulator, copy = Emulator(80, 24), Emulator(80, 24)
@@ -46,31 +46,33 @@ def test_a_drawing_comes_in_small_parts_and_has_what_happens_between_them(seen: 
     copy.feed(b"".join(output[:seen]))
     if seen:
         missed = emulator.scrolled - copy.scrolled
-        drawing = repainting(emulator, lines=missed, begun=0, was_alternate=False, pushed=copy.stacks)
+        in_parts = repainting(emulator, lines=missed, begun=0, was_alternate=False, pushed=copy.stacks)
     else:
-        drawing = replaying(emulator, lines=3000)
+        in_parts = replaying(emulator, lines=3000)
     number = 0
-    while drawing.advance():
-        part, number = drawing.take(), number + 1
+    while in_parts.advance():
+        part = in_parts.take()
+        number += 1
         assert part.count(b"\n") <= 256 + 24
         copy.feed(part)
         emulator.feed(b"between %d\r\n" % number)
         if number == 3:
             emulator.resize(80, rows)
             copy.resize(80, rows)
-    copy.feed(drawing.finish())
+    copy.feed(in_parts.finish())
     lines = emulator.last_lines(3000, ansi=True)
     assert copy.last_lines(3000, ansi=True) == lines
     assert "between 5" in lines
 
 
-def test_a_part_of_a_drawing_has_one_long_line() -> None:
+def test_a_part_of_a_replay_has_one_long_line() -> None:
     """A part of many lines of a scrollback with the longest lines took 0.6 s."""
     emulator = Emulator(80, 24)
     emulator.feed(b"".join(b"%d" % n * 40_000 + b"\r\n" for n in range(8)) + b"\n" * 24)
-    drawing, parts = replaying(emulator, lines=100), list[bytes]()
-    while drawing.advance():
-        parts.append(drawing.take())
+    in_parts = replaying(emulator, lines=100)
+    parts: list[bytes] = []
+    while in_parts.advance():
+        parts.append(in_parts.take())
     assert max(sum(b"%d" % n * 80 in part for n in range(8)) for part in parts) == 1
 
 
@@ -138,7 +140,7 @@ def test_a_new_session_begins_on_an_empty_screen() -> None:
     client.feed(clean_screen(20, 5))
     assert client.text() == [""] * 5
     assert client.cursor == (0, 0)
-    assert client.scrollback.last(99) == ["", "old words", "more"]
+    assert client.settle().scrollback.last(99) == ["", "old words", "more"]
 
 
 @pytest.mark.parametrize("column", [0, 1, 19, 20])
@@ -149,7 +151,7 @@ def test_the_screen_is_scrolled_away_by_its_own_height(row: int, column: int) ->
     assert client.text() == [""] * 5
     assert client.cursor == (0, 0)
     left = ["x" * column] if column else []
-    assert client.scrollback.last(99) == [f"row {number}" for number in range(row)] + left
+    assert client.settle().scrollback.last(99) == [f"row {number}" for number in range(row)] + left
 
 
 @pytest.mark.parametrize("lines", [0, 3, ALL])
@@ -184,7 +186,7 @@ def test_a_title_under_which_the_program_pushed_its_own_stays(output: bytes) -> 
     """The terminal lost its own title at an attach."""
     client = fed(b"\x1b]0;own\x07")
     client.feed(replay(fed(output)) + b"\x1b[23;0t")
-    assert client.screen.title == "own"
+    assert client.settle().title == "own"
 
 
 def test_kitty_flags_appear_only_where_the_program_used_them() -> None:
@@ -195,3 +197,10 @@ def test_kitty_flags_appear_only_where_the_program_used_them() -> None:
 def test_the_alternate_screen_appears_only_where_the_program_uses_it() -> None:
     assert b"1049" not in replay(fed(b"\x1b[?1049hx\x1b[?1049l"))
     assert b"1049" not in repainting(fed(b"text")).finish()
+
+
+@pytest.mark.parametrize("mode", [8, 1070, 1243])
+def test_a_mode_that_is_on_by_default_comes_back_as_the_program_left_it(mode: int) -> None:
+    assert fed(b"").mode(mode)
+    assert b"\x1b[?%dl" % mode in replay(fed(b"\x1b[?%dl" % mode))
+    assert b"\x1b[?%d" % mode not in replay(fed(b""))

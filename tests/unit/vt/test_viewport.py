@@ -13,7 +13,7 @@ def fed(data: str, columns: int = 20, rows: int = 6) -> Emulator:
 
 
 def shown(view: Viewport, client: Emulator, emulator: Emulator) -> list[str]:
-    client.feed(view.draw(emulator))
+    client.feed(view.update(emulator))
     assert client.last_error is None
     return client.text()
 
@@ -49,18 +49,18 @@ def test_the_view_goes_back_up_when_no_text_is_left_below_it() -> None:
 def test_only_rows_that_changed_are_sent() -> None:
     emulator = fed("one\r\ntwo\r\nthree")
     view = Viewport(10, 6)
-    view.draw(emulator)
-    assert view.draw(emulator) == b""
+    view.update(emulator)
+    assert view.update(emulator) == b""
     emulator.feed(b"!")
-    assert view.draw(emulator).startswith(b"\x1b[3;1Hthree!")
-    assert b"one" not in view.draw(emulator)
+    assert view.update(emulator).startswith(b"\x1b[3;1Hthree!")
+    assert b"one" not in view.update(emulator)
 
 
 def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scrolled_away() -> None:
     """The terminal shows the session already when its size stops fitting."""
     emulator = Emulator(20, 4)
     emulator.feed(b"one\r\ntwo")
-    over = Viewport(10, 3, clear=False).draw(emulator)
+    over = Viewport(10, 3, clear=False).update(emulator)
     assert b"\n" not in over
     assert over.count(b"\x1b[K") == 3
-    assert Viewport(10, 3).draw(emulator).count(b"\n") == 2
+    assert Viewport(10, 3).update(emulator).count(b"\n") == 2

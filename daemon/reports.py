@@ -24,7 +24,8 @@ MOST_RECORDS = 256  # the oldest is dropped
 MAX_TEXT = 200  # characters of a text that are shown
 _RESULTS = ("done", "error")
 _KEYS = ("state", "id", "kind", "progress", "app", "title", "msg")
-_LONGEST_KEY, _LONGEST_APP = 16, 32
+_LONGEST_KEY = 16
+_LONGEST_APP = 32
 _LONGEST = {"title": 192, "msg": 2048}  # bytes of decoded texts
 _ID = re.compile(r"(?=.{1,128}\Z)[\w.+-]{1,32}(?:/[\w.+-]{1,32}){0,7}\Z", re.ASCII)
 _PAIR = re.compile(r"[a-z]+=[A-Za-z0-9_.,+/=-]*\Z")
@@ -72,6 +73,8 @@ def _bytes(value: str) -> bytes:
 
 @dataclass
 class Reports:
+    """The records of all parts of a program, by id; the program itself has the id ""."""
+
     records: dict[str, Report] = field(default_factory=dict)
     group: int = 0  # the process group that reported last
     changed_at: Annotated[int, range(-1, 1 << 62)] = -1  # position of the last change
@@ -88,7 +91,9 @@ class Reports:
         self.records[part] = report
         if len(self.records) > MOST_RECORDS:
             del self.records[next(iter(self.records))]
-        self.group, self.changed_at, self.speaks = group, at, True
+        self.group = group
+        self.changed_at = at
+        self.speaks = True
 
     def drop_ended(self, at: int) -> None:
         """Drop an ended program's records, except results, which stay until a person sees them."""

@@ -1,0 +1,71 @@
+"""The facts of a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sesh.measures import STEADY, clamped
+from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, LaunchSpec
+
+
+@dataclass
+class Facts:
+    """What a daemon knows of its session from the start, and keeps across a reload.
+
+    All parts of the session read the facts. Only the methods change them; `description.change` also writes the record.
+    """
+
+    name: str
+    id: str
+    created: float  # time (`STEADY`)
+    directory: str
+    command: list[str]
+    labels: dict[str, str]
+    keep: bool  # the session stays readable under its name after its end
+    job: bool
+    shell: bool
+    persist: bool  # write checkpoints, and keep the session if it ends without a client, as `outlive` says
+    outlive: str | None  # never, failed or always
+    scrollback: int  # lines
+    ends_at: float | None  # time (`STEADY`) at which a job is timed out
+    resume: list[str] | None  # the command that starts the session again
+    resumed: bool  # that command runs instead of a shell
+    env: list[str]  # the names of `--env`
+    pid: int = 0  # of the program, once it has started
+
+    @classmethod
+    def of(cls, spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
+        """Return the facts of a session that begins now."""
+        created = STEADY.now()
+        limit = spec.get("timeout")
+        own_shell = not spec.get("command")
+        return cls(
+            name=spec["name"],
+            id=session_id,
+            created=created,
+            directory=spec["directory"],
+            command=command,
+            labels=dict(spec.get("labels") or {}),
+            keep=bool(spec.get("keep")),
+            job=bool(spec.get("job")),
+            shell=own_shell and not spec.get("resumes"),
+            persist=spec.get("persist") is True,
+            outlive=spec.get("outlive"),
+            scrollback=clamped(spec.get("scrollback"), 0, MOST_SCROLLBACK, SCROLLBACK),
+            ends_at=created + limit if limit is not None else None,
+            resume=spec.get("resume"),
+            resumed=own_shell and spec.get("resumes") is True,
+            env=[*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
+        )
+
+    def begin(self, pid: int) -> None:
+        """Note that the program has started."""
+        self.update(replace(self, pid=pid))
+
+    def set_keep(self, *, keep: bool) -> None:
+        """Decide anew whether the session stays readable after its end."""
+        self.update(replace(self, keep=keep))
+
+    def update(self, changed: Facts) -> None:
+        """Take over all facts of a changed copy, or of an earlier one."""
+        vars(self).update(vars(changed))
