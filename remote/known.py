@@ -230,7 +230,7 @@ def _parse(path: str, data: bytes) -> tuple[Hosts, list[str]]:
 
 
 def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> None:
-    """Apply `change`, a pure function, to the facts of a host, unless it has been forgotten."""
+    """Apply a pure function to the facts of a host, unless it was forgotten."""
     _change(lambda known: {**known, host: change(known[host])} if host in known else known)
 
 

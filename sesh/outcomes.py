@@ -1,4 +1,4 @@
-"""Types of what a single op returns, or a single verb prints. See `sesh.schema` for the shared ones."""
+"""Types of what one op returns, or one verb prints. See `sesh.schema`."""
 
 from typing import TypedDict
 

@@ -1,4 +1,4 @@
-"""Types of what a session is: of the facts that files, frames, ops and `--json` share.
+"""Types of the facts that files, frames, ops and `--json` share.
 
 `sesh.outcomes` has the types of what a single op or verb returns, `sesh.messages` those of frames, and `docs.printed`
 those that only the page of `--json` needs, which the program never loads.

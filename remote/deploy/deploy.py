@@ -84,6 +84,8 @@ def open_carrier(destination: Destination) -> Carrier:
 
 
 class _Deploy:
+    """One deploy: its steps on a host, over a carrier."""
+
     carrier: Carrier
 
     def __init__(self, destination: Destination, progress: Callable[[str], object]) -> None:

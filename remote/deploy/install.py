@@ -75,6 +75,8 @@ class Failed(Exception):
 
 
 class Installer:
+    """Installs a version on this machine: unpacks it, tries it, and switches to it."""
+
     def __init__(self, order: Order) -> None:
         self.order = order
         self.step: Step = "detect_platform"

@@ -54,7 +54,8 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     if cli.line.json:
         rows: list[object] = []
         for group in groups:
-            rows += [error_row(group.error, group.host)] if group.error is not None else []
+            if group.error is not None:
+                rows.append(error_row(group.error, group.host))
             rows += group.sessions
         cli.out.value(rows)
     else:

@@ -137,9 +137,11 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     _, labels = create.check_words(spec)
     if (size := spec.get("size")) is not None:
         measures.parse_size(size)
-    directory = spec.get("directory")
-    ignored = [f"the directory {printable_path(directory)}"] if directory is not None else []
-    ignored += ["the command"] if spec.get("command") is not None else []
+    ignored: list[str] = []
+    if (directory := spec.get("directory")) is not None:
+        ignored.append(f"the directory {printable_path(directory)}")
+    if spec.get("command") is not None:
+        ignored.append("the command")
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
         find.request(name, LABEL, set=labels)

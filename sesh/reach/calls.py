@@ -35,7 +35,8 @@ def call(
     while len(answers) <= MAX_QUESTIONS:
         response, data = link.call(pending, answers, deadline)
         for text, is_for_screen in response.get("notes", [])[:MAX_NOTES]:
-            (caller.remember if is_for_screen else caller.note)(for_host(text, host))
+            show = caller.remember if is_for_screen else caller.note
+            show(for_host(text, host))
         if "question" not in response:
             return response, data
         answers.append(_ask_person(caller, response, host))

@@ -244,7 +244,9 @@ class _Board:
     def _list(self, width: int, height: int) -> list[str]:
         """Return the rows, and below them the remarks on hosts, each padded to `width`."""
         rows = drawn(self._selection, width, height, time.time(), coloured=self._options.coloured)
-        remarks = [] if rows else [" no match" if self._query else " no sessions"]
+        remarks: list[str] = []
+        if not rows:
+            remarks.append(" no match" if self._query else " no sessions")
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
             if not self._query and report.why_silent:
                 remarks.append(f"@{host}  {report.why_silent}")
@@ -273,6 +275,8 @@ class _Board:
     def _preview(self) -> str:
         """Return the text of the selected session's screen, or the reason why none shows."""
         row = self._selection.row
-        if row is None or not row.has_screen:
-            return "" if row is None else "you are here" if row.current else row.why_silent
+        if row is None:
+            return ""
+        if not row.has_screen:
+            return "you are here" if row.current else row.why_silent
         return self._previews.texts.get(row.place, "")
