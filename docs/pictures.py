@@ -88,7 +88,9 @@ def run(x: int, y: int, text: str, style: Style, theme: Theme) -> str:
     text_colour, background = colour(style.fg, theme, theme.text), colour(style.bg, theme, theme.page)
     if style.reverse:
         text_colour, background = background, text_colour
-    left, top, width = x * WIDTH, y * HEIGHT, len(text) * WIDTH
+    left = x * WIDTH
+    top = y * HEIGHT
+    width = len(text) * WIDTH
     out = ""
     if background != theme.page:
         out = f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{HEIGHT}" fill="{background}"/>'
@@ -118,7 +120,8 @@ def drawn(frame: Frame, lines: int, theme: Theme) -> str:
 def picture(title: str, recording: str, theme: Theme) -> str:
     """Return a recording as SVG."""
     columns, lines, found = frames(recording)
-    width, height = columns * WIDTH + 2 * MARGIN, lines * HEIGHT + CAPTION + 2 * MARGIN
+    width = columns * WIDTH + 2 * MARGIN
+    height = lines * HEIGHT + CAPTION + 2 * MARGIN
     period, moving = len(found) * SECONDS, len(found) > 1
     hidden = f"{100 / len(found):.3f}%" if moving else ""
     style = f"text{{white-space:pre}}@keyframes f{{0%{{opacity:1}}{hidden}{{opacity:0}}}}" if moving else ""

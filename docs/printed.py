@@ -1,6 +1,7 @@
 """The types that only `--json` prints, and the types that each verb prints.
 
-docs/JSON.md is made from them and from `sesh.schema`. A class named `_X` holds the keys that are
+docs/JSON.md is made from them and from `sesh.schema`; `tests/terminal/test_json.py` checks what is printed. The program
+does without them, so they are no part of it. A class named `_X` holds the keys that are
 always there, `X` adds those that may be missing.
 """
 

@@ -20,13 +20,13 @@ from sesh.errors import Refused
 from sesh.names import check_host, natural, printable
 from sesh.schema import Moment, Name, Text
 
-FAILURE_PAUSE = 60.0  # a failure counts for so many seconds; sesh leaves a host alone meanwhile that refused a login
+FAILURE_PAUSE = 60.0  # seconds for which a failure counts; a host that refused a login is left alone meanwhile
 _MAX_CACHED = 256 << 10  # bytes of one host's cached sessions; further sessions are dropped
 _MAX_BYTES = 16 << 20  # of the file; a larger one is neither read nor written
 
 
 class HostFailure(TypedDict):
-    at: float  # seconds since 1970
+    at: float  # when the host failed, in seconds since 1970
     reason: str
     refused: bool  # the host refused the login
 
@@ -230,15 +230,15 @@ def _parse(path: str, data: bytes) -> tuple[Hosts, list[str]]:
 
 
 def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> None:
-    """Apply `change` to the facts of a host, unless it has been forgotten."""
+    """Apply a pure function to the facts of a host, unless it was forgotten."""
     _change(lambda known: {**known, host: change(known[host])} if host in known else known)
 
 
 def _change(change: Callable[[Hosts], Hosts]) -> None:
     """Apply `change` to the known hosts, if the file can be written.
 
-    The first application, without the lock, shows whether anything changes. The second one, under the lock, changes
-    what other processes have written meanwhile.
+    It is called twice, so it must be a pure function. The first call, without the lock, shows whether anything changes.
+    The second one, under the lock, changes what other processes have written meanwhile.
     """
     known = _hosts()
     if change(known) == known:

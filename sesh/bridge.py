@@ -47,9 +47,9 @@ from sesh.reach.origin import Origin
 from sesh.store import recent, records, results
 
 _MAX_BLOCK = 1 << 20  # bytes of one read from a daemon
-_MAX_UNHANDLED = 100  # while so many frames wait for the main thread, the link is not read
+_MAX_UNHANDLED = 100  # frames that wait for the main thread; meanwhile the link is not read
 _LOCK_PREFIX = ".entering."  # of a lock file, before a session's id
-_IDLE_TIMEOUT = 120.0  # after so many seconds without a byte, the link of an attached terminal is closed
+_IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
 _MAX_TRIES = 5  # to find a session by its id: it may be renamed between two reads
 
 
@@ -57,7 +57,8 @@ class LinkCaller(Caller):
     """The caller of a request: collects notes for the response, and has the person's answers."""
 
     def __init__(self, origin: Origin, *, can_answer: bool, answers: list[str]) -> None:
-        self.origin, self.can_answer = origin, can_answer
+        self.origin = origin
+        self.can_answer = can_answer
         self.notes: list[tuple[str, bool]] = []  # with whether to show the note on the session's first screen
         self._answers = list(answers)
 

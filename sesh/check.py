@@ -130,7 +130,8 @@ class Check:
         is_number = isinstance(value, (int, kind)) and not isinstance(value, bool)
         if is_number and bounds.start <= value < bounds.stop:  # false for NaN
             return value
-        raise Malformed(f"is not a {'whole ' * (kind is int)}number from {bounds.start} to {bounds.stop - 1}")
+        wanted = "whole number" if kind is int else "number"
+        raise Malformed(f"is not a {wanted} from {bounds.start} to {bounds.stop - 1}")
 
     def text(self, value: Any, *, harmless: Callable[[str], str]) -> Any:
         """Filter a host's text with `harmless`; check that the system accepts this machine's text."""

@@ -63,7 +63,8 @@ class Config:
 
         Raises UsageError if words name no host.
         """
-        hosts, resolved = dict[str, None](), set[str]()
+        hosts = dict[str, None]()
+        resolved = set[str]()
         pending = [*reversed(words)]
         while pending:
             word = pending.pop()

@@ -251,8 +251,9 @@ def chord_of(sequence: bytes) -> tuple[Chord, int] | None:
     if sequence[:2] != b"\x1b[" or len(sequence) == 2 or parameters.strip(b"0123456789:;"):
         return None
     fields = [[int(part or b"0") for part in field.split(b":")] for field in parameters.split(b";")]
-    modifiers, event = (*fields[1], 0)[:2] if len(fields) > 1 else (1, PRESS)
-    modifiers = max(modifiers - 1, 0) & ~_LOCKS
+    second = fields[1] if len(fields) > 1 else [1]
+    modifiers = max(second[0] - 1, 0) & ~_LOCKS
+    event = second[1] if len(second) > 1 else PRESS
     number = fields[0][0]
     if final == "u":
         return _unicode(fields[0], modifiers), event or PRESS

@@ -1,4 +1,4 @@
-"""Types of the output of verbs and the results of ops. See `sesh.schema`."""
+"""Types of what one op returns, or one verb prints. See `sesh.schema`."""
 
 from typing import TypedDict
 

@@ -19,7 +19,8 @@ class Stop:
     message = "stopped waiting; the session goes on"
 
     def __init__(self) -> None:
-        self._event, self._lock = Event(), Lock()
+        self._event = Event()
+        self._lock = Lock()
         self._callbacks: list[Callable[[], object]] = []
 
     @property

@@ -62,7 +62,7 @@ class Connection:
         self.welcome: Welcome = {}
         self.decoder = protocol.Decoder()
         self._frames: deque[tuple[int, bytes]] = deque()
-        self._requests = 0
+        self._numbered = 0  # requests that have got a number
         self._overdue: float | None = None
         """The last deadline that has passed. One more read is allowed after it, because bytes may have come in time."""
         self._reloaded = False
@@ -244,6 +244,11 @@ class Connection:
         """Return the `begin_by` for a deadline: the same moment by `uptime` of the daemon's machine."""
         return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
 
+    def next_number(self) -> int:
+        """Return the number, the `id`, for the next request."""
+        self._numbered += 1
+        return self._numbered
+
     def request(
         self, request: RequestType[Response], data: bytes = b"", deadline: float | None = None, **keys: Any
     ) -> tuple[Response, bytes]:
@@ -253,18 +258,20 @@ class Connection:
         `await_response`.
         """
         while True:
-            self._requests += 1
-            frames = request_frames(request, self._requests, data, begin_by=self.begin_by(deadline), **keys)
+            number = self.next_number()
+            frames = request_frames(request, number, data, begin_by=self.begin_by(deadline), **keys)
             try:
                 self.send(frames, deadline)
-                return self._await_last_response(request, deadline)
+                return self._await_response_to(number, request, deadline)
             except errors.DaemonReloaded:
                 self.reconnect()
                 self.send(hello_frame("request"), deadline)
 
-    def _await_last_response(self, request: RequestType[Response], deadline: float | None) -> tuple[Response, bytes]:
+    def _await_response_to(
+        self, number: int, request: RequestType[Response], deadline: float | None
+    ) -> tuple[Response, bytes]:
         try:
-            return self.await_response(request, self._requests, deadline)
+            return self.await_response(request, number, deadline)
         except (errors.TimedOut, errors.Unreachable) as error:
             if error.in_response or request.reads or isinstance(error, errors.ConnectionLost):
                 raise

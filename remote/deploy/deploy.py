@@ -84,6 +84,8 @@ def open_carrier(destination: Destination) -> Carrier:
 
 
 class _Deploy:
+    """One deploy: its steps on a host, over a carrier."""
+
     carrier: Carrier
 
     def __init__(self, destination: Destination, progress: Callable[[str], object]) -> None:
@@ -154,6 +156,7 @@ class _Deploy:
         report: Report = check.checked_from_host(Report, value, "the answer")
         if report["step"]:
             reason = shown(report["reason"].partition("\n")[0])
-            message, foreign = f"{host}: {reason}", report["foreign"]
+            message = f"{host}: {reason}"
+            foreign = report["foreign"]
             raise DeployError(report["step"], message, output=report["reason"], foreign=foreign)
         return report

@@ -29,7 +29,7 @@ with warnings.catch_warnings():
 
 LOGIN_TIMEOUT = 15  # seconds for each step of the login
 KEEPALIVE = 15  # seconds between two keepalives
-UNACKNOWLEDGED = 30  # after so many seconds without a TCP acknowledgement, the connection ends
+UNACKNOWLEDGED = 30  # seconds without a TCP acknowledgement until the connection ends
 _CONNECTION_ERRORS = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
 _PATHS = ("identityfile", "userknownhostsfile", "globalknownhostsfile")
 # Settings that fabric follows or may ignore. If any other setting differs from ssh's default, ssh connects instead.
@@ -116,7 +116,8 @@ def connect(destination: Destination) -> FabricCarrier | None:
 
 def is_plain(destination: Destination) -> bool:
     """Return whether fabric can parse and follow the user's whole configuration."""
-    settings, defaults = destination.settings, ssh_defaults()
+    settings = destination.settings
+    defaults = ssh_defaults()
     others = {*settings, *defaults} - _FOLLOWED
     if any(settings.get(keyword) != defaults.get(keyword) for keyword in others):
         return False

@@ -75,6 +75,8 @@ class Failed(Exception):
 
 
 class Installer:
+    """Installs a version on this machine: unpacks it, tries it, and switches to it."""
+
     def __init__(self, order: Order) -> None:
         self.order = order
         self.step: Step = "detect_platform"
@@ -109,7 +111,8 @@ class Installer:
     def check_program(self) -> None:
         """Raise Failed if ~/.local/bin/sesh exists and must not be replaced."""
         if os.path.lexists(self.program) and not (is_launcher(self.program) or self.order["force"]):
-            self.step, self.foreign = "switch", True
+            self.step = "switch"
+            self.foreign = True
             raise Failed(f"{self.program} was not installed by sesh and stays; `--deploy --force` replaces it")
 
     def is_in_use(self) -> bool:
@@ -135,7 +138,8 @@ class Installer:
 
     def install(self) -> None:
         """Unpack the archive, try the version, switch to it; always remove the scratch directory."""
-        archive, launcher = self.scratch / ARCHIVE, self.scratch / self.order["program"]
+        archive = self.scratch / ARCHIVE
+        launcher = self.scratch / self.order["program"]
         try:
             self.step = "upload"
             if hashlib.sha256(archive.read_bytes()).hexdigest() != self.order["sha256"]:

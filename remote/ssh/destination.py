@@ -99,8 +99,9 @@ def environment_options() -> list[str]:
     options: list[str] = []
     for each in OPTIONS:
         if value := os.environ.get(each.variable):
-            for hop in value.split(",") if each.keyword == "ProxyJump" else ():
-                check_host(hop)
+            if each.keyword == "ProxyJump":
+                for hop in value.split(","):
+                    check_host(hop)
             if each.keyword == "ControlPersist" and value == "no":
                 value = _SHORTEST_PERSIST
             options += option(each.keyword, os.path.expanduser(value))

@@ -96,7 +96,7 @@ class Link(WatchedConnection):
         self._login_output = b""  # printed by login files, before the first bytes of the bridge
         self._pending: PendingRequest | None = None  # sent over this link
         self._data = bytearray()  # of the response to `connect_request`
-        self._requests = _REQUEST_ID  # requests to the daemon get the ids after this one
+        self._numbered = _REQUEST_ID  # requests to the daemon get the numbers after this one
 
     @property
     def agent(self) -> str | None:

@@ -34,7 +34,7 @@ from sesh.stop import Stop
 
 _CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network; then it counts as failed
 _POLL_INTERVAL = 0.02  # seconds between two checks of a login, long enough for fifty logins at once
-_MAX_SILENCE = 60.0  # if an ssh prints nothing for so many seconds, other processes ignore its lock
+_MAX_SILENCE = 60.0  # seconds in which an ssh prints nothing until other processes ignore its lock
 _SOCKET = re.compile(r"[0-9a-f]{24}")
 
 

@@ -24,7 +24,7 @@ from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, S
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
-SHARED_SILENCE = 1.5  # if a shared connection is silent for so many seconds, an ssh of its own is tried too
+SHARED_SILENCE = 1.5  # seconds of silence of a shared connection until an ssh of its own is tried too
 _FORWARD_SETTINGS = "localforward", "remoteforward", "dynamicforward"
 _POLL_INTERVAL = 0.1  # seconds between two reads of ssh's stderr
 # An ssh that keeps the terminal ignores Ctrl-C and Ctrl-\, which are for the session.
@@ -96,7 +96,8 @@ class _Race:
         destination = self.destination
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
         argv = [*_IGNORING_CTRL_C, *argv] if may_prompt else argv
-        pipe, stderr = subprocess.PIPE, tempfile.TemporaryFile()
+        pipe = subprocess.PIPE
+        stderr = tempfile.TemporaryFile()
         try:
             process = ssh.start(
                 destination, argv, may_prompt=may_prompt, stdin=pipe, stdout=pipe, stderr=stderr, bufsize=0

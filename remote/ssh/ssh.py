@@ -56,8 +56,8 @@ def _kill_family(pid: int) -> None:
     """Kill a process and its children; an ssh that may prompt leads no process group."""
     children = machine.children_of(pid)
     with suppress(ProcessLookupError, PermissionError):  # sudo belongs to root
-        leads = os.getpgid(pid) == pid
-        (os.killpg if leads else os.kill)(pid, signal.SIGKILL)
+        kill = os.killpg if os.getpgid(pid) == pid else os.kill
+        kill(pid, signal.SIGKILL)
     for child in children:
         _kill_family(child)
 

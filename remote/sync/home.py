@@ -69,7 +69,8 @@ class HomeDirectory:
         names = [""]
         while names:
             name = names.pop()
-            path, real = f"{tree.path}{name}", f"{tree.source}{name}"
+            path = f"{tree.path}{name}"
+            real = f"{tree.source}{name}"
             if self._is_protected(path, real):
                 tree.left_out.append(path)
                 continue
@@ -81,7 +82,8 @@ class HomeDirectory:
                 facts = f"{path}\0{status.st_mode:o}"
                 if kind != stat.S_IFDIR:
                     facts += f" {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-                tree.bytes += status.st_size if kind == stat.S_IFREG else 0
+                if kind == stat.S_IFREG:
+                    tree.bytes += status.st_size
                 tree.entries.append((real, path))
                 digest.update(os.fsencode(f"{facts}\0"))
                 if kind == stat.S_IFDIR:

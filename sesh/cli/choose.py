@@ -141,7 +141,8 @@ def next_(
     chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
-        message += f", but {', '.join(silent)} could not be asked" if silent else ""
+        if silent:
+            message += f", but {', '.join(silent)} could not be asked"
         raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
     target = cli.target_of(chosen.host)
     return attach_existing(cli, target, chosen.name, AttachFlags(replace, read_only, no_replay, no_detach_key))
@@ -169,7 +170,8 @@ def _print_changes(cli: Invocation, wanted: dict[str, str]) -> NoReturn:
                 rows: list[Summary] = [{**row, "host": place.host} for place, row in index.sessions(wanted).items()]
                 if rows != printed:
                     cli.out.value(rows)
-                printed, print_at = rows, inf
+                printed = rows
+                print_at = inf
             ready = polled(watched, min(print_at, time.monotonic() + index.due))
             check_audience(ready, printing.STDOUT)
             if index.update():

@@ -26,7 +26,8 @@ class _Fish(FishComplete):
         line, self.incomplete = split(args), incomplete
         if line.tail is not None and line.verb.takes_command:
             return []  # a word of CMD: the shell offers files
-        self.cli, self.ctx_args = app.built(line.verb.name), {"obj": Invocation(line)}
+        self.cli = app.built(line.verb.name)
+        self.ctx_args = {"obj": Invocation(line)}
         option = incomplete[: incomplete.find("=") + 1] if incomplete[:2] == "--" else ""
         found = [(f"{option}{item.value}", item.help) for item in super().get_completions(line.words, incomplete)]
         return [CompletionItem(word, help=text) for word, text in [*found, *first_words(line, incomplete)]]

@@ -105,7 +105,10 @@ class HostOutput(Output):
         """Return the JSON of the host as rows, each with its host and exit code."""
         rows: list[Any] = []
         for value in self.values:
-            rows += value if isinstance(value, list) else [{"host": self._host, "exit_code": code, **value}]
+            if isinstance(value, list):
+                rows += value
+            else:
+                rows.append({"host": self._host, "exit_code": code, **value})
         return rows
 
 

@@ -63,7 +63,8 @@ def attach(
       sesh attach work
       sesh attach --read-only work
     """
-    cli, flags = ctx.obj, AttachFlags(replace, read_only, no_replay, no_detach_key)
+    cli = ctx.obj
+    flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
     target = None if name == "-" else cli.find_target(check_name(name))
     return attach_last(cli, flags) if target is None else attach_existing(cli, target, name, flags)
 

@@ -36,7 +36,8 @@ def split(argv: list[str]) -> CommandLine:
 
     Hosts, the verb, `--json` and `--local` may stand before the words, in any order.
     """
-    words, tail = argv, None
+    words = argv
+    tail = None
     if "--" in argv:
         dashes = argv.index("--")
         words, tail = argv[:dashes], argv[dashes + 1 :]
@@ -51,7 +52,8 @@ def split(argv: list[str]) -> CommandLine:
         elif verb is None and (found := find_verb(first)) is not None:
             verb = found
         elif verb is None and first[:1] == "-" and (found := find_verb(first[:2])) is not None:
-            verb, words = found, [f"-{first[2:]}", *rest]  # -nd is -n -d
+            verb = found
+            words = [f"-{first[2:]}", *rest]  # -nd is -n -d
             break
         elif first not in ("--json", "--local"):
             break

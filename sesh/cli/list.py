@@ -46,14 +46,16 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     The exit code is 1 if one of several hosts did not answer.
     """
     cli.settings()  # notes faults in the file, also where no host needs a setting
-    several, wanted = len(cli.line.hosts) > 1, dict(label)
+    several = len(cli.line.hosts) > 1
+    wanted = dict(label)
     groups: Iterable[_Group] = _groups(cli, wanted)
     if several or cli.line.json:
         groups = list(groups)
     if cli.line.json:
         rows: list[object] = []
         for group in groups:
-            rows += [error_row(group.error, group.host)] if group.error is not None else []
+            if group.error is not None:
+                rows.append(error_row(group.error, group.host))
             rows += group.sessions
         cli.out.value(rows)
     else:
@@ -63,7 +65,8 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
 
 def _print_groups(cli: Invocation, groups: Iterable[_Group], wanted: dict[str, str]) -> None:
     """Print groups as they come, in columns that should fit the later ones too."""
-    several, to_terminal = len(cli.line.hosts) > 1, os.isatty(printing.STDOUT)
+    several = len(cli.line.hosts) > 1
+    to_terminal = os.isatty(printing.STDOUT)
     table = Table(printing.width() if to_terminal else None, coloured=printing.coloured())
     later = [row for group in groups for row in group.sessions] if several else _cached(cli, wanted)
     table.measure(later, time.time())
@@ -109,8 +112,9 @@ def _of_all(cli: Invocation) -> Iterator[_Group]:
     yield _Group(overview["sessions"])
     if cli.shows_status or not (cli.line.json or cli.line.verb.dashed):  # not for `--list` in a shell's startup file
         _note_lost(cli, overview["sessions"])
-    for host, sessions, reason in lookup.query_known(cli) if _lists_remotes(cli) else ():
-        yield _Group(sessions, host, reason)
+    if _lists_remotes(cli):
+        for host, sessions, reason in lookup.query_known(cli):
+            yield _Group(sessions, host, reason)
 
 
 def _lists_remotes(cli: Invocation) -> bool:

@@ -84,7 +84,8 @@ class PersonCaller(Caller):
     @property
     def first_notice(self) -> str:
         """The text over the first screen of an attachment; empty for none."""
-        return "; ".join([*dict.fromkeys(self._remembered)][-_NOTICE_LINES:])
+        lines = list(dict.fromkeys(self._remembered))
+        return "; ".join(lines[-_NOTICE_LINES:])
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Ask the person; return the letter of the answer, empty for none."""

@@ -21,7 +21,8 @@ class Table:
     """The list in `limit` columns, or any width if None; later rows keep the columns."""
 
     def __init__(self, limit: int | None, *, coloured: bool = False) -> None:
-        self._limit, self._coloured = limit, coloured
+        self._limit = limit
+        self._coloured = coloured
         self._widths = [len(heading) for heading in _HEADINGS]
         self._headed = False
 

@@ -38,17 +38,17 @@ def doctor(ctx: Context) -> int:
     for finding in findings:
         finding["message"] = wording.one_line(str(finding["message"]))
         finding["remedy"] = wording.plain(for_host(finding["remedy"], cli.line.host)) if finding["remedy"] else None
-    states = [finding["state"] for finding in findings]
+    verdicts = [finding["state"] for finding in findings]
     if cli.line.json:
-        cli.out.value({"ok": ERROR not in states, "host": cli.line.host, "checks": findings})
+        cli.out.value({"ok": ERROR not in verdicts, "host": cli.line.host, "checks": findings})
     else:
         for finding in findings:
             cli.out.text(_shown(finding))
-        numbers = [(states.count(state), state) for state in (ERROR, WARNING)]
-        counts = [f"{number} {state}{'s' if number > 1 else ''}" for number, state in numbers if number]
-        works = "sesh does not work" if ERROR in states else "sesh works"
+        numbers = [(verdicts.count(verdict), verdict) for verdict in (ERROR, WARNING)]
+        counts = [f"{number} {verdict}{'s' if number > 1 else ''}" for number, verdict in numbers if number]
+        works = "sesh does not work" if ERROR in verdicts else "sesh works"
         cli.out.text(f"{' and '.join(counts)}; {works}" if counts else "no problems found")
-    return int(ERROR in states)
+    return int(ERROR in verdicts)
 
 
 def _check(target: Target) -> list[Finding]:
@@ -74,9 +74,10 @@ def _check(target: Target) -> list[Finding]:
 
 def _shown(finding: Finding) -> str:
     """Return a finding as one line, and its remedy as another."""
-    state, check = wording.plain(finding["state"]), wording.plain(finding["check"])
+    verdict = wording.plain(finding["state"])
+    check = wording.plain(finding["check"])
     remedy = f"\n{'':<21} -> {finding['remedy']}" if finding["remedy"] else ""
-    return f"{state:<8} {check:<12} {finding['message']}{remedy}"
+    return f"{verdict:<8} {check:<12} {finding['message']}{remedy}"
 
 
 Older = Annotated[

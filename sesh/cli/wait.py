@@ -156,14 +156,14 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
 
     `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
     """
-    states = ("running", "exited") if kept else ("running",)
+    phases = ("running", "exited") if kept else ("running",)
 
     def names_on(_: str | None, target: Target) -> list[str]:
         if not cli.line.hosts:
             target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
         rows = [row for row in target.call(views.overview)["sessions"] if has_labels(row, labels)]
         ended = target.call(jobs.ended, labels=labels) if kept else []
-        return [*(row["name"] for row in rows if row["state"] in states), *ended]
+        return [*(row["name"] for row in rows if row["state"] in phases), *ended]
 
     hosts: Sequence[str | None] = cli.line.hosts or [None, *lookup.known_hosts(cli)[0]]
     places: dict[Place, None] = {}
@@ -175,5 +175,5 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
         else:
             cli.note(f"@{host} {lookup.absence(host, lookup.reason(found))}: its sessions are not waited for")
     if not places:
-        raise unlabelled(labels, f"{' or '.join(states)} session")
+        raise unlabelled(labels, f"{' or '.join(phases)} session")
     return list(places)

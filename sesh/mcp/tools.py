@@ -42,6 +42,8 @@ STOP: ContextVar[Stop] = ContextVar("stop")  # stops the call of the current thr
 
 
 class Tools:
+    """The tools of a server, a method for each."""
+
     def __init__(self) -> None:
         self.table = SessionTable()
 

@@ -53,8 +53,10 @@ def log_action(file: str | None, verb: str, command: str, ending: str, output: s
 def prune() -> None:
     """Remove logs unchanged for MAX_AGE, and no other files."""
     folder = directory()
+    if folder is None:
+        return
     old = time.time() - MAX_AGE
-    for path in glob(os.path.join(escape(folder), "*", "*.md")) if folder is not None else ():
+    for path in glob(os.path.join(escape(folder), "*", "*.md")):
         with suppress(OSError):  # gone already, or in a read-only directory
             if os.lstat(path).st_mtime < old and own.is_work_log(path):
                 os.unlink(path)

@@ -5,5 +5,6 @@ raises SeshError. An op on several sessions tries each of them. It returns the n
 other names, each with its `SeshError.facts`. If there is only one session, the op raises its error instead. An op on
 rows returns the rows, each with its outcome or its `error`. An op that connects to a session returns `Connected`.
 
-Verbs that type, wait or follow are no ops: `send`, `shell`, `jobs`, `wait` and `events` hold a `Stream` to a daemon.
+What types, waits or follows is no op: such functions of `send`, `shell`, `jobs`, `wait` and `events` hold a `Stream` to
+a daemon. The ops beside them return what is stored: results, history, the log of events.
 """

@@ -156,7 +156,9 @@ def _add(value: JSONObject, agent: str) -> None:
 
 def _remove(value: JSONObject, agent: str) -> None:
     hooks: Any = value.get("hooks")
-    for event, groups in list(hooks.items()) if isinstance(hooks, dict) else ():
+    if not isinstance(hooks, dict):
+        return
+    for event, groups in list(hooks.items()):
         if not isinstance(groups, list):
             continue
         rest = [group for group in groups if not _is_ours(group, agent)]

@@ -38,7 +38,8 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
     Raises Refused for a directory that does not exist, UsageError for an invalid variable, label or size.
     """
     extra, labels = check_words(spec)
-    origin, settings = caller.origin, caller.settings()
+    origin = caller.origin
+    settings = caller.settings()
     columns, rows, width, height = _window(origin, spec.get("size"))
     directory = spec.get("directory")
     home = paths.home() if origin is not None else ""
@@ -181,7 +182,8 @@ def here(caller: Caller, directory: str) -> SessionHere:
     directory = checked_directory(caller, directory)
     root, repository_name = repository(directory)
     taken = set(paths.names())
-    name, number = repository_name, 1
+    name = repository_name
+    number = 1
     while name in taken and not _is_in(name, root):
         number += 1
         name = f"{repository_name}-{number}"

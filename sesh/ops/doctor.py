@@ -29,9 +29,9 @@ _ROOM = 64 << 10  # bytes
 _VERSION_TIMEOUT = 5.0  # seconds for a program to print its version
 
 
-def row(check: str, state: str, message: str, remedy: str = "") -> Finding:
+def row(check: str, verdict: str, message: str, remedy: str = "") -> Finding:
     """Return a finding; ERROR means that sesh cannot work. `remedy` quotes commands as `SeshError.hint` does."""
-    return {"check": check, "state": state, "message": message, "remedy": remedy or None}
+    return {"check": check, "state": verdict, "message": message, "remedy": remedy or None}
 
 
 def error_row(check: str, error: SeshError, remedy: str = "") -> Finding:

@@ -132,7 +132,7 @@ def start_again(
         remarks.append(f"{error}; starting without the old output")
     if unset := [variable for variable in record.get("env") or () if variable not in launch_spec["extra"]]:
         remarks.append(f"no value for {', '.join(unset)}: what --env gives is kept in no file")
-    launch_spec = _restart_spec(launch_spec, summary, record, views.terminal_of(checkpoint), gate=gate)
+    launch_spec = _restart_spec(launch_spec, summary, record, views.emulator_of(checkpoint), gate=gate)
     launch_spec["directory"] = directory
     try:
         connection = create.start(launch_spec, name)

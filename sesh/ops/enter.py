@@ -137,9 +137,11 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     _, labels = create.check_words(spec)
     if (size := spec.get("size")) is not None:
         measures.parse_size(size)
-    directory = spec.get("directory")
-    ignored = [f"the directory {printable_path(directory)}"] if directory is not None else []
-    ignored += ["the command"] if spec.get("command") is not None else []
+    ignored: list[str] = []
+    if (directory := spec.get("directory")) is not None:
+        ignored.append(f"the directory {printable_path(directory)}")
+    if spec.get("command") is not None:
+        ignored.append("the command")
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
         find.request(name, LABEL, set=labels)
@@ -209,7 +211,7 @@ def _ask_beside_dormant(caller: Caller, name: str, summary: Summary) -> str:
 
 
 def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> str:
-    phase = f"{subject(name)} {'has ended, but is kept' if find.has_ended(name) else 'already runs'}"
+    phase = f"{subject(name)} {'has ended, but is kept' if find.is_kept(name) else 'already runs'}"
     if not caller.can_answer:
         raise Exists(f"{phase}; choose --join, --replace or --new-name")
     try:
@@ -272,7 +274,7 @@ def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
     try:
         return create.start(launch_spec, name)
     except Exists:
-        if find.has_ended(name):
+        if find.is_kept(name):
             raise
         if (records.readable(name) or {}).get("job"):
             raise Exists(f"{subject(name)} runs", hint=f"wait for its end: {SESH} --wait {name} --exit") from None

@@ -59,7 +59,9 @@ def _last_events(name: str, result: JobResult, since: int | None) -> Iterator[Ev
 
     The result of a session has only its first event and its last two. The others are reported as missed.
     """
-    last, moment, state = result.get("events"), result.get("ended"), result.get("state")
+    last = result.get("events")
+    moment = result.get("ended")
+    state = result.get("state")
     if last is None or moment is None or state is None:
         return
     ended = measures.exact_stamp(moment)

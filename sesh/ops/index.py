@@ -35,7 +35,7 @@ from sesh.workers import Workers
 POLL = 5.0  # seconds between two polls of all sessions
 DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
-GONE = "gone"  # the reported state of a session that was removed
+GONE = "gone"  # the phase that is reported of a removed session
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
 _INDEX_TIMEOUT = 0.5  # seconds for a daemon to answer
 _BLOCK = 1 << 16
@@ -127,7 +127,7 @@ class _ChangeWatch:
 def follow(caller: Caller) -> Iterator[list[Summary]]:
     """Yield the sessions of this machine, then the changed ones after each change.
 
-    A removed session has the state `GONE`. Each report consists of several lists; the last list is empty.
+    A removed session has the phase `GONE`. Each report consists of several lists; the last list is empty.
     """
     before: dict[str, Summary] = {}
     for sessions in watch(caller.audience):
@@ -154,7 +154,8 @@ class SessionIndex:
     """
 
     def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
-        self._caller, self._named = caller, hosts
+        self._caller = caller
+        self._named = hosts
         self.machines: dict[str | None, Report] = {}
         self.pending: set[str | None] = set()
         self._workers: Workers[str | None, Report] = Workers()
@@ -253,10 +254,12 @@ class _HostReports(Caller):
     """The reports of a host; an unhealthy link yields cached rows, and ssh's line."""
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
-        self._host, self._workers = host, workers
+        self._host = host
+        self._workers = workers
         self._rows: dict[str, Summary] = {}
         self._sizes: dict[str, int] = {}  # approximate characters of each row
-        self._home, self._clock = "", 0.0
+        self._home = ""
+        self._clock = 0.0
         self._complete = False  # true once the link has reported all sessions
 
     def follow(self, stop: Stop) -> Iterator[Report]:
@@ -282,7 +285,9 @@ class _HostReports(Caller):
 
     def _start_over(self, link: Link) -> dict[str, object]:
         """Forget all rows, because a new link reports them again; return the op's arguments."""
-        self._home, self._clock, self._complete = link.home, link.clock, False
+        self._home = link.home
+        self._clock = link.clock
+        self._complete = False
         self._rows.clear()
         self._sizes.clear()
         return {}

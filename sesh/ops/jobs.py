@@ -30,7 +30,7 @@ from sesh.schema import JobResult, JobSpec, Name
 from sesh.store import records, results
 
 COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its end
-_WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # ids of requests; _SIGNAL is Ctrl-C or kill, _FEED a chunk of stdin
+_WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # numbers of all requests; _SIGNAL is Ctrl-C or kill, _FEED of stdin
 _END = wire.request_frames(KILL, _SIGNAL)
 _CHUNK = 64 << 10
 _GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; ending a job takes up to two
@@ -56,9 +56,14 @@ class _Waiter:
         most: int,
         tells: bool,
     ) -> None:
-        self._stream, self._interrupts, self._caller = stream, interrupts, caller
-        self._forwarder, self._live, self._tells = forwarder, live, tells
-        self._collected, self._most = bytearray(), most
+        self._stream = stream
+        self._interrupts = interrupts
+        self._caller = caller
+        self._forwarder = forwarder
+        self._live = live
+        self._tells = tells
+        self._most = most
+        self._collected = bytearray()
         self._ending = False  # the job is to be killed: each new connection repeats the request
         self._passed_on = PassedOn(INTERRUPT, _SIGNAL)
         self._set_message()
@@ -244,7 +249,7 @@ def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
 
 class _Feeding(Enum):
     SEND_CHUNK = "a chunk is sent, over each new connection, until the job has taken it"
-    SEND_END = "the same with the end of stdin"
+    SEND_END = "the end of stdin is sent, over each new connection, until the job has taken it"
     READ = "the job takes another chunk"
     NOTHING = "the job takes no more"
 

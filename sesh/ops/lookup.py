@@ -140,8 +140,8 @@ def query(
         try:
             last = deadline + _REASON_DELAY
             while missing & waited and time.monotonic() < last:
-                ready = descriptors.polled([(workers.inbound, select.POLLIN)], min(say_at, last))
-                for host, result in workers.take() if ready else ():
+                descriptors.polled([(workers.inbound, select.POLLIN)], min(say_at, last))
+                for host, result in workers.take():
                     missing.discard(host)
                     yield host, result
                 if time.monotonic() >= say_at and (late := sorted(missing & waited, key=natural)):

@@ -119,7 +119,7 @@ class Pattern:
 
 @contextmanager
 def _timer(seconds: float) -> Iterator[None]:
-    """Raise _TooLong within the block after so many seconds of CPU time."""
+    """Raise _TooLong within the block once it has used so much CPU time."""
 
     def end(*_: object) -> NoReturn:
         raise _TooLong
@@ -222,7 +222,8 @@ def _printed_by(
     `numbers` are sorted, so that one pass over the lines is enough.
     """
     ends = tuple(text for text, _ in commands)
-    last, first = None, 0
+    last = None
+    first = 0
     for number in numbers:
         for line in map(str.rstrip, lines[first : number + 1]):
             if line.endswith(ends):

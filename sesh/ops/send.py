@@ -51,7 +51,8 @@ def send_input(
     with _open_stream(target, name) as stream:
         typed_keys = _bytes_of_keys(stream.connection, pressed)
         if enter and not text:  # then Enter is a key like any other
-            enter, typed_keys = False, b"\r" + typed_keys
+            enter = False
+            typed_keys = b"\r" + typed_keys
         if not text and pattern is None:
             response, _ = stream.connection.request(PRESS, typed_keys, _soon())
         elif not enter and pattern is None:

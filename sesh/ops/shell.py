@@ -74,7 +74,8 @@ class OutputWriter:
     """Writes live output of a command; without `ansi` it drops escape sequences."""
 
     def __init__(self, write: Callable[[bytes], None], *, ansi: bool) -> None:
-        self._write, self._ansi = write, ansi
+        self._write = write
+        self._ansi = ansi
         self._held = b""
 
     def take(self, data: bytes, *, last: bool = False) -> None:
@@ -99,8 +100,10 @@ class _SentCommand:
         live: OutputWriter | None,
         tell: Callable[[str], None] | None,
     ) -> None:
-        self._stream, self._interrupts = stream, interrupts
-        self._live, self._tell = live, tell
+        self._stream = stream
+        self._interrupts = interrupts
+        self._live = live
+        self._tell = tell
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self._deadline = stream.deadline
         if self._deadline is None and timeout is not None:

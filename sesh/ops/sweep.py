@@ -90,14 +90,18 @@ def _sessions() -> Iterator[Leftover]:
     """Find ended and lost sessions, except another machine's and the caller's own."""
     ancestors = _ancestors()
     for session in listing.summaries():
-        name, state = session["name"], session["state"]
+        name = session["name"]
+        phase = session["state"]
         if session.get("current") or "machine" in session or session.get("pid") in ancestors:
             continue
-        record = records.readable(name) if state in ("exited", "lost") else None
-        if record is None or (state == "lost" and records.alive(record)):
+        record = records.readable(name) if phase in ("exited", "lost") else None
+        if record is None or (phase == "lost" and records.alive(record)):
             continue
-        kind, age = ("ended", records.age(record)) if state == "exited" else ("lost", _note_lost(name))
-        yield Leftover(kind, name, age, partial(_forget, name, str(record.get("id"))))
+        forget = partial(_forget, name, str(record.get("id")))
+        if phase == "exited":
+            yield Leftover("ended", name, records.age(record), forget)
+        else:
+            yield Leftover("lost", name, _note_lost(name), forget)
 
 
 def _note_lost(name: str) -> float:
@@ -126,8 +130,10 @@ def _forget(name: str, session_id: str) -> bool:
 
 def _files() -> Iterator[Leftover]:
     folder = paths.directory()
+    if not paths.check_directory(folder):
+        return
     ids = _ids()
-    for entry in os.listdir(folder) if paths.check_directory(folder) else ():
+    for entry in os.listdir(folder):
         path = os.path.join(folder, entry)
         with suppress(FileNotFoundError):  # its owner has just removed it
             if _is_leftover(path, ids):
@@ -245,12 +251,13 @@ def _end(pid: int, start: str) -> bool:
 
 def _end_daemon(pid: int, start: str) -> bool:
     """End a daemon without files, and forget the session that it stores at SIGTERM."""
-    ended = _end(pid, start)
-    for name in paths.names() if ended else ():
+    if not _end(pid, start):
+        return False
+    for name in paths.names():
         record = records.readable(name)
         if record is not None and record.get("daemon_pid") == pid:
             _forget(name, str(record.get("id")))
-    return ended
+    return True
 
 
 def _orphan(kind: str, what: str, pid: int, end: Callable[[int, str], bool]) -> Leftover:
@@ -277,7 +284,9 @@ def daemons() -> Iterator[Leftover]:
         spared.add(pid or 0)
     listening = machine.listening().items()
     sockets = {link for link, path in listening if os.path.dirname(path) == folder and path.endswith(paths.SOCKET)}
-    for pid, _, words in machine.own_processes() if sockets else ():
+    if not sockets:
+        return
+    for pid, _, words in machine.own_processes():
         is_daemon = words and words[0].startswith(f"{PROGRAM}: ")
         if is_daemon and pid not in spared and not sockets.isdisjoint(machine.open_paths(pid)):
             yield _orphan("daemon", f"daemon {pid}, without a session", pid, _end_daemon)

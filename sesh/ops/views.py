@@ -136,8 +136,8 @@ def last_lines(name: str, lines: int, *, ansi: bool = False, over: Connection | 
         fetch = partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, over=over, ansi=ansi)
         texts, newest, _ = fetch_pages(fetch, lines)
     except NotFound:
-        terminal = _stored_terminal(name)
-        return terminal.last_lines(lines, ansi=ansi), terminal.alternate
+        emulator = _stored_emulator(name)
+        return emulator.last_lines(lines, ansi=ansi), emulator.alternate
     return texts, newest["alternate"]
 
 
@@ -181,32 +181,32 @@ def stored_screen(name: str, form: str) -> tuple[bytes, list[int]]:
     """Return the last screen and its continued rows. Raises NotFound without a checkpoint."""
     from sesh.vt.render.export import continued, export
 
-    terminal = _stored_terminal(name)
-    return export(terminal, form), continued(terminal)
+    emulator = _stored_emulator(name)
+    return export(emulator, form), continued(emulator)
 
 
-def _stored_terminal(name: str) -> Emulator:
+def _stored_emulator(name: str) -> Emulator:
     if (summary := find.dormant(name)) is None:
-        return _terminal_of_job(name)
+        return _emulator_of_job(name)
     error = find.without_daemon(summary)
-    terminal = terminal_of(checkpoints.read((records.read(name) or {}).get("id")))
-    if terminal is None:
+    emulator = emulator_of(checkpoints.read((records.read(name) or {}).get("id")))
+    if emulator is None:
         raise NotFound(f"{error.message}, and nothing of its screen was kept", hint=error.hint)
-    return terminal
+    return emulator
 
 
-def _terminal_of_job(name: str) -> Emulator:
+def _emulator_of_job(name: str) -> Emulator:
     if (job := results.newest(name, is_job=True)) is None:
         raise find.absent(name)
     output = results.output(job)
     most_lines = max(SCROLLBACK, output.count(b"\n"))
-    terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24, most_lines)
-    terminal.feed(output)
-    return terminal
+    emulator = checkpoints.new_emulator(job.get("columns") or 80, job.get("rows") or 24, most_lines)
+    emulator.feed(output)
+    return emulator
 
 
-def terminal_of(checkpoint: Checkpoint | None) -> Emulator | None:
-    """Return the terminal of a checkpoint; None without one, or if it is malformed."""
+def emulator_of(checkpoint: Checkpoint | None) -> Emulator | None:
+    """Return an emulator with a checkpoint; None without one, or if it is malformed."""
     with suppress(ValueError):
         return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
     return None

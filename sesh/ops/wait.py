@@ -31,7 +31,7 @@ Begin = int | Literal["sent", "start"]  # output counts from a position, from th
 class Conditions(TypedDict):
     """The conditions that end a wait; if none is set, the session's end does."""
 
-    end: bool
+    end: bool  # not sent: a daemon responds to each wait at the end, and `await_condition` decides what that means
     prompt: bool
     waiting: bool  # the program waits for a person
     idle: float | None  # seconds without output
@@ -43,7 +43,6 @@ class Conditions(TypedDict):
 _GRACE = 0.5  # seconds after the timeout until a daemon without a response counts as stuck
 _ALL_LINES = 1_000_000
 _COLUMNS = 80  # the default width
-_WAIT = 9  # the id of the request; `Connection.request` counts from 1
 _END = "exit"  # the condition that the session has ended
 
 
@@ -60,8 +59,11 @@ def await_condition(stream: Stream, conditions: Conditions) -> Condition:
 
     Raises TimedOut, DaemonDied, and Refused if the session ends and its end is no condition.
     """
-    name, timeout = stream.name, conditions["timeout"]
-    deadline = stream.deadline if stream.deadline is not None or timeout is None else time.monotonic() + timeout
+    name = stream.name
+    timeout = conditions["timeout"]
+    deadline = stream.deadline
+    if deadline is None and timeout is not None:
+        deadline = time.monotonic() + timeout
     try:
         with Pattern(conditions["pattern"] or "") as pattern:
             met = _ConditionWait(stream, pattern, deadline, conditions).await_met()
@@ -79,8 +81,13 @@ def _condition(met: str, match: str | None, position: int) -> Condition:
 
 
 def _end(facts: EndResponse | JobResult) -> Condition:
-    code, position = facts["exit_code"] or 0, facts.get("position")
-    return {"met": _END, "match": None, "exit_code": code, "position": position, "reason": facts["reason"]}
+    return {
+        "met": _END,
+        "match": None,
+        "exit_code": facts["exit_code"] or 0,
+        "position": facts.get("position"),
+        "reason": facts["reason"],
+    }
 
 
 def includes_end(conditions: Conditions) -> bool:
@@ -100,7 +107,7 @@ def condition_at_end(target: Target, name: str, missing: NotFound, conditions: C
 @op(reads=True)
 def ended(_caller: Caller, name: str) -> Condition | None:
     """Return a session's end; None if it runs, or its end is unknown."""
-    end = find.result(name)
+    end = find.last_result(name)
     return _end(end) if end is not None else None
 
 
@@ -108,12 +115,15 @@ class _ConditionWait:
     """A wait across reconnects, which searches for the pattern; the daemon tests the other conditions."""
 
     def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
-        self._stream, self._conditions = stream, conditions
-        self._pattern, self._deadline = pattern, deadline
+        self._stream = stream
+        self._conditions = conditions
+        self._pattern = pattern
+        self._deadline = deadline
         self._searches = conditions["pattern"] is not None
         self._late = None if deadline is None else deadline + _GRACE
         self._lines: LineReader | None = None
         self._columns = _COLUMNS
+        self._wait_number = 0  # of the request over the current connection
         self._from_if_unsent: int | None = None  # the position of the output when the wait began
 
     def await_met(self) -> Condition:
@@ -135,7 +145,7 @@ class _ConditionWait:
                 if self._deadline is not None and time.monotonic() > self._deadline:
                     raise TimedOut("timed out")  # output arrives faster than it can be searched
                 return self._search(arrival)
-            case ResponseFrame(number, payload) if number == _WAIT:
+            case ResponseFrame(number, payload) if number == self._wait_number:
                 response = self._stream.connection.decode_response(WAIT, payload)
                 if "met" in response:
                     return _condition(response["met"], response.get("question") or None, response["position"])
@@ -143,7 +153,8 @@ class _ConditionWait:
         return None
 
     def _send_requests(self) -> None:
-        stream, conditions = self._stream, self._conditions
+        stream = self._stream
+        conditions = self._conditions
         welcome = stream.handshake(until=self._late)
         if self._from_if_unsent is None:
             self._from_if_unsent = welcome.get("position")
@@ -161,7 +172,8 @@ class _ConditionWait:
             keys |= {"from": self._lines.position, "since": conditions["begin"]}
         else:
             keys |= {"from": conditions["begin"], "else": self._from_if_unsent}
-        stream.connection.send(wire.request_frames(WAIT, _WAIT, **keys), self._late)
+        self._wait_number = stream.connection.next_number()
+        stream.connection.send(wire.request_frames(WAIT, self._wait_number, **keys), self._late)
 
     def _prepare_search(self) -> None:
         """Fetch the width of lines; at the beginning, search the kept lines if they count."""
@@ -209,8 +221,11 @@ class LiveLog:
     def __init__(
         self, stream: Stream, count: int, *, ansi: bool, write: Callable[[list[str]], None], note: Callable[[str], None]
     ) -> None:
-        self._stream, self._count, self._ansi = stream, count, ansi
-        self._write, self._note = write, note
+        self._stream = stream
+        self._count = count
+        self._ansi = ansi
+        self._write = write
+        self._note = note
         self._lines: LineReader | None = None
 
     def follow(self) -> None:
@@ -234,7 +249,8 @@ class LiveLog:
         if self._lines is None:
             self._lines, existing = self._fetch_existing()
         keys: RequestKeys = {"follow": True, "from": self._lines.position}
-        self._stream.connection.send(wire.request_frames(WAIT, _WAIT, **keys))
+        connection = self._stream.connection
+        connection.send(wire.request_frames(WAIT, connection.next_number(), **keys))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             self._write(existing)
 

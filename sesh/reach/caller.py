@@ -26,6 +26,8 @@ _noted = set[str]()  # the errors in the user's settings that this process has n
 
 
 class Caller:
+    """Who calls an op: where the person's notes go, and who answers questions."""
+
     origin: Origin | None = None  # the machine that calls over a link; None for this one
     can_answer = False  # a person can answer the questions of ops, and the prompts of ssh
     shows_status = False  # a person sees the status line
@@ -90,4 +92,7 @@ class Question(SeshError):
 
     def __init__(self, text: str, answers: Answers, default: str, above: str = "") -> None:
         super().__init__(text)
-        self.text, self.answers, self.default, self.above = text, answers, default, above
+        self.text = text
+        self.answers = answers
+        self.default = default
+        self.above = above

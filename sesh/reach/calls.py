@@ -35,7 +35,8 @@ def call(
     while len(answers) <= MAX_QUESTIONS:
         response, data = link.call(pending, answers, deadline)
         for text, is_for_screen in response.get("notes", [])[:MAX_NOTES]:
-            (caller.remember if is_for_screen else caller.note)(for_host(text, host))
+            show = caller.remember if is_for_screen else caller.note
+            show(for_host(text, host))
         if "question" not in response:
             return response, data
         answers.append(_ask_person(caller, response, host))
@@ -46,7 +47,8 @@ def _ask_person(caller: Caller, question: QuestionResponse, host: str) -> str:
     """Ask the person. Raises ProtocolError for a malformed or unexpected question."""
     if not caller.can_answer:
         raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
-    answers, default = question["answers"], question["default"]
+    answers = question["answers"]
+    default = question["default"]
     letters = {letter for letter, _ in answers}
     if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
         raise errors.malformed("RESPONSE", ".answers cannot be chosen from")

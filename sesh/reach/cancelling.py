@@ -17,8 +17,8 @@ from sesh import errors, wire
 from sesh.messages import RequestType, SendResponse
 from sesh.stop import Stop
 
-_COUNT_TIME = 2.0  # a Ctrl-C that comes so many seconds after the first counted one starts a new count
-_MAX_CTRL_C = 3  # the last of so many Ctrl-C in a row stops the wait
+_COUNT_TIME = 2.0  # seconds from the first Ctrl-C of a count to one that starts a new count
+_MAX_CTRL_C = 3  # in a row; the last one stops the wait
 
 
 class Interrupts(Stop):
@@ -34,7 +34,8 @@ class Interrupts(Stop):
 
     def __init__(self, *, tie: bool, message: str) -> None:
         super().__init__()
-        self.tie, self.message = tie, message
+        self.tie = tie
+        self.message = message
         self.echoed = False
         self.terminal = -1
         self.inbound, self._wakeup = os.pipe()
@@ -147,7 +148,8 @@ class PassedOn:
     """
 
     def __init__(self, request: RequestType[SendResponse], number: int) -> None:
-        self._request, self._number = request, number
+        self._request = request
+        self._number = number
         self._keys: list[str] = []
 
     def send(self, connection: wire.Connection) -> None:

@@ -16,8 +16,8 @@ from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 
-WELCOME_TIMEOUT = 5.0  # a daemon that sends no WELCOME within so many seconds counts as silent
-_EXIT_TIME = 0.5  # a daemon that closes its socket, and does not exit within so many seconds, counts as silent
+WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
+_EXIT_TIME = 0.5  # seconds from the close of its socket until a daemon that has not exited counts as silent
 
 
 def note_damage(caller: Caller) -> None:
@@ -122,14 +122,14 @@ def dormant(name: str) -> Summary | None:
     return summary if summary is not None and summary["state"] in ("lost", "exited") else None
 
 
-def result(name: str) -> JobResult | None:
+def last_result(name: str) -> JobResult | None:
     """Return the result of an ended session; None without one, or for a lost session."""
     session = dormant(name)
     return results.newest(name) if session is None or session["state"] == "exited" else None
 
 
-def has_ended(name: str) -> bool:
-    """Return whether the session's program has ended and the session is kept."""
+def is_kept(name: str) -> bool:
+    """Return whether a session is kept: its program has ended."""
     record = records.readable(name)
     return record is not None and record.get("exit_code") is not None
 
@@ -179,6 +179,6 @@ def occupied(session: Summary, *choices: str) -> Exists:
 
 def taken(name: str) -> Exists:
     """Return the error for a name taken by a session with a daemon."""
-    if not has_ended(name):
+    if not is_kept(name):
         return paths.taken(name)
     return Exists(f"{subject(name)} has ended, but is kept", hint=f"`{SESH} --kill {name}` frees the name")

@@ -28,7 +28,7 @@ from sesh.wire import Connection
 
 Item = TypeVar("Item")
 Install = Callable[[Destination, errors.NotDeployed], None]
-LIST_DOUBTED_AFTER = 1.5  # after so many seconds plus 1.5 round trips without a PONG, a list marks the rows as stale
+LIST_DOUBTED_AFTER = 1.5  # seconds without a PONG, beyond 1.5 round trips, until a list marks the rows as stale
 _MAX_LINKS = 10  # for one request, then it fails: a host may end each link before the response
 
 

@@ -80,7 +80,7 @@ class ReceivedOutput:
 
 def _stored_end(stream: Stream) -> Ended | None:
     """Find how a session of this machine ended; return None if that is unknown."""
-    result = results.by_id(stream.session_id) if stream.session_id else find.result(stream.name)
+    result = results.by_id(stream.session_id) if stream.session_id else find.last_result(stream.name)
     return Ended(stream.name, result, results.output(result)) if result is not None else None
 
 

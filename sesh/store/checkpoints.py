@@ -116,20 +116,20 @@ def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
     return {"file": 0, "bytes": 0, "lines": schema.SCROLLBACK} if not off or None in off.values() else off
 
 
-def new_terminal(columns: int, rows: int, lines: int = schema.SCROLLBACK) -> Emulator:
+def new_emulator(columns: int, rows: int, lines: int = schema.SCROLLBACK) -> Emulator:
     from sesh.vt.emulator import Emulator  # loads pyte, which most verbs do not need
 
     return Emulator(columns, rows, max_lines=lines, max_bytes=measures.scrollback_bytes(lines))
 
 
 def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
-    """Return the terminal of a checkpoint. Raises ValueError for an invalid one."""
+    """Return an emulator with a checkpoint. Raises ValueError for an invalid one."""
     try:
         (columns, rows), size = header["drawn"], header["size"]
-        terminal = new_terminal(columns, rows, scrolled_off(header)["lines"])
-        terminal.feed(data)
+        restored = new_emulator(columns, rows, scrolled_off(header)["lines"])
+        restored.feed(data)
         if size != [columns, rows]:
-            terminal.resize(*size)
+            restored.resize(*size)
     except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"unreadable checkpoint: {error}") from error
-    return terminal
+    return restored

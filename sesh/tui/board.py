@@ -91,14 +91,18 @@ class _Board:
     """The rows, the query that filters them, and the input line, for one thread."""
 
     def __init__(self, display: FullScreen, index: SessionIndex, calls: Calls, options: BoardOptions) -> None:
-        self._display, self._index = display, index
-        self._calls, self._options = calls, options
-        self._previews, self._alerts = Previews(calls), Alerts()
+        self._display = display
+        self._index = index
+        self._calls = calls
+        self._options = options
+        self._previews = Previews(calls)
+        self._alerts = Alerts()
         self._recent = enter.recent()
         self._selection = Selection()
         self._count = 0
         self._touched = False  # a key was pressed; until then, each report selects the first row
-        self._query, self._message = "", ""
+        self._query = ""
+        self._message = ""
         self._input: _Input | None = None
         self._chosen: BoardRow | None = None
         self._done = False
@@ -111,7 +115,8 @@ class _Board:
         while not self._done:
             if changed or self._display.blank:
                 self._draw()
-            row, due = self._selection.row, self._index.due
+            row = self._selection.row
+            due = self._index.due
             if row is not None and row.has_screen:
                 due = min(due, self._previews.refresh(row.place))
             keys, ready = self._display.wait((self._index.inbound, self._calls.inbound), due)
@@ -147,14 +152,16 @@ class _Board:
         if key in _LEAVE_KEYS:
             self._done = True
         elif key == "enter" and row is not None:
-            self._chosen, self._done = row, True
+            self._chosen = row
+            self._done = True
         elif self._selection.press(key, max(1, self._display.size[1] - 3)):
             self._touched = True
         elif key in ("tab", "C-e", "C-x") and row is not None and row.session is not None:
             self._touched = True
             self._open_input(key, row)
         elif (query := edited(self._query, key)) != self._query:
-            self._query, self._touched = query, True
+            self._query = query
+            self._touched = True
             self._update(reset=True)
 
     def _open_input(self, key: str, row: BoardRow) -> None:
@@ -237,7 +244,9 @@ class _Board:
     def _list(self, width: int, height: int) -> list[str]:
         """Return the rows, and below them the remarks on hosts, each padded to `width`."""
         rows = drawn(self._selection, width, height, time.time(), coloured=self._options.coloured)
-        remarks = [] if rows else [" no match" if self._query else " no sessions"]
+        remarks: list[str] = []
+        if not rows:
+            remarks.append(" no match" if self._query else " no sessions")
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
             if not self._query and report.why_silent:
                 remarks.append(f"@{host}  {report.why_silent}")
@@ -266,6 +275,8 @@ class _Board:
     def _preview(self) -> str:
         """Return the text of the selected session's screen, or the reason why none shows."""
         row = self._selection.row
-        if row is None or not row.has_screen:
-            return "" if row is None else "you are here" if row.current else row.why_silent
+        if row is None:
+            return ""
+        if not row.has_screen:
+            return "you are here" if row.current else row.why_silent
         return self._previews.texts.get(row.place, "")

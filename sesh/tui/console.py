@@ -31,7 +31,8 @@ class Console:
     """
 
     def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
-        self.terminal, self._single = terminal, single
+        self.terminal = terminal
+        self._single = single
         self._keys = Keys()
 
     def wait(self, others: Iterable[int] = (), seconds: float = inf) -> tuple[list[str], set[int]]:

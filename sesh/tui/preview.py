@@ -56,8 +56,9 @@ def _row(line: str, columns: int, *, coloured: bool) -> str:
     """Clip a row; drop its links, and without `coloured` its SGR."""
     row = ""
     for index, piece in enumerate(re.split(wording.STYLES, line)):
-        if index % 2:  # between two texts
-            row += piece if coloured and piece.endswith("m") else ""
+        if index % 2:  # a sequence, between two texts
+            if coloured and piece.endswith("m"):
+                row += piece
             continue
         text = wording.plain(piece)
         clipped = wording.cut(text, columns, mark="")

@@ -36,7 +36,9 @@ class _Choice:
     """The answers of a question on a raw terminal, one of them selected."""
 
     def __init__(self, terminal: RawTerminal, answers: Answers, default: str, *, dumb: bool) -> None:
-        self._terminal, self._labels, self._dumb = terminal, dict(answers), dumb
+        self._terminal = terminal
+        self._labels = dict(answers)
+        self._dumb = dumb
         self._selected = self._default = default
         width = sum(columns(label) + 3 for label in self._labels.values())
         self._stacked = dumb or width > terminal.grid()[0]

@@ -193,7 +193,8 @@ def drawn(selection: Selection, width: int, height: int, now: float, *, coloured
 
 def _line(cells: Sequence[tuple[str, int, str]], width: int, coloured: bool) -> str:
     """Join cells to a line; each is text, columns including the gap, and SGR parameters."""
-    line, left = "", width
+    line = ""
+    left = width
     for text, room, code in cells:
         text = cut(text, min(max(1, room - _GAP), left))
         blanks = " " * (min(room, left) - columns(text))

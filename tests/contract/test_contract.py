@@ -6,11 +6,18 @@ import re
 
 import pytest
 
+from sesh.cli.verbs import VERBS
 from tests.contract import gathering
 from tests.contract.gathering import fixture, lost, structure
 from tests.support import Home
 
 DROPPED = fixture("dropped")
+
+
+def test_every_verb_is_recorded() -> None:
+    recorded = {name for frozen in fixture("options").values() for name in frozen["names"]}
+    missing = [verb.shown for verb in VERBS if recorded.isdisjoint((verb.name, verb.dashed))]
+    assert missing == [], "record it, by python -m tests.contract.freeze"
 
 
 @pytest.mark.usefixtures("inside")
