@@ -128,7 +128,7 @@ def failure(destination: Destination, text: str) -> Unreachable:
 
 
 def login_hint(host: str) -> str:
-    """Return the hint for a host that asks a person; plain ssh leaves no shared connection."""
+    """Return the hint for a host that asks a person: a login by sesh."""
     return f"log in at a terminal: {PROGRAM} @{host}"
 
 

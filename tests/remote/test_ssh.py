@@ -226,7 +226,7 @@ def test_r30_an_unknown_key_is_taken_once_and_recorded_but_where_the_user_is_str
 
 @pytest.mark.parametrize("alone", [False, True])
 def test_r30_an_unknown_key_of_a_jump_host_is_taken_by_the_same_rule(here: Home, farm: Farm, alone: bool) -> None:
-    """The host was refused, as ssh hands no option to the ssh of a jump host, and was named in its place."""
+    """The jump host was refused, and the message named the host in its place."""
     gate = farm.host("gate", known=False, proxied=True)
     strict = farm.host("strict", same_user=gate, known=False, proxied=True, config={"StrictHostKeyChecking": "yes"})
     far = farm.host("box", known=False, config={"ProxyJump": "gate"})
