@@ -63,7 +63,7 @@ class Facts:
         self.update(replace(self, pid=pid))
 
     def set_keep(self, *, keep: bool) -> None:
-        """Decide anew whether the session stays readable after its end."""
+        """Decide again whether the session stays readable after its end."""
         self.update(replace(self, keep=keep))
 
     def update(self, changed: Facts) -> None:

@@ -177,7 +177,7 @@ class Stream:
             except errors.Unreachable as error:
                 if error.in_response:
                     raise
-                # Look for the end first: nobody is to be told of a lost link because a session has ended.
+                # Look for the end first: the end of a session is no lost link, and must not be noted as one.
                 end = self._end()
                 if not welcomed or self._cut or isinstance(end, Ended):
                     raise end from error

@@ -86,7 +86,7 @@ class _Skipping(Scrollback):
 
 
 class Bulk:
-    """Feeds a parser all output but bulk output, of which it gets only the tail."""
+    """Feeds all output to a parser; of bulk output, only the tail."""
 
     def __init__(self, parser: Parser) -> None:
         self._parser = parser

@@ -1,4 +1,4 @@
-"""The interface of `pyte.Screen`, as far as pyte documents it: a part of sesh's API.
+"""The interface of `pyte.Screen`, in what pyte documents: a part of sesh's API.
 
 Cells are `Char` in `buffer`, colours have names, modes are in one set. The emulator uses none of it but the cursor. It
 is no wrapper around a screen, because `isinstance(screen, pyte.Screen)` holds.
