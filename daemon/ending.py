@@ -273,4 +273,4 @@ class Ending:
             if stuck or not (connection.unsent or waits):
                 self._drop(connection)
         if self._connections:
-            self.session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)
+            self.session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)  # wakes the loop, which comes here again
