@@ -11,6 +11,7 @@ import logging
 import os
 import pwd
 import socket
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -105,7 +106,13 @@ def connect(destination: Destination) -> FabricCarrier | None:
         if timeout := getattr(socket, "TCP_USER_TIMEOUT", 0):
             connection.transport.sock.setsockopt(socket.IPPROTO_TCP, timeout, UNACKNOWLEDGED * 1000)
         connection.transport.set_keepalive(KEEPALIVE)
-        connection.sftp().get_channel().settimeout(TIMEOUT)
+        # paramiko waits without a timeout, and a login file may have read SFTP's first packet.
+        giving_up = threading.Timer(LOGIN_TIMEOUT, connection.client.close)
+        giving_up.start()
+        try:
+            connection.sftp().get_channel().settimeout(TIMEOUT)
+        finally:
+            giving_up.cancel()
     except (*_CONNECTION_ERRORS, ValueError) as error:  # ValueError: a known_hosts file is not UTF-8
         connection.client.close()
         if isinstance(error, TimeoutError):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from sesh.remote.deploy import fabric_carrier
 from sesh.remote.deploy.deploy import DeployError, deploy
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
@@ -64,9 +65,13 @@ def test_login_files_that_end_the_shell_are_told_of_and_no_deploy_is_advised(hom
     assert (deployed.code, remedy in deployed.stderr) == (1, True), deployed
 
 
-def test_login_files_that_read_are_told_of(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The advice was to try again, or there was none."""
-    far = farm.host("box", installed=False, config={"Ciphers": "aes128-ctr"})
+@pytest.mark.parametrize("config", [{}, {"Ciphers": "aes128-ctr"}], ids=["fabric", "ssh"])
+def test_login_files_that_read_are_told_of(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, config: dict[str, str | None]
+) -> None:
+    """The advice was to try again, or there was none; fabric waited for ever."""
+    monkeypatch.setattr(fabric_carrier, "LOGIN_TIMEOUT", 1)
+    far = farm.host("box", installed=False, config=config)
     far.write(".bashrc", 'read -p "Start tmux? " answer\n')
     deployed = home.sesh("--deploy", "@box")
     remedy = "let login files read their input only on a terminal ([ -t 0 ])"
