@@ -138,9 +138,9 @@ class Typing:
     def _put(
         self, request: PeerRequest[SendResponse], data: bytes, key: str, response: SendResponse, *, more: bool = False
     ) -> None:
-        """Queue bytes, none for a repeated request; respond once the terminal has taken those of a long text.
+        """Queue bytes, none for a repeated request; respond once the queue has room.
 
-        What it has not taken by the deadline is withdrawn, so that nothing is typed after the response.
+        What the terminal has not taken by the deadline is withdrawn, so that it is not typed after the response.
         """
         pump = self._pump
         timers = self._session.timers
@@ -194,7 +194,10 @@ class Typing:
             self._active = None
 
     def _admit(self, data: bytes, *, more: bool = False, patient: bool = False) -> None:
-        """Note bytes that will be typed. Raises Refused or Busy without room, for which only a `patient` text waits."""
+        """Note bytes that will be typed. Raises Refused or Busy.
+
+        `patient`: they may wait for room in the queue.
+        """
         session = self._session
         pump = self._pump
         name = self._session.name

@@ -120,7 +120,7 @@ def naming_host(host: str | None) -> Iterator[None]:
 
 @contextmanager
 def failing_with(code: ExitCode, hint: str = "") -> Iterator[None]:
-    """Give `code`, and a missing hint, to the block's error with exit code 1, which a command may return."""
+    """Give `code`, and a missing hint, to the block's error with exit code 1."""
     try:
         yield
     except SeshError as error:

@@ -63,7 +63,7 @@ class InputQueue:
         self._sizes.clear()
 
     def withdraw(self, done: Callable[[bool], None]) -> int:
-        """Drop what is left of the unit with this `done`, which is not called; return its bytes."""
+        """Drop the rest of the unit with this `done`, without calling it; return its size."""
         writer, view, _ = unit = next(unit for unit in self._units if unit[2] is done)
         self._units.remove(unit)
         self._sizes[writer] -= len(view)

@@ -125,7 +125,7 @@ def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys) -> Sen
 
 
 def _accepted(stream: Stream, response: SendResponse) -> SendResponse:
-    """Return a response. Raises Refused, with `typed`, if the program has not accepted the whole text."""
+    """Return the response. Raises Refused, with `typed`, if the rest or Enter is not typed."""
     if reason := response.get("reason"):
         name = stream.name
         error = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")

@@ -147,7 +147,7 @@ def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
 def test_a_program_that_does_not_read_costs_no_more_than_the_deadline_and_nothing_is_typed_after_it(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A healthy daemon was blamed after 30 s, and what it had been asked to type was typed later."""
+    """A healthy daemon was blamed after 30 s, and the text was typed later."""
     monkeypatch.setattr(send, "_TIMEOUT", 3.0)
     script = "stty raw -echo; echo ready; until [ -e go ]; do sleep 0.1; done; exec cat >taken"
     opened(home, "stuck", script, "ready")
