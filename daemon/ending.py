@@ -119,9 +119,10 @@ class Ending:
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
-        guard(self._keep_result, "the result")
+        is_on_disk = guard(self._keep_result, "the result")
         outlives = not is_known and self._outlives()
-        if outlives and not session.facts.persist:  # only the daemon has its screen
+        # Only the daemon has its screen, or its end, which a caller may ask for later.
+        if (outlives and not session.facts.persist) or not (is_on_disk or self._is_told()):
             session.facts.set_keep(keep=True)
         if session.facts.keep:
             self._finish(Phase.KEPT)
@@ -157,7 +158,12 @@ class Ending:
             return False
         return bool(self._life.end.code) or (facts.outlive == "always" and not facts.shell)
 
-    def _keep_result(self) -> None:
+    def _is_told(self) -> bool:
+        """Return whether a person has ended the session, or sees its end; a job's caller may be on a lost link."""
+        facts = self.session.facts
+        return self._life.ended_for not in ("", BY_TIMEOUT) or bool(self.session.clients and not facts.job)
+
+    def _keep_result(self) -> bool:
         session = self.session
         facts = self.session.facts
         log = self.session.log
@@ -181,6 +187,7 @@ class Ending:
             "shell": facts.shell or facts.resumed,
         }
         results.keep(result, log.bytes(first) if facts.job else None)
+        return True
 
     # -- the session's files
 
