@@ -189,7 +189,7 @@ class _Client:
         if data is None:
             return  # another process has read the input
         if not data:
-            attachment.leave(reason="hangup")
+            attachment.finish(reason="hangup")
             return
         attachment.handle_input(self._keys.feed(data, time.monotonic()))
         if self._keys.holding:
@@ -207,7 +207,7 @@ class _Client:
             terminal.suspend()
             signals = terminal.take_signals()
         if ending := signals.intersection(EXIT_SIGNALS):
-            attachment.leave(EndKind.SIGNAL, ending.pop())
+            attachment.finish(EndKind.SIGNAL, ending.pop())
         elif stopped or signal.SIGCONT in signals:  # in an orphaned process group SIGTSTP stops nothing
             terminal.raw()
             attachment.redisplay()

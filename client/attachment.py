@@ -107,7 +107,7 @@ class Attachment:
         if self.end is not None:
             return
         if self.phase is AttachmentPhase.LEAVING:
-            self.leave()
+            self.finish()
         elif self.phase is AttachmentPhase.CONNECTING:
             raise error
         elif self.keeper is not None:
@@ -119,13 +119,13 @@ class Attachment:
     def _reconnect(self) -> None:
         """Connect again: a reloaded daemon closes a full connection without RELOADED."""
         if self.phase is not AttachmentPhase.ATTACHED:
-            self.leave(EndKind.LOST)
+            self.finish(EndKind.LOST)
             return
         self.view.remove_overlays()
         try:
             self.attach_over(wire.connect(self.name))
         except SeshError:
-            self.leave(EndKind.LOST)
+            self.finish(EndKind.LOST)
 
     def _go_offline(self) -> None:
         self.view.remove_overlays()
@@ -167,7 +167,7 @@ class Attachment:
             self.attach_over(link)
             self.handle_frames()
 
-    def leave(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> None:
+    def finish(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> None:
         """End the attachment, unless it has ended. `number`: of the signal."""
         self.end = self.end or AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number)
 
@@ -183,12 +183,12 @@ class Attachment:
     def detach(self) -> None:
         """Send DETACH, and await the daemon's DETACH, which gives the row of the cursor."""
         if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
-            self.leave()
+            self.finish()
             return
         self.view.remove_overlays()
         self.phase = AttachmentPhase.LEAVING
         self.link_line.forget()
-        self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.leave)
+        self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.finish)
 
     def continue_after_switch(self, error: str = "") -> None:
         """Continue with this session after a failed SWITCH; show the error as a notice."""
@@ -212,7 +212,7 @@ class Attachment:
         """Send input; a lost link ends at Ctrl-C, and is attempted again at Enter."""
         offline = self.phase is AttachmentPhase.OFFLINE
         if offline and pressed(data, _CTRL_C):
-            self.leave(EndKind.LOST)
+            self.finish(EndKind.LOST)
             return
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
@@ -291,7 +291,7 @@ class Attachment:
         returns = self.phase is AttachmentPhase.RETURNING
         self.timers.clear(ClientTimer.WELCOME)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
-            self.leave(EndKind.LOST)
+            self.finish(EndKind.LOST)
             return
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
@@ -335,7 +335,7 @@ class Attachment:
             self.end = AttachmentEnd.ended(self.name, self.host, message)
         elif kind == protocol.DETACH:
             self.last_message = message
-            self.leave(reason=str(message.get("reason") or ""))
+            self.finish(reason=str(message.get("reason") or ""))
         elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
             self.last_message, host = message, message.get("host")
             self.end = AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)

@@ -42,6 +42,7 @@ class RawTerminal:
         self.signals = -1
         self.signalled = set[int]()
         self._attributes: list[Any] = []
+        self._translated = 0  # the next bytes to read, in which the line discipline has made Enter a newline
         self._undo = ExitStack()
 
     def __enter__(self) -> RawTerminal:
@@ -84,7 +85,11 @@ class RawTerminal:
         self.signalled.add(number)
 
     def raw(self) -> None:
+        """Set raw mode. Enter in earlier input reads as in raw mode: as carriage return."""
         _change_settings(lambda: tty.setraw(self.inbound, termios.TCSANOW))
+        if self._attributes and self._attributes[0] & termios.ICRNL:
+            with suppress(OSError):  # the terminal has gone
+                self._translated = descriptors.unread(self.inbound)
 
     def cooked(self) -> None:
         """Restore the original termios settings."""
@@ -147,14 +152,17 @@ class RawTerminal:
         except OSError:
             return ""
 
-    def read(self) -> bytes | None:
+    def read(self, size: int = _READ_SIZE) -> bytes | None:
         """Return unread input; empty if the terminal has gone, None without input."""
         try:
-            return os.read(self.inbound, _READ_SIZE)
+            data = os.read(self.inbound, size)
         except BlockingIOError:
             return None
         except OSError:
             return b""
+        translated = data[: self._translated]
+        self._translated -= len(translated)
+        return translated.replace(b"\n", b"\r") + data[len(translated) :]
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write the bytes that the terminal takes now; return their number."""
@@ -178,6 +186,7 @@ class RawTerminal:
         descriptors.polled((), time.monotonic() + after)
         with suppress(termios.error):  # the terminal has gone
             termios.tcflush(self.inbound, termios.TCIFLUSH)
+            self._translated = 0
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""

@@ -159,9 +159,9 @@ class Ending:
         return bool(self._life.end.code) or (facts.outlive == "always" and not facts.shell)
 
     def _is_told(self) -> bool:
-        """Return whether a person has ended the session, or sees its end; a job's caller may be on a lost link."""
-        facts = self.session.facts
-        return self._life.ended_for not in ("", BY_TIMEOUT) or bool(self.session.clients and not facts.job)
+        """Return whether a person has ended the session, or sees its end."""
+        is_seen = bool(self.session.clients) and not self.session.facts.job  # a job's caller may be on a lost link
+        return is_seen or self._life.ended_for not in ("", BY_TIMEOUT)
 
     def _keep_result(self) -> bool:
         session = self.session
@@ -280,4 +280,4 @@ class Ending:
             if stuck or not (connection.unsent or waits):
                 self._drop(connection)
         if self._connections:
-            self.session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)
+            self.session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)  # wakes the loop, which comes here again

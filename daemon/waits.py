@@ -121,7 +121,7 @@ class Waits:
         counts = pump.line_begun or self._runs.active is None  # a `--run` has prompts of its own
         if counts and not pump.input.size and shells.at_prompt(pump.pty):
             return 0
-        return min(silent, MAX_PAUSE)  # twice as long each time
+        return min(silent, MAX_PAUSE)  # the next pause is as long as the silence, so it doubles
 
     def _until_question(self, wait: Wait) -> float:
         """Return 0 at a question that is not stale; else seconds to the next check."""

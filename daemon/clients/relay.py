@@ -103,7 +103,8 @@ class Relay:
     def _step(self) -> None:
         """Run the emulator for a few milliseconds, unless more output has just come."""
         try:
-            if not self._model.wait_time():  # 0; or None, if a request has drawn the rest: it may be packed, too
+            wait = self._model.wait_time()
+            if wait is None or wait == 0:  # None: a request has drawn the rest, and the scrollback may be packed
                 self._packer.schedule()
                 self._model.step()
                 self.settle()

@@ -1,4 +1,8 @@
-"""The event loop of a process: descriptors, timers, and calls at a turn's end."""
+"""The event loop of a process: descriptors, timers, and calls at a turn's end.
+
+The order within a turn is fixed: what `soon` was called for comes last, once each. So the output of a turn goes to each
+client in one write, after everything that the turn has read. asyncio has no such end of a turn.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +60,8 @@ class Loop:
             if watched is not None:  # else an earlier callback of this turn has ended the watch
                 interest, call = watched
                 try:
-                    call(events & interest or interest)
+                    ready = events & interest
+                    call(ready or interest)  # after a hangup or an error nothing of interest is ready
                 except Exception as error:
                     self._fault("a fault in an event", error)
         try:

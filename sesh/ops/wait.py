@@ -135,8 +135,8 @@ class _ConditionWait:
                 met = self._met_by(next(arrivals))
         except _InKeptLines as found:
             return found.match
-        except Ended as ended:
-            return self._search(self._stream.output.take_stored(ended)) or _end(ended.result)
+        except Ended as error:
+            return self._search(self._stream.output.take_stored(error)) or _end(error.result)
         return met
 
     def _met_by(self, arrival: Arrival) -> Condition | None:

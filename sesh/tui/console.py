@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import signal
 import time
@@ -56,12 +55,9 @@ class Console:
                 return keys, ready - own
 
     def _read(self) -> list[str]:
-        try:
-            data = os.read(self.terminal.inbound, 1 if self._single else _BLOCK)
-        except BlockingIOError:
+        data = self.terminal.read(1 if self._single else _BLOCK)
+        if data is None:
             return []
-        except OSError:
-            data = b""
         if not data:
             return ["hangup"]
         keys = self._keys.feed(data)

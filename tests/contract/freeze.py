@@ -1,7 +1,7 @@
 """Freeze what sesh shows from outside: `python -m tests.contract.freeze` writes the fixtures of `test_contract`.
 
-Run this after you have added something on purpose, and read the diff before you commit. Lines may be added. A line
-that is removed is a change that users see; if you mean the removal, put the line into `dropped.json`.
+Run this after you have added something on purpose, and read the diff before you commit: it has only what you added. A
+line that is removed is a change that users see; if you mean the removal, put the line into `dropped.json`.
 """
 
 from __future__ import annotations
@@ -41,11 +41,13 @@ def options(home: Home) -> dict[str, dict[str, object]]:
     shown = re.findall(r"^  ([a-z][a-z-]*)(?:, (-\w))?  ", gathering.overview(home), re.MULTILINE)
     verbs = [[f"--{word}", *filter(None, [short])] for word, short in shown if word != "sesh"]
     found: dict[str, dict[str, object]] = {}
+    frozen = gathering.fixture("options")
     for names in [["NAME", "-A"], *verbs]:
         taken = gathering.options(gathering.help_of(names[0]))
         listed = {", ".join(in_order(spellings)): kind for spellings, kind in taken}
-        found[names[0]] = {"names": names, "options": listed}
-    gone = set(gathering.fixture("options")) - set(found) - set(gathering.fixture("dropped")["verbs"])
+        unlisted = [name for name in frozen.get(names[0], {"names": []})["names"] if name not in names]
+        found[names[0]] = {"names": [*names, *unlisted], "options": listed}
+    gone = set(frozen) - set(found) - set(gathering.fixture("dropped")["verbs"])
     assert not gone, f"the overview is no longer read as it is printed: {gone}"
     return found
 

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable
 from tests.support import ROOT
 
 BUDGETS = {
-    "sesh/*.py": 5_390, "sesh/api": 480, "sesh/cli": 4_160, "sesh/loop": 140, "sesh/mcp": 650, "sesh/ops": 4_160,
-    "sesh/reach": 1_350, "sesh/link": 560, "sesh/store": 760, "sesh/tui": 950, "sesh/vt": 3_720, "daemon": 8_010,
-    "client": 2_340, "remote": 3_060, "completions": 10, "docs": 700, "install": 170,
-    "bench": 3_810, "tests": 38_720, "tests/contract": 540, "tests/faults": 2_380, "tests/fidelity": 1_720,
-    "tests/fuzz": 2_440, "tests/house": 620, "tests/remote": 7_100, "tests/support": 2_510,
-    "tests/terminal": 9_670, "tests/unit": 11_640,
+    "sesh/*.py": 5_520, "sesh/api": 490, "sesh/cli": 4_350, "sesh/loop": 150, "sesh/mcp": 670, "sesh/ops": 4_300,
+    "sesh/reach": 1_450, "sesh/link": 570, "sesh/store": 780, "sesh/tui": 980, "sesh/vt": 4_060, "daemon": 8_890,
+    "client": 2_470, "remote": 3_150, "completions": 20, "docs": 720, "install": 180,
+    "bench": 3_890, "tests": 39_590, "tests/contract": 550, "tests/faults": 2_430, "tests/fidelity": 1_760,
+    "tests/fuzz": 2_490, "tests/house": 630, "tests/remote": 7_240, "tests/support": 2_560,
+    "tests/terminal": 9_860, "tests/unit": 11_940,
 }  # fmt: skip
-"""The most lines of each room. If you make a room smaller, lower its budget, so that it does not grow back unseen."""
+"""The most lines of each room, 2 % above its size, so that a mend has room, and growth is seen."""
 SECONDS = 360  # a quiet machine takes half as many; a shared one may be slow, and a run does not fail for that
 """The most seconds of `make test` on two processors; on one, it may take twice as many."""
 TIMES = os.path.join(ROOT, ".pytest_cache", "seconds.json")

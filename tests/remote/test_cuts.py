@@ -165,7 +165,7 @@ GO = "while [ ! -e go ]; do sleep 0.02; done"
 def test_a_job_that_ended_on_a_full_disk_while_the_link_was_lost_tells_its_code(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job had gone with its exit code, and its waiter heard that the host has nothing of it."""
+    """The waiter heard that the host has nothing of the job any more."""
     brisk(monkeypatch)
 
     def fail(*_: object) -> None:

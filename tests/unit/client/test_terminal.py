@@ -79,11 +79,14 @@ def test_r12_an_exception_gives_it_back_too(line: tuple[int, int]) -> None:
     assert state(slave) == before
 
 
-def test_what_was_typed_before_is_not_lost(line: tuple[int, int]) -> None:
+def test_what_was_typed_before_is_not_lost_and_enter_stays_enter(line: tuple[int, int]) -> None:
+    """Enter that was typed before the board was shown moved the mark, as C-j does."""
     master, slave = line
-    os.write(master, b"typed ahead")
+    os.write(master, b"typed ahead\r")
     with RawTerminal(slave, slave) as terminal:
-        assert terminal.read() == b"typed ahead"
+        os.write(master, b"\n")
+        assert terminal.read(5) == b"typed"
+        assert terminal.read() == b" ahead\r\n"
 
 
 def test_signals_become_bytes_to_wait_for(line: tuple[int, int]) -> None:
