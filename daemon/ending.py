@@ -122,9 +122,9 @@ class Ending:
         guard(pump.close, "the terminal")
         is_on_disk = guard(self._keep_result, "the result")
         outlives = not is_known and self._outlives()
-        by_person = self._life.ended_for not in ("", BY_TIMEOUT)
-        self._untold = not (is_on_disk or by_person or outlives or session.facts.keep)
-        if self._untold or (outlives and not (session.facts.persist and is_on_disk)):  # only the daemon has its end, or its screen
+        is_safe = is_on_disk or self._life.ended_for not in ("", BY_TIMEOUT)
+        self._untold = not (is_safe or outlives or session.facts.keep)
+        if not is_safe or (outlives and not session.facts.persist):  # only the daemon has its end, or its screen
             session.facts.set_keep(keep=True)
         if session.facts.keep:
             self._finish(Phase.KEPT)
