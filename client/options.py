@@ -65,8 +65,6 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
         "replay": options.replay,
         "lines": options.lines,
         "remote": host is not None,
-        "tells": True,
-        "got": host is not None,
         **identity,
     }
     return wire.hello("attach", **hello)

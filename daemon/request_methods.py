@@ -321,9 +321,8 @@ class RequestMethods:
 
 
 def notifiable_client(session: Session) -> Client | None:
-    """Return the client that typed last, if it shows notifications and the program runs."""
-    client = session.clients.leader
-    return client if client is not None and client.terminal.tells and session.running else None
+    """Return the client that typed last, if the program runs."""
+    return session.clients.leader if session.running else None
 
 
 def _first_position(session: Session, from_: Position | None, else_: int | None) -> int:

@@ -279,13 +279,20 @@ _REMEDIES = {
 def remedy(error: OSError, variable: str = "SESH_DIR") -> str:
     """Return the hint for an error of the system; empty if there is none.
 
-    `variable`: names the directory.
+    `variable`: names the directory; empty if none does.
     """
-    return next((hint.format(variable) for numbers, hint in _REMEDIES.items() if error.errno in numbers), "")
+    hint = next((hint for numbers, hint in _REMEDIES.items() if error.errno in numbers), "")
+    return hint.format(variable) if variable else hint.partition(", or set {}")[0]
 
 
-def silent_host(host: str, reason: str = "") -> Unreachable:
-    return Unreachable(f"{host} does not answer", reason=reason or NO_ANSWER)
+def of_system(error: OSError, variable: str = "SESH_DIR") -> Refused:
+    """Return an error of the system as an error of sesh; for `variable` see `remedy`."""
+    file = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    return Refused(f"{file}{error.strerror or error}", hint=remedy(error, variable))
+
+
+def silent_host(host: str, reason: str = "", hint: str = "") -> Unreachable:
+    return Unreachable(f"{host} does not answer", reason=reason or NO_ANSWER, hint=hint)
 
 
 def silent_daemon(name: str) -> Silent:

@@ -66,8 +66,6 @@ class Hello(TypedDict, total=False):
     replay: bool
     lines: int | None
     remote: bool
-    tells: bool
-    got: bool
     auth_sock: str
     renewed: Mapping[str, str]
     id: str

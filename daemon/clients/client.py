@@ -39,7 +39,6 @@ class Terminal:
     machine: str
     auth_sock: str
     token: str  # identifies the client when it reconnects
-    tells: bool  # the terminal shows notifications
     read_only: bool
     replays: bool  # gets scrollback when it attaches
     lines: int  # the most lines that it gets when it attaches, or after it was late
@@ -52,7 +51,6 @@ class Terminal:
             machine=plain(hello.get("machine", "")[:256]),
             auth_sock=hello.get("auth_sock", "")[:1024],
             token=hello.get("client", "")[:64],
-            tells=hello.get("tells", False),
             read_only=hello.get("read_only", False),
             replays=hello.get("replay", True),
             lines=measures.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
@@ -73,7 +71,7 @@ class Client(Reader):
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = STEADY.now()  # when it attached
         self.used_at = self.since  # when a person last used it
-        if hello.get("remote", False) and hello.get("got", False):
+        if hello.get("remote", False):
             self.window = Window(in_flight)
             self.limit = LAG_OVER_LINK
         else:

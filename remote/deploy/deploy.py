@@ -11,10 +11,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from typing import Any
 
 from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.errors import SeshError, Unreachable
+from sesh.errors import SeshError, Unreachable, of_system, remedy
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
@@ -38,10 +39,8 @@ TRIALS = [
 class DeployError(SeshError, code="refused"):
     """A step of a deploy failed."""
 
-    def __init__(
-        self, step: str, message: str, *, code: str | None = None, output: str = "", foreign: bool = False
-    ) -> None:
-        super().__init__(message, code=code)
+    def __init__(self, step: str, message: str, *, output: str = "", foreign: bool = False, **more: Any) -> None:
+        super().__init__(message, **more)
         self.step = step  # one of STEPS
         self.output = output  # what the host printed
         self.foreign = foreign  # another project's sesh is in the way
@@ -102,7 +101,8 @@ class _Deploy:
             error.step = error.step or name
             raise
         except (SeshError, OSError) as error:
-            raise DeployError(name, str(error), code=getattr(error, "code", None)) from error
+            failure = of_system(error, "TMPDIR") if isinstance(error, OSError) else error
+            raise DeployError(name, str(failure), code=failure.code) from error
 
     def run(self, force: bool) -> DeployedHost:
         with self.step("connect"):
@@ -156,7 +156,7 @@ class _Deploy:
         report: Report = check.checked_from_host(Report, value, "the answer")
         if report["step"]:
             reason = shown(report["reason"].partition("\n")[0])
-            message = f"{host}: {reason}"
+            hint = remedy(OSError(report["errno"], ""), "")
             foreign = report["foreign"]
-            raise DeployError(report["step"], message, output=report["reason"], foreign=foreign)
+            raise DeployError(report["step"], f"{host}: {reason}", hint=hint, output=report["reason"], foreign=foreign)
         return report

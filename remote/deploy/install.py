@@ -50,6 +50,7 @@ class Report(TypedDict):
     installed: bool  # ~/.local/bin/sesh starts the version
     step: Step  # that failed
     reason: Annotated[str, "text"]  # the first line is for the person
+    errno: int  # of the system's error; 0 without one
     foreign: bool  # the order failed because another project's sesh is in the way
 
 
@@ -143,7 +144,8 @@ class Installer:
         try:
             self.step = "upload"
             if hashlib.sha256(archive.read_bytes()).hexdigest() != self.order["sha256"]:
-                raise Failed("the upload was corrupted (sha256 differs); try again")
+                advice = "let login files read their input only on a terminal ([ -t 0 ]), and try again"
+                raise Failed(f"the upload was corrupted (sha256 differs); {advice}")
             self.step = "unpack"
             self.unpack(archive)
             self.step = "smoke_test"
@@ -212,12 +214,15 @@ def carry_out(order: Order) -> Report:
     installer = Installer(order)
     report: Report = {
         "python": installer.python, "platform": f"{os.uname().sysname} {os.uname().machine}",
-        "path": str(installer.final), "installed": False, "step": "", "reason": "", "foreign": False,
+        "path": str(installer.final), "installed": False, "step": "", "reason": "", "errno": 0, "foreign": False,
     }  # fmt: skip
     try:
         report["installed"] = installer.run()
     except (Failed, OSError, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
         report |= {"step": installer.step, "reason": str(error), "foreign": installer.foreign}
+        if isinstance(error, OSError):
+            report["errno"] = error.errno or 0
+            report["reason"] = ": ".join(str(word) for word in (error.filename, error.strerror or error) if word)
     return report
 
 

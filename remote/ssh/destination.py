@@ -81,13 +81,14 @@ class Option(NamedTuple):
     default: str = ""  # sesh's value, if neither the variable nor ssh_config sets another one than `ssh_default`
 
 
+ACCEPTS_NEW = "accept-new"  # a host key that no known_hosts file has is recorded; a changed one is refused
 OPTIONS = (
     Option("IdentityFile", "SESH_IDENTITY"),
     Option("ProxyJump", "SESH_PROXYJUMP"),
     Option("Compression", "SESH_COMPRESSION", "no", "yes"),
     Option("ServerAliveInterval", "SESH_KEEPALIVE", "0", "30"),
     Option("ControlPersist", "SESH_PERSIST", "no", "8h"),
-    Option("StrictHostKeyChecking", "", "ask", "accept-new"),
+    Option("StrictHostKeyChecking", "", "ask", ACCEPTS_NEW),
     Option("ConnectTimeout", "", "", str(CONNECT_TIMEOUT)),
 )
 VARIABLES = tuple(each.variable for each in OPTIONS if each.variable)

@@ -69,7 +69,7 @@ class PendingRequest:
     """A request without a response yet, over one link or several."""
 
     request: LinkRequest
-    may_be_done: bool = False  # a link that has closed took it to the host, which may have carried it out
+    may_be_done: bool = False  # the host has connected a session, or a link has closed before the response
 
 
 class Stage(Enum):
@@ -250,9 +250,12 @@ class Link(WatchedConnection):
         """Note the session that the link is connected to. Raises Ended if it has ended."""
         if "name" not in response:
             raise errors.malformed("RESPONSE", ".name is missing")
+        pending = self._pending
         self._note_response()
         if "result" in response:
             raise Ended(response["name"], response["result"], data)
+        if pending is not None:
+            pending.may_be_done = True
         self.stage = Stage.CONNECTED
         self.peer.name = response["name"]
         self.peer.session_id = str(response.get("session_id") or "")

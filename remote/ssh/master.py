@@ -137,7 +137,7 @@ class _Login:
         if ssh_messages.reasons(printed) or not self.may_prompt:
             return ssh_messages.failure(self.destination, printed)
         if self.prompted:
-            return AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
+            return AuthenticationFailed(f"{host} refused the login", hint=ssh_messages.login_hint(host))
         return Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:

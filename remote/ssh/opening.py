@@ -19,8 +19,8 @@ from sesh.messages import NearMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, LinkRequest, PendingRequest
-from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, ShowLine
+from sesh.remote.ssh.link import Link, LinkRequest, PendingRequest, Stage
+from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, ShowLine, login_hint, reading_hint
 from sesh.stop import Stop
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
@@ -85,12 +85,17 @@ class _Race:
                 except SeshError as error:
                     failures[link] = error
             if time.monotonic() >= self.deadline:
-                raise failures.get(links[-1], silent_host(self.destination.host, links[-1].output.reason()))
+                raise failures.get(links[-1], self._silence(links[-1]))
             if time.monotonic() >= own_at:
                 own_at = inf
                 if not failures and links[0].is_silent:
                     links.append(self._start(None, own_timeout=self.destination.connect_timeout))
         raise failures[links[-1]]
+
+    def _silence(self, link: Link) -> Unreachable:
+        waits_for_shell = link.stage is Stage.STARTING and self.destination.via is None
+        host = self.destination.host
+        return silent_host(host, link.output.reason(), reading_hint(host) if waits_for_shell else "")
 
     def _start(self, pending: PendingRequest | None, *, may_prompt: bool = False, own_timeout: int = 0) -> Link:
         destination = self.destination
@@ -193,7 +198,7 @@ class HostLinkOpener(LinkOpener):
         host = self._destination.host
         if known.paused_until(host) and not attempt.may_prompt:
             why = known.failure(host)
-            raise AuthenticationFailed(f"{host} refused the login: {why}", hint=f"try: ssh {host}", reason=why)
+            raise AuthenticationFailed(f"{host} refused the login: {why}", hint=login_hint(host), reason=why)
         try:
             link = self._open(attempt)
         except AuthenticationFailed as error:

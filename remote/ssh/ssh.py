@@ -14,14 +14,15 @@ from typing import Any
 from sesh import files, machine, paths, programs
 from sesh.errors import Refused, SeshError
 from sesh.remote.ssh.aliases import SYSTEM_CONFIG
-from sesh.remote.ssh.destination import NO_SSH, OPTIONS, Destination, environment_options, option, program
+from sesh.remote.ssh.destination import ACCEPTS_NEW, NO_SSH, OPTIONS, Destination, environment_options, option, program
 
 EXIT_TIMEOUT = 1.0  # seconds for ssh to exit once its link has ended or it was killed; then sesh stops waiting
 FAILED = 255  # the exit code of ssh itself, not of the remote command
 # Settings that a command needs for its stdin and stdout; an older ssh does not know all of them.
 _NEEDED = {"RemoteCommand": "none", "SessionType": "default", "StdinNull": "no", "ForkAfterAuthentication": "no"}
-# The user's configuration without prompts: ssh passes `-F` to the ssh of a jump host, but no other option.
-_BATCH = f"BatchMode yes\nInclude ~/.ssh/config\nInclude {SYSTEM_CONFIG}\n"
+# For hosts behind jump hosts: ssh passes `-F` to the ssh of a jump host, but no other option. The first value counts.
+_BATCH = "BatchMode yes\n"
+_CONFIG = f"Include ~/.ssh/config\nInclude {SYSTEM_CONFIG}\nStrictHostKeyChecking {ACCEPTS_NEW}\n"
 _MAX_SOCKET_PATH = 104 - 1 - 17  # bytes: macOS's limit without NUL and the suffix of ssh's temporary name
 _SOCKET_NAME = 24  # characters of a socket's name, a hash
 
@@ -87,23 +88,24 @@ def _renew_agent_symlink(agent: str) -> str:
 
 def options(destination: Destination, *, may_prompt: bool) -> list[str]:
     """Return the options from variables, and sesh's defaults where the user's configuration sets none."""
-    chosen = batch_options(destination, may_prompt=may_prompt) + environment_options()
+    chosen = hop_options(destination, may_prompt=may_prompt) + environment_options()
     for each in OPTIONS:
-        is_unset = destination.setting(each.keyword.lower()) in ("", each.ssh_default)
-        if each.default and is_unset and not os.environ.get(each.variable):
-            chosen += option(each.keyword, each.default)
+        value = destination.setting(each.keyword.lower())
+        is_unset = value in ("", each.ssh_default)
+        # A value of a `Match final` block would come after that of the file for jump hosts.
+        if each.default and (is_unset or destination.jumps) and not os.environ.get(each.variable):
+            chosen += option(each.keyword, each.default if is_unset else value)
     return chosen
 
 
-def batch_options(destination: Destination, *, may_prompt: bool) -> list[str]:
-    """Return the options against prompts of ssh and its jump hosts; none if `may_prompt`."""
-    if may_prompt:
-        return []
+def hop_options(destination: Destination, *, may_prompt: bool) -> list[str]:
+    """Return the options for ssh and its jump hosts, against prompts unless `may_prompt`."""
     if not destination.jumps or program() != "ssh":  # a wrapper script around ssh may pass a `-F` itself
-        return ["-o", "BatchMode=yes"]
-    path = os.path.join(control_directory(), "sesh.config")
+        return [] if may_prompt else ["-o", "BatchMode=yes"]
+    config = (_CONFIG if may_prompt else _BATCH + _CONFIG).encode()
+    path = os.path.join(control_directory(), f"sesh.{hashlib.sha256(config).hexdigest()[:8]}.config")
     if not os.path.exists(path):
-        files.write_whole(path, _BATCH.encode())
+        files.write_whole(path, config)
     return ["-F", path]
 
 
@@ -138,7 +140,7 @@ def proxy_option(destination: Destination, errors: str, *, may_prompt: bool) -> 
     jumps = destination.jumps
     if jumps:  # ssh translates a ProxyJump in the same way
         before = ["-J", ",".join(jumps[:-1])] if jumps[1:] else []
-        hop = [program(), *batch_options(destination, may_prompt=may_prompt), *before, "-W", "[%h]:%p"]
+        hop = [program(), *hop_options(destination, may_prompt=may_prompt), *before, "-W", "[%h]:%p"]
         command = shlex.join([*hop, *Destination(jumps[-1]).target])
     if not command:
         return []

@@ -110,24 +110,36 @@ def failure(destination: Destination, text: str) -> Unreachable:
     refusals = [line for line in lines if any(words in line for words in _REFUSALS)]
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
         hint = f"if you know why, remove the old key with: {_remove_key_command(host, text)}"
-        message = f"the host key of {host} has changed: nothing was sent"
+        message = f"the host key of {_refusing(destination, text)} has changed: nothing was sent"
         return LoginRefused(message, hint=hint, reason="host key changed")
     if "Host key verification failed" in text:
-        message = f"the host key of {host} is unknown, and ssh may not accept it"
+        message = f"the host key of {_refusing(destination, text)} is unknown, and ssh may not accept it"
         return LoginRefused(message, hint=f"check it with: ssh {host}", reason="host key unknown")
     if refusals:
         why = _refusal(refusals[-1])
-        unable = ", and sesh cannot ask you for it here" if why.startswith(_WANTS_LOGIN) else ""
-        return AuthenticationFailed(f"{host} {why}{unable}", hint=f"try: ssh {host}", reason=why)
+        message, hint = f"{_refusing(destination, refusals[-1])} {why}", f"try: ssh {host}"
+        if why.startswith(_WANTS_LOGIN):
+            message, hint = f"{message}, and sesh cannot ask you for it here", login_hint(host)
+        return AuthenticationFailed(message, hint=hint, reason=why)
     if "timed out" in last:
         return Unreachable(f"cannot reach {host}: {last}", reason=NO_ANSWER)
     short = last.rpartition(": ")[2]
     return Unreachable(f"cannot reach {host}: {last}", reason=short[:1].lower() + short[1:])
 
 
+def login_hint(host: str) -> str:
+    """Return the hint for a host that asks a person: a login by sesh."""
+    return f"log in at a terminal: {PROGRAM} @{host}"
+
+
 def login_files_hint(host: str) -> str:
     """Return the hint for a login shell that ends before it runs the command."""
     return f"its login files may end it; try: ssh {host} true"
+
+
+def reading_hint(host: str) -> str:
+    """Return the hint for a login shell that runs no command, and does not end."""
+    return f"if `ssh {host}` gets in, let login files there read their input only on a terminal ([ -t 0 ])"
 
 
 def bridge_failure(destination: Destination, code: int, stderr: str, printed: bytes) -> SeshError:
@@ -154,6 +166,22 @@ def bridge_failure(destination: Destination, code: int, stderr: str, printed: by
     return Unreachable(f"sesh on {host} did not start {ending}", hint=hint, reason=reason)
 
 
+def _refusing(destination: Destination, text: str) -> str:
+    """Return the host or jump host that ssh names; without a name, both."""
+    address = destination.setting("hostname")
+    own = (address, f"[{address}]:{destination.setting('port')}", destination.setting("hostkeyalias"))
+    named = _named(text)
+    if not destination.jumps or (named and named in own):
+        return destination.host
+    return named or f"{destination.host} or a jump host"
+
+
+def _named(text: str) -> str:
+    """Return the host that ssh names in its message; empty if it names none."""
+    found = re.search(r"[Hh]ost key (?:is known )?for (\S+)|@(\S+): Permission denied", text)
+    return (found[1] or found[2]) if found else ""
+
+
 def _refusal(line: str) -> str:
     """Return why a login was refused, from the methods that sshd still accepts."""
     methods = re.search(r"Permission denied \(([a-z0-9,-]{1,256})\)", line)
@@ -163,8 +191,7 @@ def _refusal(line: str) -> str:
 
 
 def _remove_key_command(host: str, text: str) -> str:
-    changed = re.search(r"[Hh]ost key for (\S+) has changed", text)
-    argv = ["ssh-keygen", "-R", changed[1] if changed else host]
+    argv = ["ssh-keygen", "-R", _named(text) or host]
     if file := re.search(r"^Offending \S+ key in (.+):\d+$", text, re.MULTILINE):
         argv += ["-f", file[1]]
     return shlex.join(argv)

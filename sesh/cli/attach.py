@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -136,11 +137,6 @@ def attach_terminal(
     options = _options(cli, flags)
     hello = first_hello(target.host, options) if target.host is not None else None
     name, connection = connect(hello)
-    _check_not_inside(name, target.host, connection)
-    recent.remember(name, target.host)
-    options.first_notice = cli.first_notice
-    if target.host is not None:
-        eventlog.log("connect", host=target.host, session=name)
 
     def connect_next(name: str, host: str | None) -> tuple[Connection, MakeKeeper]:
         """Connect to the session that this terminal is switched to."""
@@ -150,12 +146,28 @@ def attach_terminal(
         recent.remember(name, host)
         return connection, target.make_keeper
 
-    end = run_client(
-        connection, name, host=target.host, options=options, connect=connect_next, make_keeper=target.make_keeper
-    )
+    with _saying_that_it_runs(name, target.host):
+        _check_not_inside(name, target.host, connection)
+        recent.remember(name, target.host)
+        options.first_notice = cli.first_notice
+        if target.host is not None:
+            eventlog.log("connect", host=target.host, session=name)
+        end = run_client(
+            connection, name, host=target.host, options=options, connect=connect_next, make_keeper=target.make_keeper
+        )
     if end.host is not None:
         _record_left(end, end.host)
     return _exit_code(end)
+
+
+@contextmanager
+def _saying_that_it_runs(name: str, host: str | None) -> Iterator[None]:
+    """Name the session in the interrupt that ends the block; an attached client gets none."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        returns = for_host(f"{SESH} {words_for(name)}", host)
+        raise KeyboardInterrupt(f"interrupted; {name} runs; to return to it: {returns}") from None
 
 
 def _options(cli: Invocation, flags: AttachFlags) -> AttachOptions:
@@ -227,12 +239,14 @@ def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | No
 def _switch_client(target: Target, current: Record, connect: ConnectSession) -> int:
     """Switch the current session's client. Raises Refused for a session that has ended."""
     name, connection = connect(None)
-    _check_not_inside(name, target.host, connection)
-    connection.close()
-    if target.call(views.status, name=name)["state"] == "exited":  # the client would end at once
-        raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} --screen {name}", target.host))
-    if not _switch(current, name, target.host):
-        raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
+    with _saying_that_it_runs(name, target.host):
+        _check_not_inside(name, target.host, connection)
+        connection.close()
+        if target.call(views.status, name=name)["state"] == "exited":  # the client would end at once
+            raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} --screen {name}", target.host))
+        if not _switch(current, name, target.host):
+            client = f"no client of {current['name']} is attached that could switch to {name}"
+            raise Refused(f"{client}; use another terminal")
     return 0
 
 

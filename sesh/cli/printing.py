@@ -14,7 +14,7 @@ from sesh import errors, wording
 from sesh.about import PROGRAM
 from sesh.cli.verbs import Verb
 from sesh.descriptors import window_size
-from sesh.errors import ExitCode, Refused, SeshError, for_host, remedy
+from sesh.errors import ExitCode, Refused, SeshError, for_host
 from sesh.names import is_decimal
 from sesh.outcomes import PrintedError, RunResult
 from sesh.schema import JobResult, RunFacts
@@ -210,9 +210,11 @@ def sesh_error(cause: BaseException, verb: Verb | None = None) -> SeshError:
     if isinstance(cause, KeyboardInterrupt):
         return errors.Interrupted(str(cause))
     if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
-        file = f"{cause.filename}: " if isinstance(cause.filename, str) else ""
-        hint = remedy(cause) or "try again when the system has recovered"
-        return Refused(f"{file}{cause.strerror}", hint=hint, exit_code=ExitCode.SESH_FAILED if runs_command else None)
+        refused = errors.of_system(cause)
+        refused.hint = refused.hint or "try again when the system has recovered"
+        if runs_command:
+            refused.exit_code = ExitCode.SESH_FAILED
+        return refused
     described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
     hint = "set SESH_DEBUG=1 to see more"
     code = ExitCode.UNKNOWN if runs_command else ExitCode.FAILED

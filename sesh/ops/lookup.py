@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from sesh import descriptors, errors, measures, paths, reach
-from sesh.about import PROGRAM, SESH
+from sesh.about import PROGRAM
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import views
@@ -60,7 +60,9 @@ def reason(error: SeshError) -> str:
 def absence(host: str, why: str) -> str:
     """Return words that say that a host does not answer, or is not asked."""
     until = known.paused_until(host)
-    return f"is not asked until {measures.time_of_day(until)} ({why})" if until else f"does not answer ({why})"
+    if until:
+        return f"is not asked until {measures.time_of_day(until)} ({why})"
+    return "does not answer" if why == errors.NO_ANSWER else f"does not answer ({why})"
 
 
 def last_known(host: str, why: str) -> list[Summary]:
@@ -226,8 +228,8 @@ def _choose_host(
         host, why = silent
         was = f"was on @{host}, which {absence(host, why)}"
         if not hosts:
-            hint = f"to create it here: {PROGRAM} --local {name}" if creates else f"to ask it again: {SESH} @{host}"
-            raise NotFound(f"{name} {was}", hint=hint)
+            again = f"to ask it again: {PROGRAM} @{host} {verb} {name}"
+            raise NotFound(f"{name} {was}", hint=f"to create it here: {PROGRAM} --local {name}" if creates else again)
     if len(hosts) < 2 and not was:
         return hosts[0] if hosts else None
     runs = f"{name} runs on {', '.join(f'@{host}' for host in hosts)}"

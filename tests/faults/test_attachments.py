@@ -255,7 +255,7 @@ def test_a_key_that_waits_for_the_rest_of_a_reply_is_typed_though_its_client_lea
 def test_a_client_that_comes_back_over_another_link_has_not_typed(daemons: Daemons) -> None:
     """A session counted as watched when its link had healed by itself."""
     daemons.quiet("work")
-    hello: dict[str, Any] = {"client": "token", "columns": 90, "tells": True}
+    hello: dict[str, Any] = {"client": "token", "columns": 90}
     idle = daemons.attach("work", **hello)
     idle.wait(protocol.SCREEN)
     came = daemons.ask("work", "typed")["at"]

@@ -25,13 +25,16 @@ from tests.support.waiting import PATIENCE
 Settings = Mapping[str, str | None]
 
 # ssh takes the home from passwd, not from HOME. So these wrappers come first in the test's PATH, and give ssh the
-# test's configuration instead of the user's, in place of a `sesh.config` with BatchMode. Each call is logged.
+# test's configuration instead of the user's, also in a file of sesh's own for `-F`. Each call is logged.
 # Calls at the same time do not mix, because each `printf` writes all of its text at once.
 _WRAPPER = """#!/bin/sh
 printf '%s\\037' {name} "$@" '\036' >>{calls}
 for word; do
     shift
-    case $word in */sesh.config) word={config}.batch;; esac
+    case $word in */sesh.????????.config)
+        sed 's#~/.ssh/config#{config}#; /etc.ssh/d' "$word" >{config}.$$ && word={config}.${{word##*/}} &&
+            mv {config}.$$ "$word";;
+    esac
     set -- "$@" "$word"
 done
 exec {program} {options} "$@"
@@ -224,7 +227,6 @@ class Farm:
         self._hosts: list[SshHost] = []
         self._proxies: list[Proxy] = []
         home.write(".ssh/config", "")
-        home.write(".ssh/config.batch", f"BatchMode yes\nInclude {self.config}\n")
         home.write(".ssh/known_hosts", "")
         os.chmod(os.path.dirname(self.config), 0o700)
         ssh = os.path.join(home.path, "bin", "ssh")

@@ -63,6 +63,6 @@ def test_a_second_factor_of_a_jump_host_is_asked_for_in_place_and_never_elsewher
     assert "\n? work " in listed.text()
     assert "assword:" not in listed.text()
     done = home.sesh("@box", "--open", "more")
-    assert (done.code, "sesh cannot ask you for it here; try: ssh box" in done.stderr) == (1, True)
+    assert (done.code, "sesh cannot ask you for it here; log in at a terminal: sesh @box" in done.stderr) == (1, True)
     log = gate.sshd.messages()[before:]
     assert ("Connection closed by authenticating user" in log, "Failed" in log) == (True, False)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sesh.remote.deploy.deploy import DeployError, deploy
+from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm, SshHost
@@ -61,6 +62,29 @@ def test_login_files_that_end_the_shell_are_told_of_and_no_deploy_is_advised(hom
     assert home.sesh("--list", "--json").code == 0
     deployed = home.sesh("--deploy", "@box")
     assert (deployed.code, remedy in deployed.stderr) == (1, True), deployed
+
+
+def test_login_files_that_read_are_told_of(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The advice was to try again, or there was none."""
+    far = farm.host("box", installed=False, config={"Ciphers": "aes128-ctr"})
+    far.write(".bashrc", 'read -p "Start tmux? " answer\n')
+    deployed = home.sesh("--deploy", "@box")
+    remedy = "let login files read their input only on a terminal ([ -t 0 ])"
+    assert (deployed.code, remedy in deployed.stderr) == (1, True), deployed
+    monkeypatch.setattr(opening, "START_TIMEOUT", 1)
+    opened = home.sesh("@box", "--open", "work")
+    remedy = "if `ssh box` gets in, let login files there read their input only on a terminal ([ -t 0 ])"
+    assert (opened.code, opened.stderr) == (1, f"sesh: box does not answer; {remedy}\n")
+
+
+def test_a_full_disk_is_told_so_with_what_to_do(here: Home, farm: Farm, mounted: Callable[..., None]) -> None:
+    """The error was `[Errno 28] No space left on device` alone."""
+    far = farm.host("box", installed=False)
+    path = os.path.join(far.home, ".local")
+    os.makedirs(path, exist_ok=True)
+    mounted("-t", "tmpfs", "-o", f"size=4m,uid={far.account.uid},mode=755", "none", path)
+    assert str(refused(step="unpack")) == "box: No space left on device; free some space there"
+    assert litter(far) == []
 
 
 @pytest.mark.usefixtures("light")

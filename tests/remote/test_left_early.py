@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 
 import pytest
 
+from sesh.cli import attach
 from sesh.ops import lookup
+from sesh.remote import known
+from sesh.store import recent
 from tests.remote.farm import Farm
 from tests.remote.via import Beside
 from tests.support import Home, Terminal, wait_until
@@ -53,6 +58,28 @@ def test_while_it_connects_to_a_host_or_pushes_files(home: Home, farm: Farm) -> 
     left(terminal, b"\x1c")
     far.proxy.restore()
     assert far.names() == home.names() == []
+
+
+@pytest.mark.parametrize(("module", "function"), [(known, "cache_running"), (attach, "_check_not_inside")])
+@pytest.mark.parametrize("words", [["@box", "work"], ["@box", "--new", "work"]], ids=["go", "new"])
+def test_once_the_host_has_created_the_session_the_last_line_says_so(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, module: object, function: str, words: list[str]
+) -> None:
+    """It said only `interrupted`."""
+    far = beside("box")
+    monkeypatch.setattr(module, function, lambda *_: signal.raise_signal(signal.SIGINT))
+    terminal = home.terminal(*words, columns=120)
+    assert terminal.exit_code() == 130
+    assert re.search(r"sesh: interrupted; work (runs|may have been created); .*: sesh @box", terminal.text())
+    assert far.names() == ["work"]
+
+
+def test_once_it_is_created_here_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "remember", lambda *_: signal.raise_signal(signal.SIGINT))
+    terminal = home.terminal("work", columns=120)
+    assert terminal.exit_code() == 130
+    assert "sesh: interrupted; work runs; to return to it: sesh work" in terminal.text()
+    assert home.names() == ["work"]
 
 
 def test_at_ssh_s_own_question(home: Home, farm: Farm) -> None:

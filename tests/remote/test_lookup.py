@@ -119,7 +119,8 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     for words in (["--status", "solo"], ["--kill", "solo"], ["--wait", "solo", "--exit"]):
         done = home.sesh(*words)
         assert done.code == 1, words
-        assert re.search(r"solo was on @box\b.*\(no route\)", done.stderr), done
+        again = f"to ask it again: sesh @box {words[0]} solo"
+        assert f"solo was on @box, which does not answer (no route); {again}\n" in done.stderr, done
     assert home.sesh("--run", "solo", "--", "true").code == 125
     here = home.terminal("solo", columns=120)
     assert here.exit_code() == 1
@@ -128,6 +129,17 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     made = home.terminal("--local", "solo")
     made.wait_for(PROMPT)
     assert home.names() == ["solo"]
+
+
+def test_a_host_that_is_silent_is_said_so_once(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = beside("box")
+    known(home, far)
+    assert home.sesh("@box", "--open", "solo", "--", "cat").code == 0
+    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 0.2)
+    far.fall_silent()
+    done = home.sesh("--kill", "solo")
+    far.end_silence()
+    assert done.stderr == "sesh: solo was on @box, which does not answer; to ask it again: sesh @box --kill solo\n"
 
 
 def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_reaches_it(

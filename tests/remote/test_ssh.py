@@ -16,7 +16,7 @@ from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import AuthenticationFailed
 from tests.remote.farm import Farm
-from tests.support import Home, processes, wait_until
+from tests.support import PROMPT, Home, processes, wait_until
 
 BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
 
@@ -222,6 +222,32 @@ def test_r30_an_unknown_key_is_taken_once_and_recorded_but_where_the_user_is_str
     master.ensure(Destination("box"), may_prompt=False)
     with open(farm.known_hosts, encoding="utf-8") as file:
         assert far.sshd.host_key in file.read()
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_r30_an_unknown_key_of_a_jump_host_is_taken_by_the_same_rule(here: Home, farm: Farm, alone: bool) -> None:
+    """The jump host was refused, and the message named the host in its place."""
+    gate = farm.host("gate", known=False, proxied=True)
+    strict = farm.host("strict", same_user=gate, known=False, proxied=True, config={"StrictHostKeyChecking": "yes"})
+    far = farm.host("box", known=False, config={"ProxyJump": "gate"})
+    farm.host("inner", same_user=far, config={"ProxyJump": "strict"})
+    farm.host("asks", same_user=gate, known=False, proxied=True, config={"StrictHostKeyChecking": "ask"})
+    farm.host("third", same_user=far, config={"ProxyJump": "asks"})
+    if not alone:
+        master.ensure(Destination("box"), may_prompt=False)
+    assert run(Destination("box"), "id -un", alone=alone).stdout == f"{far.user}\n"
+    with open(farm.known_hosts, encoding="utf-8") as file:
+        assert {line.split()[0] for line in file} == {gate.address, far.address}
+    assert f"the host key of {strict.address} is unknown" in refusal(Destination("inner"))
+    assert "the host key of third or a jump host is unknown" in refusal(Destination("third"))
+
+
+def test_r30_where_a_person_can_be_asked_a_jump_host_is_taken_too(home: Home, farm: Farm) -> None:
+    farm.host("gate", known=False, proxied=True)
+    farm.host("box", known=False, config={"ProxyJump": "gate"})
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for(PROMPT)
+    assert "authenticity" not in terminal.text()
 
 
 def test_r30_a_changed_key_is_refused_and_the_line_holds_the_command_that_mends_it(here: Home, farm: Farm) -> None:

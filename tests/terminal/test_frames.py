@@ -120,7 +120,7 @@ def test_what_an_attached_client_is_told_is_what_its_type_says(sesh: Sesh) -> No
     for last in (protocol.DETACH, protocol.EXIT):
         name = sesh("--list", "--json").json()[0]["name"]
         with wire.connect(name) as client, greeted(name) as asking:
-            client.send(wire.hello_frame("attach", columns=80, rows=24, client=str(last), tells=True))
+            client.send(wire.hello_frame("attach", columns=80, rows=24, client=str(last)))
             list(told(client, protocol.SCREEN))
             if last == protocol.DETACH:
                 for verb, words in (

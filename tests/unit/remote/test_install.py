@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import compileall
+import errno
 import hashlib
 import json
 import os
@@ -116,8 +117,19 @@ def test_a_version_that_does_not_run_any_more_is_replaced(host: Host, bundle: Bu
 
 def test_an_archive_that_changed_on_its_way_is_refused_before_it_is_read(host: Host, bundle: Bundle) -> None:
     step, reason = host.failed(bundle, bundle.archive[:-10])
-    assert (step, "sha256" in reason) == ("upload", True)
+    assert (step, "sha256" in reason, "[ -t 0 ]" in reason) == ("upload", True, True)
     assert host.versions() == []
+
+
+def test_an_error_of_the_system_is_told_in_words_and_with_its_number(
+    host: Host, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", fails)
+    failed = host.install(bundle)
+    assert (failed["step"], failed["reason"], failed["errno"]) == ("unpack", "No space left on device", errno.ENOSPC)
 
 
 @pytest.mark.parametrize("end", ["sys.exit(3)", "os.kill(os.getpid(), 9)"])
