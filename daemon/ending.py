@@ -51,6 +51,7 @@ class Ending:
         self._hung_up_at: float | None = None  # time (monotonic) of SIGHUP to the session's processes
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
         self._timed_out = False  # the program was a shell, which ended at its prompt as by TMOUT
+        self._untold = False  # its result is not on disk, and nobody has been told its end
 
     # -- the program's end
 
@@ -119,9 +120,11 @@ class Ending:
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
-        guard(self._keep_result, "the result")
+        is_on_disk = guard(self._keep_result, "the result")
         outlives = not is_known and self._outlives()
-        if outlives and not session.facts.persist:  # only the daemon has its screen
+        is_safe = is_on_disk or self._life.ended_for not in ("", BY_TIMEOUT)
+        self._untold = not (is_safe or outlives or session.facts.keep)
+        if not is_safe or (outlives and not session.facts.persist):  # only the daemon has its end, or its screen
             session.facts.set_keep(keep=True)
         if session.facts.keep:
             self._finish(Phase.KEPT)
@@ -157,7 +160,13 @@ class Ending:
             return False
         return bool(self._life.end.code) or (facts.outlive == "always" and not facts.shell)
 
-    def _keep_result(self) -> None:
+    def _note_told(self) -> None:
+        """Let a session go that stays only because nobody knew its end."""
+        if self._untold:
+            self._untold = False
+            self.end_session()
+
+    def _keep_result(self) -> bool:
         session = self.session
         facts = self.session.facts
         log = self.session.log
@@ -181,6 +190,7 @@ class Ending:
             "shell": facts.shell or facts.resumed,
         }
         results.keep(result, log.bytes(first) if facts.job else None)
+        return True
 
     # -- the session's files
 
@@ -235,6 +245,7 @@ class Ending:
             if connection.reader is not None:
                 result["truncated"] = connection.reader.skipped > 0
             wait.request.respond({"position": session.log.head, **result}, output)
+            self._note_told()
         session.waits.forget(connection)
 
     def _has_more(self, connection: PeerConnection) -> bool:
@@ -261,6 +272,8 @@ class Ending:
                 session.faults.guard(records.forget, "the release", session.name, session.facts.id)
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
+        if not session.facts.job:  # its caller may be on a lost link
+            self._note_told()
         self._handler.dismiss(client)
 
     def close_finished(self) -> None:

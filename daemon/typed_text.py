@@ -67,7 +67,7 @@ class Typing:
         if enter:
             yield from self._type_with_enter(request, unmarked(request.data), key)
         else:
-            self._type(request, request.data, key, more=more)
+            self._type(request, request.data, key, more=more, patient=since is None)
 
     def press(self, request: PeerRequest[SendResponse]) -> None:
         """Type keys at once; the text that is being typed gets no Enter after them."""
@@ -113,7 +113,7 @@ class Typing:
         if self._active is None and not self._queued:
             return
         if len(self._queued) == MAX_QUEUED:
-            raise Busy(f"{MAX_QUEUED} texts wait to be typed here; try again later")
+            raise _busy(f"{MAX_QUEUED} texts wait to be typed here", "try again later")
         self._queued.append(request)
         try:
             while self._active is not None or self._queued[0] is not request:
@@ -126,25 +126,45 @@ class Typing:
 
     # -- typing
 
-    def _type(self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool) -> None:
-        """Type bytes as one unit; respond once the input queue has room."""
-        self._admit(data, more=more)
+    def _type(
+        self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool, patient: bool = False
+    ) -> None:
+        """Type bytes as one unit, see `_admit` and `_put`."""
+        self._admit(data, more=more, patient=patient)
         response: SendResponse = {"position": self._pump.input_line.sent_at}
         self._keep_outcome(key, response)
-        self._put(request, data, key, response)
+        self._put(request, data, key, response, more=more)
 
-    def _put(self, request: PeerRequest[SendResponse], data: bytes, key: str, response: SendResponse) -> None:
-        """Queue bytes, none for a repeated request; respond once the input queue has room."""
+    def _put(
+        self, request: PeerRequest[SendResponse], data: bytes, key: str, response: SendResponse, *, more: bool = False
+    ) -> None:
+        """Queue bytes, none for a repeated request; respond once the queue has room.
+
+        What the terminal has not taken by the deadline is withdrawn, so that it is not typed after the response.
+        """
         pump = self._pump
+        timers = self._session.timers
+
+        def withdraw() -> None:
+            rest = pump.input.withdraw(respond)
+            if more or rest < len(data):
+                response["reason"] = "it has not read all of the text, so the rest of the text was not typed"
+                request.respond(response)
+            else:
+                self.outcomes.pop(key, None)
+                request.refuse(self._unread())
 
         def respond(whole: bool) -> None:
+            timers.clear(request)
             if whole:
                 request.respond(response)
             else:
                 self.outcomes.pop(key, None)
                 request.refuse(Refused(f"the program of {self._session.name} ended before it read all its input"))
 
-        waits = pump.input.size + len(data) > protocol.CHUNK
+        waits = pump.input.size + len(data) >= protocol.CHUNK
+        if waits:
+            timers.set(request, request.time_left, withdraw)
         pump.type(Writer.REQUEST, data, respond if waits else None)
         if not waits:
             respond(True)
@@ -173,16 +193,19 @@ class Typing:
         finally:
             self._active = None
 
-    def _admit(self, data: bytes, *, more: bool = False) -> None:
-        """Note bytes that will be typed. Raises Refused or Busy without room for them."""
+    def _admit(self, data: bytes, *, more: bool = False, patient: bool = False) -> None:
+        """Note bytes that will be typed. Raises Refused or Busy.
+
+        `patient`: they may wait for room in the queue.
+        """
         session = self._session
         pump = self._pump
         name = self._session.name
         pty = session.pty
         if not session.running or pty is None:
             raise _ended(name)
-        if pump.input.size + len(data) > LIMIT:
-            raise Busy(f"the program in {name} has not read earlier input; try again later")
+        if pump.input.size and pump.input.size + len(data) >= (LIMIT if patient else protocol.CHUNK):
+            raise self._unread()
         longest = machine.longest_line(pty.descriptor)
         unfinished = pump.input_line.length(pty)
         if unfinished + len(data) > longest and not pty.raw():
@@ -194,6 +217,11 @@ class Typing:
         if not more:
             pump.input_line.sent_at = session.log.head
         session.activity.note_input(data)
+
+    def _unread(self) -> Busy:
+        name = self._session.name
+        story = f"the program of {name} does not read its input ({self._pump.unread:,} bytes wait)"
+        return _busy(story, f"try again later, or end it: {SESH} --kill {name}")
 
     # -- checks
 

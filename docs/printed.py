@@ -78,7 +78,7 @@ class PrintedSent(Done, Sent):
     """The result of `--send`.
 
     `bytes`: the number typed, keys included. `position`: in the output, for `--wait --from`. `typed`: always true; an
-    error has it if the text was typed and got no Enter.
+    error has it if the text was typed but not its rest, or not its Enter.
     """
 
     name: str

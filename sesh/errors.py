@@ -119,13 +119,14 @@ def naming_host(host: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def failing_with(code: ExitCode) -> Iterator[None]:
-    """Give `code` to the block's error with exit code 1, which a command may return."""
+def failing_with(code: ExitCode, hint: str = "") -> Iterator[None]:
+    """Give `code`, and a missing hint, to the block's error with exit code 1."""
     try:
         yield
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = code
+            error.hint = error.hint or hint
         raise
 
 

@@ -247,7 +247,8 @@ WaitResponse = MetResponse | EndResponse
 class SendResponse(TypedDict, total=False):
     """The response to `send`; empty to an interrupt.
 
-    `position`: of the output, before the program got the bytes; `reason`: why Enter was not pressed, or empty.
+    `position`: of the output, before the program got the bytes; `reason`: why the rest of the
+    text, or Enter, was not typed; or empty.
     """
 
     position: int | None

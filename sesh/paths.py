@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sesh import machine
-from sesh.about import ON_HOST, SESH
+from sesh.about import ON_HOST, PROGRAM, SESH
 from sesh.errors import Exists, NotFound, Refused
 from sesh.names import check_name, is_name, subject
 
@@ -58,6 +58,7 @@ def check_directory(path: str, variable: str = "SESH_DIR") -> bool:
         problem = f"belongs to another user (uid {status.st_uid})"
     elif mode & 0o777 != PRIVATE:
         problem = f"is accessible to other users, or not to you (mode {mode:04o})"
+        fix = f"if only {PROGRAM} uses it, make it 0700; else {fix}"
         if path.startswith(f"{home()}/"):  # never advise chmod of /tmp or of the home
             fix = f"run: {ON_HOST}chmod 700 {path}"
     if problem:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from errno import EAGAIN
 from itertools import islice
+from math import inf
 from typing import Any, Generic
 
 from sesh import protocol
@@ -24,6 +25,7 @@ Steps = Iterator[float]  # the steps of a request that takes time; each yields t
 STALLED = 2.0  # seconds without progress after which the program does not wait for a reader any more
 FOLLOWER_LAG = 16 << 20  # bytes that a follower of the output may lag before it is late
 WINDOW = 256 << 10  # bytes in flight; at the limit, no more are sent until a GOT
+MARGIN = 2.0  # seconds before a caller's deadline by which its response is sent
 PIECE = 16 << 10  # bytes of one frame: the client sends GOT for whole frames
 
 
@@ -251,6 +253,11 @@ class PeerRequest(Generic[Response]):
         """Raise TimedOut if the request may not begin any more."""
         if self.begin_by is not None and uptime() > self.begin_by:
             raise TimedOut(f"{session} was asked too late; nothing was done")
+
+    @property
+    def time_left(self) -> float:
+        """The seconds until the response is due."""
+        return inf if self.begin_by is None else max(0.0, self.begin_by - MARGIN - uptime())
 
     def respond(self, response: Response, data: bytes = b"") -> None:
         self._send({"ok": True, **response}, data)  # type: ignore[dict-item]  # each Response is a TypedDict

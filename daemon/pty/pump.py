@@ -62,6 +62,14 @@ class InputQueue:
                 done(True)
         self._sizes.clear()
 
+    def withdraw(self, done: Callable[[bool], None]) -> int:
+        """Drop the rest of the unit with this `done`, without calling it; return its size."""
+        writer, view, _ = unit = next(unit for unit in self._units if unit[2] is done)
+        self._units.remove(unit)
+        self._sizes[writer] -= len(view)
+        self.size -= len(view)
+        return len(view)
+
     def content(self) -> bytes:
         return b"".join(view for _, view, _ in self._units)
 

@@ -93,7 +93,7 @@ def _start_detached(cli: Invocation, data: JobSpec) -> int:
         if error.exit_code == ExitCode.FAILED and error.code != "refused":
             error.exit_code = ExitCode.UNKNOWN if isinstance(error, errors.OutcomeUnknown) else ExitCode.SESH_FAILED
         raise
-    with failing_with(ExitCode.UNKNOWN):  # the job runs
+    with failing_with(ExitCode.UNKNOWN, jobs.to_look(name)):  # the job runs
         if not cli.line.json:
             cli.out.text(name)
         return cli.out.done(name=name, session=name, host=cli.line.host, created=True)
@@ -107,7 +107,7 @@ def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bo
         wanted = printed or cli.line.json
         live = followed.take if followed is not None else None
         job, result, retained = jobs.run(cli.line_target, data, interrupts, live=live, wanted=wanted, stdin=source)
-    with failing_with(ExitCode.UNKNOWN):  # the job has ended, and 1 could be the job's own code
+    with failing_with(ExitCode.UNKNOWN, jobs.to_look(job)):  # the job has ended, and 1 could be the job's own code
         if followed is not None:
             followed.take(b"", last=True)
         if interrupts.echoed and cli.shows_status:

@@ -56,7 +56,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         facts, output = shell.run(
             stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
         )
-    with failing_with(ExitCode.UNKNOWN):
+    with failing_with(ExitCode.UNKNOWN, shell.to_look(name)):
         if live is not None:
             live.take(output, last=True)
             output = b""

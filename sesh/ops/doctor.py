@@ -146,7 +146,8 @@ def _path(caller: Caller) -> Iterator[Finding]:
     if own in (os.path.normpath(folder) for folder in folders if folder):
         yield row("path", OK, f"{own} is in PATH")
     elif caller.origin is None:  # over a link PATH is sshd's, and sessions get the launcher's directory added
-        yield row("path", WARNING, f"{own} is not in PATH", f'add to your shell\'s profile: export PATH="{own}:$PATH"')
+        remedy = 'add to your shell\'s profile: export PATH="$HOME/.local/bin:$PATH"'
+        yield row("path", WARNING, f"{own} is not in PATH", remedy)
     seen: set[str] = set()
     for folder in filter(os.path.isabs, folders):
         path = shutil.which(PROGRAM, path=folder)

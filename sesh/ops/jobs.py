@@ -220,7 +220,7 @@ def run(
         if live is not None:
             live(ended.output)
         return ended.name, ended.result, ended.output
-    with errors.failing_with(ExitCode.UNKNOWN), stream:
+    with errors.failing_with(ExitCode.UNKNOWN, to_look(stream.name)), stream:
         stream.deadline = None if deadline is None else deadline + _GRACE
         tells = stdin is None and target.caller.hears_questions
         most = COLLECTED if wanted else 0
@@ -229,6 +229,10 @@ def run(
     if target.host is not None and not data.get("keep"):
         known.drop_sessions(target.host, [stream.name])
     return stream.name, result, output
+
+
+def to_look(name: str) -> str:
+    return f"its exit code: {SESH} --wait {name} --exit"
 
 
 @op(reads=True)

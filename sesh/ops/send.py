@@ -56,7 +56,7 @@ def send_input(
         if not text and pattern is None:
             response, _ = stream.connection.request(PRESS, typed_keys, _soon())
         elif not enter and pattern is None:
-            response = _type_in_chunks(stream.connection, text + typed_keys)
+            response = _type_in_chunks(stream, text + typed_keys)
         else:
             request_keys: RequestKeys = {"force": force, "enter": enter}
             if pattern is not None:
@@ -83,9 +83,9 @@ def _open_stream(target: Target, name: str) -> Iterator[Stream]:
         yield stream
 
 
-def _type_in_chunks(connection: Connection, typed: bytes) -> SendResponse:
+def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
     responses = [
-        connection.request(SEND, typed[start : start + CHUNK], _soon(), more=start > 0)[0]
+        _accepted(stream, stream.connection.request(SEND, typed[start : start + CHUNK], _soon(), more=start > 0)[0])
         for start in range(0, len(typed) or 1, CHUNK)
     ]
     return responses[0]
@@ -108,9 +108,9 @@ def _matching_question(connection: Connection, name: str, pattern: search.Patter
 
 
 def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys) -> SendResponse:
-    """Type a text by one request, exactly once.
+    """Type a text by one request, exactly once. Raises as `_accepted`.
 
-    Raises Refused, with `typed`, if Enter was not pressed. After a lost link the request is sent again. By its key the
+    After a lost link the request is sent again. By its key the
     daemon knows that the text is typed already.
     """
     request_keys = {**request_keys, "key": os.urandom(8).hex()}
@@ -118,10 +118,14 @@ def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys) -> Sen
         try:
             until = time.monotonic() + _ENTER_TIMEOUT
             response, _ = stream.connection.request(SEND, text, until, **request_keys)
-            break
+            return _accepted(stream, response)
         except errors.ConnectionLost:
             stream.reconnect()
             stream.handshake(until=_soon())
+
+
+def _accepted(stream: Stream, response: SendResponse) -> SendResponse:
+    """Return the response. Raises Refused, with `typed`, if the rest or Enter is not typed."""
     if reason := response.get("reason"):
         name = stream.name
         error = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")

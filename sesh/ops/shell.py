@@ -70,6 +70,10 @@ def run(
             raise command.explained(error) from None
 
 
+def to_look(name: str) -> str:
+    return f"its exit code: {SESH} --history {name}"
+
+
 class OutputWriter:
     """Writes live output of a command; without `ansi` it drops escape sequences."""
 
@@ -182,12 +186,13 @@ class _SentCommand:
 
     def explained(self, error: SeshError) -> SeshError:
         """Return the error to raise instead, which says whether the command may have run."""
+        name = self._stream.name
         may_have_run = self._may_have_run(error)
         if error.in_response or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             if may_have_run and error.exit_code == ExitCode.FAILED:
                 error.exit_code = ExitCode.UNKNOWN
+                error.hint = error.hint or to_look(name)
             return error
-        name = self._stream.name
         late = isinstance(error, errors.TimedOut)
         message = f"the daemon of {name} does not answer in time" if late else error.message
         if not may_have_run:

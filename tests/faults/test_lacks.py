@@ -83,12 +83,31 @@ def test_a_full_disk_is_an_error_of_the_doctor(home: Home, monkeypatch: pytest.M
     assert row["remedy"] == f"free some space there, or set {variable} to another directory"
 
 
-def test_a_result_that_cannot_be_kept_is_a_fault_in_the_status(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_whose_result_cannot_be_kept_stays_until_its_end_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit code of a job that nobody waited for was lost with its daemon."""
     results = os.path.join(home.directory, ".results")
     failing(monkeypatch, os, "write", errno.ENOSPC, lambda descriptor, _: on_disk(results, descriptor))
-    assert home.sesh("--exec", "job", "--keep", "--", "sh", "-c", "exit 7").code == 7
-    (fault,) = home.sesh("--status", "job", "--json").json()["faults"]
-    assert "the result: No space left on device" in fault
+    script = "echo made; until [ -e go ]; do sleep 0.02; done; exit"
+    assert home.sesh("--exec", "job", "-d", "--", "sh", "-c", f"{script} 7").code == 0
+    assert home.sesh("--exec", "late", "-d", "--timeout", "0.1", "--", "sleep", "100").code == 0
+    assert home.sesh("--open", "shell", "--", "sh", "-c", f"{script} 0").code == 0
+    home.write("go", "")
+    codes = {"job": 7, "late": 124, "shell": 0}
+    wait_until(lambda: {each["name"]: each["exit_code"] for each in home.sesh("--list", "--json").json()} == codes)
+    assert home.sesh("--logs", "job").stdout == "made\n"
+    for name, code in codes.items():
+        status = home.sesh("--status", name, "--json").json()
+        assert (status["exit_code"], status["state"]) == (code, "exited")
+        assert "the result: No space left on device" in status["faults"][0]
+        assert home.sesh("--wait", name, "--exit").code == code
+    assert home.sesh("--exec", "waited", "--", "sh", "-c", "exit 5").code == 5
+    assert home.sesh("--open", "killed", "--", "sleep", "100").code == 0
+    assert home.sesh("--kill", "killed").code == 0
+    assert home.names() == []
+    assert home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "exit 7").code == 7
+    assert "the result" in home.sesh("--status", "kept", "--json").json()["faults"][0]
 
 
 def on_disk(folder: str, descriptor: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from sesh import bridge
+from sesh.store import results
 from tests.remote.pace import brisk, hasty
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, wait_until
@@ -158,6 +160,26 @@ def running(home: Home, far: ViaHost, *words: str, script: str) -> subprocess.Po
 
 
 GO = "while [ ! -e go ]; do sleep 0.02; done"
+
+
+def test_a_job_that_ended_on_a_full_disk_while_the_link_was_lost_tells_its_code(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The waiter heard that the host has nothing of the job any more."""
+    brisk(monkeypatch)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(results, "keep", fail)
+    far = beside("box")
+    job = running(home, far, "--follow", script=f"{GO}; touch over; exit 7")
+    far.away()
+    far.write("go", "")
+    wait_until(lambda: far.summary("job")["exit_code"] == 7)
+    far.back()
+    _, error = job.communicate(timeout=30)
+    assert job.returncode == 7, error
 
 
 def test_ctrl_c_stops_the_waiting_for_a_link_and_says_how_to_go_on(home: Home, beside: Beside) -> None:

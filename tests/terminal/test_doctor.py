@@ -54,6 +54,7 @@ def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
     for check in ("settings", "locale", "path", "ssh"):
         assert checks[check]["state"] == "warning", check
         assert checks[check]["remedy"], check
+    assert checks["path"]["remedy"].endswith('export PATH="$HOME/.local/bin:$PATH"')  # whatever the home is called
     assert (checks["shell"]["state"], "TMOUT=900" in checks["shell"]["message"]) == ("warning", True)
     key = rows(sesh("--doctor", "--json", env={"SESH_DETACH_KEY": "C-nonsense"}))["settings"]
     assert (key["state"], key["remedy"]) == ("warning", "use tmux's key names: C-\\ or 'C-b d'")

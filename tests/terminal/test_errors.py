@@ -222,17 +222,23 @@ def test_a_terminal_of_absurd_width_is_listed_for_all_the_same(sesh: Sesh) -> No
 def test_a_command_whose_output_cannot_be_stored_ends_as_one_whose_code_is_not_known(home: Home) -> None:
     """`--exec --print` must not exit with 1, which could be the job's own code."""
     home.sesh("--open", "web")
-    for words, code in (
-        ([], 1),
-        (["kill", "--help"], 1),
-        (["--exec", "--print", "--", "sh", "-c", "seq 3; exit 7"], 255),
-        (["--exec", "-d", "--", "true"], 255),
-        (["--run", "web", "--", "seq 3"], 255),
+    space = "sesh: cannot write output: No space left on device"
+    for words, code, look in (
+        ([], 1, ""),
+        (["kill", "--help"], 1, ""),
+        (["--exec", "job", "--print", "--", "sh", "-c", "seq 3; exit 7"], 255, "--wait job --exit"),
+        (["--exec", "next", "-f", "--", "sh", "-c", "seq 3; exit 7"], 255, "--wait next --exit"),
+        (["--exec", "last", "-d", "--", "true"], 255, "--wait last --exit"),
+        (["--run", "web", "--", "seq 3"], 255, "--history web"),
     ):
         line = [f"{home.path}/bin/sesh", *words]
         with open("/dev/full", "wb") as full:
             done = subprocess.run(line, env=home.env, stdout=full, stderr=subprocess.PIPE, timeout=20, check=False)
-        assert (done.returncode, done.stderr.startswith(b"sesh: cannot write output")) == (code, True)
+        assert (done.returncode, done.stderr.decode().strip()) == (
+            code,
+            f"{space}; its exit code: sesh {look}" if look else space,
+        )
+    assert [home.sesh("--wait", name, "--exit").code for name in ("job", "next", "last")] == [7, 7, 0]
     unread = home.start("--list", "--json", held=True)
     assert unread.stdout is not None
     unread.stdout.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from sesh import messages
 from sesh.api import Session
 from sesh.daemon import delivery
 from sesh.errors import Refused
+from sesh.ops import send
+from sesh.protocol import CHUNK
 from sesh.reach import find
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 from tests.support.composers.kinds import composer, logged
@@ -139,6 +142,31 @@ def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
         assert b"somebody typed meanwhile" in out
         assert text.returncode == 1
     assert "^M" not in home.sesh("--screen", "raw").stdout
+
+
+def test_a_program_that_does_not_read_costs_no_more_than_the_deadline_and_nothing_is_typed_after_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A healthy daemon was blamed after 30 s, and the text was typed later."""
+    monkeypatch.setattr(send, "_TIMEOUT", 3.0)
+    script = "stty raw -echo; echo ready; until [ -e go ]; do sleep 0.1; done; exec cat >taken"
+    opened(home, "stuck", script, "ready")
+    part = home.sesh("--send", "stuck", "-", "--json", input=b"y" * 1_000_000)
+    assert (part.code, part.json()["error"]["typed"]) == (1, True)
+    assert "so the rest of the text was not typed" in part.json()["error"]["message"]
+    kept = b"x" * (CHUNK - 1)
+    assert home.sesh("--send", "stuck", "-", input=kept).code == 0
+    for words in (["--key", "C-c"], ["z", "--enter"], ["z"]):
+        error = home.sesh("--send", "stuck", *words, "--json").json()["error"]
+        assert error["code"] == "busy", words
+        unread = r"stuck does not read its input \([1-9][\d,]+ bytes wait\); nothing was typed; .*: sesh --kill stuck$"
+        assert re.search(unread, error["message"])
+    home.write("go", "")
+    wait_until(lambda: home.sesh("--send", "stuck", "!").code == 0)
+    taken = Path(home.path, "taken")
+    wait_until(lambda: taken.exists() and taken.read_bytes().endswith(b"!"))
+    assert taken.read_bytes().lstrip(b"y") == kept + b"!"
+    assert taken.stat().st_size < 2 * CHUNK
 
 
 def test_the_rest_of_a_text_never_reaches_another_program(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

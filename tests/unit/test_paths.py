@@ -83,6 +83,7 @@ def test_a_directory_that_others_use_is_never_to_be_changed(ready: Path, monkeyp
         with pytest.raises(Refused, match=r"set SESH_DIR to a directory of yours") as caught:
             paths.check_directory(shared)
         assert "chmod" not in str(caught.value)
+        assert "mode 1777); if only sesh uses it, make it 0700; else set" in str(caught.value) or shared != "/tmp"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

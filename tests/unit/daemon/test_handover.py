@@ -52,6 +52,8 @@ LOST = {
         "Typing._active Typing._queued Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Life.ended_for Ending._hung_up_at Ending._final_phase Ending._timed_out Pty.status Pty.usage",
+    "a session that stays until its end is told: it stays until it is killed, as with --keep":
+        "Ending._untold",
     "work in progress: it begins again":
         "Screens._viewports_sent_at Screens._lags_since OutputLog.appended_at Activity._checked_at Activity._input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
