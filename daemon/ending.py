@@ -245,7 +245,9 @@ class Ending:
             if connection.reader is not None:
                 result["truncated"] = connection.reader.skipped > 0
             wait.request.respond({"position": session.log.head, **result}, output)
-            self._note_told()
+            connection.flush()
+            if not connection.closed:  # else its caller has gone, and heard nothing
+                self._note_told()
         session.waits.forget(connection)
 
     def _has_more(self, connection: PeerConnection) -> bool:

@@ -198,6 +198,6 @@ def test_input_beyond_the_window_is_not_read_while_the_program_takes_none(daemon
         send_all(client.connection, (protocol.numbered(protocol.INPUT, n, bytes(256 << 10)) for n in range(1, 1000)))
     assert resident(pid) - before < 16 << 20
     other.type(b"x")
-    with pytest.raises(Busy, match="has not read"):
+    with pytest.raises(Busy):
         daemons.ask("work", "send", bytes(4 << 20))
     daemons.show("work")

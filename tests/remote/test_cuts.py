@@ -16,7 +16,7 @@ from sesh import bridge
 from sesh.store import results
 from tests.remote.pace import brisk, hasty
 from tests.remote.via import Beside, ViaHost
-from tests.support import PROMPT, Home, Terminal, wait_until
+from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
 DETACH = b"\x1c"
 LOST = "Enter tries"
@@ -174,7 +174,9 @@ def test_a_job_that_ended_on_a_full_disk_while_the_link_was_lost_tells_its_code(
     monkeypatch.setattr(results, "keep", fail)
     far = beside("box")
     job = running(home, far, "--follow", script=f"{GO}; touch over; exit 7")
+    daemon = far.summary("job")["daemon_pid"]
     far.away()
+    wait_until(lambda: processes.connections(daemon) == 0)  # else the bridge is told the end
     far.write("go", "")
     wait_until(lambda: far.summary("job")["exit_code"] == 7)
     far.back()
