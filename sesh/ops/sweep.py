@@ -99,7 +99,8 @@ def _sessions() -> Iterator[Leftover]:
             continue
         forget = partial(_forget, name, str(record.get("id")))
         if phase == "exited":
-            yield Leftover("ended", name, records.age(record), forget)
+            with suppress(FileNotFoundError):  # another command has just removed it
+                yield Leftover("ended", name, records.age(record), forget)
         else:
             yield Leftover("lost", name, _note_lost(name), forget)
 

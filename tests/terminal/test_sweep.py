@@ -14,8 +14,9 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import machine
+from sesh import machine, paths
 from sesh.ops import sweep
+from sesh.store import records
 from tests.support import ROOT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -30,6 +31,22 @@ def left_behind(home: Home, entry: str, content: str = "") -> str:
     then = time.time() - HOURS
     os.utime(path, (then, then))
     return path
+
+
+def test_a_session_that_another_command_removes_meanwhile_is_no_error(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record was gone between the list and the look at its age."""
+    assert sesh("--open", "ended", "--", "sh", "-c", "exit 3").code == 0
+    wait_until(lambda: home.summary("ended")["state"] == "exited")
+    age = records.age
+
+    def removed(record: records.Record) -> float:
+        os.unlink(paths.record_path(record["name"]))
+        return age(record)
+
+    monkeypatch.setattr(records, "age", removed)
+    assert sesh("--sweep", "--dry-run", "--json").code == 0
 
 
 def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) -> None:
