@@ -16,6 +16,7 @@ import pytest
 
 from sesh import machine, paths
 from sesh.ops import sweep
+from sesh.schema import Record
 from sesh.store import records
 from tests.support import ROOT, Home, Result, wait_until
 
@@ -41,7 +42,7 @@ def test_a_session_that_another_command_removes_meanwhile_is_no_error(
     wait_until(lambda: home.summary("ended")["state"] == "exited")
     age = records.age
 
-    def removed(record: records.Record) -> float:
+    def removed(record: Record) -> float:
         os.unlink(paths.record_path(record["name"]))
         return age(record)
 
