@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import itertools
 import re
@@ -23,17 +24,22 @@ class TooLong(BaseException):
 
 @contextmanager
 def bounded(seconds: float = _SECONDS) -> Iterator[None]:
-    """Raise TooLong in the block once it has taken so much of the processor."""
+    """Raise TooLong in the block once it has taken so much of the processor.
+
+    The collector waits meanwhile: the garbage of earlier tests is not the block's, and TooLong would be lost in it.
+    """
 
     def interrupt(*_: object) -> None:
         raise TooLong
 
     before = signal.signal(signal.SIGVTALRM, interrupt)
+    gc.disable()
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        gc.enable()
         signal.signal(signal.SIGVTALRM, before)
 
 
