@@ -100,7 +100,7 @@ class Client(Reader):
         """True if its terminal shows all output up to its position, not a part."""
         state = self.state
         if isinstance(state, Attaching):
-            return not self.blank or state.drawing is None
+            return not self.blank or state.unfinished is None
         if isinstance(state, Repainting):
             return state.before_viewport is None
         return isinstance(state, Live)
@@ -135,14 +135,14 @@ class Client(Reader):
         else:
             self.position = position
 
-    def defer_rest(self, waiting: Attaching | Repainting, drawing: Replay) -> None:
-        """Send the drawn part if the terminal is blank; draw the rest later."""
+    def defer_rest(self, waiting: Attaching | Repainting, unfinished: Replay) -> None:
+        """Send the part that is made if the terminal is blank; make the rest later."""
         # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
         # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
         # the scrollback before the screen that the echo changes.
         if self.blank:
-            self.send_part(drawing.take())
-        self.state = replace(waiting, drawing=drawing)
+            self.send_part(unfinished.take())
+        self.state = replace(waiting, unfinished=unfinished)
 
     def begin_viewport(self, before: TerminalState, *, clear: bool) -> None:
         """Change to a viewport; `clear` if the terminal does not show this session whole."""

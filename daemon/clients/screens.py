@@ -56,7 +56,7 @@ class Screens:
     def is_due(self) -> bool:
         """True if a client could take its screen, which is not ready."""
         return any(
-            client.takes_screen and (self._model.lag > 0 or state.drawing is not None)
+            client.takes_screen and (self._model.lag > 0 or state.unfinished is not None)
             for client, state in self._waiting()
         )
 
@@ -89,7 +89,7 @@ class Screens:
             model.skip_ahead()
         if model.lag <= SMALL_LAG or any(isinstance(state, Repainting) for _, state in due):
             model.catch_up(STEP_TIME)
-        if not model.lag or any(state.drawing is not None for _, state in due):
+        if not model.lag or any(state.unfinished is not None for _, state in due):
             self._lags_since = None
         elif self._lags_since is None:
             self._lags_since = time.monotonic()
@@ -99,21 +99,21 @@ class Screens:
         # If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
         self._model.apply_size()
         fits = client.size[:2] == self._clients.size[:2]
-        partly_sent = state.drawing is not None and client.blank
+        partly_sent = state.unfinished is not None and client.blank
         if not fits and not partly_sent:
             self._begin_viewport(client, state)
             return
-        drawing = self._begin_drawing(client, state) if state.drawing is None else state.drawing
-        if drawing.advance():
-            client.defer_rest(state, drawing)
+        replay = self._begin_replay(client, state) if state.unfinished is None else state.unfinished
+        if replay.advance():
+            client.defer_rest(state, replay)
             self._settle()
         elif fits:
             shown_to = BLANK if isinstance(state, Attaching) else client.position
-            self._complete(client, drawing.finish(self._after_screen(shown_to)))
+            self._complete(client, replay.finish(self._after_screen(shown_to)))
         else:
             self._begin_viewport(client, state)
 
-    def _begin_drawing(self, client: Client, state: Attaching | Repainting) -> Replay:
+    def _begin_replay(self, client: Client, state: Attaching | Repainting) -> Replay:
         if isinstance(state, Attaching):
             return self._replay(client)
         if state.before_viewport is not None:

@@ -18,7 +18,7 @@ class Live:
 class Attaching:
     """The client has just attached, and gets nothing yet; next it gets scrollback and screen."""
 
-    drawing: Replay | None = None  # scrollback and screen, if these are drawn in parts and the first part is drawn
+    unfinished: Replay | None = None  # of scrollback and screen, of which a first part is made
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Repainting:
 
     before_viewport: TerminalState | None = None
     """The terminal's state before it showed a viewport, if it shows one: no lines are missed then."""
-    drawing: Replay | None = None  # missed lines and screen, if these are drawn in parts and the first part is drawn
+    unfinished: Replay | None = None  # of missed lines and screen, of which a first part is made
 
 
 @dataclass(frozen=True)
