@@ -17,7 +17,6 @@ from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, number,
 from sesh.cli.printing import error_row
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.ops import jobs, lookup, search, views
-from sesh.ops.labels import has_labels, unlabelled
 from sesh.ops.wait import Begin, Conditions, await_condition, condition_at_end, includes_end
 from sesh.outcomes import Condition
 from sesh.reach.target import Target
@@ -161,7 +160,7 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
     def names_on(_: str | None, target: Target) -> list[str]:
         if not cli.line.hosts:
             target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
-        rows = [row for row in target.call(views.overview)["sessions"] if has_labels(row, labels)]
+        rows = [row for row in target.call(views.overview)["sessions"] if lookup.has_labels(row, labels)]
         ended = target.call(jobs.ended, labels=labels) if kept else []
         return [*(row["name"] for row in rows if row["state"] in phases), *ended]
 
@@ -175,5 +174,5 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
         else:
             cli.note(f"@{host} {lookup.absence(host, lookup.reason(found))}: its sessions are not waited for")
     if not places:
-        raise unlabelled(labels, f"{' or '.join(phases)} session")
+        raise lookup.unlabelled(labels, f"{' or '.join(phases)} session")
     return list(places)
