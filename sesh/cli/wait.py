@@ -145,9 +145,11 @@ def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | No
     """
     if cli.line.hosts:
         return {Place(host, name): None for host in cli.line.hosts for name in names}
-    places, failed = cli.search(names)
-    found = {place.name: place for place in places}
-    return {found.get(name, Place(None, name)): failed.get(name) for name in names}
+    places: dict[Place, SeshError | None] = {}
+    for name, host in cli.search(names).items():
+        error = host if isinstance(host, SeshError) else None
+        places[Place(None if isinstance(host, SeshError) else host, name)] = error
+    return places
 
 
 def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Place]:
