@@ -12,7 +12,7 @@ from sesh import machine, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import similar_verb, words_for
+from sesh.cli.verbs import find_verb, similar_verb, words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
 from sesh.client.attachment_end import AttachmentEnd, EndKind
@@ -72,6 +72,9 @@ def attach_or_create(
     if near and not target.call(sessions.there, name=name):
         hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
         raise Refused(f"no session {name}", hint=for_host(hint, target.host))
+    if find_verb(name) is not None:
+        returns = for_host(f"{SESH} {words_for(name)}", target.host)
+        cli.remember(f"{name} is a verb, too: `{returns}` returns to this session")
 
     def connect(hello: Hello | None) -> Connected:
         return target.connect_by(enter.go, hello, name=name, spec=spec)
