@@ -37,17 +37,12 @@ class LinkLine:
         self._timers.clear(ClientTimer.DOUBT)
         self._text = ""
 
-    def remove(self) -> None:
-        """Remove the line, because bytes have come over the link."""
-        drawn = self._text != ""
-        self.forget()
-        if drawn:
-            self._view.redraw()
-
     def update(self, keeper: LinkKeeper) -> None:
-        """Draw the line if the link is doubted for long; draw later changes at once."""
+        """Draw the line if the link is doubted for long; remove it once the link is up."""
         if keeper.up:
-            self._timers.clear(ClientTimer.DOUBT)
+            if self._text:
+                self._view.end_line()
+            self.forget()
         elif self._text:
             self._draw(keeper)
         else:
@@ -64,8 +59,8 @@ class LinkLine:
         if len(text) > display.terminal.grid()[0] - 2:
             text = f"{state}{why}; Enter tries, {self._leave_hint}"
         if text != self._text or not display.covered:
-            self._view.remove_overlays()
-            display.cover(text)  # not by `Notice.say`: the daemon cannot send the screen now
+            self._view.forget_line()
+            self._view.cover(text)
             self._text = text
 
 
