@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING
 
 from sesh import descriptors, names, wire
 from sesh.client.attachment import Attachment
@@ -23,10 +22,7 @@ from sesh.client.view import ClientTimer
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
 from sesh.messages import Hello
 
-if TYPE_CHECKING:
-    from sesh.link.keeper import MakeKeeper
-
-Connect = Callable[[str, str | None], tuple[wire.Connection, "MakeKeeper"]]
+Connect = Callable[[str, str | None], wire.Connection]  # gets a session's name and host
 
 _DRAIN_TIMEOUT = 10.0
 """If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves."""
@@ -40,7 +36,6 @@ def attach(
     host: str | None,
     options: AttachOptions,
     connect: Connect,
-    make_keeper: MakeKeeper,
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session; print the closing line.
 
@@ -51,7 +46,7 @@ def attach(
     """
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # a second Ctrl-\ while the client leaves must not kill it
     with connection, RawTerminal() as terminal:
-        end = _Client(Display(terminal), options, connect).run(connection, name, host, make_keeper)
+        end = _Client(Display(terminal), options, connect).run(connection, name, host)
     if end.kind is EndKind.SIGNAL:
         raise SystemExit(SIGNAL_BASE + (end.signal or 0))
     return end
@@ -76,9 +71,9 @@ class _Client:
         self._keys = KeyParser(options.detach_key)
         self._attachment: Attachment
 
-    def run(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> AttachmentEnd:
+    def run(self, connection: wire.Connection, name: str, host: str | None) -> AttachmentEnd:
         """Attach to one session after the other; restore the terminal even after an error."""
-        self._attach(connection, name, host, make_keeper)
+        self._attach(connection, name, host)
         line = ""
         session_ended = False
         try:
@@ -93,8 +88,8 @@ class _Client:
             self._close(session_ended=session_ended)
         return end
 
-    def _attach(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> None:
-        self._attachment = Attachment(self._display, name, host, self._options, self._shown, make_keeper)
+    def _attach(self, connection: wire.Connection, name: str, host: str | None) -> None:
+        self._attachment = Attachment(self._display, connection, name, host, self._options, self._shown)
         self._attachment.attach_over(connection)
 
     def _switch(self, end: AttachmentEnd) -> None:
@@ -102,7 +97,7 @@ class _Client:
         attachment = self._attachment
         try:
             name, host = _checked_target(attachment, end.name, end.host)
-            connection, make_keeper = self._connect_to(name, host)
+            connection = self._connect_to(name, host)
         except SeshError as error:
             attachment.continue_after_switch(str(error))
         except KeyboardInterrupt as interrupt:  # a signal came while ssh had the terminal
@@ -112,9 +107,9 @@ class _Client:
         else:
             self._display.suspend(attachment.last_message)
             self._close(session_ended=False)
-            self._attach(connection, name, host, make_keeper)
+            self._attach(connection, name, host)
 
-    def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, MakeKeeper]:
+    def _connect_to(self, name: str, host: str | None) -> wire.Connection:
         """Connect to a session; give ssh the terminal meanwhile, in case ssh prompts."""
         if host is None:
             return self._connect(name, None)

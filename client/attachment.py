@@ -17,7 +17,7 @@ from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine, log_in
-from sesh.client.options import AttachOptions, first_frame, terminal_hello
+from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
 from sesh.client.view import ClientTimer, TerminalView
 from sesh.errors import DaemonReloaded, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
@@ -28,10 +28,10 @@ from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
 
 if TYPE_CHECKING:
-    from sesh.link.keeper import LinkKeeper, MakeKeeper
+    from sesh.link.keeper import LinkKeeper
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
-_SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
+_SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
 
@@ -53,11 +53,11 @@ class Attachment:
     def __init__(
         self,
         display: Display,
+        connection: Connection,
         name: str,
         host: str | None,
         options: AttachOptions,
         shown: Shown,
-        make_keeper: MakeKeeper,
     ) -> None:
         self.display, self.options = display, options
         self.name, self.host = name, host
@@ -71,15 +71,24 @@ class Attachment:
         self.channel = Channel(on_link=host is not None)
         predict = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
-        self.keeper = make_keeper(lambda: Peer(self.name, self.session_id, self._hello()))
+        self.keeper = self._keeper_of(connection)
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
 
+    def _keeper_of(self, connection: Connection) -> LinkKeeper | None:
+        if not isinstance(connection, WatchedConnection):
+            return None
+        from sesh.link.keeper import LinkKeeper  # loads threads, which a session of this machine does not need
+
+        return LinkKeeper(connection.opener, lambda: Peer(self.name, self.session_id, self._hello()))
+
     def attach_over(self, connection: Connection) -> None:
-        """Attach over a first or another connection, whose bridge may have sent HELLO."""
-        if connection.peer.hello_by_bridge is not None:
-            self._token = connection.peer.hello_by_bridge["client"]
+        """Attach over a first or another connection, over which HELLO may have been sent."""
         frames = connection.connect_request(self.name, self.session_id)
-        frames += first_frame(connection, self._hello(), self.options)
+        if connection.peer.hello is None:
+            frames += protocol.message(protocol.HELLO, self._hello())
+        else:
+            self._token = connection.peer.hello["client"]
+            frames += self.view.size_frame()  # the size may have changed since
         self.channel.replace_connection(connection, frames)
         self.view.forget_parts()
         if self.phase is not AttachmentPhase.CONNECTING:
@@ -182,10 +191,11 @@ class Attachment:
 
     def detach(self) -> None:
         """Send DETACH, and await the daemon's DETACH, which gives the row of the cursor."""
+        self.view.end_line()  # first: the screen comes before the daemon's DETACH
+        self.view.remove_overlays()
         if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.finish()
             return
-        self.view.remove_overlays()
         self.phase = AttachmentPhase.LEAVING
         self.link_line.forget()
         self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.finish)
@@ -196,7 +206,7 @@ class Attachment:
         if not self.display.started:
             self.redisplay()
         if error:
-            self.view.notice.say(error)
+            self.view.say(error)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
@@ -219,7 +229,7 @@ class Attachment:
         if not self.options.read_only:
             self._send_input(data)
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
-            self.view.notice.say(f"read-only: keys are not passed on; {self.options.leave_hint()}")
+            self.view.say(f"read-only: keys are not passed on; {self.options.leave_hint()}")
 
     def _send_input(self, data: bytes) -> None:
         """Send input, or keep it until the next WELCOME says which input the daemon has."""
@@ -239,8 +249,6 @@ class Attachment:
 
     def receive(self) -> None:
         is_open = self.channel.read()
-        if self.keeper is not None and self.channel.frames:
-            self.link_line.remove()  # before the frames are shown
         self.handle_frames()
         if not is_open:
             self._handle_disconnect(Unreachable(f"the daemon of {self.name} closed the connection; try again"))
@@ -318,13 +326,13 @@ class Attachment:
         if left and self.options.replay:  # the scrollback has output from an earlier attachment
             self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {left} ──")
         if notice := self.options.take_notice(self.name, welcome):
-            self.view.notice.say(notice)
+            self.view.say(notice)
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
         if kind == protocol.NOTICE:
             self.name = name or self.name
-            self.view.notice.say(str(message.get("text") or ""))
+            self.view.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
             self.view.notify(wording.notification(name, state, question, self.host), is_own=name == self.name)

@@ -111,6 +111,7 @@ class _Race:
             stderr.close()
             raise
         link = Link(destination, process, stderr)
+        link.opener = HostLinkOpener(destination)
         link.send_hello(_near_machine(destination), pending, self.deadline)
         return link
 
@@ -175,19 +176,20 @@ def open_link(
 
 
 class HostLinkOpener(LinkOpener):
-    """Opens links to a host, for a keeper. `logs`: write to the event log."""
+    """Opens links to a host, for a keeper."""
 
-    def __init__(self, destination: Destination, *, logs: bool = True) -> None:
+    def __init__(self, destination: Destination) -> None:
         self._destination = destination
-        self._logs = logs
-        self.indirect = any(destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
+
+    @property
+    def indirect(self) -> bool:
+        return any(self._destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
 
     def login_prompted(self) -> bool:
         return known.login_prompted(self._destination.host)
 
     def log(self, event: str, **facts: object) -> None:
-        if self._logs:
-            eventlog.log(event, host=self._destination.host, **facts)
+        eventlog.log(event, host=self._destination.host, **facts)
 
     def open(self, attempt: Attempt) -> Link:
         """Open a link. Print nothing: the terminal may be raw.
@@ -215,7 +217,7 @@ class HostLinkOpener(LinkOpener):
         may_prompt = attempt.may_prompt
         pending = None
         if (peer := attempt.peer) is not None:
-            request = LinkRequest.attach(peer.name, peer.session_id, hello_by_bridge=peer.hello_by_bridge)
+            request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello)
             pending = PendingRequest(request)
         until = time.monotonic() + START_TIMEOUT
         if not (may_prompt or known.login_prompted(destination.host)):

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from sesh import machine, programs
 from sesh.about import SESH
@@ -29,9 +28,6 @@ from sesh.remote import eventlog, known
 from sesh.schema import Record, Spec
 from sesh.store import listing, recent, records
 from sesh.wire import Connection
-
-if TYPE_CHECKING:
-    from sesh.link.keeper import MakeKeeper
 
 ConnectSession = Callable[[Hello | None], Connected]  # finds or creates the session, and connects to it
 
@@ -138,13 +134,13 @@ def attach_terminal(
     hello = first_hello(target.host, options) if target.host is not None else None
     name, connection = connect(hello)
 
-    def connect_next(name: str, host: str | None) -> tuple[Connection, MakeKeeper]:
+    def connect_next(name: str, host: str | None) -> Connection:
         """Connect to the session that this terminal is switched to."""
         target = cli.target_of(host)
         connection = target.connect(name)
         _check_not_inside(name, host, connection)
         recent.remember(name, host)
-        return connection, target.make_keeper
+        return connection
 
     with _saying_that_it_runs(name, target.host):
         _check_not_inside(name, target.host, connection)
@@ -152,9 +148,7 @@ def attach_terminal(
         options.first_notice = cli.first_notice
         if target.host is not None:
             eventlog.log("connect", host=target.host, session=name)
-        end = run_client(
-            connection, name, host=target.host, options=options, connect=connect_next, make_keeper=target.make_keeper
-        )
+        end = run_client(connection, name, host=target.host, options=options, connect=connect_next)
     if end.host is not None:
         _record_left(end, end.host)
     return _exit_code(end)

@@ -13,9 +13,13 @@ import time
 from collections.abc import Collection
 from enum import Enum
 from math import inf
+from typing import TYPE_CHECKING
 
 from sesh import protocol
 from sesh.wire import Connection
+
+if TYPE_CHECKING:
+    from sesh.link.keeper import LinkOpener
 
 PING_AFTER = 3.0  # seconds without a byte before a PING
 PING_AFTER_KEY = 1.0  # seconds without a byte after a key before a PING: the ACK may take long
@@ -134,9 +138,13 @@ class LinkHealth:
 
 
 class WatchedConnection(Connection):
-    """A connection to a host, with its health; each one is a `Link` of `remote/ssh`."""
+    """A connection to a host, with its health; each one is a `Link` of `remote/ssh`.
+
+    `opener`: opens the link that replaces this one.
+    """
 
     far = True
+    opener: LinkOpener
 
     def __init__(self, inbound: int, outbound: int) -> None:
         super().__init__(inbound, outbound)

@@ -55,12 +55,11 @@ class Attempt:
 
 
 class LinkOpener(Protocol):
-    """Opens the links to one host, for a keeper: `HostLinkOpener` in `remote/ssh/opening`.
+    """Opens the links to one host, for a keeper: `HostLinkOpener` in `remote/ssh/opening`."""
 
-    `indirect`: ssh connects through a jump host.
-    """
-
-    indirect: bool
+    @property
+    def indirect(self) -> bool:
+        """True if ssh connects through a jump host."""
 
     def open(self, attempt: Attempt) -> WatchedConnection:
         """Open a link whose bridge has sent WELCOME; runs in the attempt's thread. Raises SeshError."""
@@ -72,7 +71,7 @@ class LinkOpener(Protocol):
         """Renew the shared connection of a replaced link. `is_silent`: that link has not ended."""
 
     def log(self, event: str, **facts: object) -> None:
-        """Write the loss or the return of a link to the event log."""
+        """Write to the event log."""
 
 
 class Schedule:
@@ -167,12 +166,15 @@ class LinkKeeper:
         opener: LinkOpener,
         current_peer: CurrentPeer = lambda: None,
         report_outage: ReportOutage = lambda _reason: None,
+        *,
+        logs: bool = True,
     ) -> None:
+        """`logs`: write the loss and the return of the link to the event log."""
         self._opener = opener
         self._ping: Ping = lambda _: None
         self._current_peer = current_peer
         self._report_outage = report_outage
-        self.log = opener.log
+        self._logs = logs
         self.health = LinkHealth(time.monotonic())
         self.schedule = Schedule(indirect=opener.indirect)
         self._attempts: Workers[Attempt, WatchedConnection] = Workers(WatchedConnection.close)
@@ -183,6 +185,10 @@ class LinkKeeper:
         self._heard_before_loss: float | None = None  # monotonic; None unless a loss is the newest event in the log
         # Read while the link is up: during an outage this process may lack the descriptor to open `remotes.json`.
         self._login_prompted = opener.login_prompted()
+
+    def log(self, event: str, **facts: object) -> None:
+        if self._logs:
+            self._opener.log(event, **facts)
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -349,9 +355,6 @@ class LinkKeeper:
     def close(self) -> None:
         self._attempts.close()
         self._wake.close()
-
-
-MakeKeeper = Callable[[CurrentPeer], LinkKeeper | None]  # returns the keeper of a link, None on this machine
 
 
 def _reason(error: SeshError) -> str:

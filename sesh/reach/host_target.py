@@ -11,7 +11,7 @@ from typing import TypeVar
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
-from sesh.link.keeper import CurrentPeer, LinkKeeper, ReportOutage
+from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.messages import OP, ConnectedResponse, Hello
 from sesh.reach import calls
 from sesh.reach.caller import Caller
@@ -131,7 +131,7 @@ class HostTarget(Target):
             can_answer=self.caller.can_answer,
             connects=True,
             session_id=os.urandom(8).hex() if op.creates else "",
-            hello_by_bridge=hello,
+            hello=hello,
         )
         return PendingRequest(request)
 
@@ -155,8 +155,8 @@ class HostTarget(Target):
                     if not (pending.request.session_id and links_left):
                         raise
                     if keeper is None:
-                        opener = opening.HostLinkOpener(self.destination, logs=False)
-                        keeper = stack.enter_context(closing(LinkKeeper(opener)))
+                        opener = opening.HostLinkOpener(self.destination)
+                        keeper = stack.enter_context(closing(LinkKeeper(opener, logs=False)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
             known.cache_running(self.host, response["name"], time.time(), response["session_id"])
         return response["name"], link
@@ -200,9 +200,6 @@ class HostTarget(Target):
         else:
             known.end_pause(self.host)
         return link
-
-    def make_keeper(self, current_peer: CurrentPeer) -> LinkKeeper:
-        return LinkKeeper(opening.HostLinkOpener(self.destination), current_peer)
 
     def _stream(self, connection: Connection, name: str) -> Stream:
         return Stream(
@@ -249,12 +246,14 @@ class HostTarget(Target):
             link.send(LinkRequest(op.wire_name, calls.encoded(arguments(link))).frames())
 
         self._stop.check()
-        opener = opening.HostLinkOpener(self.destination, logs=report_outage is None)
+        link = self._open_link()
+        opener = opening.HostLinkOpener(self.destination)
+        keeper = LinkKeeper(opener, report_outage=report_outage or (lambda _: None), logs=report_outage is None)
         stream = Stream(
-            self._open_link(),
+            link,
             "",
             host=self.host,
-            keeper=LinkKeeper(opener, report_outage=report_outage or (lambda _: None)),
+            keeper=keeper,
             note=self.caller.note,
             find_end=lambda _: None,
             stop=self._stop,

@@ -17,7 +17,6 @@ from sesh.reach.op import Arguments, Connected, Op, Result
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
-    from sesh.link.keeper import CurrentPeer, LinkKeeper
     from sesh.reach.cancelling import Interrupts
     from sesh.reach.stream import Stream
 
@@ -79,10 +78,6 @@ class Target(ABC):
     def _stream(self, connection: Connection, name: str) -> Stream:
         """Return the stream over a new connection to a session."""
 
-    @abstractmethod
-    def make_keeper(self, current_peer: CurrentPeer) -> LinkKeeper | None:
-        """Return the keeper of an attachment's link; None on this machine."""
-
     @contextmanager
     def _timed(self) -> Iterator[None]:
         """Convert the error for silence past the deadline to TimedOut."""
@@ -123,6 +118,3 @@ class LocalTarget(Target):
         from sesh.reach.stream import Stream  # loads links, which a list does without
 
         return Stream(connection, name, self.deadline, stop=self.caller.stop)
-
-    def make_keeper(self, current_peer: CurrentPeer) -> None:
-        return None
