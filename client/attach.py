@@ -41,15 +41,11 @@ def attach(
 
     `connection`: a new one, over which at most `first_hello` was sent; the client closes it. `connect`: connects to
     another session, for a switch. Raises Refused without a terminal, Unreachable without a WELCOME, ProtocolError,
-    OSError if no descriptor is left, and the error with which the daemon refuses HELLO. If a signal ends this process,
-    raises SystemExit with 128 plus the signal's number, once the terminal is restored.
+    OSError if no descriptor is left, and the error with which the daemon refuses HELLO.
     """
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # a second Ctrl-\ while the client leaves must not kill it
     with connection, RawTerminal() as terminal:
-        end = _Client(Display(terminal), options, connect).run(connection, name, host)
-    if end.kind is EndKind.SIGNAL:
-        raise SystemExit(SIGNAL_BASE + (end.signal or 0))
-    return end
+        return _Client(Display(terminal), options, connect).run(connection, name, host)
 
 
 def first_hello(host: str, options: AttachOptions) -> Hello:
@@ -79,9 +75,9 @@ class _Client:
         try:
             end = self._run_attachment()
             while end.kind is EndKind.SWITCH:
-                self._switch(end)
+                self._switch(*self._attachment.next_session)
                 end = self._run_attachment()
-            line = self._options.closing_line(end)
+            line = end.line
             session_ended = end.kind is EndKind.ENDED
         finally:
             self._display.leave(line, self._attachment.last_message)
@@ -92,11 +88,11 @@ class _Client:
         self._attachment = Attachment(self._display, connection, name, host, self._options, self._shown)
         self._attachment.attach_over(connection)
 
-    def _switch(self, end: AttachmentEnd) -> None:
+    def _switch(self, name: str, host: str | None) -> None:
         """Attach to the session that SWITCH names; if that fails, continue with the current one."""
         attachment = self._attachment
         try:
-            name, host = _checked_target(attachment, end.name, end.host)
+            name, host = _checked_target(attachment, name, host)
             connection = self._connect_to(name, host)
         except SeshError as error:
             attachment.continue_after_switch(str(error))
@@ -184,7 +180,7 @@ class _Client:
         if data is None:
             return  # another process has read the input
         if not data:
-            attachment.finish(reason="hangup")
+            attachment.finish()
             return
         attachment.handle_input(self._keys.feed(data, time.monotonic()))
         if self._keys.holding:
@@ -202,7 +198,7 @@ class _Client:
             terminal.suspend()
             signals = terminal.take_signals()
         if ending := signals.intersection(EXIT_SIGNALS):
-            attachment.finish(EndKind.SIGNAL, ending.pop())
+            attachment.finish(EndKind.SIGNAL, SIGNAL_BASE + ending.pop())
         elif stopped or signal.SIGCONT in signals:  # in an orphaned process group SIGTSTP stops nothing
             terminal.raw()
             attachment.redisplay()

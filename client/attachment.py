@@ -6,12 +6,14 @@ The loop of `client.attach` calls it; docs/ARCHITECTURE.md lists its phases.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Container
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wire, wording
+from sesh.about import PROGRAM, SESH
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
@@ -20,7 +22,17 @@ from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
 from sesh.client.view import ClientTimer, TerminalView
-from sesh.errors import DaemonReloaded, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
+from sesh.errors import (
+    SIGNAL_BASE,
+    DaemonReloaded,
+    ExitCode,
+    LoginRefused,
+    SeshError,
+    TimedOut,
+    Unreachable,
+    for_host,
+    silent_daemon,
+)
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.health import Health, WatchedConnection
 from sesh.loop.timers import Timers
@@ -65,6 +77,7 @@ class Attachment:
         self._token = os.urandom(8).hex()
         self.session_id = ""
         self.end: AttachmentEnd | None = None
+        self.next_session: tuple[str, str | None] = "", None  # name and host of a SWITCH
         self.last_message: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty before
         self.phase = AttachmentPhase.CONNECTING
         self.timers = Timers()
@@ -112,29 +125,32 @@ class Attachment:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
     def _handle_disconnect(self, error: SeshError) -> None:
-        """Handle the end of a connection, or RELOADED. Raises the error while connecting."""
+        """Handle the end of a connection, RELOADED, or a refused HELLO. Raises the error while connecting."""
+        may_return = isinstance(error, (Unreachable, TimedOut))
         if self.end is not None:
             return
         if self.phase is AttachmentPhase.LEAVING:
             self.finish()
-        elif self.phase is AttachmentPhase.CONNECTING:
+        elif self.phase is AttachmentPhase.CONNECTING or (self.keeper is None and not may_return):
             raise error
-        elif self.keeper is not None:
+        elif self.keeper is None:
+            self._reconnect()
+        elif may_return:
             self.keeper.link_closed()
             self._go_offline()
         else:
-            self._reconnect()
+            self.end = AttachmentEnd.failed(self.name, self.host, error)
 
     def _reconnect(self) -> None:
         """Connect again: a reloaded daemon closes a full connection without RELOADED."""
         if self.phase is not AttachmentPhase.ATTACHED:
-            self.finish(EndKind.LOST)
+            self.lose()
             return
         self.view.remove_overlays()
         try:
             self.attach_over(wire.connect(self.name))
         except SeshError:
-            self.finish(EndKind.LOST)
+            self.lose()
 
     def _go_offline(self) -> None:
         self.view.remove_overlays()
@@ -148,11 +164,21 @@ class Attachment:
         dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
         heard = measures.time_of_day(keeper.heard_time)
         self.display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
-        link = log_in(self.display, keeper, self.name, self.host or "", refusal)
-        if isinstance(link, AttachmentEnd):
-            self.end = link
-            return None
-        return link
+        try:
+            return log_in(self.display, keeper, self.host or "", refusal)
+        except EOFError:
+            self.finish()
+        except KeyboardInterrupt as interrupt:  # while the terminal is not raw, Ctrl-\ and Ctrl-C are signals
+            number = interrupt.args[0]
+            if number == signal.SIGINT:
+                self.lose()
+            elif number == signal.SIGQUIT:
+                self.finish()
+            else:
+                self.finish(EndKind.SIGNAL, SIGNAL_BASE + number)
+        except SeshError as error:  # another login would fail too
+            self.end = AttachmentEnd.failed(self.name, self.host, error)
+        return None
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
@@ -176,18 +202,38 @@ class Attachment:
             self.attach_over(link)
             self.handle_frames()
 
-    def finish(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> None:
-        """End the attachment, unless it has ended. `number`: of the signal."""
-        self.end = self.end or AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number)
+    def finish(self, kind: EndKind = EndKind.DETACHED, code: int = 0) -> None:
+        """End the attachment, unless it has ended. `code`: the exit code."""
+        self.end = self.end or AttachmentEnd(kind, self.name, self.host, code)
+
+    def lose(self) -> None:
+        """End the attachment, unless it has ended: the daemon or the link is lost."""
+        self.end = self.end or AttachmentEnd.lost(self.name, self.host)
 
     def complete(self, end: AttachmentEnd) -> None:
-        """Add to the end what the closing line says of link and program."""
-        end.early = self.phase is AttachmentPhase.CONNECTING
-        end.running_program = str(self.last_message.get("command") or "")
-        if self.keeper is not None and not end.early:
+        """Add to the end what is known of link and program."""
+        words = self.options.words_for(self.name)
+        if end.kind in (EndKind.DETACHED, EndKind.SIGNAL):
+            end.line = self._detached_line(end, for_host(f"{SESH} {words}", self.host))
+        elif end.kind is EndKind.LOST and self.host is None:
+            end.line += f"; {PROGRAM} {words} restarts it"
+        if self.keeper is not None and self.phase is not AttachmentPhase.CONNECTING:
             end.heard_time = self.keeper.heard_time
             confirmed = self.keeper.up and (self.phase is not AttachmentPhase.LEAVING or self.last_message)
-            end.undelivered = not (confirmed or self.channel.input.arrived)
+            if not (confirmed or self.channel.input.arrived):
+                end.line += "; keys typed last may not have arrived"
+
+    def _detached_line(self, end: AttachmentEnd, words: str) -> str:
+        detached = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
+        if self.phase is AttachmentPhase.CONNECTING:
+            end.code = end.code or ExitCode.INTERRUPTED
+            return f"{detached} before its daemon answered"
+        if self.last_message.get("reason") == "replaced":
+            return f"{detached}: replaced by another client"
+        program = str(self.last_message.get("command") or "")
+        line = f"{detached}{f': {program} runs on' if program else ''}; {words} returns"
+        count = self.options.waiting(self.name if self.host is None else "")
+        return f"{line}; {count} waiting: {PROGRAM} --next" if count else line
 
     def detach(self) -> None:
         """Send DETACH, and await the daemon's DETACH, which gives the row of the cursor."""
@@ -222,7 +268,7 @@ class Attachment:
         """Send input; a lost link ends at Ctrl-C, and is attempted again at Enter."""
         offline = self.phase is AttachmentPhase.OFFLINE
         if offline and pressed(data, _CTRL_C):
-            self.finish(EndKind.LOST)
+            self.lose()
             return
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
@@ -279,17 +325,10 @@ class Attachment:
             self._handle_message(kind, connection.decode_message(kind, payload))
 
     def _handle_before_welcome(self, connection: Connection, kind: int, payload: bytes) -> None:
-        """Handle a frame until WELCOME. After an error, go offline if another link may succeed."""
         try:
             welcomed = connection.accept(kind, payload)
         except SeshError as error:
-            if self.phase is AttachmentPhase.CONNECTING or self.keeper is None:
-                raise
-            if isinstance(error, (Unreachable, TimedOut)):
-                self.keeper.link_closed()
-                self._go_offline()
-            else:
-                self.end = AttachmentEnd.failed(self.name, self.host, error)
+            self._handle_disconnect(error)
         else:
             if welcomed:
                 self._handle_welcome(connection)
@@ -299,7 +338,7 @@ class Attachment:
         returns = self.phase is AttachmentPhase.RETURNING
         self.timers.clear(ClientTimer.WELCOME)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
-            self.finish(EndKind.LOST)
+            self.lose()
             return
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
@@ -343,7 +382,8 @@ class Attachment:
             self.end = AttachmentEnd.ended(self.name, self.host, message)
         elif kind == protocol.DETACH:
             self.last_message = message
-            self.finish(reason=str(message.get("reason") or ""))
+            self.finish()
         elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
             self.last_message, host = message, message.get("host")
-            self.end = AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)
+            self.next_session = name, host if isinstance(host, str) else None
+            self.finish(EndKind.SWITCH)

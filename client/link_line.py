@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sesh import measures
-from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.display import Display
 from sesh.client.view import ClientTimer, TerminalView
-from sesh.errors import NO_ANSWER, LoginRefused, SeshError, TimedOut, Unreachable
+from sesh.errors import NO_ANSWER, LoginRefused, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.loop.timers import Timers
 from sesh.wire import Connection
@@ -64,23 +62,7 @@ class LinkLine:
             self._text = text
 
 
-def log_in(
-    display: Display, keeper: LinkKeeper, name: str, host: str, refusal: LoginRefused
-) -> Connection | AttachmentEnd:
-    """Let the user log in; return the next link, or the end of the attachment."""
-    try:
-        return _await_login(display, keeper, host, refusal)
-    except EOFError:
-        return AttachmentEnd(EndKind.DETACHED, name, host, reason="hangup")
-    except KeyboardInterrupt as interrupt:  # while the terminal is not raw, Ctrl-\ and Ctrl-C are signals
-        number = interrupt.args[0]
-        kinds = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
-        return AttachmentEnd(kinds.get(number, EndKind.SIGNAL), name, host, signal=number)
-    except SeshError as error:  # another login would fail too
-        return AttachmentEnd.failed(name, host, error)
-
-
-def _await_login(display: Display, keeper: LinkKeeper, host: str, error: Exception) -> Connection:
+def log_in(display: Display, keeper: LinkKeeper, host: str, error: Exception) -> Connection:
     """Attempt at each Enter until the user is logged in; return the next link.
 
     `error`: of the last attempt. Raises EOFError if the terminal goes away, KeyboardInterrupt with a signal's number,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from sesh import programs, wire
 from sesh.about import PROGRAM
-from sesh.client.attachment_end import AttachmentEnd
 from sesh.client.terminal import RawTerminal
 from sesh.keys import DetachKey
 from sesh.messages import Hello, Welcome
@@ -20,7 +19,8 @@ class AttachOptions:
 
     `read_only`: send no input. `replay`: show the scrollback, at most `lines` of it (None: the daemon's default).
     `replace` (detach the other clients) and `first_notice` are for the first session. `predict`: on which links to show
-    keys before their echo. `renew`: variables that shells take from this client.
+    keys before their echo. `renew`: variables that shells take from this client. `words_for`: returns the words to type
+    for a session. `waiting`: counts the sessions of this machine that wait for the user, except the named one.
     """
 
     read_only: bool = False
@@ -31,7 +31,8 @@ class AttachOptions:
     predict: str = "never"
     renew: Sequence[str] = ()
     first_notice: str = ""
-    closing_line: Callable[[AttachmentEnd], str] = AttachmentEnd.line
+    words_for: Callable[[str], str] = str
+    waiting: Callable[[str], int] = lambda _: 0
 
     def leave_hint(self, without: str = f"{PROGRAM} --detach") -> str:
         """Return `KEY leaves`. `without`: what to write if there is no detach key."""

@@ -16,7 +16,7 @@ from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.options import AttachOptions
-from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError, for_host
+from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError, for_host
 from sesh.keys import DetachKey
 from sesh.messages import SWITCH, Hello
 from sesh.names import check_name, is_name
@@ -151,7 +151,7 @@ def attach_terminal(
         end = run_client(connection, name, host=target.host, options=options, connect=connect_next)
     if end.host is not None:
         _record_left(end, end.host)
-    return _exit_code(end)
+    return end.code
 
 
 @contextmanager
@@ -174,7 +174,8 @@ def _options(cli: Invocation, flags: AttachFlags) -> AttachOptions:
         lines=settings.replay_lines,
         predict=settings.predict,
         renew=settings.renew,
-        closing_line=lambda end: end.line(words_for, _waiting),
+        words_for=words_for,
+        waiting=_waiting,
     )
 
 
@@ -208,14 +209,6 @@ def _waiting(left: str) -> int:
         return 0
     activities = [row.get("activity") for row in rows if row["name"] != left]
     return sum(activity["state"] == "waiting" for activity in activities if activity)
-
-
-def _exit_code(end: AttachmentEnd) -> int:
-    if end.kind is EndKind.ENDED:
-        return SIGNAL_BASE + end.signal if end.signal else end.code or 0
-    if end.early:
-        return ExitCode.INTERRUPTED
-    return 0 if end.kind is EndKind.DETACHED else 1
 
 
 # -- inside a session
