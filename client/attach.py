@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf
 
 from sesh import descriptors, names, wire
-from sesh.client.attachment import Attachment
+from sesh.client.attachment import Attachment, AttachmentPhase
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
@@ -19,7 +19,7 @@ from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.client.view import ClientTimer
-from sesh.errors import SIGNAL_BASE, SeshError, UsageError
+from sesh.errors import SIGNAL_BASE, ExitCode, SeshError, UsageError
 from sesh.messages import Hello
 
 Connect = Callable[[str, str | None], wire.Connection]  # gets a session's name and host
@@ -75,7 +75,7 @@ class _Client:
         try:
             end = self._run_attachment()
             while end.kind is EndKind.SWITCH:
-                self._switch(*self._attachment.next_session)
+                self._switch(end.name, end.host)
                 end = self._run_attachment()
             line = end.line
             session_ended = end.kind is EndKind.ENDED
@@ -127,11 +127,26 @@ class _Client:
         attachment.handle_frames()
         while (end := attachment.end) is None:
             self._run_once(attachment)
-        attachment.complete(end)
+        self._complete(end)
         attachment.view.remove_overlays()
         is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
         self._display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
         return end
+
+    def _complete(self, end: AttachmentEnd) -> None:
+        """Add to the end what is known of link and program."""
+        attachment, options = self._attachment, self._options
+        keeper, message = attachment.keeper, attachment.last_message
+        if attachment.phase is AttachmentPhase.CONNECTING and end.kind in (EndKind.DETACHED, EndKind.SIGNAL):
+            end.code = end.code or ExitCode.INTERRUPTED
+            end.line = f"{end.detached} before its daemon answered"
+            return
+        end.add_way_back(options.words_for(end.name), options.waiting, message)
+        if keeper is not None:
+            end.heard_time = keeper.heard_time
+            confirmed = keeper.up and (attachment.phase is not AttachmentPhase.LEAVING or message)
+            if not (confirmed or attachment.channel.input.arrived):
+                end.line += "; keys typed last may not have arrived"
 
     def _run_once(self, attachment: Attachment) -> None:
         display = self._display

@@ -6,14 +6,12 @@ The loop of `client.attach` calls it; docs/ARCHITECTURE.md lists its phases.
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Container
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from sesh import measures, protocol, wire, wording
-from sesh.about import PROGRAM, SESH
+from sesh import protocol, wire, wording
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
@@ -23,14 +21,11 @@ from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
 from sesh.client.view import ClientTimer, TerminalView
 from sesh.errors import (
-    SIGNAL_BASE,
     DaemonReloaded,
-    ExitCode,
     LoginRefused,
     SeshError,
     TimedOut,
     Unreachable,
-    for_host,
     silent_daemon,
 )
 from sesh.keys import ESCAPE, Key, pressed
@@ -40,7 +35,7 @@ from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
 
 if TYPE_CHECKING:
-    from sesh.link.keeper import LinkKeeper
+    from sesh.link.keeper import CurrentPeer, LinkKeeper
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
@@ -51,6 +46,7 @@ class AttachmentPhase(Enum):
     CONNECTING = auto()  # the client has sent its first HELLO; any error ends the attachment
     ATTACHED = auto()  # the daemon has sent WELCOME
     OFFLINE = auto()  # the link is lost; the client keeps the input for the next link
+    REFUSED = auto()  # as OFFLINE, but the client drops all input until Enter, which logs in
     RETURNING = auto()  # the client has sent HELLO over another connection
     LEAVING = auto()  # the client has sent DETACH
 
@@ -77,22 +73,14 @@ class Attachment:
         self._token = os.urandom(8).hex()
         self.session_id = ""
         self.end: AttachmentEnd | None = None
-        self.next_session: tuple[str, str | None] = "", None  # name and host of a SWITCH
         self.last_message: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty before
         self.phase = AttachmentPhase.CONNECTING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
         predict = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
-        self.keeper = self._keeper_of(connection)
+        self.keeper = _keeper_of(connection, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
-
-    def _keeper_of(self, connection: Connection) -> LinkKeeper | None:
-        if not isinstance(connection, WatchedConnection):
-            return None
-        from sesh.link.keeper import LinkKeeper  # loads threads, which a session of this machine does not need
-
-        return LinkKeeper(connection.opener, lambda: Peer(self.name, self.session_id, self._hello()))
 
     def attach_over(self, connection: Connection) -> None:
         """Attach over a first or another connection, over which HELLO may have been sent."""
@@ -125,7 +113,7 @@ class Attachment:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
     def _handle_disconnect(self, error: SeshError) -> None:
-        """Handle the end of a connection, RELOADED, or a refused HELLO. Raises the error while connecting."""
+        """Handle a connection's end, RELOADED, or a refused HELLO. Raises the error while connecting."""
         may_return = isinstance(error, (Unreachable, TimedOut))
         if self.end is not None:
             return
@@ -158,44 +146,38 @@ class Attachment:
         self.timers.clear(ClientTimer.WELCOME)
         self.phase = AttachmentPhase.OFFLINE
 
-    def _log_in(self, keeper: LinkKeeper, refusal: LoginRefused) -> Connection | None:
-        """Let the user log in; return the next link; None if the attachment ends."""
-        self.view.suspend()
-        dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
-        heard = measures.time_of_day(keeper.heard_time)
-        self.display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
-        try:
-            return log_in(self.display, keeper, self.host or "", refusal)
-        except EOFError:
-            self.finish()
-        except KeyboardInterrupt as interrupt:  # while the terminal is not raw, Ctrl-\ and Ctrl-C are signals
-            number = interrupt.args[0]
-            if number == signal.SIGINT:
-                self.lose()
-            elif number == signal.SIGQUIT:
-                self.finish()
-            else:
-                self.finish(EndKind.SIGNAL, SIGNAL_BASE + number)
-        except SeshError as error:  # another login would fail too
-            self.end = AttachmentEnd.failed(self.name, self.host, error)
-        return None
+    def _await_enter(self, error: Exception) -> None:
+        self.phase = AttachmentPhase.REFUSED
+        self.link_line.ask_for_enter(error)
+
+    def _log_in(self, keeper: LinkKeeper) -> None:
+        """Let the user log in; attach over the next link."""
+        result = log_in(self.display.terminal, keeper, self.name, self.host)
+        if isinstance(result, AttachmentEnd):
+            self.end = result
+        elif isinstance(result, Connection):
+            self.attach_over(result)
+            self.handle_frames()
+        else:
+            self._await_enter(result)
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
-        """The keeper from the first WELCOME until the client leaves; None before and after."""
-        idle = self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.LEAVING)
+        """The keeper while it watches: None before the first WELCOME, after a refusal, while leaving."""
+        idle = self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.REFUSED, AttachmentPhase.LEAVING)
         return None if idle or self.end is not None else self.keeper
 
     def run_keeper(self, ready: Container[int]) -> None:
         """Run the keeper; attach over the link that replaces a doubted or lost one."""
         if (keeper := self.running_keeper) is None:
             return
-        link: Connection | None = keeper.run(ready)
+        link = keeper.run(ready)
         self.link_line.update(keeper)
         if keeper.health.state is Health.LOST and self.phase is not AttachmentPhase.OFFLINE:
             self._go_offline()
         if isinstance(keeper.refusal, LoginRefused):
-            link = self._log_in(keeper, keeper.refusal)
+            self.link_line.report_refusal(keeper, self.name, dropped=self.channel.input.drop())
+            self._await_enter(keeper.refusal)
         elif keeper.refusal is not None:
             self.end = AttachmentEnd.failed(self.name, self.host, keeper.refusal)
         if link is not None:
@@ -209,31 +191,6 @@ class Attachment:
     def lose(self) -> None:
         """End the attachment, unless it has ended: the daemon or the link is lost."""
         self.end = self.end or AttachmentEnd.lost(self.name, self.host)
-
-    def complete(self, end: AttachmentEnd) -> None:
-        """Add to the end what is known of link and program."""
-        words = self.options.words_for(self.name)
-        if end.kind in (EndKind.DETACHED, EndKind.SIGNAL):
-            end.line = self._detached_line(end, for_host(f"{SESH} {words}", self.host))
-        elif end.kind is EndKind.LOST and self.host is None:
-            end.line += f"; {PROGRAM} {words} restarts it"
-        if self.keeper is not None and self.phase is not AttachmentPhase.CONNECTING:
-            end.heard_time = self.keeper.heard_time
-            confirmed = self.keeper.up and (self.phase is not AttachmentPhase.LEAVING or self.last_message)
-            if not (confirmed or self.channel.input.arrived):
-                end.line += "; keys typed last may not have arrived"
-
-    def _detached_line(self, end: AttachmentEnd, words: str) -> str:
-        detached = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
-        if self.phase is AttachmentPhase.CONNECTING:
-            end.code = end.code or ExitCode.INTERRUPTED
-            return f"{detached} before its daemon answered"
-        if self.last_message.get("reason") == "replaced":
-            return f"{detached}: replaced by another client"
-        program = str(self.last_message.get("command") or "")
-        line = f"{detached}{f': {program} runs on' if program else ''}; {words} returns"
-        count = self.options.waiting(self.name if self.host is None else "")
-        return f"{line}; {count} waiting: {PROGRAM} --next" if count else line
 
     def detach(self) -> None:
         """Send DETACH, and await the daemon's DETACH, which gives the row of the cursor."""
@@ -266,9 +223,14 @@ class Attachment:
 
     def _handle_keys(self, data: bytes) -> None:
         """Send input; a lost link ends at Ctrl-C, and is attempted again at Enter."""
+        refused = self.phase is AttachmentPhase.REFUSED
         offline = self.phase is AttachmentPhase.OFFLINE
-        if offline and pressed(data, _CTRL_C):
+        if (offline or refused) and pressed(data, _CTRL_C):
             self.lose()
+            return
+        if refused:
+            if self.keeper is not None and pressed(data, *_ENTER):
+                self._log_in(self.keeper)
             return
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
@@ -287,6 +249,8 @@ class Attachment:
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""
+        if self.phase is AttachmentPhase.REFUSED:
+            return  # the terminal shows no session
         self.display.resume()
         if self.keeper is not None:
             self.keeper.nudge()
@@ -385,5 +349,12 @@ class Attachment:
             self.finish()
         elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
             self.last_message, host = message, message.get("host")
-            self.next_session = name, host if isinstance(host, str) else None
-            self.finish(EndKind.SWITCH)
+            self.end = AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)
+
+
+def _keeper_of(connection: Connection, current_peer: CurrentPeer) -> LinkKeeper | None:
+    if not isinstance(connection, WatchedConnection):
+        return None
+    from sesh.link.keeper import LinkKeeper  # loads threads, which a session here does without
+
+    return LinkKeeper(connection.opener, current_peer)

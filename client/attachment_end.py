@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from sesh.errors import BY_KERNEL, BY_TIMEOUT, ENDS, TERMINATED, Ended, NotFound, SeshError
+from sesh.about import PROGRAM, SESH
+from sesh.errors import BY_KERNEL, BY_TIMEOUT, ENDS, TERMINATED, Ended, NotFound, SeshError, for_host
+from sesh.messages import Message
 
 
 class EndKind(Enum):
@@ -57,6 +59,24 @@ class AttachmentEnd:
         if isinstance(error, NotFound):
             return cls(EndKind.LOST, name, host, 1, error.line(host))
         return cls.lost(name, host, str(error))
+
+    @property
+    def detached(self) -> str:
+        return f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
+
+    def add_way_back(self, words: str, waiting: Callable[[str], int], message: Message) -> None:
+        """Add how to return to the session. `message`: the daemon's DETACH, if any."""
+        if self.kind is EndKind.LOST and self.host is None:
+            self.line += f"; {PROGRAM} {words} restarts it"
+        if self.kind not in (EndKind.DETACHED, EndKind.SIGNAL):
+            return
+        if message.get("reason") == "replaced":
+            self.line = f"{self.detached}: replaced by another client"
+            return
+        runs_on = f": {program} runs on" if (program := message.get("command")) else ""
+        self.line = f"{self.detached}{runs_on}; {for_host(f'{SESH} {words}', self.host)} returns"
+        if count := waiting(self.name if self.host is None else ""):
+            self.line += f"; {count} waiting: {PROGRAM} --next"
 
 
 def _ended_line(name: str, code: int | None, end: Mapping[str, object]) -> str:

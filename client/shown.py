@@ -17,15 +17,15 @@ from sesh.check import Malformed, checked_here
 from sesh.errors import Refused, SeshError
 from sesh.names import is_id
 from sesh.schema import Id, Time
-from sesh.store import own
 
+_PREFIX = ".terminal."
 _MAX_BYTES = 64 << 10  # a larger file is ignored
 MAX_SESSIONS = 32  # sessions of one terminal that are recorded: those left last
 MAX_TERMINALS = 64  # terminals that are recorded: those that left last
 
 
 class Left(NamedTuple):
-    """A session that the terminal has left at a position, by host (None: this machine) and id."""
+    """A session that the terminal has left at a position. `host`: None for this machine."""
 
     host: str | None
     session: Id
@@ -48,7 +48,7 @@ class Shown:
         leader = os.getsid(0)
         started = machine.start_time(leader) if tty and leader > 0 else ""
         self._terminal = f"{tty}\t{started}" if started else ""
-        self._entry = f".terminal.{leader}"
+        self._entry = f"{_PREFIX}{leader}"
         self._left = self._read() if started else []
 
     def positions(self, host: str | None) -> dict[str, int]:
@@ -83,6 +83,6 @@ class Shown:
         with suppress(Refused, OSError):
             folder = files.ready_directory()
             files.write_whole(os.path.join(folder, self._entry), json.dumps(content).encode())
-            found = [os.path.join(folder, entry) for entry in os.listdir(folder) if own.PROCESS.fullmatch(entry)]
+            found = [os.path.join(folder, entry) for entry in os.listdir(folder) if entry.startswith(_PREFIX)]
             for path in sorted(found, key=os.path.getmtime)[:-MAX_TERMINALS]:
                 os.unlink(path)

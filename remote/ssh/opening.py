@@ -14,7 +14,7 @@ from math import inf
 
 from sesh import descriptors, paths
 from sesh.errors import SeshError, Unreachable, silent_host
-from sesh.link.keeper import Attempt, LinkOpener
+from sesh.link.health import Attempt, LinkOpener
 from sesh.messages import NearMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh

@@ -109,10 +109,10 @@ class HostTarget(Target):
 
     def begin(
         self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Stream:
+    ) -> Connected:
         pending = self._connecting_request(op, by_name(op, args, kwargs))
         try:
-            name, link = self._connect(pending, interrupts)
+            return self._connect(pending, interrupts)
         except SeshError as error:
             if not pending.may_be_done:
                 raise
@@ -120,7 +120,6 @@ class HostTarget(Target):
                 raise error.saying(interrupts.message) from error
             with errors.failing_with(ExitCode.UNKNOWN):
                 raise error.saying(f"{error.message}; the job may or may not have started") from error
-        return self._stream(link, name)
 
     def _connecting_request(
         self, op: Op[..., Connected], arguments: dict[str, object], hello: Hello | None = None
@@ -201,24 +200,11 @@ class HostTarget(Target):
             known.end_pause(self.host)
         return link
 
-    def _stream(self, connection: Connection, name: str) -> Stream:
-        return Stream(
-            connection,
-            name,
-            self.deadline,
-            host=self.host,
-            keeper=LinkKeeper(opening.HostLinkOpener(self.destination)),
-            note=self.caller.note,
-            find_end=self._request_end,
-            stop=self._stop,
-        )
-
-    def _request_end(self, stream: Stream) -> Ended | None:
-        """Request over another link how a session ended; return None if that is unknown."""
-        pending = PendingRequest(LinkRequest.attach(stream.name, stream.session_id))
+    def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
+        pending = PendingRequest(LinkRequest.attach(name, session_id))
         try:
-            with self.until(stream.deadline)._open_link() as link:
-                self._await_session(link, pending, stream.deadline)
+            with self.until(deadline)._open_link() as link:
+                self._await_session(link, pending, deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -247,17 +233,9 @@ class HostTarget(Target):
 
         self._stop.check()
         link = self._open_link()
-        opener = opening.HostLinkOpener(self.destination)
-        keeper = LinkKeeper(opener, report_outage=report_outage or (lambda _: None), logs=report_outage is None)
-        stream = Stream(
-            link,
-            "",
-            host=self.host,
-            keeper=keeper,
-            note=self.caller.note,
-            find_end=lambda _: None,
-            stop=self._stop,
-        )
+        keeper = LinkKeeper(link.opener, report_outage=report_outage or (lambda _: None), logs=report_outage is None)
+        stream = Stream(self, link, "", keeper)
+        stream.deadline = None
         stream.audience = self.caller.audience
         stream.check = self._stop.check
         with stream:

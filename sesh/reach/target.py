@@ -10,15 +10,16 @@ from copy import copy
 from typing import TYPE_CHECKING, TypeVar
 
 from sesh import errors
+from sesh.errors import Ended
 from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Connected, Op, Result
+from sesh.store import results
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
     from sesh.reach.cancelling import Interrupts
-    from sesh.reach.stream import Stream
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 
@@ -66,17 +67,15 @@ class Target(ABC):
     @abstractmethod
     def begin(
         self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Stream:
-        """Begin a job exactly once; return its stream. Raises Ended if it has ended."""
+    ) -> Connected:
+        """Begin a job exactly once; return its name and connection.
 
-    def open_stream(self, name: str, limit: float | None = None) -> Stream:
-        """Open a stream to a session's daemon, for at most `limit` seconds in all."""
-        target = self.until(None if limit is None else time.monotonic() + limit)
-        return target._stream(target.connect(name), name)
+        Raises Ended if it has ended.
+        """
 
     @abstractmethod
-    def _stream(self, connection: Connection, name: str) -> Stream:
-        """Return the stream over a new connection to a session."""
+    def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
+        """Find how a session ended; return None if that is unknown."""
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -110,11 +109,9 @@ class LocalTarget(Target):
 
     def begin(
         self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Stream:
-        name, connection = op(self.caller, *args, **kwargs)
-        return self._stream(connection, name)
+    ) -> Connected:
+        return op(self.caller, *args, **kwargs)
 
-    def _stream(self, connection: Connection, name: str) -> Stream:
-        from sesh.reach.stream import Stream  # loads links, which a list does without
-
-        return Stream(connection, name, self.deadline, stop=self.caller.stop)
+    def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
+        result = results.by_id(session_id) if session_id else find.last_result(name)
+        return Ended(name, result, results.output(result)) if result is not None else None
