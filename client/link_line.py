@@ -37,7 +37,7 @@ class LinkLine:
         self._text = ""
 
     def update(self, keeper: LinkKeeper) -> None:
-        """Draw the line if the link is doubted for long; remove it once it is up."""
+        """Draw the line once the link is doubted for long; later remove it."""
         if keeper.up:
             if self._text:
                 self._view.end_line()
@@ -83,7 +83,7 @@ class LinkLine:
 def log_in(
     terminal: RawTerminal, keeper: LinkKeeper, name: str, host: str | None
 ) -> Connection | AttachmentEnd | Exception:
-    """Let the user log in; return the next link, or an error after which another try may succeed."""
+    """Let the user log in; return the next link, the end, or an error to try again after."""
     try:
         with terminal.lent_to_ssh():
             return keeper.log_in()

@@ -19,7 +19,7 @@ from sesh.messages import NearMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, LinkRequest, PendingRequest, Stage
+from sesh.remote.ssh.link import Link, LinkRequest, Stage
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, ShowLine, login_hint, reading_hint
 from sesh.stop import Stop
 
@@ -36,7 +36,7 @@ class _Race:
     """Opens a link over a shared connection, and a second one if that is silent."""
 
     destination: Destination
-    pending: PendingRequest | None
+    pending: LinkRequest | None
     deadline: float
     stop: Stop
     show_line: ShowLine
@@ -97,7 +97,7 @@ class _Race:
         host = self.destination.host
         return silent_host(host, link.output.reason(), reading_hint(host) if waits_for_shell else "")
 
-    def _start(self, pending: PendingRequest | None, *, may_prompt: bool = False, own_timeout: int = 0) -> Link:
+    def _start(self, pending: LinkRequest | None, *, may_prompt: bool = False, own_timeout: int = 0) -> Link:
         destination = self.destination
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
         argv = [*_IGNORING_CTRL_C, *argv] if may_prompt else argv
@@ -134,7 +134,7 @@ def open_link(
     *,
     may_prompt: bool,
     deadline: float | None = None,
-    pending: PendingRequest | None = None,
+    pending: LinkRequest | None = None,
     stop: Stop | None = None,
     show_line: ShowLine = lambda _: None,
 ) -> Link:
@@ -217,8 +217,7 @@ class HostLinkOpener(LinkOpener):
         may_prompt = attempt.may_prompt
         pending = None
         if (peer := attempt.peer) is not None:
-            request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello)
-            pending = PendingRequest(request)
+            pending = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello)
         until = time.monotonic() + START_TIMEOUT
         if not (may_prompt or known.login_prompted(destination.host)):
             race = _Race(destination, pending, until, attempt.stop, attempt.set_last_line)

@@ -216,7 +216,8 @@ def run(
             with interrupts.stop_on_first():
                 target.sync()
             target = target.until(deadline)
-            name, connection = target.begin(enter.job, interrupts, **data, stdin=stdin is not None)
+            target.interrupts = interrupts
+            name, connection = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
             stream = Stream(target, connection, name)
     except errors.Ended as ended:  # the job ended before the wait began
         if live is not None:

@@ -25,10 +25,15 @@ AnyTarget = TypeVar("AnyTarget", bound="Target")
 
 
 class Target(ABC):
-    """A machine, as the target of ops. `deadline` (monotonic): for each call; see `until`."""
+    """A machine, as the target of ops.
+
+    `deadline` (monotonic): for each call; see `until`. `interrupts`: of the wait for a job, which a host begins exactly
+    once; the first signal stops the opening of a link.
+    """
 
     host: str | None = None
     deadline: float | None = None
+    interrupts: Interrupts | None = None
     clock = 0.0  # seconds by which the host's clock was ahead at the last call
 
     def __init__(self, caller: Caller) -> None:
@@ -61,16 +66,8 @@ class Target(ABC):
     ) -> Connected:
         """Call an op that connects to a session; return its name and connection.
 
-        `hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
-        """
-
-    @abstractmethod
-    def begin(
-        self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Connected:
-        """Begin a job exactly once; return its name and connection.
-
-        Raises Ended if it has ended.
+        Raises Ended if the session has ended. `hello`: the HELLO that goes to a host in one write with the request; on
+        this machine the caller sends it.
         """
 
     @abstractmethod
@@ -104,11 +101,6 @@ class LocalTarget(Target):
 
     def connect_by(
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Connected:
-        return op(self.caller, *args, **kwargs)
-
-    def begin(
-        self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Connected:
         return op(self.caller, *args, **kwargs)
 
