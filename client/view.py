@@ -134,7 +134,7 @@ class TerminalView:
             self.say(text[:MAX_NOTIFICATION])
 
     def say(self, text: str) -> None:
-        """Show a line of sesh's own, in place of the last one, in the next pause."""
+        """Show a line of sesh's own, instead of the last, in the next pause."""
         self._line = text
         self._await_pause()
 

@@ -175,13 +175,9 @@ class Stream:
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""
         # After `cut` the daemon still runs, and the name may find another session's result.
-        if (
-            self.name
-            and not self._cut
-            and (ended := self._target.find_end(self.name, self.session_id, self.deadline)) is not None
-        ):
-            return ended
-        return errors.DaemonDied(f"the daemon of {self.name} died")
+        known = self.name and not self._cut
+        ended = self._target.find_end(self.name, self.session_id, self.deadline) if known else None
+        return ended or errors.DaemonDied(f"the daemon of {self.name} died")
 
     def _next_arrivals(self, others: Callable[[], Descriptors], until: float | None) -> Iterator[Arrival]:
         """Wait; yield what has arrived. Raises ConnectionLost if another connection must replace this one."""
@@ -250,7 +246,7 @@ class Stream:
 
     def _await_link(self, keeper: LinkKeeper) -> Connection:
         """Wait for the link that replaces a lost one; note loss and return."""
-        self._check_cut()
+        self._check()
         if keeper.refusal is None:  # else `await_link` raises the refusal at once
             running = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
             self._note(f"lost the link to @{self.host}{running}")
@@ -286,11 +282,7 @@ class Stream:
         facts = {"since": self.output.position or 0, "joined": peer.pid} if self.name else {}
         self._keeper.session_connected(self.name, **facts)
 
-    def _check_cut(self) -> None:
-        """Raise Lost if the stream was cut: a cut stream opens no other link."""
-        if self._cut:
-            raise errors.ConnectionLost(f"the link to @{self.host} was cut")
-
     def _check(self) -> None:
-        self._check_cut()
+        if self._cut:  # a cut stream opens no other link
+            raise errors.ConnectionLost(f"the link to @{self.host} was cut")
         self.check()
