@@ -83,7 +83,7 @@ class LinkLine:
 def log_in(
     terminal: RawTerminal, keeper: LinkKeeper, name: str, host: str | None
 ) -> Connection | AttachmentEnd | Exception:
-    """Let the user log in; return the next link, the end, or an error to try again after."""
+    """Let the user log in; return the next link, the end, or an error."""
     try:
         with terminal.lent_to_ssh():
             return keeper.log_in()
