@@ -9,6 +9,8 @@ from typer import Option
 from sesh.about import SESH
 from sesh.cli import parameters
 from sesh.cli.attach import AttachFlags, attach_existing, attach_last, attach_or_create, attach_terminal
+from sesh.cli.invocation import Invocation
+from sesh.cli.verbs import find_verb
 from sesh.errors import UsageError
 from sesh.names import check_name
 from sesh.ops import create, enter
@@ -101,9 +103,10 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     target = cli.line_target
     if detached or cli.line.json:
         target.sync()
-        created = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
-        facts = {"ok": True, "name": created["name"], "session": created["name"], "host": cli.line.host}
-        return cli.out.show({**facts, "created": created["created"]}, created["name"])
+        session = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
+        if not cli.line.json:
+            cli.out.text(session["name"])
+        return _report_session(cli, session["name"], created=session["created"])
     return attach_terminal(
         cli,
         target,
@@ -133,6 +136,13 @@ def open_(
     target = cli.line_target
     target.sync()
     created = target.call(enter.open_, name=name, spec=parameters.spec_of(cli.line.tail, directory, env, label, size))
+    return _report_session(cli, name, created=created)
+
+
+def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
+    """Print the session if JSON is wanted; note if its name is a verb."""
+    if created and find_verb(name) is not None:
+        cli.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
     return cli.out.done(name=name, session=name, host=cli.line.host, created=created)
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import measures
+from sesh import measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout, number
 from sesh.cli.printing import command_json
-from sesh.errors import ENDS, ExitCode, UsageError, failing_with, for_host
+from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
 from sesh.names import printable, subject
 from sesh.ops import shell
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import RunFacts
-from sesh.wording import one_line
+from sesh.wording import command_line, one_line
 
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
 
@@ -43,7 +46,8 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         failing_with(ExitCode.SESH_FAILED),
-        cli.find_target(name).open_stream(name, timeout) as stream,
+        _suggesting_job(cli, name),
+        Stream.open(cli.find_target(name), name, timeout) as stream,
         cli.recording_signals(tie=False, message=left) as interrupts,
     ):
         stream.check = interrupts.check_recorded
@@ -57,6 +61,20 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
             output = b""
         output = output if ansi else shell.without_sequences(output)
         return _report(cli, name, stream.host, facts, output, waited=not no_wait)
+
+
+@contextmanager
+def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
+    """Make the error for a missing session suggest running the command as a job."""
+    try:
+        yield
+    except NotFound as missing:
+        if missing.hint == paths.absent(name).hint:  # any other hint says more about the name
+            words = cli.line.tail or []
+            if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
+                words = ["sh", "-c", *words]
+            missing.hint = f"as a job: {SESH} --exec {name} -- {command_line(words)}"
+        raise
 
 
 def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, output: bytes, *, waited: bool) -> int:

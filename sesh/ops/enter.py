@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 
-from sesh import errors, measures, paths
+from sesh import errors, measures, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.messages import LABEL
@@ -249,7 +249,7 @@ def job(
         if name is None:
             return create.start_numbered(launch_spec)
         if (summary := find.dormant(name)) is None:
-            return name, create.start(launch_spec, name)
+            return name, _start_job(launch_spec, name)
         # Replace a lost job, so that a nightly run is not blocked; never replace another session.
         if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)
@@ -268,3 +268,15 @@ def job_detached(
     name, connection = job(caller, name, spec, keep, timeout)
     connection.close()
     return name
+
+
+def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
+    try:
+        return create.start(launch_spec, name)
+    except Exists:
+        if find.is_kept(name):
+            raise
+        if (records.readable(name) or {}).get("job"):
+            raise Exists(f"{subject(name)} runs", hint=f"wait for its end: {SESH} --wait {name} --exit") from None
+        line = f"{SESH} --run {name} -- {wording.command_line(launch_spec['command'] or [])}"
+        raise Exists(f"{subject(name)} runs", hint=f"in its shell: {line}") from None

@@ -81,7 +81,7 @@ ERRORS = {
     ],
     (1, "not_deployed"): [("@bare --list", "bare, no sesh, sesh --deploy @bare")],
     (125, "not_found"): [
-        ("--run nosuch -- true", "no session nosuch"),
+        ("--run nosuch -- true", "no session nosuch, sesh --exec nosuch -- true"),
         ("--run lost -- true", "lost, daemon died, --open lost"),
     ],
     (125, "busy"): [
@@ -91,7 +91,7 @@ ERRORS = {
     (125, "exists"): [
         ("--exec kept -- true", "kept, ended, --kill kept"),
         ("--exec lost -- true", "lost, daemon died, --kill lost"),
-        ("--exec w -- true", "w already runs, another name"),
+        ("--exec w -- true", "w runs, sesh --run w -- true"),
     ],
     (125, "refused"): [
         ("--run kept -- true", "kept, ended"),
