@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from sesh import messages
+from sesh import machine, messages
 from sesh.errors import NotFound, SeshError
 from sesh.names import is_name
 from sesh.ops import views
@@ -27,7 +28,7 @@ from sesh.reach.caller import Caller
 from tests.support import forking, processes
 from tests.support.terminal import Terminal
 from tests.support.tools import ROOT
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, wait_until
 
 PROMPT = "ready>"  # a blank follows it
 
@@ -141,6 +142,18 @@ class Home:
                 return {**views.status(Caller(), name)}
             except NotFound:
                 return {}
+
+    def record(self, name: str) -> dict[str, Any]:
+        """Return the record of a session as it is on the disk."""
+        with open(os.path.join(self.directory, f"{name}.json"), encoding="utf-8") as file:
+            found: dict[str, Any] = json.load(file)
+        return found
+
+    def crash(self, name: str) -> None:
+        """Kill a session's daemon, and wait until the session counts as lost or exited."""
+        daemon = self.record(name)["daemon_pid"]
+        os.kill(daemon, signal.SIGKILL)
+        wait_until(lambda: not machine.start_time(daemon) and self.summary(name).get("state") in ("lost", "exited"))
 
     # -- running sesh
 

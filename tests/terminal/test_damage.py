@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-from typing import Any
 
 from sesh import machine
-from tests.support import Home, Sesh, wait_until
+from tests.support import Home, Sesh
 
 CONTENTS = {
     "no JSON": b'{"name":"w",,}',
@@ -88,12 +86,6 @@ def test_a_bad_record_costs_its_own_session_alone(home: Home, sesh: Sesh) -> Non
     assert all(map(os.path.lexists, bad.values())), "nothing of it was changed"
 
 
-def read(home: Home, entry: str) -> dict[str, Any]:
-    with open(os.path.join(home.directory, entry), encoding="utf-8") as file:
-        found: dict[str, Any] = json.load(file)
-    return found
-
-
 def test_a_bad_result_and_a_bad_note_cost_themselves_alone(home: Home, sesh: Sesh) -> None:
     assert sesh("--exec", "first", "--", "sh", "-c", "exit 3").code == 3
     folder = os.path.join(home.directory, ".results")
@@ -136,10 +128,8 @@ def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh:
 def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: Sesh) -> None:
     def lost() -> str:
         """Kill the daemon of the session, and return the path of the checkpoint."""
-        record = read(home, "gone.json")
-        os.kill(record["daemon_pid"], signal.SIGKILL)
-        wait_until(lambda: not machine.start_time(record["daemon_pid"]))
-        return os.path.join(home.directory, f".checkpoint.{record['id']}")
+        home.crash("gone")
+        return os.path.join(home.directory, f".checkpoint.{home.record('gone')['id']}")
 
     sesh("--open", "gone", "--", "sleep", "1000")
     checkpoint = lost()

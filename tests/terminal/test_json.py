@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from docs.printed import PRINTS, PrintedFailure
-from tests.support import Home, wait_until
+from tests.support import Home
 from tests.support.typed import differences
 
 
@@ -50,8 +48,7 @@ def imported(home: Home) -> list[Any]:
 def lost(home: Home) -> list[Any]:
     """Return what `--restore` prints for a lost, a running and a missing session."""
     home.sesh("--open", "lost", "--", "cat")
-    os.kill(home.summary("lost")["daemon_pid"], signal.SIGKILL)
-    wait_until(lambda: home.summary("lost")["state"] == "lost")
+    home.crash("lost")
     return printed(home, "--restore", "lost", "work", "nosuch")
 
 

@@ -15,17 +15,9 @@ import pytest
 
 from sesh import machine
 from sesh.daemon import checkpoint
-from sesh.schema import Record
-from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
 from tests.support import Home, Sesh, need, wait_until
 from tests.terminal.looking import logs, screen
-
-
-def record(home: Home, name: str) -> Record:
-    with open(os.path.join(home.directory, f"{name}.json"), encoding="utf-8") as file:
-        found: Record = json.load(file)
-    return found
 
 
 def checkpoints(home: Home) -> list[str]:
@@ -46,23 +38,12 @@ def kept(home: Home, text: str) -> bool:
     return False
 
 
-def lose(home: Home, name: str) -> None:
-    """Kill a session's daemon, and wait until the session counts as lost or exited.
-
-    A child that the daemon has just forked for a hook keeps the socket open a moment longer.
-    """
-    known = record(home, name)
-    os.kill(known["daemon_pid"], signal.SIGKILL)
-    wait_until(lambda: not records.alive(known))
-    wait_until(lambda: home.summary(name).get("state") in ("lost", "exited"))
-
-
 def test_a_lost_session_shows_what_it_showed(sesh: Sesh, home: Home) -> None:
     assert sesh("--open", "web", "--", "sh", "-c", "seq 40; printf '\\033[31mred\\033[m'; read x").code == 0
     wait_until(lambda: kept(home, "red"))
     assert all(os.stat(os.path.join(home.directory, name)).st_mode & 0o777 == 0o600 for name in checkpoints(home))
     before = [sesh("--screen", "web").stdout, sesh("--logs", "web").stdout, sesh("--logs", "web", "2", "--ansi").stdout]
-    lose(home, "web")
+    home.crash("web")
     after = [sesh("--screen", "web").stdout, sesh("--logs", "web").stdout, sesh("--logs", "web", "2", "--ansi").stdout]
     assert after == before
     assert sesh("--logs", "web", "1", "-f", "--json").json() == {"line": "red"}
@@ -71,7 +52,7 @@ def test_a_lost_session_shows_what_it_showed(sesh: Sesh, home: Home) -> None:
     assert shown["state"] == "lost"
     assert shown["lost"]["reason"] == "crash"
     assert shown["lost"]["saved"] is not None
-    home.write(".sesh/web.json", json.dumps({**record(home, "web"), "boot": "before"}), mode=0o600)
+    home.write(".sesh/web.json", json.dumps({**home.record("web"), "boot": "before"}), mode=0o600)
     assert sesh("--list", "--json").json()[0]["lost"]["reason"] == "reboot"
     assert re.search(r"when this machine restarted; .* was kept: sesh --screen web\n", sesh("--status", "web").stdout)
     assert sesh("--kill", "web").code == 0
@@ -95,7 +76,7 @@ def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home, monkeypatch:
     began, killed = time.time(), {}
     for name, moment in zip(names, sorted(random.uniform(3.5, 4.5) for _ in names), strict=True):
         wait_until(lambda moment=moment: time.time() >= began + moment)  # type: ignore[misc]
-        known = record(home, name)
+        known = home.record(name)
         killed[name] = time.time()
         os.kill(known["daemon_pid"], signal.SIGKILL)
     for name in names:
@@ -121,7 +102,7 @@ def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(
         assert sesh("--reload", name).code == 0
     for name in names:
         wait_until(lambda name=name: kept(home, f"second {name}"))  # type: ignore[misc]
-        lose(home, name)
+        home.crash(name)
         told = sesh("--logs", name).stdout.splitlines()
         assert [line for line in told if line] == [f"first {name}", f"second {name}"], "beside the Enter's own line"
 
@@ -136,7 +117,7 @@ def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(sesh: Sesh, h
     for name in names:
         wait_until(lambda name=name: kept(home, f"all of {name}"))  # type: ignore[misc]
         if end == "lost":
-            lose(home, name)
+            home.crash(name)
         else:
             sesh("--send", name, "--enter")
             wait_until(lambda name=name: home.summary(name).get("state") == "exited")  # type: ignore[misc]
@@ -151,7 +132,7 @@ def test_persist_false_keeps_nothing(sesh: Sesh, home: Home) -> None:
     home.write(".config/sesh/config.toml", "persist = false\n")
     assert sesh("--exec", "job", "--keep", "--", "echo", "done").code == 0
     assert checkpoints(home) == []
-    lose(home, "job")
+    home.crash("job")
     answer = sesh("--screen", "job")
     assert answer.code == 1
     assert "job exited 0" in answer.stderr
@@ -163,7 +144,7 @@ def test_a_lost_shell_is_started_again_in_its_directory_with_its_output_above(ho
     home.sesh("--open", "web", "--label", "a=b")
     home.sesh("--run", "web", "--", "cd ~/deep; echo remembered")
     wait_until(lambda: kept(home, "remembered"))
-    lose(home, "web")
+    home.crash("web")
     person = home.terminal("web")
     person.wait_for("web was lost: its daemon died")
     person.type("s")
@@ -186,13 +167,13 @@ def test_a_lost_shell_comes_back_as_the_shell_that_it_was(home: Home) -> None:
     cron = {"SHELL": "/bin/sh"}
     layout = home.sesh("--export", env=cron).stdout
     for way in (["--open", "web"], ["--import", "-"]):
-        lose(home, "web")
+        home.crash("web")
         done = home.sesh(*way, input=layout, env=cron)
         assert done.code == 0, done.stderr
         status = home.sesh("--status", "web", "--json").json()
         assert (status["state"], status["command"]) == ("running", [zsh])
         assert home.sesh("--run", "web", "--", "echo $ZSH_NAME $SHELL").stdout == f"zsh {zsh}\n"
-        assert record(home, "web")["shell"] is True
+        assert home.record("web")["shell"] is True
 
 
 @pytest.mark.skipif(not machine.LINUX, reason="asks systemd")
@@ -206,7 +187,7 @@ def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
     home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "echo there; exit 3")
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # including the end of the line
     for name in ("web", "kept"):
-        daemon = int(str(record(home, name)["daemon_pid"]))
+        daemon = home.record(name)["daemon_pid"]
         os.kill(daemon, signal.SIGTERM)
         wait_until(lambda daemon=daemon: not machine.start_time(daemon))  # type: ignore[misc]
     states = {session["name"]: session["state"] for session in home.sesh("--list", "--json").json()}
@@ -221,7 +202,7 @@ def test_a_restored_session_still_knows_what_was_run_in_it(home: Home) -> None:
     home.sesh("--open", "work")
     assert home.sesh("--run", "work", "--", "echo before").code == 0
     wait_until(lambda: kept(home, "before"))
-    lose(home, "work")
+    home.crash("work")
     before = home.sesh("--history", "work", "--json").json()
     assert [entry["command"] for entry in before] == [["echo before"]]
     assert home.sesh("--restore").code == 0

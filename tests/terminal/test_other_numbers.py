@@ -17,8 +17,7 @@ NEXT = "PROTOCOL += 1\n"
 def test_a_session_of_another_number_is_an_error_in_one_line_and_reload_moves_it(sesh: Sesh, home: Home) -> None:
     mine, home.command = home.command, other(home, "next", "protocol.py", NEXT)
     assert sesh("--open", "work").code == 0
-    with open(os.path.join(home.directory, "work.json"), encoding="utf-8") as file:
-        before = json.load(file)
+    before = home.record("work")
     home.command = mine
     for words in (["--send", "work", "x"], ["--attach", "work"]):
         window = home.terminal(*words)

@@ -51,14 +51,9 @@ def started(home: Home, *lines: str) -> None:
     assert sorted(found) == sorted(lines)
 
 
-def record(home: Home, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(home.directory, f"{name}.json").read_text(encoding="utf-8"))
-    return found
-
-
 def lose(home: Home, *names: str, boot: str = "before") -> None:
     """Kill these sessions' daemons and programs, as a reboot does, and record another boot id."""
-    known = {name: record(home, name) for name in names}
+    known = {name: home.record(name) for name in names}
     for each in known.values():
         os.kill(each["daemon_pid"], signal.SIGKILL)
     for each in known.values():
@@ -76,7 +71,7 @@ def states(home: Home) -> dict[str, str]:
 
 def shown(home: Home, name: str, text: str) -> None:
     """Wait until the session's checkpoint or its scrollback file holds this text."""
-    folder, own = Path(home.directory), record(home, name)["id"]
+    folder, own = Path(home.directory), home.record(name)["id"]
     wait_until((folder / f".checkpoint.{own}").exists)
     wait_until(lambda: any(text.encode() in file.read_bytes() for file in folder.glob(f".*[t01].{own}")))
 
@@ -211,7 +206,7 @@ def test_a_lost_job_is_a_job_again(home: Home) -> None:
     started(home, "server  in ~")
     lose(home, "nightly")
     assert home.sesh("--restore").stdout == "nightly waits for Enter to run again: server\n"
-    assert record(home, "nightly")["job"] is record(home, "nightly")["keep"] is True
+    assert home.record("nightly")["job"] is home.record("nightly")["keep"] is True
     lose(home, "nightly")
     assert home.sesh("--exec", "nightly", "-d", "--", "server").code == 0
     started(home, "server  in ~")
@@ -327,7 +322,7 @@ def test_a_resume_command_is_kept_shown_and_forgotten(home: Home) -> None:
     done = home.sesh("--resume-with", "a", "--", "agent", "--resume", "x y\x1b[2J")
     assert (done.code, done.stdout, done.stderr) == (0, "", "")
     words = ["agent", "--resume", "x y\x1b[2J"]
-    assert record(home, "a")["resume"] == words
+    assert home.record("a")["resume"] == words
     assert home.sesh("--status", "a", "--json").json()["resume"] == words
     assert "resume:        agent --resume $'x y\\033[2J'\n" in home.sesh("--status", "a").stdout
     answer = home.sesh("--resume-with", "a", "--json", "--", "agent", "-r").json()
@@ -372,7 +367,7 @@ def test_a_resume_command_is_bounded_and_a_list_of_words(home: Home, monkeypatch
     for command in ("agent", ["agent", 1], [["agent"]], {"agent": 1}, None, ["a\0b"], 5):
         with pytest.raises(UsageError, match=r"\.command"):
             find.request("a", messages.RESUME, command=command)
-    assert record(home, "a")["resume"] == ["agent"]
+    assert home.record("a")["resume"] == ["agent"]
 
 
 @pytest.mark.parametrize(("way", "shell"), [("--open", True), ("person", False)])
@@ -397,7 +392,7 @@ def test_a_lost_session_runs_it_in_place_of_its_command(home: Home, way: str, sh
         started(home, "agent --resume 1 in ~")
         assert home.summary("a")["resume"] == ["agent", "--resume", "1"]
         assert home.summary("a")["command"] == own
-        assert record(home, "a")["shell"] is shell
+        assert home.record("a")["shell"] is shell
     assert home.sesh("--resume-with", "a", "--").code == 0
     if shell:
         home.sesh("--reload", "a")

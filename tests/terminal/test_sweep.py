@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import sys
 import time
@@ -52,9 +51,7 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     sesh("--open", "live", "--", "sleep", "60")
     sesh("--exec", "done", "--keep", "--", "true")
     sesh("--open", "gone", "--", "sleep", "60")
-    os.kill(home.summary("gone")["daemon_pid"], signal.SIGKILL)
-    kernel_knows = home.summary("gone")["daemon_pid"]
-    wait_until(lambda: not machine.start_time(kernel_knows))
+    home.crash("gone")
     stale = [
         left_behind(home, entry) for entry in (".0123abcd.run", "gone.sesh-run", ".web.json.4194999.sesh", "torn.json")
     ]
@@ -98,15 +95,13 @@ def test_what_nobody_can_find_and_what_was_lost_goes_only_where_that_is_wanted(s
 def lost(home: Home, sesh: Sesh, name: str, *, idle: bool = True) -> str:
     """Create a lost session, idle for a year if wanted; return its record's path."""
     sesh("--open", name, "--", "sleep", "60")
-    pid = home.summary(name)["daemon_pid"]
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not machine.start_time(pid))
+    home.crash(name)
     path = os.path.join(home.directory, f"{name}.json")
     if not idle:
         return path
-    with open(path, encoding="utf-8") as file:
-        record = json.load(file)
-    home.write(f".sesh/{name}.json", json.dumps({**record, "last_activity": "2020-01-01T00:00:00Z"}), mode=0o600)
+    home.write(
+        f".sesh/{name}.json", json.dumps({**home.record(name), "last_activity": "2020-01-01T00:00:00Z"}), mode=0o600
+    )
     then = time.time() - 365 * 86400
     os.utime(path, (then, then))
     return path

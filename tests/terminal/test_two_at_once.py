@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from sesh import machine
 from tests.support import Home, rounds, wait_until
 from tests.support.race import Race, is_daemon
 from tests.terminal.looking import screen
@@ -20,10 +18,7 @@ def lost(home: Home, *names: str) -> None:
     """Create these sessions, and kill their daemons."""
     for name in names:
         assert home.sesh("--open", name, "--", "sh", "-c", "echo here; exec cat").code == 0
-    for name in names:
-        pid = home.summary(name)["daemon_pid"]
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda pid=pid: not machine.start_time(pid))  # type: ignore[misc]
+        home.crash(name)
 
 
 def ended_unseen(home: Home, name: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from sesh import machine
 from sesh.ops import sessions
-from tests.support import Home, Sesh, wait_until
+from tests.support import Home, Sesh
 
 
 def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
@@ -38,8 +38,7 @@ def test_a_session_without_a_terminal_has_the_size_that_was_asked_for(sesh: Sesh
     assert [(row["columns"], row["rows"]) for row in sesh("--list", "--json").json()] == [(1000, 1), (200, 50)]
     again = sesh("--open", "web", "--size", "10x10")
     assert (again.code, "--size is ignored" in again.stderr) == (0, True)
-    os.kill(home.summary("web")["daemon_pid"], signal.SIGKILL)
-    wait_until(lambda: home.summary("web")["state"] == "lost")
+    home.crash("web")
     assert sesh("--open", "web").code == 0
     assert sesh("--run", "web", "--", "stty size").stdout == "50 200\n"
 
