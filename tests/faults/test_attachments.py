@@ -41,7 +41,7 @@ def shown(client: Client) -> str:
 
 
 def reads_on(client: Client, end: str) -> str:
-    """Let a client read until its last screen ends with this text; return the screen's text."""
+    """Let a client read until its last screen ends with `end`; return the text."""
 
     def shows_it() -> str | None:
         while client.step(0.02):

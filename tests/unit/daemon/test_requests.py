@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from sesh import protocol
+from sesh import messages, protocol
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients import connection
 from sesh.daemon.clients.listener import Listener
@@ -114,6 +114,14 @@ def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
                 wrong += [f"{module.path}:{call.lineno}: {word}" for word in sent - taken - of_the_sender]
                 count += 1
     assert (wrong, count > 30) == ([], True)
+
+
+def test_each_request_is_handled_with_the_type_of_its_answer() -> None:
+    """So mypy holds that a daemon's answer is what its caller expects."""
+    named = {each for each in vars(messages).values() if isinstance(each, messages.RequestType)}
+    assert named - {messages.START, messages.OP} == {*REQUESTS}, "the other two are not to a daemon"
+    for verb, method in REQUESTS.items():
+        assert get_args(get_type_hints(method)["request"]) == (getattr(messages, verb.upper()).response,)
 
 
 @pytest.mark.parametrize("odd", [None, -1, 1.5, "\ud800", [], {"a": -1}, 10**30])
