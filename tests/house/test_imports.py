@@ -27,7 +27,6 @@ LATE = {
     ("sesh/cli/app.py", "sesh.cli"): "threads, for several hosts only",
     ("sesh/cli/invocation.py", "sesh.ops"): "known remotes, which a session here does without",
     ("sesh/cli/invocation.py", "sesh.remote.deploy"): "rich",
-    ("sesh/cli/list.py", "sesh.cli"): "the board",
     ("sesh/cli/main.py", "sesh.cli"): "what this line needs, and no more",
     ("sesh/cli/person.py", "sesh.tui"): "a question, which few verbs ask",
     ("sesh/cli/printing.py", "sesh"): "logging, which only an error needs",
