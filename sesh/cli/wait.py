@@ -19,6 +19,7 @@ from sesh.errors import NotFound, SeshError, UsageError
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops.wait import Begin, Conditions, await_condition, condition_at_end, includes_end
 from sesh.outcomes import Condition
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import Place
 
@@ -91,7 +92,7 @@ def _begin(position: int | None, *, several: bool, since_start: bool) -> Begin:
 
 def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
     try:
-        with target.open_stream(name, conditions["timeout"]) as stream:
+        with Stream.open(target, name, conditions["timeout"]) as stream:
             return await_condition(stream, conditions)
     except NotFound as missing:
         return condition_at_end(target, name, missing, conditions)
