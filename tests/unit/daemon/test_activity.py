@@ -1,0 +1,27 @@
+"""The state of a session follows from what was seen and reported, whatever the order."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.daemon.activity import rules
+from sesh.daemon.activity.rules import Standing, State, Why
+
+
+@given(
+    st.sampled_from([Why.PROMPT, Why.READ, Why.STOPPED, Why.OUTPUT, Why.QUIET]), st.none() | st.sampled_from(State),
+    st.floats(0, 100), st.floats(0, 2000),
+)  # fmt: skip
+def test_the_same_facts_give_the_same_standing_which_begins_once(
+    why: Why, state: State | None, silent: float, answered_at: float
+) -> None:
+    seen = Standing(rules.STATES[why], why, 1000.0 - silent, "go on?")
+
+    def follows(before: Standing, now: float) -> Standing:
+        return rules.decide(before, Standing(state, Why.HOOK, now, "go on?") if state else None, seen, answered_at)
+
+    once = follows(Standing(State.WORKING, Why.OUTPUT, 1.0), 1000.0)
+    assert follows(once, 2000.0) == once
+    assert once.why == (Why.HOOK if state else why)
+    assert once.state != State.WAITING or once.since >= answered_at
