@@ -116,12 +116,11 @@ class Ending:
         for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
             session.timers.clear(timer)
         guard(lambda: session.activity.end(failed=bool(end.code) and not end.by_request), "the state")
-        is_known = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         is_on_disk = guard(self._keep_result, "the result")
-        outlives = not is_known and self._outlives()
+        outlives = self._outlives()
         is_safe = is_on_disk or self._life.ended_for not in ("", BY_TIMEOUT)
         self._untold = not (is_safe or outlives or session.facts.keep)
         if not is_safe or (outlives and not session.facts.persist):  # only the daemon has its end, or its screen
