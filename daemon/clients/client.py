@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 
 from sesh import measures, protocol
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection, Reader, Window
-from sesh.daemon.clients.due_ack import DueAck
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.clients.states import MODES, Attaching, Live, Repainting, State, Viewing
 from sesh.daemon.pty.output_log import OutputLog
@@ -60,8 +60,6 @@ class Terminal:
 class Client(Reader):
     """An attached client: its terminal, how it gets output, and what is due to it."""
 
-    ack: DueAck
-
     def __init__(
         self, connection: PeerConnection, number: int, hello: Hello, in_flight: Callable[[int], object]
     ) -> None:
@@ -80,7 +78,9 @@ class Client(Reader):
         self.redraw_due = False  # the next screen responds to a REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0
-        self.ack = DueAck()
+        self.last_taken = 0  # the number of the last INPUT that the pty took, or that was dropped
+        self.unacknowledged = 0  # bytes of INPUT without an ACK
+        self.ack_at = inf  # time (monotonic) from which an ACK goes with output
 
     @property
     def over_link(self) -> bool:
@@ -107,12 +107,6 @@ class Client(Reader):
 
     def was_sent_all(self, log: OutputLog) -> bool:
         return self.position == log.head and not self.connection.unsent
-
-    def send_ack(self) -> None:
-        """Send the due ACK, if any, before further output."""
-        if number := self.ack.take():
-            self.connection.queue(protocol.numbered(protocol.ACK, number, b""))
-            self.connection.flush()
 
     # -- transitions between the states
 
@@ -209,15 +203,6 @@ class Departed:
     exact: bool  # see `Client.exact`
 
 
-@dataclass(frozen=True)
-class ClientsDump:
-    """What a snapshot has of the `Clients`, which all reconnect."""
-
-    size: Size
-    last_number: int
-    departed: dict[str, Departed]
-
-
 class Clients:
     """The attached clients, and their leader, whose terminal gives the session its size."""
 
@@ -267,16 +252,6 @@ class Clients:
         if leader is not None and leader.size != self.size:
             self.size = leader.size
             self.on_resize(leader.size)
-
-    def dump(self) -> ClientsDump:
-        for client in self.all:
-            self.remember(client)
-        return ClientsDump(self.size, self.last_number, self.departed)
-
-    def restore(self, dump: ClientsDump) -> None:
-        self.size = dump.size
-        self.last_number = dump.last_number
-        self.departed = dump.departed
 
     def replying(self, log: OutputLog) -> Client | None:
         """Return the last used client that has all output: its terminal replies to queries."""

@@ -14,7 +14,6 @@ from math import inf
 from typing import Any, Generic
 
 from sesh import protocol
-from sesh.daemon.clients.due_ack import DueAck
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError, TimedOut
 from sesh.measures import uptime
@@ -72,7 +71,6 @@ class Reader:
     """A reader of the log at a position: a follower, or an attached client."""
 
     window: Window | None = None  # of a client over a link
-    ack: DueAck | None = None  # of a client, whose due ACK goes with its output
     limit = FOLLOWER_LAG  # bytes that it may lag; above it, the program waits, or the reader skips output
 
     def __init__(self, connection: PeerConnection, position: int) -> None:
@@ -98,10 +96,10 @@ class Reader:
         self.position = position
 
 
-class FrameSocket:
-    """A non-blocking socket, with received frames to handle, and bytes to send."""
+class PeerConnection:
+    """A connection from a client or a caller: a non-blocking socket, frames both ways, and a reader of the log."""
 
-    def __init__(self, opened: socket.socket) -> None:
+    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
         opened.setblocking(False)
         self.socket = opened
         self.descriptor: int = opened.fileno()
@@ -115,6 +113,11 @@ class FrameSocket:
         self.heard_at = time.monotonic()  # time (monotonic) of the last bytes received
         self.unsent = 0
         self._out: deque[memoryview] = deque()
+        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
+        self.role = Role.UNKNOWN
+        self.data = bytearray()  # DATA of the next REQUEST
+        self.reader: Reader | None = None
+        self.open_requests = 0
 
     @property
     def listening(self) -> bool:
@@ -163,7 +166,8 @@ class FrameSocket:
                 self.fail()
                 break
             self.unsent -= sent
-            self._progressed()
+            if self.reader is None or self.reader.window is None:  # over a link, only GOT is progress
+                self.progress_at = time.monotonic()
             while sent:
                 first = self._out[0]
                 if sent < len(first):
@@ -173,9 +177,6 @@ class FrameSocket:
                 self._out.popleft()
         self.blocked = False
         return True
-
-    def _progressed(self) -> None:
-        self.progress_at = time.monotonic()
 
     def fail(self) -> None:
         """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
@@ -190,18 +191,6 @@ class FrameSocket:
         self.socket.close()
         self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
-
-class PeerConnection(FrameSocket):
-    """A connection from a client or a caller: role, requests, and reader of the log."""
-
-    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
-        super().__init__(opened)
-        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
-        self.role = Role.UNKNOWN
-        self.data = bytearray()  # DATA of the next REQUEST
-        self.reader: Reader | None = None
-        self.open_requests = 0
-
     @property
     def unfinished(self) -> int:
         return len(self.data) + self.decoder.held
@@ -213,11 +202,6 @@ class PeerConnection(FrameSocket):
     @property
     def stalled(self) -> bool:
         return time.monotonic() - self.progress_at > STALLED
-
-    def _progressed(self) -> None:
-        """Note progress after a send; over a link, only GOT is progress."""
-        if self.reader is None or self.reader.window is None:
-            self.progress_at = time.monotonic()
 
     def send_output(self, log: OutputLog) -> None:
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
@@ -232,8 +216,7 @@ class PeerConnection(FrameSocket):
                 reader.skip_to(log.base)
             views = log.read(reader.position, room)
             size = sum(map(len, views))
-            ack = reader.ack.take_with_output() if reader.ack is not None else 0
-            self.append(protocol.output_header(reader.position, size, ack), *views)
+            self.append(protocol.output_header(reader.position, size), *views)
             reader.position += size
             if reader.window is not None:
                 reader.window.add(size, reader.position)

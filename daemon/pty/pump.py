@@ -18,7 +18,6 @@ from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
 from sesh.queries import Finding, QueryScanner
 
-LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
 MAX_REPLIES = 4 << 10  # bytes of own replies in the input queue; at the limit, replies are dropped
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 
@@ -35,15 +34,15 @@ class InputQueue:
     """A queue of input in units, written whole; a client writes under its number."""
 
     def __init__(self) -> None:
-        self._units: deque[tuple[Writer | int, memoryview, Callable[[bool], None] | None]] = deque()
+        self._units: deque[tuple[Writer | int, memoryview, Callable[[], object] | None]] = deque()
         self._sizes: defaultdict[Writer | int, int] = defaultdict(int)
         self.size = 0
 
     def waiting(self, writer: Writer | int) -> int:
         return self._sizes.get(writer, 0)
 
-    def add(self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None) -> None:
-        """Queue a unit; call `done` once, with False if the unit was dropped."""
+    def add(self, writer: Writer | int, data: bytes, done: Callable[[], object] | None = None) -> None:
+        """Queue a unit; call `done` once it is written, or dropped."""
         self._units.append((writer, memoryview(data), done))
         self._sizes[writer] += len(data)
         self.size += len(data)
@@ -59,16 +58,8 @@ class InputQueue:
                 return
             self._units.popleft()
             if done is not None:
-                done(True)
+                done()
         self._sizes.clear()
-
-    def withdraw(self, done: Callable[[bool], None]) -> int:
-        """Drop the rest of the unit with this `done`, without calling it; return its size."""
-        writer, view, _ = unit = next(unit for unit in self._units if unit[2] is done)
-        self._units.remove(unit)
-        self._sizes[writer] -= len(view)
-        self.size -= len(view)
-        return len(view)
 
     def content(self) -> bytes:
         return b"".join(view for _, view, _ in self._units)
@@ -77,7 +68,7 @@ class InputQueue:
         """Call each `done` early: another daemon takes the units over."""
         for _, _, done in self._units:
             if done is not None:
-                done(True)
+                done()
         self._units = deque((writer, view, None) for writer, view, _ in self._units)
 
     def clear(self) -> None:
@@ -87,7 +78,7 @@ class InputQueue:
         self._sizes.clear()
         for _, _, done in dropped:
             if done is not None:
-                done(False)
+                done()
 
 
 @dataclass(frozen=True)
@@ -192,7 +183,7 @@ class Pump:
             self.on_output()
 
     def type(
-        self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None, *, by_person: bool = False
+        self, writer: Writer | int, data: bytes, done: Callable[[], object] | None = None, *, by_person: bool = False
     ) -> None:
         """Type a unit of bytes. `done`: see `InputQueue.add`. `by_person`: a person has typed them."""
         reader = self.pty.input_reader() if self.pty is not None else None  # before the program gets the bytes
