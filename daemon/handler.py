@@ -153,7 +153,7 @@ class ClientHandler:
         by_person = client.replies.by_person  # not by the terminal
         if by_person:
             self._clients.lead(client)  # first: resize to this terminal before the program sees the key
-        self._pump.type(client.number, keys, partial(self.acknowledge, client, number, size), by_person=by_person)
+        self._pump.type(keys, partial(self.acknowledge, client, number, size), by_person=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
             self._session.runs.withdraw_unread()
@@ -165,7 +165,7 @@ class ClientHandler:
             self._type(client, key, client.last_input, 0)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool = False) -> None:
-        """Acknowledge an INPUT of `size` bytes at once, with later output, or alone in a pause of typing."""
+        """Acknowledge an INPUT: at once, with later output, or alone in a pause of typing."""
         client.last_taken = number
         client.unacknowledged += size
         client.ack_at = min(client.ack_at, time.monotonic() + ACK_AFTER)

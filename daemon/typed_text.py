@@ -13,7 +13,6 @@ from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.delivery import DISTURBED, POLL, Delivery, Recipient, unmarked
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import Writer
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.errors import Busy, ExitCode, Interrupted, Refused
@@ -132,7 +131,7 @@ class Typing:
     # -- typing
 
     def _is_full(self, data: bytes) -> bool:
-        """Return whether these bytes must wait, because the program has not read enough of its input."""
+        """Return whether these bytes must wait until the program has read more of its input."""
         waiting = self._pump.input.size
         return waiting > 0 and waiting + len(data) >= protocol.CHUNK
 
@@ -148,7 +147,7 @@ class Typing:
         self._admit(data, more=more)
         response: SendResponse = {"position": self._pump.input_line.sent_at}
         self._keep_outcome(key, response)
-        self._pump.type(Writer.REQUEST, data)
+        self._pump.type(data)
         request.respond(response)
 
     def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, key: str) -> Steps:

@@ -96,10 +96,10 @@ class Reader:
         self.position = position
 
 
-class PeerConnection:
-    """A connection from a client or a caller: a non-blocking socket, frames both ways, and a reader of the log."""
+class FrameSocket:
+    """A non-blocking socket, with received frames to handle, and bytes to send."""
 
-    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
+    def __init__(self, opened: socket.socket) -> None:
         opened.setblocking(False)
         self.socket = opened
         self.descriptor: int = opened.fileno()
@@ -113,11 +113,6 @@ class PeerConnection:
         self.heard_at = time.monotonic()  # time (monotonic) of the last bytes received
         self.unsent = 0
         self._out: deque[memoryview] = deque()
-        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
-        self.role = Role.UNKNOWN
-        self.data = bytearray()  # DATA of the next REQUEST
-        self.reader: Reader | None = None
-        self.open_requests = 0
 
     @property
     def listening(self) -> bool:
@@ -166,8 +161,7 @@ class PeerConnection:
                 self.fail()
                 break
             self.unsent -= sent
-            if self.reader is None or self.reader.window is None:  # over a link, only GOT is progress
-                self.progress_at = time.monotonic()
+            self._progressed()
             while sent:
                 first = self._out[0]
                 if sent < len(first):
@@ -177,6 +171,9 @@ class PeerConnection:
                 self._out.popleft()
         self.blocked = False
         return True
+
+    def _progressed(self) -> None:
+        self.progress_at = time.monotonic()
 
     def fail(self) -> None:
         """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
@@ -191,6 +188,18 @@ class PeerConnection:
         self.socket.close()
         self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
+
+class PeerConnection(FrameSocket):
+    """A connection from a client or a caller: role, requests, and reader of the log."""
+
+    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
+        super().__init__(opened)
+        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
+        self.role = Role.UNKNOWN
+        self.data = bytearray()  # DATA of the next REQUEST
+        self.reader: Reader | None = None
+        self.open_requests = 0
+
     @property
     def unfinished(self) -> int:
         return len(self.data) + self.decoder.held
@@ -202,6 +211,11 @@ class PeerConnection:
     @property
     def stalled(self) -> bool:
         return time.monotonic() - self.progress_at > STALLED
+
+    def _progressed(self) -> None:
+        """Note progress after a send; over a link, only GOT is progress."""
+        if self.reader is None or self.reader.window is None:
+            self.progress_at = time.monotonic()
 
     def send_output(self, log: OutputLog) -> None:
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""

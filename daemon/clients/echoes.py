@@ -1,4 +1,4 @@
-"""Sends ACK; supports clients that predict echoes: sends screens, and reports inputs whose echo is due.
+"""Acknowledges input; sends clients that predict echoes screens, and reports inputs whose echo is due.
 
 A program echoes a key some time after it was typed. So ECHOED names an INPUT only `ECHO_TIME` after the pty accepted
 it, with an ACK. The terminal's flags are sent before the output that they apply to, so that a password is never
@@ -60,7 +60,7 @@ class Echoes:
                 self._send(client, 0)
 
     def acknowledge(self, client: Client) -> None:
-        """Queue the ACK that is due, after the echoes of a client's input so far, if it predicts."""
+        """Queue the ACK that is due; before it, the echoes, if the client predicts."""
         typed = self._unreported.get(client)
         if typed:
             self.report_flags()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.phase import Life
@@ -18,67 +17,51 @@ from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
 from sesh.queries import Finding, QueryScanner
 
-MAX_REPLIES = 4 << 10  # bytes of own replies in the input queue; at the limit, replies are dropped
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 
 
-class Writer(Enum):
-    """A writer of input other than a client."""
-
-    REPLIES = auto()  # the daemon, to queries
-    RUN = auto()  # a command of `--run`
-    REQUEST = auto()  # any other request
-
-
 class InputQueue:
-    """A queue of input in units, written whole; a client writes under its number."""
+    """A queue of input in units, which are written whole."""
 
     def __init__(self) -> None:
-        self._units: deque[tuple[Writer | int, memoryview, Callable[[], object] | None]] = deque()
-        self._sizes: defaultdict[Writer | int, int] = defaultdict(int)
+        self._units: deque[tuple[memoryview, Callable[[], object]]] = deque()
         self.size = 0
 
-    def waiting(self, writer: Writer | int) -> int:
-        return self._sizes.get(writer, 0)
-
-    def add(self, writer: Writer | int, data: bytes, done: Callable[[], object] | None = None) -> None:
+    def add(self, data: bytes, done: Callable[[], object]) -> None:
         """Queue a unit; call `done` once it is written, or dropped."""
-        self._units.append((writer, memoryview(data), done))
-        self._sizes[writer] += len(data)
+        self._units.append((memoryview(data), done))
         self.size += len(data)
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
         while self._units:
-            writer, view, done = self._units[0]
+            view, done = self._units[0]
             taken = write(view) if view else 0
-            self._sizes[writer] -= taken
             self.size -= taken
             if taken < len(view):
-                self._units[0] = writer, view[taken:], done
+                self._units[0] = view[taken:], done
                 return
             self._units.popleft()
-            if done is not None:
-                done()
-        self._sizes.clear()
+            done()
 
     def content(self) -> bytes:
-        return b"".join(view for _, view, _ in self._units)
+        return b"".join(view for view, _ in self._units)
 
     def confirm(self) -> None:
         """Call each `done` early: another daemon takes the units over."""
-        for _, _, done in self._units:
-            if done is not None:
-                done()
-        self._units = deque((writer, view, None) for writer, view, _ in self._units)
+        for _, done in self._units:
+            done()
+        self._units = deque((view, ignore) for view, _ in self._units)
 
     def clear(self) -> None:
         dropped = self._units
         self._units = deque()
         self.size = 0
-        self._sizes.clear()
-        for _, _, done in dropped:
-            if done is not None:
-                done()
+        for _, done in dropped:
+            done()
+
+
+def ignore() -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -183,13 +166,16 @@ class Pump:
             self.on_output()
 
     def type(
-        self, writer: Writer | int, data: bytes, done: Callable[[], object] | None = None, *, by_person: bool = False
+        self, data: bytes, done: Callable[[], object] = ignore, *, by_person: bool = False, in_line: bool = True
     ) -> None:
-        """Type a unit of bytes. `done`: see `InputQueue.add`. `by_person`: a person has typed them."""
+        """Type a unit of bytes. `done`: see `InputQueue.add`.
+
+        `by_person`: a person has typed them; `in_line`: they are a part of the input line.
+        """
         reader = self.pty.input_reader() if self.pty is not None else None  # before the program gets the bytes
-        self.input.add(writer, data, done)
+        self.input.add(data, done)
         self.drain()
-        if writer not in (Writer.REPLIES, Writer.RUN):  # these are no part of a person's line
+        if in_line:
             self.input_line.add(data, reader, by_person=by_person)
         self.on_traffic()
 
@@ -230,4 +216,4 @@ class Pump:
         self.input_line = dump.input_line
         self.last_activity = dump.last_activity
         if dump.unwritten:
-            self.input.add(Writer.REQUEST, dump.unwritten)
+            self.input.add(dump.unwritten, ignore)

@@ -20,7 +20,7 @@ from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
-from sesh.daemon.pty.pump import Pump, Writer
+from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import WHOLE_TIME, History
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
@@ -241,7 +241,7 @@ class RunQueue:
         run.become(RunState.TYPED)
         self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
         self.before_line()
-        self._pump.type(Writer.RUN, run.wrapper.line)
+        self._pump.type(run.wrapper.line, in_line=False)
         self._pump.input_line.sent_at = self._pump.log.head
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
@@ -259,7 +259,7 @@ class RunQueue:
         self._pump.show(self._marks.release())
         stopped = shells.error_if_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
-            self._pump.type(Writer.RUN, b"\x03")
+            self._pump.type(b"\x03", in_line=False)
         if stopped or not isinstance(error, Busy) or run.attempts > 1:
             self._refuse(run, error)
         else:

@@ -78,7 +78,7 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     own.clients.add(client)
     client.position, client.state = 0, Live()
     typed: list[bytes] = []
-    monkeypatch.setattr(own.pump, "type", lambda _, data: typed.append(data))
+    monkeypatch.setattr(own.pump, "type", lambda data, **_: typed.append(data))
     own.pump.add(b"seen\x1b[c")
     assert not own.timers.is_set(Timer.REPLIES), "the client answers"
     own.pump.add(bytes(256 << 10) + b"\x1b[6n")

@@ -22,7 +22,7 @@ from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import Writer
+from sesh.daemon.pty.pump import ignore
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
@@ -176,7 +176,7 @@ def lived() -> Session:
     pump = own.pump
     pump.input_line.add(b"draft", None, by_person=True)
     pump.input_line.sent_at, pump.last_activity = 7, 5.0
-    pump.input.add(Writer.REQUEST, b"unread")
+    pump.input.add(b"unread", ignore)
     assert pump.stdin is not None
     pump.stdin.received = 9
     return own
