@@ -33,7 +33,7 @@ from sesh.store import listing
 from sesh.workers import Workers
 
 POLL = 5.0  # seconds between two polls of all sessions
-DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
+_DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the phase that is reported of a removed session
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
@@ -63,7 +63,7 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
                 yield rows
             changes.follow(rows)
             if _wait(changes.descriptors, audience, poll_at):
-                _wait((), audience, time.monotonic() + DEBOUNCE)
+                _wait((), audience, time.monotonic() + _DEBOUNCE)
 
 
 def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
