@@ -11,9 +11,8 @@ from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.base.timer import Timer
-from sesh.daemon.clients.client import Client, client_of
+from sesh.daemon.clients.client import Attaching, Client, Repainting, Viewing, client_of
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.daemon.clients.states import Attaching, Repainting, Viewing
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import JOB_RETAINED

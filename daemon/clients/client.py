@@ -10,7 +10,6 @@ from sesh import measures, protocol
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.clients.states import MODES, Attaching, Live, Repainting, State, Viewing
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
 from sesh.measures import STEADY, Size, clamp_size, stamp
@@ -28,6 +27,46 @@ REPLAY_LINES = 1_000  # lines of scrollback that a client gets by default
 MAX_LINES = 1_000_000  # lines of scrollback that a client gets at most
 MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
+
+
+# -- how a client gets the program's output
+
+
+@dataclass(frozen=True)
+class Live:
+    """The client gets the program's bytes, from its position on."""
+
+
+@dataclass(frozen=True)
+class Attaching:
+    """The client has just attached, and gets nothing yet; next it gets scrollback and screen."""
+
+    unfinished: Replay | None = None  # of scrollback and screen, of which a first part is made
+
+
+@dataclass(frozen=True)
+class Repainting:
+    """The client gets nothing yet; next it gets missed lines and the screen."""
+
+    before_viewport: TerminalState | None = None
+    """The terminal's state before it showed a viewport, if it shows one: no lines are missed then."""
+    unfinished: Replay | None = None  # of missed lines and screen, of which a first part is made
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """The client gets a viewport: its terminal and the session differ in size."""
+
+    viewport: Viewport
+    before_viewport: TerminalState  # the terminal's state before it showed the viewport
+
+
+State = Live | Attaching | Repainting | Viewing
+MODES = {Live: "raw", Attaching: "aside", Repainting: "aside", Viewing: "drawn"}
+"""The words for the states in `--status`."""
+
+
+# -- clients
 
 
 @dataclass(frozen=True)

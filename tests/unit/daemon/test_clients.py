@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sesh import protocol
-from sesh.daemon.clients.client import Client, Clients
-from sesh.daemon.clients.states import Attaching, Live, Repainting, State, Viewing
+from sesh.daemon.clients.client import Attaching, Client, Clients, Live, Repainting, State, Viewing
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState

@@ -9,8 +9,8 @@ import pytest
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.base.timer import Timer
+from sesh.daemon.clients.client import Live
 from sesh.daemon.clients.connection import Reader
-from sesh.daemon.clients.states import Live
 from sesh.daemon.findings import Findings
 from sesh.daemon.replier import Replier
 from sesh.daemon.session import Session
