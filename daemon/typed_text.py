@@ -21,7 +21,7 @@ from sesh.vt.modes import BRACKETED_PASTE
 
 MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
-MAX_QUEUED = 64  # texts that wait for the active one; more are refused
+MAX_QUEUED = 64  # texts that wait for the active one, and others for room; more are refused
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 """Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
@@ -35,7 +35,13 @@ class Typing:
         self._pump = session.pump
         self._active: Delivery | None = None
         self._queued: deque[PeerRequest[SendResponse]] = deque()
+        self._patient = 0  # the number of texts that wait for room
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
+
+    @property
+    def busy(self) -> bool:
+        """True while a text is typed at the program's pace, or waits for that one."""
+        return self._active is not None or len(self._queued) > 0
 
     def send(
         self,
@@ -114,7 +120,7 @@ class Typing:
 
     def _until_turn(self, request: PeerRequest[SendResponse]) -> Steps:
         """Yield until the earlier texts are typed. Raises Busy if too many wait, TimedOut, Interrupted."""
-        if self._active is None and not self._queued:
+        if not self.busy:
             return
         if len(self._queued) == MAX_QUEUED:
             raise _busy(f"{MAX_QUEUED} texts wait to be typed here", "try again later")
@@ -137,10 +143,16 @@ class Typing:
 
     def _until_room(self, request: PeerRequest[SendResponse]) -> Steps:
         """Yield until the program has read enough, or the response is due. Raises Interrupted."""
-        while self._is_full(request.data) and request.time_left > 0:
-            yield POLL
-            if request.connection.closed:
-                raise Interrupted("its sender has gone")
+        if self._patient == MAX_QUEUED:
+            return
+        self._patient += 1
+        try:
+            while self._is_full(request.data) and request.time_left > 0:
+                yield POLL
+                if request.connection.closed:
+                    raise Interrupted("its sender has gone")
+        finally:
+            self._patient -= 1
 
     def _type(self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool = False) -> None:
         """Type bytes as one unit, see `_admit`."""

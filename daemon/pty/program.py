@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -138,8 +139,8 @@ def shell_words(path: str, *, login: bool) -> list[str]:
     return [f"-{name}" if login or machine.USES_LOGIN_SHELLS else name]
 
 
-def resolve(spec: LaunchSpec) -> tuple[str, list[str], list[str]]:
-    """Return the program's path or name, its argv, and the recorded command. Raises CannotStart."""
+def resolve(spec: LaunchSpec, path: str) -> tuple[str, list[str], list[str]]:
+    """Return the program's path or name, its argv, and the recorded command. `path`: PATH. Raises CannotStart."""
     command = spec.get("command")
     shell = programs.shell(spec["environment"])
     own = list(command or [shell])
@@ -149,6 +150,8 @@ def resolve(spec: LaunchSpec) -> tuple[str, list[str], list[str]]:
     if not command[0]:  # execvp(3) would take it for a directory
         raise cannot_start(command, spec["directory"], ENOENT)
     if spec.get("gate"):  # a shell that waits for Enter; Ctrl-C and Ctrl-D end it
+        if shutil.which(command[0], path=path) is None:
+            raise cannot_start(command, spec["directory"], ENOENT)
         return "/bin/sh", ["sh", "-c", GATE, "sh", *command], own
     return command[0], list(command), own
 

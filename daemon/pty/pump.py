@@ -86,7 +86,7 @@ class Pump:
         self.on_findings: Observers[[list[Finding], int]] = Observers()  # called with those of a block that was sent
         self.pty: Pty | None = None
         self.paused = False  # the readers of the log lag
-        self._filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)  # see `filter_output`
+        self.filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)  # yields a block's visible pieces
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner = QueryScanner()
         self.input = InputQueue()
@@ -141,7 +141,7 @@ class Pump:
 
     def add(self, block: bytes) -> None:
         """Append a block's visible pieces to the log, and send each before other work."""
-        for piece in self._filter(block):
+        for piece in self.filter(block):
             if piece:
                 self._take(piece)
 
@@ -154,10 +154,6 @@ class Pump:
         self.on_traffic()
         if findings:
             self.on_findings(findings, start)
-
-    def filter_output(self, visible: Callable[[bytes], Iterable[bytes]]) -> None:
-        """Pass each block through a function from now on, which yields its visible pieces."""
-        self._filter = visible
 
     def show(self, data: bytes) -> None:
         """Append other bytes to the log, such as held output, and pass them on."""

@@ -232,7 +232,7 @@ class RunQueue:
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
-        self._pump.filter_output(self.filter)  # before the first run, no mark can come
+        self._pump.filter = self.filter  # before the first run, no mark can come
         run.become(RunState.TYPED)
         self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
         self.before_line()

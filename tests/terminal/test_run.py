@@ -178,7 +178,7 @@ def test_aliases_options_and_errors_do_not_leak_into_the_output(home: Home, shel
     assert "7373" not in output
     ran(home, "set +v")
     assert ran(home, "set -e; false")[0] == 1
-    wait_until(lambda: home.names() == [])
+    wait_until(lambda: home.summary("t")["state"] == "exited")
 
 
 def in_front(home: Home, program: str) -> bool:

@@ -35,7 +35,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     own = Session(daemon_facts(), (80, 24, 0, 0), None)
     link.connection.reader = Reader(link.connection, 0)
     own.relay.followers.append(link.connection.reader)
-    own.pump.filter_output(own.runs.filter)  # as once a run was typed
+    own.pump.filter = own.runs.filter  # as once a run was typed
     own.pump.add(b"\x07\x1b[c")
     assert link.output() == [(0, b"\x07\x1b[c")]
     assert "StopIteration" in own.faults.kept[-1]

@@ -145,7 +145,7 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     assert code_of("a\0b", path, tmp_path) == 127
     spec: Any = {"environment": CREATOR, "directory": str(tmp_path), "command": [""]}
     with pytest.raises(CannotStart, match="command not found"):
-        resolve(spec)
+        resolve(spec, "")
 
 
 def test_a_daemon_sets_only_the_variables_that_its_zygote_has_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ LOST = {
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part",
     "requests: a reload waits for those that have begun, and the others are repeated":
-        "Typing._active Typing._queued Requests.unfinished StdinPipe.waiting StdinPipe.ends",
+        "Typing._active Typing._queued Typing._patient Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Life.ended_for Ending._hung_up_at Ending._final_phase Ending._timed_out Pty.status Pty.usage",
     "a session that stays until its end is told: it stays until it is killed, as with --keep":
