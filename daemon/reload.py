@@ -67,7 +67,7 @@ def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: l
 
 
 def _check_reloadable(server: Server, *, is_typing: bool = False) -> None:
-    """Raise Busy if the session ends, runs a command, receives a text, or is being reloaded."""
+    """Raise Busy if the session does something that a reload would break."""
     session = server.session
     if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
         reason = "is ending"

@@ -140,7 +140,10 @@ def shell_words(path: str, *, login: bool) -> list[str]:
 
 
 def resolve(spec: LaunchSpec, path: str) -> tuple[str, list[str], list[str]]:
-    """Return the program's path or name, its argv, and the recorded command. `path`: PATH. Raises CannotStart."""
+    """Return the program's path or name, its argv, and the recorded command. Raises CannotStart.
+
+    `path`: PATH, in which a command that waits for Enter must be found now.
+    """
     command = spec.get("command")
     shell = programs.shell(spec["environment"])
     own = list(command or [shell])

@@ -174,7 +174,7 @@ class RunQueue:
         return b""
 
     def _begin(self, run: Run, shell: Shell) -> bytes:
-        """Handle mark C: the command runs, even if it was withdrawn; return the replacement for the echo."""
+        """Handle mark C: the command runs, even if withdrawn. Return the echo's replacement."""
         run.become(RunState.RUNNING)
         run.begun = self.history.begin(run.words, machine.directory_of(shell.pid))
         run.remove_files()
