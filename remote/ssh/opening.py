@@ -14,12 +14,12 @@ from math import inf
 
 from sesh import descriptors, paths
 from sesh.errors import SeshError, Unreachable, silent_host
-from sesh.link.keeper import Attempt, LinkOpener
+from sesh.link.health import Attempt, LinkOpener
 from sesh.messages import NearMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, LinkRequest, PendingRequest, Stage
+from sesh.remote.ssh.link import Link, LinkRequest, Stage
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, ShowLine, login_hint, reading_hint
 from sesh.stop import Stop
 
@@ -36,7 +36,7 @@ class _Race:
     """Opens a link over a shared connection, and a second one if that is silent."""
 
     destination: Destination
-    pending: PendingRequest | None
+    pending: LinkRequest | None
     deadline: float
     stop: Stop
     show_line: ShowLine
@@ -97,7 +97,7 @@ class _Race:
         host = self.destination.host
         return silent_host(host, link.output.reason(), reading_hint(host) if waits_for_shell else "")
 
-    def _start(self, pending: PendingRequest | None, *, may_prompt: bool = False, own_timeout: int = 0) -> Link:
+    def _start(self, pending: LinkRequest | None, *, may_prompt: bool = False, own_timeout: int = 0) -> Link:
         destination = self.destination
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
         argv = [*_IGNORING_CTRL_C, *argv] if may_prompt else argv
@@ -111,6 +111,7 @@ class _Race:
             stderr.close()
             raise
         link = Link(destination, process, stderr)
+        link.opener = HostLinkOpener(destination)
         link.send_hello(_near_machine(destination), pending, self.deadline)
         return link
 
@@ -133,7 +134,7 @@ def open_link(
     *,
     may_prompt: bool,
     deadline: float | None = None,
-    pending: PendingRequest | None = None,
+    pending: LinkRequest | None = None,
     stop: Stop | None = None,
     show_line: ShowLine = lambda _: None,
 ) -> Link:
@@ -175,19 +176,20 @@ def open_link(
 
 
 class HostLinkOpener(LinkOpener):
-    """Opens links to a host, for a keeper. `logs`: write to the event log."""
+    """Opens links to a host, for a keeper."""
 
-    def __init__(self, destination: Destination, *, logs: bool = True) -> None:
+    def __init__(self, destination: Destination) -> None:
         self._destination = destination
-        self._logs = logs
-        self.indirect = any(destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
+
+    @property
+    def indirect(self) -> bool:
+        return any(self._destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
 
     def login_prompted(self) -> bool:
         return known.login_prompted(self._destination.host)
 
     def log(self, event: str, **facts: object) -> None:
-        if self._logs:
-            eventlog.log(event, host=self._destination.host, **facts)
+        eventlog.log(event, host=self._destination.host, **facts)
 
     def open(self, attempt: Attempt) -> Link:
         """Open a link. Print nothing: the terminal may be raw.
@@ -215,8 +217,7 @@ class HostLinkOpener(LinkOpener):
         may_prompt = attempt.may_prompt
         pending = None
         if (peer := attempt.peer) is not None:
-            request = LinkRequest.attach(peer.name, peer.session_id, hello_by_bridge=peer.hello_by_bridge)
-            pending = PendingRequest(request)
+            pending = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello)
         until = time.monotonic() + START_TIMEOUT
         if not (may_prompt or known.login_prompted(destination.host)):
             race = _Race(destination, pending, until, attempt.stop, attempt.set_last_line)

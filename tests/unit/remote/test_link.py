@@ -17,7 +17,7 @@ from sesh import protocol
 from sesh.errors import ConnectionLost, Interrupted, NotDeployed, SeshError, Unreachable
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, LinkRequest, PendingRequest
+from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, REACHED
 from sesh.stop import Stop
@@ -124,7 +124,7 @@ class Played:
     own: str = "exec sleep 60"
     closed: bool = False
 
-    def opened(self, pending: PendingRequest | None = None) -> Link:
+    def opened(self, pending: LinkRequest | None = None) -> Link:
         return open_link(Destination("box"), may_prompt=False, deadline=time.monotonic() + 20, pending=pending)
 
 
@@ -179,7 +179,7 @@ def test_a_shared_connection_that_was_silent_for_a_while_and_answers_first_is_ke
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize(("code", "unknown"), [(127, False), (255, True)])
 def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, code: int, unknown: bool) -> None:
-    pending = PendingRequest(LinkRequest("views.status", b"{}"))
+    pending = LinkRequest("views.status", b"{}")
     for before, expected in (("", False), ("echo sesh is looked for >&2; head -c 1 >/dev/null", unknown)):
         played.shared = f"{before}\nexit {code}"
         with pytest.raises(SeshError):
