@@ -153,7 +153,8 @@ def resolve(spec: LaunchSpec, path: str) -> tuple[str, list[str], list[str]]:
     if not command[0]:  # execvp(3) would take it for a directory
         raise cannot_start(command, spec["directory"], ENOENT)
     if spec.get("gate"):  # a shell that waits for Enter; Ctrl-C and Ctrl-D end it
-        if shutil.which(command[0], path=path) is None:
+        word = os.path.join(spec["directory"], command[0]) if "/" in command[0] else command[0]
+        if shutil.which(word, path=path) is None:
             raise cannot_start(command, spec["directory"], ENOENT)
         return "/bin/sh", ["sh", "-c", GATE, "sh", *command], own
     return command[0], list(command), own
