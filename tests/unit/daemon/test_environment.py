@@ -146,7 +146,7 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     spec: Any = {"environment": CREATOR, "directory": str(tmp_path), "command": [""]}
     with pytest.raises(CannotStart, match="command not found"):
         resolve(spec, "")
-    gated = {**spec, "gate": True}
+    gated: Any = {**spec, "gate": True}
     assert resolve({**gated, "command": ["./here", "x"]}, "")[1][3:] == ["sh", "./here", "x"]
     with pytest.raises(CannotStart, match="command not found"):
         resolve({**gated, "command": ["here"]}, path)
