@@ -146,10 +146,11 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     spec: Any = {"environment": CREATOR, "directory": str(tmp_path), "command": [""]}
     with pytest.raises(CannotStart, match="command not found"):
         resolve(spec, "")
-    gated: Any = {**spec, "gate": True}
-    assert resolve({**gated, "command": ["./here", "x"]}, "")[1][3:] == ["sh", "./here", "x"]
+    spec |= {"gate": True, "command": ["./here", "x"]}
+    assert resolve(spec, "")[1][3:] == ["sh", "./here", "x"]
+    spec |= {"command": ["here"]}
     with pytest.raises(CannotStart, match="command not found"):
-        resolve({**gated, "command": ["here"]}, path)
+        resolve(spec, path)
 
 
 def test_a_daemon_sets_only_the_variables_that_its_zygote_has_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
