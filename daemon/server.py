@@ -29,7 +29,8 @@ from sesh.store import results
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
 MAX_UNSENT = 32 << 20  # unread bytes of responses; a connection with more is closed at its next request
-MAX_UNFINISHED = 16 << 20  # bytes of unfinished frames and requests of all connections
+SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests; a connection with at most these is not counted
+MAX_UNFINISHED = 16 << 20  # unfinished bytes of all counted connections; above it, connections are closed
 MAX_INPUT = 2 << 20  # bytes of input that wait for the program; above it, clients are not read
 _WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
@@ -190,7 +191,7 @@ class Server:
                 self.drop(connection)
                 return
             self._handle_frames(connection)
-            if connection.unfinished:
+            if connection.unfinished > SMALL_UNFINISHED:
                 self._bound_unfinished()
         except SeshError as error:
             self.session.faults.note("a connection was closed", error)
@@ -203,15 +204,15 @@ class Server:
                 self._drop_or_go_on(connection)
 
     def _bound_unfinished(self) -> None:
-        """Close the connections with the most unfinished bytes, until at most `MAX_UNFINISHED` are left."""
-        # Of equals, the oldest is the first.
-        connections = sorted(self.connections.values(), key=lambda each: -each.unfinished)
-        total = sum(connection.unfinished for connection in connections)
-        while total > MAX_UNFINISHED:
-            largest = connections.pop(0)
-            total -= largest.unfinished
+        """Close the connections that were silent longest, until at most `MAX_UNFINISHED` bytes are unfinished."""
+        counted = [connection for connection in self.connections.values() if connection.unfinished > SMALL_UNFINISHED]
+        total = sum(connection.unfinished for connection in counted)
+        for connection in sorted(counted, key=lambda each: each.heard_at):
+            if total <= MAX_UNFINISHED:
+                return
+            total -= connection.unfinished
             self.session.faults.note("a connection was closed: too many requests are unfinished")
-            self.drop(largest)
+            self.drop(connection)
 
     def _handle_frames(self, connection: PeerConnection) -> None:
         """Handle frames for `FRAMES_TIME`; the rest waits for the loop's next turn."""

@@ -110,6 +110,7 @@ class FrameSocket:
         self.blocked = False  # is not writable
         self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending
         self.progress_at = time.monotonic()  # time (monotonic) of the last bytes sent; over a link, of the last GOT
+        self.heard_at = time.monotonic()  # time (monotonic) of the last bytes received
         self.unsent = 0
         self._out: deque[memoryview] = deque()
 
@@ -128,6 +129,7 @@ class FrameSocket:
             data = self.socket.recv(READ_SIZE)
         except OSError as error:
             return error.errno == EAGAIN
+        self.heard_at = time.monotonic()
         self.backlog += self.decoder.feed(data)
         return bool(data)
 

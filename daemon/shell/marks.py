@@ -1,10 +1,10 @@
 """Makes a shell mark a `--run` command's start and end, and filters the marks.
 
-The shell sources an outer file, which sources an inner file, and prints mark E with the exit code. The inner file
-prints mark C and contains the command, so that a `return` in the command ends only this file. Marks are
-written to /dev/tty, as `OSC 7373;TOKEN;…BEL`. The outer file is one line, or `set -v` would show it in the output. Both
-files are read only if they exist: a shell that reads the typed line after its run was given up does nothing, and prints
-no error.
+The shell sources an outer file, which prints mark B, sources an inner file, and prints mark E with the exit code. The
+inner file prints mark C and contains the command, so that a `return` in the command ends only this file. If the command
+is no shell source, nothing of this file runs: then the output follows B. Marks are written to /dev/tty, as `OSC
+7373;TOKEN;…BEL`. The outer file is one line, or `set -v` would show it in the output. Both files are read only if they
+exist: a shell that reads the typed line after its run was given up does nothing, and prints no error.
 
 The shell's line editor echoes the typed line. Clients and the screen get the command's text instead, as if it had been
 typed, and only those sequences of the echo that set modes and do not move the cursor.
@@ -23,7 +23,7 @@ from sesh import files, paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
 
 _BEGIN = b"\x1b]7373;"
-_MARK = re.compile(rb"\x1b\]7373;([.0-9a-f]+);([CE])(?:;([0-9]+))?\x07")
+_MARK = re.compile(rb"\x1b\]7373;([.0-9a-f]+);([BCE])(?:;([0-9]+))?\x07")
 _LONGEST = 96  # bytes of a mark
 _MOST_HELD = 64 << 10  # bytes held back; more are released
 _MODES = re.compile(rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]")
@@ -161,8 +161,8 @@ class Wrapper:
             with suppress(OSError):
                 os.unlink(path)
 
-    def _mark(self, letter: str) -> str:
-        """Return shell source that prints a mark, without a trace (`set -x`)."""
+    def _mark(self, letter: str, before: str = "") -> str:
+        """Return shell source that runs `before` and prints a mark, without a trace (`set -x`)."""
         fish = self.kind == FISH
         printf = "\\printf" if self.kind in (DASH, ASH) else "builtin printf"
         mark = f"7373;{self.token};{letter}"
@@ -171,7 +171,7 @@ class Wrapper:
             mark = f"{mark};%s"
             code = "$status " if fish else '"$?" '
         words = f"{printf} '\\033]{mark}\\007' {code}>/dev/tty"
-        return words if fish else f"{{ {words}; }} 2>/dev/null"
+        return words if fish else f"{{ {before}{words}; }} 2>/dev/null"
 
     def _outer_text(self) -> str:
         inner = quoted(self._inner, self.kind)
@@ -179,12 +179,13 @@ class Wrapper:
         if self.kind == FISH:
             ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
             reads = f"builtin test -e {inner}; and eval (command cat {inner} | string collect)"
-            return f"{ends}; {reads}"
+            return f"{ends}; {self._mark('B')}; {reads}"
         reads = f"\\[ -e {inner} ] && "
         if self.kind == ZSH:
-            return f"{{ {_KEEP_OUT_OF_HISTORY}; }} 2>/dev/null; {{ {reads}\\. {inner}; }} always {{ {end}; }}"
+            begin = self._mark("B", f"{_KEEP_OUT_OF_HISTORY}; ")
+            return f"{begin}; {{ {reads}\\. {inner}; }} always {{ {end}; }}"
         if self.kind == BASH:
             ours = quoted(self._outer, BASH)
-            forget = f"case $(HISTTIMEFORMAT= builtin history 1) in *{ours}) builtin history -d -1;; esac"
-            return f"{{ {forget}; }} 2>/dev/null; {reads}\\. {inner}; {end}"
-        return f"{reads}\\command . {inner}; {end}"
+            forget = f"case $(HISTTIMEFORMAT= builtin history 1) in *{ours}) builtin history -d -1;; esac; "
+            return f"{self._mark('B', forget)}; {reads}\\. {inner}; {end}"
+        return f"{self._mark('B')}; {reads}\\command . {inner}; {end}"

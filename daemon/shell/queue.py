@@ -1,7 +1,8 @@
 """Runs the commands of `--run` in the session's live shell, one after the other.
 
 A run waits until the earlier ones have ended and a shell is at its prompt. Then it makes the shell source its files
-(see `marks`), which print marks: C when the command begins, E with its exit code. The output between is the command's.
+(see `marks`), which print marks: B when the shell has read the first file, C when the command begins, E with its exit
+code. The output between C and E is the command's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from sesh.loop.timers import Timers
 from sesh.schema import RunFacts
 
 MAX_RUNS = 100  # queued runs; more are refused
-BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark C); then the run is withdrawn
+BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
 PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
 QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
@@ -71,7 +72,7 @@ class RunQueue:
         if known is not None:
             known.request = run.request
             known.sent = run.sent
-            if known.state == RunState.RUNNING and not known.wait:
+            if known.state >= RunState.BEGUN and not known.wait:
                 self._respond(known, known.result(None))
             run = known
         elif len(self._waiting) >= MAX_RUNS:
@@ -102,7 +103,7 @@ class RunQueue:
 
     def _time_out(self, run: Run) -> None:
         """Respond to a caller after its timeout; a command that has begun continues."""
-        if run.state == RunState.RUNNING:
+        if run.state >= RunState.BEGUN:
             run.respond(run.result(None, timed_out=True))
         else:
             message = f"no shell in {self.name} began with the command until the timeout; it did not run"
@@ -121,7 +122,7 @@ class RunQueue:
         # A program that expects a reply switches echo off.
         run = self.active
         pty = self._pump.pty
-        return run is not None and run.state == RunState.RUNNING and pty is not None and pty.echoes()
+        return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
 
     def end(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
@@ -129,7 +130,7 @@ class RunQueue:
         rest = self._marks.finish()
         self._take_output(rest)
         self._pump.show(rest)
-        if run is not None and run.state == RunState.RUNNING:
+        if run is not None and run.state >= RunState.BEGUN and run.error is None:
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
         for run in self.all_runs():
@@ -151,10 +152,10 @@ class RunQueue:
     def _take_output(self, piece: bytes) -> None:
         run = self.active
         pty = self._pump.pty
-        if not piece or run is None or run.state != RunState.RUNNING:
+        if not piece or run is None or run.state < RunState.BEGUN:
             return
         run.output.add(piece, translated=pty is None or pty.translates())
-        if b"\n" in piece:
+        if run.state == RunState.RUNNING and b"\n" in piece:
             run.send_lines()
 
     def _take_mark(self, token: str, letter: str, code: int | None) -> bytes:
@@ -163,30 +164,34 @@ class RunQueue:
         if run is None or run.wrapper is None or run.shell is None:
             return b""
         ours = token == run.wrapper.token
-        if ours and letter == "C" and run.state == RunState.TYPED:
+        if ours and letter == "B" and run.state == RunState.TYPED:
             return self._begin(run, run.shell)
-        if ours and letter == "E" and run.state == RunState.TYPED:  # the inner file was missing
-            self._refuse(run, run.error or Refused("the file of the command was removed; it did not run"))
-            return self._marks.drop()
-        if letter == "E" and run.state == RunState.RUNNING and (ours or not shells.alive(run.shell.pid)):
+        if ours and letter == "C" and run.state == RunState.BEGUN:
+            self._begin_command(run)
+        elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.shell.pid)):
             # A mark that is not ours is of an earlier run, whose command was this run's shell. That shell has exited.
             self._finish(run, code)
         return b""
 
     def _begin(self, run: Run, shell: Shell) -> bytes:
-        """Handle mark C: the command runs, even if withdrawn. Return the echo's replacement."""
-        run.become(RunState.RUNNING)
+        """Handle mark B; return the replacement for the echo: the command's text."""
+        run.become(RunState.BEGUN)
         run.begun = self.history.begin(run.words, machine.directory_of(shell.pid))
-        run.remove_files()
         self._events.add("command_started", command=run.words, n=run.number)
         self._timers.set(Timer.RUN, QUIET, self.step)
-        error = run.error
-        run.error = None
         if not run.wait:
             self._respond(run, run.result(None))
-        elif isinstance(error, TimedOut):
-            self._time_out(run)
         return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
+
+    def _begin_command(self, run: Run) -> None:
+        """Handle mark C: the command runs, even if the run was withdrawn."""
+        run.become(RunState.RUNNING)
+        run.output.clear()  # output of the shell, not of the command
+        run.remove_files()
+        error = run.error
+        run.error = None
+        if isinstance(error, TimedOut):
+            self._time_out(run)
 
     # -- steps
 
@@ -241,8 +246,8 @@ class RunQueue:
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
         """Remove an unread run's files, so that the command cannot begin."""
-        # The shell may have opened the files already: then a mark arrives within `MARK_DELAY`. With C the run goes on;
-        # with E alone, or without a mark, `error` refuses the run.
+        # The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes
+        # on. If none arrives, `error` refuses the run.
         run.remove_files()
         run.error = error
         self._timers.set(Timer.RUN, MARK_DELAY, self.step)
@@ -287,6 +292,9 @@ class RunQueue:
 
     def _finish(self, run: Run, code: int | None, reason: str = "") -> None:
         """Finish a run; `reason` is why the session ended, if that ended the run."""
+        if run.error is not None:  # withdrawn: the shell did not find the inner file
+            self._refuse(run, run.error)
+            return
         facts = run.result(code, reason=reason)
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())

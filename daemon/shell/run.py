@@ -21,7 +21,8 @@ MAX_UNREAD = 4 << 20  # unsent bytes at which a caller gets no more lines before
 class RunState(IntEnum):
     DUE = 0  # queued, or active and waiting for a shell at its prompt
     TYPED = 1  # the line that sources its files is typed; with an error, its files are removed, and no mark has come
-    RUNNING = 2  # mark C: the command runs
+    BEGUN = 2  # mark B: the shell has read the outer file
+    RUNNING = 3  # mark C: the command runs
 
 
 class Run:
@@ -123,6 +124,10 @@ class RunOutput(OutputLog):
 
     def rest(self, since: int) -> bytes:
         return self.bytes(since) + self._return
+
+    def clear(self) -> None:
+        self._return = b""
+        self.restore(0, b"")
 
     def end_line(self) -> None:
         """Drop the last line if it has no end."""

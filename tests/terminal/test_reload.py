@@ -234,7 +234,7 @@ def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
 def test_a_long_text_that_waits_for_its_program_is_typed_once(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its sender must repeat the piece that waits for room, and not the one that the other sesh takes over."""
+    """Its sender must repeat only the piece that waits for room."""
     until_room, waits = Typing._until_room, os.path.join(home.root, "waits")
 
     def noted(typing: Typing, request: PeerRequest[SendResponse]) -> Steps:

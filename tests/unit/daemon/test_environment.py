@@ -104,7 +104,7 @@ def test_a_login_shell_has_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def code_of(word: str, path: str, directory: Path) -> int:
-    """Return the exit code of a program, or of the error that kept it from starting."""
+    """Return the exit code of a program, or of the error at its start."""
     try:
         pty = Program(word, [word], str(directory), {"PATH": path}, (80, 24, 0, 0), 0o022).start()
     except CannotStart as error:

@@ -25,7 +25,7 @@ from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 WORDS = ["", "a b", "it's", '"', "\\", "\\'", "$HOME", "`id`", "*", "\n", "!!", "~", "#", "-n", "ä", "{a,b}", "a\\\n"]
-MARK, END = b"\x1b]7373;5ec.1.1;C\x07", b"\x1b]7373;5ec.1.1;E;7\x07"
+MARK, END = b"\x1b]7373;5ec.1.1;B\x07", b"\x1b]7373;5ec.1.1;E;7\x07"
 
 
 @pytest.mark.parametrize("kind", [BASH, ZSH, FISH, DASH, ASH])
@@ -59,12 +59,12 @@ def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tu
 
 @given(st.lists(st.integers(0, 60), max_size=6))
 def test_marks_are_found_however_the_output_is_cut(cuts: list[int]) -> None:
-    data = b"one\x1b[1m\x1b]7373;0ff.1;C\x07" + MARK + b"two\x1b" + END
+    data = b"one\x1b[1m\x1b]7373;0ff.1;B\x07" + MARK + b"two\x1b" + END
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     blocks = [data[a:b] for a, b in pairwise(edges)]
     assert filtered(blocks) == (
-        b"one\x1b[1m\x1b]7373;0ff.1;C\x07two\x1b",
-        [("5ec.1.1", "C", None), ("5ec.1.1", "E", 7)],
+        b"one\x1b[1m\x1b]7373;0ff.1;B\x07two\x1b",
+        [("5ec.1.1", "B", None), ("5ec.1.1", "E", 7)],
     )
 
 
@@ -75,7 +75,7 @@ def test_what_holds_no_mark_passes_whole(blocks: list[bytes]) -> None:
 
 def test_of_an_echo_only_the_modes_pass() -> None:
     echo = b" . /x/y\x1b[K\r\x1b[3C\x1b[?2004l\r\r\n\x1b]133;C\x07\x1b[31m"
-    assert filtered([echo, MARK + b"out"], hold=True) == (b"\x1b[?2004l\x1b]133;C\x07out", [("5ec.1.1", "C", None)])
+    assert filtered([echo, MARK + b"out"], hold=True) == (b"\x1b[?2004l\x1b]133;C\x07out", [("5ec.1.1", "B", None)])
 
 
 @given(st.text("a\r\n", max_size=9), st.data())
@@ -115,8 +115,8 @@ def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> Non
     run.become(RunState.TYPED)
     run.shell, run.wrapper = Shell(1, BASH, ready=True), Wrapper("work", own.runs._secret, BASH)
     own.pump.filter = own.runs.filter
-    marks = {letter: f"\x1b]7373;{run.wrapper.token};{letter}\x07".encode() for letter in ("C", "E;0")}
-    output = b"\x1b]133;C\x07", marks["C"], b"\x07one\x1b]2;two\x07", marks["E;0"], b"\x1b]133;D\x07"
+    marks = {letter: f"\x1b]7373;{run.wrapper.token};{letter}\x07".encode() for letter in ("B", "C", "E;0")}
+    output = b"\x1b]133;C\x07", marks["B"], marks["C"], b"\x07one\x1b]2;two\x07", marks["E;0"], b"\x1b]133;D\x07"
     own.pump.add(b"".join(output) + b"\x07\x1b]133;C;cmdline_url=ls\x07\x1b]133;D\x07")
     told = [(event["event"], event.get("command")) for event in own.events.after(1)]
     begun, ended = ("command_started", ["seq 9"]), ("command_ended", ["seq 9"])
