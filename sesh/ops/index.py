@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from math import inf
 
 from sesh import errors, files, machine, paths, wire
 from sesh.descriptors import check_audience, most_connections, polled
@@ -49,19 +48,14 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     """
     files.ready_directory()
     rows: list[Summary] | None = None
-    poll_at = -inf
     with closing(_ChangeWatch()) as changes:
         while True:
-            unchanged = changes.read_events()
-            if time.monotonic() >= poll_at:
-                unchanged = set()
-                poll_at = time.monotonic() + POLL
-            before = rows
-            rows = listing.summaries(_INDEX_TIMEOUT, [row for row in rows or () if row.get("id") in unchanged])
+            changes.read_events()
+            before, rows = rows, listing.summaries(_INDEX_TIMEOUT)
             if rows != before:
                 yield rows
             changes.follow(rows)
-            if _wait(changes.descriptors, audience, poll_at):
+            if _wait(changes.descriptors, audience, time.monotonic() + POLL):
                 _wait((), audience, time.monotonic() + _DEBOUNCE)
 
 
@@ -91,20 +85,17 @@ class _ChangeWatch:
         own = [self._directory] if self._directory >= 0 else []
         return [*own, *(connection.inbound for connection in self._followed.values())]
 
-    def read_events(self) -> set[str]:
-        """Read all events that have come; return the ids of the followed sessions without any."""
+    def read_events(self) -> None:
+        """Read all events that have come; what they say is not needed."""
         if self._directory >= 0 and polled([(self._directory, select.POLLIN)], 0.0):
-            os.read(self._directory, _BLOCK)  # names are not needed: a session without a row is always queried
-        unchanged = set(self._followed)
+            os.read(self._directory, _BLOCK)
         for session_id, connection in list(self._followed.items()):
             try:
                 while connection.read():
-                    unchanged.discard(session_id)
+                    pass
             except SeshError:
-                unchanged.discard(session_id)
                 self._followed.pop(session_id).close()
             connection.take_frames()
-        return unchanged
 
     def follow(self, sessions: Sequence[Summary]) -> None:
         """Follow the events of these sessions only, up to this process's limit of connections.
