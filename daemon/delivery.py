@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import Writer
 from sesh.daemon.session import Session
 from sesh.keys import PASTE, PASTE_END
 
@@ -73,7 +72,7 @@ class Recipient:
         return pty is not None and pty.input_reader() == self._reader
 
     def type(self, data: bytes) -> None:
-        self._pump.type(Writer.REQUEST, data)
+        self._pump.type(data)
 
     def enter(self) -> None:
         self._session.activity.note_input(b"\r")

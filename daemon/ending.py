@@ -11,9 +11,8 @@ from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.base.timer import Timer
-from sesh.daemon.clients.client import Client, client_of
+from sesh.daemon.clients.client import Attaching, Client, Repainting, Viewing, client_of
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.daemon.clients.states import Attaching, Repainting, Viewing
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import JOB_RETAINED
@@ -116,12 +115,11 @@ class Ending:
         for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
             session.timers.clear(timer)
         guard(lambda: session.activity.end(failed=bool(end.code) and not end.by_request), "the state")
-        is_known = session.runs.ends_shell(end.code)  # the caller of `--run` gets the exit code
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         is_on_disk = guard(self._keep_result, "the result")
-        outlives = not is_known and self._outlives()
+        outlives = self._outlives()
         is_safe = is_on_disk or self._life.ended_for not in ("", BY_TIMEOUT)
         self._untold = not (is_safe or outlives or session.facts.keep)
         if not is_safe or (outlives and not session.facts.persist):  # only the daemon has its end, or its screen

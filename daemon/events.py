@@ -92,15 +92,6 @@ class Missed:
         return f"away {away}: {'; '.join(parts)}"
 
 
-@dataclass(frozen=True)
-class EventsDump:
-    """What a snapshot has of the `Events`."""
-
-    kept: dict[str, list[Event]]
-    last: int
-    missed: Missed
-
-
 class Events:
     """Keeps the last events of a session, and sends them to followers."""
 
@@ -172,14 +163,6 @@ class Events:
             connection.queue(protocol.message(protocol.DATA, event))
             seen = event["seq"]
         return seen
-
-    def dump(self) -> EventsDump:
-        return EventsDump(self.kept, self.last, self.missed)
-
-    def restore(self, dump: EventsDump) -> None:
-        self.kept = dump.kept
-        self.last = dump.last
-        self.missed = dump.missed
 
 
 def shorten(command: list[str]) -> list[str]:

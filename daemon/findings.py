@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sesh import wording
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import State
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.shell.command_marks import Active, CommandMarks
+from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.queries import Finding, Kind, bounded
 
 MAX_TITLE = 1024
 _MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
-
-
-@dataclass(frozen=True)
-class FindingsDump:
-    """What a snapshot has of the `Findings`."""
-
-    title: str
-    titled_by: int
-    active: Active | None  # see `CommandMarks`
 
 
 class Findings:
@@ -68,14 +57,6 @@ class Findings:
         elif kind == Kind.MARK:
             self._activity.take_mark(body, position)
             self.marks.handle(body, position)
-
-    def dump(self) -> FindingsDump:
-        return FindingsDump(self.title, self.titled_by, self.marks.active)
-
-    def restore(self, dump: FindingsDump) -> None:
-        self.title = dump.title
-        self.titled_by = dump.titled_by
-        self.marks.active = dump.active
 
 
 def _printable(body: bytes) -> str:

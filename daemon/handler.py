@@ -12,7 +12,6 @@ from sesh.check import Malformed
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
-from sesh.daemon.clients.due_ack import ALONE_AFTER
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
@@ -21,6 +20,11 @@ from sesh.measures import Size, clamp_size
 from sesh.messages import Hello, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
+ACK_AFTER = 0.7
+"""Seconds from an INPUT until its ACK goes with output. A packet for each key would cost as much as the key, and half
+as many bytes again as `ssh -C` (`bench.links.wire`)."""
+ACK_ALONE_AFTER = 0.3  # seconds without a key after which an ACK is sent alone
+_MOST_UNACKNOWLEDGED = protocol.INPUT_WINDOW >> 3  # bytes of INPUT after which an ACK is sent at once
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
 
 
@@ -149,7 +153,7 @@ class ClientHandler:
         by_person = client.replies.by_person  # not by the terminal
         if by_person:
             self._clients.lead(client)  # first: resize to this terminal before the program sees the key
-        self._pump.type(client.number, keys, lambda _: self.acknowledge(client, number, size), by_person=by_person)
+        self._pump.type(keys, partial(self.acknowledge, client, number, size), by_person=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
             self._session.runs.withdraw_unread()
@@ -161,16 +165,15 @@ class ClientHandler:
             self._type(client, key, client.last_input, 0)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool = False) -> None:
-        """Acknowledge an INPUT at once, with later output, or alone in a pause; see `DueAck`."""
-        if client.ack.add(number, size, at_once=at_once):
-            client.send_ack()
+        """Acknowledge an INPUT: at once, with later output, or alone in a pause of typing."""
+        client.last_taken = number
+        client.unacknowledged += size
+        client.ack_at = min(client.ack_at, time.monotonic() + ACK_AFTER)
         self._relay.echoes.expect(client, number)
-        self._timers.set((Timer.ACK, client.number), ALONE_AFTER, partial(self._send_ack_alone, client))
-
-    def _send_ack_alone(self, client: Client) -> None:
-        self._relay.echoes.report_to(client)
-        client.send_ack()
-        client.connection.flush()
+        if at_once or client.unacknowledged >= _MOST_UNACKNOWLEDGED:
+            self._relay.echoes.acknowledge(client)
+        alone = partial(self._relay.echoes.acknowledge, client)
+        self._timers.set((Timer.ACK, client.number), ACK_ALONE_AFTER, alone)
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:

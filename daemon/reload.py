@@ -28,7 +28,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.snapshot import Descriptors, Snapshot, decoded, encoded, session_of, take_snapshot
 from sesh.errors import Busy, ExitCode, Refused
-from sesh.messages import RELOAD, SEND, NoResponse
+from sesh.messages import RELOAD, NoResponse
 from sesh.names import printable
 
 POLL = 0.01  # seconds between two looks at the trial
@@ -44,13 +44,13 @@ def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: l
     def program(memory: int) -> list[str]:
         return [python, "-I", "-c", _PROGRAM.format(path=path, memory=memory)]
 
-    _check_reloadable(server, RELOAD)
+    _check_reloadable(server)
     snapshot: Snapshot = {**take_snapshot(server), "descriptors": Descriptors()}
     try:
         with memory_file(b"") as report, memory_file(encoded(snapshot)) as memory:
             with subprocess.Popen(program(0), stdin=memory, stdout=report, stderr=report) as trial:
                 deadline = time.monotonic() + TRIAL_TIMEOUT
-                while (trial.poll() is None or _unfinished(server, SEND)) and time.monotonic() < deadline:
+                while (trial.poll() is None or server.requests.typing.busy) and time.monotonic() < deadline:
                     yield POLL
                 timed_out = trial.poll() is None
                 trial.kill()
@@ -58,7 +58,7 @@ def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: l
         if trial.returncode:
             why = "it took too long" if timed_out else printable(said[:1000]) or "it died"
             raise Refused(f"the new version cannot take over ({why}); {unchanged}")
-        _check_reloadable(server, SEND)
+        _check_reloadable(server, is_typing=server.requests.typing.busy)
         request.respond({})
         _execute(server, program)
     except (OSError, ValueError) as error:
@@ -66,19 +66,17 @@ def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: l
         raise Refused(f"cannot execute {printable(python)}: {why}; {unchanged}") from error
 
 
-def _unfinished(server: Server, name: str) -> bool:
-    return any(request.name == name for request in server.requests.unfinished)
-
-
-def _check_reloadable(server: Server, other: str) -> None:
-    """Raise Busy if the session ends, runs a command, or handles the request `other`."""
+def _check_reloadable(server: Server, *, is_typing: bool = False) -> None:
+    """Raise Busy if the session does something that a reload would break."""
     session = server.session
     if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
         reason = "is ending"
     elif session.runs.all_runs():
         reason = "runs a command of --run"
-    elif _unfinished(server, other):
-        reason = "is receiving a text" if other == SEND else "is being reloaded"
+    elif is_typing:
+        reason = "is receiving a text"
+    elif any(request.name == RELOAD for request in server.requests.unfinished):
+        reason = "is being reloaded"
     else:
         return
     raise Busy(f"{session.name} {reason}; try again later", exit_code=ExitCode.FAILED)

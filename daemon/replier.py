@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client, Clients
-from sesh.daemon.pty.pump import MAX_REPLIES, Pump, Writer
+from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.screen.own_replies import reply_to, size_report
 from sesh.daemon.shell.queue import RunQueue
@@ -17,6 +17,7 @@ from sesh.measures import Size
 from sesh.queries import Finding, Kind, bounded, form, reply_form
 
 REPLY_TIME = 0.01  # seconds that the emulator gets in one turn of the loop to catch up for queries
+MAX_UNREAD = 64 << 10  # bytes of input that the program has not read; at the limit, replies are dropped
 MAX_DUE = 1000  # replies that wait for the emulator; more are dropped
 _SIZE_REPORTS = 2048  # mode in which a terminal reports its size when the mode is set and at each resize
 
@@ -87,5 +88,5 @@ class Replier:
             self._timers.ensure(Timer.REPLIES, 0, self._reply_due)
 
     def _type(self, reply: bytes) -> None:
-        if reply and self._pump.input.waiting(Writer.REPLIES) < MAX_REPLIES:
-            self._pump.type(Writer.REPLIES, reply)
+        if reply and self._pump.input.size < MAX_UNREAD:
+            self._pump.type(reply, in_line=False)

@@ -52,7 +52,7 @@ _CURSOR_KEYS = 1  # the mode in which cursor keys send other bytes (DECCKM)
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
-Position = Literal["screen", "sent", "start"] | int  # a position in the output, or a word for one
+Position = Literal["sent", "start"] | int  # a position in the output, or a word for one
 Reload = Callable[..., Steps]  # `sesh.daemon.reload.steps`
 
 
@@ -328,8 +328,6 @@ def notifiable_client(session: Session) -> Client | None:
 def _first_position(session: Session, from_: Position | None, else_: int | None) -> int:
     """Return the position to follow from, which may be above the log's head."""
     log = session.log
-    if from_ == "screen":  # a `logs` that follows shows this position, or a later one
-        return session.model.position
     if from_ == "sent":
         from_ = session.pump.input_line.sent_at
         if from_ is None:

@@ -31,6 +31,7 @@ MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if n
 MAX_UNSENT = 32 << 20  # unread bytes of responses; a connection with more is closed at its next request
 SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests; a connection with at most these is not counted
 MAX_UNFINISHED = 16 << 20  # unfinished bytes of all counted connections; above it, connections are closed
+MAX_INPUT = 2 << 20  # bytes of input that wait for the program; above it, clients are not read
 _WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
@@ -174,9 +175,8 @@ class Server:
         self._loop.watch(connection.descriptor, events, partial(self._serve, connection))
 
     def _input_is_full(self, connection: PeerConnection) -> bool:
-        """Return whether too much input of a client waits for the program."""
-        client = client_of(connection)
-        return client is not None and self.session.pump.input.waiting(client.number) > 2 * protocol.INPUT_WINDOW
+        """Return whether too much input waits for the program to read more of a client's."""
+        return client_of(connection) is not None and self.session.pump.input.size > MAX_INPUT
 
     def _serve(self, connection: PeerConnection, events: int) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.notifications import Notifications
 from sesh.daemon.base.facts import Facts
@@ -83,7 +85,7 @@ class Session:
             self.notifications.note_event(event)
 
     def begin(self, pty: Pty) -> None:
-        self.facts.begin(pty.pid)
+        self.facts.update(replace(self.facts, pid=pty.pid))
         self.pump.pty = pty
         self.activity.wake()
 

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 from binascii import b2a_base64
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, TypeVar
 
 from sesh import check, protocol
 from sesh.daemon.activity.activity import Kept
 from sesh.daemon.base.facts import Facts
-from sesh.daemon.base.phase import LifeDump
-from sesh.daemon.clients.client import ClientsDump
-from sesh.daemon.events import EventsDump
-from sesh.daemon.findings import FindingsDump
+from sesh.daemon.base.phase import Phase, ProgramEnd
+from sesh.daemon.clients.client import Departed
+from sesh.daemon.events import Missed
 from sesh.daemon.pty.output_log import LogDump
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import PumpDump
@@ -25,9 +24,11 @@ from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.screen.model import ModelState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
+from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import History
-from sesh.measures import STEADY
+from sesh.measures import STEADY, Size
 from sesh.messages import SendResponse
+from sesh.schema import Event
 
 FORMAT = 18  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
@@ -66,6 +67,38 @@ class Clock:
     step: float
 
 
+@dataclass(frozen=True)
+class LifeDump:
+    """The attributes of `Life` that a snapshot has; below, those of other parts."""
+
+    phase: Phase
+    end: ProgramEnd
+
+
+@dataclass(frozen=True)
+class ClientsDump:
+    size: Size
+    last_number: int
+    departed: dict[str, Departed]
+
+
+@dataclass(frozen=True)
+class FindingsDump:
+    title: str
+    titled_by: int
+    active: Active | None  # of its `marks`
+
+
+@dataclass(frozen=True)
+class EventsDump:
+    kept: dict[str, list[Event]]
+    last: int
+    missed: Missed
+
+
+Dump = TypeVar("Dump", LifeDump, ClientsDump, EventsDump)
+
+
 class Snapshot(TypedDict):
     """A session without active `--run`."""
 
@@ -92,22 +125,24 @@ class Snapshot(TypedDict):
 
 def take_snapshot(server: Server) -> Snapshot:
     session = server.session
+    findings = session.findings
     session.runs.history.shorten()
     for client in session.clients.all:
+        session.clients.remember(client)
         session.model.remember(client.position)  # where its terminal continues
     stdin = session.pump.stdin
     return {
         "format": FORMAT,
         "facts": session.facts,
         "clock": Clock(STEADY.origin, STEADY.step),
-        "life": session.life.dump(),
+        "life": _dump(session.life, LifeDump),
         "log": session.log.dump(),
         "pump": session.pump.dump(),
         "model": session.model.dump(),
-        "clients": session.clients.dump(),
-        "findings": session.findings.dump(),
+        "clients": _dump(session.clients, ClientsDump),
+        "findings": FindingsDump(findings.title, findings.titled_by, findings.marks.active),
         "activity": session.activity.kept,
-        "events": session.events.dump(),
+        "events": _dump(session.events, EventsDump),
         "history": session.runs.history,
         "notifiers": session.notifications.running,
         "faults": session.faults.kept,
@@ -118,6 +153,10 @@ def take_snapshot(server: Server) -> Snapshot:
     }
 
 
+def _dump(part: object, kind: type[Dump]) -> Dump:
+    return kind(**{field.name: vars(part)[field.name] for field in fields(kind)})
+
+
 def session_of(state: Snapshot) -> Session:
     STEADY.origin = state["clock"].origin
     STEADY.step = state["clock"].step
@@ -125,13 +164,15 @@ def session_of(state: Snapshot) -> Session:
     own = state["descriptors"]
     pty = Pty(own.master, own.slave, facts.pid) if own.master >= 0 else None
     session = Session(facts, state["clients"].size, pty, state["activity"].declared.reports)
-    session.life.restore(state["life"])
+    vars(session.life).update(vars(state["life"]))
+    vars(session.clients).update(vars(state["clients"]))
+    vars(session.events).update(vars(state["events"]))
+    session.findings.title = state["findings"].title
+    session.findings.titled_by = state["findings"].titled_by
+    session.findings.marks.active = state["findings"].active
     session.log.restore(state["log"].base, state["log"].data)
     session.pump.restore(state["pump"])
     session.model.restore(state["model"])
-    session.clients.restore(state["clients"])
-    session.findings.restore(state["findings"])
-    session.events.restore(state["events"])
     session.runs.history = state["history"]
     session.notifications.running = state["notifiers"]
     session.faults.kept = state["faults"]

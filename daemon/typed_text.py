@@ -13,7 +13,6 @@ from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.delivery import DISTURBED, POLL, Delivery, Recipient, unmarked
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import LIMIT, Writer
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.errors import Busy, ExitCode, Interrupted, Refused
@@ -22,7 +21,7 @@ from sesh.vt.modes import BRACKETED_PASTE
 
 MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
-MAX_QUEUED = 64  # texts that wait for the active one; more are refused
+MAX_QUEUED = 64  # texts that wait for the active one, and others for room; more are refused
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 """Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
@@ -36,7 +35,13 @@ class Typing:
         self._pump = session.pump
         self._active: Delivery | None = None
         self._queued: deque[PeerRequest[SendResponse]] = deque()
+        self._patient = 0  # the number of texts that wait for room
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
+
+    @property
+    def busy(self) -> bool:
+        """True while a text is typed at the program's pace, or waits for that one."""
+        return self._active is not None or len(self._queued) > 0
 
     def send(
         self,
@@ -58,22 +63,27 @@ class Typing:
         """
         yield from self._until_turn(request)
         if key in self.outcomes:
-            self._put(request, b"", key, self.outcomes[key])
+            request.respond(self.outcomes[key])
             return
         if since is not None:
             self._check_answer(request.data, since, question, force=force)
         elif enter and not force:
             self._check_text(request.data)
+        elif not enter:
+            yield from self._until_room(request)
+            if more and self._is_full(request.data):
+                request.respond({"reason": "it has not read all of the text, so the rest of the text was not typed"})
+                return
         if enter:
             yield from self._type_with_enter(request, unmarked(request.data), key)
         else:
-            self._type(request, request.data, key, more=more, patient=since is None)
+            self._type(request, request.data, key, more=more)
 
     def press(self, request: PeerRequest[SendResponse]) -> None:
         """Type keys at once; the text that is being typed gets no Enter after them."""
         if self._active is not None:
             self._active.cancel(DISTURBED)
-        self._type(request, request.data, "", more=False)
+        self._type(request, request.data, "")
 
     def asked(self, request: PeerRequest[AskedResponse], since: str | None = None, question: str = "") -> None:
         """Respond with the question and modes; refuse if `since` and `question` name another."""
@@ -110,7 +120,7 @@ class Typing:
 
     def _until_turn(self, request: PeerRequest[SendResponse]) -> Steps:
         """Yield until the earlier texts are typed. Raises Busy if too many wait, TimedOut, Interrupted."""
-        if self._active is None and not self._queued:
+        if not self.busy:
             return
         if len(self._queued) == MAX_QUEUED:
             raise _busy(f"{MAX_QUEUED} texts wait to be typed here", "try again later")
@@ -126,48 +136,31 @@ class Typing:
 
     # -- typing
 
-    def _type(
-        self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool, patient: bool = False
-    ) -> None:
-        """Type bytes as one unit, see `_admit` and `_put`."""
-        self._admit(data, more=more, patient=patient)
+    def _is_full(self, data: bytes) -> bool:
+        """Return whether these bytes must wait until the program has read more of its input."""
+        waiting = self._pump.input.size
+        return waiting > 0 and waiting + len(data) >= protocol.CHUNK
+
+    def _until_room(self, request: PeerRequest[SendResponse]) -> Steps:
+        """Yield until the program has read enough, or the response is due. Raises Interrupted."""
+        if self._patient == MAX_QUEUED:
+            return
+        self._patient += 1
+        try:
+            while self._is_full(request.data) and request.time_left > 0:
+                yield POLL
+                if request.connection.closed:
+                    raise Interrupted("its sender has gone")
+        finally:
+            self._patient -= 1
+
+    def _type(self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool = False) -> None:
+        """Type bytes as one unit, see `_admit`."""
+        self._admit(data, more=more)
         response: SendResponse = {"position": self._pump.input_line.sent_at}
         self._keep_outcome(key, response)
-        self._put(request, data, key, response, more=more)
-
-    def _put(
-        self, request: PeerRequest[SendResponse], data: bytes, key: str, response: SendResponse, *, more: bool = False
-    ) -> None:
-        """Queue bytes, none for a repeated request; respond once the queue has room.
-
-        What the terminal has not taken by the deadline is withdrawn, so that it is not typed after the response.
-        """
-        pump = self._pump
-        timers = self._session.timers
-
-        def withdraw() -> None:
-            rest = pump.input.withdraw(respond)
-            if more or rest < len(data):
-                response["reason"] = "it has not read all of the text, so the rest of the text was not typed"
-                request.respond(response)
-            else:
-                self.outcomes.pop(key, None)
-                request.refuse(self._unread())
-
-        def respond(whole: bool) -> None:
-            timers.clear(request)
-            if whole:
-                request.respond(response)
-            else:
-                self.outcomes.pop(key, None)
-                request.refuse(Refused(f"the program of {self._session.name} ended before it read all its input"))
-
-        waits = pump.input.size + len(data) >= protocol.CHUNK
-        if waits:
-            timers.set(request, request.time_left, withdraw)
-        pump.type(Writer.REQUEST, data, respond if waits else None)
-        if not waits:
-            respond(True)
+        self._pump.type(data)
+        request.respond(response)
 
     def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, key: str) -> Steps:
         """Type text and Enter: at once to a reader of lines, else one after another."""
@@ -175,7 +168,7 @@ class Typing:
         if pty is not None and pty.raw() and not self._session.activity.shell_reads:
             yield from self._deliver(request, text, pty, key)
         else:
-            self._type(request, text + b"\r", key, more=False)
+            self._type(request, text + b"\r", key)
 
     def _deliver(self, request: PeerRequest[SendResponse], text: bytes, pty: Pty, key: str) -> Steps:
         """Type a text at the program's pace, and Enter after it."""
@@ -193,19 +186,17 @@ class Typing:
         finally:
             self._active = None
 
-    def _admit(self, data: bytes, *, more: bool = False, patient: bool = False) -> None:
-        """Note bytes that will be typed. Raises Refused or Busy.
-
-        `patient`: they may wait for room in the queue.
-        """
+    def _admit(self, data: bytes, *, more: bool = False) -> None:
+        """Note bytes that will be typed. Raises Refused or Busy."""
         session = self._session
         pump = self._pump
         name = self._session.name
         pty = session.pty
         if not session.running or pty is None:
             raise _ended(name)
-        if pump.input.size and pump.input.size + len(data) >= (LIMIT if patient else protocol.CHUNK):
-            raise self._unread()
+        if self._is_full(data):
+            story = f"the program of {name} does not read its input ({pump.unread:,} bytes wait)"
+            raise _busy(story, f"try again later, or end it: {SESH} --kill {name}")
         longest = machine.longest_line(pty.descriptor)
         unfinished = pump.input_line.length(pty)
         if unfinished + len(data) > longest and not pty.raw():
@@ -217,11 +208,6 @@ class Typing:
         if not more:
             pump.input_line.sent_at = session.log.head
         session.activity.note_input(data)
-
-    def _unread(self) -> Busy:
-        name = self._session.name
-        story = f"the program of {name} does not read its input ({self._pump.unread:,} bytes wait)"
-        return _busy(story, f"try again later, or end it: {SESH} --kill {name}")
 
     # -- checks
 

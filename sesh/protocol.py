@@ -100,9 +100,9 @@ def numbered(kind: int, number: int, data: bytes) -> bytes:
     return _NUMBERED.pack(kind, NUMBER_SIZE + len(data), number) + data
 
 
-def output_header(position: int, size: int, ack: int) -> bytes:
-    """Return the header and number of an OUTPUT, after an ACK unless `ack` is 0."""
-    return (numbered(ACK, ack, b"") if ack else b"") + _NUMBERED.pack(OUTPUT, NUMBER_SIZE + size, position)
+def output_header(position: int, size: int) -> bytes:
+    """Return the header and number of an OUTPUT."""
+    return _NUMBERED.pack(OUTPUT, NUMBER_SIZE + size, position)
 
 
 def screen_frames(position: int, replay: bytes) -> Iterator[bytes]:

@@ -58,10 +58,6 @@ class Facts:
             env=[*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
         )
 
-    def begin(self, pid: int) -> None:
-        """Note that the program has started."""
-        self.update(replace(self, pid=pid))
-
     def set_keep(self, *, keep: bool) -> None:
         """Decide again whether the session stays readable after its end."""
         self.update(replace(self, keep=keep))

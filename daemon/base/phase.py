@@ -57,14 +57,6 @@ class ProgramEnd:
         return cls(code, number, STEADY.now(), cpu=cpu, memory=memory)
 
 
-@dataclass(frozen=True)
-class LifeDump:
-    """What a snapshot has of a `Life`."""
-
-    phase: Phase
-    end: ProgramEnd
-
-
 class Life:
     """How far a session has come, and how its program ended."""
 
@@ -98,10 +90,3 @@ class Life:
         self.phase = phase
         if ran and not self.running:
             self.on_end()
-
-    def dump(self) -> LifeDump:
-        return LifeDump(self.phase, self.end)
-
-    def restore(self, dump: LifeDump) -> None:
-        self.phase = dump.phase
-        self.end = dump.end

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, auto
+from enum import Enum
 
-
-class Timer(IntEnum):
-    ACCEPT = auto()
-    ACK = auto()
-    ACTIVITY = auto()
-    BACKLOG = auto()
-    CHECKPOINT = auto()
-    EMULATOR = auto()
-    END = auto()
-    HELLO = auto()
-    HISTORY = auto()
-    KEY = auto()
-    LINGER = auto()
-    NOTIFY = auto()
-    PACE = auto()
-    PACK = auto()
-    REOPEN = auto()
-    REPLIES = auto()
-    RUN = auto()
-    STDIN = auto()
-    TIMEOUT = auto()
-    VIEWPORTS = auto()
-    WAITS = auto()
+Timer = Enum(
+    "Timer",
+    "ACCEPT ACK ACTIVITY BACKLOG CHECKPOINT EMULATOR END HELLO HISTORY KEY LINGER NOTIFY PACE PACK REOPEN REPLIES RUN "
+    "STDIN TIMEOUT VIEWPORTS WAITS",
+)

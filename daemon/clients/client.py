@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 
 from sesh import measures, protocol
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection, Reader, Window
-from sesh.daemon.clients.due_ack import DueAck
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.clients.states import MODES, Attaching, Live, Repainting, State, Viewing
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
 from sesh.measures import STEADY, Size, clamp_size, stamp
@@ -28,6 +27,46 @@ REPLAY_LINES = 1_000  # lines of scrollback that a client gets by default
 MAX_LINES = 1_000_000  # lines of scrollback that a client gets at most
 MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
+
+
+# -- how a client gets the program's output
+
+
+@dataclass(frozen=True)
+class Live:
+    """The client gets the program's bytes, from its position on."""
+
+
+@dataclass(frozen=True)
+class Attaching:
+    """The client has just attached, and gets nothing yet; next it gets scrollback and screen."""
+
+    unfinished: Replay | None = None  # of scrollback and screen, of which a first part is made
+
+
+@dataclass(frozen=True)
+class Repainting:
+    """The client gets nothing yet; next it gets missed lines and the screen."""
+
+    before_viewport: TerminalState | None = None
+    """The terminal's state before it showed a viewport, if it shows one: no lines are missed then."""
+    unfinished: Replay | None = None  # of missed lines and screen, of which a first part is made
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """The client gets a viewport: its terminal and the session differ in size."""
+
+    viewport: Viewport
+    before_viewport: TerminalState  # the terminal's state before it showed the viewport
+
+
+State = Live | Attaching | Repainting | Viewing
+MODES = {Live: "raw", Attaching: "aside", Repainting: "aside", Viewing: "drawn"}
+"""The words for the states in `--status`."""
+
+
+# -- clients
 
 
 @dataclass(frozen=True)
@@ -60,8 +99,6 @@ class Terminal:
 class Client(Reader):
     """An attached client: its terminal, how it gets output, and what is due to it."""
 
-    ack: DueAck
-
     def __init__(
         self, connection: PeerConnection, number: int, hello: Hello, in_flight: Callable[[int], object]
     ) -> None:
@@ -79,7 +116,9 @@ class Client(Reader):
         self.state: State = Attaching()
         self.replies = ReplyFilter()
         self.last_input = 0
-        self.ack = DueAck()
+        self.last_taken = 0  # the number of the last INPUT that the pty took, or that was dropped
+        self.unacknowledged = 0  # bytes of INPUT without an ACK
+        self.ack_at = inf  # time (monotonic) from which an ACK goes with output
 
     @property
     def over_link(self) -> bool:
@@ -106,12 +145,6 @@ class Client(Reader):
 
     def was_sent_all(self, log: OutputLog) -> bool:
         return self.position == log.head and not self.connection.unsent
-
-    def send_ack(self) -> None:
-        """Send the due ACK, if any, before further output."""
-        if number := self.ack.take():
-            self.connection.queue(protocol.numbered(protocol.ACK, number, b""))
-            self.connection.flush()
 
     # -- transitions between the states
 
@@ -206,15 +239,6 @@ class Departed:
     exact: bool  # see `Client.exact`
 
 
-@dataclass(frozen=True)
-class ClientsDump:
-    """What a snapshot has of the `Clients`, which all reconnect."""
-
-    size: Size
-    last_number: int
-    departed: dict[str, Departed]
-
-
 class Clients:
     """The attached clients, and their leader, whose terminal gives the session its size."""
 
@@ -264,16 +288,6 @@ class Clients:
         if leader is not None and leader.size != self.size:
             self.size = leader.size
             self.on_resize(leader.size)
-
-    def dump(self) -> ClientsDump:
-        for client in self.all:
-            self.remember(client)
-        return ClientsDump(self.size, self.last_number, self.departed)
-
-    def restore(self, dump: ClientsDump) -> None:
-        self.size = dump.size
-        self.last_number = dump.last_number
-        self.departed = dump.departed
 
     def replying(self, log: OutputLog) -> Client | None:
         """Return the last used client that has all output: its terminal replies to queries."""

@@ -14,7 +14,6 @@ from math import inf
 from typing import Any, Generic
 
 from sesh import protocol
-from sesh.daemon.clients.due_ack import DueAck
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError, TimedOut
 from sesh.measures import uptime
@@ -72,7 +71,6 @@ class Reader:
     """A reader of the log at a position: a follower, or an attached client."""
 
     window: Window | None = None  # of a client over a link
-    ack: DueAck | None = None  # of a client, whose due ACK goes with its output
     limit = FOLLOWER_LAG  # bytes that it may lag; above it, the program waits, or the reader skips output
 
     def __init__(self, connection: PeerConnection, position: int) -> None:
@@ -232,8 +230,7 @@ class PeerConnection(FrameSocket):
                 reader.skip_to(log.base)
             views = log.read(reader.position, room)
             size = sum(map(len, views))
-            ack = reader.ack.take_with_output() if reader.ack is not None else 0
-            self.append(protocol.output_header(reader.position, size, ack), *views)
+            self.append(protocol.output_header(reader.position, size), *views)
             reader.position += size
             if reader.window is not None:
                 reader.window.add(size, reader.position)

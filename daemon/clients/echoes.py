@@ -1,14 +1,15 @@
-"""Supports clients that predict echoes: sends screens, and reports inputs whose echo is due.
+"""Acknowledges input; sends clients that predict echoes screens, and reports inputs whose echo is due.
 
 A program echoes a key some time after it was typed. So ECHOED names an INPUT only `ECHO_TIME` after the pty accepted
-it. ECHOED is sent where an ACK is (`DueAck`). The terminal's flags are sent before the output that they apply to, so
-that a password is never predicted.
+it, with an ACK. The terminal's flags are sent before the output that they apply to, so that a password is never
+predicted.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from math import inf
 
 from sesh import protocol
 from sesh.daemon.clients.client import Client
@@ -38,7 +39,7 @@ class Echoes:
             client.connection.send_output(self._pump.log)
         if len(content) > protocol.CHUNK:
             content = b""
-        self._report_flags()
+        self.report_flags()
         first_unreported = typed[0][1] if typed else client.last_input + 1
         self._send(client, first_unreported - 1)
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, content))
@@ -50,33 +51,29 @@ class Echoes:
         if typed is not None:
             typed.append((time.monotonic(), number))
 
-    def report(self) -> None:
-        """Queue flags, and echoes beside each ACK; called before output is sent."""
-        if self._unreported:
-            self._report_flags()
-        for client in self._unreported:
-            if client.ack.goes_with_output:
-                self.report_to(client)
-
-    def report_to(self, client: Client) -> None:
-        """Queue flags, and the echoes of a client's input so far, if it predicts."""
-        typed = self._unreported.get(client)
-        if not typed:
-            return
-        self._report_flags()
-        until = time.monotonic() - ECHO_TIME
-        number = 0
-        while typed and typed[0][0] <= until:
-            _, number = typed.popleft()
-        if number:
-            self._send(client, number)
-
-    def _report_flags(self) -> None:
-        flags = self._pump.pty.flags() if self._pump.pty is not None else 0
+    def report_flags(self) -> None:
+        """Queue the terminal's flags if they have changed; called before output is sent."""
+        flags = self._pump.pty.flags() if self._unreported and self._pump.pty is not None else 0
         if flags != self._flags:
             self._flags = flags
             for client in self._unreported:
                 self._send(client, 0)
+
+    def acknowledge(self, client: Client) -> None:
+        """Queue the ACK that is due; before it, the echoes, if the client predicts."""
+        typed = self._unreported.get(client)
+        if typed:
+            self.report_flags()
+            until = time.monotonic() - ECHO_TIME
+            number = 0
+            while typed and typed[0][0] <= until:
+                _, number = typed.popleft()
+            if number:
+                self._send(client, number)
+        if client.ack_at < inf:
+            client.connection.queue(protocol.numbered(protocol.ACK, client.last_taken, b""))
+            client.ack_at = inf
+            client.unacknowledged = 0
 
     def _send(self, client: Client, number: int) -> None:
         client.connection.queue(protocol.echoed(number, self._pump.log.head, self._flags))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import STALLED, Reader
@@ -38,7 +40,11 @@ class Relay:
 
     def deliver(self) -> None:
         """Send new output: bytes at once, viewports after a while."""
-        self.echoes.report()
+        self.echoes.report_flags()
+        now = time.monotonic()
+        for client in self._clients.all:
+            if client.ack_at <= now:
+                self.echoes.acknowledge(client)
         for reader in (*self._clients.all, *self.followers):
             if not reader.connection.blocked:
                 reader.connection.send_output(self._log)

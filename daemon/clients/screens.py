@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 
 from sesh.daemon.base.timer import Timer
-from sesh.daemon.clients.client import BLANK, Client, Clients
-from sesh.daemon.clients.states import Attaching, Repainting, Viewing
+from sesh.daemon.clients.client import BLANK, Attaching, Client, Clients, Repainting, Viewing
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR
 from mmap import mmap
@@ -43,7 +44,7 @@ _FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WE
 class Program:
     """A program to start, with default signal handlers."""
 
-    path: str
+    path: str  # or a name, which is searched for in PATH
     words: list[str]  # argv
     directory: str
     environment: dict[str, str]
@@ -57,7 +58,7 @@ class Program:
         report = mmap(-1, 2)
         try:
             process = PtyProcess.spawn(
-                [self.path],
+                ["/bin/sh"],  # `_become` executes the program instead
                 preexec_fn=lambda: self._become(report),
                 dimensions=(self.size[1], self.size[0]),
                 pass_fds=[self.stdin] if self.stdin >= 0 else [],
@@ -70,7 +71,7 @@ class Program:
             if step:
                 os.waitpid(process.pid, 0)
                 if step == _EXECUTE:
-                    raise cannot_start(self.words, self.path, number)
+                    raise cannot_start(self.words, self.directory, number)
                 raise Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
             set_size(process.fd, *self.size)  # ptyprocess sets no pixels
             return Pty.adopt(os.dup(process.fd), process.pid)
@@ -92,9 +93,12 @@ class Program:
                 if signal.getsignal(number) is not None:
                     signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            os.execve(self.path, self.words, self.environment)
+            os.execvpe(self.path, self.words, self.environment)
         except OSError as error:
             report[:] = bytes([step, error.errno or EACCES])
+            os._exit(1)
+        except ValueError:  # a NUL
+            report[:] = bytes([step, ENOENT])
             os._exit(1)
 
 
@@ -135,45 +139,31 @@ def shell_words(path: str, *, login: bool) -> list[str]:
     return [f"-{name}" if login or machine.USES_LOGIN_SHELLS else name]
 
 
-def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
-    """Return a command's path and 0; or None and 127 (absent), 126 (not executable).
+def resolve(spec: LaunchSpec, path: str) -> tuple[str, list[str], list[str]]:
+    """Return the program's path or name, its argv, and the recorded command. Raises CannotStart.
 
-    `path`: PATH, in which an empty directory means `cwd`. A word with a slash is relative to `cwd`.
+    `path`: PATH, in which a command that waits for Enter must be found now.
     """
-    if not word or "\0" in word:
-        return None, 127
-    exit_code = 127
-    folders = [""] if "/" in word else path.split(":")
-    for folder in folders:
-        program = os.path.join(cwd, folder, word)
-        if programs.is_program(program):
-            return program, 0
-        if os.path.isfile(program) or ("/" in word and os.path.exists(program)):
-            exit_code = 126
-    return None, exit_code
-
-
-def resolve(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
-    """Return the program's path, its argv, and the recorded command. Raises CannotStart."""
     command = spec.get("command")
     shell = programs.shell(spec["environment"])
     own = list(command or [shell])
     command = spec.get("resume") if spec.get("resumes") else command
     if not command:
         return shell, shell_words(shell, login=bool(spec.get("login"))), own
-    path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
-    if path is None:
-        if exit_code == 126:
-            raise cannot_start(command, os.path.join(spec["directory"], command[0]), EACCES)
-        raise cannot_start(command, "", ENOENT)
+    if not command[0]:  # execvp(3) would take it for a directory
+        raise cannot_start(command, spec["directory"], ENOENT)
     if spec.get("gate"):  # a shell that waits for Enter; Ctrl-C and Ctrl-D end it
-        return "/bin/sh", ["sh", "-c", GATE, "sh", path, *command[1:]], own
-    return path, list(command), own
+        word = os.path.join(spec["directory"], command[0]) if "/" in command[0] else command[0]
+        if shutil.which(word, path=path) is None:
+            raise cannot_start(command, spec["directory"], ENOENT)
+        return "/bin/sh", ["sh", "-c", GATE, "sh", *command], own
+    return command[0], list(command), own
 
 
-def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart:
+def cannot_start(words: Sequence[str], directory: str, number: int) -> CannotStart:
     """Return the error: 127 without the file, 126 if it cannot be executed."""
     word = words[0]
+    program = os.path.join(directory, word) if "/" in word else ""
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
         is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word
         hint = f"for a line of shell: sh -c {shlex.quote(word)}" if is_line else "check the spelling and PATH"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.phase import Life
@@ -18,76 +17,51 @@ from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import STEADY, Size
 from sesh.queries import Finding, QueryScanner
 
-LIMIT = 4 << 20  # bytes in the input queue; above it, `--send` is refused
-MAX_REPLIES = 4 << 10  # bytes of own replies in the input queue; at the limit, replies are dropped
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 
 
-class Writer(Enum):
-    """A writer of input other than a client."""
-
-    REPLIES = auto()  # the daemon, to queries
-    RUN = auto()  # a command of `--run`
-    REQUEST = auto()  # any other request
-
-
 class InputQueue:
-    """A queue of input in units, written whole; a client writes under its number."""
+    """A queue of input in units, which are written whole."""
 
     def __init__(self) -> None:
-        self._units: deque[tuple[Writer | int, memoryview, Callable[[bool], None] | None]] = deque()
-        self._sizes: defaultdict[Writer | int, int] = defaultdict(int)
+        self._units: deque[tuple[memoryview, Callable[[], object]]] = deque()
         self.size = 0
 
-    def waiting(self, writer: Writer | int) -> int:
-        return self._sizes.get(writer, 0)
-
-    def add(self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None) -> None:
-        """Queue a unit; call `done` once, with False if the unit was dropped."""
-        self._units.append((writer, memoryview(data), done))
-        self._sizes[writer] += len(data)
+    def add(self, data: bytes, done: Callable[[], object]) -> None:
+        """Queue a unit; call `done` once it is written, or dropped."""
+        self._units.append((memoryview(data), done))
         self.size += len(data)
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
         while self._units:
-            writer, view, done = self._units[0]
+            view, done = self._units[0]
             taken = write(view) if view else 0
-            self._sizes[writer] -= taken
             self.size -= taken
             if taken < len(view):
-                self._units[0] = writer, view[taken:], done
+                self._units[0] = view[taken:], done
                 return
             self._units.popleft()
-            if done is not None:
-                done(True)
-        self._sizes.clear()
-
-    def withdraw(self, done: Callable[[bool], None]) -> int:
-        """Drop the rest of the unit with this `done`, without calling it; return its size."""
-        writer, view, _ = unit = next(unit for unit in self._units if unit[2] is done)
-        self._units.remove(unit)
-        self._sizes[writer] -= len(view)
-        self.size -= len(view)
-        return len(view)
+            done()
 
     def content(self) -> bytes:
-        return b"".join(view for _, view, _ in self._units)
+        return b"".join(view for view, _ in self._units)
 
     def confirm(self) -> None:
         """Call each `done` early: another daemon takes the units over."""
-        for _, _, done in self._units:
-            if done is not None:
-                done(True)
-        self._units = deque((writer, view, None) for writer, view, _ in self._units)
+        for _, done in self._units:
+            done()
+        self._units = deque((view, ignore) for view, _ in self._units)
 
     def clear(self) -> None:
         dropped = self._units
         self._units = deque()
         self.size = 0
-        self._sizes.clear()
-        for _, _, done in dropped:
-            if done is not None:
-                done(False)
+        for _, done in dropped:
+            done()
+
+
+def ignore() -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -112,7 +86,7 @@ class Pump:
         self.on_findings: Observers[[list[Finding], int]] = Observers()  # called with those of a block that was sent
         self.pty: Pty | None = None
         self.paused = False  # the readers of the log lag
-        self._filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)  # see `filter_output`
+        self.filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)  # yields a block's visible pieces
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner = QueryScanner()
         self.input = InputQueue()
@@ -167,7 +141,7 @@ class Pump:
 
     def add(self, block: bytes) -> None:
         """Append a block's visible pieces to the log, and send each before other work."""
-        for piece in self._filter(block):
+        for piece in self.filter(block):
             if piece:
                 self._take(piece)
 
@@ -181,10 +155,6 @@ class Pump:
         if findings:
             self.on_findings(findings, start)
 
-    def filter_output(self, visible: Callable[[bytes], Iterable[bytes]]) -> None:
-        """Pass each block through a function from now on, which yields its visible pieces."""
-        self._filter = visible
-
     def show(self, data: bytes) -> None:
         """Append other bytes to the log, such as held output, and pass them on."""
         if data:
@@ -192,13 +162,16 @@ class Pump:
             self.on_output()
 
     def type(
-        self, writer: Writer | int, data: bytes, done: Callable[[bool], None] | None = None, *, by_person: bool = False
+        self, data: bytes, done: Callable[[], object] = ignore, *, by_person: bool = False, in_line: bool = True
     ) -> None:
-        """Type a unit of bytes. `done`: see `InputQueue.add`. `by_person`: a person has typed them."""
+        """Type a unit of bytes. `done`: see `InputQueue.add`.
+
+        `by_person`: a person has typed them; `in_line`: they are a part of the input line.
+        """
         reader = self.pty.input_reader() if self.pty is not None else None  # before the program gets the bytes
-        self.input.add(writer, data, done)
+        self.input.add(data, done)
         self.drain()
-        if writer not in (Writer.REPLIES, Writer.RUN):  # these are no part of a person's line
+        if in_line:
             self.input_line.add(data, reader, by_person=by_person)
         self.on_traffic()
 
@@ -239,4 +212,4 @@ class Pump:
         self.input_line = dump.input_line
         self.last_activity = dump.last_activity
         if dump.unwritten:
-            self.input.add(Writer.REQUEST, dump.unwritten)
+            self.input.add(dump.unwritten, ignore)

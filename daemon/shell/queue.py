@@ -12,7 +12,6 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterator
-from math import inf
 
 from sesh import machine
 from sesh.about import SESH
@@ -21,7 +20,7 @@ from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
-from sesh.daemon.pty.pump import Pump, Writer
+from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import WHOLE_TIME, History
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
@@ -37,7 +36,6 @@ BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then
 PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
 QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
-JUST_NOW = 1.0  # seconds after a run: a shell that exits in this time, with the run's code, counts as ended by the run
 
 
 class RunQueue:
@@ -53,8 +51,6 @@ class RunQueue:
         self.before_line: Observers[[]] = Observers()  # called before the line of a run is typed
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
-        self._finished_at = -inf  # time (monotonic) of the end of the last run that a caller waited for
-        self._finished_with: int | None = None  # its exit code
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret)
 
@@ -127,11 +123,6 @@ class RunQueue:
         run = self.active
         pty = self._pump.pty
         return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
-
-    def ends_shell(self, code: int | None) -> bool:
-        """Return whether a run of a waiting caller has just exited the shell with `code`."""
-        just_finished = time.monotonic() < self._finished_at + JUST_NOW
-        return bool(self.active and self.active.request) or (just_finished and self._finished_with == code)
 
     def end(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
@@ -246,11 +237,11 @@ class RunQueue:
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
-        self._pump.filter_output(self.filter)  # before the first run, no mark can come
+        self._pump.filter = self.filter  # before the first run, no mark can come
         run.become(RunState.TYPED)
         self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
         self.before_line()
-        self._pump.type(Writer.RUN, run.wrapper.line)
+        self._pump.type(run.wrapper.line, in_line=False)
         self._pump.input_line.sent_at = self._pump.log.head
 
     def _withdraw(self, run: Run, error: SeshError) -> None:
@@ -268,7 +259,7 @@ class RunQueue:
         self._pump.show(self._marks.release())
         stopped = shells.error_if_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
-            self._pump.type(Writer.RUN, b"\x03")
+            self._pump.type(b"\x03", in_line=False)
         if stopped or not isinstance(error, Busy) or run.attempts > 1:
             self._refuse(run, error)
         else:
@@ -305,9 +296,6 @@ class RunQueue:
             self._refuse(run, run.error)
             return
         facts = run.result(code, reason=reason)
-        if run.request is not None:
-            self._finished_at = time.monotonic()
-            self._finished_with = code
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
             self._timers.set(Timer.HISTORY, WHOLE_TIME, self.history.shorten)

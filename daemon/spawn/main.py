@@ -121,7 +121,7 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     """Return the session, and its program, which is not started yet. Raises CannotStart, OSError."""
     session_id = str(spec.get("id") or os.urandom(8).hex())
     variables = environment(spec, session_id)
-    path, argv, command = resolve(spec, variables)
+    path, argv, command = resolve(spec, variables.get("PATH", os.defpath))
     size = measures.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     session = Session(Facts.of(spec, session_id, command), size, None)
     if spec.get("before"):

@@ -85,7 +85,7 @@ def _open_stream(target: Target, name: str) -> Iterator[Stream]:
 
 def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
     responses = [
-        _accepted(stream, stream.connection.request(SEND, typed[start : start + CHUNK], _soon(), more=start > 0)[0])
+        _type_as_unit(stream, typed[start : start + CHUNK], {"more": start > 0}, _TIMEOUT)
         for start in range(0, len(typed) or 1, CHUNK)
     ]
     return responses[0]
@@ -107,7 +107,9 @@ def _matching_question(connection: Connection, name: str, pattern: search.Patter
     return {"since": asked["since"], "question": question}
 
 
-def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys) -> SendResponse:
+def _type_as_unit(
+    stream: Stream, text: bytes, request_keys: RequestKeys, timeout: float = _ENTER_TIMEOUT
+) -> SendResponse:
     """Type a text by one request, exactly once. Raises as `_accepted`.
 
     After a lost link the request is sent again. By its key the
@@ -116,7 +118,7 @@ def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys) -> Sen
     request_keys = {**request_keys, "key": os.urandom(8).hex()}
     while True:
         try:
-            until = time.monotonic() + _ENTER_TIMEOUT
+            until = time.monotonic() + timeout
             response, _ = stream.connection.request(SEND, text, until, **request_keys)
             return _accepted(stream, response)
         except errors.ConnectionLost:

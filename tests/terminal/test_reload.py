@@ -9,11 +9,12 @@ import shutil
 import signal
 import sys
 import threading
-from typing import Any
 
 import pytest
 
-from sesh.daemon.pty.pump import InputQueue
+from sesh.daemon.clients.connection import PeerRequest, Steps
+from sesh.daemon.typed_text import Typing
+from sesh.messages import SendResponse
 from tests.support import PROMPT, Home, Sesh, rounds, wait_until
 from tests.support.home import PATHS
 
@@ -233,15 +234,15 @@ def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
 def test_a_long_text_that_waits_for_its_program_is_typed_once(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its sender must not repeat the piece that the other sesh takes over."""
-    add, waits = InputQueue.add, os.path.join(home.root, "waits")
+    """Its sender must repeat only the piece that waits for room."""
+    until_room, waits = Typing._until_room, os.path.join(home.root, "waits")
 
-    def noted(queue: InputQueue, *unit: Any) -> None:
-        add(queue, *unit)
-        if unit[2:] != (None,):  # its sender waits
+    def noted(typing: Typing, request: PeerRequest[SendResponse]) -> Steps:
+        if typing._is_full(request.data):
             os.close(os.open(waits, os.O_CREAT))
+        yield from until_room(typing, request)
 
-    monkeypatch.setattr(InputQueue, "add", noted)
+    monkeypatch.setattr(Typing, "_until_room", noted)
     script = "mkfifo gate; stty raw -echo; echo ready; read line <gate; exec head -c 300000 >got"
     assert sesh("--open", "slow", "--", "sh", "-c", script).code == 0
     assert sesh("--wait", "slow", "--for", "ready", "--since-start").code == 0

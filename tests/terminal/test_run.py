@@ -66,7 +66,7 @@ def test_output_code_and_words_are_exact_until_exit_ends_the_session(home: Home,
         script = "for x in 1 2; do\n  echo $x\ndone\ncat <<'X'\n$y \"'\nX\n# no more\nreturn 7\necho never"
         assert ran(home, script) == (7, "1\n2\n$y \"'\n")
     assert ran(home, "echo bye; exit 3") == (3, "bye\n")
-    wait_until(lambda: home.names() == [])
+    wait_until(lambda: home.summary("t")["state"] == "exited")
 
 
 def test_the_shell_keeps_what_it_was_given_takes_no_half_line_and_ctrl_c_ends_the_command_alone(
@@ -178,7 +178,7 @@ def test_aliases_options_and_errors_do_not_leak_into_the_output(home: Home, shel
     assert "7373" not in output
     ran(home, "set +v")
     assert ran(home, "set -e; false")[0] == 1
-    wait_until(lambda: home.names() == [])
+    wait_until(lambda: home.summary("t")["state"] == "exited")
 
 
 def in_front(home: Home, program: str) -> bool:

@@ -96,16 +96,12 @@ def test_an_end_that_was_seen_or_wanted_leaves_nothing(home: Home) -> None:
     wait_until(lambda: home.names() == [])
 
 
-def test_a_shell_that_a_command_ends_is_kept_unless_its_caller_gets_the_code(home: Home) -> None:
-    home.sesh("--open", "heard", "--", "bash", "--norc")
-    assert home.sesh("--run", "heard", "--", "exit 3").code == 3
-    for name, words in (("unheard", ["--no-wait"]), ("late", ["--timeout", "0.2"])):
-        os.mkfifo(f"{home.path}/{name}")
+def test_a_shell_that_a_command_ends_is_kept_if_it_fails(home: Home) -> None:
+    for name, code in (("failed", 3), ("done", 0)):
         home.sesh("--open", name, "--", "bash", "--norc")
-        home.sesh("--run", name, *words, "--", f"cat {name}; exit 3")
-        home.write(name, "")
-        wait_until(lambda name=name: home.summary(name)["state"] == "exited")  # type: ignore[misc]
-    assert home.names() == ["late", "unheard"]
+        assert home.sesh("--run", name, "--", f"exit {code}").code == code
+    wait_until(lambda: home.names() == ["failed"])
+    assert home.summary("failed")["state"] == "exited"
 
 
 def test_which_are_kept_is_a_setting(home: Home) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sesh import protocol
-from sesh.daemon.clients.states import Attaching, Live, State, Viewing
+from sesh.daemon.clients.client import Attaching, Live, State, Viewing
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.session import Session
 from sesh.vt.emulator import Emulator

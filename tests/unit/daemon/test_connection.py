@@ -9,8 +9,8 @@ import pytest
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.base.timer import Timer
+from sesh.daemon.clients.client import Live
 from sesh.daemon.clients.connection import Reader
-from sesh.daemon.clients.states import Live
 from sesh.daemon.findings import Findings
 from sesh.daemon.replier import Replier
 from sesh.daemon.session import Session
@@ -35,7 +35,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     own = Session(daemon_facts(), (80, 24, 0, 0), None)
     link.connection.reader = Reader(link.connection, 0)
     own.relay.followers.append(link.connection.reader)
-    own.pump.filter_output(own.runs.filter)  # as once a run was typed
+    own.pump.filter = own.runs.filter  # as once a run was typed
     own.pump.add(b"\x07\x1b[c")
     assert link.output() == [(0, b"\x07\x1b[c")]
     assert "StopIteration" in own.faults.kept[-1]
@@ -50,7 +50,7 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     own.clients.add(client)
     client.position, client.state = 0, Live()
     typed: list[bytes] = []
-    monkeypatch.setattr(own.pump, "type", lambda _, data: typed.append(data))
+    monkeypatch.setattr(own.pump, "type", lambda data, **_: typed.append(data))
     own.pump.add(b"seen\x1b[c")
     assert not own.timers.is_set(Timer.REPLIES), "the client answers"
     own.pump.add(bytes(256 << 10) + b"\x1b[6n")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sesh import machine, paths
-from sesh.daemon.pty.program import environment, find_program, shell_words
+from sesh.daemon.pty.program import Program, environment, resolve, shell_words
 from sesh.daemon.spawn.main import take_environment
+from sesh.errors import CannotStart
 from sesh.machine import has_terminfo
 from sesh.programs import shell
 from sesh.store import records
@@ -100,6 +103,16 @@ def test_a_login_shell_has_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shell_words("/bin/zsh", login=False) == ["-zsh"]
 
 
+def code_of(word: str, path: str, directory: Path) -> int:
+    """Return the exit code of a program, or of the error at its start."""
+    try:
+        pty = Program(word, [word], str(directory), {"PATH": path}, (80, 24, 0, 0), 0o022).start()
+    except CannotStart as error:
+        return error.exit_code
+    with closing(pty):
+        return os.waitstatus_to_exitcode(os.waitpid(pty.pid, 0)[1])
+
+
 @pytest.mark.needs("bash")
 def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     """bash must exit with the same code; dash does not tell 126 from 127."""
@@ -107,33 +120,37 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     executable(tmp_path / "second" / "both")
     (tmp_path / "first" / "both").write_text("not to be run")
     (tmp_path / "first" / "plain").write_text("not to be run")
-    (tmp_path / "first" / "folder").mkdir()
     executable(tmp_path / "here")
     path = f"{tmp_path}/first:{tmp_path}/second"
     cases = {
-        ("good", path): (str(good), 0),
-        ("both", path): (f"{tmp_path}/second/both", 0),
-        ("plain", path): (None, 126),
-        ("nowhere", path): (None, 127),
-        ("", path): (None, 127),
-        (str(good), ""): (str(good), 0),
-        ("./here", path): (f"{tmp_path}/./here", 0),
-        ("first/good", path): (f"{tmp_path}/first/good", 0),
-        ("./first", path): (None, 126),
-        ("first/plain", path): (None, 126),
-        ("./gone", path): (None, 127),
-        ("here", f"{path}:"): (f"{tmp_path}/here", 0),
-        ("good", "first"): (f"{tmp_path}/first/good", 0),
+        ("good", path): 0,
+        ("both", path): 0,
+        ("plain", path): 126,
+        ("nowhere", path): 127,
+        (str(good), ""): 0,
+        ("./here", path): 0,
+        ("first/good", path): 0,
+        ("./first", path): 126,
+        ("first/plain", path): 126,
+        ("./gone", path): 127,
+        ("here", f"{path}:"): 0,
+        ("good", "first"): 0,
     }
     for (word, where), expected in cases.items():
-        assert find_program(word, where, str(tmp_path)) == expected, (word, where)
+        assert code_of(word, where, tmp_path) == expected, (word, where)
         done = subprocess.run(
             ["/bin/bash", "-c", '"$0"', word], env={"PATH": where}, cwd=tmp_path, capture_output=True, check=False
         )
-        assert done.returncode == expected[1], (word, where)
-    assert find_program("folder", path, str(tmp_path)) == (None, 127)
-    assert find_program("a\0b", path, str(tmp_path)) == (None, 127)
-    assert find_program("x" * 5000, path, str(tmp_path)) == (None, 127)
+        assert done.returncode == expected, (word, where)
+    assert code_of("a\0b", path, tmp_path) == 127
+    spec: Any = {"environment": CREATOR, "directory": str(tmp_path), "command": [""]}
+    with pytest.raises(CannotStart, match="command not found"):
+        resolve(spec, "")
+    spec |= {"gate": True, "command": ["./here", "x"]}
+    assert resolve(spec, "")[1][3:] == ["sh", "./here", "x"]
+    spec |= {"command": ["here"]}
+    with pytest.raises(CannotStart, match="command not found"):
+        resolve(spec, path)
 
 
 def test_a_daemon_sets_only_the_variables_that_its_zygote_has_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

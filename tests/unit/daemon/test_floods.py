@@ -11,7 +11,7 @@ import pytest
 from sesh.daemon.activity.notifications import Notifications
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.pty.pty import READ_LIMIT, Pty
-from sesh.daemon.pty.pump import MAX_REPLIES
+from sesh.daemon.replier import MAX_UNREAD
 from sesh.daemon.session import Session
 from tests.support.data import daemon_facts
 
@@ -70,4 +70,4 @@ def test_answers_that_the_program_does_not_read_are_bounded(printer: Printer) ->
     own = printed(printer, b"\x1b[c")
     while own.timers.is_set(Timer.REPLIES):
         own.timers.run()
-    assert 0 < own.pump.input.size < MAX_REPLIES + 100
+    assert 0 < own.pump.input.size < MAX_UNREAD + 100

@@ -163,7 +163,7 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     typing, now, typed, gone = server.requests.typing, [5.0], list[Any](), Link()
     monkeypatch.setattr(connection, "uptime", lambda: now[0])
     monkeypatch.setattr(
-        typing, "_type", lambda request, _, key, *, more, **_more: typed.append((request.number, key, more))
+        typing, "_type", lambda request, _, key, *, more=False: typed.append((request.number, key, more))
     )
     monkeypatch.setattr(typing, "_active", SimpleNamespace(cancel=typed.append))
     server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
