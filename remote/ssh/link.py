@@ -35,9 +35,9 @@ _MAX_LOGIN_OUTPUT = 1 << 20  # bytes printed by login files; of more only the en
 _MAX_EARLY_REQUEST = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class LinkRequest:
-    """A request to a bridge: what to do, and how."""
+    """A request to a bridge, sent over one link or, until it has a response, over several."""
 
     op: str
     data: bytes  # the arguments of the op, as JSON
@@ -47,6 +47,7 @@ class LinkRequest:
     connects: bool = False  # the op connects the link to a session
     session_id: str = ""  # of that session, or of the session to create
     hello_by_bridge: Hello | None = None  # the HELLO of an attached terminal, which the bridge sends to the daemon
+    may_be_done: bool = False  # the host has connected a session, or a link has closed before the response
 
     @classmethod
     def attach(cls, name: str, session_id: str = "", **more: Any) -> LinkRequest:
@@ -62,14 +63,6 @@ class LinkRequest:
         if self.hello_by_bridge is not None:
             keys["hello_by_bridge"] = self.hello_by_bridge
         return wire.request_frames(OP, _REQUEST_ID, self.data, **keys)
-
-
-@dataclass
-class PendingRequest:
-    """A request without a response yet, over one link or several."""
-
-    request: LinkRequest
-    may_be_done: bool = False  # the host has connected a session, or a link has closed before the response
 
 
 class Stage(Enum):
@@ -94,7 +87,7 @@ class Link(WatchedConnection):
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self._process = process
         self._login_output = b""  # printed by login files, before the first bytes of the bridge
-        self._pending: PendingRequest | None = None  # sent over this link
+        self._pending: LinkRequest | None = None  # sent over this link, without a response yet
         self._data = bytearray()  # of the response to `connect_request`
         self._numbered = _REQUEST_ID  # requests to the daemon get the numbers after this one
 
@@ -123,14 +116,14 @@ class Link(WatchedConnection):
 
     # -- opening
 
-    def send_hello(self, machine: NearMachine, pending: PendingRequest | None, deadline: float) -> None:
+    def send_hello(self, machine: NearMachine, request: LinkRequest | None, deadline: float) -> None:
         """Send HELLO, and in the same write a request that is small and repeatable."""
         frames = wire.hello_frame("bridge", near=machine)
-        if pending is not None and pending.request.repeatable:
-            request = pending.request.frames()
-            if len(request) <= _MAX_EARLY_REQUEST:
-                self._note_sent(pending)
-                frames += request
+        if request is not None and request.repeatable:
+            early = request.frames()
+            if len(early) <= _MAX_EARLY_REQUEST:
+                self._note_sent(request)
+                frames += early
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
             self.send(frames, deadline)
 
@@ -180,7 +173,7 @@ class Link(WatchedConnection):
     # -- requests
 
     def call(
-        self, pending: PendingRequest, answers: Sequence[str] = (), deadline: float | None = None
+        self, request: LinkRequest, answers: Sequence[str] = (), deadline: float | None = None
     ) -> tuple[OpResponse, bytes]:
         """Send a request, unless it was sent with HELLO; return the response and its data.
 
@@ -188,12 +181,11 @@ class Link(WatchedConnection):
         ended, ConnectionLost if the link breaks or goes silent before the response, TimedOut past the deadline, without
         one Unreachable after `RESPONSE_TIMEOUT`.
         """
-        request = pending.request
         until = time.monotonic() + RESPONSE_TIMEOUT if deadline is None else deadline
         min_rate = _MIN_RATE if deadline is None else inf
         try:
-            if self._pending is not pending:
-                self._note_sent(pending)
+            if self._pending is not request:
+                self._note_sent(request)
                 self.send(request.frames(answers), until)
             response, data = self.await_response(OP, _REQUEST_ID, until, min_rate=min_rate)
         except SeshError as error:
@@ -216,9 +208,9 @@ class Link(WatchedConnection):
             error.hint = f"check what was done: {PROGRAM} @{host}"
         return error
 
-    def _note_sent(self, pending: PendingRequest) -> None:
-        self._pending = pending
-        self.peer.hello_by_bridge = pending.request.hello_by_bridge
+    def _note_sent(self, request: LinkRequest) -> None:
+        self._pending = request
+        self.peer.hello_by_bridge = request.hello_by_bridge
 
     def _note_response(self) -> None:
         if self._pending is not None:

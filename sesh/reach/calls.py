@@ -17,14 +17,14 @@ from sesh.errors import ProtocolError, for_host
 from sesh.messages import ConnectedResponse, EndedResponse, QuestionResponse, ResultResponse
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op
-from sesh.remote.ssh.link import Link, PendingRequest
+from sesh.remote.ssh.link import Link, LinkRequest
 
 MAX_NOTES = 100  # with one response; further notes are dropped
 MAX_QUESTIONS = 20  # for one request; the next question is an error
 
 
 def call(
-    caller: Caller, link: Link, pending: PendingRequest, deadline: float | None = None
+    caller: Caller, link: Link, request: LinkRequest, deadline: float | None = None
 ) -> tuple[ConnectedResponse | EndedResponse | ResultResponse, bytes]:
     """Carry out a request, asking the person each question; return the response and its data.
 
@@ -33,7 +33,7 @@ def call(
     host = link.destination.host
     answers: list[str] = []
     while len(answers) <= MAX_QUESTIONS:
-        response, data = link.call(pending, answers, deadline)
+        response, data = link.call(request, answers, deadline)
         for text, is_for_screen in response.get("notes", [])[:MAX_NOTES]:
             show = caller.remember if is_for_screen else caller.note
             show(for_host(text, host))

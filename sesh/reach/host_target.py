@@ -22,7 +22,8 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, LinkRequest, PendingRequest
+from sesh.remote.ssh.link import Link, LinkRequest
+from sesh.remote.ssh.master import Waiting
 from sesh.remote.sync import sync
 from sesh.wire import Connection
 
@@ -68,12 +69,11 @@ class HostTarget(Target):
         arguments = by_name(op, args, kwargs)
         can_answer = self.caller.can_answer
         request = LinkRequest(op.wire_name, calls.encoded(arguments), can_answer=can_answer, repeatable=op.reads)
-        pending = PendingRequest(request)
         with errors.naming_host(self.host):
-            with self._open_link(pending) as link, self._stop.calling(link.abort):
+            with self._open_link(request) as link, self._stop.calling(link.abort):
                 self.clock = link.clock
                 try:
-                    _, output = calls.call(self.caller, link, pending, self.deadline)
+                    _, output = calls.call(self.caller, link, request, self.deadline)
                 except (TimedOut, Unreachable) as error:
                     if error.in_response:
                         raise
@@ -90,19 +90,18 @@ class HostTarget(Target):
         return errors.OutcomeUnknown(error.message, hint="try again" if reads else unknown, exit_code=ExitCode.FAILED)
 
     def connect(self, name: str) -> Connection:
-        request = LinkRequest.attach(name, can_answer=self.caller.can_answer)
-        _, link = self._connect(PendingRequest(request))
+        _, link = self._connect(LinkRequest.attach(name, can_answer=self.caller.can_answer))
         return link
 
     def connect_by(
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Connected:
         arguments = by_name(op, args, kwargs)
-        pending = self._connecting_request(op, arguments, hello)
+        request = self._connecting_request(op, arguments, hello)
         try:
-            return self._connect(pending)
+            return self._connect(request)
         except KeyboardInterrupt:
-            if not (op.creates and pending.may_be_done):
+            if not (op.creates and request.may_be_done):
                 raise
             created = f"{arguments.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {created}; check with: {PROGRAM} @{self.host}") from None
@@ -110,11 +109,11 @@ class HostTarget(Target):
     def begin(
         self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Stream:
-        pending = self._connecting_request(op, by_name(op, args, kwargs))
+        request = self._connecting_request(op, by_name(op, args, kwargs))
         try:
-            name, link = self._connect(pending, interrupts)
+            name, link = self._connect(request, interrupts)
         except SeshError as error:
-            if not pending.may_be_done:
+            if not request.may_be_done:
                 raise
             if isinstance(error, Interrupted):
                 raise error.saying(interrupts.message) from error
@@ -124,8 +123,8 @@ class HostTarget(Target):
 
     def _connecting_request(
         self, op: Op[..., Connected], arguments: dict[str, object], hello: Hello | None = None
-    ) -> PendingRequest:
-        request = LinkRequest(
+    ) -> LinkRequest:
+        return LinkRequest(
             op.wire_name,
             calls.encoded(arguments),
             can_answer=self.caller.can_answer,
@@ -133,9 +132,8 @@ class HostTarget(Target):
             session_id=os.urandom(8).hex() if op.creates else "",
             hello_by_bridge=hello,
         )
-        return PendingRequest(request)
 
-    def _connect(self, pending: PendingRequest, interrupts: Interrupts | None = None) -> tuple[str, Link]:
+    def _connect(self, request: LinkRequest, interrupts: Interrupts | None = None) -> tuple[str, Link]:
         """Open a link, and have the host connect it to a session.
 
         A request that creates a session is sent again if the link is lost before the response, over `_MAX_LINKS` links
@@ -148,11 +146,11 @@ class HostTarget(Target):
             for links_left in reversed(range(_MAX_LINKS)):
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._open_link(pending) if keeper is None else self._await_next_link(keeper, check)
-                    response = self._await_session(link, pending, self.deadline)
+                        link = self._open_link(request) if keeper is None else self._await_next_link(keeper, check)
+                    response = self._await_session(link, request, self.deadline)
                     break
                 except errors.ConnectionLost:
-                    if not (pending.request.session_id and links_left):
+                    if not (request.session_id and links_left):
                         raise
                     if keeper is None:
                         opener = opening.HostLinkOpener(self.destination, logs=False)
@@ -161,11 +159,11 @@ class HostTarget(Target):
             known.cache_running(self.host, response["name"], time.time(), response["session_id"])
         return response["name"], link
 
-    def _await_session(self, link: Link, pending: PendingRequest, deadline: float | None) -> ConnectedResponse:
+    def _await_session(self, link: Link, request: LinkRequest, deadline: float | None) -> ConnectedResponse:
         """Have the host connect the link to a session; close the link after an error."""
         try:
             with self._stop.calling(link.abort):
-                response, _ = calls.call(self.caller, link, pending, deadline)
+                response, _ = calls.call(self.caller, link, request, deadline)
         except BaseException:
             link.close()
             raise
@@ -177,24 +175,17 @@ class HostTarget(Target):
         self.caller.note(f"reconnected to @{self.host}")
         return link
 
-    def _open_link(self, pending: PendingRequest | None = None) -> Link:
+    def _open_link(self, request: LinkRequest | None = None) -> Link:
         """Open a link; send the request with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
         try:
             with self.caller.connecting(self.host) if self._named else nullcontext():
-                link = opening.open_link(
-                    self.destination,
-                    may_prompt=self._may_prompt,
-                    deadline=self.deadline,
-                    pending=pending,
-                    stop=self._stop,
-                    show_line=self.caller.show_ssh_line,
-                )
+                link = opening.open_link(self.destination, self._waiting(), request)
         except errors.NotDeployed as missing:
             if self._install is None:
                 raise
             self._install(self.destination, missing)
             self._install = None
-            return self._open_link(pending)
+            return self._open_link(request)
         if self._named:
             known.record(self.host, str(link.bridge.get("version") or ""), login_prompted=link.login_prompted)
         else:
@@ -218,10 +209,10 @@ class HostTarget(Target):
 
     def _request_end(self, stream: Stream) -> Ended | None:
         """Request over another link how a session ended; return None if that is unknown."""
-        pending = PendingRequest(LinkRequest.attach(stream.name, stream.session_id))
+        request = LinkRequest.attach(stream.name, stream.session_id)
         try:
             with self.until(stream.deadline)._open_link() as link:
-                self._await_session(link, pending, stream.deadline)
+                self._await_session(link, request, stream.deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -293,6 +284,7 @@ class HostTarget(Target):
 
     def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(
-                destination, may_prompt=self._may_prompt, show_line=self.caller.show_ssh_line, stop=self._stop
-            )
+            master.ensure(destination, self._waiting())
+
+    def _waiting(self) -> Waiting:
+        return Waiting(self._may_prompt, self.deadline, self._stop, self.caller.show_ssh_line)
