@@ -174,11 +174,7 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """The verb or call was stopped. `echoed`: the terminal echoed the key, such as `^C`."""
-
-    def __init__(self, message: str, *, echoed: bool = False, **more: Any) -> None:
-        super().__init__(message, **more)
-        self.echoed = echoed
+    """The verb or call was stopped."""
 
     def line(self, host: str | None = None) -> str:
         """Return the message about what goes on, or `interrupted` if nothing does."""
@@ -264,10 +260,6 @@ def rebuild(facts: Mapping[str, Any]) -> SeshError:
 # -- errors that several rooms raise
 
 
-def no_process(error: OSError) -> Refused:
-    return Refused(f"cannot start a process: {error.strerror or error}", hint=remedy(error))
-
-
 _REMEDIES = {
     (errno.EAGAIN,): "end some processes, or raise the limit (ulimit -u)",
     (errno.EMFILE, errno.ENFILE): "close some files, or raise the limit (ulimit -n)",
@@ -283,6 +275,12 @@ def remedy(error: OSError, variable: str = "SESH_DIR") -> str:
     """
     hint = next((hint for numbers, hint in _REMEDIES.items() if error.errno in numbers), "")
     return hint.format(variable) if variable else hint.partition(", or set {}")[0]
+
+
+def cannot(act: str, error: OSError, hint: str = "") -> Refused:
+    """Return the error of an act that the system has refused. `hint`: by default the remedy."""
+    file = f"{error.filename}: " if isinstance(error.filename, str) and error.filename not in act else ""
+    return Refused(f"cannot {act}: {file}{error.strerror or error}", hint=hint or remedy(error))
 
 
 def of_system(error: OSError, variable: str = "SESH_DIR") -> Refused:

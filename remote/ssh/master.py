@@ -30,7 +30,7 @@ from sesh.paths import OWN
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
 from sesh.remote.ssh.ssh_messages import AuthenticationFailed, ShowLine, SshOutput
-from sesh.stop import Stop
+from sesh.workers import Stop
 
 _CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network; then it counts as failed
 _POLL_INTERVAL = 0.02  # seconds between two checks of a login, long enough for fifty logins at once

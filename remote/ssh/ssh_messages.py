@@ -167,13 +167,10 @@ def bridge_failure(destination: Destination, code: int, stderr: str, printed: by
 
 
 def _refusing(destination: Destination, text: str) -> str:
-    """Return the host or jump host that ssh names; without a name, both."""
-    address = destination.setting("hostname")
-    own = (address, f"[{address}]:{destination.setting('port')}", destination.setting("hostkeyalias"))
-    named = _named(text)
-    if not destination.jumps or (named and named in own):
+    """Return the host; behind jump hosts the one that ssh names."""
+    if not destination.jumps:
         return destination.host
-    return named or f"{destination.host} or a jump host"
+    return _named(text) or f"{destination.host} or a jump host"
 
 
 def _named(text: str) -> str:

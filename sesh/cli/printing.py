@@ -187,7 +187,7 @@ class Output:
             log.write_error(f"command {verb.dashed}".rstrip(), cause)
             log.print_traceback(cause)
         try:
-            if isinstance(error, errors.Interrupted) and error.echoed:
+            if isinstance(error, errors.Interrupted):
                 start_new_line()
             if self.json:
                 self.value({"error": error_facts(error, host)})

@@ -22,9 +22,8 @@ from sesh.descriptors import polled
 from sesh.errors import LoginRefused, NoRoom, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health, LinkHealth, WatchedConnection
 from sesh.link.wake import Wake
-from sesh.stop import Stop
 from sesh.wire import Peer
-from sesh.workers import Workers
+from sesh.workers import Stop, Workers
 
 MAX_AT_ONCE = 2  # attempts; a further attempt waits for the end of another one
 INTERVAL = 1.0  # least seconds between the starts of two attempts

@@ -21,9 +21,8 @@ from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import LocalTarget, Target
 from sesh.remote import eventlog
 from sesh.schema import Event, JobResult
-from sesh.stop import Stop
 from sesh.store import records, results
-from sesh.workers import Workers
+from sesh.workers import Stop, Workers
 
 _LOOK = 1.0  # seconds between two looks for new sessions
 _EVENTS = 1  # the id of the request

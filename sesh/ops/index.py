@@ -28,9 +28,8 @@ from sesh.reach.op import op
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
 from sesh.schema import Place, Summary
-from sesh.stop import Stop
 from sesh.store import listing
-from sesh.workers import Workers
+from sesh.workers import Stop, Workers
 
 POLL = 5.0  # seconds between two polls of all sessions
 LOOK = 1.0  # most seconds between two looks for new sessions

@@ -265,10 +265,8 @@ class HostTarget(Target):
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 
     def _note_changes(self, changes: Changes) -> None:
-        if changes.ended:
-            known.drop_sessions(self.host, changes.ended)
-        if changes.renamed is not None:
-            known.rename_session(self.host, *changes.renamed)
+        if changes.freed:
+            known.drop_sessions(self.host, changes.freed)
         if changes.running:
             known.cache_running(self.host, changes.running, time.time())
 

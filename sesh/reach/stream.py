@@ -20,9 +20,9 @@ from sesh.messages import Welcome
 from sesh.names import subject
 from sesh.reach import find
 from sesh.reach.caller import NEVER
-from sesh.stop import Stop
 from sesh.store import results
 from sesh.wire import Connection
+from sesh.workers import Stop
 
 Descriptors = list[tuple[int, int]]  # to poll, with their events
 

@@ -21,7 +21,7 @@ from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.master import Waiting
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, REACHED
-from sesh.stop import Stop
+from sesh.workers import Stop
 from tests.support import wait_until
 
 
