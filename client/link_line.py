@@ -10,7 +10,7 @@ from sesh import measures
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.display import Display
 from sesh.client.view import ClientTimer, TerminalView
-from sesh.errors import NO_ANSWER, LoginRefused, SeshError, TimedOut, Unreachable
+from sesh.errors import NO_ANSWER, AuthenticationFailed, LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.loop.timers import Timers
 from sesh.wire import Connection
@@ -107,6 +107,6 @@ def _await_login(display: Display, keeper: LinkKeeper, host: str, error: Excepti
 
 
 def _login_lines(host: str, error: Exception) -> list[str]:
-    if isinstance(error, LoginRefused) and error.needs_prompt:
+    if isinstance(error, AuthenticationFailed):
         return [f"{host} {error.reason}: Enter logs in, Ctrl-\\ leaves"]
     return [str(error), "Enter tries again, Ctrl-\\ leaves"]

@@ -200,7 +200,9 @@ NO_ANSWER = "no answer yet"
 class LoginRefused(Unreachable):
     """The login needs a person, or ssh distrusts the host's key; a retry fails, too."""
 
-    needs_prompt = False  # the host asks for a password or a second factor
+
+class AuthenticationFailed(LoginRefused):
+    """The host refused the login; a password, a passphrase or a code may help."""
 
 
 class NoRoom(Unreachable):

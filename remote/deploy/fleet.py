@@ -14,14 +14,13 @@ from rich.text import Text
 
 from sesh import wording
 from sesh.about import PROGRAM, __version__
-from sesh.errors import Interrupted, SeshError
+from sesh.errors import AuthenticationFailed, Interrupted, SeshError
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
 from sesh.remote.deploy import bundle, carrier
 from sesh.remote.deploy.deploy import STEPS, DeployError, deploy
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.ssh_messages import AuthenticationFailed
 
 MAX_AT_ONCE = 16  # hosts; a further one waits until a deploy has ended
 _STDERR = 2

@@ -25,11 +25,11 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from sesh import descriptors, paths, programs
-from sesh.errors import SeshError, Unreachable, silent_host
+from sesh.errors import AuthenticationFailed, SeshError, Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
-from sesh.remote.ssh.ssh_messages import AuthenticationFailed, ShowLine, SshOutput
+from sesh.remote.ssh.ssh_messages import ShowLine, SshOutput
 from sesh.workers import Stop
 
 _CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network; then it counts as failed

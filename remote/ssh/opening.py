@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from sesh import descriptors, paths
-from sesh.errors import SeshError, Unreachable, silent_host
+from sesh.errors import AuthenticationFailed, SeshError, Unreachable, silent_host
 from sesh.link.keeper import Attempt, LinkOpener
 from sesh.messages import NearMachine
 from sesh.remote import eventlog, known
@@ -21,7 +21,7 @@ from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest, Stage
 from sesh.remote.ssh.master import Waiting
-from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, login_hint, reading_hint
+from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint, reading_hint
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
 SHARED_SILENCE = 1.5  # seconds of silence of a shared connection until an ssh of its own is tried too

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import IO
 
 from sesh.about import DISTRIBUTION, PROGRAM
-from sesh.errors import NO_ANSWER, LoginRefused, NotDeployed, SeshError, Unreachable
+from sesh.errors import NO_ANSWER, AuthenticationFailed, LoginRefused, NotDeployed, SeshError, Unreachable
 from sesh.names import printable_path
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
@@ -48,12 +48,6 @@ _PROXY_GONE = "UNKNOWN port"  # ssh prints this after its ProxyCommand has ended
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 _WANTS_LOGIN = "asks for "  # begins the reason of a host that asks for a password or a second factor
 ShowLine = Callable[[str], object]  # receives the lines that ssh prints
-
-
-class AuthenticationFailed(LoginRefused):
-    """The host refused the login; a password, a passphrase or a code may help."""
-
-    needs_prompt = True
 
 
 class SshOutput:

@@ -12,11 +12,10 @@ from glob import glob
 
 import pytest
 
-from sesh.errors import Unreachable
+from sesh.errors import AuthenticationFailed, Unreachable
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.master import Waiting
-from sesh.remote.ssh.ssh_messages import AuthenticationFailed
 from tests.remote.farm import Farm
 from tests.support import PROMPT, Home, processes, wait_until
 
