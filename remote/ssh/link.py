@@ -97,10 +97,6 @@ class Link(WatchedConnection):
         return str(self.bridge.get("auth_sock") or "") or None
 
     @property
-    def home(self) -> str:
-        return str(self.bridge.get("home") or "")
-
-    @property
     def environment(self) -> Mapping[str, str]:
         """The variables of the host's login that a session renews, such as DISPLAY."""
         return self.bridge.get("renewed") or {}

@@ -21,7 +21,7 @@ from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest, Stage
 from sesh.remote.ssh.master import Waiting
-from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint, reading_hint
+from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
 SHARED_SILENCE = 1.5  # seconds of silence of a shared connection until an ssh of its own is tried too
@@ -91,9 +91,10 @@ class _Race:
         raise failures[links[-1]]
 
     def _silence(self, link: Link) -> Unreachable:
-        waits_for_shell = link.stage is Stage.STARTING and self.destination.via is None
         host = self.destination.host
-        return silent_host(host, link.output.reason(), reading_hint(host) if waits_for_shell else "")
+        hint = f"if `ssh {host}` gets in, let login files there read their input only on a terminal ([ -t 0 ])"
+        waits_for_shell = link.stage is Stage.STARTING and self.destination.via is None
+        return silent_host(host, link.output.reason(), hint if waits_for_shell else "")
 
     def _start(self, request: LinkRequest | None, own_timeout: int) -> Link:
         destination, may_prompt = self.destination, self.waiting.may_prompt

@@ -131,11 +131,6 @@ def login_files_hint(host: str) -> str:
     return f"its login files may end it; try: ssh {host} true"
 
 
-def reading_hint(host: str) -> str:
-    """Return the hint for a login shell that runs no command, and does not end."""
-    return f"if `ssh {host}` gets in, let login files there read their input only on a terminal ([ -t 0 ])"
-
-
 def bridge_failure(destination: Destination, code: int, stderr: str, printed: bytes) -> SeshError:
     """Return the error for a bridge that did not start. `printed`: its stdout."""
     host = destination.host

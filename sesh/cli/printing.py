@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import select
+import sys
 from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
@@ -185,7 +186,7 @@ class Output:
         error = sesh_error(cause, verb)
         if log.wanted():
             log.write_error(f"command {verb.dashed}".rstrip(), cause)
-            log.print_traceback(cause)
+            sys.__excepthook__(type(cause), cause, cause.__traceback__)
         try:
             if isinstance(error, errors.Interrupted):
                 start_new_line()
