@@ -280,7 +280,7 @@ def remedy(error: OSError, variable: str = "SESH_DIR") -> str:
 
 
 def cannot(act: str, error: OSError, hint: str = "") -> Refused:
-    """Return the error of an act that the system has refused. `hint`: by default the remedy."""
+    """Return the error of an act that the system refused. `hint`: default the remedy."""
     file = f"{error.filename}: " if isinstance(error.filename, str) and error.filename not in act else ""
     return Refused(f"cannot {act}: {file}{error.strerror or error}", hint=hint or remedy(error))
 

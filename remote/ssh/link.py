@@ -37,7 +37,7 @@ _MAX_EARLY_REQUEST = 16 << 10  # bytes, which fit into a pipe without a reader; 
 
 @dataclass(eq=False)
 class LinkRequest:
-    """A request to a bridge, sent over one link or, until it has a response, over several."""
+    """A request to a bridge, over one link or several until it has a response."""
 
     op: str
     data: bytes  # the arguments of the op, as JSON

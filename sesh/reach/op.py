@@ -22,7 +22,7 @@ Connected = tuple[str, Connection]  # a session's name, and a connection to its 
 
 @dataclass(frozen=True)
 class Changes:
-    """The names of sessions that a call has freed, and of the one that it has left running."""
+    """The names that a call has freed, and the session that it left running."""
 
     freed: Sequence[str] = ()
     running: str = ""
