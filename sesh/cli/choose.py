@@ -5,19 +5,18 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Sequence
-from math import inf
 from typing import NoReturn
 
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.attach import NO_FLAGS, AttachFlags, attach_existing, attach_or_create
 from sesh.cli.invocation import Invocation
+from sesh.cli.list import groups_of
 from sesh.cli.parameters import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
 from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.names import natural
-from sesh.ops import enter, lookup
-from sesh.ops.index import DEBOUNCE, SessionIndex
+from sesh.ops import enter
+from sesh.ops.index import SessionIndex
 from sesh.schema import Place, Summary
 from sesh.store import listing
 from sesh.tui import board
@@ -124,20 +123,14 @@ def next_(
       sesh next --label team=web
     """
     cli = ctx.obj
-    wanted = dict(label or ())
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
     record = listing.current()
     current = Place(None, str(record["name"])) if record is not None else None
-    with SessionIndex(cli, cli.line.hosts or None) as index:
-        deadline = time.monotonic() + lookup.HOST_TIMEOUT
-        while index.pending and time.monotonic() < deadline:
-            polled([(index.inbound, select.POLLIN)], deadline)
-            index.update()
-        rows = index.sessions(wanted)
-        machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
-    silent = [f"@{host} ({report.why_silent})" for host, report in machines if report.why_silent]
-    waiting = {place: since(row) for place, row in rows.items() if activity_facts(row)[0] == "waiting"}
+    groups = list(groups_of(cli, dict(label or ())))
+    silent = [f"@{group.host} ({group.reason})" for group in groups if group.reason]
+    rows = [row for group in groups for row in group.sessions if "stale" not in row]
+    waiting = {Place(row.get("host"), row["name"]): since(row) for row in rows if activity_facts(row)[0] == "waiting"}
     chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
@@ -162,17 +155,13 @@ def following(waiting: dict[Place, float], last: Place | None) -> Place | None:
 def _print_changes(cli: Invocation, wanted: dict[str, str]) -> NoReturn:
     """Print the list as a line of JSON after each change, until Ctrl-C."""
     printed: list[Summary] | None = None
-    print_at = time.monotonic() + DEBOUNCE
     with SessionIndex(cli, cli.line.hosts or None) as index:
         watched = [(index.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
-            if time.monotonic() >= print_at and None not in index.pending:
+            if None not in index.pending:
                 rows: list[Summary] = [{**row, "host": place.host} for place, row in index.sessions(wanted).items()]
                 if rows != printed:
                     cli.out.value(rows)
                 printed = rows
-                print_at = inf
-            ready = polled(watched, min(print_at, time.monotonic() + index.due))
-            check_audience(ready, printing.STDOUT)
-            if index.update():
-                print_at = min(print_at, time.monotonic() + DEBOUNCE)
+            check_audience(polled(watched, time.monotonic() + index.due), printing.STDOUT)
+            index.update()

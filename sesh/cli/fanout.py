@@ -8,7 +8,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -64,16 +64,13 @@ class HostOutput(Output):
         self._follows = follows
         self._prefix = b"" if json else f"{host}: ".encode()
         self._unfinished = b""
-        self._ended = False
 
     def write(self, data: bytes) -> None:
         """Print the lines that the data completes, and pieces of a long one."""
         with _printing:
             *lines, unfinished = (self._unfinished + data).split(b"\n")
             pieces, self._unfinished = printing.pieces(unfinished) if self._prefix else ([], unfinished)
-            lines += pieces
-            if not self._ended:
-                printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
+            printing.write(b"".join(self._prefix + line + b"\n" for line in [*lines, *pieces]))
 
     def value(self, thing: object) -> int:
         """Print a JSON value, or collect it."""
@@ -88,17 +85,12 @@ class HostOutput(Output):
 
     def note(self, line: str, host: str | None = None) -> None:
         """Print a note after the host's name."""
-        if not self._ended:
-            super().note(f"{self._host}: {line}", host)
+        super().note(f"{self._host}: {line}", host)
 
     def finish_line(self) -> None:
         """Print an unfinished line."""
         if self._unfinished:
             self.write(b"\n")
-
-    def end(self) -> None:
-        """Print nothing from now on; take no lock, since another host may block in printing."""
-        self._ended = True
 
     def rows(self, code: int) -> list[Any]:
         """Return the JSON of the host as rows, each with its host and exit code."""
@@ -127,6 +119,7 @@ class _FanOut:
         self._workers: Workers[str, int] = Workers()
         self._interrupts = Interrupts(tie=True, message="")
         self._signals: set[int] = set()
+        self._signalled_at = 0.0  # when the last signal came (monotonic)
         self._outputs = {host: HostOutput(host, json=cli.line.json, follows=follows) for host in cli.line.hosts}
         self._invocations = {
             host: Invocation(replace(cli.line, hosts=[host]), out) for host, out in self._outputs.items()
@@ -138,12 +131,17 @@ class _FanOut:
         with self._interrupts, self._workers:
             for host in self._invocations:
                 self._workers.begin(host, partial(self._run_on, host))
-            while self._invocations.keys() - self._codes:
-                inbound = (self._workers.inbound, self._interrupts.inbound)
-                ready = polled([(descriptor, select.POLLIN) for descriptor in inbound], None)
+            watched = [(inbound, select.POLLIN) for inbound in (self._workers.inbound, self._interrupts.inbound)]
+            while running := self._invocations.keys() - self._codes:
+                all_stopped = all(self._invocations[host].stop.stopped for host in running)
+                ready = polled(watched, self._signalled_at + _LEAVING if all_stopped else None)
                 if self._interrupts.inbound in ready:
-                    self._handle_signals()
+                    self._pass_on_signals(running)
                 self._take_results()
+                if not ready:
+                    break  # those that still run do not heed their stop
+            for host in self._invocations.keys() - self._codes:
+                self._take(host, Interrupted(self._invocations[host].stop.message))
         self._print_summary()
         if ending := self._signals & {signal.SIGTERM, signal.SIGHUP}:
             return SIGNAL_BASE + max(ending)
@@ -182,27 +180,16 @@ class _FanOut:
         self._codes[host] = int(result.exit_code) if isinstance(result, SeshError) else result
         if isinstance(result, SeshError) and (result.message or out.json):  # else the summary says: interrupted
             out.report(result, self._cli.line.verb, host)
-        out.end()
 
-    def _handle_signals(self) -> None:
+    def _pass_on_signals(self, hosts: Iterable[str]) -> None:
         """Pass signals on to verbs that wait for them; stop the others."""
+        self._signalled_at = time.monotonic()
         for number in self._interrupts.read():
             self._signals.add(number)
             if number == signal.SIGINT:
                 printing.start_new_line()
-            for host in self._invocations.keys() - self._codes:
+            for host in hosts:
                 _pass_on(number, self._invocations[host])
-        until = time.monotonic() + _LEAVING
-        while (late := self._stopped()) and time.monotonic() < until:
-            polled([(self._workers.inbound, select.POLLIN)], until)
-            self._take_results()
-        for host in late:
-            self._workers.end(host)
-            self._take(host, Interrupted(self._invocations[host].stop.message))
-
-    def _stopped(self) -> list[str]:
-        """Return the hosts that were stopped, and whose verb has not ended yet."""
-        return [host for host, cli in self._invocations.items() if cli.stop.stopped and host not in self._codes]
 
     def _print_summary(self) -> None:
         """Print the JSON of all hosts, or how the verb ended on each."""

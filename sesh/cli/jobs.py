@@ -90,13 +90,12 @@ def _start_detached(cli: Invocation, data: JobSpec) -> int:
         target.sync()
         name = target.call(enter.job_detached, **data)
     except SeshError as error:
-        if error.exit_code == ExitCode.FAILED and error.code != "refused":
+        if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.UNKNOWN if isinstance(error, errors.OutcomeUnknown) else ExitCode.SESH_FAILED
         raise
     with failing_with(ExitCode.UNKNOWN, jobs.to_look(name)):  # the job runs
-        if not cli.line.json:
-            cli.out.text(name)
-        return cli.out.done(name=name, session=name, host=cli.line.host, created=True)
+        facts = {"ok": True, "name": name, "session": name, "host": cli.line.host, "created": True}
+        return cli.out.show(facts, name)
 
 
 def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:

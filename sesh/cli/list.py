@@ -22,7 +22,7 @@ from sesh.schema import Summary
 _HOST_TIMEOUT = 5.0  # seconds for a host that the line names; other remotes get less
 
 
-class _Group(NamedTuple):
+class Group(NamedTuple):
     """Sessions of a machine, below the name of its host and why it is silent."""
 
     sessions: Sequence[Summary]
@@ -48,7 +48,7 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     cli.settings()  # notes faults in the file, also where no host needs a setting
     several = len(cli.line.hosts) > 1
     wanted = dict(label)
-    groups: Iterable[_Group] = _groups(cli, wanted)
+    groups: Iterable[Group] = groups_of(cli, wanted)
     if several or cli.line.json:
         groups = list(groups)
     if cli.line.json:
@@ -63,32 +63,28 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     return int(several and any(group.error is not None for group in groups))
 
 
-def _print_groups(cli: Invocation, groups: Iterable[_Group], wanted: dict[str, str]) -> None:
+def _print_groups(cli: Invocation, groups: Iterable[Group], wanted: dict[str, str]) -> None:
     """Print groups as they come, in columns that should fit the later ones too."""
     several = len(cli.line.hosts) > 1
     to_terminal = os.isatty(printing.STDOUT)
     table = Table(printing.width() if to_terminal else None, coloured=printing.coloured())
-    later = [row for group in groups for row in group.sessions] if several else _cached(cli, wanted)
-    table.measure(later, time.time())
-    if several and later:
-        cli.out.lines(table.lines([], time.time()))  # the headings
+    table.measure([row for group in groups for row in group.sessions] if several else _cached(cli, wanted), time.time())
     listed = 0
     for group in groups:
         listed += len(group.sessions)
         if group.sessions or group.reason or several:
-            lines = table.lines(group.sessions, time.time()) if group.sessions else []
-            if group.host:  # below the headings
-                lines.insert(len(lines) - len(group.sessions), table.remark(group.host, group.reason))
-            cli.out.text("\n".join(lines))
+            cli.out.lines(table.lines(group.sessions, time.time(), group.host, group.reason))
+        if not cli.line.hosts and not group.host and (cli.shows_status or not cli.line.verb.dashed):
+            _note_lost(cli, group.sessions)  # not for `--list` in a shell's startup file
     if not (listed or several) and to_terminal:
         machine = f" on @{cli.line.host}" if cli.line.hosts else ""
         remark = f"no session{machine} has these labels"
         cli.out.text(remark if wanted else for_host(f"no sessions{machine}; `{SESH} NAME` creates one", cli.line.host))
 
 
-def _groups(cli: Invocation, wanted: dict[str, str]) -> Iterator[_Group]:
+def groups_of(cli: Invocation, wanted: dict[str, str]) -> Iterator[Group]:
     """Yield the line's hosts, else all machines, with the sessions that have the labels."""
-    groups: Iterable[_Group]
+    groups: Iterable[Group]
     match cli.line.hosts:
         case []:
             groups = _of_all(cli)
@@ -104,17 +100,15 @@ def _labelled(sessions: Sequence[Summary], wanted: dict[str, str]) -> list[Summa
     return [row for row in sessions if has_labels(row, wanted)]
 
 
-def _of_all(cli: Invocation) -> Iterator[_Group]:
+def _of_all(cli: Invocation) -> Iterator[Group]:
     """Yield the sessions of this machine, then those of known remotes."""
     overview = cli.line_target.call(views.overview)
     for reason in overview["refusals"]:
         cli.note(reason)
-    yield _Group(overview["sessions"])
-    if cli.shows_status or not (cli.line.json or cli.line.verb.dashed):  # not for `--list` in a shell's startup file
-        _note_lost(cli, overview["sessions"])
+    yield Group(overview["sessions"])
     if _lists_remotes(cli):
         for host, sessions, reason in lookup.query_known(cli):
-            yield _Group(sessions, host, reason)
+            yield Group(sessions, host, reason)
 
 
 def _lists_remotes(cli: Invocation) -> bool:
@@ -127,17 +121,17 @@ def _cached(cli: Invocation, wanted: dict[str, str]) -> list[Summary]:
     return [row for host in hosts for row in _labelled(lookup.last_known(host, ""), wanted)]
 
 
-def _of_host(cli: Invocation, host: str) -> Iterator[_Group]:
+def _of_host(cli: Invocation, host: str) -> Iterator[Group]:
     """Yield the sessions of a host, or the last known ones before its error."""
     try:
         sessions = _sessions(cli, host)
     except (errors.TimedOut, errors.Unreachable) as error:
         reason = lookup.reason(error)
         if cached := lookup.last_known(host, reason):
-            yield _Group(cached, host, reason)
+            yield Group(cached, host, reason)
         raise
     known.cache_list(host, sessions)
-    yield _Group(sessions)
+    yield Group(sessions)
 
 
 def _sessions(cli: Invocation, host: str) -> list[Summary]:
@@ -150,15 +144,15 @@ def _sessions(cli: Invocation, host: str) -> list[Summary]:
     return lookup.placed_rows(cli.line_target)
 
 
-def _of_hosts(cli: Invocation) -> Iterator[_Group]:
+def _of_hosts(cli: Invocation) -> Iterator[Group]:
     """Yield the sessions of each host, or its error and the last known ones."""
     results = dict(lookup.query(cli, cli.line.hosts, named=True))
     for host in cli.line.hosts:
         result = results[host]
         if isinstance(result, SeshError):
-            yield _Group(lookup.last_known(host, str(result)), host, str(result), result)
+            yield Group(lookup.last_known(host, str(result)), host, str(result), result)
         else:
-            yield _Group(result, host)
+            yield Group(result, host)
 
 
 def _note_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:

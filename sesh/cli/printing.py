@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import select
+import shutil
 import sys
 from base64 import b64encode
 from collections.abc import Sequence
@@ -14,9 +15,7 @@ from contextlib import suppress
 from sesh import errors, wording
 from sesh.about import PROGRAM
 from sesh.cli.verbs import Verb
-from sesh.descriptors import window_size
 from sesh.errors import ExitCode, Refused, SeshError, for_host
-from sesh.names import is_decimal
 from sesh.outcomes import PrintedError, RunResult
 from sesh.schema import JobResult, RunFacts
 
@@ -115,13 +114,7 @@ def coloured() -> bool:
 
 def width() -> int:
     """Return the columns of the terminal; COLUMNS overrides them."""
-    wanted = os.environ.get("COLUMNS", "")
-    if is_decimal(wanted) and int(wanted):
-        return int(wanted)
-    try:
-        return window_size(STDOUT)[0] or 80
-    except OSError:  # stdout is no terminal
-        return 80
+    return shutil.get_terminal_size().columns or 80
 
 
 # -- the output of a command line

@@ -40,8 +40,6 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     cli = ctx.obj
     if not cli.line.tail:
         raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
-    if any("\0" in word for word in cli.line.tail):
-        raise UsageError("a command may not hold a NUL")
     live = None if cli.line.json or no_wait else shell.OutputWriter(cli.out.write, ansi=ansi)
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"

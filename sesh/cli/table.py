@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sesh import wording
 from sesh.measures import age
@@ -11,9 +11,8 @@ from sesh.schema import Summary
 from sesh.wording import at_home, columns, cut, plain
 
 _HEADINGS = ("  NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
-_NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(7)
-_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY, _STATE)  # dropped in this order on a narrow terminal
-_MIN_TEXT = 12  # columns of a directory or a command; a narrower one is dropped
+_ACTIVITY, _DIRECTORY, _COMMAND = 2, 5, 6
+_MIN_TEXT = 12  # columns that a directory or a command keeps, as far as the terminal has them
 _GAP = 2
 
 
@@ -24,19 +23,29 @@ class Table:
         self._limit = limit
         self._coloured = coloured
         self._widths = [len(heading) for heading in _HEADINGS]
+        self._has_rows = False
         self._headed = False
 
     def measure(self, sessions: Sequence[Summary], now: float) -> None:
-        """Widen the columns for sessions that may be printed later."""
+        """Widen the columns for sessions that may be printed later, below the headings."""
+        self._has_rows = self._has_rows or bool(sessions)
         for session in sessions:
             self._widths = [max(pair) for pair in zip(self._widths, map(columns, _cells(session, now)), strict=True)]
 
-    def lines(self, sessions: Sequence[Summary], now: float) -> list[str]:
-        """Return a line for each session; the first call adds the headings."""
+    def lines(self, sessions: Sequence[Summary], now: float, host: str = "", reason: str = "") -> list[str]:
+        """Return a line for each session, below the host's name, if any, and why it does not answer.
+
+        The headings come first, once there are sessions.
+        """
         self.measure(sessions, now)
-        widths = _fitted(self._widths, self._limit)
-        drawn = [] if self._headed else [self._line(_HEADINGS, widths, ["2"] * len(_HEADINGS))]
-        self._headed = True
+        widths = self._widths if self._limit is None else _fitted(self._widths, self._limit)
+        drawn = []
+        if self._has_rows and not self._headed:
+            drawn.append(self._line(_HEADINGS, widths, ["2"] * len(_HEADINGS)))
+            self._headed = True
+        if host:
+            why = f"  {self._painted(plain(reason), '33')}" if reason else ""
+            drawn.append(self._painted(f"@{plain(host)}", "36") + why)
         for session in sessions:
             cells = _cells(session, now)
             own = "1" if session.get("current") else ""
@@ -44,14 +53,9 @@ class Table:
             drawn.append(self._line(cells, widths, [own, wording.colour(session), signal, "2", "2", "", ""]))
         return drawn
 
-    def remark(self, host: str, reason: str = "") -> str:
-        """Return the line above a host's rows: its name, and why it does not answer."""
-        head = self._painted(f"@{plain(host)}", "36")
-        return f"{head}  {self._painted(plain(reason), '33')}" if reason else head
-
-    def _line(self, cells: Sequence[str], widths: Mapping[int, int], codes: Sequence[str]) -> str:
+    def _line(self, cells: Sequence[str], widths: Sequence[int], codes: Sequence[str]) -> str:
         drawn = []
-        for index, width in widths.items():
+        for index, width in enumerate(widths):
             cell = cut(cells[index], width, keeps_end=index == _DIRECTORY)
             drawn.append(self._painted(cell, codes[index]) + " " * (width - columns(cell)))
         return (" " * _GAP).join(drawn).rstrip()
@@ -75,27 +79,16 @@ def _cells(session: Summary, now: float) -> tuple[str, ...]:
     )
 
 
-def _fitted(wanted: Sequence[int], limit: int | None) -> dict[int, int]:
-    """Return the widths of the columns that fit into `limit`, by index."""
-    widths = dict(enumerate(wanted))
-    if limit is None:
-        return widths
-    dispensable = iter(_DISPENSABLE)
-    while (fitted := _narrowed(widths, limit)) is None:
-        dropped = next(dispensable, None)
-        if dropped is None:
-            return {_NAME: limit}
-        del widths[dropped]
-    return fitted
-
-
-def _narrowed(widths: Mapping[int, int], limit: int) -> dict[int, int] | None:
-    """Return widths with a narrower command and directory; None if they still do not fit."""
-    narrowed = dict(widths)
-    over = sum(width + _GAP for width in widths.values()) - _GAP - limit
+def _fitted(wanted: Sequence[int], limit: int) -> list[int]:
+    """Narrow the command and the directory, then cut the line off where it passes `limit`."""
+    widths = list(wanted)
+    over = sum(widths) + _GAP * (len(widths) - 1) - limit
     for index in (_COMMAND, _DIRECTORY):
-        less = max(0, min(over, widths.get(index, 0) - _MIN_TEXT))
+        less = max(0, min(over, widths[index] - _MIN_TEXT))
+        widths[index] -= less
         over -= less
-        if less:
-            narrowed[index] -= less
-    return narrowed if over <= 0 else None
+    fitted: list[int] = []
+    for width in widths:
+        fitted.append(max(0, min(width, limit)))
+        limit -= width + _GAP
+    return fitted

@@ -20,19 +20,6 @@ Parameters = Mapping[str, Any]  # of the verb's function, as typer has parsed th
 Fact = Callable[[Parameters], bool]  # a fact about a call of the verb
 
 
-def _always(_: Parameters) -> bool:
-    return True
-
-
-def _never(_: Parameters) -> bool:
-    return False
-
-
-def _with(parameter: str) -> Fact:
-    """Return the fact that an option of the call is given."""
-    return lambda parameters: bool(parameters[parameter])
-
-
 class Verb(NamedTuple):
     """A verb of the command line.
 
@@ -47,8 +34,8 @@ class Verb(NamedTuple):
     short: str = ""
     hosts: Hosts = "one"
     takes_command: bool = False
-    follows: Fact = _never
-    reads_stdin: Fact = _never
+    follows: Fact = lambda _: False
+    reads_stdin: Fact = lambda _: False
 
     @property
     def dashed(self) -> str:
@@ -84,12 +71,12 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("watch", "Keep the list on screen; answer sessions that wait", "choose.watch", hosts="all"),
         Verb(
             "events", "Follow what happens: starts, ends, questions, bells", "events.events",
-            hosts="each", follows=_always,
+            hosts="each", follows=lambda _: True,
         ),
         Verb("screen", "Print what the screen shows now", "views.screen", hosts="each"),
         Verb(
             "logs", "Print the last lines of output; -f follows", "views.logs",
-            hosts="each", follows=_with("follow"),
+            hosts="each", follows=lambda given: given["follow"],
         ),
         Verb("grep", "Search what sessions have printed", "grep.grep", hosts="all"),
         Verb("history", "List commands run in a session, or show one's output", "shell.history"),
@@ -99,7 +86,8 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("open", "Start NAME unless it runs, without going to it", "go.open_", hosts="each", takes_command=True),
         Verb(
             "exec", "Run CMD in its own session, and exit with its code", "jobs.exec_",
-            short="-e", hosts="each", takes_command=True, follows=_with("follow"), reads_stdin=_with("stdin"),
+            short="-e", hosts="each", takes_command=True,
+            follows=lambda given: given["follow"], reads_stdin=lambda given: given["stdin"],
         ),
         Verb(
             "run", "Run CMD in the shell of a session; print its output", "shell.run",
@@ -107,7 +95,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         ),
         Verb(
             "send", "Type text and keys into a session", "send.send",
-            hosts="each", reads_stdin=lambda parameters: parameters["text"] == ("-",),
+            hosts="each", reads_stdin=lambda given: given["text"] == ("-",),
         ),
         Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", hosts="all"),
         Verb("rename", "Rename a session", "sessions.rename"),

@@ -32,8 +32,8 @@ from sesh.store import listing
 from sesh.workers import Stop, Workers
 
 POLL = 5.0  # seconds between two polls of all sessions
-LOOK = 1.0  # most seconds between two looks for new sessions
-DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
+_LOOK = 1.0  # most seconds between two looks for new sessions
+_DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the phase that is reported of a removed session
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
@@ -61,8 +61,8 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
             if rows != before:
                 yield rows
             changes.follow(rows)
-            if _wait(changes.descriptors, audience, time.monotonic() + LOOK):
-                _wait((), audience, time.monotonic() + DEBOUNCE)
+            if _wait(changes.descriptors, audience, time.monotonic() + _LOOK):
+                _wait((), audience, time.monotonic() + _DEBOUNCE)
 
 
 def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:

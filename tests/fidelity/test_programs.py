@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import repainting, replay
 from tests.fidelity.dialect import Dialect
 from tests.fidelity.xterm import Xterm, seen
 from tests.support import rounds
-from tests.unit.vt.streams import essence
+from tests.unit.vt.streams import essence, fed
 
 STREAMS = sorted((Path(__file__).parent / "streams").glob("*.bin"), key=lambda path: path.name)
 COLUMNS, ROWS = 80, 24
@@ -25,19 +24,12 @@ def cuts(data: bytes, count: int) -> list[int]:
     return sorted({len(data), *(rng.randint(1, len(data)) for _ in range(count))})
 
 
-def fed(data: bytes) -> Emulator:
-    emulator = Emulator(COLUMNS, ROWS)
-    emulator.feed(data)
-    assert emulator.last_error is None, emulator.last_error
-    return emulator
-
-
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_a_programs_screen_comes_back(path: Path) -> None:
     data = path.read_bytes()
     for end in cuts(data, rounds(5, 40)):
-        emulator = fed(data[:end])
-        copy = fed(replay(emulator, lines=10**9))
+        emulator = fed(data[:end], COLUMNS, ROWS)
+        copy = fed(replay(emulator, lines=10**9), COLUMNS, ROWS)
         assert essence(copy) == essence(emulator), end
         copy.feed(data[end:])
         emulator.feed(data[end:])
@@ -48,7 +40,7 @@ def test_a_programs_screen_comes_back(path: Path) -> None:
 def test_a_repaint_changes_nothing_that_shows(path: Path) -> None:
     data = path.read_bytes()
     for end in cuts(data, rounds(5, 20)):
-        emulator, client = fed(data[:end]), fed(data[:end])
+        emulator, client = fed(data[:end], COLUMNS, ROWS), fed(data[:end], COLUMNS, ROWS)
         client.feed(repainting(emulator, was_alternate=client.alternate, pushed=client.stacks).finish())
         assert client.text() == emulator.text()
         assert client.cursor == emulator.cursor
@@ -61,7 +53,7 @@ def differing(xterm: Xterm, data: bytes) -> list[str]:
     # In xterm.js, rows that are moved within the screen stay joined to the row that is now above them.
     dialect.loose = re.search(rb"\x1b\[[0-9;]*[LMST]|\x1bM", data) is not None
     there = seen(xterm.hold(COLUMNS, ROWS, data), dialect)
-    here = seen(xterm.hold(COLUMNS, ROWS, replay(fed(data), lines=10**9)), dialect)
+    here = seen(xterm.hold(COLUMNS, ROWS, replay(fed(data, COLUMNS, ROWS), lines=10**9)), dialect)
     return [part for part in there if there[part] != here[part]]
 
 

@@ -11,6 +11,7 @@ from tests.fidelity import test_programs as recorded
 from tests.fidelity.features import COLUMNS, FEATURES, ROWS
 from tests.fidelity.vte import Vte
 from tests.support import rounds
+from tests.unit.vt.streams import fed
 
 #: What VTE 0.70 lacks, or does differently than xterm and kitty: @xterm/headless or our own emulator judges these.
 EXPLAINED = {
@@ -31,7 +32,7 @@ CUTS = {("dialog", 159): EXPLAINED["P20 erased cells"]}
 def differing(vte: Vte, path: Path, end: int) -> list[str]:
     """Return the differences in VTE after the restore of a stream cut at `end`."""
     data = path.read_bytes()[:end]
-    restored = replay(recorded.fed(data), lines=10**9)
+    restored = replay(fed(data, recorded.COLUMNS, recorded.ROWS), lines=10**9)
     parts = vte.differing(recorded.COLUMNS, recorded.ROWS, data, restored)
     return parts if (path.stem, end) not in CUTS else [part for part in parts if part != "picture"]
 

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 import pytest
 
 from sesh.daemon import request_methods
-from sesh.ops import search
 from sesh.reach import find
 from tests.support import Home, Result, wait_until
 from tests.support.waiting import PATIENCE
@@ -86,14 +85,6 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     assert sesh("--logs", "web", "100000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
     assert sesh("--wait", "web", "--for", "^500$", "--since-start", "--timeout", "30").code == 0
     assert sesh("--grep", "^500$").stdout == f"web:{expected.index('500') + 1}:500\n"
-
-
-def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    printing(sesh, "work", "echo " + "a" * 60 + "b")
-    wait_until(lambda: "aab" in screen(home, "work"))
-    monkeypatch.setattr(search, "BATCH_TIMEOUT", 0.1)
-    done = sesh("--grep", "(a+)+$", timeout=30)
-    assert (done.code, "takes too long" in done.stderr) == (1, True)
 
 
 def test_daemons_that_do_not_answer_are_all_asked_before_the_first_is_given_up(

@@ -114,12 +114,6 @@ def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(home: Home, far_end
     assert home.names() == []
 
 
-def test_an_argument_of_a_newer_sesh_is_ignored(home: Home, far_end: Bridge) -> None:
-    connection = far_end.greeted()
-    connection.send(op("sessions.there", name="work", future=True))
-    assert result(connection) is False
-
-
 def test_what_it_does_not_know_is_refused_and_the_link_goes_on(home: Home, far_end: Bridge) -> None:
     """The bridge ended with an internal error at such a request."""
     connection = far_end.greeted()

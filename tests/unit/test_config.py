@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,19 @@ import pytest
 from sesh import config
 from sesh.config import Config
 from sesh.errors import UsageError
+from tests.support import ROOT
 
 FULL = """\
 # mine
 detach_key = 'C-b d'
 replay_lines = 20_000
+scrollback = 1_000_000
 persist = false
+keep = "never"
+pick = true
+quiet = "22:00-07:00"
+renew = ["MY_TICKET"]
+predict = "always"
 hook = '''echo "$SESH_EVENT"'''
 
 [groups]
@@ -63,7 +71,10 @@ def test_quiet_hours_are_two_times_of_a_day(place: Path, span: str, holds: bool)
 def test_every_key_is_taken(place: Path) -> None:
     found = loaded(place, FULL)
     assert warnings(found) == []
-    assert (found.detach_key, found.replay_lines, found.persist) == ("C-b d", 20_000, False)
+    assert (found.detach_key, found.replay_lines, found.scrollback) == ("C-b d", 20_000, 1_000_000)
+    assert (found.keep, found.persist, found.pick, found.quiet) == ("never", False, True, "22:00-07:00")
+    assert found.predict == "always"
+    assert found.renew == ["MY_TICKET"]
     assert found.groups == {"web": ["web1", "deploy@web2:2222"], "build.farm": []}
     assert found.remotes == {
         "box": ["docker", "exec", "-i", "my box"],
@@ -71,6 +82,14 @@ def test_every_key_is_taken(place: Path) -> None:
     }
     assert found.hook == 'echo "$SESH_EVENT"'
     assert found.hosts_of(["web", "other", "web1"]) == ["web1", "deploy@web2:2222", "other"]
+
+
+def test_the_page_shows_each_key_with_its_default(place: Path) -> None:
+    page = Path(ROOT, "docs/CONFIG.md").read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    shown, plain = asdict(loaded(place, page)), asdict(loaded(place, ""))
+    examples = {"detach_key": "C-\\", **{key: shown[key] for key in ("hook", "groups", "remotes")}}
+    assert shown == {**plain, **examples}
+    assert all(f"\n{key} = " in f"\n{page}" or f"\n[{key}" in page for key in plain.keys() - {"path", "warnings"})
 
 
 def test_a_group_may_name_groups_and_each_host_comes_once(place: Path) -> None:

@@ -6,7 +6,6 @@ import errno
 import grp
 import os
 import pwd
-import socket
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ import pytest
 
 from sesh import config, files, machine, paths
 from sesh.errors import Refused
-from sesh.machine import LONGEST_SOCKET_PATH
 from sesh.remote import known
 from sesh.remote.ssh import ssh
 from sesh.remote.sync import sync
@@ -341,22 +339,6 @@ def test_threads_of_one_process_replace_a_link_at_once(ready: Path, monkeypatch:
     with pytest.raises(KeyboardInterrupt):
         files.replace_link(str(ready / "link"), "c")
     assert os.listdir(ready) == ["link"]
-
-
-def test_r02_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) -> None:
-    folder = tmp_path / ("d" * 100) / ("e" * 100)
-    folder.mkdir(parents=True)
-    for entry in ("s.sock", f"{'n' * 64}.sock"):
-        with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
-            before = len(os.listdir("/dev/fd"))
-            with paths.socket_address(str(folder), entry) as address:
-                assert len(os.fsencode(address)) <= LONGEST_SOCKET_PATH
-                listener.bind(address)
-            listener.listen()
-            with paths.socket_address(str(folder), entry) as address:
-                client.connect(address)
-            assert len(os.listdir("/dev/fd")) == before
-        assert stat.S_ISSOCK((folder / entry).stat().st_mode)
 
 
 def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import time
 
@@ -23,18 +22,6 @@ JSON = st.recursive(
 )
 
 
-@given(FRAMES, CUTS)
-def test_any_frames_come_out_whole_in_any_chunking(frames: list[tuple[int, bytes]], cuts: list[int]) -> None:
-    data = b"".join(protocol.frame(kind, payload) for kind, payload in frames)
-    places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
-    decoder = Decoder()
-    found = []
-    for start, end in itertools.pairwise(places):
-        found += decoder.feed(data[start:end])
-    assert found == frames
-    assert decoder.held == 0
-
-
 def test_the_largest_frame_passes_and_one_byte_more_does_not() -> None:
     payload = b"x" * LARGEST_PAYLOAD
     assert Decoder().feed(protocol.frame(protocol.DATA, payload)) == [(protocol.DATA, payload)]
@@ -52,13 +39,6 @@ def test_a_block_of_many_small_frames_costs_no_square() -> None:
     assert time.process_time() - began < 1.2
 
 
-@given(st.integers(0, 2**63), st.binary(max_size=300))
-def test_numbers_come_back(number: int, data: bytes) -> None:
-    [(kind, payload)] = Decoder().feed(protocol.numbered(protocol.OUTPUT, number, data))
-    assert kind == protocol.OUTPUT
-    assert protocol.split_number(payload) == (number, data)
-
-
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
 def test_a_long_screen_goes_in_parts_of_which_the_last_has_the_position(size: int) -> None:
     frames = Decoder().feed(b"".join(protocol.screen_frames(protocol.SCREEN, 1000, bytes(size))))
@@ -67,13 +47,6 @@ def test_a_long_screen_goes_in_parts_of_which_the_last_has_the_position(size: in
     parts = [payload[protocol.NUMBER_SIZE :] for _, payload in frames]
     assert all(len(part) <= CHUNK for part in parts)
     assert b"".join(parts) == bytes(size)
-
-
-@given(st.dictionaries(st.text(max_size=6), JSON, max_size=5))
-def test_messages_come_back(values: dict[str, object]) -> None:
-    [(kind, payload)] = Decoder().feed(protocol.message(protocol.REQUEST, values))
-    assert kind == protocol.REQUEST
-    assert protocol.parse(payload) == values
 
 
 def test_names_that_are_no_utf_8_come_back() -> None:

@@ -11,14 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli.invocation import Invocation
-from sesh.cli.jobs import FollowedOutput, report
-from sesh.cli.line import split
+from sesh.cli.jobs import FollowedOutput
 from sesh.cli.printing import Output
 from sesh.errors import Interrupted
 from sesh.reach.cancelling import Interrupts
-from sesh.schema import JobResult
-from tests.support.data import job_result
 
 
 class Printed(Output):
@@ -97,16 +93,3 @@ def test_a_line_of_json_without_an_end_comes_in_pieces_and_is_not_kept(text: str
     output.take(b"", last=True)
     *pieces, end = [json.loads(line)["line"] for line in out.printed.splitlines()]
     assert ("".join(pieces), end) == (whole.decode("utf-8", "replace"), "end")
-
-
-@pytest.mark.parametrize(
-    ("result", "code"),
-    [
-        (job_result(), 0),
-        (job_result(exit_code=137), 137),
-        (job_result(exit_code=124, timed_out=True), 124),
-        (job_result(exit_code=3), 3),
-    ],
-)
-def test_the_jobs_code_is_seshs_own(result: JobResult, code: int) -> None:
-    assert report(Invocation(split(["--exec", "--", "x"])), "job", result, b"", printed=False) == code

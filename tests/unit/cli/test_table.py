@@ -76,14 +76,14 @@ def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str,
     [
         (90, "* web   attached 2  waiting   2d   3m    /srv/a/long/way/to/the/site  make serve all of it"),
         (70, "* web   attached 2  waiting   2d   3m    …ay/to/the/site  make serve …"),
-        (50, "* web   attached 2  waiting   3m    …y/to/the/site"),
+        (50, "* web   attached 2  waiting   2d   3m    …the/site"),
         (30, "* web   attached 2  waiting"),
         (20, "* web   attached 2"),
-        (14, "* web"),
+        (14, "* web   attac…"),
         (5, "* web"),
     ],
 )
-def test_a_narrow_terminal_is_spared_what_matters_least(width: int, line: str) -> None:
+def test_a_narrow_terminal_cuts_directory_and_command_and_then_the_end_of_the_line(width: int, line: str) -> None:
     more = {"current": True, "attached": 2, "cwd": "/srv/a/long/way/to/the/site", "activity": {"state": "waiting"}}
     shown = table.Table(width).lines([summary(command=["make", "serve", "all", "of", "it"], **more)], NOW)
     assert shown[1] == line

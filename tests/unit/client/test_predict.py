@@ -178,14 +178,6 @@ def test_characters_that_were_not_typed_are_erased_up_to_a_blank() -> None:
     assert predicting().type(ERASE, ERASE).row == "$ |"
 
 
-@pytest.mark.parametrize("behind", ["", "世界", "a b"])
-def test_what_is_taken_back_is_as_it_was(behind: str) -> None:
-    person = predicting(Program(behind=behind)).type(HIGHLIGHT).settle().type(b"b").settle()
-    assert person.type(b"c", b"d", LEFT).row.startswith("$ abc|d")
-    person.seen.feed(person.predictor.withdraw())
-    assert person.is_plain
-
-
 @pytest.mark.parametrize(
     ("keys", "row"),
     [
@@ -256,15 +248,6 @@ def test_a_model_of_another_size_than_the_terminal_is_passed_over() -> None:
     person.size = (COLUMNS + 1, ROWS)
     person.settle().type(b"a").settle()
     assert person.type(b"b").is_plain
-
-
-@pytest.mark.parametrize("shows", [None, "*"])
-def test_nothing_of_a_secret_is_shown(shows: str | None) -> None:
-    person = Person(Program(shows, "PIN: ")).type(HOME).settle()
-    for key in (b"Z", ERASE, b"Q", ERASE, ERASE, b"J"):
-        person.type(key, b"Z", ERASE)
-        assert person.is_plain
-        person.settle()
 
 
 @pytest.mark.parametrize("asks", [b" PIN: ", b"\rPIN: \x1b[K", b"\r\nPIN: ", b"\x1b[?1049h\x1b[HPIN: "])

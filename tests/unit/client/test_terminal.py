@@ -118,15 +118,6 @@ def test_a_terminal_that_takes_nothing_is_waited_for_no_longer_than_said(line: t
         assert terminal.write(b"more") == 0
 
 
-def test_late_answers_are_thrown_away(line: tuple[int, int]) -> None:
-    master, slave = line
-    with RawTerminal(slave, slave) as terminal:
-        os.write(master, b"\x1b[?62;22c")
-        terminal.drop_input(0.05)
-        os.write(master, b"x")
-        assert terminal.read() == b"x"
-
-
 def test_a_terminal_that_goes_while_it_is_lent_raises_nothing() -> None:
     """Else a wait for Enter would last for ever, or be tried again without end."""
     master, slave = os.openpty()

@@ -62,18 +62,6 @@ def group() -> Iterator[Group]:
         link.close()
 
 
-def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> None:
-    one, two, three = group.add(100, 30), group.add(90, 20), group.add(70, 10)
-    group.clients.lead(one)
-    group.clients.remove(one)
-    assert group.leader() is three
-    assert group.clients.size[:2] == (70, 10)
-    group.clients.remove(three)
-    assert group.clients.size[:2] == (90, 20)
-    group.clients.remove(two)
-    assert (group.leader(), group.clients.size[:2]) == (None, (90, 20))
-
-
 def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     one, two = group.add(), group.add()
     assert group.clients.replying(group.log) is two

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from types import FunctionType
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sesh import protocol
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.clients.states import Live
 from sesh.daemon.findings import Findings
-from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.replier import Replier
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter
@@ -29,29 +24,6 @@ def link() -> Iterator[Link]:
     opened = Link(buffer=16 << 10)
     yield opened
     opened.close()
-
-
-@given(st.lists(st.binary(max_size=3000), max_size=12), st.lists(st.integers(1, 4000), min_size=1, max_size=20))
-def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: list[bytes], reads: list[int]) -> None:
-    log = OutputLog(77)
-    got: list[tuple[int, bytes]] = []
-    with closing(Link(buffer=4 << 10)) as link:
-        link.connection.reader = Reader(link.connection, 77)
-        for number, block in enumerate(blocks):
-            log.append(block)
-            link.connection.send_output(log)
-            for kind, payload in link.take(reads[number % len(reads)]):
-                assert kind == protocol.OUTPUT
-                got.append(protocol.split_number(payload))
-        while link.connection.unsent or link.connection.reader.position < log.head:
-            link.connection.send_output(log)
-            got += link.output()
-        got += link.output()
-    assert b"".join(data for _, data in got) == b"".join(blocks)
-    position = 77
-    for at, data in got:
-        assert at == position
-        position += len(data)
 
 
 @pytest.mark.parametrize("part", [MarkFilter.split, Replier.handle, Activity.wake, Findings.handle])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from pathlib import Path
 
@@ -16,17 +15,6 @@ from sesh.mcp import worklog
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SESH_WORK_LOG", str(tmp_path / "work"))
     return tmp_path / "work"
-
-
-def test_a_file_is_for_its_owner_alone(folder: Path) -> None:
-    path = worklog.path("deploy", "user@box")
-    worklog.log_opening(path, "deploy", "user@box", "created")
-    worklog.log_action(path, "run", "make", "exit code 0, 1 s", "\x1b]0;x\x07one\ntwo\x9b31m")
-    text = (folder / "user@box" / os.path.basename(str(path))).read_text()
-    assert text.startswith("# `deploy` on `user@box`: created, 20")
-    assert "    make\n\nexit code 0, 1 s\n\n    ]0;xone\n    two31m\n" in text
-    assert stat.S_IMODE(os.stat(str(path)).st_mode) == 0o600
-    assert stat.S_IMODE(os.stat(folder / "user@box").st_mode) == 0o700
 
 
 def test_where_it_cannot_be_written_work_goes_on(folder: Path, tmp_path: Path) -> None:

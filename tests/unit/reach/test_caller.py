@@ -48,24 +48,6 @@ def test_the_locale_is_the_other_machine_s_where_it_exists_here() -> None:
     assert Origin({"locale": {"LC_TIME": "zz_ZZ"}}).environment(here) == {"LANG": "C.UTF-8", "PATH": "/bin"}
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["host", "home", "size", "term", "colorterm", "locale"]),
-        st.none()
-        | st.text()
-        | st.integers()
-        | st.lists(st.integers() | st.text(), max_size=5)
-        | st.dictionaries(st.text(), st.text(), max_size=2),
-    )
-)
-def test_whatever_the_other_machine_says_of_itself_harms_nothing(facts: dict[str, object]) -> None:
-    origin = Origin(facts)
-    assert len(origin.size) == 4
-    assert all(0 <= each <= 0xFFFF for each in origin.size)
-    origin.environment({})
-    os.fsencode(origin.directory("x"))
-
-
 @pytest.mark.parametrize(
     ("error", "here", "there"),
     [

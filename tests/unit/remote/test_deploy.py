@@ -89,27 +89,6 @@ def test_each_step_that_fails_has_its_own_message(
     assert (found, seen in message) == (step, True)
 
 
-class Cut(Scripted):
-    """This machine, over a connection that breaks when the archive has arrived."""
-
-    def run(self, line: str) -> CommandResult:
-        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
-        return CommandResult(0, done.stdout, done.stderr)
-
-    def put(self, data: bytes, path: str) -> None:
-        Path.home().joinpath(path).write_bytes(data)
-        raise Unreachable("box stopped answering")
-
-
-def test_an_archive_whose_upload_failed_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(deploy, "TRIALS", [])
-    monkeypatch.setattr(deploy, "open_carrier", lambda _: Cut(""))
-    with pytest.raises(deploy.DeployError, match="stopped answering"):
-        deploy.deploy(Destination("box"))
-    assert os.listdir(tmp_path / install.VERSIONS) == []
-
-
 def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
     plain = fabric_carrier.ssh_defaults()
     assert fabric_carrier.is_plain(Destination("box", settings=plain))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.errors import ExitCode, InvalidHost, Unreachable
+from sesh.errors import InvalidHost, Unreachable
 from sesh.remote.ssh import aliases as room
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
@@ -57,17 +57,6 @@ def fake(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 )
 def test_a_word_reaches_ssh_behind_the_end_of_its_options(word: str, target: list[str]) -> None:
     assert Destination(word).target == target
-
-
-@pytest.mark.parametrize(
-    "word", ["-oProxyCommand=touch x", "-l", "ann@-host", "-l@host", "a b", "a;b", "$(x)", "a\nb", "a\0", "", "host:0"]
-)
-def test_a_word_that_is_no_host_is_refused_before_anything_runs(fake: Fake, calls: Path, word: str) -> None:
-    with pytest.raises(InvalidHost) as refused:
-        Destination(word)
-    assert refused.value.exit_code == ExitCode.USAGE
-    assert "\n" not in str(refused.value)
-    assert not calls.exists()
 
 
 def test_ssh_is_asked_once_and_its_keywords_are_in_lower_case(fake: Fake, calls: Path) -> None:

@@ -108,6 +108,14 @@ def cut(rng: random.Random, data: bytes) -> list[bytes]:
     return out
 
 
+def fed(data: str | bytes, columns: int = 20, rows: int = 5, **limits: int) -> Emulator:
+    """Return an emulator that has got this output without an error."""
+    emulator = Emulator(columns, rows, **limits)
+    emulator.feed(data.encode() if isinstance(data, str) else data)
+    assert emulator.last_error is None, emulator.last_error
+    return emulator
+
+
 #: State that a restore does not bring back: counters, and what the program used before.
 _LEFT_OUT = {"used", "scrollback", "cell", "columns", "lines"}
 _ALL = 10**9

@@ -9,14 +9,7 @@ import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.screen import Screen
-from tests.unit.vt.streams import state
-
-
-def fed(data: bytes, columns: int = 20, rows: int = 4) -> Emulator:
-    emulator = Emulator(columns, rows)
-    emulator.feed(data)
-    assert emulator.last_error is None, emulator.last_error
-    return emulator
+from tests.unit.vt.streams import fed, state
 
 
 def test_p05_digits_of_other_scripts_are_no_parameters() -> None:
@@ -60,7 +53,7 @@ def test_p16_c1_controls_are_ignored_in_utf8(control: bytes) -> None:
 )
 def test_controls_within_a_sequence_act_behind_the_string_that_its_escape_ends(data: bytes, rows: list[str]) -> None:
     """After another sequence with a control in it, the controls went into the earlier string."""
-    whole, pieces = fed(data), Emulator(20, 4)
+    whole, pieces = fed(data), Emulator(20, 5)
     for byte in data:
         pieces.feed(bytes((byte,)))
     assert (whole.text()[: len(rows)], whole.settle().title) == (rows, "t")
@@ -107,7 +100,7 @@ def test_r18_absurd_parameters_do_no_harm() -> None:
     emulator = fed(b"\x1b[" + b"9" * 5000 + b"C" + long + b"OK")
     assert time.process_time() - begin < 1
     assert emulator.settle().pen.sgr == "0;1"
-    assert emulator.text() == [" " * 19 + "O", "K", "", ""]
+    assert emulator.text() == [" " * 19 + "O", "K", "", "", ""]
 
 
 def test_r19_marks_without_end_on_one_cell_take_no_time() -> None:

@@ -6,17 +6,10 @@ import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import repainting, replay
+from tests.unit.vt.streams import fed
 
 A, B, C, D = (f"\x1b]133;{letter}\x07" for letter in "ABCD")
 SENT = b"\x1b]133;A\x1b\\"
-
-
-def fed(*parts: str, columns: int = 20, rows: int = 5) -> Emulator:
-    emulator = Emulator(columns, rows)
-    for part in parts:
-        emulator.feed(part.encode())
-    assert emulator.last_error is None, emulator.last_error
-    return emulator
 
 
 def marked(emulator: Emulator) -> list[str]:
@@ -27,7 +20,7 @@ def marked(emulator: Emulator) -> list[str]:
 
 
 def test_the_prompts_of_scrollback_and_screen_come_with_a_replay_in_place() -> None:
-    emulator = fed(*(f"{A}$ {B}echo {n}\r\n{C}{n}\r\n\x1b]133;D;0\x07" for n in range(4)), f"{A}$ {B}")
+    emulator = fed("".join(f"{A}$ {B}echo {n}\r\n{C}{n}\r\n\x1b]133;D;0\x07" for n in range(4)) + f"{A}$ {B}")
     expected = [line for n in range(4) for line in (f">$ echo {n}", str(n))]
     assert marked(emulator) == [*expected, ">$"]
 
@@ -51,9 +44,9 @@ def test_the_alternate_screen_has_no_prompts() -> None:
 
 def test_prompts_travel_with_lines_that_are_inserted_deleted_scrolled_and_wrapped() -> None:
     prompts = f"{A}1\r\n{A}2\r\n{A}3\x1b[H"
-    assert marked(fed(prompts, "\x1b[L"))[:4] == ["", ">1", ">2", ">3"]
-    assert marked(fed(prompts, "\x1b[2M"))[:2] == [">3", ""]
-    assert marked(fed(prompts, "\x1b[2;5r\x1b[S"))[:3] == [">1", ">3", ""]
+    assert marked(fed(prompts + "\x1b[L"))[:4] == ["", ">1", ">2", ">3"]
+    assert marked(fed(prompts + "\x1b[2M"))[:2] == [">3", ""]
+    assert marked(fed(prompts + "\x1b[2;5r\x1b[S"))[:3] == [">1", ">3", ""]
     emulator = fed(f"{A}$ {'x' * 30}\r\n{A}$ y")
     for columns, rows in ((7, 3), (50, 6), (3, 2), (20, 5)):
         emulator.resize(columns, rows)
@@ -67,12 +60,12 @@ def test_a_shell_may_erase_the_row_that_it_has_just_marked() -> None:
 
 
 def test_no_text_that_programs_read_holds_prompts() -> None:
-    emulator = fed(*(f"{A}$ {B}echo {n}\r\n{C}\x1b[31m{n}\x1b[m\r\n" for n in range(4)), f"{A}$ {B}")
+    emulator = fed("".join(f"{A}$ {B}echo {n}\r\n{C}\x1b[31m{n}\x1b[m\r\n" for n in range(4)) + f"{A}$ {B}")
     for ansi in (False, True):
         assert not any("133" in line for line in emulator.last_lines(100, ansi=ansi))
 
 
 def test_prompts_come_to_a_terminal_that_missed_output() -> None:
-    seen, missed = fed(f"{A}a\r\n1\r\n"), fed(f"{A}a\r\n1\r\n", *(f"{A}b{n}\r\n{n}\r\n" for n in range(5)))
+    seen, missed = fed(f"{A}a\r\n1\r\n"), fed(f"{A}a\r\n1\r\n" + "".join(f"{A}b{n}\r\n{n}\r\n" for n in range(5)))
     seen.feed(repainting(missed, lines=missed.scrolled - seen.scrolled, was_alternate=False).finish())
     assert marked(seen) == marked(missed)

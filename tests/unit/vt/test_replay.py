@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repainting, replay, replaying
-from tests.unit.vt.streams import essence, piece
+from tests.unit.vt.streams import essence, fed, piece
 
 ALL = 10**9
 SIZES = ((20, 5), (10, 4), (7, 3), (2, 2), (1, 3), (5, 1), (30, 6), (1, 1))
@@ -20,13 +20,6 @@ SIZES = ((20, 5), (10, 4), (7, 3), (2, 2), (1, 3), (5, 1), (30, 6), (1, 1))
 #: Streams of grammar elements, by seed: shrinking drops elements.
 streams = st.lists(st.integers(0, 2**32).map(lambda seed: piece(random.Random(seed))), max_size=60)
 bytestreams = st.one_of(streams.map(b"".join), st.binary(max_size=80))
-
-
-def fed(data: bytes, columns: int = 20, rows: int = 5) -> Emulator:
-    emulator = Emulator(columns, rows)
-    emulator.feed(data)
-    assert emulator.last_error is None, emulator.last_error
-    return emulator
 
 
 @given(bytestreams, st.sampled_from(SIZES))

@@ -13,14 +13,7 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.pen import DEFAULT, Pen, Style
 from sesh.vt.render.replay import replay
 from sesh.vt.row import SPACER
-from tests.unit.vt.streams import stream
-
-
-def fed(data: str | bytes, columns: int = 20, rows: int = 5) -> Emulator:
-    emulator = Emulator(columns, rows)
-    emulator.feed(data.encode() if isinstance(data, str) else data)
-    assert emulator.last_error is None, emulator.last_error
-    return emulator
+from tests.unit.vt.streams import fed, stream
 
 
 def style(emulator: Emulator, row: int, column: int) -> Style:

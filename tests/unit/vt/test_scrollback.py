@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from sesh.vt.emulator import Emulator
+from tests.unit.vt import streams
 
-
-def fed(data: str, columns: int = 10, rows: int = 3, **limits: int) -> Emulator:
-    emulator = Emulator(columns, rows, **limits)
-    emulator.feed(data.encode())
-    assert emulator.last_error is None, emulator.last_error
-    return emulator
+fed = partial(streams.fed, columns=10, rows=3)
 
 
 def numbered(count: int) -> str:
@@ -116,7 +114,7 @@ def test_no_line_is_left_out_between_pages_where_one_was_cut_off_its_rest() -> N
 
 
 def test_p19_tab_stops_grow_with_the_width() -> None:
-    emulator = fed("\x1b[3g\x1b[4G\x1bH\x1b[H", 10, 2)
+    emulator = fed("\x1b[3g\x1b[4G\x1bH\x1b[H", rows=2)
     emulator.resize(30, 2)
     emulator.feed(b"\tx\t\ty")
     assert emulator.text()[0] == "   x            " + " " * 8 + "y"

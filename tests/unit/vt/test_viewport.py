@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.viewport import Viewport
-
-
-def fed(data: str, columns: int = 20, rows: int = 6) -> Emulator:
-    emulator = Emulator(columns, rows)
-    emulator.feed(data.encode())
-    return emulator
+from tests.unit.vt.streams import fed
 
 
 def shown(view: Viewport, client: Emulator, emulator: Emulator) -> list[str]:
@@ -20,7 +15,7 @@ def shown(view: Viewport, client: Emulator, emulator: Emulator) -> list[str]:
 
 def test_the_view_is_back_at_the_first_column_as_soon_as_the_cursor_fits_there() -> None:
     """The view stayed shifted to the right until somebody cleared the screen."""
-    emulator = fed("$ a long line, kept")
+    emulator = fed("$ a long line, kept", rows=6)
     view, client = Viewport(10, 6), Emulator(10, 6)
     assert shown(view, client, emulator)[0] == "ine, kept"
     emulator.feed(b"\r\n40 120\r\n$ ls")
@@ -31,7 +26,7 @@ def test_the_view_is_back_at_the_first_column_as_soon_as_the_cursor_fits_there()
 
 def test_the_view_goes_back_up_when_no_text_is_left_below_it() -> None:
     """After vim in a larger terminal, a smaller one showed the prompt above blank rows."""
-    emulator = fed("one\r\ntwo\r\n$ ")
+    emulator = fed("one\r\ntwo\r\n$ ", rows=6)
     view, client = Viewport(20, 4), Emulator(20, 4)
     assert shown(view, client, emulator) == ["one", "two", "$", ""]
     emulator.feed(b"\x1b[?1049h\x1b[H" + b"\r\n".join([b"~"] * 5) + b"\r\n:q")
@@ -47,7 +42,7 @@ def test_the_view_goes_back_up_when_no_text_is_left_below_it() -> None:
 
 
 def test_only_rows_that_changed_are_sent() -> None:
-    emulator = fed("one\r\ntwo\r\nthree")
+    emulator = fed("one\r\ntwo\r\nthree", rows=6)
     view = Viewport(10, 6)
     view.update(emulator)
     assert view.update(emulator) == b""
