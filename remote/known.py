@@ -101,17 +101,14 @@ def login_prompted(host: str) -> bool:
     return of(host).get("asks", False)
 
 
-def record_login_prompted(host: str) -> None:
-    _revise(host, lambda before: {**before, "asks": True})
-
-
-def record_failure(host: str, reason: str = "", *, refused: bool = False) -> None:
+def record_failure(host: str, reason: str = "", *, refused: bool = False, asks: bool = False) -> None:
     """Record why no link to a known host opened.
 
-    `refused`: the host refused a login; another login would fail too, and may lock the user out.
+    `refused`: the host refused a login; another login would fail too, and may lock the user out. `asks`: it asks a
+    person.
     """
     last: HostFailure = {"at": time.time(), "reason": reason, "refused": refused}
-    _revise(host, lambda before: {**before, "failure": last})
+    _revise(host, lambda before: {**before, "asks": asks or before.get("asks", False), "failure": last})
 
 
 def paused_until(host: str) -> float:

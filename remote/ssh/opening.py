@@ -190,9 +190,7 @@ class HostLinkOpener(LinkOpener):
         try:
             link = self._open(attempt)
         except AuthenticationFailed as error:
-            known.record_login_prompted(host)
-            if attempt.link_lost:  # other lost links to the host must not repeat the refused login
-                known.record_failure(host, error.reason, refused=True)
+            known.record_failure(host, error.reason, refused=True, asks=True)  # other links must not repeat the login
             raise
         known.end_pause(host)
         return link

@@ -43,7 +43,6 @@ CurrentPeer = Callable[[], Peer | None]  # returns the daemon that an attempt co
 @dataclass(eq=False)
 class Attempt:
     connect_timeout: float = 0.0  # of ssh, in seconds
-    link_lost: bool = False  # else the link is only doubted
     may_prompt: bool = False  # ssh may prompt the person
     peer: Peer | None = None  # the daemon to connect to by a request in the first write, if any
     last_line: str = ""  # printed by ssh
@@ -296,7 +295,7 @@ class LinkKeeper:
         schedule.plan(now)
         while (timeout := schedule.start_due(now)) is not None:
             peer = None if self._attempts.running else self._current_peer()
-            attempt = Attempt(timeout, link_lost=self.health.state is Health.LOST, peer=peer)
+            attempt = Attempt(timeout, peer=peer)
             self._attempts.begin(attempt, partial(self._run_attempt, attempt))
 
     def _run_attempt(self, attempt: Attempt, stop: Stop) -> Iterator[WatchedConnection]:
@@ -343,7 +342,7 @@ class LinkKeeper:
 
     def log_in(self) -> WatchedConnection:
         """Make one attempt in this thread, in which ssh may prompt. Raises as `LinkOpener.open`."""
-        return self._opener.open(Attempt(link_lost=True, may_prompt=True))
+        return self._opener.open(Attempt(may_prompt=True))
 
     def close(self) -> None:
         self._attempts.close()
