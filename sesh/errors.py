@@ -285,12 +285,6 @@ def cannot(act: str, error: OSError, hint: str = "") -> Refused:
     return Refused(f"cannot {act}: {file}{error.strerror or error}", hint=hint or remedy(error))
 
 
-def of_system(error: OSError, variable: str = "SESH_DIR") -> Refused:
-    """Return an error of the system as an error of sesh; for `variable` see `remedy`."""
-    file = f"{error.filename}: " if isinstance(error.filename, str) else ""
-    return Refused(f"{file}{error.strerror or error}", hint=remedy(error, variable))
-
-
 def silent_host(host: str, reason: str = "", hint: str = "") -> Unreachable:
     return Unreachable(f"{host} does not answer", reason=reason or NO_ANSWER, hint=hint)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.errors import SeshError, Unreachable, of_system, remedy
+from sesh.errors import SeshError, Unreachable, cannot, remedy
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
@@ -117,7 +117,8 @@ class _Deploy:
             error.step = error.step or name
             raise
         except (SeshError, OSError) as error:
-            failure = of_system(error, "TMPDIR") if isinstance(error, OSError) else error
+            act = name.replace("_", " ")
+            failure = cannot(act, error, remedy(error, "TMPDIR")) if isinstance(error, OSError) else error
             raise DeployError(name, str(failure), code=failure.code) from error
 
     def run(self, force: bool) -> DeployedHost:

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import BinaryIO
 
 from sesh import descriptors, paths, programs
@@ -43,7 +44,7 @@ class Waiting:
     """How to wait for a host."""
 
     may_prompt: bool = False  # ssh may prompt, on a terminal that is not raw yet
-    deadline: float | None = None  # for all steps (monotonic); None gives a person any time to log in
+    deadline: float = inf  # for all steps (monotonic); an infinite one gives a person any time to log in
     stop: Stop = field(default_factory=Stop)  # ends the wait
     show_line: ShowLine = lambda _: None  # receives what ssh and its ProxyCommand print
 
@@ -86,7 +87,7 @@ def ensure(destination: Destination, waiting: Waiting = UNATTENDED) -> bool | No
     An ssh that may not prompt outlives a wait that is stopped, and the next command uses its connection. Return whether
     ssh prompted; None if unknown. Raises Unreachable with ssh's reason, Interrupted.
     """
-    destination.resolve(TIMEOUT if waiting.deadline is None else waiting.deadline - time.monotonic())
+    destination.resolve(min(TIMEOUT, waiting.deadline - time.monotonic()))
     if not is_shared(destination):
         return None
     login = _Login(destination, replace(waiting, may_prompt=waiting.may_prompt and not _autossh()))
@@ -181,7 +182,7 @@ class _Login:
             output.pass_lines(self.waiting.show_line)
             if self.waiting.may_prompt and descriptors.echo_is_off(0):
                 self.prompted = True
-            if self.waiting.deadline is not None and time.monotonic() >= self.waiting.deadline:
+            if time.monotonic() >= self.waiting.deadline:
                 raise silent_host(self.destination.host, output.reason())
             self.waiting.stop.sleep(_POLL_INTERVAL)
         return is_alive(self.destination)

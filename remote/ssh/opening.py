@@ -18,7 +18,7 @@ from sesh.link.keeper import Attempt, LinkOpener
 from sesh.messages import NearMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
-from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.destination import TIMEOUT, Destination
 from sesh.remote.ssh.link import Link, LinkRequest, Stage
 from sesh.remote.ssh.master import Waiting
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint
@@ -37,8 +37,7 @@ class _Race:
 
     destination: Destination
     request: LinkRequest | None
-    waiting: Waiting
-    deadline: float
+    waiting: Waiting  # until a finite deadline
 
     def run(self, *, own_timeout: int = 0, max_silence: float = inf) -> Link:
         """Return the first link that gets WELCOME.
@@ -73,7 +72,7 @@ class _Race:
         while len(failures) < len(links):
             self.waiting.stop.check()
             running = [link for link in links if link not in failures]
-            until = min(own_at, self.deadline, time.monotonic() + _POLL_INTERVAL)
+            until = min(own_at, self.waiting.deadline, time.monotonic() + _POLL_INTERVAL)
             ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
             for link in running:
                 link.output.pass_lines(self.waiting.show_line)
@@ -82,7 +81,7 @@ class _Race:
                         return link
                 except SeshError as error:
                     failures[link] = error
-            if time.monotonic() >= self.deadline:
+            if time.monotonic() >= self.waiting.deadline:
                 raise failures.get(links[-1], self._silence(links[-1]))
             if time.monotonic() >= own_at:
                 own_at = inf
@@ -110,7 +109,7 @@ class _Race:
             stderr.close()
             raise
         link = Link(destination, process, stderr)
-        link.send_hello(_near_machine(destination), request, self.deadline)
+        link.send_hello(_near_machine(destination), request, self.waiting.deadline)
         return link
 
 
@@ -127,6 +126,11 @@ def _near_machine(destination: Destination) -> NearMachine:
     }
 
 
+def _limited(waiting: Waiting) -> Waiting:
+    """Give a wait without a deadline `START_TIMEOUT` seconds."""
+    return waiting if waiting.deadline < inf else replace(waiting, deadline=time.monotonic() + START_TIMEOUT)
+
+
 def open_link(destination: Destination, waiting: Waiting, request: LinkRequest | None = None) -> Link:
     """Open a link over the shared connection of a host, which is opened if necessary.
 
@@ -134,22 +138,18 @@ def open_link(destination: Destination, waiting: Waiting, request: LinkRequest |
     already open is silent, an ssh of its own is tried too, unless the last login prompted a person. Raises Unreachable,
     NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
     """
-    if waiting.deadline is not None:
-        destination.resolve(waiting.deadline - time.monotonic())
+    destination.resolve(min(TIMEOUT, waiting.deadline - time.monotonic()))
     was_open = master.identity(destination) is not None
 
     def ensure_shared() -> bool | None:
-        is_limited = waiting.may_prompt or waiting.deadline is not None
-        limited = waiting if is_limited else replace(waiting, deadline=time.monotonic() + START_TIMEOUT)
-        prompted = master.ensure(destination, limited)
+        prompted = master.ensure(destination, waiting if waiting.may_prompt else _limited(waiting))
         destination.shared = master.identity(destination)
         return prompted
 
     login_prompted = ensure_shared()
-    until = time.monotonic() + START_TIMEOUT if waiting.deadline is None else waiting.deadline
     # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
     may_prompt = waiting.may_prompt and not master.is_shared(destination)
-    race = _Race(destination, request, replace(waiting, may_prompt=may_prompt), until)
+    race = _Race(destination, request, replace(_limited(waiting), may_prompt=may_prompt))
     max_silence = SHARED_SILENCE if was_open and not known.login_prompted(destination.host) else inf
     try:
         link = race.run(max_silence=max_silence)
@@ -202,13 +202,12 @@ class HostLinkOpener(LinkOpener):
         request = None
         if (peer := attempt.peer) is not None:
             request = LinkRequest.attach(peer.name, peer.session_id, hello_by_bridge=peer.hello_by_bridge)
-        until = time.monotonic() + START_TIMEOUT
-        waiting = Waiting(may_prompt, None if may_prompt else until, attempt.stop, attempt.set_last_line)
+        waiting = Waiting(may_prompt, stop=attempt.stop, show_line=attempt.set_last_line)
         if not (may_prompt or known.login_prompted(destination.host)):
             own_timeout = max(1, round(attempt.connect_timeout))
-            return _Race(destination, request, waiting, until).run(own_timeout=own_timeout)
+            return _Race(destination, request, _limited(waiting)).run(own_timeout=own_timeout)
         _close_shared(destination)
-        return open_link(destination, waiting, request)
+        return open_link(destination, waiting if may_prompt else _limited(waiting), request)
 
     def renew_shared_connection(self, *, is_silent: bool) -> None:
         """Renew the shared connection, in a thread."""
@@ -228,7 +227,7 @@ def _renew_shared(destination: Destination, is_silent: bool) -> None:
         if is_silent:
             _close_shared(destination)
         if any(destination.setting(keyword) for keyword in _FORWARD_SETTINGS):
-            master.ensure(destination, Waiting(deadline=time.monotonic() + START_TIMEOUT))
+            master.ensure(destination, _limited(Waiting()))
             destination.shared = master.identity(destination)
     except (SeshError, OSError):
         return  # the next command opens the connection, or reports the error

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from sesh import config, files, paths, programs
 from sesh.errors import Refused
-from sesh.names import printable
+from sesh.names import printable_path
 from sesh.remote import eventlog
 from sesh.remote.ssh import exchange, master, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
@@ -123,7 +123,7 @@ class Sync:
         reason = (ssh_messages.reasons(stderr) or [f"exit code {exit_code}"])[0]
         self.failed[line] = reason
         self._log("sync_path_failed", path=path, exit_code=exit_code, stderr=stderr)
-        eventlog.prose(f"{printable(path, 4096)} is not synced to {self.destination.host}: {reason}")
+        eventlog.prose(f"{printable_path(path)} is not synced to {self.destination.host}: {reason}")
 
     def _log(self, event: str, **fields: object) -> None:
         eventlog.log(event, host=self.destination.host, **fields)

@@ -204,8 +204,7 @@ def sesh_error(cause: BaseException, verb: Verb | None = None) -> SeshError:
     if isinstance(cause, KeyboardInterrupt):
         return errors.Interrupted(str(cause))
     if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
-        refused = errors.of_system(cause)
-        refused.hint = refused.hint or "try again when the system has recovered"
+        refused = errors.cannot("go on", cause, errors.remedy(cause) or "try again when the system has recovered")
         if runs_command:
             refused.exit_code = ExitCode.SESH_FAILED
         return refused

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, nullcontext
+from math import inf
 from typing import TypeVar
 
 from sesh import errors
@@ -285,4 +286,5 @@ class HostTarget(Target):
             master.ensure(destination, self._waiting())
 
     def _waiting(self) -> Waiting:
-        return Waiting(self._may_prompt, self.deadline, self._stop, self.caller.show_ssh_line)
+        deadline = inf if self.deadline is None else self.deadline
+        return Waiting(self._may_prompt, deadline, self._stop, self.caller.show_ssh_line)
