@@ -8,10 +8,9 @@ import signal
 import time
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING
 
 from sesh import descriptors, names, wire
-from sesh.client.attachment import Attachment
+from sesh.client.attachment import Attachment, AttachmentPhase
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
@@ -20,13 +19,10 @@ from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.client.view import ClientTimer
-from sesh.errors import SIGNAL_BASE, SeshError, UsageError
+from sesh.errors import SIGNAL_BASE, ExitCode, SeshError, UsageError
 from sesh.messages import Hello
 
-if TYPE_CHECKING:
-    from sesh.link.keeper import MakeKeeper
-
-Connect = Callable[[str, str | None], tuple[wire.Connection, "MakeKeeper"]]
+Connect = Callable[[str, str | None], wire.Connection]  # gets a session's name and host
 
 _DRAIN_TIMEOUT = 10.0
 """If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves."""
@@ -40,21 +36,16 @@ def attach(
     host: str | None,
     options: AttachOptions,
     connect: Connect,
-    make_keeper: MakeKeeper,
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session; print the closing line.
 
     `connection`: a new one, over which at most `first_hello` was sent; the client closes it. `connect`: connects to
     another session, for a switch. Raises Refused without a terminal, Unreachable without a WELCOME, ProtocolError,
-    OSError if no descriptor is left, and the error with which the daemon refuses HELLO. If a signal ends this process,
-    raises SystemExit with 128 plus the signal's number, once the terminal is restored.
+    OSError if no descriptor is left, and the error with which the daemon refuses HELLO.
     """
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # a second Ctrl-\ while the client leaves must not kill it
     with connection, RawTerminal() as terminal:
-        end = _Client(Display(terminal), options, connect).run(connection, name, host, make_keeper)
-    if end.kind is EndKind.SIGNAL:
-        raise SystemExit(SIGNAL_BASE + (end.signal or 0))
-    return end
+        return _Client(Display(terminal), options, connect).run(connection, name, host)
 
 
 def first_hello(host: str, options: AttachOptions) -> Hello:
@@ -76,33 +67,33 @@ class _Client:
         self._keys = KeyParser(options.detach_key)
         self._attachment: Attachment
 
-    def run(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> AttachmentEnd:
+    def run(self, connection: wire.Connection, name: str, host: str | None) -> AttachmentEnd:
         """Attach to one session after the other; restore the terminal even after an error."""
-        self._attach(connection, name, host, make_keeper)
+        self._attach(connection, name, host)
         line = ""
         session_ended = False
         try:
             end = self._run_attachment()
             while end.kind is EndKind.SWITCH:
-                self._switch(end)
+                self._switch(end.name, end.host)
                 end = self._run_attachment()
-            line = self._options.closing_line(end)
+            line = end.line
             session_ended = end.kind is EndKind.ENDED
         finally:
             self._display.leave(line, self._attachment.last_message)
             self._close(session_ended=session_ended)
         return end
 
-    def _attach(self, connection: wire.Connection, name: str, host: str | None, make_keeper: MakeKeeper) -> None:
-        self._attachment = Attachment(self._display, name, host, self._options, self._shown, make_keeper)
+    def _attach(self, connection: wire.Connection, name: str, host: str | None) -> None:
+        self._attachment = Attachment(self._display, connection, name, host, self._options, self._shown)
         self._attachment.attach_over(connection)
 
-    def _switch(self, end: AttachmentEnd) -> None:
+    def _switch(self, name: str, host: str | None) -> None:
         """Attach to the session that SWITCH names; if that fails, continue with the current one."""
         attachment = self._attachment
         try:
-            name, host = _checked_target(attachment, end.name, end.host)
-            connection, make_keeper = self._connect_to(name, host)
+            name, host = _checked_target(attachment, name, host)
+            connection = self._connect_to(name, host)
         except SeshError as error:
             attachment.continue_after_switch(str(error))
         except KeyboardInterrupt as interrupt:  # a signal came while ssh had the terminal
@@ -112,9 +103,9 @@ class _Client:
         else:
             self._display.suspend(attachment.last_message)
             self._close(session_ended=False)
-            self._attach(connection, name, host, make_keeper)
+            self._attach(connection, name, host)
 
-    def _connect_to(self, name: str, host: str | None) -> tuple[wire.Connection, MakeKeeper]:
+    def _connect_to(self, name: str, host: str | None) -> wire.Connection:
         """Connect to a session; give ssh the terminal meanwhile, in case ssh prompts."""
         if host is None:
             return self._connect(name, None)
@@ -136,11 +127,26 @@ class _Client:
         attachment.handle_frames()
         while (end := attachment.end) is None:
             self._run_once(attachment)
-        attachment.complete(end)
+        self._complete(end)
         attachment.view.remove_overlays()
         is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
         self._display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
         return end
+
+    def _complete(self, end: AttachmentEnd) -> None:
+        """Add to the end what is known of link and program."""
+        attachment, options = self._attachment, self._options
+        keeper, message = attachment.keeper, attachment.last_message
+        if attachment.phase is AttachmentPhase.CONNECTING and end.kind in (EndKind.DETACHED, EndKind.SIGNAL):
+            end.code = end.code or ExitCode.INTERRUPTED
+            end.line = f"{end.detached} before its daemon answered"
+            return
+        end.add_way_back(options.words_for(end.name), options.waiting, message)
+        if keeper is not None:
+            end.heard_time = keeper.heard_time
+            confirmed = keeper.up and (attachment.phase is not AttachmentPhase.LEAVING or message)
+            if not (confirmed or attachment.channel.input.arrived):
+                end.line += "; keys typed last may not have arrived"
 
     def _run_once(self, attachment: Attachment) -> None:
         display = self._display
@@ -189,7 +195,7 @@ class _Client:
         if data is None:
             return  # another process has read the input
         if not data:
-            attachment.finish(reason="hangup")
+            attachment.finish()
             return
         attachment.handle_input(self._keys.feed(data, time.monotonic()))
         if self._keys.holding:
@@ -207,7 +213,7 @@ class _Client:
             terminal.suspend()
             signals = terminal.take_signals()
         if ending := signals.intersection(EXIT_SIGNALS):
-            attachment.finish(EndKind.SIGNAL, ending.pop())
+            attachment.finish(EndKind.SIGNAL, SIGNAL_BASE + ending.pop())
         elif stopped or signal.SIGCONT in signals:  # in an orphaned process group SIGTSTP stops nothing
             terminal.raw()
             attachment.redisplay()

@@ -11,16 +11,23 @@ from collections.abc import Container
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from sesh import measures, protocol, wire, wording
+from sesh import protocol, wire, wording
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine, log_in
-from sesh.client.options import AttachOptions, first_frame, terminal_hello
+from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
 from sesh.client.view import ClientTimer, TerminalView
-from sesh.errors import DaemonReloaded, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
+from sesh.errors import (
+    DaemonReloaded,
+    LoginRefused,
+    SeshError,
+    TimedOut,
+    Unreachable,
+    silent_daemon,
+)
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.link.health import Health, WatchedConnection
 from sesh.loop.timers import Timers
@@ -28,10 +35,10 @@ from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
 
 if TYPE_CHECKING:
-    from sesh.link.keeper import LinkKeeper, MakeKeeper
+    from sesh.link.keeper import CurrentPeer, LinkKeeper
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
-_SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
+_SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
 
@@ -39,6 +46,7 @@ class AttachmentPhase(Enum):
     CONNECTING = auto()  # the client has sent its first HELLO; any error ends the attachment
     ATTACHED = auto()  # the daemon has sent WELCOME
     OFFLINE = auto()  # the link is lost; the client keeps the input for the next link
+    REFUSED = auto()  # as OFFLINE, but the client drops all input until Enter, which logs in
     RETURNING = auto()  # the client has sent HELLO over another connection
     LEAVING = auto()  # the client has sent DETACH
 
@@ -53,11 +61,11 @@ class Attachment:
     def __init__(
         self,
         display: Display,
+        connection: Connection,
         name: str,
         host: str | None,
         options: AttachOptions,
         shown: Shown,
-        make_keeper: MakeKeeper,
     ) -> None:
         self.display, self.options = display, options
         self.name, self.host = name, host
@@ -71,15 +79,17 @@ class Attachment:
         self.channel = Channel(on_link=host is not None)
         predict = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
-        self.keeper = make_keeper(lambda: Peer(self.name, self.session_id, self._hello()))
+        self.keeper = _keeper_of(connection, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
 
     def attach_over(self, connection: Connection) -> None:
-        """Attach over a first or another connection, whose bridge may have sent HELLO."""
-        if connection.peer.hello_by_bridge is not None:
-            self._token = connection.peer.hello_by_bridge["client"]
+        """Attach over a first or another connection, over which HELLO may have been sent."""
         frames = connection.connect_request(self.name, self.session_id)
-        frames += first_frame(connection, self._hello(), self.options)
+        if connection.peer.hello is None:
+            frames += protocol.message(protocol.HELLO, self._hello())
+        else:
+            self._token = connection.peer.hello["client"]
+            frames += self.view.size_frame()  # the size may have changed since
         self.channel.replace_connection(connection, frames)
         self.view.forget_parts()
         if self.phase is not AttachmentPhase.CONNECTING:
@@ -103,29 +113,32 @@ class Attachment:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
     def _handle_disconnect(self, error: SeshError) -> None:
-        """Handle the end of a connection, or RELOADED. Raises the error while connecting."""
+        """Handle a connection's end, RELOADED, or a refused HELLO. Raises the error while connecting."""
+        may_return = isinstance(error, (Unreachable, TimedOut))
         if self.end is not None:
             return
         if self.phase is AttachmentPhase.LEAVING:
             self.finish()
-        elif self.phase is AttachmentPhase.CONNECTING:
+        elif self.phase is AttachmentPhase.CONNECTING or (self.keeper is None and not may_return):
             raise error
-        elif self.keeper is not None:
+        elif self.keeper is None:
+            self._reconnect()
+        elif may_return:
             self.keeper.link_closed()
             self._go_offline()
         else:
-            self._reconnect()
+            self.end = AttachmentEnd.failed(self.name, self.host, error)
 
     def _reconnect(self) -> None:
         """Connect again: a reloaded daemon closes a full connection without RELOADED."""
         if self.phase is not AttachmentPhase.ATTACHED:
-            self.finish(EndKind.LOST)
+            self.lose()
             return
         self.view.remove_overlays()
         try:
             self.attach_over(wire.connect(self.name))
         except SeshError:
-            self.finish(EndKind.LOST)
+            self.lose()
 
     def _go_offline(self) -> None:
         self.view.remove_overlays()
@@ -133,59 +146,59 @@ class Attachment:
         self.timers.clear(ClientTimer.WELCOME)
         self.phase = AttachmentPhase.OFFLINE
 
-    def _log_in(self, keeper: LinkKeeper, refusal: LoginRefused) -> Connection | None:
-        """Let the user log in; return the next link; None if the attachment ends."""
-        self.view.suspend()
-        dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
-        heard = measures.time_of_day(keeper.heard_time)
-        self.display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
-        link = log_in(self.display, keeper, self.name, self.host or "", refusal)
-        if isinstance(link, AttachmentEnd):
-            self.end = link
-            return None
-        return link
+    def _await_enter(self, error: Exception) -> None:
+        self.phase = AttachmentPhase.REFUSED
+        self.link_line.ask_for_enter(error)
+
+    def _log_in(self, keeper: LinkKeeper) -> None:
+        """Let the user log in; attach over the next link."""
+        result = log_in(self.display.terminal, keeper, self.name, self.host)
+        if isinstance(result, AttachmentEnd):
+            self.end = result
+        elif isinstance(result, Connection):
+            self.attach_over(result)
+            self.handle_frames()
+        else:
+            self._await_enter(result)
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
-        """The keeper from the first WELCOME until the client leaves; None before and after."""
-        idle = self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.LEAVING)
+        """The keeper while it watches: None before the first WELCOME, after a refusal, while leaving."""
+        idle = self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.REFUSED, AttachmentPhase.LEAVING)
         return None if idle or self.end is not None else self.keeper
 
     def run_keeper(self, ready: Container[int]) -> None:
         """Run the keeper; attach over the link that replaces a doubted or lost one."""
         if (keeper := self.running_keeper) is None:
             return
-        link: Connection | None = keeper.run(ready)
+        link = keeper.run(ready)
         self.link_line.update(keeper)
         if keeper.health.state is Health.LOST and self.phase is not AttachmentPhase.OFFLINE:
             self._go_offline()
         if isinstance(keeper.refusal, LoginRefused):
-            link = self._log_in(keeper, keeper.refusal)
+            self.link_line.report_refusal(keeper, self.name, dropped=self.channel.input.drop())
+            self._await_enter(keeper.refusal)
         elif keeper.refusal is not None:
             self.end = AttachmentEnd.failed(self.name, self.host, keeper.refusal)
         if link is not None:
             self.attach_over(link)
             self.handle_frames()
 
-    def finish(self, kind: EndKind = EndKind.DETACHED, number: int | None = None, *, reason: str = "") -> None:
-        """End the attachment, unless it has ended. `number`: of the signal."""
-        self.end = self.end or AttachmentEnd(kind, self.name, self.host, reason=reason, signal=number)
+    def finish(self, kind: EndKind = EndKind.DETACHED, code: int = 0) -> None:
+        """End the attachment, unless it has ended. `code`: the exit code."""
+        self.end = self.end or AttachmentEnd(kind, self.name, self.host, code)
 
-    def complete(self, end: AttachmentEnd) -> None:
-        """Add to the end what the closing line says of link and program."""
-        end.early = self.phase is AttachmentPhase.CONNECTING
-        end.running_program = str(self.last_message.get("command") or "")
-        if self.keeper is not None and not end.early:
-            end.heard_time = self.keeper.heard_time
-            confirmed = self.keeper.up and (self.phase is not AttachmentPhase.LEAVING or self.last_message)
-            end.undelivered = not (confirmed or self.channel.input.arrived)
+    def lose(self) -> None:
+        """End the attachment, unless it has ended: the daemon or the link is lost."""
+        self.end = self.end or AttachmentEnd.lost(self.name, self.host)
 
     def detach(self) -> None:
         """Send DETACH, and await the daemon's DETACH, which gives the row of the cursor."""
+        self.view.end_line()  # first: the screen comes before the daemon's DETACH
+        self.view.remove_overlays()
         if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.finish()
             return
-        self.view.remove_overlays()
         self.phase = AttachmentPhase.LEAVING
         self.link_line.forget()
         self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.finish)
@@ -196,7 +209,7 @@ class Attachment:
         if not self.display.started:
             self.redisplay()
         if error:
-            self.view.notice.say(error)
+            self.view.say(error)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
@@ -210,16 +223,21 @@ class Attachment:
 
     def _handle_keys(self, data: bytes) -> None:
         """Send input; a lost link ends at Ctrl-C, and is attempted again at Enter."""
+        refused = self.phase is AttachmentPhase.REFUSED
         offline = self.phase is AttachmentPhase.OFFLINE
-        if offline and pressed(data, _CTRL_C):
-            self.finish(EndKind.LOST)
+        if (offline or refused) and pressed(data, _CTRL_C):
+            self.lose()
+            return
+        if refused:
+            if self.keeper is not None and pressed(data, *_ENTER):
+                self._log_in(self.keeper)
             return
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
         if not self.options.read_only:
             self._send_input(data)
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
-            self.view.notice.say(f"read-only: keys are not passed on; {self.options.leave_hint()}")
+            self.view.say(f"read-only: keys are not passed on; {self.options.leave_hint()}")
 
     def _send_input(self, data: bytes) -> None:
         """Send input, or keep it until the next WELCOME says which input the daemon has."""
@@ -231,6 +249,8 @@ class Attachment:
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""
+        if self.phase is AttachmentPhase.REFUSED:
+            return  # the terminal shows no session
         self.display.resume()
         if self.keeper is not None:
             self.keeper.nudge()
@@ -239,8 +259,6 @@ class Attachment:
 
     def receive(self) -> None:
         is_open = self.channel.read()
-        if self.keeper is not None and self.channel.frames:
-            self.link_line.remove()  # before the frames are shown
         self.handle_frames()
         if not is_open:
             self._handle_disconnect(Unreachable(f"the daemon of {self.name} closed the connection; try again"))
@@ -271,17 +289,10 @@ class Attachment:
             self._handle_message(kind, connection.decode_message(kind, payload))
 
     def _handle_before_welcome(self, connection: Connection, kind: int, payload: bytes) -> None:
-        """Handle a frame until WELCOME. After an error, go offline if another link may succeed."""
         try:
             welcomed = connection.accept(kind, payload)
         except SeshError as error:
-            if self.phase is AttachmentPhase.CONNECTING or self.keeper is None:
-                raise
-            if isinstance(error, (Unreachable, TimedOut)):
-                self.keeper.link_closed()
-                self._go_offline()
-            else:
-                self.end = AttachmentEnd.failed(self.name, self.host, error)
+            self._handle_disconnect(error)
         else:
             if welcomed:
                 self._handle_welcome(connection)
@@ -291,7 +302,7 @@ class Attachment:
         returns = self.phase is AttachmentPhase.RETURNING
         self.timers.clear(ClientTimer.WELCOME)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
-            self.finish(EndKind.LOST)
+            self.lose()
             return
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
@@ -318,13 +329,13 @@ class Attachment:
         if left and self.options.replay:  # the scrollback has output from an earlier attachment
             self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {left} ──")
         if notice := self.options.take_notice(self.name, welcome):
-            self.view.notice.say(notice)
+            self.view.say(notice)
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
         if kind == protocol.NOTICE:
             self.name = name or self.name
-            self.view.notice.say(str(message.get("text") or ""))
+            self.view.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
             self.view.notify(wording.notification(name, state, question, self.host), is_own=name == self.name)
@@ -335,7 +346,15 @@ class Attachment:
             self.end = AttachmentEnd.ended(self.name, self.host, message)
         elif kind == protocol.DETACH:
             self.last_message = message
-            self.finish(reason=str(message.get("reason") or ""))
+            self.finish()
         elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
             self.last_message, host = message, message.get("host")
             self.end = AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)
+
+
+def _keeper_of(connection: Connection, current_peer: CurrentPeer) -> LinkKeeper | None:
+    if not isinstance(connection, WatchedConnection):
+        return None
+    from sesh.link.keeper import LinkKeeper  # loads threads, which a session here does without
+
+    return LinkKeeper(connection.opener, current_peer)

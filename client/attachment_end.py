@@ -9,6 +9,7 @@ from enum import Enum
 
 from sesh.about import PROGRAM, SESH
 from sesh.errors import BY_KERNEL, BY_TIMEOUT, ENDS, TERMINATED, Ended, NotFound, SeshError, for_host
+from sesh.messages import Message
 
 
 class EndKind(Enum):
@@ -25,88 +26,67 @@ class EndKind(Enum):
 class AttachmentEnd:
     """The end of an attachment to session `name` on `host`.
 
-    `code`: the program's exit code. `signal`: the signal that ended the program, or this process. `missing`: the line
-    for a session that the host has no longer. `early`: the user left before the daemon's WELCOME. `running_program`:
-    the program that runs on after a detach. `heard_time`: time of the last bytes over the link (seconds since 1970); 0
-    without a link. `undelivered`: keys may not have reached the program.
+    `code`: the exit code of sesh. `line`: the closing line, without its brackets. `heard_time`: time of the last bytes
+    over the link (seconds since 1970); 0 without a link.
     """
 
     kind: EndKind
     name: str
     host: str | None = None
-    code: int | None = None
-    signal: int | None = None
-    reason: str = ""
-    missing: str = ""
+    code: int = 0
+    line: str = ""
     heard_time: float = 0.0
-    early: bool = False
-    running_program: str = ""
-    undelivered: bool = False
 
     @classmethod
     def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> AttachmentEnd:
         """Return the end for an EXIT or a stored result, whose values are unchecked."""
         code = end.get("code", end.get("exit_code"))
-        number = end.get("signal")
-        return cls(
-            EndKind.ENDED,
-            name,
-            host,
-            code=code if isinstance(code, int) else None,
-            signal=number if isinstance(number, int) else None,
-            reason=str(end.get("reason") or ""),
-        )
+        known = code if isinstance(code, int) else None
+        return cls(EndKind.ENDED, name, host, known or 0, _ended_line(name, known, end))
+
+    @classmethod
+    def lost(cls, name: str, host: str | None, why: str = "") -> AttachmentEnd:
+        line = f"{name} was lost: its daemon died"
+        if host is not None:
+            line = f"lost the link to @{host}{f' ({why})' if why else ''}; {name} may still run there"
+        return cls(EndKind.LOST, name, host, 1, line)
 
     @classmethod
     def failed(cls, name: str, host: str | None, error: SeshError) -> AttachmentEnd:
         """Return the end for an error after which no attempt at another link can succeed."""
         if isinstance(error, Ended):
             return cls.ended(name, host, error.result)
-        missing = error.line(host) if isinstance(error, NotFound) else ""
-        return cls(EndKind.LOST, name, host, reason=str(error), missing=missing)
+        if isinstance(error, NotFound):
+            return cls(EndKind.LOST, name, host, 1, error.line(host))
+        return cls.lost(name, host, str(error))
 
-    def line(self, words_for: Callable[[str], str] = str, waiting: Callable[[str], int] = lambda _: 0) -> str:
-        """Return the closing line, without its brackets.
+    @property
+    def detached(self) -> str:
+        return f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
 
-        `words_for`: returns the words to type for a session. `waiting`: counts the sessions of this machine that wait
-        for the user, except the named one.
-        """
-        if self.missing:
-            line = self.missing
-        elif self.kind is EndKind.LOST:
-            line = self._lost_line(words_for(self.name))
-        elif self.kind is EndKind.ENDED:
-            line = self._ended_line()
-        else:
-            line = self._detached_line(words_for(self.name), waiting)
-        return f"{line}; keys typed last may not have arrived" if self.undelivered else line
+    def add_way_back(self, words: str, waiting: Callable[[str], int], message: Message) -> None:
+        """Add how to return to the session. `message`: the daemon's DETACH, if any."""
+        if self.kind is EndKind.LOST and self.host is None:
+            self.line += f"; {PROGRAM} {words} restarts it"
+        if self.kind not in (EndKind.DETACHED, EndKind.SIGNAL):
+            return
+        if message.get("reason") == "replaced":
+            self.line = f"{self.detached}: replaced by another client"
+            return
+        runs_on = f": {program} runs on" if (program := message.get("command")) else ""
+        self.line = f"{self.detached}{runs_on}; {for_host(f'{SESH} {words}', self.host)} returns"
+        if count := waiting(self.name if self.host is None else ""):
+            self.line += f"; {count} waiting: {PROGRAM} --next"
 
-    def _lost_line(self, words: str) -> str:
-        if self.host:
-            why = f" ({self.reason})" if self.reason else ""
-            return f"lost the link to @{self.host}{why}; {self.name} may still run there"
-        return f"{self.name} was lost: its daemon died; {PROGRAM} {words} restarts it"
 
-    def _ended_line(self) -> str:
-        if self.reason == "killed":
-            return f"{self.name} ended by --kill"
-        if self.reason == TERMINATED:
-            return f"{self.name} {ENDS[self.reason]}"
-        why = f" ({self.reason})" if self.reason in (BY_TIMEOUT, BY_KERNEL) else ""
-        if self.signal:
-            known = next((each.name for each in signal.Signals if each == self.signal), f"signal {self.signal}")
-            return f"{self.name} ended by {known}{why}"
-        return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"
-
-    def _detached_line(self, words: str, waiting: Callable[[str], int]) -> str:
-        detached = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
-        if self.early:
-            return f"{detached} before its daemon answered"
-        if self.reason == "replaced":
-            return f"{detached}: replaced by another client"
-        runs_on = f": {self.running_program} runs on" if self.running_program else ""
-        line = f"{detached}{runs_on}; {for_host(SESH, self.host)} {words} returns"
-        if self.reason == "hangup":
-            return line
-        count = waiting(self.name if self.host is None else "")
-        return f"{line}; {count} waiting: {PROGRAM} --next" if count else line
+def _ended_line(name: str, code: int | None, end: Mapping[str, object]) -> str:
+    reason = end.get("reason")
+    if reason == "killed":
+        return f"{name} ended by --kill"
+    if reason == TERMINATED:
+        return f"{name} {ENDS[reason]}"
+    why = f" ({reason})" if reason in (BY_TIMEOUT, BY_KERNEL) else ""
+    if number := end.get("signal"):
+        known = next((each.name for each in signal.Signals if each == number), f"signal {number}")
+        return f"{name} ended by {known}{why}"
+    return f"{name} ended: {'?' if code is None else code}{why}"

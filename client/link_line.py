@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from sesh import measures
 from sesh.client.attachment_end import AttachmentEnd, EndKind
-from sesh.client.display import Display
+from sesh.client.terminal import RawTerminal
 from sesh.client.view import ClientTimer, TerminalView
-from sesh.errors import NO_ANSWER, AuthenticationFailed, LoginRefused, SeshError, TimedOut, Unreachable
+from sesh.errors import NO_ANSWER, SIGNAL_BASE, AuthenticationFailed, LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.loop.timers import Timers
 from sesh.wire import Connection
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
 
 DRAW_AFTER = 1.0  # a link must be doubted for so many seconds before the line is drawn
-_RETRIED = LoginRefused, Unreachable, TimedOut, OSError  # errors of a login after which the user may try again
 
 
 class LinkLine:
@@ -37,17 +36,12 @@ class LinkLine:
         self._timers.clear(ClientTimer.DOUBT)
         self._text = ""
 
-    def remove(self) -> None:
-        """Remove the line, because bytes have come over the link."""
-        drawn = self._text != ""
-        self.forget()
-        if drawn:
-            self._view.redraw()
-
     def update(self, keeper: LinkKeeper) -> None:
-        """Draw the line if the link is doubted for long; draw later changes at once."""
+        """Draw the line once the link is doubted for long; later remove it."""
         if keeper.up:
-            self._timers.clear(ClientTimer.DOUBT)
+            if self._text:
+                self._view.end_line()
+            self.forget()
         elif self._text:
             self._draw(keeper)
         else:
@@ -64,49 +58,45 @@ class LinkLine:
         if len(text) > display.terminal.grid()[0] - 2:
             text = f"{state}{why}; Enter tries, {self._leave_hint}"
         if text != self._text or not display.covered:
-            self._view.remove_overlays()
-            display.cover(text)  # not by `Notice.say`: the daemon cannot send the screen now
+            self._view.forget_line()
+            self._view.cover(text)
             self._text = text
+
+    def report_refusal(self, keeper: LinkKeeper, name: str, *, dropped: bool) -> None:
+        """Leave the screen; print since when there is no link. `dropped`: keys were dropped."""
+        self._view.suspend()
+        self.forget()
+        keys = "; keys typed since then were dropped" if dropped else ""
+        heard = measures.time_of_day(keeper.heard_time)
+        self._view.display.print_line(f"no link to {self._host} since {heard}; {name} keeps running{keys}")
+
+    def ask_for_enter(self, error: Exception) -> None:
+        """Print why the login failed, and what Enter does."""
+        display, host = self._view.display, self._host
+        if isinstance(error, AuthenticationFailed):
+            display.print_line(f"{host} {error.reason}: Enter logs in, {self._leave_hint}")
+        else:
+            display.print_line(str(error))
+            display.print_line(f"Enter tries again, {self._leave_hint}")
 
 
 def log_in(
-    display: Display, keeper: LinkKeeper, name: str, host: str, refusal: LoginRefused
-) -> Connection | AttachmentEnd:
-    """Let the user log in; return the next link, or the end of the attachment."""
+    terminal: RawTerminal, keeper: LinkKeeper, name: str, host: str | None
+) -> Connection | AttachmentEnd | Exception:
+    """Let the user log in; return the next link, the end, or an error."""
     try:
-        return _await_login(display, keeper, host, refusal)
-    except EOFError:
-        return AttachmentEnd(EndKind.DETACHED, name, host, reason="hangup")
+        with terminal.lent_to_ssh():
+            return keeper.log_in()
+    except (LoginRefused, Unreachable, TimedOut, OSError) as error:
+        return error
     except KeyboardInterrupt as interrupt:  # while the terminal is not raw, Ctrl-\ and Ctrl-C are signals
         number = interrupt.args[0]
-        kinds = {signal.SIGQUIT: EndKind.DETACHED, signal.SIGINT: EndKind.LOST}
-        return AttachmentEnd(kinds.get(number, EndKind.SIGNAL), name, host, signal=number)
-    except SeshError as error:  # another login would fail too
+        if number == signal.SIGINT:
+            return AttachmentEnd.lost(name, host)
+        if number == signal.SIGQUIT:
+            return AttachmentEnd(EndKind.DETACHED, name, host)
+        return AttachmentEnd(EndKind.SIGNAL, name, host, SIGNAL_BASE + number)
+    except SeshError as error:
         return AttachmentEnd.failed(name, host, error)
-
-
-def _await_login(display: Display, keeper: LinkKeeper, host: str, error: Exception) -> Connection:
-    """Attempt at each Enter until the user is logged in; return the next link.
-
-    `error`: of the last attempt. Raises EOFError if the terminal goes away, KeyboardInterrupt with a signal's number,
-    and the error after which another login would fail too.
-    """
-    terminal = display.terminal
-    while True:
-        for line in _login_lines(host, error):
-            display.print_line(line)
-        try:
-            with terminal.lent_to_ssh():
-                if not terminal.await_enter():
-                    raise EOFError
-                return keeper.log_in()
-        except _RETRIED as failed:
-            error = failed
-        finally:
-            terminal.drop_input()
-
-
-def _login_lines(host: str, error: Exception) -> list[str]:
-    if isinstance(error, AuthenticationFailed):
-        return [f"{host} {error.reason}: Enter logs in, Ctrl-\\ leaves"]
-    return [str(error), "Enter tries again, Ctrl-\\ leaves"]
+    finally:
+        terminal.drop_input()

@@ -6,13 +6,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sesh import programs, protocol, wire
+from sesh import programs, wire
 from sesh.about import PROGRAM
-from sesh.client.attachment_end import AttachmentEnd
 from sesh.client.terminal import RawTerminal
 from sesh.keys import DetachKey
 from sesh.messages import Hello, Welcome
-from sesh.wire import Connection
 
 
 @dataclass
@@ -21,7 +19,8 @@ class AttachOptions:
 
     `read_only`: send no input. `replay`: show the scrollback, at most `lines` of it (None: the daemon's default).
     `replace` (detach the other clients) and `first_notice` are for the first session. `predict`: on which links to show
-    keys before their echo. `renew`: variables that shells take from this client.
+    keys before their echo. `renew`: variables that shells take from this client. `words_for`: returns the words to type
+    for a session. `waiting`: counts the sessions of this machine that wait for the user, except the named one.
     """
 
     read_only: bool = False
@@ -32,7 +31,8 @@ class AttachOptions:
     predict: str = "never"
     renew: Sequence[str] = ()
     first_notice: str = ""
-    closing_line: Callable[[AttachmentEnd], str] = AttachmentEnd.line
+    words_for: Callable[[str], str] = str
+    waiting: Callable[[str], int] = lambda _: 0
 
     def leave_hint(self, without: str = f"{PROGRAM} --detach") -> str:
         """Return `KEY leaves`. `without`: what to write if there is no detach key."""
@@ -49,7 +49,11 @@ class AttachOptions:
 
 
 def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | None, identity: Hello) -> Hello:
-    """Return a HELLO. `identity`: the keys that tell clients and their positions."""
+    """Return a HELLO, to which a bridge adds its login's facts.
+
+    `identity`: the keys that tell clients and their positions.
+    """
+    login: Hello = programs.login_facts(options.renew) if host is None else {}
     columns, rows, width, height = terminal.size()
     hello: Hello = {
         "columns": columns,
@@ -65,23 +69,7 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
         "replay": options.replay,
         "lines": options.lines,
         "remote": host is not None,
+        **login,
         **identity,
     }
     return wire.hello("attach", **hello)
-
-
-def first_frame(connection: Connection, hello: Hello, options: AttachOptions) -> bytes:
-    """Return the first frame: HELLO, or RESIZE if a bridge has sent HELLO.
-
-    A bridge sends the HELLO that came with the request to connect, which saves a round trip. The terminal's size may
-    have changed meanwhile.
-    """
-    if connection.peer.hello_by_bridge is not None:
-        size = protocol.size_payload(hello["columns"], hello["rows"], hello["width"], hello["height"])
-        return protocol.frame(protocol.RESIZE, size)
-    variables = connection.environment
-    renewed = variables if connection.far else programs.renewed_variables(variables, options.renew)
-    more: Hello = {"renewed": renewed}
-    if connection.agent:
-        more["auth_sock"] = connection.agent
-    return protocol.message(protocol.HELLO, {**hello, **more})

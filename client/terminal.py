@@ -112,19 +112,6 @@ class RawTerminal:
             self.raw()
             self.take_signals()
 
-    def await_enter(self) -> bool:
-        """Wait for Enter without echo, inside `lent_to_ssh`; return False if the terminal goes away."""
-        try:
-            attributes = termios.tcgetattr(self.inbound)
-            attributes[3] &= ~termios.ECHO
-            termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
-        except termios.error:
-            return False
-        descriptors.polled([(self.inbound, select.POLLIN)], None)
-        line = self.read()
-        self.cooked()
-        return line != b""
-
     def suspend(self) -> None:
         """Restore the terminal and stop this process by SIGTSTP; once continued, set raw mode again."""
         self.cooked()

@@ -1,18 +1,12 @@
-"""The session's screen on the terminal: output, predicted keys, and sesh's notices.
+"""The session's screen on the terminal: output, predicted keys, and sesh's own line.
 
-A notice is one line. The client draws the notice over the last row of a screen that it requests (REDRAW) and keeps.
-The client shows the kept screen again before it shows output, so the notice never enters the scrollback.
-
-    NONE ──say──▶ WAITS for a pause, then for the screen ──REDRAW──▶ DRAWN ──key, 3 s──▶ NONE
-      │             ▲                                                  │
-      │             ├───────────── output: first the kept screen ──────┘
-      └──say──▶ HELD until the first screen is shown
+The line is drawn over the last row in a pause of the output. The next key, more output, or 3 s have the daemon draw the
+screen again, so the line never enters the scrollback. After output the line is drawn again.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -52,76 +46,6 @@ class Skip(Enum):
     UNTIL_SCREEN = auto()  # output only: the next screen is the requested one
 
 
-class NoticeState(Enum):
-    NONE = auto()
-    HELD = auto()  # until the first screen of the session is shown
-    WAITS = auto()  # for a pause in the output, and then for the requested screen
-    DRAWN = auto()  # over the kept screen
-
-
-class Notice:
-    """A line over the last row. `show_screen`: shows a screen, by its frame's payload."""
-
-    def __init__(
-        self, display: Display, channel: Channel, timers: Timers, show_screen: Callable[[bytes], object]
-    ) -> None:
-        self._display = display
-        self._channel = channel
-        self._timers = timers
-        self._show_screen = show_screen
-        self.state = NoticeState.NONE
-        self._text = ""
-        self._kept_screen = b""  # the payload of its frame
-
-    def say(self, text: str) -> None:
-        """Show a notice, in place of the last one."""
-        self._text = text
-        if self.state is NoticeState.DRAWN:
-            self._display.cover(text)
-        elif self.state is NoticeState.NONE and self._display.started:
-            self._await_pause()
-        elif self.state is NoticeState.NONE:
-            self.state = NoticeState.HELD
-
-    def end(self) -> None:
-        """Remove the notice, unless it is held; show the kept screen."""
-        drawn = self.state is NoticeState.DRAWN
-        self.forget()
-        if drawn:
-            self._show_screen(self._kept_screen)
-
-    def forget(self) -> None:
-        """Forget the notice and the kept screen, unless the notice is held."""
-        if self.state is not NoticeState.HELD:
-            self.state = NoticeState.NONE
-            self._timers.clear(ClientTimer.NOTICE)
-            self._timers.clear(ClientTimer.NOTICE_END)
-
-    def make_way(self) -> None:
-        """Show the kept screen before output; draw the notice in the next pause."""
-        if self.state is NoticeState.DRAWN:
-            self._show_screen(self._kept_screen)
-        if self.state is not NoticeState.NONE:
-            self._await_pause()
-
-    def draw_over(self, screen: bytes) -> None:
-        """Keep the requested screen, and draw the notice over it."""
-        if len(screen) >= protocol.NUMBER_SIZE + protocol.CHUNK:  # this screen has several frames: only one can be kept
-            self.forget()
-        if self.state is NoticeState.NONE:  # the notice was removed meanwhile
-            self._show_screen(screen)
-            return
-        self.state = NoticeState.DRAWN
-        self._kept_screen = screen
-        self._display.cover(self._text)
-        self._timers.ensure(ClientTimer.NOTICE_END, NOTICE_TIME, self.end)
-
-    def _await_pause(self) -> None:
-        """Request a screen in the next pause of output, for the notice."""
-        self.state = NoticeState.WAITS
-        self._timers.set(ClientTimer.NOTICE, _PAUSE, lambda: self._channel.send(protocol.frame(protocol.REDRAW)))
-
-
 class TerminalView:
     """Shows frames on the display. `predict`: on which links to show keys before their echo."""
 
@@ -131,7 +55,9 @@ class TerminalView:
         self._predict = predict
         self._predictor: Predictor | None = None
         self.position = 0  # of the first byte of output that is not shown yet
-        self.notice = Notice(display, channel, timers, self._show_screen)
+        self._timers = timers
+        self._line = ""  # sesh's own, drawn or to be drawn
+        self._at_screen = False  # no output came since a screen, where the daemon has noted the terminal's state
         self._skip = Skip.NOTHING
         self._skipped = b""
         self._parts = bytearray()  # of a screen whose last part has not come
@@ -146,24 +72,24 @@ class TerminalView:
         return self.display.started and not self.display.covered and self._skip is Skip.NOTHING
 
     def show(self, kind: int, payload: bytes) -> None:
-        """Show a frame of output or screen, skip it, or draw the notice over it."""
+        """Show a frame of output or screen, unless a requested screen will replace it."""
         is_output = kind == protocol.OUTPUT
+        if self.display.covered and self._skip is Skip.NOTHING:
+            self.redraw()
         if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and is_output):
             if is_output:
                 self._skipped = (self._skipped + payload[protocol.NUMBER_SIZE :])[-_MAX_SKIPPED:]
             return
         if not is_output and not (payload := self._assemble(payload)):
             return
-        if kind == protocol.REDRAW and self._skip is Skip.NOTHING:
-            self.notice.draw_over(payload)
+        self._skip = Skip.NOTHING
+        self._skipped = b""
+        if is_output:
+            self._show_output(payload)
         else:
-            self._skip = Skip.NOTHING
-            self._skipped = b""
-            self.notice.make_way()
-            if is_output:
-                self._show_output(payload)
-            else:
-                self._show_screen(payload)
+            self._show_screen(payload)
+        self._at_screen = not is_output
+        self._await_pause()
 
     def _show_output(self, payload: bytes) -> None:
         position, data = protocol.split_number(payload)
@@ -205,11 +131,44 @@ class TerminalView:
         sequence = notification(text, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not is_own:  # the bell alone says nothing
-            self.notice.say(text[:MAX_NOTIFICATION])
+            self.say(text[:MAX_NOTIFICATION])
+
+    def say(self, text: str) -> None:
+        """Show a line of sesh's own, instead of the last, in the next pause."""
+        self._line = text
+        self._await_pause()
+
+    def _await_pause(self) -> None:
+        if self._line and self.display.started:
+            self._timers.set(ClientTimer.NOTICE, _PAUSE, self._draw_line)
+
+    def _draw_line(self) -> None:
+        if not self._at_screen:
+            self.redraw()  # after that screen the daemon can send exactly the lines that follow
+            return
+        self.cover(self._line)
+        self._timers.ensure(ClientTimer.NOTICE_END, NOTICE_TIME, self.end_line)
+
+    def cover(self, text: str) -> None:
+        """Draw a line over the last row, until the daemon draws the screen again."""
+        self._withdraw_guesses()
+        self.display.cover(text)
+
+    def end_line(self) -> None:
+        """Have the daemon draw the screen without sesh's line."""
+        self.forget_line()
+        if self.display.covered and self._skip is Skip.NOTHING:
+            self.redraw()
+
+    def forget_line(self) -> None:
+        self._line = ""
+        self._timers.clear(ClientTimer.NOTICE)
+        self._timers.clear(ClientTimer.NOTICE_END)
 
     def input_sent(self, number: int, data: bytes) -> None:
-        """Remove the notice, and show the predicted effect of the input of this number."""
-        self.notice.end()
+        """Remove sesh's line, and show the predicted effect of the input of this number."""
+        if self.display.started:  # else the line waits for the first screen
+            self.end_line()
         if self._predictor is not None:
             self.display.write(self._predictor.input_sent(number, data))
 
@@ -240,28 +199,27 @@ class TerminalView:
         Skip the frames before the requested screen, which contains their effect. A PONG separates the requested screen
         from an earlier one.
         """
-        self.remove_overlays()
+        self._withdraw_guesses()
         self.forget_parts()
         self._skip = Skip.UNTIL_PONG
         self._skipped = b""
         ping = protocol.frame(protocol.PING, _REDRAW_PING)
         self._channel.send(ping + protocol.numbered(protocol.REDRAW, self.position, b""))
 
+    def size_frame(self) -> bytes:
+        return protocol.frame(protocol.RESIZE, protocol.size_payload(*self.display.terminal.size()))
+
     def resize(self) -> None:
-        """Send the terminal's size; request the screen if a notice is drawn."""
-        size = protocol.size_payload(*self.display.terminal.size())
-        self._channel.send(protocol.frame(protocol.RESIZE, size))
-        covered = self.notice.state is NoticeState.DRAWN
-        self.notice.forget()  # the kept screen has the old size
+        """Send the terminal's size; remove sesh's line."""
+        self._channel.send(self.size_frame())
         self._withdraw_guesses()
-        if covered:
-            self.redraw()
+        self.end_line()
 
     def suspend(self) -> None:
         self.remove_overlays()
         self.display.suspend()
 
     def remove_overlays(self) -> None:
-        """Remove the guesses and the notice, before bytes other than output change the screen."""
+        """Remove the guesses and sesh's line, before bytes other than output change the screen."""
         self._withdraw_guesses()
-        self.notice.end()
+        self.forget_line()

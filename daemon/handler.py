@@ -184,9 +184,7 @@ class ClientHandler:
         elif kind == protocol.MODEL:
             self._relay.echoes.send_model(client)
         elif kind == protocol.REDRAW:
-            client.redraw_due = True
-            if payload:
-                client.redraw_from(min(protocol.split_number(payload)[0], self._log.head))
+            client.redraw_from(min(protocol.split_number(payload)[0], self._log.head))
             self._relay.repaint(client)
 
     def _resize(self, client: Client, size: Size) -> None:
@@ -200,6 +198,7 @@ class ClientHandler:
         """Detach a client: send the reason, and facts to restore its terminal with."""
         pty = self._pump.pty
         command = self._session.facts.command
+        self._relay.screens.send_due()  # the screen without sesh's line
         self.send_output(client)
         message: Message = {
             "reason": reason,

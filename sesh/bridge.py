@@ -12,8 +12,8 @@ for such an op has more keys:
 - `session_id`: the id of an existing session, which may have been renamed, or the id for a new one. If a session has
   this id, the bridge connects the link to that session, or responds with the `result` of an ended one. So a repeated
   request creates no second session.
-- `hello_by_bridge`: the HELLO that the bridge sends to the daemon, with the ssh agent and the display that the link
-  forwards.
+
+To a terminal's HELLO the bridge adds the ssh agent and the display that the link forwards.
 
 The bridge sends PONG for PING at any time. An attached terminal sends PINGs: the bridge closes the link of a terminal
 that sends no byte for two minutes.
@@ -38,7 +38,7 @@ from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
-from sesh.messages import OP, ConnectedResponse, Hello, OpRequest, OpResponse, Welcome
+from sesh.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
@@ -184,16 +184,9 @@ class Bridge:
             return None
         if done.daemon is not None:  # before the response: PINGs that come after the response are for the daemon
             self._session = str(done.response.get("name"))
-            if "hello_by_bridge" in keys:
-                self._send_hello(done.daemon, keys["hello_by_bridge"])
         response = {"id": number, "ok": True, **done.response, "notes": caller.notes}
         self._send(protocol.data_frames(done.data) + protocol.message(protocol.RESPONSE, response))
         return done.daemon
-
-    def _send_hello(self, daemon: wire.Connection, hello: dict[str, object]) -> None:
-        self._note_hello(hello)
-        with suppress(Unreachable):  # `_copy` notices a closed connection
-            daemon.send(protocol.message(protocol.HELLO, {**hello, **_forwarded()}))
 
     def _carry_out(self, caller: LinkCaller, request: OpRequest, data: bytes) -> OpResult:
         if request.get("verb") != OP:
@@ -221,9 +214,7 @@ class Bridge:
         try:
             while (frame := self._next_frame()) is not None:
                 kind, payload = frame
-                if kind == protocol.HELLO:
-                    self._note_hello(protocol.parse(payload))
-                _forward(daemon, kind, payload)
+                _forward(daemon, self._hello(payload) if kind == protocol.HELLO else protocol.frame(kind, payload))
         finally:
             daemon.abort()
 
@@ -234,14 +225,18 @@ class Bridge:
                 self._send(block)
         self._frames.put(None)
 
-    def _note_hello(self, hello: dict[str, object]) -> None:
+    def _hello(self, payload: bytes) -> bytes:
+        """Return the HELLO for the daemon; note the terminal."""
+        hello = protocol.parse(payload)
         if hello.get("role") == "attach":
             self._has_terminal = True
             recent.remember(self._session)
+            hello |= programs.login_facts(config.load().renew)
+        return protocol.message(protocol.HELLO, hello)
 
 
-def _forward(daemon: wire.Connection, kind: int, payload: bytes) -> None:
-    view = memoryview(protocol.frame(kind, payload))
+def _forward(daemon: wire.Connection, frame: bytes) -> None:
+    view = memoryview(frame)
     with suppress(OSError):  # the daemon has closed the connection, whose last bytes `_copy_back` may still copy
         while view:
             view = view[os.write(daemon.outbound, view) :]
@@ -260,18 +255,10 @@ def _welcome(near_end: wire.Connection) -> Origin | None:
         "now": time.time(),
         "uptime": uptime(),  # deadlines of requests are on this clock
     }
-    near_end.send(protocol.message(protocol.WELCOME, {**facts, **_forwarded()}))
+    near_end.send(protocol.message(protocol.WELCOME, facts))
     if hello.get("protocol") != protocol.PROTOCOL:
         return None
     return Origin(hello.get("near"))
-
-
-def _forwarded() -> Hello:
-    """Return this login's variables and ssh agent, as keys of HELLO and WELCOME."""
-    forwarded: Hello = {"renewed": programs.renewed_variables(os.environ, config.load().renew)}
-    if agent := os.environ.get("SSH_AUTH_SOCK"):
-        forwarded["auth_sock"] = agent
-    return forwarded
 
 
 def op_named(wire_name: str) -> Op[..., Any]:

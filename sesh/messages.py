@@ -91,7 +91,6 @@ class OpRequest(Envelope, total=False):
     asks: bool  # the key for `can_answer`: a person can answer the op's questions
     answers: list[str]
     session_id: Id
-    hello_by_bridge: dict[str, object]
 
 
 class Message(TypedDict, total=False):
@@ -131,8 +130,6 @@ class Welcome(TypedDict, total=False):
     events: int
     home: Text
     now: float
-    auth_sock: Text
-    renewed: Mapping[str, Text]
     uptime: float
 
 

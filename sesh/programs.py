@@ -12,10 +12,13 @@ import pwd
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sesh.errors import NoRoom, Unreachable, UsageError
 from sesh.names import printable
+
+if TYPE_CHECKING:
+    from sesh.messages import Hello
 
 
 def search_path() -> str:
@@ -104,9 +107,12 @@ def _is_variable(name: str) -> bool:
     return _NAME.match(name) is not None and not name.startswith("SESH_")
 
 
-def renewed_variables(environment: Mapping[str, str], more: Iterable[str] = ()) -> dict[str, str]:
-    """Return the renewed variables of an environment, `more` included; unset ones are empty."""
-    return {name: environment.get(name, "") for name in (*RENEWED, *more)}
+def login_facts(more: Iterable[str] = ()) -> Hello:
+    """Return this login's renewed variables and ssh agent, as keys of HELLO."""
+    facts: Hello = {"renewed": {name: os.environ.get(name, "") for name in (*RENEWED, *more)}}
+    if agent := os.environ.get("SSH_AUTH_SOCK"):
+        facts["auth_sock"] = agent
+    return facts
 
 
 def accepted_variables(sent: Mapping[str, str]) -> dict[str, str]:

@@ -14,9 +14,8 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 | SCREEN   | daemon | position of the output that it replaces (8 bytes), or PART, bytes made from the model   |
 | NOTICE   | daemon | JSON: text (a line of sesh's own, which has no position)                                |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
-| REDRAW   | both   | client: nothing, to request a screen; or a position (8 bytes), to request the screen    |
-|          |        | and the lines from there; until these come, the client shows no output. Daemon: the     |
-|          |        | same payload as SCREEN                                                                  |
+| REDRAW   | client | position (8 bytes), to request a SCREEN and the lines from there; until these come, the |
+|          |        | client shows no output                                                                  |
 | DETACH   | both   | JSON: client: nothing; daemon: reason, and rows_below and queries, by which the client  |
 |          |        | restores the terminal                                                                   |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |
@@ -106,12 +105,12 @@ def output_header(position: int, size: int, ack: int) -> bytes:
     return (numbered(ACK, ack, b"") if ack else b"") + _NUMBERED.pack(OUTPUT, NUMBER_SIZE + size, position)
 
 
-def screen_frames(kind: int, position: int, replay: bytes) -> Iterator[bytes]:
+def screen_frames(position: int, replay: bytes) -> Iterator[bytes]:
     """Yield the frames of a screen's replay; only the last one has the position."""
     last = (len(replay) - 1) // CHUNK * CHUNK if replay else 0
     for start in range(0, last, CHUNK):
-        yield numbered(kind, PART, replay[start : start + CHUNK])
-    yield numbered(kind, position, replay[last:])
+        yield numbered(SCREEN, PART, replay[start : start + CHUNK])
+    yield numbered(SCREEN, position, replay[last:])
 
 
 def data_frames(data: bytes) -> bytes:

@@ -43,7 +43,7 @@ class Peer:
 
     name: str = ""
     session_id: str = ""
-    hello_by_bridge: Hello | None = None  # the HELLO that a bridge sends, or has sent, to the daemon
+    hello: Hello | None = None  # the HELLO that goes to the daemon in one write with the request to connect
     ahead: float = 0.0  # the least seconds by which its machine's `uptime` is ahead of this machine's
     pid: int | None = None  # None if unknown
 
@@ -74,16 +74,6 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def agent(self) -> str | None:
-        """The path of the user's ssh agent on the daemon's machine."""
-        return os.environ.get("SSH_AUTH_SOCK")
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The environment on the daemon's machine from which variables are renewed."""
-        return os.environ
 
     def close(self) -> None:
         """Close both descriptors; a second call does nothing."""

@@ -10,14 +10,14 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 
 # Without bytecode each worker would compile all tests. The sesh under test writes bytecode, too.
 sys.dont_write_bytecode = False
 
 import pytest  # noqa: E402
 
-from tests.support import Home, Result, Terminal, need, processes  # noqa: E402
+from tests.support import Home, Open, Sesh, need, processes  # noqa: E402
 
 # The developer's own sesh must not run in place of one that a host lacks. The system's directories stay.
 os.environ["PATH"] = ":".join(
@@ -123,12 +123,12 @@ def inside(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def sesh(home: Home) -> Callable[..., Result]:
+def sesh(home: Home) -> Sesh:
     """`sesh("--list", "--json")` runs the command without a terminal; see Home.sesh."""
     return home.sesh
 
 
 @pytest.fixture
-def terminal(home: Home) -> Callable[..., Terminal]:
+def terminal(home: Home) -> Open:
     """`terminal("work", columns=80, rows=24)` opens a terminal with sesh in it; see Home.terminal."""
     return home.terminal

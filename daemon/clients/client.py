@@ -77,7 +77,6 @@ class Client(Reader):
         else:
             self.limit = LAG
         self.state: State = Attaching()
-        self.redraw_due = False  # the next screen responds to a REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0
         self.ack = DueAck()
@@ -160,14 +159,12 @@ class Client(Reader):
 
     def send_part(self, replay: bytes) -> None:
         """Send a part of a replay; a client without the last part is blank."""
-        self._send(protocol.SCREEN, protocol.PART, replay)
+        self._send(protocol.PART, replay)
 
     def send_screen(self, position: int, replay: bytes) -> None:
-        """Send the screen of a position, as REDRAW if the client has sent one."""
-        kind = protocol.REDRAW if self.redraw_due else protocol.SCREEN
-        self.redraw_due = False
+        """Send the screen of a position."""
         self.position = position
-        self._send(kind, position, replay)
+        self._send(position, replay)
 
     def send_viewport(self, position: int, update: bytes) -> None:
         """Send the update of a viewport to a position, unless it is empty."""
@@ -175,8 +172,8 @@ class Client(Reader):
         if update:
             self.send_screen(position, update)
 
-    def _send(self, kind: int, position: int, replay: bytes) -> None:
-        self.connection.queue(*protocol.screen_frames(kind, position, replay))
+    def _send(self, position: int, replay: bytes) -> None:
+        self.connection.queue(*protocol.screen_frames(position, replay))
         if self.window is not None:
             self.window.add(len(replay), self.position)
         self.connection.flush()  # at once: during a flood, the end of the loop's turn may be far away

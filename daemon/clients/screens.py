@@ -167,12 +167,11 @@ class Screens:
         # In an image, it gets another screen later instead: the rest of the image would be shown as text.
         model = self._model
         client.send_screen(model.position, replay)
+        model.remember(model.position)  # a REDRAW may start there
         live = not (model.lag or model.in_image)
         client.resume(model.position, live=live)
         if live:
             client.connection.send_output(self._log)
-        else:
-            model.remember(client.position)
 
     # -- clients with a viewport
 

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -46,7 +46,7 @@ class LinkRequest:
     repeatable: bool = True
     connects: bool = False  # the op connects the link to a session
     session_id: str = ""  # of that session, or of the session to create
-    hello_by_bridge: Hello | None = None  # the HELLO of an attached terminal, which the bridge sends to the daemon
+    hello: Hello | None = None  # of an attached terminal, to the daemon
     may_be_done: bool = False  # the host has connected a session, or a link has closed before the response
 
     @classmethod
@@ -60,9 +60,8 @@ class LinkRequest:
         keys: RequestKeys = {"op": self.op, "asks": self.can_answer, "answers": answers}
         if self.session_id:
             keys["session_id"] = self.session_id
-        if self.hello_by_bridge is not None:
-            keys["hello_by_bridge"] = self.hello_by_bridge
-        return wire.request_frames(OP, _REQUEST_ID, self.data, **keys)
+        hello = protocol.message(protocol.HELLO, self.hello) if self.hello is not None else b""
+        return wire.request_frames(OP, _REQUEST_ID, self.data, **keys) + hello
 
 
 class Stage(Enum):
@@ -92,15 +91,6 @@ class Link(WatchedConnection):
         self._numbered = _REQUEST_ID  # requests to the daemon get the numbers after this one
 
     @property
-    def agent(self) -> str | None:
-        """The path, on the host, of the socket of the forwarded ssh agent."""
-        return str(self.bridge.get("auth_sock") or "") or None
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The variables of the host's login that a session renews, such as DISPLAY."""
-        return self.bridge.get("renewed") or {}
-
     @property
     def is_open(self) -> bool:
         return self.stage in (Stage.OPEN, Stage.CONNECTED)
@@ -206,7 +196,7 @@ class Link(WatchedConnection):
 
     def _note_sent(self, request: LinkRequest) -> None:
         self._pending = request
-        self.peer.hello_by_bridge = request.hello_by_bridge
+        self.peer.hello = request.hello
 
     def _note_response(self) -> None:
         if self._pending is not None:

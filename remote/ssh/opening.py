@@ -14,7 +14,7 @@ from math import inf
 
 from sesh import descriptors, paths
 from sesh.errors import AuthenticationFailed, SeshError, Unreachable, silent_host
-from sesh.link.keeper import Attempt, LinkOpener
+from sesh.link.health import Attempt, LinkOpener
 from sesh.messages import NearMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
@@ -109,6 +109,7 @@ class _Race:
             stderr.close()
             raise
         link = Link(destination, process, stderr)
+        link.opener = HostLinkOpener(destination)
         link.send_hello(_near_machine(destination), request, self.waiting.deadline)
         return link
 
@@ -163,19 +164,20 @@ def open_link(destination: Destination, waiting: Waiting, request: LinkRequest |
 
 
 class HostLinkOpener(LinkOpener):
-    """Opens links to a host, for a keeper. `logs`: write to the event log."""
+    """Opens links to a host, for a keeper."""
 
-    def __init__(self, destination: Destination, *, logs: bool = True) -> None:
+    def __init__(self, destination: Destination) -> None:
         self._destination = destination
-        self._logs = logs
-        self.indirect = any(destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
+
+    @property
+    def indirect(self) -> bool:
+        return any(self._destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
 
     def login_prompted(self) -> bool:
         return known.login_prompted(self._destination.host)
 
     def log(self, event: str, **facts: object) -> None:
-        if self._logs:
-            eventlog.log(event, host=self._destination.host, **facts)
+        eventlog.log(event, host=self._destination.host, **facts)
 
     def open(self, attempt: Attempt) -> Link:
         """Open a link. Print nothing: the terminal may be raw.
@@ -201,7 +203,7 @@ class HostLinkOpener(LinkOpener):
         may_prompt = attempt.may_prompt
         request = None
         if (peer := attempt.peer) is not None:
-            request = LinkRequest.attach(peer.name, peer.session_id, hello_by_bridge=peer.hello_by_bridge)
+            request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello)
         waiting = Waiting(may_prompt, stop=attempt.stop, show_line=attempt.set_last_line)
         if not (may_prompt or known.login_prompted(destination.host)):
             own_timeout = max(1, round(attempt.connect_timeout))

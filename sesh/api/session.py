@@ -302,7 +302,7 @@ class Session:
             stop.check()
 
         stop.check()
-        stream = self._target.open_stream(self.name, timeout)
+        stream = Stream.open(self._target, self.name, timeout)
         stream.check = check
         stream.deadline = None  # from now on, the op itself applies `timeout`
         return stream

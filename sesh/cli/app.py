@@ -67,9 +67,15 @@ class VerbCommand(TyperCommand):
         super().format_help_text(ctx, formatter)
 
 
+def show_help(ctx: Any) -> None:
+    """Print the help of a verb, or the overview."""
+    text = ctx.get_help()
+    ctx.obj.out.show({"help": text}, text)
+
+
 def _print_help(ctx: Any, _option: Any, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        ctx.obj.out.text(ctx.get_help())
+        show_help(ctx)
         ctx.exit()
 
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from sesh import machine, programs
 from sesh.about import SESH
@@ -17,7 +16,7 @@ from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.options import AttachOptions
-from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError, for_host
+from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError, for_host
 from sesh.keys import DetachKey
 from sesh.messages import SWITCH, Hello
 from sesh.names import check_name, is_name
@@ -29,9 +28,6 @@ from sesh.remote import eventlog, known
 from sesh.schema import Record, Spec
 from sesh.store import listing, recent, records
 from sesh.wire import Connection
-
-if TYPE_CHECKING:
-    from sesh.link.keeper import MakeKeeper
 
 ConnectSession = Callable[[Hello | None], Connected]  # finds or creates the session, and connects to it
 
@@ -138,13 +134,13 @@ def attach_terminal(
     hello = first_hello(target.host, options) if target.host is not None else None
     name, connection = connect(hello)
 
-    def connect_next(name: str, host: str | None) -> tuple[Connection, MakeKeeper]:
+    def connect_next(name: str, host: str | None) -> Connection:
         """Connect to the session that this terminal is switched to."""
         target = cli.target_of(host)
         connection = target.connect(name)
         _check_not_inside(name, host, connection)
         recent.remember(name, host)
-        return connection, target.make_keeper
+        return connection
 
     with _saying_that_it_runs(name, target.host):
         _check_not_inside(name, target.host, connection)
@@ -152,12 +148,10 @@ def attach_terminal(
         options.first_notice = cli.first_notice
         if target.host is not None:
             eventlog.log("connect", host=target.host, session=name)
-        end = run_client(
-            connection, name, host=target.host, options=options, connect=connect_next, make_keeper=target.make_keeper
-        )
+        end = run_client(connection, name, host=target.host, options=options, connect=connect_next)
     if end.host is not None:
         _record_left(end, end.host)
-    return _exit_code(end)
+    return end.code
 
 
 @contextmanager
@@ -180,7 +174,8 @@ def _options(cli: Invocation, flags: AttachFlags) -> AttachOptions:
         lines=settings.replay_lines,
         predict=settings.predict,
         renew=settings.renew,
-        closing_line=lambda end: end.line(words_for, _waiting),
+        words_for=words_for,
+        waiting=_waiting,
     )
 
 
@@ -214,14 +209,6 @@ def _waiting(left: str) -> int:
         return 0
     activities = [row.get("activity") for row in rows if row["name"] != left]
     return sum(activity["state"] == "waiting" for activity in activities if activity)
-
-
-def _exit_code(end: AttachmentEnd) -> int:
-    if end.kind is EndKind.ENDED:
-        return SIGNAL_BASE + end.signal if end.signal else end.code or 0
-    if end.early:
-        return ExitCode.INTERRUPTED
-    return 0 if end.kind is EndKind.DETACHED else 1
 
 
 # -- inside a session

@@ -18,6 +18,7 @@ from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable_path
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
+from sesh.reach.stream import Stream
 from sesh.schema import Event
 
 _QUOTED = re.compile(r'[\s"]')
@@ -62,7 +63,7 @@ def events(
         if name is None:
             _print(cli, follow_all(cli.line_target), cli.line.host)
             return 0
-        with cli.find_target(name).open_stream(name) as stream:
+        with Stream.open(cli.find_target(name), name) as stream:
             stream.audience = cli.audience
             _print(cli, follow(stream, since), stream.host)
     except DaemonDied as died:

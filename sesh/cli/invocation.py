@@ -17,7 +17,7 @@ from sesh.names import check_host
 from sesh.reach import find
 from sesh.reach.caller import YES_NO
 from sesh.reach.target import Target
-from sesh.schema import ErrorFacts, Place
+from sesh.schema import ErrorFacts
 from sesh.store import listing
 from sesh.workers import Stop
 
@@ -68,8 +68,8 @@ class Invocation(PersonCaller):
             if result.error is not None:
                 raise result.error
 
-    def search(self, names: Sequence[str], *, creates: bool = False) -> tuple[list[Place], dict[str, SeshError]]:
-        """Search for sessions; return where they are, and the errors of others by name.
+    def search(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
+        """Search for sessions; return the host of each, None for this machine, or the error.
 
         All sessions are on the host that the line names. If the line names none, this machine comes before the known
         remotes. `creates`: the line creates a session that no machine has.
@@ -80,8 +80,7 @@ class Invocation(PersonCaller):
             from sesh.ops import lookup
 
             hosts |= lookup.locate(self, absent, self.line.verb.dashed, creates=creates)
-        places = [Place(host, name) for name, host in hosts.items() if not isinstance(host, SeshError)]
-        return places, {name: error for name, error in hosts.items() if isinstance(error, SeshError)}
+        return hosts
 
     def find_target(self, name: str | None, *, creates: bool = False) -> Target:
         """Return the target that has the session; print its host if the line omits it.
@@ -90,12 +89,11 @@ class Invocation(PersonCaller):
         """
         if name is None:
             return self.line_target
-        places, failed = self.search([name], creates=creates)
-        if failed:
-            raise failed[name]
-        place = places[0]
-        self._note_place(place)
-        return self.target_of(place.host, offers=place.host == self.line.host)
+        host = self.search([name], creates=creates)[name]
+        if isinstance(host, SeshError):
+            raise host
+        self._note_place(host, name)
+        return self.target_of(host, offers=host == self.line.host)
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine with some of the sessions; return errors by session.
@@ -103,15 +101,17 @@ class Invocation(PersonCaller):
         `confirm`: ask the person before the verb ends a session of a remote. The error of a single session is raised.
         """
         confirm = confirm and self.can_answer and not self.line.json
-        places, failed = self.search(names)
+        failed: dict[str, SeshError] = {}
         groups: dict[str | None, list[str]] = {}
-        for host, name in places:
-            if not confirm:
-                self._note_place(Place(host, name))
-            elif host != self.line.host and not self.agrees(f"{name} runs on @{host}. End it?"):
+        for name, host in self.search(names).items():
+            if isinstance(host, SeshError):
+                failed[name] = host
+            elif confirm and host != self.line.host and not self.agrees(f"{name} runs on @{host}. End it?"):
                 failed[name] = Refused(f"{name} was left running")
-                continue
-            groups.setdefault(host, []).append(name)
+            else:
+                if not confirm:
+                    self._note_place(host, name)
+                groups.setdefault(host, []).append(name)
         for host, group in groups.items():
             target = self.target_of(host, offers=host == self.line.host)
             try:
@@ -127,10 +127,10 @@ class Invocation(PersonCaller):
             raise failed[names[0]]
         return failed
 
-    def _note_place(self, place: Place) -> None:
+    def _note_place(self, host: str | None, name: str) -> None:
         """Print and remember the host of a session, unless the line names it."""
-        if place.host != self.line.host:
-            where = f"{place.name} on @{place.host}"
+        if host != self.line.host:
+            where = f"{name} on @{host}"
             printing.write(f"[{where}]\n".encode(), printing.STDERR)
             self.remember(where)
 

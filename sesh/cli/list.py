@@ -15,7 +15,6 @@ from sesh.cli.printing import error_row
 from sesh.cli.table import Table
 from sesh.errors import SeshError, for_host
 from sesh.ops import lookup, views
-from sesh.ops.labels import has_labels
 from sesh.remote import known
 from sesh.schema import Summary
 
@@ -29,15 +28,6 @@ class Group(NamedTuple):
     host: str = ""
     reason: str = ""
     error: SeshError | None = None
-
-
-def list_or_pick(cli: Invocation) -> int:
-    """Show the board if the settings say so, else print the list: `sesh` alone."""
-    if printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
-        from sesh.cli import choose
-
-        return choose.pick_and_attach(cli)
-    return show(cli)
 
 
 def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
@@ -97,7 +87,7 @@ def groups_of(cli: Invocation, wanted: dict[str, str]) -> Iterator[Group]:
 
 
 def _labelled(sessions: Sequence[Summary], wanted: dict[str, str]) -> list[Summary]:
-    return [row for row in sessions if has_labels(row, wanted)]
+    return [row for row in sessions if lookup.has_labels(row, wanted)]
 
 
 def _of_all(cli: Invocation) -> Iterator[Group]:

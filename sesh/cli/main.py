@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.verbs import GO
@@ -23,9 +24,7 @@ def run_line(argv: list[str]) -> int:
         if line.verb.name in ("hook", "bridge"):
             return line.verb.load()(cli)
         if bare and not line.words:
-            from sesh.cli import list as listed
-
-            return listed.list_or_pick(cli)
+            return _list_or_pick(cli)
         if bare and len(line.words) == 1 and len(cli.line.hosts) < 2 and not _is_option(line.words[0]):
             from sesh.cli import attach
 
@@ -33,6 +32,17 @@ def run_line(argv: list[str]) -> int:
         from sesh.cli import app
 
         return app.run_verb(cli)
+
+
+def _list_or_pick(cli: Invocation) -> int:
+    """Show the board if the settings say so, else print the list: `sesh` alone."""
+    if printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
+        from sesh.cli import choose
+
+        return choose.pick_and_attach(cli)
+    from sesh.cli import list as listed
+
+    return listed.show(cli)
 
 
 def _is_option(word: str) -> bool:

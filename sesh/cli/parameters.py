@@ -13,7 +13,6 @@ from typer import Argument, Option
 from sesh import config, paths
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
-from sesh.cli.printing import json_line
 from sesh.cli.verbs import GO, VERBS
 from sesh.errors import SeshError, UsageError
 from sesh.measures import parse_seconds
@@ -34,11 +33,6 @@ class Context(typer.Context):
     """The context of a verb, which typer passes to the verb's function as first parameter."""
 
     obj: Invocation
-
-    def get_help(self) -> str:
-        """Return the help of the verb, or the overview; as JSON if wanted."""
-        text = super().get_help()
-        return json_line({"help": text}).decode().rstrip() if self.obj.line.json else text
 
 
 def offering(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:

@@ -14,7 +14,7 @@ from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndN
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions, views
-from sesh.ops.labels import has_labels, unlabelled
+from sesh.ops.lookup import has_labels, unlabelled
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
 

@@ -59,9 +59,9 @@ def help_(
       sesh exec --help
     """
     cli = ctx.obj
-    assert ctx.parent is not None  # noqa: S101 (verbs are called by the group)
     if verb is None:
-        return cli.out.text(ctx.parent.get_help())
+        app.show_help(ctx.parent)
+        return 0
     if (found := find_verb(verb)) not in VERBS:
         raise UsageError(f"there is no verb {printable(verb)}", hint=f"see: {SESH} --help")
     return app.run_verb(Invocation(replace(cli.line, verb=found, words=["--help"])))

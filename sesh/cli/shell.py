@@ -18,6 +18,7 @@ from sesh.cli.printing import command_json
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
 from sesh.names import printable, subject
 from sesh.ops import shell
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import RunFacts
 from sesh.wording import command_line, one_line
@@ -46,7 +47,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     with (
         failing_with(ExitCode.SESH_FAILED),
         _suggesting_job(cli, name),
-        cli.find_target(name).open_stream(name, timeout) as stream,
+        Stream.open(cli.find_target(name), name, timeout) as stream,
         cli.recording_signals(tie=False, message=left) as interrupts,
     ):
         stream.check = interrupts.check_recorded

@@ -33,9 +33,9 @@ class Table:
             self._widths = [max(pair) for pair in zip(self._widths, map(columns, _cells(session, now)), strict=True)]
 
     def lines(self, sessions: Sequence[Summary], now: float, host: str = "", reason: str = "") -> list[str]:
-        """Return a line for each session, below the host's name, if any, and why it does not answer.
+        """Return a line for each session, below that of the host, if any.
 
-        The headings come first, once there are sessions.
+        The headings come first, once there are sessions. `reason`: why the host does not answer.
         """
         self.measure(sessions, now)
         widths = self._widths if self._limit is None else _fitted(self._widths, self._limit)

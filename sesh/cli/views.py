@@ -16,6 +16,7 @@ from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled, number
 from sesh.errors import NotFound, Refused, for_host
 from sesh.ops import views
 from sesh.ops.wait import LiveLog
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import ActivityFacts, Status, Summary
 from sesh.store import listing
@@ -141,7 +142,7 @@ def _follow(cli: Invocation, target: Target, name: str, count: int, *, ansi: boo
             cli.out.lines(lines)
 
     try:
-        stream = target.open_stream(name)
+        stream = Stream.open(target, name)
     except NotFound:
         write(target.call(views.logs, name=name, lines=count, ansi=ansi))
         return

@@ -17,9 +17,9 @@ from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, number,
 from sesh.cli.printing import error_row
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.ops import jobs, lookup, search, views
-from sesh.ops.labels import has_labels, unlabelled
 from sesh.ops.wait import Begin, Conditions, await_condition, condition_at_end, includes_end
 from sesh.outcomes import Condition
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import Place
 
@@ -92,7 +92,7 @@ def _begin(position: int | None, *, several: bool, since_start: bool) -> Begin:
 
 def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
     try:
-        with target.open_stream(name, conditions["timeout"]) as stream:
+        with Stream.open(target, name, conditions["timeout"]) as stream:
             return await_condition(stream, conditions)
     except NotFound as missing:
         return condition_at_end(target, name, missing, conditions)
@@ -146,9 +146,11 @@ def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | No
     """
     if cli.line.hosts:
         return {Place(host, name): None for host in cli.line.hosts for name in names}
-    places, failed = cli.search(names)
-    found = {place.name: place for place in places}
-    return {found.get(name, Place(None, name)): failed.get(name) for name in names}
+    places: dict[Place, SeshError | None] = {}
+    for name, host in cli.search(names).items():
+        error = host if isinstance(host, SeshError) else None
+        places[Place(None if isinstance(host, SeshError) else host, name)] = error
+    return places
 
 
 def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Place]:
@@ -161,7 +163,7 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
     def names_on(_: str | None, target: Target) -> list[str]:
         if not cli.line.hosts:
             target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
-        rows = [row for row in target.call(views.overview)["sessions"] if has_labels(row, labels)]
+        rows = [row for row in target.call(views.overview)["sessions"] if lookup.has_labels(row, labels)]
         ended = target.call(jobs.ended, labels=labels) if kept else []
         return [*(row["name"] for row in rows if row["state"] in phases), *ended]
 
@@ -175,5 +177,5 @@ def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Pl
         else:
             cli.note(f"@{host} {lookup.absence(host, lookup.reason(found))}: its sessions are not waited for")
     if not places:
-        raise unlabelled(labels, f"{' or '.join(phases)} session")
+        raise lookup.unlabelled(labels, f"{' or '.join(phases)} session")
     return list(places)

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
+from typing import Protocol
 
 from sesh import protocol
-from sesh.wire import Connection
+from sesh.wire import Connection, Peer
+from sesh.workers import Stop
 
 PING_AFTER = 3.0  # seconds without a byte before a PING
 PING_AFTER_KEY = 1.0  # seconds without a byte after a key before a PING: the ACK may take long
@@ -133,10 +136,46 @@ class LinkHealth:
             self.nudge(now)
 
 
+@dataclass(eq=False)
+class Attempt:
+    connect_timeout: float = 0.0  # of ssh, in seconds
+    may_prompt: bool = False  # ssh may prompt the person
+    peer: Peer | None = None  # the daemon to connect to by a request in the first write, if any
+    last_line: str = ""  # printed by ssh
+    stop: Stop = field(default_factory=Stop)
+
+    def set_last_line(self, line: str) -> None:
+        self.last_line = line
+
+
+class LinkOpener(Protocol):
+    """Opens the links to one host, for a keeper: `HostLinkOpener` in `remote/ssh/opening`."""
+
+    @property
+    def indirect(self) -> bool:
+        """True if ssh connects through a jump host."""
+
+    def open(self, attempt: Attempt) -> WatchedConnection:
+        """Open a link whose bridge has sent WELCOME; runs in the attempt's thread. Raises SeshError."""
+
+    def login_prompted(self) -> bool:
+        """Return whether the last login prompted a person."""
+
+    def renew_shared_connection(self, *, is_silent: bool) -> None:
+        """Renew the shared connection of a replaced link. `is_silent`: that link has not ended."""
+
+    def log(self, event: str, **facts: object) -> None:
+        """Write to the event log."""
+
+
 class WatchedConnection(Connection):
-    """A connection to a host, with its health; each one is a `Link` of `remote/ssh`."""
+    """A connection to a host, with its health; each one is a `Link` of `remote/ssh`.
+
+    `opener`: opens the link that replaces this one.
+    """
 
     far = True
+    opener: LinkOpener
 
     def __init__(self, inbound: int, outbound: int) -> None:
         super().__init__(inbound, outbound)

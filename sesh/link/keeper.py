@@ -13,14 +13,12 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from typing import Protocol
 
 from sesh.descriptors import polled
 from sesh.errors import LoginRefused, NoRoom, SeshError, TimedOut, Unreachable
-from sesh.link.health import Health, LinkHealth, WatchedConnection
+from sesh.link.health import Attempt, Health, LinkHealth, LinkOpener, WatchedConnection
 from sesh.link.wake import Wake
 from sesh.wire import Peer
 from sesh.workers import Stop, Workers
@@ -38,39 +36,6 @@ _CHECK_INTERVAL = 0.25  # seconds between two calls of `check` in `await_link`
 Ping = Callable[[bytes], object]  # sends a PING with a payload
 ReportOutage = Callable[[str | None], object]  # receives why the link is not up, empty if unknown; None once it is up
 CurrentPeer = Callable[[], Peer | None]  # returns the daemon that an attempt connects to at once, if any
-
-
-@dataclass(eq=False)
-class Attempt:
-    connect_timeout: float = 0.0  # of ssh, in seconds
-    may_prompt: bool = False  # ssh may prompt the person
-    peer: Peer | None = None  # the daemon to connect to by a request in the first write, if any
-    last_line: str = ""  # printed by ssh
-    stop: Stop = field(default_factory=Stop)
-
-    def set_last_line(self, line: str) -> None:
-        self.last_line = line
-
-
-class LinkOpener(Protocol):
-    """Opens the links to one host, for a keeper: `HostLinkOpener` in `remote/ssh/opening`.
-
-    `indirect`: ssh connects through a jump host.
-    """
-
-    indirect: bool
-
-    def open(self, attempt: Attempt) -> WatchedConnection:
-        """Open a link whose bridge has sent WELCOME; runs in the attempt's thread. Raises SeshError."""
-
-    def login_prompted(self) -> bool:
-        """Return whether the last login prompted a person."""
-
-    def renew_shared_connection(self, *, is_silent: bool) -> None:
-        """Renew the shared connection of a replaced link. `is_silent`: that link has not ended."""
-
-    def log(self, event: str, **facts: object) -> None:
-        """Write the loss or the return of a link to the event log."""
 
 
 class Schedule:
@@ -165,12 +130,15 @@ class LinkKeeper:
         opener: LinkOpener,
         current_peer: CurrentPeer = lambda: None,
         report_outage: ReportOutage = lambda _reason: None,
+        *,
+        logs: bool = True,
     ) -> None:
+        """`logs`: write the loss and the return of the link to the event log."""
         self._opener = opener
         self._ping: Ping = lambda _: None
         self._current_peer = current_peer
         self._report_outage = report_outage
-        self.log = opener.log
+        self._logs = logs
         self.health = LinkHealth(time.monotonic())
         self.schedule = Schedule(indirect=opener.indirect)
         self._attempts: Workers[Attempt, WatchedConnection] = Workers(WatchedConnection.close)
@@ -181,6 +149,10 @@ class LinkKeeper:
         self._heard_before_loss: float | None = None  # monotonic; None unless a loss is the newest event in the log
         # Read while the link is up: during an outage this process may lack the descriptor to open `remotes.json`.
         self._login_prompted = opener.login_prompted()
+
+    def log(self, event: str, **facts: object) -> None:
+        if self._logs:
+            self._opener.log(event, **facts)
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -347,9 +319,6 @@ class LinkKeeper:
     def close(self) -> None:
         self._attempts.close()
         self._wake.close()
-
-
-MakeKeeper = Callable[[CurrentPeer], LinkKeeper | None]  # returns the keeper of a link, None on this machine
 
 
 def _reason(error: SeshError) -> str:

@@ -21,7 +21,7 @@ from sesh.errors import NotFound, SeshError, TimedOut
 from sesh.mcp import models
 from sesh.mcp.table import SessionTable, UsedSession
 from sesh.mcp.worklog import log_action
-from sesh.ops.labels import has_labels
+from sesh.ops.lookup import has_labels
 
 NameField = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
 HostField = Annotated[

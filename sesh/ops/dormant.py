@@ -247,9 +247,5 @@ def _last_screen(name: str) -> str:
 
 
 def _divider(summary: Summary) -> str:
-    if ended := summary.get("ended"):
-        how = f"{summary['name']} exited {summary.get('exit_code')}, {measures.local_time(ended, dated=True)}"
-    else:
-        last_active = measures.local_time(summary.get("last_activity"), dated=True)
-        how = f"{find.describe_end(summary)}; last active {last_active}"
-    return f"\x1b[2m── {how} ──\x1b[m"
+    last_active = measures.local_time(summary.get("last_activity"), dated=True)
+    return f"\x1b[2m── {find.describe_end(summary)}; last active {last_active} ──\x1b[m"

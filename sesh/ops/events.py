@@ -123,7 +123,7 @@ def _running() -> Iterator[tuple[str, str]]:
 
 
 def _follow_one(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
-    with LocalTarget(Caller(stop)).open_stream(name) as stream:
+    with Stream.open(LocalTarget(Caller(stop)), name) as stream:
         yield from _since(follow(stream, since), session_id, since, begun)
 
 

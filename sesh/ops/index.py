@@ -21,7 +21,6 @@ from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
 from sesh.messages import EVENTS
 from sesh.names import natural
 from sesh.ops import lookup
-from sesh.ops.labels import has_labels
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
@@ -218,7 +217,8 @@ class SessionIndex:
         listed: dict[str | None, list[Summary]] = {}
         seen: set[str] = set()
         for host in sorted(self.machines, key=lambda host: (bool(self.machines[host].why_silent), *_order(host))):
-            listed[host] = [row for row in lookup.take_new(self.machines[host].rows, seen) if has_labels(row, wanted)]
+            rows = lookup.take_new(self.machines[host].rows, seen)
+            listed[host] = [row for row in rows if lookup.has_labels(row, wanted)]
         return {Place(host, row["name"]): row for host in sorted(listed, key=_order) for row in listed[host]}
 
 

@@ -215,7 +215,10 @@ def run(
         with errors.failing_with(ExitCode.SESH_FAILED):
             with interrupts.stop_on_first():
                 target.sync()
-            stream = target.until(deadline).begin(enter.job, interrupts, **data, stdin=stdin is not None)
+            target = target.until(deadline)
+            target.interrupts = interrupts
+            name, connection = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
+            stream = Stream(target, connection, name)
     except errors.Ended as ended:  # the job ended before the wait began
         if live is not None:
             live(ended.output)

@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from sesh import descriptors, errors, measures, paths, reach
-from sesh.about import PROGRAM
+from sesh.about import PROGRAM, SESH
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import views
@@ -27,6 +27,17 @@ HOST_TIMEOUT = 2.0  # seconds, then a host counts as silent
 _REASON_DELAY = 0.2  # seconds after the timeout for a worker to give the reason in ssh's words
 _QUIET = 0.5  # seconds, then a status line names the hosts that have not answered
 _SKEW = 2.0  # seconds; a smaller clock difference may be the round trip, and is ignored
+
+
+def has_labels(session: Summary, labels: dict[str, str]) -> bool:
+    """Return whether a session has all of these labels."""
+    return labels.items() <= (session.get("labels") or {}).items()
+
+
+def unlabelled(labels: dict[str, str], kind: str = "session") -> NotFound:
+    """Return the error if no session has these labels."""
+    words = " and ".join(map("=".join, labels.items()))
+    return NotFound(f"no {kind} has the label {words}", hint=f"see: {SESH} --list")
 
 
 def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:

@@ -78,7 +78,7 @@ def _check_length(text: bytes, *, as_unit: bool) -> None:
 
 @contextmanager
 def _open_stream(target: Target, name: str) -> Iterator[Stream]:
-    with target.open_stream(name) as stream:
+    with Stream.open(target, name) as stream:
         stream.handshake(until=_soon())
         yield stream
 

@@ -7,16 +7,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, nullcontext
 from math import inf
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
-from sesh.link.keeper import CurrentPeer, LinkKeeper, ReportOutage
+from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.messages import OP, ConnectedResponse, Hello
 from sesh.reach import calls
 from sesh.reach.caller import Caller
-from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name
 from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import Target
@@ -68,8 +67,7 @@ class HostTarget(Target):
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)
-        can_answer = self.caller.can_answer
-        request = LinkRequest(op.wire_name, calls.encoded(arguments), can_answer=can_answer, repeatable=op.reads)
+        request = self._request(op, arguments, repeatable=op.reads)
         with errors.naming_host(self.host):
             with self._open_link(request) as link, self._stop.calling(link.abort):
                 self.clock = link.clock
@@ -98,7 +96,8 @@ class HostTarget(Target):
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Connected:
         arguments = by_name(op, args, kwargs)
-        request = self._connecting_request(op, arguments, hello)
+        session_id = os.urandom(8).hex() if op.creates else ""
+        request = self._request(op, arguments, connects=True, session_id=session_id, hello=hello)
         try:
             return self._connect(request)
         except KeyboardInterrupt:
@@ -106,41 +105,25 @@ class HostTarget(Target):
                 raise
             created = f"{arguments.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {created}; check with: {PROGRAM} @{self.host}") from None
-
-    def begin(
-        self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Stream:
-        request = self._connecting_request(op, by_name(op, args, kwargs))
-        try:
-            name, link = self._connect(request, interrupts)
         except SeshError as error:
-            if not request.may_be_done:
+            if self.interrupts is None or not request.may_be_done:
                 raise
             if isinstance(error, Interrupted):
-                raise error.saying(interrupts.message) from error
+                raise error.saying(self.interrupts.message) from error
             with errors.failing_with(ExitCode.UNKNOWN):
                 raise error.saying(f"{error.message}; the job may or may not have started") from error
-        return self._stream(link, name)
 
-    def _connecting_request(
-        self, op: Op[..., Connected], arguments: dict[str, object], hello: Hello | None = None
-    ) -> LinkRequest:
-        return LinkRequest(
-            op.wire_name,
-            calls.encoded(arguments),
-            can_answer=self.caller.can_answer,
-            connects=True,
-            session_id=os.urandom(8).hex() if op.creates else "",
-            hello_by_bridge=hello,
-        )
+    def _request(self, op: Op[..., object], arguments: Mapping[str, object], **more: Any) -> LinkRequest:
+        return LinkRequest(op.wire_name, calls.encoded(arguments), can_answer=self.caller.can_answer, **more)
 
-    def _connect(self, request: LinkRequest, interrupts: Interrupts | None = None) -> tuple[str, Link]:
+    def _connect(self, request: LinkRequest) -> tuple[str, Link]:
         """Open a link, and have the host connect it to a session.
 
         A request that creates a session is sent again if the link is lost before the response, over `_MAX_LINKS` links
-        at most; from its session id the host knows that it is the same request. `interrupts`: the first signal stops
-        the opening of a link. Raises Ended if the session has ended, ConnectionLost without a response.
+        at most; from its session id the host knows that it is the same request. Raises Ended if the session has ended,
+        ConnectionLost without a response.
         """
+        interrupts = self.interrupts
         keeper: LinkKeeper | None = None  # opens all links but the first, with pauses between two logins
         check = interrupts.check_recorded if interrupts is not None else self._stop.check
         with errors.naming_host(self.host), self._timed(), ExitStack() as stack:
@@ -154,8 +137,8 @@ class HostTarget(Target):
                     if not (request.session_id and links_left):
                         raise
                     if keeper is None:
-                        opener = opening.HostLinkOpener(self.destination, logs=False)
-                        keeper = stack.enter_context(closing(LinkKeeper(opener)))
+                        opener = opening.HostLinkOpener(self.destination)
+                        keeper = stack.enter_context(closing(LinkKeeper(opener, logs=False)))
                     self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
             known.cache_running(self.host, response["name"], time.time(), response["session_id"])
         return response["name"], link
@@ -193,27 +176,11 @@ class HostTarget(Target):
             known.end_pause(self.host)
         return link
 
-    def make_keeper(self, current_peer: CurrentPeer) -> LinkKeeper:
-        return LinkKeeper(opening.HostLinkOpener(self.destination), current_peer)
-
-    def _stream(self, connection: Connection, name: str) -> Stream:
-        return Stream(
-            connection,
-            name,
-            self.deadline,
-            host=self.host,
-            keeper=LinkKeeper(opening.HostLinkOpener(self.destination)),
-            note=self.caller.note,
-            find_end=self._request_end,
-            stop=self._stop,
-        )
-
-    def _request_end(self, stream: Stream) -> Ended | None:
-        """Request over another link how a session ended; return None if that is unknown."""
-        request = LinkRequest.attach(stream.name, stream.session_id)
+    def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
+        request = LinkRequest.attach(name, session_id)
         try:
-            with self.until(stream.deadline)._open_link() as link:
-                self._await_session(link, request, stream.deadline)
+            with self.until(deadline)._open_link() as link:
+                self._await_session(link, request, deadline)
         except Ended as ended:
             return ended
         except SeshError:
@@ -241,16 +208,10 @@ class HostTarget(Target):
             link.send(LinkRequest(op.wire_name, calls.encoded(arguments(link))).frames())
 
         self._stop.check()
-        opener = opening.HostLinkOpener(self.destination, logs=report_outage is None)
-        stream = Stream(
-            self._open_link(),
-            "",
-            host=self.host,
-            keeper=LinkKeeper(opener, report_outage=report_outage or (lambda _: None)),
-            note=self.caller.note,
-            find_end=lambda _: None,
-            stop=self._stop,
-        )
+        link = self._open_link()
+        keeper = LinkKeeper(link.opener, report_outage=report_outage or (lambda _: None), logs=report_outage is None)
+        stream = Stream(self, link, "", keeper)
+        stream.deadline = None
         stream.audience = self.caller.audience
         stream.check = self._stop.check
         with stream:

@@ -19,10 +19,8 @@ from sesh.link.keeper import LinkKeeper
 from sesh.messages import Welcome
 from sesh.names import subject
 from sesh.reach import find
-from sesh.reach.caller import NEVER
-from sesh.store import results
+from sesh.reach.target import Target
 from sesh.wire import Connection
-from sesh.workers import Stop
 
 Descriptors = list[tuple[int, int]]  # to poll, with their events
 
@@ -78,55 +76,45 @@ class ReceivedOutput:
         return self.take(end - len(ended.output), ended.output) if isinstance(end, int) else NewOutput(0, b"")
 
 
-def _stored_end(stream: Stream) -> Ended | None:
-    """Find how a session of this machine ended; return None if that is unknown."""
-    result = results.by_id(stream.session_id) if stream.session_id else find.last_result(stream.name)
-    return Ended(stream.name, result, results.output(result)) if result is not None else None
-
-
 class Stream:
-    """A stream from a session's daemon; from the bridge of `host` if `name` is empty.
+    """A stream from a session's daemon.
 
-    `keeper`: of the link to `host`; None on this machine. `note`: receives a line when the link is lost and when it is
-    back. `find_end`: returns how the session ended, None if that is unknown. `stop`: ends the stream's context with
-    Interrupted.
+    Without a `name` it is from the bridge of a host. `keeper`: of the link to the host; by default one that logs. The
+    caller of `target` gets a note when the link is lost and when it is back, and its `stop` ends the stream's context
+    with Interrupted.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        name: str,
-        deadline: float | None = None,
-        *,
-        host: str | None = None,
-        keeper: LinkKeeper | None = None,
-        note: Callable[[str], object] = lambda _: None,
-        find_end: Callable[[Stream], Ended | None] = _stored_end,
-        stop: Stop = NEVER,
-    ) -> None:
-        self.host = host
+    def __init__(self, target: Target, connection: Connection, name: str, keeper: LinkKeeper | None = None) -> None:
+        self.host = target.host
         self.connection = connection  # the current one; HELLO is not sent yet over the first one
         self.name = name  # of the session, kept up to date
         self.session_id = connection.peer.session_id  # empty while unknown
-        self.deadline = deadline  # for the whole stream (monotonic)
+        self.deadline = target.deadline  # for the whole stream (monotonic)
         self.output = ReceivedOutput()
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
         self.check: Callable[[], object] = lambda: None  # called while a link is lost; may raise to end the stream
+        self._target = target
+        self._note = target.caller.note
+        if keeper is None and isinstance(connection, WatchedConnection):
+            keeper = LinkKeeper(connection.opener)
         self._keeper = keeper
-        self._note = note
-        self._find_end = find_end
         self._next_link: Connection | None = None  # opened while the current link was only doubted
         self._cut = False
-        self._stop = stop
         self._exits = ExitStack()  # filled by `__enter__`
         if keeper is not None:
             keeper.log("connect", session=name or None)
             self._watch(keeper)
 
+    @classmethod
+    def open(cls, target: Target, name: str, limit: float | None = None) -> Stream:
+        """Open a stream to a session's daemon, for at most `limit` seconds in all."""
+        target = target.until(None if limit is None else time.monotonic() + limit)
+        return cls(target, target.connect(name), name)
+
     def __enter__(self) -> Stream:
         with ExitStack() as exits:
             exits.push(self._close)
-            exits.enter_context(self._stop.calling(self.cut))
+            exits.enter_context(self._target.caller.stop.calling(self.cut))
             self._exits = exits.pop_all()
         return self
 
@@ -187,9 +175,9 @@ class Stream:
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""
         # After `cut` the daemon still runs, and the name may find another session's result.
-        if not self._cut and (ended := self._find_end(self)) is not None:
-            return ended
-        return errors.DaemonDied(f"the daemon of {self.name} died")
+        known = self.name and not self._cut
+        ended = self._target.find_end(self.name, self.session_id, self.deadline) if known else None
+        return ended or errors.DaemonDied(f"the daemon of {self.name} died")
 
     def _next_arrivals(self, others: Callable[[], Descriptors], until: float | None) -> Iterator[Arrival]:
         """Wait; yield what has arrived. Raises ConnectionLost if another connection must replace this one."""
@@ -258,7 +246,7 @@ class Stream:
 
     def _await_link(self, keeper: LinkKeeper) -> Connection:
         """Wait for the link that replaces a lost one; note loss and return."""
-        self._check_cut()
+        self._check()
         if keeper.refusal is None:  # else `await_link` raises the refusal at once
             running = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
             self._note(f"lost the link to @{self.host}{running}")
@@ -294,11 +282,7 @@ class Stream:
         facts = {"since": self.output.position or 0, "joined": peer.pid} if self.name else {}
         self._keeper.session_connected(self.name, **facts)
 
-    def _check_cut(self) -> None:
-        """Raise Lost if the stream was cut: a cut stream opens no other link."""
-        if self._cut:
-            raise errors.ConnectionLost(f"the link to @{self.host} was cut")
-
     def _check(self) -> None:
-        self._check_cut()
+        if self._cut:  # a cut stream opens no other link
+            raise errors.ConnectionLost(f"the link to @{self.host} was cut")
         self.check()

@@ -10,25 +10,30 @@ from copy import copy
 from typing import TYPE_CHECKING, TypeVar
 
 from sesh import errors
+from sesh.errors import Ended
 from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Connected, Op, Result
+from sesh.store import results
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
-    from sesh.link.keeper import CurrentPeer, LinkKeeper
     from sesh.reach.cancelling import Interrupts
-    from sesh.reach.stream import Stream
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 
 
 class Target(ABC):
-    """A machine, as the target of ops. `deadline` (monotonic): for each call; see `until`."""
+    """A machine, as the target of ops.
+
+    `deadline` (monotonic): for each call; see `until`. `interrupts`: of the wait for a job, which a host begins exactly
+    once; the first signal stops the opening of a link.
+    """
 
     host: str | None = None
     deadline: float | None = None
+    interrupts: Interrupts | None = None
     clock = 0.0  # seconds by which the host's clock was ahead at the last call
 
     def __init__(self, caller: Caller) -> None:
@@ -61,27 +66,13 @@ class Target(ABC):
     ) -> Connected:
         """Call an op that connects to a session; return its name and connection.
 
-        `hello`: the HELLO that goes to a host in one write with the request; on this machine the caller sends it.
+        Raises Ended if the session has ended. `hello`: the HELLO that goes to a host in one write with the request; on
+        this machine the caller sends it.
         """
 
     @abstractmethod
-    def begin(
-        self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Stream:
-        """Begin a job exactly once; return its stream. Raises Ended if it has ended."""
-
-    def open_stream(self, name: str, limit: float | None = None) -> Stream:
-        """Open a stream to a session's daemon, for at most `limit` seconds in all."""
-        target = self.until(None if limit is None else time.monotonic() + limit)
-        return target._stream(target.connect(name), name)
-
-    @abstractmethod
-    def _stream(self, connection: Connection, name: str) -> Stream:
-        """Return the stream over a new connection to a session."""
-
-    @abstractmethod
-    def make_keeper(self, current_peer: CurrentPeer) -> LinkKeeper | None:
-        """Return the keeper of an attachment's link; None on this machine."""
+    def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
+        """Find how a session ended; return None if that is unknown."""
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -113,16 +104,6 @@ class LocalTarget(Target):
     ) -> Connected:
         return op(self.caller, *args, **kwargs)
 
-    def begin(
-        self, op: Op[Arguments, Connected], interrupts: Interrupts, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Stream:
-        name, connection = op(self.caller, *args, **kwargs)
-        return self._stream(connection, name)
-
-    def _stream(self, connection: Connection, name: str) -> Stream:
-        from sesh.reach.stream import Stream  # loads links, which a list does without
-
-        return Stream(connection, name, self.deadline, stop=self.caller.stop)
-
-    def make_keeper(self, current_peer: CurrentPeer) -> None:
-        return None
+    def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
+        result = results.by_id(session_id) if session_id else find.last_result(name)
+        return Ended(name, result, results.output(result)) if result is not None else None

@@ -133,6 +133,7 @@ class Bulk:
             and screen.scrollback.max_lines > 0
             and (screen.top, screen.bottom, screen.narrow) == (0, screen.height - 1, False)
             and screen.prints_plainly
+            and not screen.pen.link  # each line would have its address, and a block more text than it may hold
             and (screen.cursor.y, screen.cursor.x) == (screen.height - 1, 0)
             and (last.text, last.pens, last.continues, last.prompt) == (fresh.text, fresh.pens, False, False)
             and not self._parser.unfinished

@@ -61,8 +61,7 @@ class Bridge:
         request = self.take(protocol.REQUEST)
         facts = {"name": "work", "session_id": "abc", "daemon_pid": None, "cwd": None, "notes": [], **words}
         self.say(protocol.RESPONSE, **{"id": request.get("id"), "ok": True, "command": [], **facts})
-        if "hello_by_bridge" not in request:
-            self.take(protocol.HELLO)
+        self.take(protocol.HELLO)
         if dies:
             os._exit(255)
         welcome = {"protocol": protocol.PROTOCOL, "version": "9", "id": "abc", "name": "work", "position": 0}
@@ -163,9 +162,9 @@ def attaches(kind: int, note: str = "", **message: Any) -> Attack:
 
 
 def lined(bridge: Bridge) -> None:
-    """Attach a client, and send it the REDRAW that comes before a notice."""
+    """Attach a client, and send it the screen that comes before a notice."""
     bridge.attached()
-    bridge.connection.send(protocol.numbered(protocol.REDRAW, 0, b""))
+    bridge.connection.send(protocol.numbered(protocol.SCREEN, 0, b""))
     while True:
         bridge.connection.receive()
 
@@ -222,7 +221,6 @@ ATTACKS: dict[str, Attack] = {
     "switch": attaches(protocol.SWITCH, name="other", host="elsewhere"),
     "notice": lined,
     "crumbs": floods(protocol.numbered(protocol.SCREEN, 0, b"\xc3\xa4")),
-    "held": floods(protocol.numbered(protocol.REDRAW, 0, b"\xc3\xa4" * 500)),
     "job-range": job,
     "odd-name": lambda bridge: bridge.attached(name="a\nevil"),
 }

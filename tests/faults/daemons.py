@@ -69,7 +69,7 @@ class Client:
             self.position = position + len(data)
             self.output += data
         else:
-            if kind in (protocol.SCREEN, protocol.REDRAW):
+            if kind == protocol.SCREEN:
                 self.position = protocol.split_number(payload)[0]
             self.frames.append((kind, payload))
         return True

@@ -236,16 +236,13 @@ def peak(pid: int) -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read from /proc")
-@pytest.mark.parametrize(("attack", "sent", "most"), [("crumbs", 1 << 18, 2 << 20), ("held", 3 << 20, 2 << 20)])
-def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(
-    evil: Evil, attack: str, sent: int, most: int
-) -> None:
-    """`crumbs` took a hundred times what the host sent, `held` all of it."""
-    terminal = evil.attaches(attack)
+def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(evil: Evil) -> None:
+    """The flood took a hundred times what the host sent."""
+    terminal = evil.attaches("crumbs")
     terminal.wait_for_raw(b"hello")  # which the flood soon scrolls away
     before = peak(terminal.pid)
-    terminal.wait_until(lambda: evil.sent() > sent, 120)
-    assert peak(terminal.pid) < before + most
+    terminal.wait_until(lambda: evil.sent() > 1 << 18, 120)
+    assert peak(terminal.pid) < before + (2 << 20)
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
     assert terminal.termios() == terminal.first_termios

@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,8 @@ from sesh.client.undo import Undo
 from tests.fidelity.rest import unrest
 from tests.fidelity.test_programs import COLUMNS, ROWS, STREAMS, cuts
 from tests.fidelity.xterm import Xterm
-from tests.support import Home, Terminal, rounds
+from tests.support import Home, Open, Terminal, rounds
 
-Open = Callable[..., Terminal]
 WAYS = ("key", "SIGTERM", "daemon killed")
 LEFT = [
     (path, way) for at, path in enumerate(STREAMS) for turn, way in enumerate(WAYS) if rounds(at % 6 == 2 * turn, True)

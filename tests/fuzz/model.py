@@ -213,8 +213,8 @@ class Sessions(RuleBasedStateMachine):
         if each is None or not self._here(each):
             return
         each.client.frames.clear()
-        each.client.send(protocol.frame(protocol.REDRAW))
-        each.client.wait(protocol.REDRAW)
+        each.client.send(protocol.numbered(protocol.REDRAW, each.client.position, b""))
+        each.client.wait(protocol.SCREEN)
 
     # -- others
 

@@ -17,6 +17,7 @@ HEAVY = {"typer", "rich", "fabric", "paramiko", "pyte", "mcp", "pydantic"}
 """Packages that attaching must not load, because they take longer to load than all of the rest."""
 
 LATE = {
+    ("client/attachment.py", "sesh.link.keeper"): "threads, which a session here does without",
     ("client/view.py", "sesh.client.predict"): "pyte",
     ("remote/deploy/deploy.py", "sesh.remote.deploy"): "fabric",
     ("sesh/__init__.py", "sesh"): "the API, which the program itself does not use",
@@ -26,7 +27,6 @@ LATE = {
     ("sesh/cli/app.py", "sesh.cli"): "threads, for several hosts only",
     ("sesh/cli/invocation.py", "sesh.ops"): "known remotes, which a session here does without",
     ("sesh/cli/invocation.py", "sesh.remote.deploy"): "rich",
-    ("sesh/cli/list.py", "sesh.cli"): "the board",
     ("sesh/cli/main.py", "sesh.cli"): "what this line needs, and no more",
     ("sesh/cli/person.py", "sesh.tui"): "a question, which few verbs ask",
     ("sesh/cli/printing.py", "sesh"): "logging, which only an error needs",
@@ -36,7 +36,6 @@ LATE = {
     ("sesh/ops/views.py", "sesh.vt.render.export"): "the same",
     ("sesh/ops/wait.py", "sesh.vt.lines"): "pyte",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
-    ("sesh/reach/target.py", "sesh.reach.stream"): "links, which a list does without",
     ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",
 }
 """The imports within functions: the file, the module, and the reason, mostly what would load needlessly."""

@@ -77,11 +77,6 @@ def _screen(random: Random, number: int) -> str:
     return begins + _paint(random)
 
 
-def _alternate(random: Random, number: int) -> str:
-    """Lines that scroll on the alternate screen."""
-    return ("before\r\n\x1b[?1049h\x1b[H" if number == 1 else "") + _plain(random, number)
-
-
 def _both(random: Random, number: int) -> str:
     """Lines, with a program on the alternate screen from time to time."""
     if random.random() > 0.1:
@@ -98,15 +93,8 @@ KINDS: dict[str, Callable[[Random, int], str]] = {
     "mixed": _mixed,
     "tasks": _tasks,
     "both": _both,
-    "plain": _plain,
-    "coloured": _coloured,
-    "wide": _wide,
-    "long": _long,
-    "full": _full,
-    "counted": _counted,
     "footer": _footer,
     "screen": _screen,
-    "alternate": _alternate,
 }
 
 

@@ -133,6 +133,17 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_no
     assert terminal.termios() == fresh
 
 
+def test_one_s_own_detach_key_leaves_while_a_login_is_wanted(home: Home, far: SshHost) -> None:
+    """Only Ctrl-\\ left, whatever the key was."""
+    home.env["SESH_DETACH_KEY"] = "C-b d"
+    terminal = logged_in(home)
+    cut(far)
+    stands(terminal, "Enter logs in, C-b d leaves")
+    terminal.type(b"\x02d")
+    assert terminal.exit_code() == 0
+    assert "detached from work@box" in terminal.text()
+
+
 def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: SshHost) -> None:
     terminal = logged_in(home)
     terminal.type(DETACH)

@@ -8,10 +8,10 @@ import pytest
 
 from tests.remote.pace import brisk
 from tests.remote.via import Beside
-from tests.support import Home, wait_until
+from tests.support import Home, says_who_reads, wait_until
 from tests.support.composers.kinds import composer, logged
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+pytestmark = says_who_reads
 
 TEXT = " ".join(f"word{number}" for number in range(900))
 

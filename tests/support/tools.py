@@ -10,6 +10,8 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """The checkout."""
 
+says_who_reads = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say it")
+
 # Servers lie outside of an ordinary user's PATH.
 _SYSTEM = "/usr/sbin:/sbin:/usr/local/sbin"
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-from collections.abc import Callable
 
 import pytest
 
 from sesh.daemon.activity import rules
-from tests.support import Home, Result, processes, wait_until
+from tests.support import Home, Sesh, processes, says_who_reads, wait_until
 
-Sesh = Callable[..., Result]
-
-pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+pytestmark = says_who_reads
 
 
 def stands(sesh: Sesh, name: str = "work") -> tuple[str, str, str | None]:

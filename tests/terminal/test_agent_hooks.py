@@ -13,7 +13,7 @@ import pytest
 from sesh.cli import hook
 from sesh.ops import agents
 from sesh.reach import find
-from tests.support import Home, Terminal, wait_until
+from tests.support import Home, Open, wait_until
 from tests.support.hooking import SESSION, Agent
 
 RESUME = {
@@ -178,9 +178,7 @@ def test_settings_with_comments_are_left_and_the_hooks_are_printed(home: Home) -
         assert file.read() == text
 
 
-def test_a_hook_that_gets_no_event_ends_by_itself(
-    home: Home, terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hook_that_gets_no_event_ends_by_itself(home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Codex kills a hook after 3 s; `--hook` must end earlier."""
     monkeypatch.setattr(hook, "_TIMEOUT", 0.2)
     waiting = home.start("--hook", "codex", stdin=subprocess.PIPE)

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -19,15 +18,13 @@ from sesh.ops import send
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.target import LocalTarget
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Open, Sesh, says_who_reads, wait_until
 
 pytestmark = [
-    pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads"),
+    says_who_reads,
     pytest.mark.usefixtures("inside"),
 ]
 
-Open = Callable[..., Terminal]
-Sesh = Callable[..., Result]
 
 ASKS = "printf 'may I run: make test? '; read x; echo got=$x; printf 'may I push? '; read x; echo got=$x; sleep 60"
 

@@ -15,7 +15,7 @@ import pytest
 from sesh import Session, Stop, sessions
 from sesh.errors import Busy, Interrupted, NotFound, SeshError, TimedOut, UsageError
 from sesh.ops import jobs
-from tests.support import Home, wait_until
+from tests.support import Home, says_who_reads, wait_until
 
 pytestmark = pytest.mark.usefixtures("inside")
 
@@ -184,7 +184,7 @@ def test_ctrl_c_reaches_the_command_and_then_the_caller_and_a_job_goes_on(home: 
     assert in_front("job") == ["sleep", "100"]
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+@says_who_reads
 def test_a_question_may_be_answered_as_soon_as_its_event_comes() -> None:
     asks = "for asked in one two three; do sleep 0.1; read -p $asked? answer; done"
     work = Session.open("work", command=["bash", "-c", asks])

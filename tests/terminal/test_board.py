@@ -6,19 +6,13 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable
 
 import pytest
 
 from sesh.ops import send
 from sesh.reach.target import Target
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Open, Sesh, Terminal, says_who_reads, wait_until
 from tests.terminal.looking import screen
-
-tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
-
-Open = Callable[..., Terminal]
-Sesh = Callable[..., Result]
 
 ASKS = "printf 'push it? '; read x; echo got=$x; printf 'really? '; read x; echo got=$x; sleep 60"
 LATER = (
@@ -241,7 +235,7 @@ def test_a_program_gets_a_list_a_line(home: Home) -> None:
 # -- sessions that wait
 
 
-@tells
+@says_who_reads
 def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(
     terminal: Open, sesh: Sesh, home: Home
 ) -> None:
@@ -262,7 +256,7 @@ def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(
     opened.wait_until(lambda: " waiting " not in opened.text())
 
 
-@tells
+@says_who_reads
 def test_who_has_answered_is_led_to_who_waits_next(terminal: Open, sesh: Sesh) -> None:
     """The mark stayed on the session that had been answered."""
     for name in ("first", "second"):
@@ -276,7 +270,7 @@ def test_who_has_answered_is_led_to_who_waits_next(terminal: Open, sesh: Sesh) -
     opened.wait_for("answer second:")
 
 
-@tells
+@says_who_reads
 def test_a_line_answers_no_question_but_the_one_above_it(terminal: Open, sesh: Sesh, home: Home) -> None:
     """A question that comes while the answer is typed must not get the answer."""
     asking(sesh, "job", LATER)
@@ -293,7 +287,7 @@ def test_a_line_answers_no_question_but_the_one_above_it(terminal: Open, sesh: S
     opened.wait_until(lambda: "got=n" in screen(home, "job"))
 
 
-@tells
+@says_who_reads
 def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open, sesh: Sesh, home: Home) -> None:
     menu = "printf '\\033]7501;state=blocked:kind=question\\007'; stty raw -echo; od -An -tx1 -N 2; sleep 60"
     sesh("--open", "job", "--", "sh", "-c", menu)
@@ -306,7 +300,7 @@ def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open
     opened.wait_until(lambda: "32 33" in screen(home, "job"))
 
 
-@tells
+@says_who_reads
 def test_a_secret_is_shown_as_dots(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     secret, hides = "7secret", send.hides
 
@@ -330,7 +324,7 @@ def test_a_secret_is_shown_as_dots(sesh: Sesh, home: Home, monkeypatch: pytest.M
     assert f": {secret}".encode() not in opened.raw
 
 
-@tells
+@says_who_reads
 def test_it_rings_and_tells_what_begins_to_wait_once(sesh: Sesh, home: Home) -> None:
     """A new question must reach a user who does not look at the list."""
     asking(sesh, "old", ASKS)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result
+from tests.support import Home, Sesh
 from tests.terminal.test_reload import other, pids
-
-Sesh = Callable[..., Result]
 
 BROKEN = """
 import os

@@ -12,17 +12,15 @@ import shlex
 import signal
 import sys
 import termios
-from collections.abc import Callable
 
 import pytest
 
 from sesh import descriptors
 from sesh.daemon.spawn import zygote
-from tests.support import PROMPT, Home, Terminal, processes, rounds, wait_until
+from tests.support import PROMPT, Home, Open, Terminal, processes, rounds, wait_until
 from tests.support.waiting import PATIENCE
 from tests.terminal.looking import logs
 
-Open = Callable[..., Terminal]
 READY = "ready>"
 QUIT_EARLY = f"""
 import os, signal, sys

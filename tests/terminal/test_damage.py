@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
 from typing import Any
 
 from sesh import machine
-from tests.support import Home, Result, wait_until
-
-Sesh = Callable[..., Result]
+from tests.support import Home, Sesh, wait_until
 
 CONTENTS = {
     "no JSON": b'{"name":"w",,}',

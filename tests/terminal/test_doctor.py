@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from typing import Any
 
-from tests.support import Home, Result, wait_until
-
-Sesh = Callable[..., Result]
+from tests.support import Home, Result, Sesh, wait_until
 
 
 def rows(result: Result) -> dict[str, dict[str, Any]]:

@@ -11,14 +11,12 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from tests.support import PROMPT, Home, Result, processes, wait_until
+from tests.support import PROMPT, Home, Sesh, processes, wait_until
 from tests.terminal.looking import screen
-
-Sesh = Callable[..., Result]
 
 LONGEST = 240
 """The most characters of an error with its hint."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.support import Home, Result, Terminal
-
-Sesh = Callable[..., Result]
+from tests.support import Home, Open, Sesh
 
 
 def objects(data: bytes) -> list[dict[str, Any]]:
@@ -27,7 +25,7 @@ def finished(process: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("work")
-def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, terminal: Callable[..., Terminal]) -> None:
+def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, terminal: Open) -> None:
     process = home.start("--events", "work", "--since", "0", "--json")
     screen = terminal("work")
     screen.wait_for("ready>")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Callable
 
-from tests.support import Home, Result, wait_until
+from tests.support import Home, Sesh, wait_until
 
-Sesh = Callable[..., Result]
 HASH = ("python3", "-c", "import sys, hashlib; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -12,10 +12,8 @@ import pytest
 from sesh import messages, protocol, wire
 from sesh.daemon.requests import REQUESTS
 from sesh.messages import Message, Welcome
-from tests.support import Result
+from tests.support import Sesh
 from tests.support.typed import differences
-
-Sesh = Callable[..., Result]
 
 pytestmark = pytest.mark.usefixtures("inside")
 

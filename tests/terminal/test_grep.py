@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
 
 from sesh.daemon import request_methods
 from sesh.reach import find
-from tests.support import Home, Result, wait_until
+from tests.support import Home, Sesh, wait_until
 from tests.support.waiting import PATIENCE
 from tests.terminal.looking import history, screen
-
-Sesh = Callable[..., Result]
 
 
 def printing(sesh: Sesh, name: str, text: str) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import random
-from collections.abc import Callable
 
-from tests.support import Home, Terminal, wait_until
+from tests.support import Home, Open, wait_until
 
-Open = Callable[..., Terminal]
 _NOISE = random.Random(7).randbytes(60_000)
 _TEXT = base64.b64encode(_NOISE)
 IMAGES = {

@@ -7,15 +7,14 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support import PROMPT, Home, Result, Terminal, need, wait_until
+from tests.support import PROMPT, Home, Sesh, Terminal, need, wait_until
 from tests.terminal.looking import history
 
-Sesh = Callable[..., Result]
 BASH = """
 PS1='ready> '; HISTFILE=
 PROMPT_COMMAND='before=$?; [ "$before" = 0 ] || echo "code $before"'

@@ -6,9 +6,7 @@ import os
 import subprocess
 import sys
 
-import pytest
-
-from tests.support import ROOT, Home, wait_until
+from tests.support import ROOT, Home, says_who_reads, wait_until
 
 _ASKS = 'log=$1; shift; for asked; do printf "%s? " "$asked"; read x; echo "$asked=$x" >>"$log"; done'
 _FAILS = 'n=$(cat "$1" 2>/dev/null || echo 0); echo $((n + 1)) >"$1"; [ "$n" -ge "$2" ]'
@@ -40,7 +38,7 @@ def written(home: Home, name: str) -> str:
         return ""
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+@says_who_reads
 def test_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
     keeper = os.path.join(ROOT, "examples/agents/keeper.py")
     with open(keeper, encoding="utf-8") as file:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from tests.support import Home, Result
-
-Sesh = Callable[..., Result]
+from tests.support import Home, Sesh
 
 
 def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Home) -> None:

@@ -6,16 +6,13 @@ import json
 import select
 import signal
 import subprocess
-from collections.abc import Callable
 
 import pytest
 
 from sesh import protocol
 from sesh.daemon import request_methods
 from sesh.daemon.clients import connection
-from tests.support import Home, Result, wait_until
-
-Sesh = Callable[..., Result]
+from tests.support import Home, Sesh, wait_until
 
 
 def typed(sesh: Sesh, text: str) -> None:

@@ -9,7 +9,6 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,8 @@ from sesh.daemon import checkpoint
 from sesh.schema import Record
 from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
-from tests.support import Home, Result, need, wait_until
+from tests.support import Home, Sesh, need, wait_until
 from tests.terminal.looking import logs, screen
-
-Sesh = Callable[..., Result]
 
 
 def record(home: Home, name: str) -> Record:

@@ -6,13 +6,10 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from sesh import machine
-from tests.support import ROOT, Home, Result
-
-Sesh = Callable[..., Result]
+from tests.support import ROOT, Home, Sesh
 
 
 def uninstalling(home: Home, *words: str) -> subprocess.CompletedProcess[str]:

@@ -6,15 +6,12 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
 
 import pytest
 
 from sesh.client import view
 from sesh.daemon.events import MAX_TEXT, Missed
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
-
-Sesh = Callable[..., Result]
+from tests.support import PROMPT, Home, Sesh, Terminal, wait_until
 
 
 def events(sesh: Sesh, name: str, kind: str) -> int:

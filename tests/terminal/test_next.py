@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-
-import pytest
-
-from tests.support import PROMPT, Home, Result
-
-Sesh = Callable[..., Result]
-
-asks = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+from tests.support import PROMPT, Home, Sesh, says_who_reads
 
 
 def asking(sesh: Sesh, name: str) -> None:
@@ -20,7 +11,7 @@ def asking(sesh: Sesh, name: str) -> None:
     assert sesh("--wait", name, "--waiting", "--timeout", "30").code == 0
 
 
-@asks
+@says_who_reads
 def test_it_goes_to_the_one_that_has_waited_longest_and_then_to_the_next(sesh: Sesh, home: Home) -> None:
     for name in ("second", "first"):
         asking(sesh, name)
@@ -33,7 +24,7 @@ def test_it_goes_to_the_one_that_has_waited_longest_and_then_to_the_next(sesh: S
         assert f"detached from {name}" in terminal.text()
 
 
-@asks
+@says_who_reads
 def test_inside_a_session_it_switches(sesh: Sesh, home: Home) -> None:
     asking(sesh, "one")
     terminal = home.terminal("work")

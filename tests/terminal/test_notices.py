@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sesh.client import view
-from tests.support import Home, Result, Terminal, wait_until
+from tests.support import Home, Sesh, Terminal, wait_until
 from tests.terminal import looking
 
-Sesh = Callable[..., Result]
 LEAVE = b"\x1c"
 WATCHES = "read-only: keys are not passed on"
 

@@ -6,12 +6,9 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable
 
-from tests.support import Home, Result
+from tests.support import Home, Sesh
 from tests.terminal.test_reload import other
-
-Sesh = Callable[..., Result]
 
 NEXT = "PROTOCOL += 1\n"
 """For protocol.py: the next protocol number."""

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
 from sesh.client.shown import MAX_TERMINALS
 from tests.fidelity.xterm import need, place
-from tests.support import PROMPT, Home, Result, Terminal, rounds
+from tests.support import PROMPT, Home, Open, Sesh, Terminal, rounds
 
-Sesh = Callable[..., Result]
-Shell = Callable[..., Terminal]
 SHELL = "outside>"
 LEAVE = b"\x1c"
 
 
 @pytest.fixture
-def shell(home: Home) -> Shell:
+def shell(home: Home) -> Open:
     """A terminal with a shell in it, whose prompt differs from a session's."""
     path = home.write("outer", f"PS1='{SHELL} '\nunset HISTFILE PROMPT_COMMAND\n")
 
@@ -63,7 +59,7 @@ def printed(sesh: Sesh, source: str, name: str = "work") -> None:
     assert sesh("--wait", name, "--prompt", "--timeout", "30").code == 0
 
 
-def test_no_line_of_a_session_stands_twice_in_the_scrollback_of_one_terminal(shell: Shell, sesh: Sesh) -> None:
+def test_no_line_of_a_session_stands_twice_in_the_scrollback_of_one_terminal(shell: Open, sesh: Sesh) -> None:
     columns, rows = 33, 9
     terminal = shell(columns, rows)
     enter(terminal, "work")
@@ -102,7 +98,7 @@ def judge(lines: list[str], rows: int) -> None:
     assert sum(line.startswith("── work, since ") for line in lines) == TURNS
 
 
-def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: Shell, sesh: Sesh) -> None:
+def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: Open, sesh: Sesh) -> None:
     terminal = shell()
     enter(terminal, "work")
     terminal.type("seq -f 'line-%g' 60\r")
@@ -118,7 +114,7 @@ def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: S
     assert "──" not in other.text()
 
 
-def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: Shell, sesh: Sesh) -> None:
+def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: Open, sesh: Sesh) -> None:
     sesh("--open", "play")
     printed(sesh, "seq -f 'play-%g' 5", "play")
     terminal = shell()
@@ -134,17 +130,14 @@ def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: 
     assert lines.count("") <= sum(not row for row in terminal.screen())
 
 
-def test_files_of_terminals_are_private_and_bounded_in_number(shell: Shell, sesh: Sesh, home: Home) -> None:
-    living = subprocess.check_output(["ps", "-axo", "pid="], text=True).split()
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    for pid in [gone.pid, *living]:
+def test_files_of_terminals_are_private_and_bounded_in_number(shell: Open, sesh: Sesh, home: Home) -> None:
+    for pid in range(1, MAX_TERMINALS + 2):
         home.write(f".sesh/.terminal.{pid}", "", mode=0o600)
     terminal = shell()
     enter(terminal, "work")
     leave(terminal)
     found = [entry for entry in os.scandir(home.directory) if entry.name.startswith(".terminal.")]
     assert len(found) <= MAX_TERMINALS
-    assert f".terminal.{gone.pid}" not in [entry.name for entry in found]
+    assert ".terminal.1" not in [entry.name for entry in found]
     (own,) = [entry for entry in found if entry.name == f".terminal.{terminal.pid}"]
     assert own.stat().st_mode & 0o777 == 0o600

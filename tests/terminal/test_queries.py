@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Open, Sesh, Terminal, wait_until
 
-Sesh = Callable[..., Result]
-Open = Callable[..., Terminal]
 LEAVE = b"\x1c"
 DA1 = b"\x1b[?62;22c"
 

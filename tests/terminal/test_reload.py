@@ -9,19 +9,16 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from sesh.daemon.pty.pump import InputQueue
-from tests.support import PROMPT, Home, Result, rounds, wait_until
+from tests.support import PROMPT, Home, Sesh, rounds, wait_until
 from tests.support.home import PATHS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FLOOD = "i=0; while [ ! -e enough ]; do i=$((i+1)); echo line $i; done; echo $i in all; exit 7"
-
-Sesh = Callable[..., Result]
 
 
 def pids(home: Home, name: str) -> tuple[int, int]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from tests.support import Home, Result, Terminal, wait_until
+from tests.support import Home, Open, Sesh, wait_until
 
-Open = Callable[..., Terminal]
-Sesh = Callable[..., Result]
 NOTHING = {"bells": 0, "notification": None, "failed": 0}
 
 

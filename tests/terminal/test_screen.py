@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 
-from tests.support import Home, Result, wait_until
-
-Sesh = Callable[..., Result]
+from tests.support import Home, Sesh, wait_until
 
 
 def test_every_format_shows_the_screen(sesh: Sesh) -> None:

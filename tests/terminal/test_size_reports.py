@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.support import Home, Terminal, wait_until
+from tests.support import Home, Open, wait_until
 
 #: Enables size reports, and logs its input together with the size of its terminal at that moment.
 _PROGRAM = r"""
@@ -26,9 +25,7 @@ def _wait_until_read(home: Home, lines: list[str]) -> None:
     wait_until(lambda: path.read_text().splitlines() == lines, portrait=path.read_text)
 
 
-def test_each_change_of_the_size_is_reported_once_and_no_other_size(
-    home: Home, terminal: Callable[..., Terminal]
-) -> None:
+def test_each_change_of_the_size_is_reported_once_and_no_other_size(home: Home, terminal: Open) -> None:
     one = terminal("work", "--", sys.executable, home.write("sizes.py", _PROGRAM), f"{home.path}/read")
     _wait_until_read(home, read := ["[48;24;80;0;0t at 24;80"])
     two = terminal("work", columns=40, rows=10)

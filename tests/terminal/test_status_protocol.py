@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import Home, Result, Terminal, wait_until
+from tests.support import Home, Open, Sesh, wait_until
 from tests.terminal.test_queries import DA1, answers, asker
-
-Sesh = Callable[..., Result]
-Open = Callable[..., Terminal]
 
 _LEAVE = b"\x1c"
 _BEL, _ST = b"\x1b]7501;?\x07", b"\x1b]7501;?\x1b\\"

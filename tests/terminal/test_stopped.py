@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 
 import pytest
 
 from sesh.daemon.activity import rules, screen_work
-from tests.support import Home, Result, Terminal, processes, wait_until
+from tests.support import Home, Open, Sesh, processes, says_who_reads, wait_until
 
-Sesh = Callable[..., Result]
-
-pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+pytestmark = says_who_reads
 
 AGENT = r"""
 import os, select, socket, sys, time, tty
@@ -81,7 +78,7 @@ def reported(sesh: Sesh, home: Home) -> list[tuple[str, str, str | None]]:
 
 
 def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks_until_a_key_comes(
-    sesh: Sesh, home: Home, terminal: Callable[..., Terminal]
+    sesh: Sesh, home: Home, terminal: Open
 ) -> None:
     """Resizing, attaching, a focus report or a reload do not end the waiting."""
     home.write("agent.py", AGENT)

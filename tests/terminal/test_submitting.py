@@ -17,14 +17,11 @@ from sesh.errors import Refused
 from sesh.ops import send
 from sesh.protocol import CHUNK
 from sesh.reach import find
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Open, Sesh, says_who_reads, wait_until
 from tests.support.composers.kinds import composer, logged
 from tests.terminal.looking import screen
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
-
-Open = Callable[..., Terminal]
-Sesh = Callable[..., Result]
+pytestmark = says_who_reads
 
 
 @pytest.fixture

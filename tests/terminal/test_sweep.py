@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -18,9 +17,8 @@ from sesh import machine, paths
 from sesh.ops import sweep
 from sesh.schema import Record
 from sesh.store import records
-from tests.support import ROOT, Home, Result, wait_until
+from tests.support import ROOT, Home, Sesh, wait_until
 
-Sesh = Callable[..., Result]
 HOURS = 2 * 3600
 OLD, NEW, NEWEST = (f"1.{number}-{secrets.token_hex(6)}" for number in range(3))
 """Versions as `--deploy` names them; unique, because `--sweep` sees processes of other test workers."""

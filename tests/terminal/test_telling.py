@@ -13,11 +13,9 @@ from sesh.client.display import notification
 from sesh.config import in_quiet_hours
 from sesh.daemon.clients import client
 from sesh.reach import find
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Sesh, Terminal, wait_until
 from tests.support.processes import descendants
 from tests.terminal.looking import logs
-
-Sesh = Callable[..., Result]
 
 ASKS = ("sh", "-c", "printf 'push it? '; read x; sleep 60")
 KITTY = {"KITTY_WINDOW_ID": "1"}

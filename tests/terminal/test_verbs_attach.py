@@ -6,16 +6,12 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable
 
 import pytest
 
 from sesh.client import view
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Open, Sesh, Terminal, wait_until
 from tests.terminal.looking import screen
-
-Sesh = Callable[..., Result]
-Open = Callable[..., Terminal]
 
 LEAVE = b"\x1c"
 

@@ -7,14 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, processes, wait_until
-
-Sesh = Callable[..., Result]
-
+from tests.support import Home, Sesh, processes, wait_until
 
 SLEEPS = "echo ready; exec sleep 60"
 

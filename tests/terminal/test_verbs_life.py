@@ -7,15 +7,12 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
 
 import pytest
 
 from sesh import machine
 from sesh.ops import sessions
-from tests.support import Home, Result, wait_until
-
-Sesh = Callable[..., Result]
+from tests.support import Home, Sesh, wait_until
 
 
 def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:

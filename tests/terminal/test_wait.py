@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 
 import pytest
 
 from sesh.ops import search
-from tests.support import Home, Result, processes, wait_until
+from tests.support import Home, Sesh, processes, says_who_reads, wait_until
 from tests.terminal.looking import logs, screen
-
-Sesh = Callable[..., Result]
 
 
 def typed(sesh: Sesh, text: str) -> int:
@@ -68,7 +65,7 @@ def test_another_program_that_reads_is_no_prompt(sesh: Sesh) -> None:
     assert sesh("--wait", "work", "--prompt", "--timeout", "0.4").code == 124
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+@says_who_reads
 @pytest.mark.usefixtures("work")
 def test_a_bash_that_hangs_in_the_read_of_a_key_is_at_its_prompt(sesh: Sesh) -> None:
     """If Ctrl-C flushes the input after bash's select, bash blocks in read at its prompt.

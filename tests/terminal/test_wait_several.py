@@ -6,12 +6,9 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Callable
 from functools import partial
 
-from tests.support import Home, Result, wait_until
-
-Sesh = Callable[..., Result]
+from tests.support import Home, Sesh, wait_until
 
 
 def opened(sesh: Sesh, *names: str, words: tuple[str, ...] = ()) -> None:

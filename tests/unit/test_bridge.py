@@ -252,7 +252,8 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
     own = Bridge(home)
     try:
-        own.greeted().send(wire.request_frames("op", 1, b'{"name": "work"}', op="enter.attach", hello_by_bridge=HELLO))
+        attach = wire.request_frames("op", 1, b'{"name": "work"}', op="enter.attach")
+        own.greeted().send(attach + protocol.message(protocol.HELLO, HELLO))
         assert own.process.wait(30) == 1
     finally:
         own.close()
@@ -267,14 +268,16 @@ HELLO = wire.hello("attach", client="c0ffee", columns=70, rows=20, term="xterm",
 def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data: strategies.DataObject) -> None:
     """A client sends HELLO, a PING, requests, a HELLO to pass on, and keys."""
     home.sesh("--open", "work", "--", "cat")
-    hello = {**HELLO, "client": os.urandom(8).hex()}
+    hello = protocol.message(protocol.HELLO, {**HELLO, "client": os.urandom(8).hex()})
     frames = b"".join(
         [
             wire.hello_frame("bridge", near={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("views.overview", 1),
-            wire.request_frames("op", 2, calls.encoded({"name": "gone"}), op="enter.attach", hello_by_bridge=hello),
-            wire.request_frames("op", 3, calls.encoded({"name": "work"}), op="enter.attach", hello_by_bridge=hello),
+            wire.request_frames("op", 2, calls.encoded({"name": "gone"}), op="enter.attach"),
+            hello,
+            wire.request_frames("op", 3, calls.encoded({"name": "work"}), op="enter.attach"),
+            hello,
             protocol.numbered(protocol.INPUT, 1, b"typed\n"),
         ]
     )

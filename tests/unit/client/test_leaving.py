@@ -48,11 +48,12 @@ def play(rng: random.Random, view: TerminalView) -> None:
         view.show(protocol.OUTPUT, view.position.to_bytes(8, "big") + block)
         session.feed(block)
         if rng.random() < 0.1:
-            view.notice.say("a line of sesh")
-            drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
-            view.show(protocol.REDRAW, view.position.to_bytes(8, "big") + drawing.finish())
-        elif rng.random() < 0.1:
-            view.notice.end()
+            view.cover("a line of sesh")
+            if rng.random() < 0.5:
+                view.end_line()
+                view.handle_pong(b"redraw")
+                drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
+                view.show(protocol.SCREEN, view.position.to_bytes(8, "big") + drawing.finish())
 
 
 def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:

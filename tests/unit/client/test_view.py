@@ -17,7 +17,7 @@ def show(view: TerminalView, kind: int, number: int, data: bytes) -> None:
 
 def test_parts_before_a_redraw_are_not_shown_with_the_screen_that_follows() -> None:
     """The replay begins again after a redraw, so its lines would come twice."""
-    display = Mock(started=False)
+    display = Mock(started=False, covered=False)
     view = TerminalView(display, Channel(on_link=True), Timers(), "never")
     show(view, SCREEN, PART, b"lines")
     view.redraw()
@@ -28,10 +28,16 @@ def test_parts_before_a_redraw_are_not_shown_with_the_screen_that_follows() -> N
     assert view.position == 100
 
 
-def test_a_notice_keeps_a_screen_of_several_parts_from_no_terminal() -> None:
-    display = Mock(started=True)
-    view = TerminalView(display, Channel(on_link=True), Timers(), "never")
-    view.notice.say("a notice")
-    show(view, protocol.REDRAW, PART, bytes(protocol.CHUNK))
-    show(view, protocol.REDRAW, 100, b"screen")
-    display.show.assert_called_once_with(bytes(protocol.CHUNK) + b"screen", is_replay=True)
+def test_output_comes_with_the_screen_that_takes_the_line_of_sesh_away() -> None:
+    """The line entered the scrollback, or the row under it was lost."""
+    display = Mock(started=True, covered=True)
+    channel = Mock(on_link=True)
+    view = TerminalView(display, channel, Timers(), "never")
+    show(view, protocol.OUTPUT, 0, b"output")
+    display.show.assert_not_called()
+    channel.send.assert_called_once_with(
+        protocol.frame(protocol.PING, b"redraw") + protocol.numbered(protocol.REDRAW, 0, b"")
+    )
+    view.handle_pong(b"redraw")
+    show(view, SCREEN, 6, b"screen")
+    display.show.assert_called_once_with(b"screen", is_replay=True)

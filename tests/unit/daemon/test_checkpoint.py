@@ -61,19 +61,6 @@ def same_is_shown(own: Session) -> None:
     assert log == own.model.emulator.last_lines(1000, ansi=True)
 
 
-@given(st.lists(PIECES, max_size=30), st.booleans(), st.booleans())
-def test_another_emulator_shows_the_same(output: list[bytes], read: bool, resized: bool) -> None:
-    os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
-    own = session()
-    for at, block in enumerate(output):
-        own.log.append(block)
-        if resized and at == len(output) // 2:
-            own.model.resize(60, 20)
-    if read:
-        own.model.catch_up(10)
-    same_is_shown(own)
-
-
 @given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load", "fail"))), max_size=40))
 def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes, str]]) -> None:
     """Each checkpoint's addition fits what earlier ones wrote, or could not write."""

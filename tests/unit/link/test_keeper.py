@@ -14,8 +14,8 @@ from sesh import descriptors
 from sesh.errors import LoginRefused, Unreachable
 from sesh.link import health
 from sesh.link import keeper as keeping
-from sesh.link.health import WatchedConnection
-from sesh.link.keeper import Attempt, LinkKeeper
+from sesh.link.health import Attempt, WatchedConnection
+from sesh.link.keeper import LinkKeeper
 from sesh.link.wake import Wake
 from tests.support import wait_until
 

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from sesh import protocol, wire
 from sesh.errors import Ended, TimedOut, Unreachable
 from sesh.link.health import WatchedConnection
+from sesh.reach.caller import Caller
 from sesh.reach.stream import NewOutput, Ready, ReceivedOutput, Stream
+from sesh.reach.target import LocalTarget
 from tests.support.data import job_result
 
 Ends = tuple[wire.Connection, socket.socket]
@@ -62,7 +64,7 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
     ends[1].sendall(protocol.numbered(protocol.OUTPUT, 0, b"x" * 100)[:50])
     inbound, outbound = os.pipe()
     os.write(outbound, b".")
-    with Stream(ends[0], "work") as stream:
+    with Stream(LocalTarget(Caller()), ends[0], "work") as stream:
         with pytest.raises(TimedOut):
             next(stream.arrivals(nothing, until=time.monotonic() + 0.05))
         assert next(stream.arrivals(nothing, others=lambda: [(inbound, select.POLLIN)])) == Ready(inbound)
@@ -73,7 +75,7 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
 def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_the_answer() -> None:
     first, *links = [Mock(spec=WatchedConnection, peer=wire.Peer(), welcome={}) for _ in range(3)]
     first.peer = wire.Peer("work", "c0ffee")
-    stream = Stream(first, "work", host="box", keeper=Mock(**{"await_link.side_effect": links}))
+    stream = Stream(Mock(host="box"), first, "work", Mock(**{"await_link.side_effect": links}))
     for link in links:
         stream.reconnect()
         link.connect_request.assert_called_with("work", "c0ffee")
@@ -83,8 +85,8 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     """An end between WELCOME and the request gave `lost the link` and `reconnected`."""
     link = Mock(spec=WatchedConnection, peer=wire.Peer("work"), welcome={"id": "c0ffee"})
     link.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
-    note = Mock()
-    stream = Stream(link, "work", host="box", keeper=Mock(), note=note, find_end=lambda _: Ended("work"))
+    target = Mock(host="box", **{"find_end.return_value": Ended("work")})
+    stream = Stream(target, link, "work", Mock())
     with pytest.raises(Ended):
         next(stream.arrivals(nothing))
-    note.assert_not_called()
+    target.caller.note.assert_not_called()

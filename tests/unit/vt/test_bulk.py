@@ -107,3 +107,10 @@ def test_bulk_output_is_recognised(kind: bytes) -> None:
     assert raw.call_count > 0
     assert emulator.scrolled == 5000 - 23
     assert {text.rstrip() for text in emulator.last_lines(60)} == {emulator.text()[0]}
+
+
+def test_no_line_of_a_link_is_lost() -> None:
+    """With the address in each line, a block had more text than it may hold."""
+    emulator = Emulator(80, 24, max_lines=20_000)
+    emulator.feed(b"\x1b]8;;http://%b\x07" % (b"x" * 500) + "é\r\n".encode() * 12_000)
+    assert emulator.last_lines(20_000) == ["é"] * 12_000
