@@ -91,7 +91,6 @@ class Link(WatchedConnection):
         self._numbered = _REQUEST_ID  # requests to the daemon get the numbers after this one
 
     @property
-    @property
     def is_open(self) -> bool:
         return self.stage in (Stage.OPEN, Stage.CONNECTED)
 
