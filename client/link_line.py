@@ -83,7 +83,10 @@ class LinkLine:
 def log_in(
     terminal: RawTerminal, keeper: LinkKeeper, name: str, host: str | None
 ) -> Connection | AttachmentEnd | Exception:
-    """Let the user log in; return the next link, the end, or an error."""
+    """Let the user log in; return the next link, the end, or an error.
+
+    After the error another login may succeed.
+    """
     try:
         with terminal.lent_to_ssh():
             return keeper.log_in()

@@ -161,14 +161,16 @@ class TerminalView:
             self.redraw()
 
     def forget_line(self) -> None:
+        """Forget sesh's line, unless it waits for the first screen."""
+        if not self.display.started:
+            return
         self._line = ""
         self._timers.clear(ClientTimer.NOTICE)
         self._timers.clear(ClientTimer.NOTICE_END)
 
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove sesh's line, and show the predicted effect of the input of this number."""
-        if self.display.started:  # else the line waits for the first screen
-            self.end_line()
+        self.end_line()
         if self._predictor is not None:
             self.display.write(self._predictor.input_sent(number, data))
 

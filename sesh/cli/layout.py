@@ -16,7 +16,7 @@ from sesh.cli.printing import error_facts
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
 from sesh.ops import dormant, layout
-from sesh.outcomes import Layout, LayoutEntry, Made, PrintedError
+from sesh.outcomes import Layout, Made, PrintedError
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Place
 
@@ -59,8 +59,14 @@ def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", s
         entries = [{**entry, "host": host} for entry in entries if entry["host"] in (None, host)]
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):
-        if host is None or not cli.line.local:
-            rows += _make(cli, host, [entry for entry in entries if entry["host"] == host])
+        if host is not None and cli.line.local:
+            continue
+        wanted = [entry for entry in entries if entry["host"] == host]
+        try:
+            made = cli.target_of(host).call(layout.make, entries=wanted)
+        except SeshError as error:
+            made = [_failure(entry["name"], error) for entry in wanted]
+        rows += _with_host(made, host)
     return _report(cli, rows)
 
 
@@ -113,15 +119,6 @@ def _read(file: str | None) -> bytes:
     if len(data) > _MAX_BYTES:
         raise UsageError(f"the layout is over {_MAX_BYTES} bytes; --export did not write it")
     return data
-
-
-def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list[Made]:
-    """Create sessions on this machine or a host; return a row of JSON for each."""
-    try:
-        rows = cli.target_of(host).call(layout.make, entries=entries)
-    except SeshError as error:
-        rows = [_failure(entry["name"], error) for entry in entries]
-    return _with_host(rows, host)
 
 
 def _failure(name: str, error: SeshError) -> Made:

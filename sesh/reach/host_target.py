@@ -131,7 +131,7 @@ class HostTarget(Target):
                 try:
                     with interrupts.stop_on_first() if interrupts is not None else nullcontext():
                         link = self._open_link(request) if keeper is None else self._await_next_link(keeper, check)
-                    response = self._await_session(link, request, self.deadline)
+                    response = self._await_session(link, request)
                     break
                 except errors.ConnectionLost:
                     if not (request.session_id and links_left):
@@ -143,11 +143,11 @@ class HostTarget(Target):
             known.cache_running(self.host, response["name"], time.time(), response["session_id"])
         return response["name"], link
 
-    def _await_session(self, link: Link, request: LinkRequest, deadline: float | None) -> ConnectedResponse:
+    def _await_session(self, link: Link, request: LinkRequest) -> ConnectedResponse:
         """Have the host connect the link to a session; close the link after an error."""
         try:
             with self._stop.calling(link.abort):
-                response, _ = calls.call(self.caller, link, request, deadline)
+                response, _ = calls.call(self.caller, link, request, self.deadline)
         except BaseException:
             link.close()
             raise
@@ -177,10 +177,10 @@ class HostTarget(Target):
         return link
 
     def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
-        request = LinkRequest.attach(name, session_id)
+        target = self.until(deadline)
         try:
-            with self.until(deadline)._open_link() as link:
-                self._await_session(link, request, deadline)
+            with target._open_link() as link:
+                target._await_session(link, LinkRequest.attach(name, session_id))
         except Ended as ended:
             return ended
         except SeshError:

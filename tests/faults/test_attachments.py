@@ -40,6 +40,18 @@ def shown(client: Client) -> str:
     return glass.text()
 
 
+def reads_on(client: Client, end: str) -> str:
+    """Let a client read until its last screen ends with this text; return the screen's text."""
+
+    def shows_it() -> str | None:
+        while client.step(0.02):
+            continue
+        text = shown(client).rstrip()
+        return text if text.endswith(end) else None
+
+    return wait_until(shows_it, what=f"a screen that ends with {end!r}")
+
+
 def test_r15_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_up(daemons: Daemons) -> None:
     pid = daemons.sh("work", f"read go; {FLOOD}")
     sleeper = daemons.attach("work")
@@ -65,14 +77,7 @@ def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons, impat
     reader.wait_output(b"the end", 30)
     wait_until(lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]})
     sleeper.wait(protocol.SCREEN)
-
-    def read_on() -> bool:
-        while sleeper.step(0.02):
-            pass
-        return shown(sleeper).rstrip().endswith("200000\nthe end")
-
-    wait_until(read_on, what="a screen for the one who slept")
-    text = shown(sleeper)
+    text = reads_on(sleeper, "200000\nthe end")
     numbers = [int(line) for line in text.split("the end")[0].split() if line.isdecimal()]
     tail = numbers[-900:]
     assert tail == list(range(tail[0], 200_001))
@@ -93,8 +98,7 @@ def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(
     reader.type(b"\n")
     reader.wait_output(b"the end", 30)
     wait_until(lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]})
-    while not shown(sleeper).endswith("the end"):
-        sleeper.step()
+    reads_on(sleeper, "the end")
     terminal = Emulator(80, 24)
     first, *others = [protocol.split_number(payload)[1] for kind, payload in sleeper.frames if kind == protocol.SCREEN]
     terminal.feed(b"".join([first, sleeper.output, *others]))
@@ -183,18 +187,6 @@ def test_one_that_returns_before_its_old_link_is_known_to_be_dead_is_the_same_cl
     other = daemons.attach("work", client="another token")
     assert protocol.parse(other.wait(protocol.WELCOME))["last_input"] == 0
     assert daemons.ask("work", "summary")["session"]["attached"] == 2
-
-
-def test_a_client_that_only_watches_types_nothing(daemons: Daemons) -> None:
-    daemons.quiet("work")
-    watcher = daemons.attach("work", read_only=True, columns=50, rows=10)
-    watcher.type(b"forbidden\n")
-    watcher.wait(protocol.ACK)
-    typist = daemons.attach("work")
-    typist.type(b"allowed\n")
-    typist.wait_output(b"allowed")
-    assert "forbidden" not in daemons.show("work", "logs")
-    assert daemons.ask("work", "summary")["session"]["columns"] == 80
 
 
 def test_r33_a_size_beyond_bounds_is_held_within_them(daemons: Daemons) -> None:

@@ -138,7 +138,7 @@ def test_one_s_own_detach_key_leaves_while_a_login_is_wanted(home: Home, far: Ss
     home.env["SESH_DETACH_KEY"] = "C-b d"
     terminal = logged_in(home)
     cut(far)
-    stands(terminal, "Enter logs in, C-b d leaves")
+    stands(terminal, "Enter logs in, Ctrl-b d leaves")
     terminal.type(b"\x02d")
     assert terminal.exit_code() == 0
     assert "detached from work@box" in terminal.text()

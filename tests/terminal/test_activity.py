@@ -89,7 +89,7 @@ def test_what_programs_tell_terminals_counts(sesh: Sesh, home: Home) -> None:
         (r"\033]99;i=1:d=0;agent\033\\\033]99;i=1:d=1:a=focus;\033\\", "waiting", "agent"),
         (r"\033]9;4;2;70\a", "failed", None),
     ):
-        sesh("--send", "work", f"printf '{printed}'", "--enter")
+        sesh("--run", "work", "--", f"printf '{printed}'")
         becomes(home, state, "hook", question)
 
 

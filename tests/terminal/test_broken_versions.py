@@ -17,7 +17,6 @@ def broken(*_, **__):
 WAYS = {
     "import": ("loop/loop.py", "broken()"),
     "format": ("daemon/snapshot.py", "FORMAT = 99"),
-    "load": ("daemon/reload.py", "session_of = broken"),
     "end": ("daemon/reload.py", "session_of = lambda *_, **__: os._exit(3)"),
     "hang": ("daemon/reload.py", "session_of = lambda *_, **__: __import__('time').sleep(1000)"),
 }

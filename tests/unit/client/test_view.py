@@ -41,3 +41,16 @@ def test_output_comes_with_the_screen_that_takes_the_line_of_sesh_away() -> None
     view.handle_pong(b"redraw")
     show(view, SCREEN, 6, b"screen")
     display.show.assert_called_once_with(b"screen", is_replay=True)
+
+
+def test_a_line_waits_for_the_first_screen_whatever_the_size_of_the_window_is_until_then() -> None:
+    """Many a window manager changes the size of a window that has just opened."""
+    display, timers = Mock(started=False, covered=False), Timers()
+    display.terminal.size.return_value = 80, 24, 0, 0
+    view = TerminalView(display, Channel(on_link=False), timers, "never")
+    view.say("new session work")
+    view.resize()
+    assert timers.wait_time() is None
+    display.started = True
+    show(view, SCREEN, 0, b"screen")
+    assert timers.wait_time() is not None

@@ -1,89 +1,18 @@
-"""The attached clients together: who leads, and whose terminal is asked."""
+"""A client whose replay comes in parts gets all of it, whatever happens between them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sesh import protocol
-from sesh.daemon.clients.client import Client, Clients
-from sesh.daemon.clients.states import Attaching, Live, Repainting, State, Viewing
+from sesh.daemon.clients.states import Attaching, Live, State, Viewing
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.model import TerminalState
 from sesh.daemon.session import Session
-from sesh.log import FaultLog
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.viewport import Viewport
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
-
-if TYPE_CHECKING:
-    from sesh.measures import Size
-
-
-class Group:
-    """Clients of a session of 80x24, and the sizes that it was given."""
-
-    def __init__(self) -> None:
-        self.sizes: list[Size] = []
-        self.clients = Clients((80, 24, 0, 0))
-        self.clients.on_resize.connect(FaultLog(), self.sizes.append)
-        self.links: list[Link] = []
-        self.log = OutputLog()
-
-    def add(self, columns: int = 80, rows: int = 24, **hello: Any) -> Client:
-        self.links.append(Link(buffer=4 << 10))
-        client = self.links[-1].attached(self.clients.last_number + 1, columns=columns, rows=rows, **hello)
-        self.clients.add(client)
-        if client.size[:2] == self.clients.size[:2]:  # its first screen has been shown
-            client.position, client.state = self.log.head, Live()
-        else:
-            client.state = Viewing(Viewport(*client.size[:2]), TerminalState())
-        return client
-
-    def leader(self) -> Client | None:
-        return self.clients.leader
-
-    def print(self, size: int) -> None:
-        """The program writes; every client is fed as far as its socket takes it."""
-        self.log.append(bytes(size))
-        for client in self.clients.all:
-            client.connection.send_output(self.log)
-
-
-@pytest.fixture
-def group() -> Iterator[Group]:
-    own = Group()
-    yield own
-    for link in own.links:
-        link.close()
-
-
-def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
-    one, two = group.add(), group.add()
-    assert group.clients.replying(group.log) is two
-    group.clients.lead(one)
-    assert group.clients.replying(group.log) is one
-    one.state = Repainting()  # its next bytes will be a screen, which has no query
-    assert group.clients.replying(group.log) is two
-    group.print(1 << 20)
-    assert group.clients.replying(group.log) is None
-
-
-def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
-    group.add(read_only=True)
-    assert group.clients.replying(group.log) is None
-    small = group.add(70, 10)
-    assert group.clients.replying(group.log) is small
-    group.add(80, 24, read_only=True)
-    small.state = Repainting()
-    big = group.add(80, 24)
-    assert group.clients.replying(group.log) is big
-    big.state = Repainting()
-    assert group.clients.replying(group.log) is None
 
 
 class Replay:

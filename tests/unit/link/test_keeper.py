@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sesh import descriptors
-from sesh.errors import LoginRefused, Unreachable
+from sesh.errors import LoginRefused
 from sesh.link import health
 from sesh.link import keeper as keeping
 from sesh.link.health import Attempt, WatchedConnection
@@ -116,20 +116,6 @@ def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed() -
     assert [each for each in links if each.inbound >= 0] == [taken]
     for each in links:
         each.close()
-
-
-def test_a_loss_is_logged_once_until_the_session_is_entered_again(next_link: WatchedConnection) -> None:
-    host = Opener(results(Unreachable("no route"), next_link))
-    keeper = LinkKeeper(host)
-    until(keeper, lambda: not keeper.up)
-    assert host.logged == []
-    assert until(keeper, bool) is next_link
-    assert host.logged == ["disconnect", "silent"]
-    keeper.watch(next_link, bool)
-    keeper.link_closed()
-    keeper.session_connected("work")
-    assert host.logged[2:] == ["reconnect"]
-    keeper.close()
 
 
 def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, next_link: WatchedConnection) -> None:

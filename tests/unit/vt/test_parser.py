@@ -1,4 +1,4 @@
-"""The tokenizer: gaps of pyte's parser (numbered P), and hostile input (R)."""
+"""The tokenizer: gaps of pyte's parser, and hostile input (numbered R)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sesh.vt.screen import Screen
 from tests.unit.vt.streams import fed, state
 
 
-def test_p05_digits_of_other_scripts_are_no_parameters() -> None:
+def test_digits_of_other_scripts_are_no_parameters() -> None:
     assert fed("\x1b[²mx".encode()).text()[0] == "²mx"
 
 
-def test_p05_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     emulator = Emulator(20, 2)
 
     def broken(*_: object) -> None:
@@ -29,7 +29,7 @@ def test_p05_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.M
     assert str(emulator.last_error) == "broken"
 
 
-def test_p13_a_string_does_not_swallow_what_cancels_it() -> None:
+def test_a_string_does_not_swallow_what_cancels_it() -> None:
     emulator = fed(b"\x1b]2;one\x07\x1b]2;two\x18three\x1b]2;four\x1b[31mfive")
     assert emulator.text()[0] == "threefive"
     assert emulator.settle().title == "four"
@@ -37,7 +37,7 @@ def test_p13_a_string_does_not_swallow_what_cancels_it() -> None:
 
 
 @pytest.mark.parametrize("control", [b"\xc2\x9b", b"\xc2\x9d", b"\xc2\x90", b"\x9b", b"\x84"])
-def test_p16_c1_controls_are_ignored_in_utf8(control: bytes) -> None:
+def test_c1_controls_are_ignored_in_utf8(control: bytes) -> None:
     emulator = fed(b"a" + control + b"0;t\x07b")
     assert emulator.settle().title == ""
     assert emulator.text()[0].replace("\ufffd", "") == "a0;tb"

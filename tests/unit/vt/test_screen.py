@@ -1,4 +1,4 @@
-"""The screen model, and the gaps of pyte that it closes (numbered P)."""
+"""The screen model, and the gaps of pyte that it closes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> N
         ("\x1b[7;1;1;2;2$x\x1b[66;3;1;2;2$xa", ["a", "", "", "", ""]),
     ],
 )
-def test_p11_sequences_beyond_pyte(data: str, shown: list[str]) -> None:
+def test_sequences_beyond_pyte(data: str, shown: list[str]) -> None:
     assert fed(data).text() == shown
 
 
@@ -112,7 +112,7 @@ def test_decstr_resets_reverse_wraparound(mode: int) -> None:
     assert emulator.mode(mode) is False
 
 
-def test_p12_keys_and_shapes_are_remembered() -> None:
+def test_keys_and_shapes_are_remembered() -> None:
     emulator = fed("\x1b=\x1b[>1u\x1b[>5u\x1b[>4;2m\x1b[4 q")
     assert emulator.settle().keypad
     assert emulator.settle().kitty_flags == 5
@@ -124,7 +124,7 @@ def test_p12_keys_and_shapes_are_remembered() -> None:
         assert emulator.settle().kitty_flags == flags
 
 
-def test_p12_titles_of_icon_and_window_are_pushed_apart() -> None:
+def test_titles_of_icon_and_window_are_pushed_apart() -> None:
     """vim pushes and pops each title by itself, which left entries over."""
     emulator = fed("\x1b]0;one\x07\x1b[22;2t\x1b[22;1t\x1b]0;two\x07\x1b[23;2t")
     assert (emulator.settle().title, emulator.settle().icon_name) == ("one", "two")

@@ -29,7 +29,7 @@ def test_a_default_blank_at_the_end_of_a_row_full_of_colour_is_left_out() -> Non
     assert emulator.settle().scrollback.last(1) == ["\x1b[0;41mab"]
 
 
-def test_p18_a_region_that_begins_at_the_top_scrolls_lines_off() -> None:
+def test_a_region_that_begins_at_the_top_scrolls_lines_off() -> None:
     """The progress bar of apt on the last row must not cost lines above it."""
     emulator = fed("\x1b[1;2r" + numbered(4))
     assert emulator.settle().scrollback.last(9) == ["line 0", "line 1"]
@@ -113,7 +113,7 @@ def test_no_line_is_left_out_between_pages_where_one_was_cut_off_its_rest() -> N
     assert emulator.lines_before(number, 99, 1 << 20)[0] + page == whole
 
 
-def test_p19_tab_stops_grow_with_the_width() -> None:
+def test_tab_stops_grow_with_the_width() -> None:
     emulator = fed("\x1b[3g\x1b[4G\x1bH\x1b[H", rows=2)
     emulator.resize(30, 2)
     emulator.feed(b"\tx\t\ty")
