@@ -51,6 +51,10 @@ def split(argv: list[str]) -> CommandLine:
             hosts.append(first[1:])
         elif verb is None and (found := find_verb(first)) is not None:
             verb = found
+        elif verb is None and first[:1] == "-" and (found := find_verb(first[:2])) is not None:
+            verb = found
+            words = [f"-{first[2:]}", *rest]  # -nd is -n -d
+            break
         elif first not in ("--json", "--local"):
             break
         words = rest

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from math import inf
 
 from sesh import errors, files, paths, wire
 from sesh.descriptors import check_audience, most_connections, polled
@@ -47,16 +48,20 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
     """
     files.ready_directory()
     rows: list[Summary] | None = None
+    poll_at = -inf
     with closing(_ChangeWatch()) as changes:
         while True:
-            changes.read_events()
+            unchanged = changes.read_events()
+            if time.monotonic() >= poll_at:
+                unchanged = set()
+                poll_at = time.monotonic() + POLL
             names = paths.names()
-            before, rows = rows, listing.summaries(_INDEX_TIMEOUT)
+            before = rows
+            rows = listing.summaries(_INDEX_TIMEOUT, [row for row in rows or () if row.get("id") in unchanged])
             if rows != before:
                 yield rows
             changes.follow(rows)
-            until = time.monotonic() + POLL
-            while time.monotonic() < until and paths.names() == names:
+            while time.monotonic() < poll_at and paths.names() == names:
                 if _wait(changes.descriptors, audience, time.monotonic() + _LOOK):
                     _wait((), audience, time.monotonic() + _DEBOUNCE)
                     break
@@ -84,15 +89,18 @@ class _ChangeWatch:
     def descriptors(self) -> list[int]:
         return [connection.inbound for connection in self._followed.values()]
 
-    def read_events(self) -> None:
-        """Read all events that have come; what they say is not needed."""
+    def read_events(self) -> set[str]:
+        """Read all events that have come; return the ids of the followed sessions without any."""
+        unchanged = set(self._followed)
         for session_id, connection in list(self._followed.items()):
             try:
                 while connection.read():
-                    pass
+                    unchanged.discard(session_id)
             except SeshError:
+                unchanged.discard(session_id)
                 self._followed.pop(session_id).close()
             connection.take_frames()
+        return unchanged
 
     def follow(self, sessions: Sequence[Summary]) -> None:
         """Follow the events of these sessions only, up to this process's limit of connections.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from functools import cache
 from typing import Any
@@ -34,13 +34,15 @@ KEYS = (*(key for key in Summary.__annotations__ if key in Summary.__required_ke
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
-def summaries(timeout: float | None = None) -> list[Summary]:
+def summaries(timeout: float | None = None, known: Collection[Summary] = ()) -> list[Summary]:
     """Return all sessions, sorted by name. Raises Refused if the directory is not trusted.
 
-    `timeout`: by default `SUMMARIES_TIMEOUT`.
+    `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: valid summaries; the daemons of these sessions get no request.
     """
     names = paths.names()
-    found = dict(_query(names, SUMMARIES_TIMEOUT if timeout is None else timeout))
+    found: dict[str, Summary | None] = {row["name"]: row for row in known}
+    unknown = [name for name in names if name not in found]
+    found |= _query(unknown, SUMMARIES_TIMEOUT if timeout is None else timeout)
     own = _session_of(machine.controlling_tty(), paths.directory())
     rows = dict[str, Summary]()
     for name in names:

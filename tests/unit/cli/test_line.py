@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +11,10 @@ from hypothesis import strategies as st
 from sesh.cli.line import split
 from sesh.cli.verbs import GO, VERBS, Verb
 
+GROUPED = re.compile("-[^-].", re.DOTALL)
 ANY_WORD = st.one_of(
     st.sampled_from(["-", "--kill", "kill", "-k", "@gpu", "--json", "-C", "--label", "a=b", "web", "--help", "-A", ""]),
-    st.text(max_size=8).filter(lambda word: word not in ("--", "--hook")),
+    st.text(max_size=8).filter(lambda word: word not in ("--", "--hook") and not GROUPED.match(word)),
 )
 
 
@@ -55,7 +58,8 @@ def test_a_verb_is_the_same_with_dashes_without_and_in_short(verb: Verb) -> None
         ("-v", "version", ""),
         ("send web @all", "send", "web @all"),
         ("--timeout 5 exec web", GO, "--timeout 5 exec web"),
-        ("-nd web", GO, "-nd web"),
+        ("-nd web", "new", "-d web"),
+        ("-Ar kill", GO, "-r kill"),
         ("-rn web", GO, "-rn web"),
         ("---K", GO, "---K"),
         ("hook claude", GO, "hook claude"),
