@@ -10,7 +10,7 @@ from sesh import measures
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.terminal import RawTerminal
 from sesh.client.view import ClientTimer, TerminalView
-from sesh.errors import NO_ANSWER, SIGNAL_BASE, LoginRefused, SeshError, TimedOut, Unreachable
+from sesh.errors import NO_ANSWER, SIGNAL_BASE, AuthenticationFailed, LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.loop.timers import Timers
 from sesh.wire import Connection
@@ -73,7 +73,7 @@ class LinkLine:
     def ask_for_enter(self, error: Exception) -> None:
         """Print why the login failed, and what Enter does."""
         display, host = self._view.display, self._host
-        if isinstance(error, LoginRefused) and error.needs_prompt:
+        if isinstance(error, AuthenticationFailed):
             display.print_line(f"{host} {error.reason}: Enter logs in, {self._leave_hint}")
         else:
             display.print_line(str(error))

@@ -101,17 +101,14 @@ def login_prompted(host: str) -> bool:
     return of(host).get("asks", False)
 
 
-def record_login_prompted(host: str) -> None:
-    _revise(host, lambda before: {**before, "asks": True})
-
-
-def record_failure(host: str, reason: str = "", *, refused: bool = False) -> None:
+def record_failure(host: str, reason: str = "", *, refused: bool = False, asks: bool = False) -> None:
     """Record why no link to a known host opened.
 
-    `refused`: the host refused a login; another login would fail too, and may lock the user out.
+    `refused`: the host refused a login; another login would fail too, and may lock the user out. `asks`: it asks a
+    person.
     """
     last: HostFailure = {"at": time.time(), "reason": reason, "refused": refused}
-    _revise(host, lambda before: {**before, "failure": last})
+    _revise(host, lambda before: {**before, "asks": asks or before.get("asks", False), "failure": last})
 
 
 def paused_until(host: str) -> float:
@@ -171,10 +168,6 @@ def drop_sessions(host: str, names: Iterable[str]) -> None:
     _revise_rows(host, lambda rows: [row for row in rows if row["name"] not in dropped])
 
 
-def rename_session(host: str, old: str, new: str) -> None:
-    _revise_rows(host, lambda rows: [{**row, "name": new} if row["name"] == old else row for row in rows])
-
-
 def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> None:
     _revise(host, lambda before: {**before, "sessions": change(before.get("sessions", []))})
 
@@ -230,19 +223,13 @@ def _parse(path: str, data: bytes) -> tuple[Hosts, list[str]]:
 
 
 def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> None:
-    """Apply a pure function to the facts of a host, unless it was forgotten."""
-    _change(lambda known: {**known, host: change(known[host])} if host in known else known)
+    """Apply `change` to the facts of a host, unless it was forgotten."""
+    if host in _hosts():
+        _change(lambda known: {**known, host: change(known[host])} if host in known else known)
 
 
 def _change(change: Callable[[Hosts], Hosts]) -> None:
-    """Apply `change` to the known hosts, if the file can be written.
-
-    It is called twice, so it must be a pure function. The first call, without the lock, shows whether anything changes.
-    The second one, under the lock, changes what other processes have written meanwhile.
-    """
-    known = _hosts()
-    if change(known) == known:
-        return
+    """Apply `change` to the known hosts, if the file can be written."""
     folder = paths.state_directory()
     with suppress(OSError):
         files.make_private(folder, "XDG_STATE_HOME")

@@ -174,11 +174,7 @@ class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
 
 
 class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
-    """The verb or call was stopped. `echoed`: the terminal echoed the key, such as `^C`."""
-
-    def __init__(self, message: str, *, echoed: bool = False, **more: Any) -> None:
-        super().__init__(message, **more)
-        self.echoed = echoed
+    """The verb or call was stopped."""
 
     def line(self, host: str | None = None) -> str:
         """Return the message about what goes on, or `interrupted` if nothing does."""
@@ -204,7 +200,9 @@ NO_ANSWER = "no answer yet"
 class LoginRefused(Unreachable):
     """The login needs a person, or ssh distrusts the host's key; a retry fails, too."""
 
-    needs_prompt = False  # the host asks for a password or a second factor
+
+class AuthenticationFailed(LoginRefused):
+    """The host refused the login; a password, a passphrase or a code may help."""
 
 
 class NoRoom(Unreachable):
@@ -264,10 +262,6 @@ def rebuild(facts: Mapping[str, Any]) -> SeshError:
 # -- errors that several rooms raise
 
 
-def no_process(error: OSError) -> Refused:
-    return Refused(f"cannot start a process: {error.strerror or error}", hint=remedy(error))
-
-
 _REMEDIES = {
     (errno.EAGAIN,): "end some processes, or raise the limit (ulimit -u)",
     (errno.EMFILE, errno.ENFILE): "close some files, or raise the limit (ulimit -n)",
@@ -285,10 +279,10 @@ def remedy(error: OSError, variable: str = "SESH_DIR") -> str:
     return hint.format(variable) if variable else hint.partition(", or set {}")[0]
 
 
-def of_system(error: OSError, variable: str = "SESH_DIR") -> Refused:
-    """Return an error of the system as an error of sesh; for `variable` see `remedy`."""
-    file = f"{error.filename}: " if isinstance(error.filename, str) else ""
-    return Refused(f"{file}{error.strerror or error}", hint=remedy(error, variable))
+def cannot(act: str, error: OSError, hint: str = "") -> Refused:
+    """Return the error of an act that the system refused. `hint`: default the remedy."""
+    file = f"{error.filename}: " if isinstance(error.filename, str) and error.filename not in act else ""
+    return Refused(f"cannot {act}: {file}{error.strerror or error}", hint=hint or remedy(error))
 
 
 def silent_host(host: str, reason: str = "", hint: str = "") -> Unreachable:

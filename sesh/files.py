@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from sesh import check, errors, paths, protocol
-from sesh.errors import Refused, TimedOut, remedy
+from sesh.errors import Refused, TimedOut, cannot
 from sesh.paths import OWN, PRIVATE, check_directory, check_safe_path, directory
 
 ABANDONED_AFTER = 600.0
@@ -226,7 +226,7 @@ def ready_directory() -> str:
     try:
         make_private(path)
     except OSError as error:
-        raise Refused(f"cannot create {path}: {error.strerror}; set SESH_DIR to a directory of yours") from error
+        raise cannot(f"create {path}", error, "set SESH_DIR to a directory of yours") from error
     return path
 
 
@@ -267,10 +267,7 @@ def locked(folder: str, entry: str = LOCK, *, timeout: float | None = None) -> I
     except FileNotFoundError:
         raise
     except OSError as error:
-        hint = remedy(error)
-        if not hint or (error.errno == errno.EACCES and os.path.lexists(path)):
-            hint = "check it and move it away"
-        raise Refused(f"cannot lock {path}: {error.strerror}", hint=hint) from error
+        raise cannot(f"lock {path}", error, "check it and move it away" if os.path.lexists(path) else "") from error
     try:
         os.fchmod(descriptor, OWN)  # the umask may have removed the owner's bits
         _lock(descriptor, timeout)
@@ -293,9 +290,3 @@ def _lock(descriptor: int, timeout: float | None) -> None:
             if time.monotonic() > deadline:
                 raise TimedOut("another process holds the lock of the sessions") from None
             time.sleep(0.01)  # flock has no timeout
-
-
-def cannot_set_up(error: OSError) -> Refused:
-    """Return the error for a session that cannot be set up."""
-    place = error.filename if isinstance(error.filename, str) else directory()
-    return Refused(f"cannot set up the session: {place}: {error.strerror or error}", hint=remedy(error))

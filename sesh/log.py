@@ -57,21 +57,8 @@ _LOGGER.addHandler(_HANDLER)
 
 
 def write_error(part: str, error: BaseException) -> None:
-    """Log an error. Never raises.
-
-    Of sesh's own errors only those of links are logged with their message; others may quote a question or typed text.
-    """
-    if not isinstance(error, SeshError):
-        _write(part, f"internal: {_described(error)}", error)
-    elif isinstance(error, (errors.Unreachable, errors.ProtocolError)):
-        _write(part, f"{error.code}: {errors.for_host(error.message, None)}{_raised_at(error)}")
-    else:
-        _write(part, f"{error.code}{_raised_at(error)}")
-
-
-def print_traceback(error: BaseException) -> None:
-    """Print an error with its traceback on stderr."""
-    traceback.print_exception(type(error), error, error.__traceback__)
+    """Log an error. Never raises."""
+    _write(part, _described(error), None if isinstance(error, SeshError) else error)
 
 
 def _write(part: str, text: str, error: BaseException | None = None) -> None:
@@ -102,13 +89,14 @@ class FaultLog:
 
 
 def _described(error: BaseException) -> str:
-    """Describe an error without its message, which may contain the user's data."""
-    words = getattr(error, "strerror", None) or type(error).__name__
+    """Describe an error, and where it was raised.
+
+    Only errors of links keep their message: others may quote a question or typed text.
+    """
+    words = error.code if isinstance(error, SeshError) else getattr(error, "strerror", None) or type(error).__name__
+    if isinstance(error, (errors.Unreachable, errors.ProtocolError)):
+        words += f": {errors.for_host(error.message, None)}"
     file = getattr(error, "filename", None)
-    return f"{words}{f', {file}' if isinstance(file, str) else ''}{_raised_at(error)}"
-
-
-def _raised_at(error: BaseException) -> str:
-    """Return an error's file and line in brackets; empty if it was not raised."""
     frames = traceback.extract_tb(error.__traceback__, -1)
-    return "".join(f" ({os.path.basename(frame.filename)}:{frame.lineno})" for frame in frames)
+    places = "".join(f" ({os.path.basename(frame.filename)}:{frame.lineno})" for frame in frames)
+    return f"{words}{f', {file}' if isinstance(file, str) else ''}{places}"

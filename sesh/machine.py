@@ -5,7 +5,6 @@ No other module checks whether the system is Linux or macOS.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import re
@@ -26,7 +25,6 @@ SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 LONGEST_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
 USES_LOGIN_SHELLS = not LINUX  # the shells of terminals are login shells
 PEAK_UNIT = 1024 if LINUX else 1  # bytes in a unit of `ru_maxrss`
-_IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 _ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same for IPv6
 _AF_ROUTE = 17
 _LOCAL_PEERCRED = 0x001
@@ -76,20 +74,6 @@ def peer_uid(peer: socket.socket) -> int:
 def peer_pid(peer: socket.socket) -> int:
     """Return the pid that a Unix socket's peer had at connect(2) or listen(2). Linux only."""
     return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
-
-
-def watch_directory(path: str) -> int:
-    """Return a descriptor that new entries in a directory make readable; -1 without inotify."""
-    if not LINUX:
-        return -1
-    library = ctypes.CDLL(None, use_errno=True)
-    descriptor: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-    if descriptor < 0:
-        return -1
-    if library.inotify_add_watch(descriptor, os.fsencode(path), _IN_CREATE | _IN_MOVED_TO) < 0:
-        os.close(descriptor)
-        return -1
-    return descriptor
 
 
 def has_acl(path: str) -> bool:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from sesh import machine
 from sesh.about import ON_HOST, PROGRAM, SESH
-from sesh.errors import Exists, NotFound, Refused
+from sesh.errors import Exists, NotFound, Refused, cannot
 from sesh.names import check_name, is_name, subject
 
 PRIVATE = 0o700
@@ -48,7 +48,7 @@ def check_directory(path: str, variable: str = "SESH_DIR") -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise Refused(f"cannot access {path}: {error.strerror}; {fix}") from error
+        raise cannot(f"access {path}", error, fix) from error
     mode, problem = stat.S_IMODE(status.st_mode), ""
     if stat.S_ISLNK(status.st_mode):
         problem = "is a symbolic link"
@@ -80,7 +80,7 @@ def check_safe_path(path: str, variable: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise Refused(f"cannot access {path}: {error.strerror}; set {variable} to a directory of yours") from error
+        raise cannot(f"access {path}", error, f"set {variable} to a directory of yours") from error
 
 
 def _steps(path: str) -> Iterator[str]:

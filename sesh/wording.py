@@ -279,6 +279,4 @@ def failure(reason: object, code: object) -> str:
 def notification(name: str, state: str, question: str | None, host: str | None = None) -> str:
     """Return the line about a session that needs the user: `NAME@HOST waits: …`."""
     session = f"{name}@{host}" if host else name
-    if (state, question) == ("failed", BY_TIMEOUT):
-        return f"{session} {BY_TIMEOUT}"
     return f"{session} {_NEEDS.get(state, state)}" + (f": {one_line(question)}" if question else "")

@@ -1,7 +1,7 @@
-"""Worker threads that yield items to one consumer, such as results from hosts.
+"""Stop waiting calls from another thread; worker threads that yield items to one consumer.
 
-They are daemon threads, not those of a ThreadPoolExecutor: the interpreter joins an executor's threads at exit, so one
-silent host would keep sesh from exiting.
+For Ctrl-C see `reach.cancelling`. Workers are daemon threads, not those of a ThreadPoolExecutor: the interpreter joins
+an executor's threads at exit, so one silent host would keep sesh from exiting.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import Queue
 from typing import Any, Generic, TypeVar
 
-from sesh.errors import InternalError, Interrupted, NoRoom, SeshError
-from sesh.stop import Stop
+from sesh.errors import InternalError, Interrupted, NoRoom, SeshError, Unreachable
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
@@ -23,6 +22,60 @@ Item = TypeVar("Item")
 _MOST_UNREAD = 1000  # items in the queue; a worker with one more item blocks
 _LEAVING = 3.0  # seconds for stopped threads to end, each with its ssh; a slower thread is left running
 _ENDED = object()  # the last item of a worker that ended without an error
+
+
+class Stop:
+    """Cancels calls that may wait for long: another thread calls `stop()`.
+
+    A command in a live shell, and a job, are interrupted as by Ctrl-C, and the call returns when they end. Any other
+    call raises Interrupted at once. Several calls may share a Stop; it cannot be reset.
+    """
+
+    message = "stopped waiting; the session goes on"
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], object]] = []
+
+    @property
+    def stopped(self) -> bool:
+        """True if `stop` was called."""
+        return self._event.is_set()
+
+    def stop(self) -> None:
+        """Cancel the calls that have this Stop."""
+        with self._lock:
+            self._event.set()
+            for callback in self._callbacks:
+                with suppress(SeshError):  # the callback's peer is unreachable, so the call ends anyway
+                    callback()
+
+    @contextmanager
+    def calling(self, callback: Callable[[], object]) -> Iterator[None]:
+        """Let `stop` call `callback` while the block runs. Raises Interrupted if stopped by then."""
+        with self._lock:
+            self.check()
+            self._callbacks.append(callback)
+        try:
+            yield
+        except Unreachable:
+            if self.stopped:
+                raise Interrupted(self.message) from None
+            raise
+        finally:
+            with self._lock:
+                self._callbacks.remove(callback)
+
+    def check(self) -> None:
+        """Raise Interrupted if stopped already."""
+        if self.stopped:
+            raise Interrupted(self.message)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep. Raises Interrupted if stopped meanwhile."""
+        if self._event.wait(seconds):
+            raise Interrupted(self.message)
 
 
 class Workers(Generic[Key, Item]):

@@ -16,7 +16,7 @@ from ptyprocess import PtyProcess
 
 from sesh import machine, paths, programs
 from sesh.daemon.pty.pty import Pty, set_size
-from sesh.errors import CannotStart, ExitCode, Refused, no_process
+from sesh.errors import CannotStart, ExitCode, Refused, cannot
 from sesh.names import printable
 from sesh.schema import LaunchSpec
 from sesh.store import records
@@ -64,7 +64,7 @@ class Program:
                 pass_fds=[self.stdin] if self.stdin >= 0 else [],
             )
         except OSError as error:
-            raise no_process(error) from error
+            raise cannot("start a process", error) from error
         process.closed = True  # or its finalizer would end the program
         with process.fileobj:
             step, number = report[:]

@@ -64,7 +64,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
             _raise_if_begun(spec, error)
             raise
     except OSError as error:
-        raise files.cannot_set_up(error) from error
+        raise errors.cannot(f"set up the session in {paths.directory()}", error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
         raise (errors.Silent if spec.get("timeout") is None else errors.TimedOut)(message) from error
@@ -184,7 +184,7 @@ def _spawn(scope: list[str], listening: int, path: str) -> subprocess.Popen[byte
             words, stdin=null, stdout=null, pass_fds=[listening], env=environment, start_new_session=True
         )
     except OSError as error:
-        raise errors.no_process(error) from error
+        raise errors.cannot("start a process", error) from error
 
 
 # -- the context

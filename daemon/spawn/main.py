@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from sesh import files, log, measures, paths, protocol, wire
+from sesh import log, measures, paths, protocol, wire
 from sesh.daemon import reload
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
@@ -20,7 +20,7 @@ from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import Command
-from sesh.errors import InternalError, Interrupted, SeshError
+from sesh.errors import InternalError, Interrupted, SeshError, cannot
 from sesh.schema import LaunchSpec
 from sesh.store import records
 
@@ -41,7 +41,8 @@ def run_daemon(creator: socket.socket) -> None:
         try:
             server = _set_up(spec, creator, connection)
         except Exception as error:
-            failure = files.cannot_set_up(error) if isinstance(error, OSError) else error
+            act = f"set up the session in {paths.directory()}"
+            failure = cannot(act, error) if isinstance(error, OSError) else error
             if not isinstance(failure, SeshError):
                 log.write_error("daemon", error)
                 failure = InternalError(f"cannot set up the session: {error}")

@@ -67,6 +67,6 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
             listening.close()
             run_daemon(creator)
     except OSError as error:
-        respond(creator, error=errors.no_process(error).facts())
+        respond(creator, error=errors.cannot("start a process", error).facts())
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from functools import partial
 
@@ -15,6 +16,7 @@ from sesh.errors import Refused, Unreachable
 from sesh.remote.ssh import exchange, master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
+from sesh.remote.ssh.master import Waiting
 from sesh.wording import one_line
 
 TIMEOUT = 300.0  # seconds for a command on the host: enough for all trials, and for an upload over a slow connection
@@ -59,9 +61,10 @@ def log_in(destination: Destination, *, may_prompt: bool = False) -> None:
         with suppress(Unreachable):
             exchange.run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT)
     if may_prompt:
-        master.ensure(destination, may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
+        waiting = Waiting(may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
     else:
-        master.ensure(destination, timeout=LOGIN_TIMEOUT)
+        waiting = Waiting(deadline=time.monotonic() + LOGIN_TIMEOUT)
+    master.ensure(destination, waiting)
 
 
 def shown(text: str) -> str:

@@ -6,22 +6,26 @@ the host, and sends a second order, to install the archive. On the host `install
 
 from __future__ import annotations
 
+import base64
+import functools
 import hashlib
+import json
 import secrets
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.errors import SeshError, Unreachable, of_system, remedy
+from sesh.errors import SeshError, Unreachable, cannot, remedy
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
 from sesh.remote.deploy.carrier import Carrier, log_in, shown
 from sesh.remote.deploy.install import Order, Report
-from sesh.remote.deploy.survey import command
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import login_files_hint
@@ -34,6 +38,18 @@ TRIALS = [
     ["--local", "--screen", "smoke"],
     ["--local", "--kill", "smoke"],
 ]
+
+_BOOTSTRAP = (
+    "import sys,zlib,base64;sys.version_info<(3,10)and sys.exit(sys.version.split()[0]);"
+    "exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
+)
+_NAMES = " ".join(f"python3.{minor}" for minor in range(20, 9, -1)) + " python3"
+# The system's directories come before those of PATH, because a Python of the user's own is removed sooner.
+_FOLDERS = (
+    "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:/opt/local/bin:/run/current-system/sw/bin:$PATH:"
+    "$HOME/.local/bin:$HOME/bin:$HOME/.local/share/uv/python/*/bin:$HOME/.pyenv/versions/*/bin:$HOME/miniconda3/bin:"
+    "$HOME/anaconda3/bin:/opt/conda/bin:/opt/python*/bin:/usr/local/python*/bin:$HOME/.nix-profile/bin"
+)
 
 
 class DeployError(SeshError, code="refused"):
@@ -101,7 +117,8 @@ class _Deploy:
             error.step = error.step or name
             raise
         except (SeshError, OSError) as error:
-            failure = of_system(error, "TMPDIR") if isinstance(error, OSError) else error
+            act = name.replace("_", " ")
+            failure = cannot(act, error, remedy(error, "TMPDIR")) if isinstance(error, OSError) else error
             raise DeployError(name, str(failure), code=failure.code) from error
 
     def run(self, force: bool) -> DeployedHost:
@@ -130,7 +147,7 @@ class _Deploy:
             except SeshError:
                 # Without the archive's hash the order must fail, and then it removes the directory.
                 with suppress(SeshError), closing(open_carrier(self.destination)) as carrier:
-                    carrier.run(command(order))
+                    carrier.run(order_line(order))
                 raise
         with self.step("unpack"):
             self.carry_out({**order, "sha256": hashlib.sha256(archive).hexdigest()})
@@ -138,7 +155,7 @@ class _Deploy:
     def carry_out(self, order: Order) -> Report:
         """Have the host carry out an order; return its report. Raises DeployError."""
         host = self.destination.host
-        result = self.carrier.run(command(order))
+        result = self.carrier.run(order_line(order))
         _, token, output = result.out.rpartition(f"{order['token']} ")
         line = output.split("\n")[0].strip()
         if not (token and line):
@@ -148,7 +165,7 @@ class _Deploy:
             hint = f"; {login_files_hint(host)}" if self.destination.via is None else ""
             message = f"{host} gives no answer (exit {result.code}): {last}{hint}"
             raise DeployError(step, message, code=code, output=result.err)
-        if line.startswith("none"):  # see `survey.command`
+        if line.startswith("none"):  # see `order_line`
             pythons = shown(line).removeprefix("none").removeprefix("; ")
             found = f"only {pythons}" if pythons else "it has no python3"
             raise DeployError("python", f"{host} has no Python 3.10 or newer ({found}); install python3 there")
@@ -160,3 +177,27 @@ class _Deploy:
             foreign = report["foreign"]
             raise DeployError(report["step"], f"{host}: {reason}", hint=hint, output=report["reason"], foreign=foreign)
         return report
+
+
+def order_line(order: Order) -> str:
+    """Return the line that runs an order with the first suitable Python.
+
+    POSIX shells, fish and csh read it alike. It prints the order's token and the report: `TOKEN {"python": …}`. Without
+    a suitable Python it prints each Python's last line, its version or a missing module: `TOKEN none; PATH: 3.8.2`.
+    """
+    token = order["token"]
+    text = base64.b64encode(json.dumps(order).encode()).decode()
+    # Shell variables. d, n, p: a directory, a name, the path; r: output of this Python; f: the Pythons that failed.
+    one = (
+        'p="$d/$n"; [ -f "$p" ] && [ -x "$p" ] || continue; '
+        f'r=$("$p" -I -c "{_BOOTSTRAP}" {_script()} {text} 2>&1); '
+        f'case "$r" in *"{token} "*) printf %s "$r"; echo; exit;; esac; '
+        'f="$f; $p: $(printf %s "$r" | tail -n 1)"'
+    )
+    search = f'IFS=:; d="{_FOLDERS}"; f=; for d in $d; do for n in {_NAMES}; do {one}; done; done'
+    return f"exec sh -c '{search}; echo \"{token} none$f\"'"
+
+
+@functools.cache
+def _script() -> str:
+    return base64.b64encode(zlib.compress(Path(install.__file__).read_bytes(), 9)).decode()

@@ -14,14 +14,12 @@ from rich.text import Text
 
 from sesh import wording
 from sesh.about import PROGRAM, __version__
-from sesh.errors import Interrupted, SeshError
+from sesh.errors import AuthenticationFailed, Interrupted, SeshError
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
 from sesh.remote.deploy import bundle, carrier
 from sesh.remote.deploy.deploy import STEPS, DeployError, deploy
-from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.ssh_messages import AuthenticationFailed
 
 MAX_AT_ONCE = 16  # hosts; a further one waits until a deploy has ended
 _STDERR = 2
@@ -46,7 +44,8 @@ class HostResult:
     @property
     def needs_prompt(self) -> bool:
         """True if ssh could log in by prompting the person at the terminal."""
-        return self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed) and ssh.can_prompt()
+        is_refused = self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed)
+        return is_refused and os.isatty(0) and os.isatty(1)
 
     def __str__(self) -> str:
         host = self.destination.host

@@ -37,7 +37,7 @@ _MAX_EARLY_REQUEST = 16 << 10  # bytes, which fit into a pipe without a reader; 
 
 @dataclass(eq=False)
 class LinkRequest:
-    """A request to a bridge, over one link or several: what to do, and how."""
+    """A request to a bridge, over one link or several until it has a response."""
 
     op: str
     data: bytes  # the arguments of the op, as JSON
@@ -86,13 +86,9 @@ class Link(WatchedConnection):
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self._process = process
         self._login_output = b""  # printed by login files, before the first bytes of the bridge
-        self._pending: LinkRequest | None = None  # sent over this link
+        self._pending: LinkRequest | None = None  # sent over this link, without a response yet
         self._data = bytearray()  # of the response to `connect_request`
         self._numbered = _REQUEST_ID  # requests to the daemon get the numbers after this one
-
-    @property
-    def home(self) -> str:
-        return str(self.bridge.get("home") or "")
 
     @property
     def is_open(self) -> bool:
@@ -105,14 +101,14 @@ class Link(WatchedConnection):
 
     # -- opening
 
-    def send_hello(self, machine: NearMachine, pending: LinkRequest | None, deadline: float) -> None:
+    def send_hello(self, machine: NearMachine, request: LinkRequest | None, deadline: float) -> None:
         """Send HELLO, and in the same write a request that is small and repeatable."""
         frames = wire.hello_frame("bridge", near=machine)
-        if pending is not None and pending.repeatable:
-            request = pending.frames()
-            if len(request) <= _MAX_EARLY_REQUEST:
-                self._note_sent(pending)
-                frames += request
+        if request is not None and request.repeatable:
+            early = request.frames()
+            if len(early) <= _MAX_EARLY_REQUEST:
+                self._note_sent(request)
+                frames += early
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
             self.send(frames, deadline)
 
@@ -197,9 +193,9 @@ class Link(WatchedConnection):
             error.hint = f"check what was done: {PROGRAM} @{host}"
         return error
 
-    def _note_sent(self, pending: LinkRequest) -> None:
-        self._pending = pending
-        self.peer.hello = pending.hello
+    def _note_sent(self, request: LinkRequest) -> None:
+        self._pending = request
+        self.peer.hello = request.hello
 
     def _note_response(self) -> None:
         if self._pending is not None:

@@ -21,21 +21,35 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import BinaryIO
 
 from sesh import descriptors, paths, programs
-from sesh.errors import SeshError, Unreachable, silent_host
+from sesh.errors import AuthenticationFailed, SeshError, Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
-from sesh.remote.ssh.ssh_messages import AuthenticationFailed, ShowLine, SshOutput
-from sesh.stop import Stop
+from sesh.remote.ssh.ssh_messages import ShowLine, SshOutput
+from sesh.workers import Stop
 
 _CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network; then it counts as failed
 _POLL_INTERVAL = 0.02  # seconds between two checks of a login, long enough for fifty logins at once
 _MAX_SILENCE = 60.0  # seconds in which an ssh prints nothing until other processes ignore its lock
 _SOCKET = re.compile(r"[0-9a-f]{24}")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How to wait for a host."""
+
+    may_prompt: bool = False  # ssh may prompt, on a terminal that is not raw yet
+    deadline: float = inf  # for all steps (monotonic); an infinite one gives a person any time to log in
+    stop: Stop = field(default_factory=Stop)  # ends the wait
+    show_line: ShowLine = lambda _: None  # receives what ssh and its ProxyCommand print
+
+
+UNATTENDED = Waiting()
 
 
 def is_shared(destination: Destination) -> bool:
@@ -67,26 +81,16 @@ def identity(destination: Destination) -> tuple[int, int] | None:
     return status.st_ino, status.st_ctime_ns
 
 
-def ensure(
-    destination: Destination,
-    *,
-    may_prompt: bool = False,
-    timeout: float | None = None,
-    show_line: ShowLine = lambda _: None,
-    stop: Stop | None = None,
-) -> bool | None:
+def ensure(destination: Destination, waiting: Waiting = UNATTENDED) -> bool | None:
     """Open a host's shared connection, unless it is open or the host has none.
 
-    `may_prompt`: ssh may prompt, on a terminal that is not raw yet. `timeout`: in seconds. `stop`: ends the wait; an
-    ssh that may not prompt keeps running, and the next command uses its connection. Return whether ssh prompted; None
-    if unknown. Raises Unreachable with ssh's reason, Interrupted.
+    An ssh that may not prompt outlives a wait that is stopped, and the next command uses its connection. Return whether
+    ssh prompted; None if unknown. Raises Unreachable with ssh's reason, Interrupted.
     """
-    deadline = None if timeout is None else time.monotonic() + timeout
-    destination.resolve(TIMEOUT if timeout is None else timeout)
+    destination.resolve(min(TIMEOUT, waiting.deadline - time.monotonic()))
     if not is_shared(destination):
         return None
-    may_prompt = may_prompt and not _autossh()
-    login = _Login(destination, may_prompt, deadline, show_line, stop or Stop())
+    login = _Login(destination, replace(waiting, may_prompt=waiting.may_prompt and not _autossh()))
     while not is_alive(destination):
         path = f"{ssh.own_path(destination)}.start"
         with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as lock:
@@ -104,10 +108,7 @@ class _Login:
     """A login, by this process or another one."""
 
     destination: Destination
-    may_prompt: bool
-    deadline: float | None
-    show_line: ShowLine
-    stop: Stop
+    waiting: Waiting
     prompted: bool = False  # ssh has switched the terminal's echo off, for a prompt
 
     def run(self, lock: BinaryIO) -> bool | None:
@@ -120,7 +121,7 @@ class _Login:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_CONTROL_TIMEOUT)
         except BaseException:
-            if self.may_prompt:
+            if self.waiting.may_prompt:
                 process.kill()
                 _remove(lock)
             raise
@@ -129,27 +130,27 @@ class _Login:
         _remove(lock)
         if is_open or process.returncode == 0:
             # A security key may have required a touch, for which ssh does not switch echo off.
-            return None if self.may_prompt and not self.prompted else self.prompted
+            return None if self.waiting.may_prompt and not self.prompted else self.prompted
         raise self._failure(SshOutput(lock).text())
 
     def _failure(self, printed: str) -> Unreachable:
         host = self.destination.host
-        if ssh_messages.reasons(printed) or not self.may_prompt:
+        if ssh_messages.reasons(printed) or not self.waiting.may_prompt:
             return ssh_messages.failure(self.destination, printed)
         if self.prompted:
             return AuthenticationFailed(f"{host} refused the login", hint=ssh_messages.login_hint(host))
         return Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
-        argv = _command(self.destination, lock.name, may_prompt=self.may_prompt)
-        null = subprocess.DEVNULL
-        stderr = None if self.may_prompt else lock  # the terminal gets the messages of an ssh that may prompt
+        may_prompt, null = self.waiting.may_prompt, subprocess.DEVNULL
+        argv = _command(self.destination, lock.name, may_prompt=may_prompt)
+        stderr = None if may_prompt else lock  # the terminal gets the messages of an ssh that may prompt
         try:
             if ssh.owns_control_path(self.destination):
                 paths.check_file(own := ssh.own_path(self.destination), stat.S_IFSOCK)
                 with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
                     os.unlink(own)
-            return ssh.start(self.destination, argv, may_prompt=self.may_prompt, stdin=null, stdout=null, stderr=stderr)
+            return ssh.start(self.destination, argv, may_prompt=may_prompt, stdin=null, stdout=null, stderr=stderr)
         except SeshError:
             _remove(lock)
             raise
@@ -169,7 +170,7 @@ class _Login:
         printed = SshOutput(lock).text()
         if hangs():
             _remove(lock)
-        elif ssh_messages.reasons(printed) and not self.may_prompt:
+        elif ssh_messages.reasons(printed) and not self.waiting.may_prompt:
             raise ssh_messages.failure(self.destination, printed)
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
@@ -178,12 +179,12 @@ class _Login:
         while not ended():
             if is_alive(self.destination):
                 return True
-            output.pass_lines(self.show_line)
-            if self.may_prompt and descriptors.echo_is_off(0):
+            output.pass_lines(self.waiting.show_line)
+            if self.waiting.may_prompt and descriptors.echo_is_off(0):
                 self.prompted = True
-            if self.deadline is not None and time.monotonic() >= self.deadline:
+            if time.monotonic() >= self.waiting.deadline:
                 raise silent_host(self.destination.host, output.reason())
-            self.stop.sleep(_POLL_INTERVAL)
+            self.waiting.stop.sleep(_POLL_INTERVAL)
         return is_alive(self.destination)
 
 

@@ -9,19 +9,19 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from sesh import descriptors, paths
-from sesh.errors import SeshError, Unreachable, silent_host
+from sesh.errors import AuthenticationFailed, SeshError, Unreachable, silent_host
 from sesh.link.health import Attempt, LinkOpener
 from sesh.messages import NearMachine
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
-from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.destination import TIMEOUT, Destination
 from sesh.remote.ssh.link import Link, LinkRequest, Stage
-from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, AuthenticationFailed, ShowLine, login_hint, reading_hint
-from sesh.stop import Stop
+from sesh.remote.ssh.master import Waiting
+from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
 SHARED_SILENCE = 1.5  # seconds of silence of a shared connection until an ssh of its own is tried too
@@ -36,19 +36,16 @@ class _Race:
     """Opens a link over a shared connection, and a second one if that is silent."""
 
     destination: Destination
-    pending: LinkRequest | None
-    deadline: float
-    stop: Stop
-    show_line: ShowLine
+    request: LinkRequest | None
+    waiting: Waiting  # until a finite deadline
 
-    def run(self, *, may_prompt: bool = False, own_timeout: int = 0, max_silence: float = inf) -> Link:
+    def run(self, *, own_timeout: int = 0, max_silence: float = inf) -> Link:
         """Return the first link that gets WELCOME.
 
-        `may_prompt`: ssh may prompt the person; else ssh has no terminal, and gets none of the terminal's signals.
         `own_timeout`: if not 0, use an ssh of its own at once, with this connect timeout (seconds). `max_silence`: of
         the shared connection, in seconds. A shared connection that stays silent takes no further command.
         """
-        links = [self._start(self.pending, may_prompt=may_prompt, own_timeout=own_timeout)]
+        links = [self._start(self.request, own_timeout)]
         first: Link | None = None
 
         def abort() -> None:
@@ -56,7 +53,7 @@ class _Race:
                 link.abort()
 
         try:
-            with self.stop.calling(abort):
+            with self.waiting.stop.calling(abort):
                 first = self._await_first(links, time.monotonic() + max_silence)
         finally:
             if len(links) > 1 and links[0].is_silent:
@@ -73,32 +70,33 @@ class _Race:
         """
         failures: dict[Link, SeshError] = {}
         while len(failures) < len(links):
-            self.stop.check()
+            self.waiting.stop.check()
             running = [link for link in links if link not in failures]
-            until = min(own_at, self.deadline, time.monotonic() + _POLL_INTERVAL)
+            until = min(own_at, self.waiting.deadline, time.monotonic() + _POLL_INTERVAL)
             ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
             for link in running:
-                link.output.pass_lines(self.show_line)
+                link.output.pass_lines(self.waiting.show_line)
                 try:
                     if link.inbound in ready and link.read_welcome():
                         return link
                 except SeshError as error:
                     failures[link] = error
-            if time.monotonic() >= self.deadline:
+            if time.monotonic() >= self.waiting.deadline:
                 raise failures.get(links[-1], self._silence(links[-1]))
             if time.monotonic() >= own_at:
                 own_at = inf
                 if not failures and links[0].is_silent:
-                    links.append(self._start(None, own_timeout=self.destination.connect_timeout))
+                    links.append(self._start(None, self.destination.connect_timeout))
         raise failures[links[-1]]
 
     def _silence(self, link: Link) -> Unreachable:
-        waits_for_shell = link.stage is Stage.STARTING and self.destination.via is None
         host = self.destination.host
-        return silent_host(host, link.output.reason(), reading_hint(host) if waits_for_shell else "")
+        hint = f"if `ssh {host}` gets in, let login files there read their input only on a terminal ([ -t 0 ])"
+        waits_for_shell = link.stage is Stage.STARTING and self.destination.via is None
+        return silent_host(host, link.output.reason(), hint if waits_for_shell else "")
 
-    def _start(self, pending: LinkRequest | None, *, may_prompt: bool = False, own_timeout: int = 0) -> Link:
-        destination = self.destination
+    def _start(self, request: LinkRequest | None, own_timeout: int) -> Link:
+        destination, may_prompt = self.destination, self.waiting.may_prompt
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
         argv = [*_IGNORING_CTRL_C, *argv] if may_prompt else argv
         pipe = subprocess.PIPE
@@ -112,7 +110,7 @@ class _Race:
             raise
         link = Link(destination, process, stderr)
         link.opener = HostLinkOpener(destination)
-        link.send_hello(_near_machine(destination), pending, self.deadline)
+        link.send_hello(_near_machine(destination), request, self.waiting.deadline)
         return link
 
 
@@ -129,43 +127,33 @@ def _near_machine(destination: Destination) -> NearMachine:
     }
 
 
-def open_link(
-    destination: Destination,
-    *,
-    may_prompt: bool,
-    deadline: float | None = None,
-    pending: LinkRequest | None = None,
-    stop: Stop | None = None,
-    show_line: ShowLine = lambda _: None,
-) -> Link:
+def _limited(waiting: Waiting) -> Waiting:
+    """Give a wait without a deadline `START_TIMEOUT` seconds."""
+    return waiting if waiting.deadline < inf else replace(waiting, deadline=time.monotonic() + START_TIMEOUT)
+
+
+def open_link(destination: Destination, waiting: Waiting, request: LinkRequest | None = None) -> Link:
     """Open a link over the shared connection of a host, which is opened if necessary.
 
-    `may_prompt`: ssh may prompt. `deadline`: for all steps (monotonic); None gives a person any time to log in.
-    `pending`: the request to send with HELLO; on an error the host has received no other one. If a shared connection
-    that was already open is silent, an ssh of its own is tried too, unless the last login prompted a person. Raises
-    Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
+    `request`: is sent with HELLO; on an error the host has received no other one. If a shared connection that was
+    already open is silent, an ssh of its own is tried too, unless the last login prompted a person. Raises Unreachable,
+    NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
     """
-    stop = stop or Stop()
-    if deadline is not None:
-        destination.resolve(deadline - time.monotonic())
+    destination.resolve(min(TIMEOUT, waiting.deadline - time.monotonic()))
     was_open = master.identity(destination) is not None
 
     def ensure_shared() -> bool | None:
-        timeout = None if may_prompt else START_TIMEOUT
-        if deadline is not None:
-            timeout = deadline - time.monotonic()
-        prompted = master.ensure(destination, may_prompt=may_prompt, timeout=timeout, show_line=show_line, stop=stop)
+        prompted = master.ensure(destination, waiting if waiting.may_prompt else _limited(waiting))
         destination.shared = master.identity(destination)
         return prompted
 
     login_prompted = ensure_shared()
-    until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
-    race = _Race(destination, pending, until, stop, show_line)
     # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
-    race_may_prompt = may_prompt and not master.is_shared(destination)
+    may_prompt = waiting.may_prompt and not master.is_shared(destination)
+    race = _Race(destination, request, replace(_limited(waiting), may_prompt=may_prompt))
     max_silence = SHARED_SILENCE if was_open and not known.login_prompted(destination.host) else inf
     try:
-        link = race.run(may_prompt=race_may_prompt, max_silence=max_silence)
+        link = race.run(max_silence=max_silence)
     except Unreachable:
         if not was_open or master.is_alive(destination):
             raise
@@ -204,9 +192,7 @@ class HostLinkOpener(LinkOpener):
         try:
             link = self._open(attempt)
         except AuthenticationFailed as error:
-            known.record_login_prompted(host)
-            if attempt.link_lost:  # other lost links to the host must not repeat the refused login
-                known.record_failure(host, error.reason, refused=True)
+            known.record_failure(host, error.reason, refused=True, asks=True)  # other links must not repeat the login
             raise
         known.end_pause(host)
         return link
@@ -215,22 +201,15 @@ class HostLinkOpener(LinkOpener):
         """Open a link; where a login prompts, over a new shared connection."""
         destination = self._destination
         may_prompt = attempt.may_prompt
-        pending = None
+        request = None
         if (peer := attempt.peer) is not None:
-            pending = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello)
-        until = time.monotonic() + START_TIMEOUT
+            request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello)
+        waiting = Waiting(may_prompt, stop=attempt.stop, show_line=attempt.set_last_line)
         if not (may_prompt or known.login_prompted(destination.host)):
-            race = _Race(destination, pending, until, attempt.stop, attempt.set_last_line)
-            return race.run(own_timeout=max(1, round(attempt.connect_timeout)))
+            own_timeout = max(1, round(attempt.connect_timeout))
+            return _Race(destination, request, _limited(waiting)).run(own_timeout=own_timeout)
         _close_shared(destination)
-        return open_link(
-            destination,
-            may_prompt=may_prompt,
-            deadline=None if may_prompt else until,
-            pending=pending,
-            stop=attempt.stop,
-            show_line=attempt.set_last_line,
-        )
+        return open_link(destination, waiting if may_prompt else _limited(waiting), request)
 
     def renew_shared_connection(self, *, is_silent: bool) -> None:
         """Renew the shared connection, in a thread."""
@@ -250,7 +229,7 @@ def _renew_shared(destination: Destination, is_silent: bool) -> None:
         if is_silent:
             _close_shared(destination)
         if any(destination.setting(keyword) for keyword in _FORWARD_SETTINGS):
-            master.ensure(destination, may_prompt=False, timeout=START_TIMEOUT)
+            master.ensure(destination, _limited(Waiting()))
             destination.shared = master.identity(destination)
     except (SeshError, OSError):
         return  # the next command opens the connection, or reports the error

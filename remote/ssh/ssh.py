@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from typing import Any
 
@@ -25,10 +24,6 @@ _BATCH = "BatchMode yes\n"
 _CONFIG = f"Include ~/.ssh/config\nInclude {SYSTEM_CONFIG}\nStrictHostKeyChecking {ACCEPTS_NEW}\n"
 _MAX_SOCKET_PATH = 104 - 1 - 17  # bytes: macOS's limit without NUL and the suffix of ssh's temporary name
 _SOCKET_NAME = 24  # characters of a socket's name, a hash
-
-
-def can_prompt() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
 
 
 def start(destination: Destination, argv: list[str], *, may_prompt: bool, **streams: Any) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import IO
 
 from sesh.about import DISTRIBUTION, PROGRAM
-from sesh.errors import NO_ANSWER, LoginRefused, NotDeployed, SeshError, Unreachable
+from sesh.errors import NO_ANSWER, AuthenticationFailed, LoginRefused, NotDeployed, SeshError, Unreachable
 from sesh.names import printable_path
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
@@ -48,12 +48,6 @@ _PROXY_GONE = "UNKNOWN port"  # ssh prints this after its ProxyCommand has ended
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 _WANTS_LOGIN = "asks for "  # begins the reason of a host that asks for a password or a second factor
 ShowLine = Callable[[str], object]  # receives the lines that ssh prints
-
-
-class AuthenticationFailed(LoginRefused):
-    """The host refused the login; a password, a passphrase or a code may help."""
-
-    needs_prompt = True
 
 
 class SshOutput:
@@ -137,11 +131,6 @@ def login_files_hint(host: str) -> str:
     return f"its login files may end it; try: ssh {host} true"
 
 
-def reading_hint(host: str) -> str:
-    """Return the hint for a login shell that runs no command, and does not end."""
-    return f"if `ssh {host}` gets in, let login files there read their input only on a terminal ([ -t 0 ])"
-
-
 def bridge_failure(destination: Destination, code: int, stderr: str, printed: bytes) -> SeshError:
     """Return the error for a bridge that did not start. `printed`: its stdout."""
     host = destination.host
@@ -167,13 +156,10 @@ def bridge_failure(destination: Destination, code: int, stderr: str, printed: by
 
 
 def _refusing(destination: Destination, text: str) -> str:
-    """Return the host or jump host that ssh names; without a name, both."""
-    address = destination.setting("hostname")
-    own = (address, f"[{address}]:{destination.setting('port')}", destination.setting("hostkeyalias"))
-    named = _named(text)
-    if not destination.jumps or (named and named in own):
+    """Return the host; behind jump hosts the one that ssh names."""
+    if not destination.jumps:
         return destination.host
-    return named or f"{destination.host} or a jump host"
+    return _named(text) or f"{destination.host} or a jump host"
 
 
 def _named(text: str) -> str:

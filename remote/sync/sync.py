@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from sesh import config, files, paths, programs
 from sesh.errors import Refused
-from sesh.names import printable
+from sesh.names import printable_path
 from sesh.remote import eventlog
 from sesh.remote.ssh import exchange, master, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
@@ -72,14 +72,13 @@ class Sync:
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
         """Scan the listed paths, push those that have changed, and remember their states."""
         trees: dict[str, Tree] = {}
-        refused: dict[str, str] = {}  # with the reason
+        states: dict[str, str] = {}  # the digest of a line, or why it is refused
         for line in lines:
             try:
                 trees[line] = self._home.tree(line)
+                states[line] = f"{self.destination.key} {trees[line].digest}"  # an alias may name another host now
             except Refused as error:
-                refused[line] = str(error)
-        key = self.destination.key  # an alias may name another host now
-        states = {**refused, **{line: f"{key} {tree.digest}" for line, tree in trees.items()}}
+                states[line] = str(error)
         before = remembered(self.destination.host)
         changed = [line for line in lines if before.get(line) != states[line]]
         self.skipped = [line for line in lines if line not in changed]
@@ -90,12 +89,12 @@ class Sync:
         self._log("sync_start")
         try:
             for line in changed:
-                if line in refused:
-                    self._fail(line, line, refused[line])
+                if line not in trees:
+                    self._fail(line, line, states[line])
             if to_push:
                 self._push(to_push)
         finally:  # also after Ctrl-C
-            done = {*self.pushed, *self.skipped, *refused}
+            done = {*self.pushed, *self.skipped, *(line for line in lines if line not in trees)}
             self._log("sync_done", ok=len(done) == len(lines) and not self.failed)
             _remember(self.destination.host, {line: states[line] for line in done})
 
@@ -124,7 +123,7 @@ class Sync:
         reason = (ssh_messages.reasons(stderr) or [f"exit code {exit_code}"])[0]
         self.failed[line] = reason
         self._log("sync_path_failed", path=path, exit_code=exit_code, stderr=stderr)
-        eventlog.prose(f"{printable(path, 4096)} is not synced to {self.destination.host}: {reason}")
+        eventlog.prose(f"{printable_path(path)} is not synced to {self.destination.host}: {reason}")
 
     def _log(self, event: str, **fields: object) -> None:
         eventlog.log(event, host=self.destination.host, **fields)

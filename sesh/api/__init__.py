@@ -15,6 +15,6 @@ from __future__ import annotations
 from sesh.api.results import Met, Result, Sent
 from sesh.api.session import Session, execute, sessions
 from sesh.errors import SeshError
-from sesh.stop import Stop
+from sesh.workers import Stop
 
 __all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "execute", "sessions"]

@@ -22,8 +22,8 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import Event, JobSpec, Seconds, Spec, Status, Summary
-from sesh.stop import Stop
 from sesh.vt.render.screen_data import ScreenFacts
+from sesh.workers import Stop
 
 AnyCommand = str | Sequence[str]
 Pairs = Mapping[str, str]

@@ -23,8 +23,7 @@ from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshErr
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.target import Target
-from sesh.stop import Stop
-from sesh.workers import Workers
+from sesh.workers import Stop, Workers
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came

@@ -18,8 +18,8 @@ from sesh.reach import find
 from sesh.reach.caller import YES_NO
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
-from sesh.stop import Stop
 from sesh.store import listing
+from sesh.workers import Stop
 
 if TYPE_CHECKING:
     from sesh.remote.ssh.destination import Destination

@@ -7,6 +7,7 @@ import json
 import os
 import select
 import shutil
+import sys
 from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
@@ -178,9 +179,9 @@ class Output:
         error = sesh_error(cause, verb)
         if log.wanted():
             log.write_error(f"command {verb.dashed}".rstrip(), cause)
-            log.print_traceback(cause)
+            sys.__excepthook__(type(cause), cause, cause.__traceback__)
         try:
-            if isinstance(error, errors.Interrupted) and error.echoed:
+            if isinstance(error, errors.Interrupted):
                 start_new_line()
             if self.json:
                 self.value({"error": error_facts(error, host)})
@@ -203,8 +204,7 @@ def sesh_error(cause: BaseException, verb: Verb | None = None) -> SeshError:
     if isinstance(cause, KeyboardInterrupt):
         return errors.Interrupted(str(cause))
     if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
-        refused = errors.of_system(cause)
-        refused.hint = refused.hint or "try again when the system has recovered"
+        refused = errors.cannot("go on", cause, errors.remedy(cause) or "try again when the system has recovered")
         if runs_command:
             refused.exit_code = ExitCode.SESH_FAILED
         return refused

@@ -17,8 +17,8 @@ from math import inf
 from typing import Protocol
 
 from sesh import protocol
-from sesh.stop import Stop
 from sesh.wire import Connection, Peer
+from sesh.workers import Stop
 
 PING_AFTER = 3.0  # seconds without a byte before a PING
 PING_AFTER_KEY = 1.0  # seconds without a byte after a key before a PING: the ACK may take long
@@ -139,7 +139,6 @@ class LinkHealth:
 @dataclass(eq=False)
 class Attempt:
     connect_timeout: float = 0.0  # of ssh, in seconds
-    link_lost: bool = False  # else the link is only doubted
     may_prompt: bool = False  # ssh may prompt the person
     peer: Peer | None = None  # the daemon to connect to by a request in the first write, if any
     last_line: str = ""  # printed by ssh

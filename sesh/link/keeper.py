@@ -20,9 +20,8 @@ from sesh.descriptors import polled
 from sesh.errors import LoginRefused, NoRoom, SeshError, TimedOut, Unreachable
 from sesh.link.health import Attempt, Health, LinkHealth, LinkOpener, WatchedConnection
 from sesh.link.wake import Wake
-from sesh.stop import Stop
 from sesh.wire import Peer
-from sesh.workers import Workers
+from sesh.workers import Stop, Workers
 
 MAX_AT_ONCE = 2  # attempts; a further attempt waits for the end of another one
 INTERVAL = 1.0  # least seconds between the starts of two attempts
@@ -268,7 +267,7 @@ class LinkKeeper:
         schedule.plan(now)
         while (timeout := schedule.start_due(now)) is not None:
             peer = None if self._attempts.running else self._current_peer()
-            attempt = Attempt(timeout, link_lost=self.health.state is Health.LOST, peer=peer)
+            attempt = Attempt(timeout, peer=peer)
             self._attempts.begin(attempt, partial(self._run_attempt, attempt))
 
     def _run_attempt(self, attempt: Attempt, stop: Stop) -> Iterator[WatchedConnection]:
@@ -315,7 +314,7 @@ class LinkKeeper:
 
     def log_in(self) -> WatchedConnection:
         """Make one attempt in this thread, in which ssh may prompt. Raises as `LinkOpener.open`."""
-        return self._opener.open(Attempt(link_lost=True, may_prompt=True))
+        return self._opener.open(Attempt(may_prompt=True))
 
     def close(self) -> None:
         self._attempts.close()

@@ -210,7 +210,7 @@ def forget(name: str, session_id: str = "") -> bool:
     except (NotFound, FileNotFoundError):  # the directory of sessions may be gone
         return False
     except OSError as error:
-        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=errors.remedy(error)) from error
+        raise errors.cannot(f"remove the files of {name}", error) from error
     return True
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from sesh import files, machine, measures, paths, protocol, wire
+from sesh import files, measures, paths, protocol, wire
 from sesh.descriptors import check_audience, polled
 from sesh.errors import DaemonDied, Ended, SeshError
 from sesh.messages import EVENTS
@@ -21,11 +21,10 @@ from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import LocalTarget, Target
 from sesh.remote import eventlog
 from sesh.schema import Event, JobResult
-from sesh.stop import Stop
 from sesh.store import records, results
-from sesh.workers import Workers
+from sesh.workers import Stop, Workers
 
-_SCAN_INTERVAL = 1.0  # seconds between two looks for new sessions without inotify
+_LOOK = 1.0  # seconds between two looks for new sessions
 _EVENTS = 1  # the id of the request
 
 
@@ -93,7 +92,6 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     from its result.
     """
     files.ready_directory()
-    watch = machine.watch_directory(paths.directory())
     last = since or {}
     begun = begun or measures.exact_stamp(time.time())
     seen: set[str] = set()  # the sessions that are followed, or whose results were read
@@ -108,7 +106,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
             for session_id in sorted(kept - seen):
                 yield from _result_events(session_id, last.get(session_id, 0), begun)
             seen = kept | (seen & workers.running)
-            for session_id, item in _until_changed(workers, watch, caller.audience):
+            for session_id, item in _until_next_look(workers, caller.audience):
                 if isinstance(item, DaemonDied):
                     yield {"note": str(item)}
                 elif isinstance(item, SeshError):
@@ -152,18 +150,14 @@ def _since(events: Iterator[Event], session_id: str, since: int, begun: str) -> 
             yield event
 
 
-def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> Iterator[tuple[str, Event | SeshError]]:
-    """Yield the workers' items until the directory of sessions changes."""
-    watched = [(workers.inbound, select.POLLIN), (watch, select.POLLIN), (audience, 0)]
+def _until_next_look(workers: Workers[str, Event], audience: int) -> Iterator[tuple[str, Event | SeshError]]:
+    """Yield the workers' items until it is time to look for new sessions."""
+    watched = [(workers.inbound, select.POLLIN), (audience, 0)]
     watched = [(descriptor, events) for descriptor, events in watched if descriptor >= 0]
-    until = None if watch >= 0 else time.monotonic() + _SCAN_INTERVAL  # `watch` is negative without inotify
-    ready: list[int] = []
-    while watch not in ready and (until is None or time.monotonic() < until):
-        ready = polled(watched, until)
-        check_audience(ready, audience)
+    until = time.monotonic() + _LOOK
+    while time.monotonic() < until:
+        check_audience(polled(watched, until), audience)
         yield from workers.take()
-    if watch in ready:
-        os.read(watch, 1 << 16)
 
 
 def follow_all(target: Target) -> Iterator[Event]:

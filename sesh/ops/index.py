@@ -1,7 +1,7 @@
 """Live lists of sessions, on this machine and on hosts.
 
-Each machine has a worker thread. The thread of this machine watches the sessions: inotify and the daemons' events
-report most changes at once, and a poll finds the rest (output, working directory, foreground program). A host watches
+Each machine has a worker thread. The thread of this machine watches the sessions: the daemons' events report most
+changes at once, and a poll finds the rest (new sessions, output, working directory, foreground program). A host watches
 its sessions in the same way, and reports changes over a link that stays open.
 """
 
@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from math import inf
 
-from sesh import errors, files, machine, paths, wire
+from sesh import errors, files, paths, wire
 from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
 from sesh.messages import EVENTS
@@ -27,17 +27,16 @@ from sesh.reach.op import op
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
 from sesh.schema import Place, Summary
-from sesh.stop import Stop
 from sesh.store import listing
-from sesh.workers import Workers
+from sesh.workers import Stop, Workers
 
 POLL = 5.0  # seconds between two polls of all sessions
+_LOOK = 1.0  # most seconds between two looks for new sessions
 _DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the phase that is reported of a removed session
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
 _INDEX_TIMEOUT = 0.5  # seconds for a daemon to answer
-_BLOCK = 1 << 16
 _ROWS = 20  # sessions in one item of `follow`
 _LARGEST = 4 << 20  # approximate characters of a host's rows; the link is closed above it
 
@@ -56,13 +55,16 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
             if time.monotonic() >= poll_at:
                 unchanged = set()
                 poll_at = time.monotonic() + POLL
+            names = paths.names()
             before = rows
             rows = listing.summaries(_INDEX_TIMEOUT, [row for row in rows or () if row.get("id") in unchanged])
             if rows != before:
                 yield rows
             changes.follow(rows)
-            if _wait(changes.descriptors, audience, poll_at):
-                _wait((), audience, time.monotonic() + _DEBOUNCE)
+            while time.monotonic() < poll_at and paths.names() == names:
+                if _wait(changes.descriptors, audience, time.monotonic() + _LOOK):
+                    _wait((), audience, time.monotonic() + _DEBOUNCE)
+                    break
 
 
 def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
@@ -74,27 +76,21 @@ def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
 
 
 class _ChangeWatch:
-    """Detects changed sessions by their daemons' events, and by new files in their directory."""
+    """Detects changed sessions by their daemons' events."""
 
     def __init__(self) -> None:
-        self._directory = machine.watch_directory(paths.directory())
         self._followed: dict[str, wire.Connection] = {}  # connections with events, by session id
 
     def close(self) -> None:
-        if self._directory >= 0:
-            os.close(self._directory)
         for connection in self._followed.values():
             connection.close()
 
     @property
     def descriptors(self) -> list[int]:
-        own = [self._directory] if self._directory >= 0 else []
-        return [*own, *(connection.inbound for connection in self._followed.values())]
+        return [connection.inbound for connection in self._followed.values()]
 
     def read_events(self) -> set[str]:
         """Read all events that have come; return the ids of the followed sessions without any."""
-        if self._directory >= 0 and polled([(self._directory, select.POLLIN)], 0.0):
-            os.read(self._directory, _BLOCK)  # names are not needed: a session without a row is always queried
         unchanged = set(self._followed)
         for session_id, connection in list(self._followed.items()):
             try:
@@ -285,7 +281,7 @@ class _HostReports(Caller):
 
     def _start_over(self, link: Link) -> dict[str, object]:
         """Forget all rows, because a new link reports them again; return the op's arguments."""
-        self._home = link.home
+        self._home = link.bridge.get("home", "")
         self._clock = link.clock
         self._complete = False
         self._rows.clear()

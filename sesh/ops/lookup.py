@@ -19,9 +19,8 @@ from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import Staleness, Summary
-from sesh.stop import Stop
 from sesh.store import listing
-from sesh.workers import Workers
+from sesh.workers import Stop, Workers
 
 MOST_ROWS = 10_000  # sessions of one host that a list, or a stream of events, keeps track of
 HOST_TIMEOUT = 2.0  # seconds, then a host counts as silent

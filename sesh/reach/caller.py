@@ -15,7 +15,7 @@ from sesh.config import Config
 from sesh.errors import SeshError, for_host
 from sesh.names import subject
 from sesh.reach.origin import Origin
-from sesh.stop import Stop
+from sesh.workers import Stop
 
 Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase letter or digit, and its meaning
 

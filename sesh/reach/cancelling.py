@@ -15,7 +15,7 @@ from threading import Lock
 
 from sesh import errors, wire
 from sesh.messages import RequestType, SendResponse
-from sesh.stop import Stop
+from sesh.workers import Stop
 
 _COUNT_TIME = 2.0  # seconds from the first Ctrl-C of a count to one that starts a new count
 _MAX_CTRL_C = 3  # in a row; the last one stops the wait
@@ -137,7 +137,7 @@ class Interrupts(Stop):
 
     def _leave(self, *_: object) -> None:
         r"""Stop the wait after the third Ctrl-C, or one Ctrl-\, which also detaches."""
-        raise errors.Interrupted(self.message, echoed=True)
+        raise errors.Interrupted(self.message)
 
 
 class PassedOn:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, nullcontext
+from math import inf
 from typing import Any, TypeVar
 
 from sesh import errors
@@ -22,6 +23,7 @@ from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest
+from sesh.remote.ssh.master import Waiting
 from sesh.remote.sync import sync
 from sesh.wire import Connection
 
@@ -161,14 +163,7 @@ class HostTarget(Target):
         """Open a link; send the request with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
         try:
             with self.caller.connecting(self.host) if self._named else nullcontext():
-                link = opening.open_link(
-                    self.destination,
-                    may_prompt=self._may_prompt,
-                    deadline=self.deadline,
-                    pending=request,
-                    stop=self._stop,
-                    show_line=self.caller.show_ssh_line,
-                )
+                link = opening.open_link(self.destination, self._waiting(), request)
         except errors.NotDeployed as missing:
             if self._install is None:
                 raise
@@ -232,10 +227,8 @@ class HostTarget(Target):
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 
     def _note_changes(self, changes: Changes) -> None:
-        if changes.ended:
-            known.drop_sessions(self.host, changes.ended)
-        if changes.renamed is not None:
-            known.rename_session(self.host, *changes.renamed)
+        if changes.freed:
+            known.drop_sessions(self.host, changes.freed)
         if changes.running:
             known.cache_running(self.host, changes.running, time.time())
 
@@ -251,6 +244,8 @@ class HostTarget(Target):
 
     def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(
-                destination, may_prompt=self._may_prompt, show_line=self.caller.show_ssh_line, stop=self._stop
-            )
+            master.ensure(destination, self._waiting())
+
+    def _waiting(self) -> Waiting:
+        deadline = inf if self.deadline is None else self.deadline
+        return Waiting(self._may_prompt, deadline, self._stop, self.caller.show_ssh_line)

@@ -22,10 +22,9 @@ Connected = tuple[str, Connection]  # a session's name, and a connection to its 
 
 @dataclass(frozen=True)
 class Changes:
-    """The sessions that a call has ended, renamed (old name, new name), or left running."""
+    """The names that a call has freed, and the session that it left running."""
 
-    ended: Sequence[str] = ()
-    renamed: tuple[str, str] | None = None
+    freed: Sequence[str] = ()
     running: str = ""
 
 

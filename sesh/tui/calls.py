@@ -9,8 +9,7 @@ from sesh import reach, wording
 from sesh.errors import SeshError
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from sesh.stop import Stop
-from sesh.workers import Workers
+from sesh.workers import Stop, Workers
 
 Handler = Callable[[Any, str], None]  # takes the result of a call, and its error in one line, empty for none
 

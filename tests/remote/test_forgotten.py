@@ -64,7 +64,7 @@ def test_uninstalling_ends_the_shared_connections_that_are_left(here: Home, farm
     for word in ("one", "two"):
         farm.host(word)
         known.record(word)
-        master.ensure(Destination(word), may_prompt=False)
+        master.ensure(Destination(word))
     masters = farm.masters()
     assert len(masters) == 2
     done = subprocess.run(command, env=here.env, capture_output=True, text=True, check=True)

@@ -45,7 +45,7 @@ def test_an_alias_of_a_host_with_a_forward_has_a_connection_of_its_own(here: Hom
     plain = farm.host("plain")
     _, port = forwarding(farm, "forwarding", served, same_user=plain)
     for word in ("plain", "forwarding"):
-        master.ensure(Destination(word), may_prompt=False)
+        master.ensure(Destination(word))
     assert len(farm.masters()) == 2
     assert leads(port)
 

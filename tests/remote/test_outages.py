@@ -93,8 +93,8 @@ def test_an_attempt_that_the_server_has_answered_goes_on_while_addresses_change(
 HANGS = """
 from sesh.remote.deploy import deploy, fabric_carrier
 fabric_carrier.KEEPALIVE, fabric_carrier.UNACKNOWLEDGED = 1, 2
-command = deploy.command
-deploy.command = lambda order: "touch ~/begun; exec sleep 60" if order["installs"] else command(order)
+command = deploy.order_line
+deploy.order_line = lambda order: "touch ~/begun; exec sleep 60" if order["installs"] else command(order)
 """
 
 

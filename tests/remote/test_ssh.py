@@ -7,14 +7,15 @@ import shlex
 import socket
 import subprocess
 import threading
+import time
 from glob import glob
 
 import pytest
 
-from sesh.errors import Unreachable
+from sesh.errors import AuthenticationFailed, Unreachable
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.ssh_messages import AuthenticationFailed
+from sesh.remote.ssh.master import Waiting
 from tests.remote.farm import Farm
 from tests.support import PROMPT, Home, processes, wait_until
 
@@ -37,7 +38,7 @@ def run(destination: Destination, line: str, *, alone: bool = False) -> subproce
 def refusal(destination: Destination) -> str:
     """Return the one line that says why there is no connection."""
     with pytest.raises(Unreachable) as refused:
-        master.ensure(destination, may_prompt=False, timeout=15)
+        master.ensure(destination, Waiting(deadline=time.monotonic() + 15))
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -46,11 +47,11 @@ def test_many_commands_take_one_connection(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     box = Destination("box")
     assert not master.is_alive(box)
-    master.ensure(box, may_prompt=False)
+    master.ensure(box)
     assert master.is_alive(box)
     for _ in range(3):
         assert run(box, "id -un").stdout == f"{far.user}\n"
-    master.ensure(box, may_prompt=False)
+    master.ensure(box)
     assert far.proxy.accepted == 1
     assert len(farm.masters()) == 1
     assert run(box, "id -un", alone=True).stdout == f"{far.user}\n"
@@ -83,7 +84,7 @@ def at_once(number: int) -> list[Exception]:
 
     def come() -> None:
         try:
-            master.ensure(Destination("box"), may_prompt=False)
+            master.ensure(Destination("box"))
         except Unreachable as error:
             failed.append(error)
 
@@ -125,7 +126,7 @@ def test_a_directory_in_place_of_the_control_socket_is_named(here: Home, farm: F
 def test_a_host_that_refuses_more_sessions_gets_a_second_connection(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True, sshd={"MaxSessions": "1"})
     box = Destination("box")
-    master.ensure(box, may_prompt=False)
+    master.ensure(box)
     with subprocess.Popen(
         ssh.command(box, "echo there; exec cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as first:
@@ -143,8 +144,8 @@ def test_a_login_that_takes_longer_goes_on_alone_and_serves_who_comes_next(here:
     box = Destination("box")
     box.resolve()  # else `ssh -G` may use up the time
     with pytest.raises(Unreachable, match="box does not answer"):
-        master.ensure(box, may_prompt=False, timeout=0.2)
-    master.ensure(Destination("box"), may_prompt=False)
+        master.ensure(box, Waiting(deadline=time.monotonic() + 0.2))
+    master.ensure(Destination("box"))
     wait_until(lambda: (far.proxy.accepted, len(farm.masters())) == (1, 1))
 
 
@@ -155,12 +156,12 @@ def test_a_login_that_hangs_is_no_hindrance_to_who_comes_next(
     far = farm.host("box", proxied=True, config={"ConnectTimeout": "300"})
     far.proxy.silence()
     with pytest.raises(Unreachable, match="box does not answer"):
-        master.ensure(Destination("box"), may_prompt=False, timeout=2)
+        master.ensure(Destination("box"), Waiting(deadline=time.monotonic() + 2))
     wait_until(lambda: far.proxy.accepted == 1)
     far.proxy.strand()
     far.proxy.restore()
     monkeypatch.setattr(master, "_MAX_SILENCE", 0.1)
-    master.ensure(Destination("box"), may_prompt=False)
+    master.ensure(Destination("box"))
     assert far.proxy.accepted == 2
     assert master.is_alive(Destination("box"))
 
@@ -172,7 +173,7 @@ def test_forwardings_belong_to_the_shared_connection_alone(here: Home, farm: Far
     config = {"LocalForward": f"127.0.0.1:{port} 127.0.0.1:9", "ExitOnForwardFailure": "yes"}
     farm.host("box", config=config)
     box = Destination("box")
-    master.ensure(box, may_prompt=False)
+    master.ensure(box)
     socket.create_connection(("127.0.0.1", port), 5).close()
     for alone in (False, True):
         done = run(box, "echo fine", alone=alone)
@@ -183,7 +184,7 @@ def test_a_shared_connection_of_the_user_s_own_is_used(here: Home, farm: Farm) -
     path = os.path.join(here.path, ".ssh", "own-%r")
     far = farm.host("box", proxied=True, config={"ControlPath": path})
     box = Destination("box")
-    master.ensure(box, may_prompt=False)
+    master.ensure(box)
     assert not master.is_alive(box), "only the user opens it"
     subprocess.run(["ssh", "-M", "-f", "-N", "box"], check=True, timeout=20, stdin=subprocess.DEVNULL)
     assert master.is_alive(box)
@@ -205,7 +206,7 @@ def test_autossh_carries_the_shared_connection_and_brings_it_back(
     monkeypatch.setenv("SESH_SSH", "autossh")
     monkeypatch.setenv("AUTOSSH_PATH", os.path.join(here.path, "bin", "ssh"))
     monkeypatch.setenv("AUTOSSH_GATETIME", "0")
-    master.ensure(box, may_prompt=False, timeout=20)
+    master.ensure(box, Waiting(deadline=time.monotonic() + 20))
     assert run(box, "echo over it").stdout == "over it\n"
     assert far.proxy.accepted == 1
     assert ssh.command(box, "true")[0] == "ssh"
@@ -219,7 +220,7 @@ def test_r30_an_unknown_key_is_taken_once_and_recorded_but_where_the_user_is_str
     farm.host("strict", known=False, same_user=far, config={"StrictHostKeyChecking": "yes"}, proxied=True)
     assert "the host key of strict is unknown" in refusal(Destination("strict"))
     assert os.path.getsize(farm.known_hosts) == 0
-    master.ensure(Destination("box"), may_prompt=False)
+    master.ensure(Destination("box"))
     with open(farm.known_hosts, encoding="utf-8") as file:
         assert far.sshd.host_key in file.read()
 
@@ -234,7 +235,7 @@ def test_r30_an_unknown_key_of_a_jump_host_is_taken_by_the_same_rule(here: Home,
     farm.host("asks", same_user=gate, known=False, proxied=True, config={"StrictHostKeyChecking": "ask"})
     farm.host("third", same_user=far, config={"ProxyJump": "asks"})
     if not alone:
-        master.ensure(Destination("box"), may_prompt=False)
+        master.ensure(Destination("box"))
     assert run(Destination("box"), "id -un", alone=alone).stdout == f"{far.user}\n"
     with open(farm.known_hosts, encoding="utf-8") as file:
         assert {line.split()[0] for line in file} == {gate.address, far.address}
@@ -258,4 +259,4 @@ def test_r30_a_changed_key_is_refused_and_the_line_holds_the_command_that_mends_
     assert "the host key of box has changed: nothing was sent" in message
     command = message.partition("remove the old key with: ")[2]
     subprocess.run(shlex.split(command), check=True, capture_output=True)
-    master.ensure(Destination("box"), may_prompt=False)
+    master.ensure(Destination("box"))

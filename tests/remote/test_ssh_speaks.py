@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from sesh.errors import Unreachable
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.master import Waiting
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.support import PROMPT, Home, need, processes, wait_until
@@ -80,10 +82,10 @@ def test_a_line_of_ssh_is_the_reason_for_a_late_host_where_nobody_is_asked(here:
     heard: list[str] = []
     for count in (1, 2):  # the next caller hears the address too, from the same ssh
         with pytest.raises(Unreachable, match="box does not answer") as late:
-            master.ensure(Destination("box"), may_prompt=False, timeout=3.0, show_line=heard.append)
+            master.ensure(Destination("box"), Waiting(deadline=time.monotonic() + 3, show_line=heard.append))
         assert (heard, late.value.reason) == ([ADDRESS] * count, ADDRESS)
     here.write("go", "")
-    master.ensure(Destination("box"), may_prompt=False)
+    master.ensure(Destination("box"))
 
 
 def test_the_words_of_what_leads_to_a_host_are_the_reason_of_its_failure(home: Home, farm: Farm) -> None:
@@ -116,7 +118,7 @@ def test_a_connection_forwards_the_agent_that_came_last(
     need("ssh-agent")
     farm.host("box", config={"ForwardAgent": "yes"})
     monkeypatch.setenv("SSH_AUTH_SOCK", os.path.join(here.path, "gone"))
-    master.ensure(Destination("box"), may_prompt=False)
+    master.ensure(Destination("box"))
     monkeypatch.setenv("SSH_AUTH_SOCK", path := os.path.join(here.path, "agent"))
     with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as agent:
         try:

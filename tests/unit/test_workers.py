@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from sesh.stop import Stop
-from sesh.workers import Workers
+from sesh.workers import Stop, Workers
 from tests.support import wait_until
 
 MOST_UNREAD = 1000

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sesh.errors import Interrupted, Unreachable
-from sesh.remote.deploy import deploy, fabric_carrier, fleet, install, survey
+from sesh.remote.deploy import deploy, fabric_carrier, fleet, install
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
 
@@ -59,7 +59,7 @@ def test_every_login_shell_finds_a_python_and_reads_its_answer_alike(shell: str,
     home.mkdir()
     folder = os.path.dirname(os.path.realpath(sys.executable))  # without wrappers, which start slowly
     run = subprocess.run(
-        [shutil.which(words[0]) or "", *words[1:], "-c", survey.command(ORDER)],
+        [shutil.which(words[0]) or "", *words[1:], "-c", deploy.order_line(ORDER)],
         env={**os.environ, "PATH": f"{folder}:/usr/bin:/bin", "HOME": os.fspath(home)},
         capture_output=True,
         text=True,

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from sesh.remote.deploy import install, survey
+from sesh.remote.deploy import deploy, install
 from sesh.remote.deploy.bundle import Bundle, packed
 from tests.support import wait_until
 
@@ -235,7 +235,7 @@ def test_each_step_that_is_killed_leaves_what_was_there(
 
 def test_r28_two_deploys_at_once_do_no_harm(host: Host, bundle: Bundle) -> None:
     orders = [host.prepared(each) for each in (bundle, bundle, other())]
-    lines = [["sh", "-c", survey.command(order)] for order in orders]
+    lines = [["sh", "-c", deploy.order_line(order)] for order in orders]
     started = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for line in lines]
     for process in started:
         out, err = process.communicate(timeout=50)

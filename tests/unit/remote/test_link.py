@@ -18,9 +18,10 @@ from sesh.errors import ConnectionLost, Interrupted, NotDeployed, SeshError, Unr
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest
+from sesh.remote.ssh.master import Waiting
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, REACHED
-from sesh.stop import Stop
+from sesh.workers import Stop
 from tests.support import wait_until
 
 
@@ -58,7 +59,7 @@ def through(script: str) -> Destination:
 )
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        open_link(through(script), may_prompt=False, deadline=time.monotonic() + 1)
+        open_link(through(script), Waiting(deadline=time.monotonic() + 1))
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -73,7 +74,7 @@ def test_a_command_whose_attempt_was_ended_is_not_run_again(tmp_path: Path) -> N
     ending = threading.Thread(target=end)
     ending.start()
     with pytest.raises(Interrupted):
-        open_link(through(f"echo run >>{runs}; exec sleep 60"), may_prompt=False, stop=stop)
+        open_link(through(f"echo run >>{runs}; exec sleep 60"), Waiting(stop=stop))
     ending.join()
     assert runs.read_text() == "run\n"
 
@@ -124,8 +125,8 @@ class Played:
     own: str = "exec sleep 60"
     closed: bool = False
 
-    def opened(self, pending: LinkRequest | None = None) -> Link:
-        return open_link(Destination("box"), may_prompt=False, deadline=time.monotonic() + 20, pending=pending)
+    def opened(self, request: LinkRequest | None = None) -> Link:
+        return open_link(Destination("box"), Waiting(deadline=time.monotonic() + 20), request)
 
 
 @pytest.fixture
@@ -179,9 +180,9 @@ def test_a_shared_connection_that_was_silent_for_a_while_and_answers_first_is_ke
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize(("code", "unknown"), [(127, False), (255, True)])
 def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, code: int, unknown: bool) -> None:
-    pending = LinkRequest("views.status", b"{}")
+    request = LinkRequest("views.status", b"{}")
     for before, expected in (("", False), ("echo sesh is looked for >&2; head -c 1 >/dev/null", unknown)):
         played.shared = f"{before}\nexit {code}"
         with pytest.raises(SeshError):
-            played.opened(pending)
-        assert pending.may_be_done is expected
+            played.opened(request)
+        assert request.may_be_done is expected
