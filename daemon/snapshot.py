@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from binascii import b2a_base64
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, TypedDict, TypeVar
+from typing import Annotated, Any, TypedDict
 
 from sesh import check, protocol
 from sesh.daemon.activity.activity import Kept
@@ -30,7 +30,7 @@ from sesh.measures import STEADY, Size
 from sesh.messages import SendResponse
 from sesh.schema import Event
 
-FORMAT = 18  # of the snapshot; a sesh refuses any other
+FORMAT = 19  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
@@ -96,9 +96,6 @@ class EventsDump:
     missed: Missed
 
 
-Dump = TypeVar("Dump", LifeDump, ClientsDump, EventsDump)
-
-
 class Snapshot(TypedDict):
     """A session without active `--run`."""
 
@@ -125,24 +122,24 @@ class Snapshot(TypedDict):
 
 def take_snapshot(server: Server) -> Snapshot:
     session = server.session
-    findings = session.findings
+    findings, events, clients = session.findings, session.events, session.clients
     session.runs.history.shorten()
-    for client in session.clients.all:
-        session.clients.remember(client)
+    for client in clients.all:
+        clients.remember(client)
         session.model.remember(client.position)  # where its terminal continues
     stdin = session.pump.stdin
     return {
         "format": FORMAT,
         "facts": session.facts,
         "clock": Clock(STEADY.origin, STEADY.step),
-        "life": _dump(session.life, LifeDump),
+        "life": LifeDump(session.life.phase, session.life.end),
         "log": session.log.dump(),
         "pump": session.pump.dump(),
         "model": session.model.dump(),
-        "clients": _dump(session.clients, ClientsDump),
+        "clients": ClientsDump(clients.size, clients.last_number, clients.departed),
         "findings": FindingsDump(findings.title, findings.titled_by, findings.marks.active),
         "activity": session.activity.kept,
-        "events": _dump(session.events, EventsDump),
+        "events": EventsDump(events.kept, events.last, events.missed),
         "history": session.runs.history,
         "notifiers": session.notifications.running,
         "faults": session.faults.kept,
@@ -153,10 +150,6 @@ def take_snapshot(server: Server) -> Snapshot:
     }
 
 
-def _dump(part: object, kind: type[Dump]) -> Dump:
-    return kind(**{field.name: vars(part)[field.name] for field in fields(kind)})
-
-
 def session_of(state: Snapshot) -> Session:
     STEADY.origin = state["clock"].origin
     STEADY.step = state["clock"].step
@@ -164,9 +157,14 @@ def session_of(state: Snapshot) -> Session:
     own = state["descriptors"]
     pty = Pty(own.master, own.slave, facts.pid) if own.master >= 0 else None
     session = Session(facts, state["clients"].size, pty, state["activity"].declared.reports)
-    vars(session.life).update(vars(state["life"]))
-    vars(session.clients).update(vars(state["clients"]))
-    vars(session.events).update(vars(state["events"]))
+    session.life.phase = state["life"].phase
+    session.life.end = state["life"].end
+    session.clients.size = state["clients"].size
+    session.clients.last_number = state["clients"].last_number
+    session.clients.departed = state["clients"].departed
+    session.events.kept = state["events"].kept
+    session.events.last = state["events"].last
+    session.events.missed = state["events"].missed
     session.findings.title = state["findings"].title
     session.findings.titled_by = state["findings"].titled_by
     session.findings.marks.active = state["findings"].active

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from sesh import files, measures, paths, protocol, wire
@@ -103,8 +104,9 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
                     seen.add(session_id)
                     workers.begin(session_id, partial(_follow_one, name, session_id, last.get(session_id, 0), begun))
             kept = results.ids()
-            for session_id in sorted(kept - seen):
-                yield from _result_events(session_id, last.get(session_id, 0), begun)
+            for result in _ended(kept - seen):
+                since_number = last.get(result["id"], 0)
+                yield from _since(_last_events(result["name"], result, since_number), result["id"], since_number, begun)
             seen = kept | (seen & workers.running)
             for session_id, item in _until_next_look(workers, caller.audience):
                 if isinstance(item, DaemonDied):
@@ -127,14 +129,14 @@ def _follow_one(name: str, session_id: str, since: int, begun: str, stop: Stop) 
         yield from _since(follow(stream, since), session_id, since, begun)
 
 
-def _result_events(session_id: str, since: int, begun: str) -> Iterator[Event]:
-    """Yield the events of a session that ended before it could be followed."""
-    try:
-        result = results.by_id(session_id)
-    except SeshError:
-        return  # the file is not trusted
-    if result is not None:
-        yield from _since(_last_events(result["name"], result, since), session_id, since, begun)
+def _ended(session_ids: Iterable[str]) -> list[JobResult]:
+    """Return the results of sessions that ended before they could be followed, sorted by end."""
+    found = list[JobResult]()
+    for session_id in session_ids:
+        with suppress(SeshError):  # the file is not trusted
+            if (result := results.by_id(session_id)) is not None:
+                found.append(result)
+    return sorted(found, key=lambda result: float(result.get("ended") or 0))
 
 
 def _since(events: Iterator[Event], session_id: str, since: int, begun: str) -> Iterator[Event]:
