@@ -61,7 +61,7 @@ def send_input(
             request_keys: RequestKeys = {"force": force, "enter": enter}
             if pattern is not None:
                 request_keys |= _matching_question(stream.connection, name, pattern)
-            response = _type_as_unit(stream, text if enter else text + typed_keys, request_keys)
+            response = _type_as_unit(stream, text if enter else text + typed_keys, request_keys, _ENTER_TIMEOUT)
             if enter and typed_keys:
                 stream.connection.request(PRESS, typed_keys, _soon())
     return {"bytes": len(text) + enter + len(typed_keys), "position": response.get("position"), "typed": True}
@@ -107,13 +107,10 @@ def _matching_question(connection: Connection, name: str, pattern: search.Patter
     return {"since": asked["since"], "question": question}
 
 
-def _type_as_unit(
-    stream: Stream, text: bytes, request_keys: RequestKeys, timeout: float = _ENTER_TIMEOUT
-) -> SendResponse:
+def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys, timeout: float) -> SendResponse:
     """Type a text by one request, exactly once. Raises as `_accepted`.
 
-    After a lost link the request is sent again. By its key the
-    daemon knows that the text is typed already.
+    After a lost link the request is sent again. By its key the daemon knows that the text is typed already.
     """
     request_keys = {**request_keys, "key": os.urandom(8).hex()}
     while True:
@@ -152,7 +149,8 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     with _open_stream(target, name) as stream:
         request_keys: RequestKeys = {"since": since, "question": question}
         asked, _ = stream.connection.request(ASKED, deadline=_soon(), **request_keys)
-        _type_as_unit(stream, text.encode(), {**request_keys, "enter": len(text) != 1 or asked["line"]})
+        request_keys["enter"] = len(text) != 1 or asked["line"]
+        _type_as_unit(stream, text.encode(), request_keys, _ENTER_TIMEOUT)
 
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[Key]) -> bytes:

@@ -128,7 +128,7 @@ def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(h
     settled(box)
     box.away()
     box.write("go", "")
-    wait_until(lambda: box.names() == [])
+    wait_until(lambda: box.record("work").get("exit_code") == 9)
     box.back()
     code, out, error = outcome(running)
     assert (code, json.loads(out)["exit_code"], json.loads(out)["host"]) == (9, 9, "box"), error
