@@ -23,7 +23,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import ConnectionLost, Ended, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health, WatchedConnection
 from sesh.measures import uptime
-from sesh.messages import OP, Hello, NearMachine, OpResponse, RequestKeys, Welcome
+from sesh.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
@@ -53,11 +53,12 @@ class LinkRequest:
     def attach(cls, name: str, session_id: str = "", **more: Any) -> LinkRequest:
         """Return the request to connect to an existing session; without its id, by its name."""
         data = json.dumps({"name": name}).encode()
+        # The name of `ops.enter.attach`: sesh.remote imports no ops.
         return cls("enter.attach", data, connects=True, session_id=session_id, **more)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request. `answers`: the person's, to the host's questions."""
-        keys: RequestKeys = {"op": self.op, "asks": self.can_answer, "answers": answers}
+        keys: RequestKeys = {"op": self.op, "can_answer": self.can_answer, "answers": answers}
         if self.session_id:
             keys["session_id"] = self.session_id
         hello = protocol.message(protocol.HELLO, self.hello) if self.hello is not None else b""
@@ -81,7 +82,7 @@ class Link(WatchedConnection):
         self.destination = destination
         self.output = SshOutput(stderr)
         self.stage = Stage.STARTING
-        self.bridge: Welcome = {}  # from the bridge; `welcome` and `peer` are from the session's daemon
+        self.bridge_welcome: Welcome = {}  # `welcome` and `peer` are from the session's daemon
         self.login_prompted: bool | None = None  # the login prompted a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self._process = process
@@ -101,9 +102,9 @@ class Link(WatchedConnection):
 
     # -- opening
 
-    def send_hello(self, machine: NearMachine, request: LinkRequest | None, deadline: float) -> None:
+    def send_hello(self, origin: OriginFacts, request: LinkRequest | None, deadline: float) -> None:
         """Send HELLO, and in the same write a request that is small and repeatable."""
-        frames = wire.hello_frame("bridge", near=machine)
+        frames = wire.hello_frame("bridge", origin=origin)
         if request is not None and request.repeatable:
             early = request.frames()
             if len(early) <= _MAX_EARLY_REQUEST:
@@ -140,10 +141,10 @@ class Link(WatchedConnection):
     def _note_welcome(self) -> None:
         """Take the first WELCOME for the bridge's; the next one is the daemon's."""
         self.stage = Stage.OPEN
-        self.bridge, self.welcome = self.welcome, {}
+        self.bridge_welcome, self.welcome = self.welcome, {}
         now = time.time()
-        self.clock = self.bridge.get("now", now) - now
-        self.peer.ahead = self.bridge.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
+        self.clock = self.bridge_welcome.get("now", now) - now
+        self.peer.ahead = self.bridge_welcome.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
 
     def incompatible(self) -> ProtocolError:
         if self.is_open:

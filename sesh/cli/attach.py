@@ -70,7 +70,7 @@ def attach_or_create(
         raise Refused(f"no session {name}", hint=for_host(hint, target.host))
     if find_verb(name) is not None:
         returns = for_host(f"{SESH} {words_for(name)}", target.host)
-        cli.remember(f"{name} is a verb, too: `{returns}` returns to this session")
+        cli.show_on_attach(f"{name} is a verb, too: `{returns}` returns to this session")
 
     def connect(hello: Hello | None) -> Connected:
         return target.connect_by(enter.go, hello, name=name, spec=spec)
@@ -188,7 +188,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
         try:
             return DetachKey.parse(key)
         except UsageError as error:
-            cli.note_and_remember(f"SESH_DETACH_KEY is ignored: {error}")
+            cli.note_and_show_on_attach(f"SESH_DETACH_KEY is ignored: {error}")
     return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 

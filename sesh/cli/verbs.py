@@ -12,8 +12,12 @@ GO = "-A"  # the verb of a line that has only a session's name; it has a short f
 _SIMILAR = 0.8  # difflib's ratio, from which a name may be a misspelt verb
 
 
-Hosts = Literal["none", "one", "each", "all"]
-"""How many hosts a verb takes. For `each` of several, `fanout` runs the verb; `all` are called by its function."""
+Hosts = Literal[  # the hosts that a verb takes at the beginning of the line
+    "none",  # it runs on this machine only
+    "one",  # at most one
+    "each",  # several: for each of them `fanout` calls the verb's function
+    "all",  # several: the verb's function gets all of them in one call
+]
 
 
 Parameters = Mapping[str, Any]  # of the verb's function, as typer has parsed them
@@ -132,7 +136,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
 }  # fmt: skip
 _HIDDEN = (  # agents' hooks and other hosts call these
     Verb("hook", "Handle an event of an agent", "hook.hook"),
-    Verb("bridge", "Serve a link from another host", "far_end.bridge"),
+    Verb("bridge", "Serve a link from another host", "bridge.bridge"),
 )
 
 VERBS = tuple(verb for group in GROUPS.values() for verb in group)

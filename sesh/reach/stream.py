@@ -157,20 +157,26 @@ class Stream:
                 welcomed = self.session_id != ""
                 while True:
                     yield from self._next_arrivals(others, until)
-            except errors.ConnectionLost:
-                pass
-            except errors.Silent:
-                if self.connection.peer.name:  # else the host has not connected the link to the daemon: try another
-                    raise
             except errors.Unreachable as error:
-                if error.in_response:
-                    raise
-                # Look for the end first: the end of a session is no lost link, and must not be noted as one.
-                end = self._end()
-                if not welcomed or self._cut or isinstance(end, Ended):
-                    raise end from error
-                # A reloaded daemon closes a full connection without RELOADED.
+                self._raise_unless_lost(error, welcomed=welcomed)
             self.reconnect()  # outside `try`: errors of the reconnect start no other one
+
+    def _raise_unless_lost(self, error: errors.Unreachable, *, welcomed: bool) -> None:
+        """Return if another connection may go on. Raises the error, Ended, DaemonDied."""
+        if isinstance(error, errors.ConnectionLost):  # the link is lost, or the daemon was reloaded
+            return
+        if isinstance(error, errors.Silent):
+            if self.connection.peer.name:  # else the host has not connected the link to the daemon: another link may
+                raise error
+            return
+        if error.in_response:  # the daemon, or the host, refuses the request
+            raise error
+        # The daemon has closed the connection. Look for the end first: the end of a session is no lost link, and must
+        # not be noted as one.
+        end = self._end()
+        if not welcomed or self._cut or isinstance(end, Ended):
+            raise end from error
+        # It still runs: a daemon that reloads sends no RELOADED to a peer that reads too slowly.
 
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""

@@ -13,7 +13,7 @@ from sesh.errors import Unreachable
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.master import Waiting
+from sesh.remote.ssh.master import LoginOptions
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.support import PROMPT, Home, need, processes, wait_until
@@ -82,7 +82,7 @@ def test_a_line_of_ssh_is_the_reason_for_a_late_host_where_nobody_is_asked(here:
     heard: list[str] = []
     for count in (1, 2):  # the next caller hears the address too, from the same ssh
         with pytest.raises(Unreachable, match="box does not answer") as late:
-            master.ensure(Destination("box"), Waiting(deadline=time.monotonic() + 3, show_line=heard.append))
+            master.ensure(Destination("box"), LoginOptions(deadline=time.monotonic() + 3, show_line=heard.append))
         assert (heard, late.value.reason) == ([ADDRESS] * count, ADDRESS)
     here.write("go", "")
     master.ensure(Destination("box"))
