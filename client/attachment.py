@@ -123,7 +123,7 @@ class Attachment:
         elif self.phase is AttachmentPhase.CONNECTING or (self.keeper is None and not may_return):
             raise error
         elif self.keeper is None:
-            self._reconnect()
+            self._reconnect()  # a daemon that reloads sends no RELOADED to a client that reads too slowly
         elif may_return:
             self.keeper.link_closed()
             self._go_offline()
@@ -131,8 +131,7 @@ class Attachment:
             self.end = AttachmentEnd.failed(self.name, self.host, error)
 
     def _reconnect(self) -> None:
-        """Connect once more to a daemon of this machine that has closed the connection; else end the attachment."""
-        # A daemon that reloads sends no RELOADED to a client that reads too slowly.
+        """Connect once more to the daemon, which has closed the connection; else end the attachment."""
         if self.phase is not AttachmentPhase.ATTACHED:
             self.lose()
             return

@@ -243,7 +243,7 @@ def _forward(daemon: wire.Connection, frame: bytes) -> None:
 
 
 def _welcome(near_end: wire.Connection) -> Origin | None:
-    """Send WELCOME for HELLO; return the machine that opened the link, None for another protocol number."""
+    """Send WELCOME for HELLO; return the link's origin, None for another protocol number."""
     kind, payload = near_end.receive()
     while kind != protocol.HELLO:
         kind, payload = near_end.receive()

@@ -1,7 +1,7 @@
 """A link: a connection to the bridge on a host, over ssh or `via`.
 
-The bridge carries out requests. A request may connect the link to a session: from then on the bridge only copies bytes
-between the link and the session's daemon.
+The bridge carries out requests. A request may connect the link to a session: from then on the bridge passes on what the
+link and the session's daemon send (see `sesh.bridge`).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Stage(Enum):
     STARTING = "login files may print; the bridge has not sent its first bytes"
     STARTED = "the bridge has sent its first bytes"
     OPEN = "the bridge has sent WELCOME, and carries out requests"
-    CONNECTED = "the bridge copies bytes between the link and a session's daemon"
+    CONNECTED = "the bridge passes on what the link and a session's daemon send"
 
 
 class Link(WatchedConnection):
@@ -108,7 +108,7 @@ class Link(WatchedConnection):
         if request is not None and request.repeatable:
             early = request.frames()
             if len(early) <= _MAX_EARLY_REQUEST:
-                self._note_sent(request)
+                self._record_sent(request)
                 frames += early
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
             self.send(frames, deadline)
@@ -124,7 +124,7 @@ class Link(WatchedConnection):
             self.read()
         while self._frames and self.stage is Stage.STARTED:
             if self.accept(*self._frames.popleft()):
-                self._note_welcome()
+                self._record_welcome()
         return self.is_open
 
     def _read_login_output(self) -> None:
@@ -138,7 +138,7 @@ class Link(WatchedConnection):
             self.stage = Stage.STARTED
             self._frames.extend(self.decode(frames))
 
-    def _note_welcome(self) -> None:
+    def _record_welcome(self) -> None:
         """Take the first WELCOME for the bridge's; the next one is the daemon's."""
         self.stage = Stage.OPEN
         self.bridge_welcome, self.welcome = self.welcome, {}
@@ -171,19 +171,19 @@ class Link(WatchedConnection):
         min_rate = _MIN_RATE if deadline is None else inf
         try:
             if self._pending is not request:
-                self._note_sent(request)
+                self._record_sent(request)
                 self.send(request.frames(answers), until)
             response, data = self.await_response(OP, _REQUEST_ID, until, min_rate=min_rate)
         except SeshError as error:
             if error.in_response:
-                self._note_response()
+                self._record_response()
             elif isinstance(error, Unreachable) or (isinstance(error, TimedOut) and deadline is None):
                 raise self._no_response(request, error) from error
             raise
         if request.connects and "question" not in response:
-            self._note_session(response, data)
+            self._record_session(response, data)
         else:
-            self._note_response()
+            self._record_response()
         return response, data
 
     def _no_response(self, request: LinkRequest, cause: SeshError) -> Unreachable:
@@ -194,11 +194,11 @@ class Link(WatchedConnection):
             error.hint = f"check what was done: {PROGRAM} @{host}"
         return error
 
-    def _note_sent(self, request: LinkRequest) -> None:
+    def _record_sent(self, request: LinkRequest) -> None:
         self._pending = request
         self.peer.hello = request.hello
 
-    def _note_response(self) -> None:
+    def _record_response(self) -> None:
         if self._pending is not None:
             self._pending.may_be_done = False
             self._pending = None
@@ -219,21 +219,20 @@ class Link(WatchedConnection):
         if self.stage is Stage.OPEN and kind == protocol.DATA:
             protocol.carry(self._data, payload)
         elif self.stage is Stage.OPEN and kind == protocol.RESPONSE:
-            self._note_session(self.decode_response(OP, payload), bytes(self._data))
+            self._record_session(self.decode_response(OP, payload), bytes(self._data))
         else:
             return super().accept(kind, payload)
         return False
 
-    def _note_session(self, response: OpResponse, data: bytes) -> None:
-        """Note the session that the link is connected to. Raises Ended if it has ended."""
+    def _record_session(self, response: OpResponse, data: bytes) -> None:
+        """Record the session that the link is connected to. Raises Ended if it has ended."""
         if "name" not in response:
             raise errors.malformed("RESPONSE", ".name is missing")
-        pending = self._pending
-        self._note_response()
+        if self._pending is not None:
+            self._pending.may_be_done = "result" not in response
+            self._pending = None
         if "result" in response:
             raise Ended(response["name"], response["result"], data)
-        if pending is not None:
-            pending.may_be_done = True
         self.stage = Stage.CONNECTED
         self.peer.name = response["name"]
         self.peer.session_id = str(response.get("session_id") or "")

@@ -64,7 +64,7 @@ class _Race:
         return first
 
     def _await_first(self, links: list[Link], own_at: float) -> Link:
-        """Return the first link that gets WELCOME. If all fail, raise the error of the last one.
+        """Return the first link that gets WELCOME; if none does, raise the newest one's error.
 
         If the first link is silent at `own_at` (monotonic), add one over an ssh of its own.
         """

@@ -21,7 +21,7 @@ Hosts = Literal[  # the hosts that a verb takes at the beginning of the line
 
 
 Parameters = Mapping[str, Any]  # of the verb's function, as typer has parsed them
-Fact = Callable[[Parameters], bool]  # a fact about a call of the verb
+Predicate = Callable[[Parameters], bool]  # true of some calls of the verb
 
 
 class Verb(NamedTuple):
@@ -38,8 +38,8 @@ class Verb(NamedTuple):
     short: str = ""
     hosts: Hosts = "one"
     takes_command: bool = False
-    follows: Fact = lambda _: False
-    reads_stdin: Fact = lambda _: False
+    follows: Predicate = lambda _: False
+    reads_stdin: Predicate = lambda _: False
 
     @property
     def dashed(self) -> str:
@@ -146,7 +146,7 @@ _BY_WORD = {
     **{verb.dashed: verb for verb in BY_NAME.values() if verb.dashed},
     **{verb.short: verb for verb in VERBS if verb.short},
     **dict.fromkeys(("ls", "--ls"), BY_NAME["list"]),
-    "-v": BY_NAME["version"],
+    "-v": BY_NAME["version"],  # as many programs have it
 }
 
 

@@ -138,7 +138,7 @@ class Stream:
         """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `find.await_welcome`."""
         self.connection.send(wire.hello_frame("request") + requests, until)
         welcome = find.await_welcome(self.connection, self.name, until)
-        self._note_session()
+        self._record_session()
         return welcome
 
     def arrivals(
@@ -153,7 +153,7 @@ class Stream:
             welcomed = False
             try:
                 on_connect()
-                self._note_session()
+                self._record_session()
                 welcomed = self.session_id != ""
                 while True:
                     yield from self._next_arrivals(others, until)
@@ -276,8 +276,8 @@ class Stream:
         if self._next_link is not None or keeper.health.state is Health.LOST:
             raise errors.ConnectionLost(f"lost the link to @{self.host}")
 
-    def _note_session(self) -> None:
-        """Note the session's id, and on a host its name, which may have changed."""
+    def _record_session(self) -> None:
+        """Record the session's id, and on a host its name, which may have changed."""
         peer = self.connection.peer
         self.session_id = str(self.connection.welcome.get("id") or peer.session_id or self.session_id)
         if self._keeper is None:

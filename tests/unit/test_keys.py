@@ -1,4 +1,4 @@
-"""Typed bytes become the same tokens however they are cut, with nothing lost; names of keys."""
+"""Typed bytes become the same tokens however they are cut; keys have names."""
 
 from __future__ import annotations
 
