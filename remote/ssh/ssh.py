@@ -95,24 +95,13 @@ def options(destination: Destination, *, may_prompt: bool) -> list[str]:
 
 def hop_options(destination: Destination, *, may_prompt: bool) -> list[str]:
     """Return the options for ssh and its jump hosts, against prompts unless `may_prompt`."""
-    if not destination.jumps or _is_script(program()):
+    if not destination.jumps or os.path.basename(program()) != "ssh":  # a wrapper of ssh may pass a `-F` itself
         return [] if may_prompt else ["-o", "BatchMode=yes"]
     config = (_CONFIG if may_prompt else _BATCH + _CONFIG).encode()
     path = os.path.join(control_directory(), f"sesh.{hashlib.sha256(config).hexdigest()[:8]}.config")
     if not os.path.exists(path):
         files.write_whole(path, config)
     return ["-F", path]
-
-
-def _is_script(ssh: str) -> bool:
-    """Return whether `SESH_SSH` names a script around ssh, which may pass a `-F` itself."""
-    if ssh == "ssh" or (path := programs.find(ssh)) is None:
-        return False
-    try:
-        with open(path, "rb") as file:
-            return file.read(2) == b"#!"
-    except OSError:  # it may be run, but not read
-        return False
 
 
 def command(destination: Destination, line: str, *, may_prompt: bool = False, own_timeout: int = 0) -> list[str]:
