@@ -1,4 +1,4 @@
-"""The frames between a caller and a daemon, without I/O: the same over Unix sockets and ssh.
+"""Frames between caller and daemon, without I/O: the same over Unix sockets and ssh.
 
 A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Readers skip unknown types
 and ignore unknown JSON keys. Peers with different protocol numbers still understand HELLO, WELCOME, the request
