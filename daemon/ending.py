@@ -50,7 +50,7 @@ class Ending:
         self._hung_up_at: float | None = None  # time (monotonic) of SIGHUP to the session's processes
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
         self._timed_out = False  # the program was a shell, which ended at its prompt as by TMOUT
-        self._untold = False  # its result is not on disk, and nobody has been told its end
+        self._untold = False  # only this daemon has the session's exit code, and nobody has been told
 
     # -- the program's end
 
@@ -118,16 +118,9 @@ class Ending:
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
-        is_on_disk = guard(self._keep_result, "the result")
-        outlives = self._outlives()
-        is_safe = is_on_disk or self._life.ended_for not in ("", BY_TIMEOUT)
-        self._untold = not (is_safe or outlives or session.facts.keep)
-        if not is_safe or (outlives and not session.facts.persist):  # only the daemon has its end, or its screen
-            session.facts.set_keep(keep=True)
-        if session.facts.keep:
-            self._finish(Phase.KEPT)
-        else:
-            self._finish(Phase.LEFT if outlives else Phase.REMOVED)
+        phase = self._phase_after(has_result=bool(guard(self._keep_result, "the result")))
+        session.facts.set_keep(keep=phase == Phase.KEPT)
+        self._finish(phase)
 
     def _end_of(self, pty: Pty) -> ProgramEnd:
         """Return how the program has ended, and why."""
@@ -140,6 +133,24 @@ class Ending:
         # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
         by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
         return replace(end, reason=by_itself, by_request=self._life.interrupted)
+
+    def _phase_after(self, *, has_result: bool) -> Phase:
+        """Return the phase after the program's end: of the first row that is true.
+
+        | `--keep`                                                     | KEPT                             |
+        | it outlives its end, and its result and screen are on disk   | LEFT                             |
+        | it outlives its end, but only the daemon has one of them     | KEPT                             |
+        | the result is on disk, or a person has ended the session     | REMOVED                          |
+        | only the daemon has its exit code, as the disk may be full   | KEPT until a person is told it   |
+        """
+        facts = self.session.facts
+        is_safe = has_result or self._life.ended_for not in ("", BY_TIMEOUT)
+        if facts.keep:
+            return Phase.KEPT
+        if self._outlives():
+            return Phase.LEFT if is_safe and facts.persist else Phase.KEPT
+        self._untold = not is_safe
+        return Phase.REMOVED if is_safe else Phase.KEPT
 
     def _outlives(self) -> bool:
         """Return whether the ended session stays listed, by the setting `Config.keep`."""

@@ -152,7 +152,7 @@ class ClientHandler:
         """Type what passed the filter of replies, and acknowledge `size` bytes, up to INPUT `number`."""
         by_person = client.replies.by_person  # not by the terminal
         if by_person:
-            self._clients.lead(client)  # first: resize to this terminal before the program sees the key
+            self._clients.note_key(client)  # first: resize to this terminal before the program sees the key
         self._pump.type(keys, partial(self.acknowledge, client, number, size), by_person=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
@@ -193,7 +193,7 @@ class ClientHandler:
     def _resize(self, client: Client, size: Size) -> None:
         changed = size[:2] != client.size[:2]
         client.size = size
-        self._clients.fit()
+        self._clients.choose_leader()
         if changed:
             self._relay.repaint(client)
 

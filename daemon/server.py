@@ -74,7 +74,7 @@ class Server:
             self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._handle_signals(os.read(self._wakeup, 4096)))
         self._listen()
-        self.session.relay.settle()
+        self.session.relay.send_due_soon()
         self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
 
     def run(self) -> None:
@@ -186,7 +186,7 @@ class Server:
                     self.session.relay.go_on_with(client)
                 else:
                     connection.send_output(self.session.log)
-                    self.session.relay.settle()
+                    self.session.relay.send_due_soon()
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return
@@ -265,4 +265,4 @@ class Server:
             session.relay.followers.remove(connection.reader)
             connection.reader = None
         connection.drop()
-        session.relay.settle()
+        session.relay.send_due_soon()

@@ -30,7 +30,10 @@ from sesh.schema import Event
 
 
 class Session:
-    """The session's parts; each calls later ones only as `_connect` lists."""
+    """The session's parts; each calls later ones only as `_connect` lists.
+
+    Except `Pump.filter`, which `RunQueue` sets at the first `--run`. The server sets `changed` of each connection.
+    """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None, reports: Reports | None = None) -> None:
         """Build the parts as local variables: mypy finds one used before it is built."""

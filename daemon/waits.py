@@ -1,7 +1,8 @@
 """The requests that wait for a prompt, silence, a question, or the session's end.
 
-`ending` responds to those that are left at the end. A caller that waits for text follows the output and searches it
-itself, because a caller's pattern must not block the daemon's loop.
+`Ending.respond_to_waits` responds to those that are left at the session's end, so to `--wait --exit`, which sets no
+condition. A caller that waits for text follows the output and searches it itself, because a caller's pattern must not
+block the daemon's loop.
 """
 
 from __future__ import annotations
@@ -88,47 +89,53 @@ class Waits:
 
     def _check(self, wait: Wait) -> float:
         """Respond if a condition is met; else return the seconds until the next check."""
-        idle = wait.idle - self._silent()
-        seconds = {"prompt": self._until_prompt(wait), "waiting": self._until_question(wait), "idle": idle}
-        condition, next_check = min(seconds.items(), key=lambda item: item[1])
+        silent = self._silent()
+        condition = self._met_by(wait, silent)
         reader = wait.request.connection.reader
         position = self._pump.log.head
-        if next_check <= 0:
-            if reader is None or reader.position >= position:
-                self.all.remove(wait)
-                response: MetResponse = {"met": condition, "position": position}
-                if condition == "waiting":
-                    response["question"] = self._activity.observe().question
-                wait.request.respond(response)
-                return math.inf
-            next_check = UNSENT_POLL
+        if condition and (reader is None or reader.position >= position):
+            self.all.remove(wait)
+            response: MetResponse = {"met": condition, "position": position}
+            if condition == "waiting":
+                response["question"] = self._activity.observe().question
+            wait.request.respond(response)
+            return math.inf
         time_left = wait.until - time.monotonic()
         if time_left <= 0:
             self.all.remove(wait)
             wait.request.refuse(TimedOut("timed out"))
             return math.inf
-        return min(next_check, time_left)
+        return min(UNSENT_POLL if condition else self._next_check(wait, silent), time_left)
 
-    def _until_prompt(self, wait: Wait) -> float:
-        """Return 0 at a shell's prompt; else the seconds until the next check."""
+    def _met_by(self, wait: Wait, silent: float) -> str:
+        """Return the condition that is met, or an empty string. `silent`: seconds."""
+        if silent >= wait.idle:
+            return "idle"
+        if silent >= QUIET and self._prompt_counts(wait) and self._at_prompt():
+            return "prompt"
+        if wait.waiting and self._activity.observe().since != wait.stale and self._activity.waits:
+            return "waiting"
+        return ""
+
+    def _next_check(self, wait: Wait, silent: float) -> float:
+        """Return the seconds until a condition that is not met may be met."""
+        seconds = [wait.idle - silent]
+        if self._prompt_counts(wait):  # each pause is as long as the silence, so it doubles
+            seconds.append(min(silent, MAX_PAUSE) if silent >= QUIET else QUIET - silent)
+        if wait.waiting:
+            seconds.append(_READS_POLL)
+        return min(seconds)
+
+    def _prompt_counts(self, wait: Wait) -> bool:
+        too_early = wait.since is not None and self._pump.log.head < wait.since
+        return wait.prompt and not too_early and self._pump.pty is not None and self._pump.life.running
+
+    def _at_prompt(self) -> bool:
         pump = self._pump
-        too_early = wait.since is not None and pump.log.head < wait.since
-        if not wait.prompt or too_early or pump.pty is None or not pump.life.running:
-            return math.inf
-        silent = self._silent()
-        if silent < QUIET:
-            return QUIET - silent
-        counts = pump.line_begun or self._runs.active is None  # a `--run` has prompts of its own
-        if counts and not pump.input.size and shells.at_prompt(pump.pty):
-            return 0
-        return min(silent, MAX_PAUSE)  # the next pause is as long as the silence, so it doubles
-
-    def _until_question(self, wait: Wait) -> float:
-        """Return 0 at a question that is not stale; else seconds to the next check."""
-        if not wait.waiting:
-            return math.inf
-        since = self._activity.observe().since
-        return 0 if self._activity.waits and since != wait.stale else _READS_POLL
+        if pump.pty is None or pump.input.size:
+            return False
+        own = pump.line_begun or self._runs.active is None  # a `--run` has prompts of its own
+        return own and shells.at_prompt(pump.pty)
 
     def _silent(self) -> float:
         return time.monotonic() - self._activity.kept.active_at

@@ -15,8 +15,8 @@ for such an op has more keys:
 
 To a terminal's HELLO the bridge adds the ssh agent and the display that the link forwards.
 
-The bridge sends PONG for PING at any time. An attached terminal sends PINGs: the bridge closes the link of a terminal
-that sends no byte for two minutes.
+The bridge sends PONG for PING, also during a request; once the link is connected to a session, the daemon does. An
+attached terminal sends PINGs: the bridge closes the link of a terminal that sends no byte for two minutes.
 """
 
 from __future__ import annotations

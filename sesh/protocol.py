@@ -1,12 +1,15 @@
-"""Frames of clients and daemons, without I/O: the same over Unix sockets and ssh.
+"""Frames between caller and daemon, without I/O: the same over Unix sockets and ssh.
 
 A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Readers skip unknown types
 and ignore unknown JSON keys. Peers with different protocol numbers still understand HELLO, WELCOME, the request
 `reload` and its RESPONSE.
 
+A caller has opened the connection; a client is a caller that is attached. At the far end of a link, the bridge is in
+the place of the daemon, for HELLO, PING and the request `op`, until it copies a daemon's frames (see `sesh.bridge`).
+
 | frame    | from   | payload                                                                                 |
 |----------|--------|-----------------------------------------------------------------------------------------|
-| HELLO    | client | JSON: protocol, version, role (attach, request, bridge), pid; to attach: size, options  |
+| HELLO    | caller | JSON: protocol, version, role (attach, request, bridge), pid; to attach: size, options  |
 | WELCOME  | daemon | JSON: protocol, version, id, name, position, last_input, events; to attach: new, missed |
 | INPUT    | client | sequence number (8 bytes), keys                                                         |
 | ACK      | daemon | number of the newest INPUT that was written to the pty in whole, or dropped (8 bytes)   |
@@ -20,9 +23,9 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 |          |        | restores the terminal                                                                   |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |
 | SWITCH   | daemon | JSON: name, host: the session to attach to                                              |
-| PING     | client | any bytes                                                                               |
+| PING     | caller | any bytes                                                                               |
 | PONG     | daemon | the payload of the PING                                                                 |
-| REQUEST  | client | JSON: id, verb, begin_by (deadline to begin, in seconds since the start of the daemon's |
+| REQUEST  | caller | JSON: id, verb, begin_by (deadline to begin, in seconds since the start of the daemon's |
 |          |        | machine), and the verb's own keys                                                       |
 | RESPONSE | daemon | JSON: id, then either ok or error {code, what, hint, exit}                              |
 | ECHOED   | daemon | INPUT's number, position of the output that contains its echo (8 bytes each), flags (1) |
@@ -33,8 +36,7 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 | RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
 | DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |
 
-A malformed frame closes the connection. At the far end of a link the bridge answers the request `op` (see
-`sesh.bridge`).
+A malformed frame closes the connection.
 """
 
 from __future__ import annotations

@@ -281,7 +281,7 @@ class Activity:
         if pty is None or not group:
             return _why_by_output(silent), ""
         if pty.output_stopped():
-            return Why.XOFF, rules.OUTPUT_STOPPED
+            return Why.XOFF, rules.STOPPED_QUESTION
         raw = pty.raw()
         at_prompt = self._at_prompt(pty, group, raw=raw)
         if at_prompt and group != self.kept.command_group:

@@ -15,7 +15,7 @@ from sesh.schema import ActivityFacts
 SETTLED = 0.2  # seconds without output or typing after which a session is checked
 QUIET_AFTER = 10.0  # seconds without output after which a program counts as idle
 MAX_QUESTION = 200
-OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"  # shown as the question
+STOPPED_QUESTION = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"  # shown as the question
 
 
 class Word(str, Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sesh.measures import STEADY, clamped
 from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, LaunchSpec
@@ -60,7 +60,7 @@ class Facts:
 
     def set_keep(self, *, keep: bool) -> None:
         """Decide again whether the session stays readable after its end."""
-        self.update(replace(self, keep=keep))
+        self.keep = keep
 
     def update(self, changed: Facts) -> None:
         """Take over all facts of a changed copy, or of an earlier one."""

@@ -63,7 +63,7 @@ class Viewing:
 
 State = Live | Attaching | Repainting | Viewing
 MODES = {Live: "raw", Attaching: "aside", Repainting: "aside", Viewing: "drawn"}
-"""The words for the states in `--status`."""
+"""The words for the states in `--status`: `mode` of a client."""
 
 
 # -- clients
@@ -244,7 +244,7 @@ class Clients:
 
     def __init__(self, size: Size) -> None:
         self.all: list[Client] = []
-        self.leader: Client | None = None  # the client that typed last (attaching counts), except read-only ones
+        self.leader: Client | None = None  # see `choose_leader`
         self.size = size
         self.on_resize: Observers[[Size]] = Observers()  # called with the session's new size
         self.last_number = 0  # of the newest client
@@ -261,7 +261,7 @@ class Clients:
     def add(self, client: Client) -> None:
         self.all.append(client)
         self.last_number = client.number
-        self.fit()
+        self.choose_leader()
 
     def remember(self, client: Client) -> None:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
@@ -274,16 +274,16 @@ class Clients:
     def remove(self, client: Client) -> None:
         self.remember(client)
         self.all.remove(client)
-        self.fit()
+        self.choose_leader()
 
-    def lead(self, client: Client) -> None:
-        """Note that a person has typed at a client, which leads from now on."""
+    def note_key(self, client: Client) -> None:
+        """Note that a person has typed at a client, which becomes the leader."""
         client.used_at = STEADY.now()
         if client is not self.leader:
-            self.fit()
+            self.choose_leader()
 
-    def fit(self) -> None:
-        """Choose the leader, and give the session the size of its terminal."""
+    def choose_leader(self) -> None:
+        """Let the last used writable client lead; the session gets the size of its terminal."""
         self.leader = leader = _last_used(self.all)
         if leader is not None and leader.size != self.size:
             self.size = leader.size

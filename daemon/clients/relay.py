@@ -36,7 +36,7 @@ class Relay:
         self._packer = Packer(model, loop.timers)
         self.followers: list[Reader] = []
         self.echoes = Echoes(pump, model)
-        self.screens = Screens(pump.log, model, clients, reports, loop.timers, self.settle)
+        self.screens = Screens(pump.log, model, clients, reports, loop.timers, self.send_due_soon)
 
     def deliver(self) -> None:
         """Send new output: bytes at once, viewports after a while."""
@@ -48,11 +48,11 @@ class Relay:
         for reader in (*self._clients.all, *self.followers):
             if not reader.connection.blocked:
                 reader.connection.send_output(self._log)
-        self.settle()
+        self.send_due_soon()
         self.screens.schedule_viewports()
         self._schedule_emulator()
 
-    def settle(self) -> None:
+    def send_due_soon(self) -> None:
         """At the end of the loop's turn, send due screens, and set the pace."""
         self._soon(self._send_and_pace)
 
@@ -66,7 +66,7 @@ class Relay:
 
     def go_on_with(self, client: Client) -> None:
         """Continue with a client whose socket or link has room again."""
-        self.settle()
+        self.send_due_soon()
         client.connection.send_output(self._log)
         self.screens.go_on_with(client)
 
@@ -75,7 +75,7 @@ class Relay:
         if client.gets_output:
             self._model.remember(client.position)
         client.await_repaint()
-        self.settle()
+        self.send_due_soon()
 
     def resize(self, size: Size) -> None:
         """Resize the model; if the cells change, send all clients another screen."""
@@ -89,7 +89,7 @@ class Relay:
     def finish(self) -> None:
         """Emulate the rest of the output, and send screens without awaiting an image's end."""
         self._schedule_emulator()
-        self.settle()
+        self.send_due_soon()
 
     def keep_up(self) -> None:
         """Emulate a little between reads if the program will soon wait for the emulator."""
@@ -113,7 +113,7 @@ class Relay:
             if wait is None or wait == 0:  # None: a request has drawn the rest, and the scrollback may be packed
                 self._packer.schedule()
                 self._model.step()
-                self.settle()
+                self.send_due_soon()
         finally:
             self._schedule_emulator()
 
@@ -132,7 +132,7 @@ class Relay:
             else:
                 reader.skip_to(self._log.head)
         if program_waits:
-            self._timers.ensure(Timer.PACE, STALLED, self.settle)
+            self._timers.ensure(Timer.PACE, STALLED, self.send_due_soon)
         self._pump.pace(paused=program_waits or screen_due or self._model.lag >= MAX_LAG)
         if self._log.head - self._log.base > self._log.retained + TRIM_FROM:
             self._log.trim(min([self._model.position, *(reader.position for reader in readers)]))

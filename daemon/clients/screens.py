@@ -24,7 +24,7 @@ Waiting = tuple[Client, Attaching | Repainting]  # a client that waits for its s
 
 
 class Screens:
-    """Sends screens. `settle`: has `send_due` called at the end of the loop's turn."""
+    """Sends screens. `send_due_soon`: has `send_due` called at the end of the loop's turn."""
 
     def __init__(
         self,
@@ -33,14 +33,14 @@ class Screens:
         clients: Clients,
         reports: Reports,
         timers: Timers,
-        settle: Callable[[], object],
+        send_due_soon: Callable[[], object],
     ) -> None:
         self._log = log
         self._model = model
         self._clients = clients
         self._reports = reports
         self._timers = timers
-        self._settle = settle
+        self._send_due_soon = send_due_soon
         self._lags_since: float | None = None  # time (monotonic) since which clients wait for the emulator
         self._viewports_sent_at = 0.0  # time (monotonic)
 
@@ -79,7 +79,7 @@ class Screens:
             if isinstance(state, Attaching) or not (model.lag or model.in_image):
                 self._send_next(client, state)
         if model.lag:
-            self._settle()
+            self._send_due_soon()
 
     def _catch_up_for(self, due: list[Waiting]) -> None:
         """Let the emulator catch up; if clients have waited too long, skip output."""
@@ -105,7 +105,7 @@ class Screens:
         replay = self._begin_replay(client, state) if state.unfinished is None else state.unfinished
         if replay.advance():
             client.defer_rest(state, replay)
-            self._settle()
+            self._send_due_soon()
         elif fits:
             shown_to = BLANK if isinstance(state, Attaching) else client.position
             self._complete(client, replay.finish(self._after_screen(shown_to)))

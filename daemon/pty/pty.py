@@ -58,23 +58,23 @@ class Pty:
         return cls(descriptor, slave, pid)
 
     def read(self, between: Callable[[], object]) -> tuple[bytes, bool]:
-        """Read about `READ_LIMIT` bytes; return them, and whether the slave side is still open."""
+        """Read about `READ_LIMIT` bytes; return them, and whether the slave side has hung up."""
         blocks: list[bytes] = []
         taken = 0
-        is_open = True
+        hung_up = False
         while taken < READ_LIMIT:
             try:
                 block = os.read(self.descriptor, _READ)
             except OSError as error:
-                is_open = error.errno == EAGAIN
+                hung_up = error.errno != EAGAIN
                 break
             blocks.append(block)
             taken += len(block)
             if len(block) < _FULL:  # if more has come meanwhile, poll reports it
-                is_open = block != b""
+                hung_up = block == b""
                 break
             between()  # while the program writes more
-        return b"".join(blocks), is_open
+        return b"".join(blocks), hung_up
 
     def write(self, data: bytes | memoryview) -> int:
         """Write as much as the pty accepts; return the byte count. Raises OSError."""

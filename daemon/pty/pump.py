@@ -83,10 +83,11 @@ class Pump:
         self._loop = loop
         self.on_output: Observers[[]] = Observers()  # called after bytes were appended to the log
         self.on_traffic: Observers[[]] = Observers()  # called after output, and after input
-        self.on_findings: Observers[[list[Finding], int]] = Observers()  # called with those of a block that was sent
+        self.on_findings: Observers[[list[Finding], int]] = Observers()  # called for a sent block and its position
         self.pty: Pty | None = None
         self.paused = False  # the readers of the log lag
-        self.filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)  # yields a block's visible pieces
+        # Yields a block's visible pieces. The first `--run` sets `RunQueue.filter`, which removes the shell's marks.
+        self.filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner = QueryScanner()
         self.input = InputQueue()
@@ -131,21 +132,21 @@ class Pump:
         pty = self._open_pty
         if pty is None:
             return False
-        block, is_open = pty.read(self.between_reads)
-        if not is_open:  # by vhangup(2), as of login(1), which opens its terminal again
+        block, hung_up = pty.read(self.between_reads)
+        if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
             self._loop.timers.set(Timer.REOPEN, REOPEN_AFTER, self._watch_pty)
             self._watch_pty()
         if block:
-            self.add(block)
+            self.append_output(block)
         return bool(block)
 
-    def add(self, block: bytes) -> None:
-        """Append a block's visible pieces to the log, and send each before other work."""
+    def append_output(self, block: bytes) -> None:
+        """Append the visible pieces of output to the log, and send each before other work."""
         for piece in self.filter(block):
             if piece:
-                self._take(piece)
+                self._append_piece(piece)
 
-    def _take(self, piece: bytes) -> None:
+    def _append_piece(self, piece: bytes) -> None:
         start = self.log.head
         self.log.append(piece)
         findings = self.scanner.scan(piece)
@@ -155,8 +156,8 @@ class Pump:
         if findings:
             self.on_findings(findings, start)
 
-    def show(self, data: bytes) -> None:
-        """Append other bytes to the log, such as held output, and pass them on."""
+    def append_unscanned(self, data: bytes) -> None:
+        """Append bytes to the log unfiltered, such as held output, and send them."""
         if data:
             self.log.append(data)
             self.on_output()

@@ -1,4 +1,4 @@
-"""The emulator's copy of the screen: it reads the log at its own pace."""
+"""Feeds the output log to the emulator in idle moments, and remembers what terminals show."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ class Model:
 
     def remember(self, position: int, *, in_flight: bool = False) -> None:
         """Remember the terminal's state at `position`, now or later, for a repaint."""
-        # `in_flight`: the terminal is about to leave this position; the many of these push no others out.
+        # `in_flight`: the terminal is about to leave this position. These states are many, and have their own bound.
         states = self._in_flight if in_flight else self._states
         most = _MOST_IN_FLIGHT if in_flight else _MOST_KEPT
         if position == self.position:

@@ -129,7 +129,7 @@ class RunQueue:
         run = self.active
         rest = self._marks.finish()
         self._take_output(rest)
-        self._pump.show(rest)
+        self._pump.append_unscanned(rest)
         if run is not None and run.state >= RunState.BEGUN and run.error is None:
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
@@ -256,7 +256,7 @@ class RunQueue:
         """Clear the unread line with Ctrl-C and retry the run once, else refuse it."""
         # The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.
         run.error = None
-        self._pump.show(self._marks.release())
+        self._pump.append_unscanned(self._marks.release())
         stopped = shells.error_if_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
             self._pump.type(b"\x03", in_line=False)

@@ -75,7 +75,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
     """Raise an error if the session exists although its creator has closed the connection."""
     # A daemon claims the name under the lock, and only while its creator is connected. So if no socket listens under
     # the name while this process holds the lock, the daemon will not claim it later. Over a link, the client repeats
-    # its request instead, with the id that it chose for the session (`sesh.reach.entering`).
+    # its request instead, with the id that it chose for the session (see `sesh.bridge`).
     if isinstance(error, SeshError) and error.in_response:
         return
     name = spec["name"]

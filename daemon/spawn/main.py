@@ -126,7 +126,7 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     size = measures.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     session = Session(Facts.of(spec, session_id, command), size, None)
     if spec.get("before"):
-        session.pump.show(spec["before"].encode("utf-8", "replace"))
+        session.pump.append_unscanned(spec["before"].encode("utf-8", "replace"))
     if earlier := spec.get("history"):
         session.runs.history.count = max(run["n"] for run in earlier)
         session.runs.history.commands = [Command(run) for run in earlier]

@@ -85,7 +85,10 @@ class Session:
 
     def exists(self) -> bool:
         """Return whether the session runs or is kept; False for a lost one."""
-        return self._target.call(session_ops.there, name=self.name)
+        try:
+            return self._target.call(views.status, name=self.name)["state"] != "lost"
+        except NotFound:
+            return False
 
     def status(self) -> Status:
         """Return everything known about the session: the keys of `sesh --status NAME --json`. Raises NotFound."""

@@ -196,7 +196,7 @@ class Scrollback:
         return [line for part in self.since(self.end - count) for line in part]
 
     def take(self) -> list[str]:
-        lines = self.last(self.end)
+        lines = [line for part in self.since(0) for line in part]
         self._forget()
         return lines
 

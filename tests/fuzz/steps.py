@@ -85,7 +85,7 @@ def _play(script: grammar.Script, clock: Clock) -> None:
             clock.call(session.clients.on_resize, (max(1, step[0]), max(1, step[1]), 0, 0))
             continue
         for at in range(0, len(step), BLOCK):
-            clock.call(session.pump.add, step[at : at + BLOCK])
+            clock.call(session.pump.append_output, step[at : at + BLOCK])
             while model.lag:
                 clock.call(model.step)
         clock.call(view.update, model.emulator)

@@ -169,6 +169,11 @@ def test_another_thread_ends_a_wait_and_interrupts_what_runs(work: Session) -> N
     assert work.exists()
 
 
+def test_a_lost_session_does_not_exist(home: Home, work: Session) -> None:
+    home.crash("work")
+    assert not work.exists()
+
+
 def test_ctrl_c_reaches_the_command_and_then_the_caller_and_a_job_goes_on(home: Home, work: Session) -> None:
     """The API must not swallow the SIGINT of the program that calls the API."""
     calls = "Session('work').run('sleep 100')", "Session('job').exec(['sleep', '100'])"

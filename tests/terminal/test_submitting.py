@@ -42,15 +42,6 @@ def opened(home: Home, name: str, script: str, shows: str) -> None:
     wait_until(lambda: shows in screen(home, name))
 
 
-def refused(home: Home, name: str, text: str, reason: str, *words: str) -> None:
-    """Send a text, and check that the text is typed but gets no Enter."""
-    sent = home.sesh("--send", name, text, "--enter", *words, "--json")
-    error = sent.json()["error"]
-    assert (sent.code, error["code"], error["typed"]) == (1, "refused", True)
-    assert f"{name} got the text, but {reason}, so there was no Enter" in error["message"]
-    assert f"sesh --screen {name}" in error["message"]
-
-
 def busy(home: Home, name: str, text: str, reason: str) -> None:
     """Send a text, and check that nothing is typed."""
     sent = home.sesh("--send", name, text, "--enter", "--json")

@@ -20,7 +20,7 @@ class Replay:
 
     def __init__(self) -> None:
         self.session = Session(daemon_facts(), (80, 24, 0, 0), None)
-        self.session.pump.add(b"".join(b"line %d\r\n" % number for number in range(3000)))
+        self.session.pump.append_output(b"".join(b"line %d\r\n" % number for number in range(3000)))
         while self.session.model.lag:
             self.session.model.catch_up()
         self.link = Link()
@@ -28,7 +28,7 @@ class Replay:
         self.terminal = Emulator(80, 24)
         self.client = self.link.attached(lines=3000)
         self.session.clients.add(self.client)
-        self.session.relay.settle()
+        self.session.relay.send_due_soon()
         while not self.terminal.scrolled:
             self.turn()
         assert isinstance(self.client.state, Attaching)
@@ -56,7 +56,7 @@ def test_a_terminal_gets_all_its_scrollback_although_another_one_changes_the_siz
     """It had the lines of the parts that were sent before, and then a hole."""
     replay.session.clients.add(replay.other.attached(2, columns=100, rows=30))
     replay.until(Viewing)
-    replay.session.clients.lead(replay.client)
+    replay.session.clients.note_key(replay.client)
     replay.until(Live)
     assert replay.terminal.last_lines(3000) == replay.session.model.emulator.last_lines(3000)
 

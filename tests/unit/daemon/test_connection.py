@@ -36,7 +36,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     link.connection.reader = Reader(link.connection, 0)
     own.relay.followers.append(link.connection.reader)
     own.pump.filter = own.runs.filter  # as once a run was typed
-    own.pump.add(b"\x07\x1b[c")
+    own.pump.append_output(b"\x07\x1b[c")
     assert link.output() == [(0, b"\x07\x1b[c")]
     assert "StopIteration" in own.faults.kept[-1]
 
@@ -51,9 +51,9 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     client.position, client.state = 0, Live()
     typed: list[bytes] = []
     monkeypatch.setattr(own.pump, "type", lambda data, **_: typed.append(data))
-    own.pump.add(b"seen\x1b[c")
+    own.pump.append_output(b"seen\x1b[c")
     assert not own.timers.is_set(Timer.REPLIES), "the client answers"
-    own.pump.add(bytes(256 << 10) + b"\x1b[6n")
+    own.pump.append_output(bytes(256 << 10) + b"\x1b[6n")
     assert 0 < client.position < own.log.head
     while not typed:  # until the emulator has got there
         own.timers.run()

@@ -61,10 +61,10 @@ ACTS: dict[str, Callable[[Server], None]] = {
 @pytest.mark.parametrize("act", ACTS)
 def test_it_leaves_no_garbage_in_cycles(server: Server, act: str) -> None:
     """Each attachment, each block of lines that was drawn, and each packing left some."""
-    server.session.pump.show(LINES)
+    server.session.pump.append_unscanned(LINES)
     server.session.model.catch_up(60)
     ACTS[act](server)  # what the first one loads and compiles stays
-    server.session.pump.show(LINES)
+    server.session.pump.append_unscanned(LINES)
     server.session.model.catch_up(60)
     gc.collect()
     gc.disable()

@@ -117,7 +117,7 @@ def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> Non
     own.pump.filter = own.runs.filter
     marks = {letter: f"\x1b]7373;{run.wrapper.token};{letter}\x07".encode() for letter in ("B", "C", "E;0")}
     output = b"\x1b]133;C\x07", marks["B"], marks["C"], b"\x07one\x1b]2;two\x07", marks["E;0"], b"\x1b]133;D\x07"
-    own.pump.add(b"".join(output) + b"\x07\x1b]133;C;cmdline_url=ls\x07\x1b]133;D\x07")
+    own.pump.append_output(b"".join(output) + b"\x07\x1b]133;C;cmdline_url=ls\x07\x1b]133;D\x07")
     told = [(event["event"], event.get("command")) for event in own.events.after(1)]
     begun, ended = ("command_started", ["seq 9"]), ("command_ended", ["seq 9"])
     typed = [("command_started", ["ls"]), ("command_ended", ["ls"])]
