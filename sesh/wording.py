@@ -98,8 +98,8 @@ def presence(session: Summary) -> str:
     return "attached" if clients == 1 else f"attached {clients}"
 
 
-OUTPUT_STOPPED = "stopped (Ctrl-S)"
-_REPLACED_STATES = {"quiet": "quiet", "xoff": OUTPUT_STOPPED}  # by `why` (daemon/activity/rules.Why)
+_STOPPED = "stopped (Ctrl-S)"
+_REPLACED_STATES = {"quiet": "quiet", "xoff": _STOPPED}  # by `why` (daemon/activity/rules.Why)
 
 
 def activity(session: Summary) -> str:
@@ -108,7 +108,7 @@ def activity(session: Summary) -> str:
     return plain(_REPLACED_STATES.get(facts.get("why") or "", facts["state"])) if facts else ""
 
 
-SIGNALS = {"waiting": "1;33", OUTPUT_STOPPED: "1;33", "failed": "31"}
+SIGNALS = {"waiting": "1;33", _STOPPED: "1;33", "failed": "31"}
 """SGR parameters of the activities that need the user."""
 UNKNOWN = "?"  # marks a session whose host does not answer
 
