@@ -49,11 +49,17 @@ NO_FLAGS = AttachFlags()
 
 
 def attach_or_create(
-    cli: Invocation, name: str, spec: Spec | None = None, flags: AttachFlags = NO_FLAGS, target: Target | None = None
+    cli: Invocation,
+    name: str,
+    spec: Spec | None = None,
+    flags: AttachFlags = NO_FLAGS,
+    target: Target | None = None,
+    *,
+    chosen: bool = False,
 ) -> int:
     """Attach to NAME wherever it is, else create it here; `-` is the last session.
 
-    `target`: where NAME is, if that is known.
+    `target`: where NAME is, if that is known. `chosen`: the person has chosen to create it, so it is no misspelt verb.
     """
     spec = spec or {}
     bare = spec.get("directory") is None and spec.get("command") is None
@@ -64,7 +70,8 @@ def attach_or_create(
     target = target or cli.find_target(check_name(name), creates=True)
     if flags.read_only and bare:
         return attach_existing(cli, target, name, flags)  # a new shell has nothing to watch
-    near = similar_verb(name) if spec.get("command") is None and not cli.line.create else ""
+    chosen = chosen or cli.line.create or spec.get("command") is not None
+    near = "" if chosen else similar_verb(name)
     if near and not target.call(sessions.there, name=name):
         hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
         raise Refused(f"no session {name}", hint=for_host(hint, target.host))
