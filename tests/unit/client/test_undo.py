@@ -39,6 +39,7 @@ CHANGES = [
     (b"\x1b]9;4;1;50\x07", b"\x1b]9;4;0\x1b\\"),
     (b"\x1b]10;red;blue\x07", b"\x1b]110\x1b\\\x1b]111\x1b\\"),
     (b"\x1b]4;1;red;2;?;3;blue\x07", b"\x1b]104;1\x1b\\\x1b]104;3\x1b\\"),
+    (b"\x1b]21;foreground=red;cursor=;1=?;7=blue\x07\x1b]21;7\x07", b"\x1b]21;foreground\x1b\\\x1b]21;cursor\x1b\\"),
     (b"\x1b]0;vim\x07", b"\x1b]0;\x1b\\"),
     (b"\x1b[22;0;0t\x1b]2;vim\x07", b"\x1b[23;0t"),
     (b"\x1b]2;shell\x07\x1b[22t\x1b]2;vim\x07", b"\x1b[23;0t\x1b]0;\x1b\\"),
