@@ -42,6 +42,7 @@ _UNFINISHED = re.compile(
 )
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
 _COLOUR_NAME = re.compile(rb"[a-z0-9_]{1,40}")
+_MAX_RESETS = 1000  # changed settings that are reset; no terminal has so many
 _MAX_INCOMPLETE = 8 << 10  # bytes of an incomplete sequence that are kept
 _HEAD = 16  # bytes that are kept of a longer one: they tell its kind
 
@@ -101,6 +102,8 @@ class Undo:
             end = min(end, _unfinished_at(data))
             for match in _CHANGE.finditer(data, 0, end):
                 self._change(match)
+            if len(self._resets) > _MAX_RESETS:  # a program sets whatever numbers it likes
+                self._resets = dict([*self._resets.items()][:_MAX_RESETS])
         incomplete = data[end:]
         self._incomplete = incomplete if len(incomplete) <= _MAX_INCOMPLETE else incomplete[:_HEAD]
         return b"" if incomplete[:1] == b"\x1b" else incomplete

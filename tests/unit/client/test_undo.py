@@ -107,6 +107,15 @@ def test_an_endless_string_costs_bounded_memory() -> None:
     assert follower.reset_bytes(80) == BARE + b"\x1b[?2004l"
 
 
+def test_settings_without_end_cost_bounded_memory_and_a_short_undo() -> None:
+    """A client kept all the numbers that a program had set, and left with megabytes."""
+    follower = Undo()
+    for start in range(0, 100_000, 1000):
+        follower.feed(b"\x1b[?2004h" + b"".join(b"\x1b[?%dh" % (10_000 + start + each) for each in range(1000)))
+    assert len(follower.reset_bytes(80)) < 20_000
+    assert b"\x1b[?2004l" in follower.reset_bytes(80)
+
+
 STREAM = st.lists(
     st.sampled_from([change for change, _ in CHANGES] + NOTHING) | st.binary(max_size=5), max_size=12
 ).map(b"".join)
