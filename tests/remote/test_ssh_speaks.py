@@ -98,7 +98,7 @@ def test_the_words_of_what_leads_to_a_host_are_the_reason_of_its_failure(home: H
 @pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
 @pytest.mark.parametrize("named", [False, True])
 def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm, named: bool) -> None:
-    """Each list sent three wrong passwords, with SESH_SSH again: ssh's options do not pass to jump hosts."""
+    """Each list sent three wrong passwords: ssh's options do not pass to jump hosts."""
     gate = farm.host("gate", sshd=BY_PASSWORD)
     near = farm.host("near")
     ways = {"gate": f"HostName 127.0.0.1\n Port {gate.port}", "mid": "ProxyJump gate", "deep": "ProxyJump mid"}
