@@ -95,7 +95,7 @@ def options(destination: Destination, *, may_prompt: bool) -> list[str]:
 
 def hop_options(destination: Destination, *, may_prompt: bool) -> list[str]:
     """Return the options for ssh and its jump hosts, against prompts unless `may_prompt`."""
-    if not destination.jumps or program() != "ssh":  # a wrapper script around ssh may pass a `-F` itself
+    if not destination.jumps or os.path.basename(program()) != "ssh":  # a wrapper of ssh may pass a `-F` itself
         return [] if may_prompt else ["-o", "BatchMode=yes"]
     config = (_CONFIG if may_prompt else _BATCH + _CONFIG).encode()
     path = os.path.join(control_directory(), f"sesh.{hashlib.sha256(config).hexdigest()[:8]}.config")

@@ -96,8 +96,9 @@ def test_the_words_of_what_leads_to_a_host_are_the_reason_of_its_failure(home: H
 
 
 @pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
-def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm) -> None:
-    """Each list sent three wrong passwords: ssh's options do not pass to jump hosts."""
+@pytest.mark.parametrize("named", [False, True])
+def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm, named: bool) -> None:
+    """Each list sent three wrong passwords, with SESH_SSH again: ssh's options do not pass to jump hosts."""
     gate = farm.host("gate", sshd=BY_PASSWORD)
     near = farm.host("near")
     ways = {"gate": f"HostName 127.0.0.1\n Port {gate.port}", "mid": "ProxyJump gate", "deep": "ProxyJump mid"}
@@ -105,7 +106,7 @@ def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm) -> None
     config = "".join(f"Host {word}\n {way}\n {rest}\n" for word, way in ways.items())
     near.write(".ssh/config", config, 0o600)
     before = len(gate.sshd.messages())  # messages of other tests, which share this sshd
-    done = near.sesh("@deep", "--list")
+    done = near.sesh("@deep", "--list", env={"SESH_SSH": need("ssh") if named else ""})
     assert (done.code, "127.0.0.1 asks for" in done.stderr) == (1, True), done.stderr
     wait_until(lambda: "Connection closed by" in gate.sshd.messages()[before:])
     assert "Failed password" not in gate.sshd.messages()[before:]
