@@ -228,6 +228,7 @@ class Ending:
 
     def respond_to_waits(self) -> None:
         """Respond to waits for the end and send EXIT, after all output is sent."""
+        # The server calls it after each turn of the loop, once the program has ended.
         # A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
         # the name or request the screen next.
         session = self.session
