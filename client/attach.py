@@ -17,7 +17,7 @@ from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
-from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
+from sesh.client.terminal import EXIT_SIGNALS, RawTerminal, SignalInterrupt
 from sesh.client.view import ClientTimer
 from sesh.errors import SIGNAL_BASE, ExitCode, SeshError, UsageError
 from sesh.messages import Hello
@@ -96,9 +96,9 @@ class _Client:
             connection = self._connect_to(name, host)
         except SeshError as error:
             attachment.continue_after_switch(str(error))
-        except KeyboardInterrupt as interrupt:  # a signal came while ssh had the terminal
-            if interrupt.args[0] not in (signal.SIGINT, signal.SIGQUIT):
-                signal.raise_signal(interrupt.args[0])  # ends the loop
+        except SignalInterrupt as interrupt:  # a signal came while ssh had the terminal
+            if interrupt.number not in (signal.SIGINT, signal.SIGQUIT):
+                signal.raise_signal(interrupt.number)  # ends the loop
             attachment.continue_after_switch()
         else:
             self._display.suspend(attachment.last_message)

@@ -85,10 +85,11 @@ class Attachment:
     def attach_over(self, connection: Connection) -> None:
         """Attach over a first or another connection, over which HELLO may have been sent."""
         frames = connection.connect_request(self.name, self.session_id)
-        if connection.peer.hello is None:
+        sent_hello = connection.peer.hello  # with the request for the link: `first_hello`, or that of an attempt
+        if sent_hello is None:
             frames += protocol.message(protocol.HELLO, self._hello())
         else:
-            self._token = connection.peer.hello["client"]
+            self._token = sent_hello["client"]
             frames += self.view.size_frame()  # the size may have changed since
         self.channel.replace_connection(connection, frames)
         self.view.forget_parts()
@@ -122,7 +123,7 @@ class Attachment:
         elif self.phase is AttachmentPhase.CONNECTING or (self.keeper is None and not may_return):
             raise error
         elif self.keeper is None:
-            self._reconnect()
+            self._reconnect()  # a daemon that reloads sends no RELOADED to a client that reads too slowly
         elif may_return:
             self.keeper.link_closed()
             self._go_offline()
@@ -130,13 +131,13 @@ class Attachment:
             self.end = AttachmentEnd.failed(self.name, self.host, error)
 
     def _reconnect(self) -> None:
-        """Connect again: a reloaded daemon closes a full connection without RELOADED."""
+        """Connect once more to the daemon, which has closed the connection; else end the attachment."""
         if self.phase is not AttachmentPhase.ATTACHED:
             self.lose()
             return
         self.view.remove_overlays()
         try:
-            self.attach_over(wire.connect(self.name))
+            self.attach_over(wire.connect(self.name))  # blocks for long only if the backlog of the daemon is full
         except SeshError:
             self.lose()
 

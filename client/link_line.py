@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sesh import measures
 from sesh.client.attachment_end import AttachmentEnd, EndKind
-from sesh.client.terminal import RawTerminal
+from sesh.client.terminal import RawTerminal, SignalInterrupt
 from sesh.client.view import ClientTimer, TerminalView
 from sesh.errors import NO_ANSWER, SIGNAL_BASE, AuthenticationFailed, LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health
@@ -92,8 +92,8 @@ def log_in(
             return keeper.log_in()
     except (LoginRefused, Unreachable, TimedOut, OSError) as error:
         return error
-    except KeyboardInterrupt as interrupt:  # while the terminal is not raw, Ctrl-\ and Ctrl-C are signals
-        number = interrupt.args[0]
+    except SignalInterrupt as interrupt:  # while the terminal is not raw, Ctrl-\ and Ctrl-C are signals
+        number = interrupt.number
         if number == signal.SIGINT:
             return AttachmentEnd.lost(name, host)
         if number == signal.SIGQUIT:

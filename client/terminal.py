@@ -26,6 +26,14 @@ _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCO
 _READ_SIZE = 1 << 13
 
 
+class SignalInterrupt(KeyboardInterrupt):
+    """A signal of this `number` came while ssh had the terminal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 class RawTerminal:
     """The terminal on two descriptors, raw inside the `with` block.
 
@@ -99,7 +107,7 @@ class RawTerminal:
     def lent_to_ssh(self) -> Iterator[None]:
         """Restore the terminal inside the block, in which ssh may prompt.
 
-        A signal that would end the client raises KeyboardInterrupt with its number.
+        A signal that would end the client raises SignalInterrupt.
         """
         handlers = {number: signal.signal(number, _interrupt) for number in EXIT_SIGNALS}
         handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
@@ -199,7 +207,7 @@ def _change_settings(change: Callable[[], object]) -> None:
 
 
 def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(number)
+    raise SignalInterrupt(number)
 
 
 def _reopen(descriptor: int) -> int:

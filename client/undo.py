@@ -164,7 +164,7 @@ class Undo:
         elif number == 21:  # kitty's colours, by name
             for name, is_set, value in (field.partition(b"=") for field in body.split(b";")):
                 if value != b"?" and _COLOUR_NAME.fullmatch(name):
-                    self._resets[b"]21;" + name] = b"\x1b]21;%s\x1b\\" % name * bool(is_set)
+                    self._resets[b"]21;" + name] = b"\x1b]21;%s\x1b\\" % name if is_set else b""
         elif number in _COMMANDS and (number != 9 or body.startswith(b"4;")):  # any other OSC 9 is a notification
             self._resets[b"]%d" % number] = _COMMANDS[number]
 

@@ -1,8 +1,8 @@
 """The types that only `--json` prints, and the types that each verb prints.
 
 docs/JSON.md is made from them and from `sesh.schema`; `tests/terminal/test_json.py` checks what is printed. The program
-does without them, so they are no part of it. A class named `_X` holds the keys that are
-always there, `X` adds those that may be missing.
+does not use these types, so they are no part of it. `_X` has the keys that are always there, `X` adds those that may be
+missing.
 """
 
 from __future__ import annotations

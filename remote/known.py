@@ -54,7 +54,7 @@ class CachedSession(_CachedName, total=False):
 
 class KnownHost(TypedDict, total=False):
     version: str  # of the host's sesh
-    asks: bool  # the key for `login_prompted`: the last login prompted a person
+    login_prompted: bool  # the last login prompted a person
     listed: float  # when the host last listed its sessions, in seconds since 1970
     sessions: list[CachedSession]  # that list, with later changes to single sessions
     failure: HostFailure  # the last one; absent once a link has opened again
@@ -83,7 +83,7 @@ def record(host: str, version: str = "", *, login_prompted: bool | None = None) 
     if version:
         facts["version"] = version
     if login_prompted is not None:
-        facts["asks"] = login_prompted
+        facts["login_prompted"] = login_prompted
     _change(lambda known: {**known, host: _without_failure({**known.get(host, {}), **facts})})
 
 
@@ -98,17 +98,18 @@ def forget(host: str) -> bool:
 
 
 def login_prompted(host: str) -> bool:
-    return of(host).get("asks", False)
+    return of(host).get("login_prompted", False)
 
 
-def record_failure(host: str, reason: str = "", *, refused: bool = False, asks: bool = False) -> None:
+def record_failure(host: str, reason: str = "", *, refused: bool = False, wants_login: bool = False) -> None:
     """Record why no link to a known host opened.
 
-    `refused`: the host refused a login; another login would fail too, and may lock the user out. `asks`: it asks a
-    person.
+    `refused`: the host refused a login; another login would fail too, and may lock the user out. `wants_login`: the
+    next login has to prompt a person.
     """
     last: HostFailure = {"at": time.time(), "reason": reason, "refused": refused}
-    _revise(host, lambda before: {**before, "asks": asks or before.get("asks", False), "failure": last})
+    prompts: KnownHost = {"login_prompted": True} if wants_login else {}
+    _revise(host, lambda before: {**before, **prompts, "failure": last})
 
 
 def paused_until(host: str) -> float:

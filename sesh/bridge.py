@@ -2,7 +2,7 @@
 
 The bridge sends WELCOME for HELLO, then carries out one `op` request at a time. DATA frames before the request have the
 arguments of the op. DATA frames before the response have the result; the response has the notes. If the op is a
-generator, the bridge sends a DATA frame for each item. If the request `asks`, the response may be a `question`: then
+generator, the bridge sends a DATA frame for each item. If a person `can_answer`, the response may be a `question`: then
 the near end sends the request again, with one more of the person's `answers`.
 
 An op may connect the link to a session. Then the response has the session's name and `session_id`, and from then on the
@@ -65,7 +65,7 @@ class LinkCaller(Caller):
     def note(self, line: str) -> None:
         self.notes.append((line, False))
 
-    def remember(self, line: str) -> None:
+    def show_on_attach(self, line: str) -> None:
         self.notes.append((line, True))
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
@@ -174,7 +174,7 @@ class Bridge:
         try:
             keys: OpRequest = check.checked_here(OpRequest, request)
             answers = [letter[:1] for letter in keys.get("answers", [])]
-            caller = LinkCaller(self._origin, can_answer=keys.get("asks", False), answers=answers)
+            caller = LinkCaller(self._origin, can_answer=keys.get("can_answer", False), answers=answers)
             caller.audience = self._audience
             done = self._carry_out(caller, keys, data)
         except BrokenPipeError:
@@ -243,7 +243,7 @@ def _forward(daemon: wire.Connection, frame: bytes) -> None:
 
 
 def _welcome(near_end: wire.Connection) -> Origin | None:
-    """Send WELCOME for HELLO; return the near end's machine, None for another protocol number."""
+    """Send WELCOME for HELLO; return the link's origin, None for another protocol number."""
     kind, payload = near_end.receive()
     while kind != protocol.HELLO:
         kind, payload = near_end.receive()
@@ -258,7 +258,7 @@ def _welcome(near_end: wire.Connection) -> Origin | None:
     near_end.send(protocol.message(protocol.WELCOME, facts))
     if hello.get("protocol") != protocol.PROTOCOL:
         return None
-    return Origin(hello.get("near"))
+    return Origin(hello.get("origin"))
 
 
 def op_named(wire_name: str) -> Op[..., Any]:

@@ -294,7 +294,7 @@ def silent_daemon(name: str) -> Silent:
 
 
 def daemon_failed() -> InternalError:
-    return InternalError("the session's daemon failed", hint=f"see `{SESH} --status`")
+    return InternalError("the session's daemon failed", hint=f"see `{SESH} --status NAME`")
 
 
 def malformed(name: str, reason: str) -> ProtocolError:

@@ -28,8 +28,8 @@ from sesh.schema import (
 )
 
 
-class NearMachine(TypedDict, total=False):
-    """The machine at the near end of a link, as HELLO describes it (see `sesh.reach.origin`)."""
+class OriginFacts(TypedDict, total=False):
+    """The machine that opened the link, as its HELLO describes it (see `sesh.reach.origin`)."""
 
     host: str
     home: str
@@ -51,7 +51,7 @@ class Hello(TypedDict, total=False):
     version: str
     role: str
     pid: Pid
-    near: NearMachine
+    origin: OriginFacts
     client: str
     columns: int
     rows: int
@@ -88,7 +88,7 @@ class OpRequest(Envelope, total=False):
     """The REQUEST `op` to a bridge (see `sesh.bridge`)."""
 
     op: str | None
-    asks: bool  # the key for `can_answer`: a person can answer the op's questions
+    can_answer: bool  # a person can answer the op's questions
     answers: list[str]
     session_id: Id
 

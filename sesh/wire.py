@@ -32,7 +32,7 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.EXIT: ("EXIT", Message),
     protocol.DETACH: ("DETACH", Message),
     protocol.SWITCH: ("SWITCH", Message),
-    protocol.DATA: ("event", Event),
+    protocol.DATA: ("event", Event),  # of the request `events`; the DATA of others are bytes
 }
 _LARGEST_READ = 1 << 18
 

@@ -99,13 +99,13 @@ def presence(session: Summary) -> str:
 
 
 OUTPUT_STOPPED = "stopped (Ctrl-S)"
-_REASONS = {"quiet": "quiet", "xoff": OUTPUT_STOPPED}  # by reason, the words that replace the state
+_REPLACED_STATES = {"quiet": "quiet", "xoff": OUTPUT_STOPPED}  # by `why` (daemon/activity/rules.Why)
 
 
 def activity(session: Summary) -> str:
-    """Return a session's activity: working, waiting, idle, done, failed, or as in `_REASONS`."""
+    """Return a session's activity: working, waiting, idle, done, failed, or as in `_REPLACED_STATES`."""
     facts = session.get("activity")
-    return plain(_REASONS.get(facts.get("why") or "", facts["state"])) if facts else ""
+    return plain(_REPLACED_STATES.get(facts.get("why") or "", facts["state"])) if facts else ""
 
 
 SIGNALS = {"waiting": "1;33", OUTPUT_STOPPED: "1;33", "failed": "31"}

@@ -16,7 +16,7 @@ from sesh.errors import Refused, Unreachable
 from sesh.remote.ssh import exchange, master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
-from sesh.remote.ssh.master import Waiting
+from sesh.remote.ssh.master import LoginOptions
 from sesh.wording import one_line
 
 TIMEOUT = 300.0  # seconds for a command on the host: enough for all trials, and for an upload over a slow connection
@@ -61,10 +61,10 @@ def log_in(destination: Destination, *, may_prompt: bool = False) -> None:
         with suppress(Unreachable):
             exchange.run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT)
     if may_prompt:
-        waiting = Waiting(may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
+        options = LoginOptions(may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
     else:
-        waiting = Waiting(deadline=time.monotonic() + LOGIN_TIMEOUT)
-    master.ensure(destination, waiting)
+        options = LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT)
+    master.ensure(destination, options)
 
 
 def shown(text: str) -> str:

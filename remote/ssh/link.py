@@ -1,7 +1,7 @@
 """A link: a connection to the bridge on a host, over ssh or `via`.
 
-The bridge carries out requests. A request may connect the link to a session: from then on the bridge only copies bytes
-between the link and the session's daemon.
+The bridge carries out requests. A request may connect the link to a session: from then on the bridge passes on what the
+link and the session's daemon send (see `sesh.bridge`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import ConnectionLost, Ended, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link.health import Health, WatchedConnection
 from sesh.measures import uptime
-from sesh.messages import OP, Hello, NearMachine, OpResponse, RequestKeys, Welcome
+from sesh.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
@@ -53,11 +53,12 @@ class LinkRequest:
     def attach(cls, name: str, session_id: str = "", **more: Any) -> LinkRequest:
         """Return the request to connect to an existing session; without its id, by its name."""
         data = json.dumps({"name": name}).encode()
+        # The name of `ops.enter.attach`: sesh.remote imports no ops.
         return cls("enter.attach", data, connects=True, session_id=session_id, **more)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request. `answers`: the person's, to the host's questions."""
-        keys: RequestKeys = {"op": self.op, "asks": self.can_answer, "answers": answers}
+        keys: RequestKeys = {"op": self.op, "can_answer": self.can_answer, "answers": answers}
         if self.session_id:
             keys["session_id"] = self.session_id
         hello = protocol.message(protocol.HELLO, self.hello) if self.hello is not None else b""
@@ -68,7 +69,7 @@ class Stage(Enum):
     STARTING = "login files may print; the bridge has not sent its first bytes"
     STARTED = "the bridge has sent its first bytes"
     OPEN = "the bridge has sent WELCOME, and carries out requests"
-    CONNECTED = "the bridge copies bytes between the link and a session's daemon"
+    CONNECTED = "the bridge passes on what the link and a session's daemon send"
 
 
 class Link(WatchedConnection):
@@ -81,7 +82,7 @@ class Link(WatchedConnection):
         self.destination = destination
         self.output = SshOutput(stderr)
         self.stage = Stage.STARTING
-        self.bridge: Welcome = {}  # from the bridge; `welcome` and `peer` are from the session's daemon
+        self.bridge_welcome: Welcome = {}  # `welcome` and `peer` are from the session's daemon
         self.login_prompted: bool | None = None  # the login prompted a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self._process = process
@@ -101,13 +102,13 @@ class Link(WatchedConnection):
 
     # -- opening
 
-    def send_hello(self, machine: NearMachine, request: LinkRequest | None, deadline: float) -> None:
+    def send_hello(self, origin: OriginFacts, request: LinkRequest | None, deadline: float) -> None:
         """Send HELLO, and in the same write a request that is small and repeatable."""
-        frames = wire.hello_frame("bridge", near=machine)
+        frames = wire.hello_frame("bridge", origin=origin)
         if request is not None and request.repeatable:
             early = request.frames()
             if len(early) <= _MAX_EARLY_REQUEST:
-                self._note_sent(request)
+                self._record_sent(request)
                 frames += early
         with suppress(Unreachable):  # the command has ended, and its output gives the reason
             self.send(frames, deadline)
@@ -123,7 +124,7 @@ class Link(WatchedConnection):
             self.read()
         while self._frames and self.stage is Stage.STARTED:
             if self.accept(*self._frames.popleft()):
-                self._note_welcome()
+                self._record_welcome()
         return self.is_open
 
     def _read_login_output(self) -> None:
@@ -137,13 +138,13 @@ class Link(WatchedConnection):
             self.stage = Stage.STARTED
             self._frames.extend(self.decode(frames))
 
-    def _note_welcome(self) -> None:
+    def _record_welcome(self) -> None:
         """Take the first WELCOME for the bridge's; the next one is the daemon's."""
         self.stage = Stage.OPEN
-        self.bridge, self.welcome = self.welcome, {}
+        self.bridge_welcome, self.welcome = self.welcome, {}
         now = time.time()
-        self.clock = self.bridge.get("now", now) - now
-        self.peer.ahead = self.bridge.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
+        self.clock = self.bridge_welcome.get("now", now) - now
+        self.peer.ahead = self.bridge_welcome.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
 
     def incompatible(self) -> ProtocolError:
         if self.is_open:
@@ -170,19 +171,19 @@ class Link(WatchedConnection):
         min_rate = _MIN_RATE if deadline is None else inf
         try:
             if self._pending is not request:
-                self._note_sent(request)
+                self._record_sent(request)
                 self.send(request.frames(answers), until)
             response, data = self.await_response(OP, _REQUEST_ID, until, min_rate=min_rate)
         except SeshError as error:
             if error.in_response:
-                self._note_response()
+                self._record_response()
             elif isinstance(error, Unreachable) or (isinstance(error, TimedOut) and deadline is None):
                 raise self._no_response(request, error) from error
             raise
         if request.connects and "question" not in response:
-            self._note_session(response, data)
+            self._record_session(response, data)
         else:
-            self._note_response()
+            self._record_response()
         return response, data
 
     def _no_response(self, request: LinkRequest, cause: SeshError) -> Unreachable:
@@ -193,11 +194,11 @@ class Link(WatchedConnection):
             error.hint = f"check what was done: {PROGRAM} @{host}"
         return error
 
-    def _note_sent(self, request: LinkRequest) -> None:
+    def _record_sent(self, request: LinkRequest) -> None:
         self._pending = request
         self.peer.hello = request.hello
 
-    def _note_response(self) -> None:
+    def _record_response(self) -> None:
         if self._pending is not None:
             self._pending.may_be_done = False
             self._pending = None
@@ -218,21 +219,20 @@ class Link(WatchedConnection):
         if self.stage is Stage.OPEN and kind == protocol.DATA:
             protocol.carry(self._data, payload)
         elif self.stage is Stage.OPEN and kind == protocol.RESPONSE:
-            self._note_session(self.decode_response(OP, payload), bytes(self._data))
+            self._record_session(self.decode_response(OP, payload), bytes(self._data))
         else:
             return super().accept(kind, payload)
         return False
 
-    def _note_session(self, response: OpResponse, data: bytes) -> None:
-        """Note the session that the link is connected to. Raises Ended if it has ended."""
+    def _record_session(self, response: OpResponse, data: bytes) -> None:
+        """Record the session that the link is connected to. Raises Ended if it has ended."""
         if "name" not in response:
             raise errors.malformed("RESPONSE", ".name is missing")
-        pending = self._pending
-        self._note_response()
+        if self._pending is not None:
+            self._pending.may_be_done = "result" not in response
+            self._pending = None
         if "result" in response:
             raise Ended(response["name"], response["result"], data)
-        if pending is not None:
-            pending.may_be_done = True
         self.stage = Stage.CONNECTED
         self.peer.name = response["name"]
         self.peer.session_id = str(response.get("session_id") or "")

@@ -40,16 +40,16 @@ _SOCKET = re.compile(r"[0-9a-f]{24}")
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """How to wait for a host."""
+class LoginOptions:
+    """How to log in to a host."""
 
     may_prompt: bool = False  # ssh may prompt, on a terminal that is not raw yet
     deadline: float = inf  # for all steps (monotonic); an infinite one gives a person any time to log in
-    stop: Stop = field(default_factory=Stop)  # ends the wait
+    stop: Stop = field(default_factory=Stop)  # ends the login
     show_line: ShowLine = lambda _: None  # receives what ssh and its ProxyCommand print
 
 
-UNATTENDED = Waiting()
+UNATTENDED = LoginOptions()
 
 
 def is_shared(destination: Destination) -> bool:
@@ -81,16 +81,16 @@ def identity(destination: Destination) -> tuple[int, int] | None:
     return status.st_ino, status.st_ctime_ns
 
 
-def ensure(destination: Destination, waiting: Waiting = UNATTENDED) -> bool | None:
+def ensure(destination: Destination, options: LoginOptions = UNATTENDED) -> bool | None:
     """Open a host's shared connection, unless it is open or the host has none.
 
     An ssh that may not prompt outlives a wait that is stopped, and the next command uses its connection. Return whether
     ssh prompted; None if unknown. Raises Unreachable with ssh's reason, Interrupted.
     """
-    destination.resolve(min(TIMEOUT, waiting.deadline - time.monotonic()))
+    destination.resolve(min(TIMEOUT, options.deadline - time.monotonic()))
     if not is_shared(destination):
         return None
-    login = _Login(destination, replace(waiting, may_prompt=waiting.may_prompt and not _autossh()))
+    login = _Login(destination, replace(options, may_prompt=options.may_prompt and not _autossh()))
     while not is_alive(destination):
         path = f"{ssh.own_path(destination)}.start"
         with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as lock:
@@ -108,7 +108,7 @@ class _Login:
     """A login, by this process or another one."""
 
     destination: Destination
-    waiting: Waiting
+    options: LoginOptions
     prompted: bool = False  # ssh has switched the terminal's echo off, for a prompt
 
     def run(self, lock: BinaryIO) -> bool | None:
@@ -121,7 +121,7 @@ class _Login:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_CONTROL_TIMEOUT)
         except BaseException:
-            if self.waiting.may_prompt:
+            if self.options.may_prompt:
                 process.kill()
                 _remove(lock)
             raise
@@ -130,19 +130,19 @@ class _Login:
         _remove(lock)
         if is_open or process.returncode == 0:
             # A security key may have required a touch, for which ssh does not switch echo off.
-            return None if self.waiting.may_prompt and not self.prompted else self.prompted
+            return None if self.options.may_prompt and not self.prompted else self.prompted
         raise self._failure(SshOutput(lock).text())
 
     def _failure(self, printed: str) -> Unreachable:
         host = self.destination.host
-        if ssh_messages.reasons(printed) or not self.waiting.may_prompt:
+        if ssh_messages.reasons(printed) or not self.options.may_prompt:
             return ssh_messages.failure(self.destination, printed)
         if self.prompted:
             return AuthenticationFailed(f"{host} refused the login", hint=ssh_messages.login_hint(host))
         return Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
-        may_prompt, null = self.waiting.may_prompt, subprocess.DEVNULL
+        may_prompt, null = self.options.may_prompt, subprocess.DEVNULL
         argv = _command(self.destination, lock.name, may_prompt=may_prompt)
         stderr = None if may_prompt else lock  # the terminal gets the messages of an ssh that may prompt
         try:
@@ -170,7 +170,7 @@ class _Login:
         printed = SshOutput(lock).text()
         if hangs():
             _remove(lock)
-        elif ssh_messages.reasons(printed) and not self.waiting.may_prompt:
+        elif ssh_messages.reasons(printed) and not self.options.may_prompt:
             raise ssh_messages.failure(self.destination, printed)
 
     def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
@@ -179,12 +179,12 @@ class _Login:
         while not ended():
             if is_alive(self.destination):
                 return True
-            output.pass_lines(self.waiting.show_line)
-            if self.waiting.may_prompt and descriptors.echo_is_off(0):
+            output.pass_lines(self.options.show_line)
+            if self.options.may_prompt and descriptors.echo_is_off(0):
                 self.prompted = True
-            if time.monotonic() >= self.waiting.deadline:
+            if time.monotonic() >= self.options.deadline:
                 raise silent_host(self.destination.host, output.reason())
-            self.waiting.stop.sleep(_POLL_INTERVAL)
+            self.options.stop.sleep(_POLL_INTERVAL)
         return is_alive(self.destination)
 
 

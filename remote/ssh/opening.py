@@ -15,12 +15,12 @@ from math import inf
 from sesh import descriptors, paths
 from sesh.errors import AuthenticationFailed, SeshError, Unreachable, silent_host
 from sesh.link.health import Attempt, LinkOpener
-from sesh.messages import NearMachine
+from sesh.messages import OriginFacts
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import TIMEOUT, Destination
 from sesh.remote.ssh.link import Link, LinkRequest, Stage
-from sesh.remote.ssh.master import Waiting
+from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
@@ -37,13 +37,13 @@ class _Race:
 
     destination: Destination
     request: LinkRequest | None
-    waiting: Waiting  # until a finite deadline
+    options: LoginOptions  # until a finite deadline
 
-    def run(self, *, own_timeout: int = 0, max_silence: float = inf) -> Link:
+    def run(self, *, own_timeout: int | None = None, max_silence: float = inf) -> Link:
         """Return the first link that gets WELCOME.
 
-        `own_timeout`: if not 0, use an ssh of its own at once, with this connect timeout (seconds). `max_silence`: of
-        the shared connection, in seconds. A shared connection that stays silent takes no further command.
+        `own_timeout`: use an ssh of its own at once, with this connect timeout (seconds). `max_silence`: of the shared
+        connection, in seconds. A shared connection that stays silent takes no further command.
         """
         links = [self._start(self.request, own_timeout)]
         first: Link | None = None
@@ -53,7 +53,7 @@ class _Race:
                 link.abort()
 
         try:
-            with self.waiting.stop.calling(abort):
+            with self.options.stop.calling(abort):
                 first = self._await_first(links, time.monotonic() + max_silence)
         finally:
             if len(links) > 1 and links[0].is_silent:
@@ -64,24 +64,24 @@ class _Race:
         return first
 
     def _await_first(self, links: list[Link], own_at: float) -> Link:
-        """Return the first link that gets WELCOME. If all fail, raise the last error.
+        """Return the first link that gets WELCOME; if none does, raise the newest one's error.
 
         If the first link is silent at `own_at` (monotonic), add one over an ssh of its own.
         """
         failures: dict[Link, SeshError] = {}
         while len(failures) < len(links):
-            self.waiting.stop.check()
+            self.options.stop.check()
             running = [link for link in links if link not in failures]
-            until = min(own_at, self.waiting.deadline, time.monotonic() + _POLL_INTERVAL)
+            until = min(own_at, self.options.deadline, time.monotonic() + _POLL_INTERVAL)
             ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
             for link in running:
-                link.output.pass_lines(self.waiting.show_line)
+                link.output.pass_lines(self.options.show_line)
                 try:
                     if link.inbound in ready and link.read_welcome():
                         return link
                 except SeshError as error:
                     failures[link] = error
-            if time.monotonic() >= self.waiting.deadline:
+            if time.monotonic() >= self.options.deadline:
                 raise failures.get(links[-1], self._silence(links[-1]))
             if time.monotonic() >= own_at:
                 own_at = inf
@@ -95,8 +95,8 @@ class _Race:
         waits_for_shell = link.stage is Stage.STARTING and self.destination.via is None
         return silent_host(host, link.output.reason(), hint if waits_for_shell else "")
 
-    def _start(self, request: LinkRequest | None, own_timeout: int) -> Link:
-        destination, may_prompt = self.destination, self.waiting.may_prompt
+    def _start(self, request: LinkRequest | None, own_timeout: int | None) -> Link:
+        destination, may_prompt = self.destination, self.options.may_prompt
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
         argv = [*_IGNORING_CTRL_C, *argv] if may_prompt else argv
         pipe = subprocess.PIPE
@@ -110,12 +110,12 @@ class _Race:
             raise
         link = Link(destination, process, stderr)
         link.opener = HostLinkOpener(destination)
-        link.send_hello(_near_machine(destination), request, self.waiting.deadline)
+        link.send_hello(_origin_facts(destination), request, self.options.deadline)
         return link
 
 
-def _near_machine(destination: Destination) -> NearMachine:
-    """Return the description of this machine for the host, which reads it as an `Origin`."""
+def _origin_facts(destination: Destination) -> OriginFacts:
+    """Return the description of this machine for the host, which makes an `Origin` of it."""
     has_terminal = descriptors.own_terminal() is not None
     return {
         "host": destination.host,
@@ -127,30 +127,30 @@ def _near_machine(destination: Destination) -> NearMachine:
     }
 
 
-def _limited(waiting: Waiting) -> Waiting:
+def _limited(options: LoginOptions) -> LoginOptions:
     """Give a wait without a deadline `START_TIMEOUT` seconds."""
-    return waiting if waiting.deadline < inf else replace(waiting, deadline=time.monotonic() + START_TIMEOUT)
+    return options if options.deadline < inf else replace(options, deadline=time.monotonic() + START_TIMEOUT)
 
 
-def open_link(destination: Destination, waiting: Waiting, request: LinkRequest | None = None) -> Link:
+def open_link(destination: Destination, options: LoginOptions, request: LinkRequest | None = None) -> Link:
     """Open a link over the shared connection of a host, which is opened if necessary.
 
     `request`: is sent with HELLO; on an error the host has received no other one. If a shared connection that was
     already open is silent, an ssh of its own is tried too, unless the last login prompted a person. Raises Unreachable,
     NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
     """
-    destination.resolve(min(TIMEOUT, waiting.deadline - time.monotonic()))
+    destination.resolve(min(TIMEOUT, options.deadline - time.monotonic()))
     was_open = master.identity(destination) is not None
 
     def ensure_shared() -> bool | None:
-        prompted = master.ensure(destination, waiting if waiting.may_prompt else _limited(waiting))
+        prompted = master.ensure(destination, options if options.may_prompt else _limited(options))
         destination.shared = master.identity(destination)
         return prompted
 
     login_prompted = ensure_shared()
     # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
-    may_prompt = waiting.may_prompt and not master.is_shared(destination)
-    race = _Race(destination, request, replace(_limited(waiting), may_prompt=may_prompt))
+    may_prompt = options.may_prompt and not master.is_shared(destination)
+    race = _Race(destination, request, replace(_limited(options), may_prompt=may_prompt))
     max_silence = SHARED_SILENCE if was_open and not known.login_prompted(destination.host) else inf
     try:
         link = race.run(max_silence=max_silence)
@@ -192,7 +192,7 @@ class HostLinkOpener(LinkOpener):
         try:
             link = self._open(attempt)
         except AuthenticationFailed as error:
-            known.record_failure(host, error.reason, refused=True, asks=True)  # other links must not repeat the login
+            known.record_failure(host, error.reason, refused=True, wants_login=True)  # no other link repeats the login
             raise
         known.end_pause(host)
         return link
@@ -204,12 +204,12 @@ class HostLinkOpener(LinkOpener):
         request = None
         if (peer := attempt.peer) is not None:
             request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello)
-        waiting = Waiting(may_prompt, stop=attempt.stop, show_line=attempt.set_last_line)
+        options = LoginOptions(may_prompt, stop=attempt.stop, show_line=attempt.set_last_line)
         if not (may_prompt or known.login_prompted(destination.host)):
             own_timeout = max(1, round(attempt.connect_timeout))
-            return _Race(destination, request, _limited(waiting)).run(own_timeout=own_timeout)
+            return _Race(destination, request, _limited(options)).run(own_timeout=own_timeout)
         _close_shared(destination)
-        return open_link(destination, waiting if may_prompt else _limited(waiting), request)
+        return open_link(destination, options if may_prompt else _limited(options), request)
 
     def renew_shared_connection(self, *, is_silent: bool) -> None:
         """Renew the shared connection, in a thread."""
@@ -229,7 +229,7 @@ def _renew_shared(destination: Destination, is_silent: bool) -> None:
         if is_silent:
             _close_shared(destination)
         if any(destination.setting(keyword) for keyword in _FORWARD_SETTINGS):
-            master.ensure(destination, _limited(Waiting()))
+            master.ensure(destination, _limited(LoginOptions()))
             destination.shared = master.identity(destination)
     except (SeshError, OSError):
         return  # the next command opens the connection, or reports the error

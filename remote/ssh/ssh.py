@@ -104,11 +104,13 @@ def hop_options(destination: Destination, *, may_prompt: bool) -> list[str]:
     return ["-F", path]
 
 
-def command(destination: Destination, line: str, *, may_prompt: bool = False, own_timeout: int = 0) -> list[str]:
+def command(
+    destination: Destination, line: str, *, may_prompt: bool = False, own_timeout: int | None = None
+) -> list[str]:
     """Return the argv that runs a line in the login shell, for `via` in sh.
 
-    The argv uses the shared connection if that is open. `own_timeout`: if not 0, the argv uses an ssh connection of its
-    own instead, with this connect timeout in seconds.
+    The argv uses the shared connection if that is open. With `own_timeout` the argv uses an ssh connection of its own
+    instead, with this connect timeout in seconds.
     """
     if destination.via is not None:
         return [*destination.via, "sh", "-c", line]
@@ -118,10 +120,10 @@ def command(destination: Destination, line: str, *, may_prompt: bool = False, ow
     for keyword, needed in _NEEDED.items():
         if destination.setting(keyword.lower()).lower() not in ("", needed):
             argv += option(keyword, needed)
-    if own_timeout:
+    if own_timeout is not None:
         argv += ["-o", "ControlPath=none", *option("ConnectTimeout", str(own_timeout))]
     argv += options(destination, may_prompt=may_prompt)  # after the others, as ssh takes the first value of an option
-    if not own_timeout and owns_control_path(destination):
+    if own_timeout is None and owns_control_path(destination):
         argv += control_path_option(control_path(destination))
     return [*argv, *destination.target, line]
 

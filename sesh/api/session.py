@@ -242,7 +242,7 @@ class Session:
         stop = stop or Stop()
         limit = _seconds(timeout, "timeout")
         conditions: wait.Conditions = {
-            "end": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
+            "exit": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
             "begin": since if since is not None else "sent", "timeout": limit,
         }  # fmt: skip
         try:

@@ -23,8 +23,18 @@ codex's shared server runs hooks without a terminal, where they do nothing; star
 
 def state(
     ctx: Context,
-    state: Annotated[str, Argument(metavar="STATE", show_default=False, autocompletion=offering(lambda: STATES))],
-    text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
+    state: Annotated[
+        str,
+        Argument(
+            metavar="STATE",
+            help="working, waiting, idle, done or failed.",
+            show_default=False,
+            autocompletion=offering(lambda: STATES),
+        ),
+    ],
+    text: Annotated[
+        list[str] | None, Argument(metavar="TEXT…", help="The question, or a remark.", show_default=False)
+    ] = None,
 ) -> int:
     """Set the state of this session to working, waiting, idle, done or failed.
 
@@ -40,7 +50,10 @@ def state(
 
 def integrate(
     ctx: Context,
-    agent: Annotated[Literal["claude", "codex", "gemini"], Argument(metavar="claude|codex|gemini", show_default=False)],
+    agent: Annotated[
+        Literal["claude", "codex", "gemini"],
+        Argument(metavar="claude|codex|gemini", help="Whose settings to change.", show_default=False),
+    ],
     *,
     remove: Annotated[bool, Option("--remove", help="Remove these hooks.")] = False,
 ) -> int:

@@ -138,7 +138,7 @@ def attach_terminal(
     hello = first_hello(target.host, options) if target.host is not None else None
     name, connection = connect(hello)
     if note := verb_note(name):
-        cli.remember(for_host(note, target.host))
+        cli.show_on_attach(for_host(note, target.host))
 
     def connect_next(name: str, host: str | None) -> Connection:
         """Connect to the session that this terminal is switched to."""
@@ -194,7 +194,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
         try:
             return DetachKey.parse(key)
         except UsageError as error:
-            cli.note_and_remember(f"SESH_DETACH_KEY is ignored: {error}")
+            cli.note_and_show_on_attach(f"SESH_DETACH_KEY is ignored: {error}")
     return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 

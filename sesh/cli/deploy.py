@@ -24,7 +24,7 @@ from sesh.remote.deploy import fleet
 from sesh.remote.deploy.fleet import HostResult
 from sesh.remote.ssh import master, ssh
 
-HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", show_default=False)]
+HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", help="The hosts' names.", show_default=False)]
 
 
 def deploy(

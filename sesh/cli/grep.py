@@ -23,7 +23,7 @@ from sesh.store import listing
 
 def grep(
     ctx: Context,
-    pattern: Annotated[str, Argument(metavar="REGEX", show_default=False)],
+    pattern: Annotated[str, Argument(metavar="REGEX", help="What a line has to match.", show_default=False)],
     names: Names = None,
     *,
     context: Annotated[

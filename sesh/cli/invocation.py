@@ -132,7 +132,7 @@ class Invocation(PersonCaller):
         if host != self.line.host:
             where = f"{name} on @{host}"
             printing.write(f"[{where}]\n".encode(), printing.STDERR)
-            self.remember(where)
+            self.show_on_attach(where)
 
     def session_name(self, name: str | None) -> str:
         """Return `name`, or by default that of the session in which sesh runs. Raises UsageError."""

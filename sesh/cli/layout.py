@@ -43,7 +43,10 @@ def export(ctx: Context) -> int:
     return cli.out.show(exported, json.dumps(wording.encodable(exported), indent=2))
 
 
-def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", show_default=False)] = None) -> int:
+def import_(
+    ctx: Context,
+    file: Annotated[str | None, Argument(metavar="FILE", help="What export has printed.", show_default=False)] = None,
+) -> int:
     """Create the missing sessions of an export, and restart ended and lost ones.
 
     Without FILE, or with -, it reads stdin. The exit code is 1 if any of them failed.

@@ -122,14 +122,15 @@ def _remotes() -> list[str]:
     return known.hosts() if paths.knows_remotes() else []
 
 
-_NAME: dict[str, Any] = {"show_default": False, "autocompletion": _sessions}
+_NAME: dict[str, Any] = {"show_default": False, "autocompletion": _sessions, "help": "The session's name."}
+_NAMES: dict[str, Any] = {**_NAME, "help": "The sessions' names."}
 Name = Annotated[str, Argument(metavar="NAME", parser=check_name, **_NAME)]
 AnyName = Annotated[str | None, Argument(metavar="NAME", parser=check_name, **_NAME)]
-Names = Annotated[list[str] | None, Argument(metavar="NAME…", parser=check_name, **_NAME)]
-OldAndNew = Annotated[list[str], Argument(metavar="[OLD] NEW", **_NAME)]
+Names = Annotated[list[str] | None, Argument(metavar="NAME…", parser=check_name, **_NAMES)]
+OldAndNew = Annotated[list[str], Argument(metavar="[OLD] NEW", **_NAMES)]
 NameOrLast = Annotated[str, Argument(metavar="NAME", **_NAME)]  # `-` is the session attached last
 AnyNameOrLast = Annotated[str | None, Argument(metavar="NAME", **_NAME)]
-Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]
+Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False, help="Where the session starts.")]
 
 Labelled = Annotated[
     list[Any] | None,

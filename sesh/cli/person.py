@@ -35,7 +35,7 @@ class PersonCaller(Caller):
         self.shows_status = self.hears_questions and not (out.several or out.json)
         self.interrupts: Interrupts | None = None
         self.host = host
-        self._remembered: list[str] = []
+        self._on_attach: list[str] = []  # the lines for `first_notice`
         self._status_shown = False
         self._told_question = False
         self._noted_hosts: set[str] = set()
@@ -77,14 +77,14 @@ class PersonCaller(Caller):
             self._noted_hosts.add(host)
             printing.note(f"connecting to {host}; Ctrl-C stops")
 
-    def remember(self, line: str) -> None:
+    def show_on_attach(self, line: str) -> None:
         """Keep a line for `first_notice`."""
-        self._remembered.append(for_host(line, None))
+        self._on_attach.append(for_host(line, None))
 
     @property
     def first_notice(self) -> str:
         """The text over the first screen of an attachment; empty for none."""
-        lines = list(dict.fromkeys(self._remembered))
+        lines = list(dict.fromkeys(self._on_attach))
         return "; ".join(lines[-_NOTICE_LINES:])
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:

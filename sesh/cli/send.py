@@ -20,7 +20,9 @@ _OFFERED_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
 def send(
     ctx: Context,
     name: Name,
-    text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
+    text: Annotated[
+        list[str] | None, Argument(metavar="TEXT…", help="What to type; - reads it from stdin.", show_default=False)
+    ] = None,
     *,
     enter: Annotated[
         bool,

@@ -120,7 +120,11 @@ def rename(ctx: Context, names: OldAndNew) -> int:
     return cli.out.done(**renamed)
 
 
-def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metavar="K=V…", show_default=False)]) -> int:
+def label(
+    ctx: Context,
+    name: Name,
+    labels: Annotated[list[str], Argument(metavar="K=V…", help="Labels to set.", show_default=False)],
+) -> int:
     """Set labels; `K=` removes one.
 
     Examples:

@@ -18,7 +18,9 @@ from sesh.cli.verbs import VERBS, find_verb
 from sesh.errors import UsageError
 from sesh.names import printable
 
-Shell = Annotated[Literal["bash", "zsh", "fish"], Argument(metavar="bash|zsh|fish", show_default=False)]
+Shell = Annotated[
+    Literal["bash", "zsh", "fish"], Argument(metavar="bash|zsh|fish", help="Whose script to print.", show_default=False)
+]
 
 
 def completions(ctx: Context, shell: Shell) -> int:
@@ -49,7 +51,12 @@ def help_(
     ctx: Context,
     verb: Annotated[
         str | None,
-        Argument(metavar="VERB", show_default=False, autocompletion=offering(lambda: (verb.name for verb in VERBS))),
+        Argument(
+            metavar="VERB",
+            help="The verb to explain.",
+            show_default=False,
+            autocompletion=offering(lambda: (verb.name for verb in VERBS)),
+        ),
     ] = None,
 ) -> int:
     """Show the overview; `sesh VERB --help` shows the help of one verb.

@@ -98,7 +98,9 @@ def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, outpu
 def history(
     ctx: Context,
     name: AnyName = None,
-    n: Annotated[int | None, Argument(metavar="N", parser=number, show_default=False)] = None,
+    n: Annotated[
+        int | None, Argument(metavar="N", help="The number of a command.", parser=number, show_default=False)
+    ] = None,
     *,
     ansi: Ansi = False,
 ) -> int:

@@ -13,12 +13,16 @@ GO = "-A"  # the verb of a line that has only a session's name; it has a short f
 _SIMILAR = 0.8  # difflib's ratio, from which a name may be a misspelt verb
 
 
-Hosts = Literal["none", "one", "each", "all"]
-"""How many hosts a verb takes. For `each` of several, `fanout` runs the verb; `all` are called by its function."""
+Hosts = Literal[  # the hosts that a verb takes at the beginning of the line
+    "none",  # it runs on this machine only
+    "one",  # at most one
+    "each",  # several: for each of them `fanout` calls the verb's function
+    "all",  # several: the verb's function gets all of them in one call
+]
 
 
 Parameters = Mapping[str, Any]  # of the verb's function, as typer has parsed them
-Fact = Callable[[Parameters], bool]  # a fact about a call of the verb
+Predicate = Callable[[Parameters], bool]  # true of some calls of the verb
 
 
 class Verb(NamedTuple):
@@ -35,8 +39,8 @@ class Verb(NamedTuple):
     short: str = ""
     hosts: Hosts = "one"
     takes_command: bool = False
-    follows: Fact = lambda _: False
-    reads_stdin: Fact = lambda _: False
+    follows: Predicate = lambda _: False
+    reads_stdin: Predicate = lambda _: False
 
     @property
     def dashed(self) -> str:
@@ -133,7 +137,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
 }  # fmt: skip
 _HIDDEN = (  # agents' hooks and other hosts call these
     Verb("hook", "Handle an event of an agent", "hook.hook"),
-    Verb("bridge", "Serve a link from another host", "far_end.bridge"),
+    Verb("bridge", "Serve a link from another host", "bridge.bridge"),
 )
 
 VERBS = tuple(verb for group in GROUPS.values() for verb in group)
@@ -143,7 +147,7 @@ _BY_WORD = {
     **{verb.dashed: verb for verb in BY_NAME.values() if verb.dashed},
     **{verb.short: verb for verb in VERBS if verb.short},
     **dict.fromkeys(("ls", "--ls"), BY_NAME["list"]),
-    "-v": BY_NAME["version"],
+    "-v": BY_NAME["version"],  # as many programs have it
 }
 
 

@@ -22,7 +22,7 @@ from sesh.schema import ActivityFacts, Status, Summary
 from sesh.store import listing
 
 _DEFAULT_LINES = 300
-_REASONS = {
+_REASONS = {  # by `why` (daemon/activity/rules.Why)
     "hook": "it says so",
     "xoff": "its terminal takes no output",
     "tty-read": "it reads its terminal",
@@ -91,7 +91,9 @@ def screen(
 def logs(
     ctx: Context,
     name: AnyName = None,
-    count: Annotated[int | None, Argument(metavar="N", parser=number, show_default=False)] = None,
+    count: Annotated[
+        int | None, Argument(metavar="N", help="How many lines.", parser=number, show_default=False)
+    ] = None,
     *,
     follow: Follow = False,
     ansi: Ansi = False,

@@ -17,7 +17,7 @@ from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, number,
 from sesh.cli.printing import error_row
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.ops import jobs, lookup, search, views
-from sesh.ops.wait import Begin, Conditions, await_condition, condition_at_end, includes_end
+from sesh.ops.wait import Begin, Conditions, await_condition, condition_at_end, includes_exit
 from sesh.outcomes import Condition
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
@@ -65,7 +65,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
     several = any_ or bool(label) or len(given) > 1 or len(cli.line.hosts) > 1
     conditions: Conditions = {
-        "end": exit_,
+        "exit": exit_,
         "prompt": prompt,
         "waiting": waiting,
         "idle": idle,
@@ -102,7 +102,7 @@ def _wait_for_several(
     cli: Invocation, names: Sequence[str], labels: dict[str, str], conditions: Conditions, *, first: bool
 ) -> dict[Place, Condition | SeshError]:
     """Wait for all sessions, each in a thread, or only for the first result."""
-    labelled = _labelled(cli, labels, kept=includes_end(conditions)) if labels else []
+    labelled = _labelled(cli, labels, kept=includes_exit(conditions)) if labels else []
     places = {**_places(cli, names), **dict.fromkeys(labelled)}
     found = {place: place.host for place, error in places.items() if error is None}
 

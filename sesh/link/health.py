@@ -81,6 +81,7 @@ class LinkHealth:
             self._awaited_pong = b""
             self._samples = [*self._samples, min(now - self._pinged_at, _MAX_ROUND_TRIP)][-_SAMPLES:]
             self.round_trip = min(self._samples)
+        # A PING that is due, as after a nudge, must still be sent: another byte may have lain unread since before it.
         if is_pong or self._fresh_at <= now < self._ping_at:
             self.state = Health.UP
             self._doubt_at = self._lost_at = inf

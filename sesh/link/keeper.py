@@ -146,7 +146,7 @@ class LinkKeeper:
         self._session = ""  # the name of the session that the link was connected to
         self._outage: str | None = None  # the last report to `report_outage`
         self._link_ended = False  # else a lost link has gone silent
-        self._heard_before_loss: float | None = None  # monotonic; None unless a loss is the newest event in the log
+        self._heard_before_loss: float | None = None  # monotonic; None unless a loss is logged, and no return
         # Read while the link is up: during an outage this process may lack the descriptor to open `remotes.json`.
         self._login_prompted = opener.login_prompted()
 

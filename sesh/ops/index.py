@@ -281,7 +281,7 @@ class _HostReports(Caller):
 
     def _start_over(self, link: Link) -> dict[str, object]:
         """Forget all rows, because a new link reports them again; return the op's arguments."""
-        self._home = link.bridge.get("home", "")
+        self._home = link.bridge_welcome.get("home", "")
         self._clock = link.clock
         self._complete = False
         self._rows.clear()

@@ -31,7 +31,7 @@ Begin = int | Literal["sent", "start"]  # output counts from a position, from th
 class Conditions(TypedDict):
     """The conditions that end a wait; if none is set, the session's end does."""
 
-    end: bool  # not sent: a daemon responds to each wait at the end, and `await_condition` decides what that means
+    exit: bool  # not sent: a daemon responds to each wait at the end, and `await_condition` decides what that means
     prompt: bool
     waiting: bool  # the program waits for a person
     idle: float | None  # seconds without output
@@ -43,7 +43,7 @@ class Conditions(TypedDict):
 _GRACE = 0.5  # seconds after the timeout until a daemon without a response counts as stuck
 _ALL_LINES = 1_000_000
 _COLUMNS = 80  # the default width
-_END = "exit"  # the condition that the session has ended
+_EXIT = "exit"  # the condition that the session has ended
 
 
 class _InKeptLines(Exception):
@@ -71,7 +71,7 @@ def await_condition(stream: Stream, conditions: Conditions) -> Condition:
         within = "in time" if timeout is None else f"within {timeout:g} s"
         hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
-    if met["met"] == _END and not includes_end(conditions):
+    if met["met"] == _EXIT and not includes_exit(conditions):
         raise Refused(f"{name} ended ({met['exit_code']}) before the condition was met")
     return met
 
@@ -82,7 +82,7 @@ def _condition(met: str, match: str | None, position: int) -> Condition:
 
 def _end(facts: EndResponse | JobResult) -> Condition:
     return {
-        "met": _END,
+        "met": _EXIT,
         "match": None,
         "exit_code": facts["exit_code"] or 0,
         "position": facts.get("position"),
@@ -90,16 +90,16 @@ def _end(facts: EndResponse | JobResult) -> Condition:
     }
 
 
-def includes_end(conditions: Conditions) -> bool:
+def includes_exit(conditions: Conditions) -> bool:
     """Return whether the end is a condition; without any other condition it is, too."""
     has_flag = conditions["prompt"] or conditions["waiting"]
     has_value = conditions["idle"] is not None or conditions["pattern"] is not None
-    return conditions["end"] or not (has_flag or has_value)
+    return conditions["exit"] or not (has_flag or has_value)
 
 
 def condition_at_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
     """Return a session's end. Raises `missing` if it is no condition, or is unknown."""
-    if not includes_end(conditions) or (end := target.call(ended, name=name)) is None:
+    if not includes_exit(conditions) or (end := target.call(ended, name=name)) is None:
         raise missing
     return end
 

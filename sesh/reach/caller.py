@@ -44,12 +44,12 @@ class Caller:
     def note(self, line: str) -> None:
         """Show a note of one line, which quotes commands as `{SESH} --verb`."""
 
-    def remember(self, line: str) -> None:
+    def show_on_attach(self, line: str) -> None:
         """Show a line on the attached session's first screen, which covers earlier notes."""
 
-    def note_and_remember(self, line: str) -> None:
+    def note_and_show_on_attach(self, line: str) -> None:
         self.note(line)
-        self.remember(line)
+        self.show_on_attach(line)
 
     def show_ssh_line(self, line: str) -> None:
         """Show a line that ssh prints while it connects."""
@@ -83,7 +83,7 @@ class Caller:
             if warning not in _noted:
                 _noted.add(warning)
                 self.note(warning)
-                self.remember(f"config.toml has errors; `{SESH} --doctor` shows them")
+                self.show_on_attach(f"config.toml has errors; `{SESH} --doctor` shows them")
         return settings
 
 

@@ -35,7 +35,7 @@ def call(
     while len(answers) <= MAX_QUESTIONS:
         response, data = link.call(request, answers, deadline)
         for text, is_for_screen in response.get("notes", [])[:MAX_NOTES]:
-            show = caller.remember if is_for_screen else caller.note
+            show = caller.show_on_attach if is_for_screen else caller.note
             show(for_host(text, host))
         if "question" not in response:
             return response, data

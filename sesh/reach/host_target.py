@@ -23,7 +23,7 @@ from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest
-from sesh.remote.ssh.master import Waiting
+from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.sync import sync
 from sesh.wire import Connection
 
@@ -163,7 +163,7 @@ class HostTarget(Target):
         """Open a link; send the request with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
         try:
             with self.caller.connecting(self.host) if self._named else nullcontext():
-                link = opening.open_link(self.destination, self._waiting(), request)
+                link = opening.open_link(self.destination, self._login_options(), request)
         except errors.NotDeployed as missing:
             if self._install is None:
                 raise
@@ -171,7 +171,7 @@ class HostTarget(Target):
             self._install = None
             return self._open_link(request)
         if self._named:
-            known.record(self.host, str(link.bridge.get("version") or ""), login_prompted=link.login_prompted)
+            known.record(self.host, str(link.bridge_welcome.get("version") or ""), login_prompted=link.login_prompted)
         else:
             known.end_pause(self.host)
         return link
@@ -244,8 +244,8 @@ class HostTarget(Target):
 
     def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(destination, self._waiting())
+            master.ensure(destination, self._login_options())
 
-    def _waiting(self) -> Waiting:
+    def _login_options(self) -> LoginOptions:
         deadline = inf if self.deadline is None else self.deadline
-        return Waiting(self._may_prompt, deadline, self._stop, self.caller.show_ssh_line)
+        return LoginOptions(self._may_prompt, deadline, self._stop, self.caller.show_ssh_line)

@@ -6,7 +6,7 @@ import locale as library
 import os
 
 from sesh import check, paths, wording
-from sesh.messages import NearMachine
+from sesh.messages import OriginFacts
 
 _MAX_VALUE = 64  # characters; a longer value is cut off, a variable with a longer name is ignored
 
@@ -20,15 +20,15 @@ class Origin:
     """
 
     def __init__(self, facts: object) -> None:
-        """Parse `near` of a HELLO; ignore it if it is malformed."""
-        near: NearMachine = facts if check.fits(NearMachine, facts) else {}  # type: ignore[assignment]  # it fits
-        self.host = _value(near.get("host"), wording.LONGEST_LINE) or None
-        self.home = near.get("home", "")
-        size = near.get("size", [])
+        """Parse `origin` of a HELLO; ignore it if it is malformed."""
+        known: OriginFacts = facts if check.fits(OriginFacts, facts) else {}  # type: ignore[assignment]  # it fits
+        self.host = _value(known.get("host"), wording.LONGEST_LINE) or None
+        self.home = known.get("home", "")
+        size = known.get("size", [])
         self.size = (size[0], size[1], size[2], size[3]) if len(size) == 4 else (0, 0, 0, 0)
-        self.term = _value(near.get("term")) or None
-        self.colorterm = _value(near.get("colorterm")) or None
-        self.locale = {key: _value(value) for key, value in near.get("locale", {}).items() if _is_locale(key)}
+        self.term = _value(known.get("term")) or None
+        self.colorterm = _value(known.get("colorterm")) or None
+        self.locale = {key: _value(value) for key, value in known.get("locale", {}).items() if _is_locale(key)}
 
     def directory(self, path: str) -> str:
         """Map a path below the other machine's home to this machine's home.

@@ -138,7 +138,7 @@ class Stream:
         """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `find.await_welcome`."""
         self.connection.send(wire.hello_frame("request") + requests, until)
         welcome = find.await_welcome(self.connection, self.name, until)
-        self._note_session()
+        self._record_session()
         return welcome
 
     def arrivals(
@@ -153,24 +153,30 @@ class Stream:
             welcomed = False
             try:
                 on_connect()
-                self._note_session()
+                self._record_session()
                 welcomed = self.session_id != ""
                 while True:
                     yield from self._next_arrivals(others, until)
-            except errors.ConnectionLost:
-                pass
-            except errors.Silent:
-                if self.connection.peer.name:  # else the host has not connected the link to the daemon: try another
-                    raise
             except errors.Unreachable as error:
-                if error.in_response:
-                    raise
-                # Look for the end first: the end of a session is no lost link, and must not be noted as one.
-                end = self._end()
-                if not welcomed or self._cut or isinstance(end, Ended):
-                    raise end from error
-                # A reloaded daemon closes a full connection without RELOADED.
+                self._raise_unless_lost(error, welcomed=welcomed)
             self.reconnect()  # outside `try`: errors of the reconnect start no other one
+
+    def _raise_unless_lost(self, error: errors.Unreachable, *, welcomed: bool) -> None:
+        """Return if another connection may go on. Raises the error, Ended, DaemonDied."""
+        if isinstance(error, errors.ConnectionLost):  # the link is lost, or the daemon was reloaded
+            return
+        if isinstance(error, errors.Silent):
+            if self.connection.peer.name:  # else the host has not connected the link to the daemon: another link may
+                raise error
+            return
+        if error.in_response:  # the daemon, or the host, refuses the request
+            raise error
+        # The daemon has closed the connection. Look for the end first: the end of a session is no lost link, and must
+        # not be noted as one.
+        end = self._end()
+        if not welcomed or self._cut or isinstance(end, Ended):
+            raise end from error
+        # It still runs: a daemon that reloads sends no RELOADED to a peer that reads too slowly.
 
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""
@@ -270,8 +276,8 @@ class Stream:
         if self._next_link is not None or keeper.health.state is Health.LOST:
             raise errors.ConnectionLost(f"lost the link to @{self.host}")
 
-    def _note_session(self) -> None:
-        """Note the session's id, and on a host its name, which may have changed."""
+    def _record_session(self) -> None:
+        """Record the session's id, and on a host its name, which may have changed."""
         peer = self.connection.peer
         self.session_id = str(self.connection.welcome.get("id") or peer.session_id or self.session_id)
         if self._keeper is None:

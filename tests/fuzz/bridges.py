@@ -62,7 +62,7 @@ CODES = {
     "not_deployed", "refused", "protocol",
 }  # fmt: skip
 """The codes that an answer may have: no input may cause an `internal` error."""
-_NEAR: dict[str, Any] = {
+_ORIGIN: dict[str, Any] = {
     "host": "box", "home": "/home/me", "size": [80, 24, 0, 0], "term": "xterm", "colorterm": "truecolor",
     "locale": {"LANG": "C.UTF-8", "LC_TIME": "C"},
 }  # fmt: skip
@@ -74,7 +74,7 @@ def _request(rng: random.Random) -> bytes:
     if rng.random() < 0.1:
         data = rng.choice(values.ODD) if rng.random() < 0.3 else {**data, rng.choice(("caller", "more", "")): 1}
     asks: dict[str, Any] = {
-        "asks": rng.random() < 0.3,
+        "can_answer": rng.random() < 0.3,
         "answers": rng.choice(([], ["y"], ["n", "c"], "y", [None], [["y"]])),
     }
     words: dict[str, Any] = {"id": 1, "verb": "op", "op": op, **asks}
@@ -94,7 +94,7 @@ def make(rng: random.Random) -> bytes:
     """Make a few requests, some changed, at times after a HELLO with odd facts."""
     frames = []
     if rng.random() < 0.15:
-        hello = {"protocol": protocol.PROTOCOL, "role": "bridge", "near": changed(rng, _NEAR, 3)}
+        hello = {"protocol": protocol.PROTOCOL, "role": "bridge", "origin": changed(rng, _ORIGIN, 3)}
         frames.append(protocol.message(protocol.HELLO, hello))
     for _ in range(rng.choice((1, 1, 2, 4))):
         frame = _request(rng)
@@ -124,7 +124,7 @@ class Bridge:
     def greeted(self) -> wire.Connection:
         """Return the connection, once the mark and WELCOME have come."""
         if self.connection is None:
-            self._begun().handshake("bridge", time.monotonic() + ANSWERS_WITHIN, near={"host": "box"})
+            self._begun().handshake("bridge", time.monotonic() + ANSWERS_WITHIN, origin={"host": "box"})
         assert self.connection is not None
         return self.connection
 

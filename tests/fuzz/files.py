@@ -288,7 +288,7 @@ def _remote(rng: random.Random) -> bytes:
         "id": "0f", "pid": 7, "exit_code": 1, "clock": -1.5, "command": ["make"], "labels": {"a": "b"},
     }  # fmt: skip
     facts = {
-        "version": "1", "asks": False, "listed": 1.5,
+        "version": "1", "login_prompted": False, "listed": 1.5,
         "sessions": [row, {"name": "other", "state": "lost"}],
         "failure": {"at": time.time(), "reason": "refused", "refused": True},
     }  # fmt: skip

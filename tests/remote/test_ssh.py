@@ -15,7 +15,7 @@ import pytest
 from sesh.errors import AuthenticationFailed, Unreachable
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.master import Waiting
+from sesh.remote.ssh.master import LoginOptions
 from tests.remote.farm import Farm
 from tests.support import PROMPT, Home, processes, wait_until
 
@@ -25,7 +25,7 @@ BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
 def run(destination: Destination, line: str, *, alone: bool = False) -> subprocess.CompletedProcess[str]:
     """Run a line on the host as sesh does, without a prompt."""
     return subprocess.run(
-        ssh.command(destination, line, own_timeout=10 * alone),
+        ssh.command(destination, line, own_timeout=10 if alone else None),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -38,7 +38,7 @@ def run(destination: Destination, line: str, *, alone: bool = False) -> subproce
 def refusal(destination: Destination) -> str:
     """Return the one line that says why there is no connection."""
     with pytest.raises(Unreachable) as refused:
-        master.ensure(destination, Waiting(deadline=time.monotonic() + 15))
+        master.ensure(destination, LoginOptions(deadline=time.monotonic() + 15))
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -144,7 +144,7 @@ def test_a_login_that_takes_longer_goes_on_alone_and_serves_who_comes_next(here:
     box = Destination("box")
     box.resolve()  # else `ssh -G` may use up the time
     with pytest.raises(Unreachable, match="box does not answer"):
-        master.ensure(box, Waiting(deadline=time.monotonic() + 0.2))
+        master.ensure(box, LoginOptions(deadline=time.monotonic() + 0.2))
     master.ensure(Destination("box"))
     wait_until(lambda: (far.proxy.accepted, len(farm.masters())) == (1, 1))
 
@@ -156,7 +156,7 @@ def test_a_login_that_hangs_is_no_hindrance_to_who_comes_next(
     far = farm.host("box", proxied=True, config={"ConnectTimeout": "300"})
     far.proxy.silence()
     with pytest.raises(Unreachable, match="box does not answer"):
-        master.ensure(Destination("box"), Waiting(deadline=time.monotonic() + 2))
+        master.ensure(Destination("box"), LoginOptions(deadline=time.monotonic() + 2))
     wait_until(lambda: far.proxy.accepted == 1)
     far.proxy.strand()
     far.proxy.restore()
@@ -206,7 +206,7 @@ def test_autossh_carries_the_shared_connection_and_brings_it_back(
     monkeypatch.setenv("SESH_SSH", "autossh")
     monkeypatch.setenv("AUTOSSH_PATH", os.path.join(here.path, "bin", "ssh"))
     monkeypatch.setenv("AUTOSSH_GATETIME", "0")
-    master.ensure(box, Waiting(deadline=time.monotonic() + 20))
+    master.ensure(box, LoginOptions(deadline=time.monotonic() + 20))
     assert run(box, "echo over it").stdout == "over it\n"
     assert far.proxy.accepted == 1
     assert ssh.command(box, "true")[0] == "ssh"

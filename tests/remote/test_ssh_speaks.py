@@ -13,7 +13,7 @@ from sesh.errors import Unreachable
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.master import Waiting
+from sesh.remote.ssh.master import LoginOptions
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.support import PROMPT, Home, need, processes, wait_until
@@ -82,7 +82,7 @@ def test_a_line_of_ssh_is_the_reason_for_a_late_host_where_nobody_is_asked(here:
     heard: list[str] = []
     for count in (1, 2):  # the next caller hears the address too, from the same ssh
         with pytest.raises(Unreachable, match="box does not answer") as late:
-            master.ensure(Destination("box"), Waiting(deadline=time.monotonic() + 3, show_line=heard.append))
+            master.ensure(Destination("box"), LoginOptions(deadline=time.monotonic() + 3, show_line=heard.append))
         assert (heard, late.value.reason) == ([ADDRESS] * count, ADDRESS)
     here.write("go", "")
     master.ensure(Destination("box"))
@@ -98,7 +98,7 @@ def test_the_words_of_what_leads_to_a_host_are_the_reason_of_its_failure(home: H
 @pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
 @pytest.mark.parametrize("named", [False, True])
 def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm, named: bool) -> None:
-    """Each list sent three wrong passwords: ssh's options do not pass to jump hosts."""
+    """Each list sent three wrong passwords, with SESH_SSH too: jump hosts get no options."""
     gate = farm.host("gate", sshd=BY_PASSWORD)
     near = farm.host("near")
     ways = {"gate": f"HostName 127.0.0.1\n Port {gate.port}", "mid": "ProxyJump gate", "deep": "ProxyJump mid"}

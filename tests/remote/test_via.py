@@ -15,7 +15,7 @@ from tests.support import PROMPT, Home, processes, wait_until
 from tests.support.waiting import PATIENCE
 
 
-def reached(home: Home, command: str) -> None:
+def configure_via(home: Home, command: str) -> None:
     """Configure the command that reaches `@there`."""
     home.write(".config/sesh/config.toml", f"[remotes.there]\nvia = {json.dumps(command)}\n")
 
@@ -34,7 +34,7 @@ def within(far: Home, name: str = "") -> str:
 
 
 def test_sessions_there_are_as_any_others(home: Home, there: Home) -> None:
-    reached(home, f"{within(there)}  'SESH_ODD=a b'")
+    configure_via(home, f"{within(there)}  'SESH_ODD=a b'")
     terminal = home.terminal("@there", "work")
     terminal.wait_for(PROMPT)
     terminal.type("echo on=$HOME with=$SESH_ODD\r")
@@ -47,7 +47,7 @@ def test_sessions_there_are_as_any_others(home: Home, there: Home) -> None:
 @pytest.mark.parametrize("words", [("--list",), ("work",), ("--deploy",)])
 def test_the_error_for_a_container_that_is_gone_has_its_commands_words(home: Home, words: tuple[str, ...]) -> None:
     """sesh said `has no sesh`, because a shell's error for a missing program is similar."""
-    reached(home, "sh -c 'cd /proc/99999999/ns'")
+    configure_via(home, "sh -c 'cd /proc/99999999/ns'")
     done = home.terminal(*(("--deploy", "@there") if words == ("--deploy",) else ("@there", *words)), columns=160)
     assert done.exit_code() != 0
     assert re.search(r"(cannot reach there|failed \(connect\)): .*99999999/ns", done.text()), done.text()
@@ -67,7 +67,7 @@ def test_a_pattern_reaches_every_host_that_it_matches(home: Home, there: Home) -
 
 def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, there: Home) -> None:
     """The key reached the command of `via` too, and broke the link."""
-    reached(home, within(there))
+    configure_via(home, within(there))
     script = "trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 0.02; done"
     terminal = home.terminal("@there", "--exec", "job", "--follow", "--", "sh", "-c", script)
     terminal.wait_for("ready")
@@ -77,13 +77,13 @@ def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, there: Home) -> None:
 
 def test_a_command_that_does_not_answer_ends_with_its_children(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "START_TIMEOUT", 1.0)
-    reached(home, "sh -c 'sleep 600; true'")
+    configure_via(home, "sh -c 'sleep 600; true'")
     assert home.sesh("@there", "--list").code == 1
     wait_until(lambda: not home.processes(), what="the command and its children have ended")
 
 
 def test_a_command_that_hangs_in_the_kernel_is_not_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    reached(home, "sh -c 'exec sleep 600'")
+    configure_via(home, "sh -c 'exec sleep 600'")
     with monkeypatch.context() as patch:
         patch.setattr(opening, "START_TIMEOUT", 1.0)
         patch.setattr(os, "kill", lambda *_: None)
@@ -100,7 +100,7 @@ def test_ctrl_c_while_a_terminal_connects_ends_the_command_with_its_children(hom
     def connecting() -> bool:
         return any("sleep 600" in processes.describe(pid) for pid in home.processes())
 
-    reached(home, "sh -c 'sleep 600; true'")
+    configure_via(home, "sh -c 'sleep 600; true'")
     terminal = home.terminal("outer")
     terminal.wait_for(PROMPT)
     terminal.type("sesh @there work; echo code=$?\r")

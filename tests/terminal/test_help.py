@@ -66,6 +66,12 @@ def test_the_page_of_a_verb_is_the_same_by_each_of_its_spellings(home: Home) -> 
     assert home.sesh("-e", "--help", "--json", env={"COLUMNS": "80"}).json() == {"help": shown.rstrip("\n")}
 
 
+def test_each_argument_and_option_of_a_verb_has_a_meaning() -> None:
+    """A page said only `Arguments:` and `NAME`."""
+    named = [(verb.name, each) for verb in VERBS for each in built(verb.name).params]
+    assert [(verb, each.name) for verb, each in named if not getattr(each, "help", None)] == []
+
+
 def test_each_example_is_a_line_that_its_verb_takes_in_each_spelling() -> None:
     examples = [(built(verb.name).help or "").partition("\n\nExamples:\n")[2] for verb in VERBS]
     for page in (Path(ROOT, "README.md"), Path(ROOT, "sesh/cli/skill.md"), *Path(ROOT, "docs").glob("*.md")):

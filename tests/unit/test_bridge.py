@@ -38,7 +38,7 @@ class Bridge:
     def greeted(self) -> wire.Connection:
         """The connection once mark and WELCOME have come."""
         self.skip_mark()
-        self.connection.handshake("bridge", time.monotonic() + 10, near={"host": "box"})
+        self.connection.handshake("bridge", time.monotonic() + 10, origin={"host": "box"})
         return self.connection
 
     def skip_mark(self) -> None:
@@ -271,7 +271,7 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
     hello = protocol.message(protocol.HELLO, {**HELLO, "client": os.urandom(8).hex()})
     frames = b"".join(
         [
-            wire.hello_frame("bridge", near={"host": "box"}),
+            wire.hello_frame("bridge", origin={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("views.overview", 1),
             wire.request_frames("op", 2, calls.encoded({"name": "gone"}), op="enter.attach"),

@@ -13,7 +13,7 @@ from sesh.errors import InvalidHost, Unreachable
 from sesh.remote.ssh import aliases as room
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.master import Waiting
+from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.opening import open_link
 from tests.support import Home
 
@@ -88,7 +88,7 @@ def test_the_deadline_of_a_link_is_also_that_of_its_configuration(fake: Fake) ->
     """A list waited longer for a `Match exec` than for a silent host."""
     fake("exec sleep 30")
     with pytest.raises(Unreachable, match="ssh -G box did not end"):
-        open_link(Destination("box"), Waiting(deadline=time.monotonic() + 0.2))
+        open_link(Destination("box"), LoginOptions(deadline=time.monotonic() + 0.2))
 
 
 def test_ssh_does_not_read_what_is_typed_into_sesh(fake: Fake) -> None:

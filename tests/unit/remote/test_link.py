@@ -18,7 +18,7 @@ from sesh.errors import ConnectionLost, Interrupted, NotDeployed, SeshError, Unr
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest
-from sesh.remote.ssh.master import Waiting
+from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, REACHED
 from sesh.workers import Stop
@@ -59,7 +59,7 @@ def through(script: str) -> Destination:
 )
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        open_link(through(script), Waiting(deadline=time.monotonic() + 1))
+        open_link(through(script), LoginOptions(deadline=time.monotonic() + 1))
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -74,7 +74,7 @@ def test_a_command_whose_attempt_was_ended_is_not_run_again(tmp_path: Path) -> N
     ending = threading.Thread(target=end)
     ending.start()
     with pytest.raises(Interrupted):
-        open_link(through(f"echo run >>{runs}; exec sleep 60"), Waiting(stop=stop))
+        open_link(through(f"echo run >>{runs}; exec sleep 60"), LoginOptions(stop=stop))
     ending.join()
     assert runs.read_text() == "run\n"
 
@@ -126,7 +126,7 @@ class Played:
     closed: bool = False
 
     def opened(self, request: LinkRequest | None = None) -> Link:
-        return open_link(Destination("box"), Waiting(deadline=time.monotonic() + 20), request)
+        return open_link(Destination("box"), LoginOptions(deadline=time.monotonic() + 20), request)
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
     def close(*_: object, **__: object) -> None:
         host.closed = True
 
-    def command(*_: object, own_timeout: int, **__: object) -> list[str]:
+    def command(*_: object, own_timeout: int | None, **__: object) -> list[str]:
         path = tmp_path / f"way{own_timeout}"
         path.write_text(f"#!/bin/sh\nf={tmp_path}; {host.own if own_timeout else host.shared}\n", encoding="utf-8")
         path.chmod(0o755)

@@ -9,14 +9,14 @@ from sesh.vt.emulator import Emulator
 LINE = b"line %d of what was printed before, seventy columns of it, give or take\r\n"
 
 
-@pytest.mark.parametrize("slow", [False, True])
-def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
+@pytest.mark.parametrize("coloured", [False, True])
+def test_a_packed_scrollback_shows_the_same_lines(coloured: bool) -> None:
     """Lines of a flood are kept as raw bytes, other lines one by one."""
     plain, small = Emulator(80, 24), Emulator(80, 24)
-    colour = b"\x1b[31m" if slow else b""
-    for number in range(0, 5_600, 7 if slow else 700):
+    colour = b"\x1b[31m" if coloured else b""
+    for number in range(0, 5_600, 7 if coloured else 700):
         for each in (plain, small):
-            each.feed(b"".join(colour + LINE % (number + at) for at in range(7 if slow else 700)))
+            each.feed(b"".join(colour + LINE % (number + at) for at in range(7 if coloured else 700)))
         if number % 1400 == 0:
             list(small.settle().scrollback.pack())
     list(small.settle().scrollback.pack())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sesh import bridge as link_end
+from sesh.bridge import serve
 from sesh.cli.invocation import Invocation
 
 
 def bridge(_: Invocation) -> int:
     """Serve the far end of a link."""
-    return link_end.serve()
+    return serve()
