@@ -92,9 +92,7 @@ class Config:
         """Set the settings of a file; warn about each that is wrong."""
         for key, value in tables.items():
             if key not in KEYS:
-                match = wording.nearest(key, KEYS)
-                more = f"did you mean {match}?" if match else f"known: {', '.join(KEYS)}"
-                self.warn(f"unknown key {printable(key)}; {more}")
+                self.warn(f"unknown key {printable(key)}; known: {', '.join(KEYS)}")
             elif key not in _TABLES:
                 self._try(key, partial(self._set_value, key, value))
             elif not isinstance(value, dict):

@@ -157,10 +157,11 @@ def run_verb(cli: Invocation) -> int:
 
 def _usage_hint(line: CommandLine) -> str:
     """Return the hint for words that typer refuses."""
-    words = [word for word in line.words if word[:1] == "-"]
-    if words and not line.verb.dashed and (near := similar_verb(line.words[0].lstrip("-"))):
+    first = line.words[0] if line.words else ""
+    options = [word for word in line.words if word[:1] == "-"]
+    if options and not line.verb.dashed and (near := similar_verb(first.lstrip("-"))):
         return f"did you mean: {SESH} --{near}?"
-    needs_dashes = words and line.verb.takes_command and line.tail is None
+    needs_dashes = first[:1] not in ("", "-") and line.verb.takes_command and line.tail is None
     command = "write a command after --; " if needs_dashes else ""
     verb = f"{line.verb.dashed} " if line.verb.dashed else ""
     return f"{command}see: {SESH} {verb}--help"

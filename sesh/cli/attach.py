@@ -11,7 +11,7 @@ from sesh import machine, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import find_verb, similar_verb, words_for
+from sesh.cli.verbs import similar_verb, verb_note, words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
 from sesh.client.attachment_end import AttachmentEnd, EndKind
@@ -49,11 +49,17 @@ NO_FLAGS = AttachFlags()
 
 
 def attach_or_create(
-    cli: Invocation, name: str, spec: Spec | None = None, flags: AttachFlags = NO_FLAGS, target: Target | None = None
+    cli: Invocation,
+    name: str,
+    spec: Spec | None = None,
+    flags: AttachFlags = NO_FLAGS,
+    target: Target | None = None,
+    *,
+    chosen: bool = False,
 ) -> int:
     """Attach to NAME wherever it is, else create it here; `-` is the last session.
 
-    `target`: where NAME is, if that is known.
+    `target`: where NAME is, if that is known. `chosen`: the person has chosen to create it, so it is no misspelt verb.
     """
     spec = spec or {}
     bare = spec.get("directory") is None and spec.get("command") is None
@@ -64,13 +70,11 @@ def attach_or_create(
     target = target or cli.find_target(check_name(name), creates=True)
     if flags.read_only and bare:
         return attach_existing(cli, target, name, flags)  # a new shell has nothing to watch
-    near = similar_verb(name) if spec.get("command") is None and not cli.line.create else ""
+    chosen = chosen or cli.line.create or spec.get("command") is not None
+    near = "" if chosen else similar_verb(name)
     if near and not target.call(sessions.there, name=name):
         hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
         raise Refused(f"no session {name}", hint=for_host(hint, target.host))
-    if find_verb(name) is not None:
-        returns = for_host(f"{SESH} {words_for(name)}", target.host)
-        cli.remember(f"{name} is a verb, too: `{returns}` returns to this session")
 
     def connect(hello: Hello | None) -> Connected:
         return target.connect_by(enter.go, hello, name=name, spec=spec)
@@ -129,10 +133,12 @@ def attach_terminal(
     if sync:
         target.sync()
     if current is not None:
-        return _switch_client(target, current, connect)
+        return _switch_client(cli, target, current, connect)
     options = _options(cli, flags)
     hello = first_hello(target.host, options) if target.host is not None else None
     name, connection = connect(hello)
+    if note := verb_note(name):
+        cli.remember(for_host(note, target.host))
 
     def connect_next(name: str, host: str | None) -> Connection:
         """Connect to the session that this terminal is switched to."""
@@ -223,9 +229,11 @@ def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | No
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def _switch_client(target: Target, current: Record, connect: ConnectSession) -> int:
+def _switch_client(cli: Invocation, target: Target, current: Record, connect: ConnectSession) -> int:
     """Switch the current session's client. Raises Refused for a session that has ended."""
     name, connection = connect(None)
+    if note := verb_note(name):
+        cli.note(for_host(note, target.host))
     with _saying_that_it_runs(name, target.host):
         _check_not_inside(name, target.host, connection)
         connection.close()

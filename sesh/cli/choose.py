@@ -96,7 +96,7 @@ def _choose_row(
 def _go_to(cli: Invocation, row: BoardRow, flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
     if row.session is None:
-        return attach_or_create(cli, row.name, flags=flags)
+        return attach_or_create(cli, row.name, flags=flags, chosen=True)
     target = cli.target_of(row.host)
     if row.session["state"] == "running":
         return attach_existing(cli, target, row.name, flags)

@@ -10,7 +10,7 @@ from sesh.about import SESH
 from sesh.cli import parameters
 from sesh.cli.attach import AttachFlags, attach_existing, attach_last, attach_or_create, attach_terminal
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import find_verb
+from sesh.cli.verbs import verb_note
 from sesh.errors import UsageError
 from sesh.names import check_name
 from sesh.ops import create, enter
@@ -141,8 +141,8 @@ def open_(
 
 def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
     """Print the session if JSON is wanted; note if its name is a verb."""
-    if created and find_verb(name) is not None:
-        cli.note(f"{name} is a session now; `{SESH} {name}` is a verb: `{SESH} -A {name}` attaches to it")
+    if created and (note := verb_note(name)):
+        cli.note(note)
     return cli.out.done(name=name, session=name, host=cli.line.host, created=created)
 
 

@@ -36,11 +36,8 @@ def split(argv: list[str]) -> CommandLine:
 
     Hosts, the verb, `--json` and `--local` may stand before the words, in any order.
     """
-    words = argv
-    tail = None
-    if "--" in argv:
-        dashes = argv.index("--")
-        words, tail = argv[:dashes], argv[dashes + 1 :]
+    dashes = argv.index("--") if "--" in argv else len(argv)
+    words, tail = argv[:dashes], argv[dashes + 1 :] if dashes < len(argv) else None
     json = "--json" in words or os.environ.get("SESH_JSON", "") not in ("", "0")
     local = "--local" in words
     hosts: list[str] = []

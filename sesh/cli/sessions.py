@@ -11,7 +11,8 @@ from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndNew, Yes
-from sesh.errors import Refused, SeshError, UsageError
+from sesh.cli.verbs import verb_note
+from sesh.errors import Refused, SeshError, UsageError, for_host
 from sesh.names import check_label, check_name
 from sesh.ops import sessions, views
 from sesh.ops.lookup import has_labels, unlabelled
@@ -112,7 +113,11 @@ def rename(ctx: Context, names: OldAndNew) -> int:
     if len(olds) > 1:
         raise UsageError(f"--rename takes an old and a new name; {new} is one too many")
     old = olds[0] if olds else None
-    return cli.out.done(**cli.find_target(old).call(sessions.rename, name=old, new=new))
+    target = cli.find_target(old)
+    renamed = target.call(sessions.rename, name=old, new=new)
+    if note := verb_note(new):
+        cli.note(for_host(note, target.host))
+    return cli.out.done(**renamed)
 
 
 def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metavar="K=V…", show_default=False)]) -> int:

@@ -87,6 +87,10 @@ def test_letters_filter_and_a_name_that_no_session_has_is_created(terminal: Open
     other.wait_for("2/2")
     other.type("fresh\r")
     other.wait_until(lambda: home.names() == ["build", "fresh", "web-site"])
+    verb = terminal("--pick", columns=120)
+    verb.wait_for("3/3")
+    verb.type("kil\r")  # the board has said that Enter creates it
+    verb.wait_until(lambda: "kil" in home.names())
 
 
 def test_keys_end_and_rename_and_leaving_gives_the_terminal_back(home: Home) -> None:

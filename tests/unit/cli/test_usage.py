@@ -44,6 +44,7 @@ USAGE = [
     ("@a @b --attach web", "--attach"),
     ("@a --mcp", "--mcp"),
     ("--exec build make -j8", "after --"),
+    ("--run web ls", "after --"),
     ("@a @b --upgrade", "--upgrade takes no host"),
     # values
     ("--exec --timeout soon -- x", "soon"),
