@@ -198,7 +198,7 @@ class Ending:
             "job": facts.job,
             "shell": facts.shell or facts.resumed,
         }
-        results.keep(result, log.bytes(first) if facts.job else None)
+        results.keep(result, log.content(first) if facts.job else None)
         return True
 
     # -- the session's files
@@ -250,7 +250,7 @@ class Ending:
     def _respond_to(self, connection: PeerConnection) -> None:
         session = self.session
         for wait in session.waits.of(connection):
-            output = session.log.bytes(session.log.base) if wait.output else b""
+            output = session.log.content(session.log.base) if wait.output else b""
             result = description.outcome(session)
             if connection.reader is not None:
                 result["truncated"] = connection.reader.skipped > 0
