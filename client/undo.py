@@ -41,6 +41,8 @@ _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
+_COLOUR_NAME = re.compile(rb"[a-z0-9_]{1,40}")
+_MAX_RESETS = 1000  # changed settings that are reset; no terminal has so many
 _MAX_INCOMPLETE = 8 << 10  # bytes of an incomplete sequence that are kept
 _HEAD = 16  # bytes that are kept of a longer one: they tell its kind
 
@@ -100,6 +102,8 @@ class Undo:
             end = min(end, _unfinished_at(data))
             for match in _CHANGE.finditer(data, 0, end):
                 self._change(match)
+            if len(self._resets) > _MAX_RESETS:  # a program sets whatever numbers it likes
+                self._resets = dict([*self._resets.items()][:_MAX_RESETS])
         incomplete = data[end:]
         self._incomplete = incomplete if len(incomplete) <= _MAX_INCOMPLETE else incomplete[:_HEAD]
         return b"" if incomplete[:1] == b"\x1b" else incomplete
@@ -157,6 +161,10 @@ class Undo:
             for colour, value in enumerate(body.split(b";"), number):
                 if value not in (b"?", b"") and colour < 20:
                     self._resets[b"]%d" % colour] = b"\x1b]%d\x1b\\" % (colour + 100)
+        elif number == 21:  # kitty's colours, by name
+            for name, is_set, value in (field.partition(b"=") for field in body.split(b";")):
+                if value != b"?" and _COLOUR_NAME.fullmatch(name):
+                    self._resets[b"]21;" + name] = b"\x1b]21;%s\x1b\\" % name if is_set else b""
         elif number in _COMMANDS and (number != 9 or body.startswith(b"4;")):  # any other OSC 9 is a notification
             self._resets[b"]%d" % number] = _COMMANDS[number]
 

@@ -169,7 +169,7 @@ class Checkpointer:
         screen = replay(emulator, lines=int(emulator.settle().scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
-        rest = b"" if model.in_image else self._log.bytes(model.position)  # its rest would be shown as text
+        rest = b"" if model.in_image else self._log.content(model.position)  # its rest would be shown as text
         return screen + rest[: checkpoints.LARGEST - len(screen)]
 
     def _header(self) -> CheckpointHeader:

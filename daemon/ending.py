@@ -198,7 +198,7 @@ class Ending:
             "job": facts.job,
             "shell": facts.shell or facts.resumed,
         }
-        results.keep(result, log.bytes(first) if facts.job else None)
+        results.keep(result, log.content(first) if facts.job else None)
         return True
 
     # -- the session's files
@@ -228,6 +228,7 @@ class Ending:
 
     def respond_to_waits(self) -> None:
         """Respond to waits for the end and send EXIT, after all output is sent."""
+        # The server calls it after each turn of the loop, once the program has ended.
         # A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
         # the name or request the screen next.
         session = self.session
@@ -249,7 +250,7 @@ class Ending:
     def _respond_to(self, connection: PeerConnection) -> None:
         session = self.session
         for wait in session.waits.of(connection):
-            output = session.log.bytes(session.log.base) if wait.output else b""
+            output = session.log.content(session.log.base) if wait.output else b""
             result = description.outcome(session)
             if connection.reader is not None:
                 result["truncated"] = connection.reader.skipped > 0

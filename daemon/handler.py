@@ -40,7 +40,7 @@ class ClientHandler:
         self._clients = session.clients
         self._timers = session.timers
 
-    def hello(self, connection: PeerConnection, hello: Mapping[str, object]) -> None:
+    def handle_hello(self, connection: PeerConnection, hello: Mapping[str, object]) -> None:
         """Respond to a connection's first HELLO, and attach a client if its role is `attach`."""
         if connection.role != Role.UNKNOWN:
             return
@@ -134,7 +134,7 @@ class ClientHandler:
         self._model.catch_up()
         return missed.line(self._model.scrolled_since(missed.position))
 
-    def input(self, client: Client, payload: bytes) -> None:
+    def handle_input(self, client: Client, payload: bytes) -> None:
         """Handle an INPUT: type its keys, and the replies that the program waits for."""
         number, data = protocol.split_number(payload)
         if number <= client.last_input:  # a duplicate, handled over an earlier connection
@@ -175,7 +175,7 @@ class ClientHandler:
         alone = partial(self._relay.echoes.acknowledge, client)
         self._timers.set((Timer.ACK, client.number), ACK_ALONE_AFTER, alone)
 
-    def frame(self, client: Client, kind: int, payload: bytes) -> None:
+    def handle_frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
@@ -225,6 +225,7 @@ class ClientHandler:
         return 0 if emulator.alternate else emulator.rows_below()
 
     def dismiss(self, client: Client) -> None:
+        """Remove a client; its connection is closed once everything is sent."""
         client.connection.flush()
         client.connection.close_when_sent()
         self.forget(client)

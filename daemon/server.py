@@ -228,9 +228,9 @@ class Server:
 
     def _handle_frame(self, connection: PeerConnection, kind: int, payload: bytes) -> None:
         if (client := client_of(connection)) is not None and kind == protocol.INPUT:
-            self.handler.input(client, payload)
+            self.handler.handle_input(client, payload)
         elif kind == protocol.HELLO:
-            self.handler.hello(connection, protocol.parse(payload))
+            self.handler.handle_hello(connection, protocol.parse(payload))
         elif connection.unsent > MAX_UNSENT and kind in _WITH_RESPONSE:
             raise ProtocolError("a connection makes requests and reads no responses")
         elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
@@ -244,9 +244,10 @@ class Server:
         elif kind == protocol.REQUEST:
             self.requests.handle(connection, protocol.parse(payload))
         elif client is not None:
-            self.handler.frame(client, kind, payload)
+            self.handler.handle_frame(client, kind, payload)
 
     def drop(self, connection: PeerConnection) -> None:
+        """Close a connection now, and forget what waits for it."""
         session = self.session
         stdin = session.pump.stdin
         client = client_of(connection)

@@ -31,7 +31,7 @@ from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
 BELL_DELAY = 0.5  # seconds that a bell waits for a question, which replaces it
 BELL = "bell"
 MAX_RUNNING = 8  # children; further notifications are dropped
-MOST_SESSIONS = 8  # sessions whose last key is compared: those attached last
+MAX_SESSIONS = 8  # sessions whose last key is compared: those attached last
 _TIMEOUT = 0.5
 _NOT_STARTED = 120
 
@@ -168,7 +168,7 @@ def _notify_terminal(name: str, news: News) -> bool:
     """Notify at the terminal of this machine typed in last; return whether it does."""
     typed: list[tuple[float, str]] = []
     sessions = [each for each in recent.newest() if each[:1] != "@"]
-    for session in sessions[:MOST_SESSIONS]:
+    for session in sessions[:MAX_SESSIONS]:
         if (response := _request(session, TYPED)) is None:
             continue
         if session == name and response["watched"]:  # a person watches it by now

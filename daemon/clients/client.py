@@ -61,7 +61,7 @@ class Viewing:
     before_viewport: TerminalState  # the terminal's state before it showed the viewport
 
 
-State = Live | Attaching | Repainting | Viewing
+ClientState = Live | Attaching | Repainting | Viewing
 MODES = {Live: "raw", Attaching: "aside", Repainting: "aside", Viewing: "drawn"}
 """The words for the states in `--status`: `mode` of a client."""
 
@@ -113,7 +113,7 @@ class Client(Reader):
             self.limit = LAG_OVER_LINK
         else:
             self.limit = LAG
-        self.state: State = Attaching()
+        self.state: ClientState = Attaching()
         self.replies = ReplyFilter()
         self.last_input = 0
         self.last_taken = 0  # the number of the last INPUT that the pty took, or that was dropped
@@ -138,7 +138,8 @@ class Client(Reader):
         """True if its terminal shows all output up to its position, not a part."""
         state = self.state
         if isinstance(state, Attaching):
-            return not self.blank or state.unfinished is None
+            has_only_a_part = self.blank and state.unfinished is not None
+            return not has_only_a_part
         if isinstance(state, Repainting):
             return state.before_viewport is None
         return isinstance(state, Live)
@@ -205,8 +206,9 @@ class Client(Reader):
         if update:
             self.send_screen(position, update)
 
-    def _send(self, position: int, replay: bytes) -> None:
-        self.connection.queue(*protocol.screen_frames(position, replay))
+    def _send(self, number: int, replay: bytes) -> None:
+        """Send SCREEN. `number`: its position, or PART."""
+        self.connection.queue(*protocol.screen_frames(number, replay))
         if self.window is not None:
             self.window.add(len(replay), self.position)
         self.connection.flush()  # at once: during a flood, the end of the loop's turn may be far away

@@ -108,7 +108,7 @@ class FrameSocket:
         self.closing = False  # to be closed once everything is sent
         self.closed = False  # has failed, or is closed
         self.blocked = False  # is not writable
-        self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending
+        self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending; set by the server
         self.progress_at = time.monotonic()  # time (monotonic) of the last bytes sent; over a link, of the last GOT
         self.heard_at = time.monotonic()  # time (monotonic) of the last bytes received
         self.unsent = 0
@@ -184,6 +184,7 @@ class FrameSocket:
         self.changed()
 
     def drop(self) -> None:
+        """Discard everything, and close the descriptor."""
         self.fail()
         self.socket.close()
         self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
@@ -219,12 +220,14 @@ class PeerConnection(FrameSocket):
 
     def send_output(self, log: OutputLog) -> None:
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
-        while (not self._out or self.flush()) and not self.closed:
+        while True:
+            if self._out:
+                self.flush()  # what was queued; then what the last round has appended
             reader = self.reader
-            if reader is None or reader.position >= log.head or not reader.gets_output:
+            if self._out or self.closed or reader is None or not reader.gets_output:
                 return
             room = reader.room
-            if not room:
+            if reader.position >= log.head or not room:
                 return
             if reader.position < log.base:
                 reader.skip_to(log.base)

@@ -133,7 +133,7 @@ class Relay:
                 reader.skip_to(self._log.head)
         if program_waits:
             self._timers.ensure(Timer.PACE, STALLED, self.send_due_soon)
-        self._pump.pace(paused=program_waits or screen_due or self._model.lag >= MAX_LAG)
+        self._pump.set_paused(paused=program_waits or screen_due or self._model.lag >= MAX_LAG)
         if self._log.head - self._log.base > self._log.retained + TRIM_FROM:
             self._log.trim(min([self._model.position, *(reader.position for reader in readers)]))
 

@@ -32,7 +32,7 @@ class OutputLog:
         self._starts: list[int] = []
 
     def dump(self) -> LogDump:
-        return LogDump(self.base, self.bytes(self.base))
+        return LogDump(self.base, self.content(self.base))
 
     def restore(self, base: int, data: bytes) -> None:
         self.base = self.head = base
@@ -67,7 +67,7 @@ class OutputLog:
             index += 1
         return views
 
-    def bytes(self, start: int, end: int | None = None) -> bytes:
+    def content(self, start: int, end: int | None = None) -> bytes:
         """Return a copy of the bytes from `start` (at least `base`) up to `end`."""
         start = max(start, self.base)
         end = self.head if end is None else end

@@ -108,7 +108,7 @@ class Pump:
         if (pty := self._open_pty) is not None:
             set_size(pty.descriptor, *size)
 
-    def pace(self, *, paused: bool) -> None:
+    def set_paused(self, *, paused: bool) -> None:
         self.paused = paused
         self._watch_pty()
 

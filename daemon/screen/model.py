@@ -124,7 +124,7 @@ class Model:
         stops = [end, *self._ahead[:1], *(resize[0] for resize in self._resizes), *local_positions]
         end = min(position for position in stops if position > start)
         self.position = end  # first: if the emulator fails, skip the slice, as a retry could fail forever
-        taken = emulator.feed(self._log.bytes(start, end), seconds)
+        taken = emulator.feed(self._log.content(start, end), seconds)
         self.position = start + taken
         for states in (self._states, self._in_flight):
             if self.position in states:
@@ -146,7 +146,7 @@ class Model:
         """Skip output that takes too long to emulate; clients still get it."""
         start = self._log.head - SMALL_LAG
         if start > self.position:
-            boundary = _BOUNDARY.search(self._log.bytes(start))
+            boundary = _BOUNDARY.search(self._log.content(start))
             start += boundary.start() if boundary else 0
             self._fault(f"the emulator was late and left {start - self.position} bytes of output out", None)
             self.position = start

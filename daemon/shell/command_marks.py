@@ -82,7 +82,7 @@ class CommandMarks:
         if begun is None:
             self._events.add("command_ended", exit_code=code)
             return
-        data = self._pump.log.bytes(active.start, position)  # the log may have dropped its beginning
+        data = self._pump.log.content(active.start, position)  # the log may have dropped its beginning
         data = data[: data.rfind(_END)] if _END in data else data
         self._runs.history.end(begun, code, own_output(data, translated=pty is None or pty.translates()))
         self._events.add("command_ended", exit_code=code, command=begun.words, n=begun.number)

@@ -69,7 +69,7 @@ class Run:
         since = self.sent
         if connection is None or since is None or connection.unsent > MAX_UNREAD or self.output.base > since:
             return
-        lines = self.output.bytes(since)
+        lines = self.output.content(since)
         lines = self._without_trace(lines[: lines.rfind(b"\n") + 1])
         for start in range(0, len(lines), protocol.CHUNK):
             connection.queue(protocol.numbered(protocol.OUTPUT, since + start, lines[start : start + protocol.CHUNK]))
@@ -123,7 +123,7 @@ class RunOutput(OutputLog):
             self.trim(self.head - MAX_OUTPUT)
 
     def rest(self, since: int) -> bytes:
-        return self.bytes(since) + self._return
+        return self.content(since) + self._return
 
     def clear(self) -> None:
         self._return = b""
@@ -132,5 +132,5 @@ class RunOutput(OutputLog):
     def end_line(self) -> None:
         """Drop the last line if it has no end."""
         self._return = b""
-        output = self.bytes(self.base)
+        output = self.content(self.base)
         self.restore(self.base, output[: output.rfind(b"\n") + 1])

@@ -70,7 +70,10 @@ def take_environment(wanted: Mapping[str, str]) -> None:
 
 
 def respond(creator: socket.socket, **response: object) -> None:
-    """Respond to the request for a session. The session survives a creator that has disconnected."""
+    """Respond to the request for a session. The session survives a creator that has disconnected.
+
+    The response is number 0: an error may come before the number of the request is read.
+    """
     with suppress(OSError):
         creator.sendall(protocol.message(protocol.RESPONSE, {"id": 0, **response}))
 

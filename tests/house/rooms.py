@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable
 from tests.support import ROOT
 
 BUDGETS = {
-    "sesh/*.py": 5_450, "sesh/api": 490, "sesh/cli": 4_290, "sesh/loop": 160, "sesh/mcp": 670, "sesh/ops": 4_300,
-    "sesh/reach": 1_370, "sesh/link": 580, "sesh/store": 780, "sesh/tui": 980, "sesh/vt": 4_060, "daemon": 8_770,
-    "client": 2_380, "remote": 3_120, "completions": 20, "docs": 720, "install": 180,
-    "bench": 3_890, "tests": 38_340, "tests/contract": 80, "tests/faults": 2_430, "tests/fidelity": 1_760,
+    "sesh/*.py": 5_450, "sesh/api": 490, "sesh/cli": 4_350, "sesh/loop": 160, "sesh/mcp": 670, "sesh/ops": 4_300,
+    "sesh/reach": 1_370, "sesh/link": 580, "sesh/store": 780, "sesh/tui": 980, "sesh/vt": 4_060, "daemon": 8_820,
+    "client": 2_400, "remote": 3_120, "completions": 20, "docs": 720, "install": 180,
+    "bench": 3_890, "tests": 38_370, "tests/contract": 80, "tests/faults": 2_430, "tests/fidelity": 1_760,
     "tests/fuzz": 2_500, "tests/house": 630, "tests/remote": 7_280, "tests/support": 2_590,
-    "tests/terminal": 9_410, "tests/unit": 11_550,
+    "tests/terminal": 9_430, "tests/unit": 11_560,
 }  # fmt: skip
 """The most lines of each room, 2 % above its size, so that a mend has room, and growth is seen."""
 SECONDS = 600  # a quiet machine takes a third; a shared one may be that slow, and a run does not fail for that

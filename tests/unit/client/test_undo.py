@@ -39,6 +39,7 @@ CHANGES = [
     (b"\x1b]9;4;1;50\x07", b"\x1b]9;4;0\x1b\\"),
     (b"\x1b]10;red;blue\x07", b"\x1b]110\x1b\\\x1b]111\x1b\\"),
     (b"\x1b]4;1;red;2;?;3;blue\x07", b"\x1b]104;1\x1b\\\x1b]104;3\x1b\\"),
+    (b"\x1b]21;foreground=red;cursor=;1=?;7=blue\x07\x1b]21;7\x07", b"\x1b]21;foreground\x1b\\\x1b]21;cursor\x1b\\"),
     (b"\x1b]0;vim\x07", b"\x1b]0;\x1b\\"),
     (b"\x1b[22;0;0t\x1b]2;vim\x07", b"\x1b[23;0t"),
     (b"\x1b]2;shell\x07\x1b[22t\x1b]2;vim\x07", b"\x1b[23;0t\x1b]0;\x1b\\"),
@@ -104,6 +105,15 @@ def test_an_endless_string_costs_bounded_memory() -> None:
     assert follower.unfinished
     follower.feed(b"\x07\x1b[?2004h")
     assert follower.reset_bytes(80) == BARE + b"\x1b[?2004l"
+
+
+def test_settings_without_end_cost_bounded_memory_and_a_short_undo() -> None:
+    """A client kept all the numbers that a program had set, and left with megabytes."""
+    follower = Undo()
+    for start in range(0, 100_000, 1000):
+        follower.feed(b"\x1b[?2004h" + b"".join(b"\x1b[?%dh" % (10_000 + start + each) for each in range(1000)))
+    assert len(follower.reset_bytes(80)) < 20_000
+    assert b"\x1b[?2004l" in follower.reset_bytes(80)
 
 
 STREAM = st.lists(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sesh import protocol
-from sesh.daemon.clients.client import Attaching, Live, State, Viewing
+from sesh.daemon.clients.client import Attaching, ClientState, Live, Viewing
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.session import Session
 from sesh.vt.emulator import Emulator
@@ -39,7 +39,7 @@ class Replay:
             if shown:
                 self.terminal.feed(protocol.split_number(payload)[1])
 
-    def until(self, state: type[State]) -> None:
+    def until(self, state: type[ClientState]) -> None:
         while not isinstance(self.client.state, state):
             self.turn()
 
@@ -64,6 +64,6 @@ def test_a_terminal_gets_all_its_scrollback_although_another_one_changes_the_siz
 def test_a_client_that_ignores_parts_of_its_replay_gets_it_again(replay: Replay) -> None:
     """The parts before the answer were missing after a silent link or a stopped client."""
     replay.turn(shown=False)
-    ClientHandler(replay.session).frame(replay.client, protocol.REDRAW, bytes(8))
+    ClientHandler(replay.session).handle_frame(replay.client, protocol.REDRAW, bytes(8))
     replay.until(Live)
     assert replay.terminal.last_lines(3000) == replay.session.model.emulator.last_lines(3000)

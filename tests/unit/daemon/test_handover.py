@@ -126,7 +126,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
             printed(each, after)
             each.model.catch_up(10)
         assert other.pump.scanner.carry == own.pump.scanner.carry
-        assert other.log.bytes(0) == own.log.bytes(0)
+        assert other.log.content(0) == own.log.content(0)
         assert essence(other.model.emulator) == essence(own.model.emulator)
         assert description.summary(other) == description.summary(own)
 

@@ -41,7 +41,7 @@ def test_a_log_is_a_sequence_of_bytes_with_its_beginning_cut_off(steps: list[tup
                 views = kept.read(position, value[1])
                 assert b"".join(views) == model[position - base :][: value[1]]
             assert kept.head == base + len(model)
-            assert kept.bytes(0) == model[kept.base - base :]
+            assert kept.content(0) == model[kept.base - base :]
     finally:
         output_log.RETAINED = before
 
@@ -65,7 +65,7 @@ def test_keys_echoed_one_by_one_cost_little_more_than_their_bytes() -> None:
         kept.append(b"x")
     assert len(kept._blocks) < 100
     kept.trim(kept.head)
-    assert len(kept.bytes(0)) < RETAINED + 8192
+    assert len(kept.content(0)) < RETAINED + 8192
 
 
 def test_a_view_stays_as_it_was_while_its_block_grows() -> None:
@@ -73,4 +73,4 @@ def test_a_view_stays_as_it_was_while_its_block_grows() -> None:
     kept.append(b"abc")
     view = kept.read(0, 3)[0]
     kept.append(b"def")
-    assert (bytes(view), kept.bytes(0)) == (b"abc", b"abcdef")
+    assert (bytes(view), kept.content(0)) == (b"abc", b"abcdef")

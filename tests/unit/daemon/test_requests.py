@@ -131,7 +131,7 @@ def test_a_hello_of_other_types_ends_its_connection_and_attaches_nobody(
 ) -> None:
     hello = {"protocol": protocol.PROTOCOL, "role": "attach", key: odd}
     with pytest.raises(ProtocolError, match=f"HELLO: .{key}"):
-        server.handler.hello(link.connection, hello)
+        server.handler.handle_hello(link.connection, hello)
     assert not server.session.clients.all
 
 
