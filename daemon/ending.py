@@ -170,7 +170,7 @@ class Ending:
         return bool(self._life.end.code) or (facts.outlive == "always" and not facts.shell)
 
     def _note_told(self) -> None:
-        """Let a session go that stays only because nobody knew its end."""
+        """Note that the end was told; end a session that stayed only for that."""
         if self._untold:
             self._untold = False
             self.end_session()

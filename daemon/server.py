@@ -175,7 +175,7 @@ class Server:
         self._loop.watch(connection.descriptor, events, partial(self._serve, connection))
 
     def _input_is_full(self, connection: PeerConnection) -> bool:
-        """Return whether too much input waits for the program to read more of a client's."""
+        """Return whether a client must wait: the program has too much input to read."""
         return client_of(connection) is not None and self.session.pump.input.size > MAX_INPUT
 
     def _serve(self, connection: PeerConnection, events: int) -> None:

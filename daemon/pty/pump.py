@@ -83,7 +83,8 @@ class Pump:
         self._loop = loop
         self.on_output: Observers[[]] = Observers()  # called after bytes were appended to the log
         self.on_traffic: Observers[[]] = Observers()  # called after output, and after input
-        self.on_findings: Observers[[list[Finding], int]] = Observers()  # called for a sent block and its position
+        self.on_findings: Observers[[list[Finding], int]] = Observers()
+        """Called with the findings of a block, and the position of its start, after the block was sent."""
         self.pty: Pty | None = None
         self.paused = False  # the readers of the log lag
         # Yields a block's visible pieces. The first `--run` sets `RunQueue.filter`, which removes the shell's marks.

@@ -128,7 +128,7 @@ def _origin_facts(destination: Destination) -> OriginFacts:
 
 
 def _limited(options: LoginOptions) -> LoginOptions:
-    """Give a wait without a deadline `START_TIMEOUT` seconds."""
+    """Give a login without a deadline `START_TIMEOUT` seconds."""
     return options if options.deadline < inf else replace(options, deadline=time.monotonic() + START_TIMEOUT)
 
 

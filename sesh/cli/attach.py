@@ -232,8 +232,7 @@ def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | No
 def _switch_client(cli: Invocation, target: Target, current: Record, connect: ConnectSession) -> int:
     """Switch the current session's client. Raises Refused for a session that has ended."""
     name, connection = connect(None)
-    if note := verb_note(name):
-        cli.note(for_host(note, target.host))
+    cli.note_verb(name, target.host)
     with _saying_that_it_runs(name, target.host):
         _check_not_inside(name, target.host, connection)
         connection.close()

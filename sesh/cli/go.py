@@ -10,7 +10,6 @@ from sesh.about import SESH
 from sesh.cli import parameters
 from sesh.cli.attach import AttachFlags, attach_existing, attach_last, attach_or_create, attach_terminal
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import verb_note
 from sesh.errors import UsageError
 from sesh.names import check_name
 from sesh.ops import create, enter
@@ -141,8 +140,8 @@ def open_(
 
 def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
     """Print the session if JSON is wanted; note if its name is a verb."""
-    if created and (note := verb_note(name)):
-        cli.note(note)
+    if created:
+        cli.note_verb(name, cli.line.host)
     return cli.out.done(name=name, session=name, host=cli.line.host, created=created)
 
 

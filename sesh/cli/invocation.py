@@ -12,7 +12,8 @@ from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
 from sesh.cli.printing import Output
-from sesh.errors import Interrupted, NotDeployed, Refused, SeshError, UsageError
+from sesh.cli.verbs import verb_note
+from sesh.errors import Interrupted, NotDeployed, Refused, SeshError, UsageError, for_host
 from sesh.names import check_host
 from sesh.reach import find
 from sesh.reach.caller import YES_NO
@@ -94,6 +95,11 @@ class Invocation(PersonCaller):
             raise host
         self._note_place(host, name)
         return self.target_of(host, offers=host == self.line.host)
+
+    def note_verb(self, name: str, host: str | None) -> None:
+        """Note the name of a session on `host` that is a verb, too."""
+        if note := verb_note(name):
+            self.note(for_host(note, host))
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine with some of the sessions; return errors by session.

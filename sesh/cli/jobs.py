@@ -13,7 +13,6 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds, spec_of
 from sesh.cli.printing import Output
-from sesh.cli.verbs import verb_note
 from sesh.errors import ENDS, ExitCode, SeshError, UsageError, failing_with
 from sesh.names import printable, subject
 from sesh.ops import enter, jobs
@@ -95,8 +94,7 @@ def _start_detached(cli: Invocation, data: JobSpec) -> int:
             error.exit_code = ExitCode.UNKNOWN if isinstance(error, errors.OutcomeUnknown) else ExitCode.SESH_FAILED
         raise
     with failing_with(ExitCode.UNKNOWN, jobs.to_look(name)):  # the job runs
-        if note := verb_note(name):
-            cli.note(note)
+        cli.note_verb(name, cli.line.host)
         facts = {"ok": True, "name": name, "session": name, "host": cli.line.host, "created": True}
         return cli.out.show(facts, name)
 

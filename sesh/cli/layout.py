@@ -13,8 +13,7 @@ from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, Names
 from sesh.cli.printing import error_facts
-from sesh.cli.verbs import verb_note
-from sesh.errors import Refused, SeshError, UsageError, for_host
+from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
 from sesh.ops import dormant, layout
 from sesh.outcomes import Layout, Made, PrintedError
@@ -152,6 +151,6 @@ def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
             again = " again" if row.get("again") else ""
             words = f"{'started' if again else done} {name}{again}{command}"
             cli.out.text(words if row["created"] else f"{name} already runs")
-        if row["created"] and (note := verb_note(row["name"])):
-            cli.note(for_host(note, row["host"]))
+        if row["created"]:
+            cli.note_verb(row["name"], row["host"])
     return int(failed)

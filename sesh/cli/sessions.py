@@ -11,8 +11,7 @@ from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndNew, Yes
-from sesh.cli.verbs import verb_note
-from sesh.errors import Refused, SeshError, UsageError, for_host
+from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions, views
 from sesh.ops.lookup import has_labels, unlabelled
@@ -115,8 +114,7 @@ def rename(ctx: Context, names: OldAndNew) -> int:
     old = olds[0] if olds else None
     target = cli.find_target(old)
     renamed = target.call(sessions.rename, name=old, new=new)
-    if note := verb_note(new):
-        cli.note(for_host(note, target.host))
+    cli.note_verb(new, target.host)
     return cli.out.done(**renamed)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from functools import partial
 
 from sesh import files, measures, paths, protocol, wire
@@ -104,7 +103,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
                     seen.add(session_id)
                     workers.begin(session_id, partial(_follow_one, name, session_id, last.get(session_id, 0), begun))
             kept = results.ids()
-            for result in _ended(kept - seen):
+            for result in results.every(kept - seen):
                 since_number = last.get(result["id"], 0)
                 yield from _since(_last_events(result["name"], result, since_number), result["id"], since_number, begun)
             seen = kept | (seen & workers.running)
@@ -127,16 +126,6 @@ def _running() -> Iterator[tuple[str, str]]:
 def _follow_one(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
     with Stream.open(LocalTarget(Caller(stop)), name) as stream:
         yield from _since(follow(stream, since), session_id, since, begun)
-
-
-def _ended(session_ids: Iterable[str]) -> list[JobResult]:
-    """Return the results of sessions that ended before they could be followed, sorted by end."""
-    found = list[JobResult]()
-    for session_id in session_ids:
-        with suppress(SeshError):  # the file is not trusted
-            if (result := results.by_id(session_id)) is not None:
-                found.append(result)
-    return sorted(found, key=lambda result: float(result.get("ended") or 0))
 
 
 def _since(events: Iterator[Event], session_id: str, since: int, begun: str) -> Iterator[Event]:

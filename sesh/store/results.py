@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 from sesh import files, paths, protocol
@@ -90,10 +91,13 @@ def ids() -> set[str]:
     return {entry.removesuffix(_RESULT) for entry in os.listdir(directory()) if entry.endswith(_RESULT)}
 
 
-def every() -> list[JobResult]:
-    """Return all undamaged results, sorted by end. Raises Refused if their directory is not trusted."""
+def every(session_ids: Iterable[str] | None = None) -> list[JobResult]:
+    """Return the undamaged results of these sessions, or of all, sorted by end.
+
+    Raises Refused if their directory is not trusted.
+    """
     results = list[JobResult]()
-    for session_id in ids():
+    for session_id in ids() if session_ids is None else session_ids:
         with suppress(Refused):  # `refusals` reports it
             if (result := by_id(session_id)) is not None:
                 results.append(result)
