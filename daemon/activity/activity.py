@@ -311,7 +311,7 @@ class Activity:
 
     def _at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
         if group == self.kept.prompt_group:
-            return True
+            return not pty.unread()  # it still reads what was typed before the prompt, such as `exit`
         if not machine.HAS_PROC:  # without /proc, only the session's own shell can be recognized
             return raw and group == self._facts.pid and self._facts.shell
         return shells.at_prompt(pty)

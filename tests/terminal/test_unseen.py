@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import time
 
 import pytest
@@ -58,6 +59,17 @@ def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left
     for name in ("idle", "shown"):
         ended(home, name)
         assert "precious" in home.sesh("--logs", name).stdout
+
+
+def test_an_exit_that_was_typed_before_the_prompt_is_a_persons(home: Home) -> None:
+    """A shell that is stopped between its prompt and the typed `exit` does not wait there, so TMOUT cannot end it."""
+    prompt = r"printf '\033]133;A\007prompt\n'"
+    home.sesh("--open", "shell", "--", "sh", "-c", f"{prompt}; read line; {prompt}; kill -STOP $$; read line")
+    pid = wait_until(lambda: home.summary("shell")["activity"]["why"] == "prompt" and home.summary("shell")["pid"])
+    home.sesh("--send", "shell", "first\nexit", "--enter")
+    wait_until(lambda: home.summary("shell")["activity"]["why"] == "output")
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: state(home, "shell") == "gone")
 
 
 def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:
