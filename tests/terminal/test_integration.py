@@ -156,8 +156,8 @@ def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_nex
     third = home.terminal("play", env={"DISPLAY": None})
     third.wait_for(":2,")
     third.type("\r")
-    third.type("echo none${DISPLAY}none\r" if shell != "fish" else "echo none(set -q DISPLAY; and echo x)none\r")
-    third.wait_for("none" * 2 if shell != "fish" else "ready> ")
+    third.type("echo none${DISPLAY}none\r" if shell != "fish" else 'set -q DISPLAY; or echo none"none"\r')
+    third.wait_for("none" * 2)
     third.type("exit\r")
     third.exit_code()
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")]
