@@ -62,7 +62,7 @@ def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left
 
 
 def test_an_exit_that_was_typed_before_the_prompt_is_a_persons(home: Home) -> None:
-    """A shell that is stopped between its prompt and the typed `exit` does not wait there, so TMOUT cannot end it."""
+    """A shell that has yet to read a typed `exit` does not wait for input."""
     prompt = r"printf '\033]133;A\007prompt\n'"
     home.sesh("--open", "shell", "--", "sh", "-c", f"{prompt}; read line; {prompt}; kill -STOP $$; read line")
     pid = wait_until(lambda: home.summary("shell")["activity"]["why"] == "prompt" and home.summary("shell")["pid"])
