@@ -90,7 +90,7 @@ def record(host: str, version: str = "", *, login_prompted: bool | None = None) 
 
 def forget(host: str) -> bool:
     """Remove all facts of a host; return whether the host was known."""
-    was_known = host in _content().entries
+    was_known = host in (_content().entries or {})
     if was_known:
         _change(host, lambda _: None)
     with suppress(OSError):  # no file was pushed
@@ -190,9 +190,9 @@ def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
 
 
 class _Content(NamedTuple):
-    entries: dict[str, object]  # as they are in the file
-    hosts: Hosts  # the valid entries
-    faults: list[str]  # the errors of the others, with the fix
+    entries: dict[str, object] | None  # all entries, as they are in the file; None if it is damaged
+    hosts: Hosts  # the valid ones
+    faults: list[str]  # what is wrong with the file or with other entries, with the fix
 
 
 def damage() -> list[str]:
@@ -205,23 +205,19 @@ def _hosts() -> Hosts:
 
 
 def _content() -> _Content:
-    paths.check_directory(paths.state_directory(), "XDG_STATE_HOME")
-    try:
-        return _read()
-    except Refused as error:
-        return _Content({}, {}, [str(error)])
-
-
-def _read() -> _Content:
-    """Return what the file says. Raises Refused for a damaged file."""
     path = paths.remotes_file()
-    return _parse(path, files.read_own(path, _MAX_BYTES) or b"{}")
+    paths.check_directory(os.path.dirname(path), "XDG_STATE_HOME")
+    try:
+        return _parse(path, files.read_own(path, _MAX_BYTES) or b"{}")
+    except Refused as error:
+        return _Content(None, {}, [str(error)])
 
 
 @functools.lru_cache(maxsize=1)  # a live list reads the same file at every redraw
 def _parse(path: str, data: bytes) -> _Content:
-    content = _Content(files.parse_json(path, data, dict[str, object]), {}, [])
-    for host, facts in content.entries.items():
+    entries: dict[str, object] = files.parse_json(path, data, dict[str, object])
+    content = _Content(entries, {}, [])
+    for host, facts in entries.items():
         try:
             content.hosts[check_host(host)] = check.test_of(KnownHost)(Check(far=True), facts)
         except (Malformed, errors.InvalidHost) as error:
@@ -236,15 +232,16 @@ def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> None:
 
 
 def _change(host: str, change: Callable[[KnownHost | None], KnownHost | None]) -> None:
-    """Apply `change` to the facts of a host, if the file can be written."""
+    """Apply `change` to the facts of a host, if the file is not damaged and can be written."""
     folder = paths.state_directory()
     with suppress(OSError):
         files.make_private(folder, "XDG_STATE_HOME")
-        with suppress(Refused), files.locked(folder):  # Refused: the file is damaged, and the user may repair it
-            entries, known, _ = _read()
-            others = {name: facts for name, facts in entries.items() if name != host}
+        with suppress(Refused), files.locked(folder):
+            entries, known, _ = _content()
             facts = change(known.get(host))
-            after = others if facts is None else {**others, host: facts}
+            after = {name: entry for name, entry in (entries or {}).items() if name != host}
+            if facts is not None:
+                after[host] = facts
             data = json.dumps(after).encode()
-            if after != entries and len(data) <= _MAX_BYTES:
+            if entries not in (None, after) and len(data) <= _MAX_BYTES:
                 files.write_whole(paths.remotes_file(), data, durable=True)

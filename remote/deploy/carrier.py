@@ -1,16 +1,14 @@
 """A carrier runs commands on a host and puts files on it.
 
 A `Carrier` uses the user's ssh, over a shared connection, or the host's `via` command. A `FabricCarrier` uses fabric.
-Only `log_in` with `may_prompt` prompts.
+Neither prompts.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from contextlib import suppress
-from functools import partial
 
 from sesh.errors import Refused, Unreachable
 from sesh.remote.ssh import exchange, master, ssh
@@ -52,21 +50,14 @@ class Carrier:
         """Close the connection, unless other commands share it."""
 
 
-def log_in(destination: Destination, stop: Stop, *, may_prompt: bool = False) -> None:
-    """Open the shared connection; replace one that is silent. Raises SeshError.
-
-    `may_prompt`: ssh may prompt; stderr gets what ssh and its ProxyCommand print.
-    """
+def log_in(destination: Destination, stop: Stop) -> None:
+    """Open the shared connection without prompts; replace one that is silent. Raises SeshError, Interrupted."""
     if destination.via is not None:
         return
     if master.is_alive(destination):
         with suppress(Unreachable):
             exchange.run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT, stop=stop)
-    if may_prompt:
-        options = LoginOptions(may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
-    else:
-        options = LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT, stop=stop)
-    master.ensure(destination, options)
+    master.ensure(destination, LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT, stop=stop))
 
 
 def shown(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,9 +22,11 @@ from sesh.descriptors import polled
 from sesh.errors import SIGNAL_BASE, AuthenticationFailed, Interrupted, SeshError
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
-from sesh.remote.deploy import bundle, carrier
+from sesh.remote.deploy import bundle
 from sesh.remote.deploy.deploy import STEPS, DeployError, deploy
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.master import LoginOptions
 from sesh.workers import Stop, Workers
 
 MAX_AT_ONCE = 16  # hosts; a further one waits until a deploy has ended
@@ -75,13 +78,14 @@ def deploy_all(
     bundle.build()  # once, before the threads need it
     nothing = DeployError(STEPS[0], "not begun")
     results = [HostResult(destination, nothing, upgrading) for destination in destinations]
+    prompts = LoginOptions(may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
     with _signals_interrupt():
         _deploy_at_once(results, force)
         prompting = [result for result in results if result.needs_prompt]
         for result in prompting:
             eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
             try:
-                carrier.log_in(result.destination, Stop(), may_prompt=True)
+                master.ensure(result.destination, prompts)
             except Interrupted:
                 raise
             except SeshError as error:
