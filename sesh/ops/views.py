@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sesh import errors, paths, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
+from sesh.measures import scrollback_bytes
 from sesh.messages import LOGS, SCREEN, STATUS, LogsResponse
 from sesh.names import printable
 from sesh.outcomes import Overview
@@ -200,13 +200,28 @@ def _emulator_of_job(name: str) -> Emulator:
         raise find.absent(name)
     output = results.output(job)
     most_lines = max(SCROLLBACK, output.count(b"\n"))
-    emulator = checkpoints.new_emulator(job.get("columns") or 80, job.get("rows") or 24, most_lines)
+    emulator = _new_emulator(job.get("columns") or 80, job.get("rows") or 24, most_lines)
     emulator.feed(output)
     return emulator
 
 
 def emulator_of(checkpoint: Checkpoint | None) -> Emulator | None:
     """Return an emulator with a checkpoint; None without one, or if it is malformed."""
-    with suppress(ValueError):
-        return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
-    return None
+    if checkpoint is None:
+        return None
+    header, data = checkpoint
+    try:
+        (columns, rows), size = header["drawn"], header["size"]
+        emulator = _new_emulator(columns, rows, checkpoints.scrolled_off(header)["lines"])
+        emulator.feed(data)
+        if size != [columns, rows]:
+            emulator.resize(*size)
+    except (LookupError, TypeError, ValueError):
+        return None
+    return emulator
+
+
+def _new_emulator(columns: int, rows: int, lines: int) -> Emulator:
+    from sesh.vt.emulator import Emulator  # loads pyte, which most verbs do not need
+
+    return Emulator(columns, rows, max_lines=lines, max_bytes=scrollback_bytes(lines))

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from sesh import files, measures, protocol, schema
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.schema import CheckpointHeader, ScrolledOff
 from sesh.store import records
-
-if TYPE_CHECKING:
-    from sesh.vt.emulator import Emulator
 
 FORMAT = 2  # a checkpoint of another format is refused
 LARGEST = 32 << 20  # bytes of a screen: 32 for each cell of the largest one
@@ -114,22 +110,3 @@ def _with_gap_notice(data: bytes, size: int) -> bytes:
 def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
     off = header.get("scrollback")
     return {"file": 0, "bytes": 0, "lines": schema.SCROLLBACK} if not off or None in off.values() else off
-
-
-def new_emulator(columns: int, rows: int, lines: int = schema.SCROLLBACK) -> Emulator:
-    from sesh.vt.emulator import Emulator  # loads pyte, which most verbs do not need
-
-    return Emulator(columns, rows, max_lines=lines, max_bytes=measures.scrollback_bytes(lines))
-
-
-def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
-    """Return an emulator with a checkpoint. Raises ValueError for an invalid one."""
-    try:
-        (columns, rows), size = header["drawn"], header["size"]
-        restored = new_emulator(columns, rows, scrolled_off(header)["lines"])
-        restored.feed(data)
-        if size != [columns, rows]:
-            restored.resize(*size)
-    except (LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"unreadable checkpoint: {error}") from error
-    return restored

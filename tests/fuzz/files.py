@@ -243,12 +243,10 @@ def _checkpoints() -> Iterator[Check]:
             json.dumps(rows)
             _shown(rows)
             found = _outcome(checkpoints.read, _ID)
-            if found is not None:
-                try:
-                    emulator = checkpoints.emulator(*found)
-                except ValueError:
-                    return
-                assert emulator.last_error is None, repr(emulator.last_error)
+            emulator = ops_views.emulator_of(found)
+            if found is not None and emulator is None:
+                return
+            assert emulator is None or emulator.last_error is None, repr(emulator.last_error)
             _outcome(ops_views.last_lines, "work", 50)
             _outcome(ops_views.stored_screen, "work", "json")
 

@@ -34,9 +34,9 @@ LATE = {
     ("sesh/cli/views.py", "sesh.cli.list"): "known remotes, which other verbs do without",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
     ("sesh/ops/views.py", "sesh.vt.render.export"): "the same",
+    ("sesh/ops/views.py", "sesh.vt.emulator"): "pyte",
     ("sesh/ops/wait.py", "sesh.vt.lines"): "pyte",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
-    ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",
 }
 """The imports within functions: the file, the module, and the reason, mostly what would load needlessly."""
 
