@@ -7,20 +7,15 @@ Neither prompts.
 from __future__ import annotations
 
 import tempfile
-import time
-from contextlib import suppress
 
-from sesh.errors import Refused, Unreachable
-from sesh.remote.ssh import exchange, master, ssh
+from sesh.errors import Refused
+from sesh.remote.ssh import exchange, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
-from sesh.remote.ssh.master import LoginOptions
 from sesh.wording import one_line
 from sesh.workers import Stop
 
 TIMEOUT = 300.0  # seconds for a command on the host: enough for all trials, and for an upload over a slow connection
-LOGIN_TIMEOUT = 30.0  # seconds for a login without prompts
-PROBE_TIMEOUT = 15.0  # a shared connection over which `true` takes more seconds is replaced
 _MAX_SHOWN = 200  # characters; longer text from a host is cut off
 
 
@@ -48,16 +43,6 @@ class Carrier:
 
     def close(self) -> None:
         """Close the connection, unless other commands share it."""
-
-
-def log_in(destination: Destination, stop: Stop) -> None:
-    """Open the shared connection without prompts; replace one that is silent. Raises SeshError, Interrupted."""
-    if destination.via is not None:
-        return
-    if master.is_alive(destination):
-        with suppress(Unreachable):
-            exchange.run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT, stop=stop)
-    master.ensure(destination, LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT, stop=stop))
 
 
 def shown(text: str) -> str:

@@ -26,14 +26,17 @@ from sesh.errors import SeshError, Unreachable, cannot, remedy
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
-from sesh.remote.deploy.carrier import Carrier, log_in, shown
+from sesh.remote.deploy.carrier import Carrier, shown
 from sesh.remote.deploy.install import Order, Report
-from sesh.remote.ssh import master
+from sesh.remote.ssh import exchange, master, ssh
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import login_files_hint
 from sesh.workers import Stop
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
+LOGIN_TIMEOUT = 30.0  # seconds for a login without prompts
+PROBE_TIMEOUT = 15.0  # a shared connection over which `true` takes more seconds is replaced
 CLEARING_TIMEOUT = 5.0  # seconds for a host to remove what a failed deploy has left there
 # The smoke test, which uses each part of sesh that could fail on the host.
 TRIALS = [
@@ -93,9 +96,13 @@ def deploy(
 
 
 def open_carrier(destination: Destination, stop: Stop) -> Carrier:
-    """Connect by fabric if it can log in, otherwise by ssh. Raises SeshError."""
-    needs_login = destination.via is None and not master.is_alive(destination)
-    if needs_login and not known.login_prompted(destination.host):
+    """Connect by fabric if it can log in, otherwise by ssh; never prompt. Raises SeshError."""
+    if destination.via is not None:
+        return Carrier(destination, stop)
+    if master.is_alive(destination):
+        with suppress(Unreachable):  # a shared connection that is silent is closed
+            exchange.run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT, stop=stop)
+    elif not known.login_prompted(destination.host):
         try:
             from sesh.remote.deploy import fabric_carrier
 
@@ -103,7 +110,7 @@ def open_carrier(destination: Destination, stop: Stop) -> Carrier:
                 return carrier
         except ModuleNotFoundError:
             pass  # a deployed copy has no fabric
-    log_in(destination, stop)
+    master.ensure(destination, LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT, stop=stop))
     return Carrier(destination, stop)
 
 
