@@ -88,7 +88,7 @@ class _Waiter:
             facts = self._wait()
         except errors.Ended as ended:
             facts = ended.result
-            self._take(self._stream.output.take_stored(ended).data)
+            self._take(self._stream.output.count_stored(ended).data)
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
@@ -158,9 +158,9 @@ class _Waiter:
     def _handle_response(self, number: int, data: bytes) -> JobResult | None:
         connection = self._stream.connection
         if number == _FEED and self._forwarder is not None:
-            self._forwarder.note_taken(connection.decode_response(FEED, data))
+            self._forwarder.chunk_taken(connection.decode_response(FEED, data))
         elif number == _SIGNAL:
-            self._passed_on.note_response()
+            self._passed_on.response_came()
         elif number == _QUESTION and "met" in (response := connection.decode_response(WAIT, data)):
             self._tells = False
             self._caller.tell_question(self._stream.name, response.get("question", ""), self._stream.host)
@@ -294,7 +294,7 @@ class _StdinForwarder:
         with suppress(errors.Unreachable):  # the job may have ended, and its response waits to be read
             connection.send(wire.request_frames(FEED, _FEED, self._chunk, **keys))
 
-    def note_taken(self, response: FeedResponse) -> None:
+    def chunk_taken(self, response: FeedResponse) -> None:
         ends = self._feeding is _Feeding.SEND_END or not response["open"]
         self._feeding = _Feeding.NOTHING if ends else _Feeding.READ
         self._taken += len(self._chunk)

@@ -137,7 +137,7 @@ class _SentCommand:
                 case ResponseFrame(number, payload) if number == _RUN:
                     return self._stream.connection.decode_response(RUN, payload), bytes(self._carried)
                 case ResponseFrame(number) if number == _INTERRUPT:
-                    self._passed_on.note_response()
+                    self._passed_on.response_came()
                 case ResponseFrame(number, payload) if number == _QUESTION:
                     response = self._stream.connection.decode_response(WAIT, payload)
                     if "met" in response and self._tell is not None:
