@@ -123,7 +123,7 @@ class HostTarget(Target):
             return self._connect_again(request)
 
     def _connect_again(self, request: LinkRequest) -> Link:
-        """Send a request that has a session id over other links, until one brings the response.
+        """Send a request with a session id over other links until a response comes.
 
         By that id the host knows that it is the same request. The keeper pauses between two logins.
         """
@@ -144,7 +144,7 @@ class HostTarget(Target):
                         raise
 
     def _stopping_on_first(self) -> AbstractContextManager[None]:
-        """Let the first signal stop the opening of a link, as it cannot reach the job yet."""
+        """Let the first signal stop the opening of a link."""
         return self.interrupts.stop_on_first() if self.interrupts is not None else nullcontext()
 
     def _await_session(self, link: Link, request: LinkRequest) -> Link:
