@@ -167,7 +167,7 @@ class Predictor:
         self._position = 0  # of the first byte of output that `_model` has not got
         self._requested_size: tuple[int, int] | None = None  # of the model in flight; None without a request
         self._requested_at = 0.0
-        self._covered: tuple[int, range] | None = None  # y and columns of drawn cells; no columns: the cursor
+        self._drawn: tuple[int, range] | None = None  # y and columns of drawn cells; no columns: the cursor
 
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED or MODEL; return the bytes to draw."""
@@ -243,19 +243,19 @@ class Predictor:
         unguessed = model.settle().rows[model.cursor[0]].text
         guessed = {x: cell for x, cell in enumerate(cells) if cell != unguessed[x]}
         changed = [*guessed]
-        if self._covered is not None:
-            changed += self._covered[1]
+        if self._drawn is not None:
+            changed += self._drawn[1]
         columns = range(min(changed, default=0), max(changed, default=-1) + 1)
-        self._covered = y, columns
+        self._drawn = y, columns
         return patch.printed(model.settle(), y, guessed, columns, column)
 
     def _restore(self) -> bytes:
-        """Return the bytes that restore the covered cells; only output may follow them."""
-        covered = self._covered
-        self._covered = None
-        if covered is None or self._model is None:
+        """Return the bytes that restore the drawn cells; only output may follow them."""
+        drawn = self._drawn
+        self._drawn = None
+        if drawn is None or self._model is None:
             return b""
-        y, columns = covered  # the bytes end with the last grapheme: a combining character may follow in the output
+        y, columns = drawn  # the bytes end with the last grapheme: a combining character may follow in the output
         return patch.restored(self._model.settle(), y, columns.start, columns.stop)
 
 

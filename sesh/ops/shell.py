@@ -82,7 +82,7 @@ class OutputWriter:
         self._ansi = ansi
         self._held = b""
 
-    def take(self, data: bytes, *, last: bool = False) -> None:
+    def write(self, data: bytes, *, last: bool = False) -> None:
         """Write output; without `ansi` only whole lines, because a sequence may be cut."""
         data = self._held + data
         end = len(data) if last or self._ansi else data.rfind(b"\n") + 1
@@ -131,7 +131,7 @@ class _SentCommand:
                         self.interrupt()
                 case NewOutput(_, data):
                     if self._live is not None:
-                        self._live.take(data)
+                        self._live.write(data)
                 case DataFrame(payload):
                     protocol.carry(self._carried, payload)
                 case ResponseFrame(number, payload) if number == _RUN:

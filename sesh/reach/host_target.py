@@ -212,7 +212,7 @@ class HostTarget(Target):
         stream = Stream(self, link, "", keeper)
         stream.deadline = None
         stream.audience = self.caller.audience
-        stream.check = self._stop.check
+        stream.while_lost = self._stop.check
         with stream:
             try:
                 for arrival in stream.arrivals(request):

@@ -56,16 +56,16 @@ Arrival = NewOutput | DataFrame | ResponseFrame | Ready
 class ReceivedOutput:
     """Counts the output that a stream has received, so that each byte is new once.
 
-    `position`: after the last received byte; None before the first. `skipped`: bytes that were missed.
+    `position`: after the last received byte; None before the first. `missed`: bytes that the daemon had no longer.
     """
 
     position: int | None = None
-    skipped: int = 0
+    missed: int = 0
 
     def count(self, position: int, data: bytes) -> NewOutput:
         """Count output; return the part that was not received before."""
         received = position if self.position is None else self.position
-        self.skipped += max(0, position - received)
+        self.missed += max(0, position - received)
         self.position = max(received, position + len(data))
         new = data[max(0, received - position) :]
         return NewOutput(self.position - len(new), new)
@@ -92,7 +92,7 @@ class Stream:
         self.deadline = target.deadline  # for the whole stream (monotonic)
         self.output = ReceivedOutput()
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
-        self.check: Callable[[], object] = lambda: None  # called while a link is lost; may raise to end the stream
+        self.while_lost: Callable[[], object] = lambda: None  # called four times a second; may raise
         self._target = target
         self._note = target.caller.note
         if keeper is None and isinstance(connection, WatchedConnection):
@@ -285,4 +285,4 @@ class Stream:
     def _check(self) -> None:
         if self._cut:  # a cut stream opens no other link
             raise errors.ConnectionLost(f"the link to @{self.host} was cut")
-        self.check()
+        self.while_lost()

@@ -47,7 +47,7 @@ def test_each_byte_of_overlapping_pieces_comes_once_and_gaps_are_counted(pieces:
         reached = max(reached or 0, start + size)
         seen += [*range(new.position, new.position + len(new.data))]
     assert seen == sorted(set(seen))
-    assert output.skipped == skipped
+    assert output.missed == skipped
     assert output.position == reached
 
 
