@@ -306,7 +306,7 @@ class Session:
 
         stop.check()
         stream = Stream.open(self._target, self.name, timeout)
-        stream.check = check
+        stream.while_lost = check
         stream.deadline = None  # from now on, the op itself applies `timeout`
         return stream
 

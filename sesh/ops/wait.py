@@ -137,7 +137,7 @@ class _ConditionWait:
         except _InKeptLines as found:
             return found.match
         except Ended as error:
-            return self._search(self._stream.output.take_stored(error)) or _end(error.result)
+            return self._search(self._stream.output.count_stored(error)) or _end(error.result)
         return met
 
     def _met_by(self, arrival: Arrival) -> Condition | None:
@@ -240,7 +240,7 @@ class LiveLog:
                         self._stream.connection.decode_response(WAIT, payload)
                         break
         except Ended as ended:  # the session ended while the link was down, or before its response
-            self._write_new(self._stream.output.take_stored(ended))
+            self._write_new(self._stream.output.count_stored(ended))
         if self._lines is not None and self._lines.current.text:
             self._write([self._text(self._lines.current)])
 
