@@ -18,6 +18,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
+from sesh.daemon.last_responses import LastResponses
 from sesh.daemon.request_methods import Reload
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
@@ -50,7 +51,8 @@ class Server:
         self.connections: dict[int, PeerConnection] = {}
         self.files = SessionFiles(session, listener, self._listen)
         self.handler = ClientHandler(session)
-        self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
+        self.ending = Ending(session, self.files)
+        self.last_responses = LastResponses(session, self.ending, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, partial(reload, self))
         if creator is not None:
             connection = PeerConnection(creator, awaits_creator=True)
@@ -84,9 +86,9 @@ class Server:
             self._loop.turn()
             if session.running:
                 continue
-            session.faults.guard(self.ending.respond_to_waits, "the ending")
-            if session.life.phase in (Phase.LEFT, Phase.REMOVED) and not self.requests.unfinished:
-                self.ending.close_finished()
+            session.faults.guard(self.last_responses.send, "the ending")
+            if session.life.over and not self.requests.unfinished:
+                self.last_responses.close_finished()
                 if not self.connections:
                     results.sync(session.facts.id)
                     return
@@ -107,10 +109,10 @@ class Server:
         life = self.session.life
         if life.phase == Phase.ENDED:
             self.ending.complete()
-        if session.facts.persist and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
+        if session.facts.persist and (life.readable or (life.running and machine.shutting_down())):
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
-        elif life.phase != Phase.LEFT:
+        elif not life.over:
             self.ending.end_session(reason=TERMINATED)
 
     # -- connections

@@ -44,15 +44,13 @@ LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Clients.all Clients.leader Relay.followers Events._followers Waits.all "
         "Echoes._unreported Echoes._flags "
-        "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
+        "LastResponses._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._active Typing._queued Typing._patient Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Life.ended_for Ending._hung_up_at Ending._final_phase Ending._timed_out Pty.status Pty.usage",
-    "a session that stays until its end is told: it stays until it is killed, as with --keep":
-        "Ending._untold",
+        "Ending._reason Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
     "work in progress: it begins again":
         "Screens._viewports_sent_at Screens._lags_since OutputLog.appended_at Activity._checked_at Activity._input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
