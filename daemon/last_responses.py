@@ -42,7 +42,7 @@ class LastResponses:
         self._drop = drop
 
     def send(self) -> None:
-        """Respond to each connection that has all output; called at each turn after the program's end."""
+        """Respond to each connection that has all output; called after each turn of the loop."""
         # A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
         # the name or request the screen next.
         if self._life.phase == Phase.ENDED:
@@ -56,7 +56,7 @@ class LastResponses:
                     self._send_exit(client)
 
     def _has_more(self, connection: PeerConnection) -> bool:
-        """Return whether output, a screen or events that a connection follows are still to be sent."""
+        """Return whether output, a screen or events are still to be sent."""
         session = self._session
         reader = connection.reader
         if session.events.pending(connection):

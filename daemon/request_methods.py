@@ -57,7 +57,7 @@ Reload = Callable[..., Steps]  # `sesh.daemon.reload.steps`
 
 
 class RequestMethods:
-    """One public method for each request, except requests that type."""
+    """The requests, except those that type: each public method is one."""
 
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload

@@ -24,6 +24,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import ignore
 from sesh.daemon.pty.stdin_pipe import StdinPipe
+from sesh.daemon.screen.model import TerminalState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
@@ -159,7 +160,7 @@ def lived() -> Session:
     own.model.catch_up(10)
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3
-    own.clients.departed["token"] = Departed(5, 6.0, False)
+    own.clients.departed["token"] = Departed(5, 6.0, 7, TerminalState(scrolled=8))
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
     own.activity.take_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
