@@ -12,7 +12,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from math import inf
@@ -102,16 +101,14 @@ class Link(WatchedConnection):
 
     # -- opening
 
-    def send_hello(self, origin: OriginFacts, request: LinkRequest | None, deadline: float) -> None:
-        """Send HELLO, and in the same write a request that is small and repeatable."""
+    def first_frames(self, origin: OriginFacts, request: LinkRequest | None) -> bytes:
+        """Return HELLO, and a request that is small and repeatable, to send in one write."""
         frames = wire.hello_frame("bridge", origin=origin)
-        if request is not None and request.repeatable:
-            early = request.frames()
-            if len(early) <= _MAX_EARLY_REQUEST:
-                self._record_sent(request)
-                frames += early
-        with suppress(Unreachable):  # the command has ended, and its output gives the reason
-            self.send(frames, deadline)
+        early = request.frames() if request is not None and request.repeatable else b""
+        if request is None or not 0 < len(early) <= _MAX_EARLY_REQUEST:
+            return frames
+        self._record_sent(request)
+        return frames + early
 
     def read_welcome(self) -> bool:
         """Read the bytes that have come; return whether the link is open.

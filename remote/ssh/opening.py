@@ -45,7 +45,8 @@ class _Race:
         `own_timeout`: use an ssh of its own at once, with this connect timeout (seconds). `max_silence`: of the shared
         connection, in seconds. A shared connection that stays silent takes no further command.
         """
-        links = [self._start(self.request, own_timeout)]
+        timeout, request = own_timeout, self.request
+        links: list[Link] = []
         first: Link | None = None
 
         def abort() -> None:
@@ -54,7 +55,13 @@ class _Race:
 
         try:
             with self.options.stop.calling(abort):
-                first = self._await_first(links, time.monotonic() + max_silence)
+                while first is None:
+                    links.append(self._start(timeout))
+                    frames = links[-1].first_frames(_origin_facts(self.destination), request)
+                    with suppress(Unreachable):  # ssh has ended, and its output gives the reason
+                        links[-1].send(frames, self.options.deadline)
+                    first = self._await_first(links, max_silence if len(links) == 1 else inf)
+                    timeout, request = self.destination.connect_timeout, None
         finally:
             if len(links) > 1 and links[0].is_silent:
                 _close_shared(self.destination, ends_links=False)
@@ -63,16 +70,17 @@ class _Race:
                     link.close()
         return first
 
-    def _await_first(self, links: list[Link], own_at: float) -> Link:
-        """Return the first link that gets WELCOME; if none does, raise the newest one's error.
+    def _await_first(self, links: list[Link], max_silence: float) -> Link | None:
+        """Return the first link that gets WELCOME; None if the oldest one stays silent.
 
-        If the first link is silent at `own_at` (monotonic), add one over an ssh of its own.
+        If all fail, raise the newest one's error.
         """
         failures: dict[Link, SeshError] = {}
+        silent_at = time.monotonic() + max_silence
         while len(failures) < len(links):
             self.options.stop.check()
             running = [link for link in links if link not in failures]
-            until = min(own_at, self.options.deadline, time.monotonic() + _POLL_INTERVAL)
+            until = min(silent_at, self.options.deadline, time.monotonic() + _POLL_INTERVAL)
             ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
             for link in running:
                 link.output.pass_lines(self.options.show_line)
@@ -83,10 +91,10 @@ class _Race:
                     failures[link] = error
             if time.monotonic() >= self.options.deadline:
                 raise failures.get(links[-1], self._silence(links[-1]))
-            if time.monotonic() >= own_at:
-                own_at = inf
+            if time.monotonic() >= silent_at:
+                silent_at = inf
                 if not failures and links[0].is_silent:
-                    links.append(self._start(None, self.destination.connect_timeout))
+                    return None
         raise failures[links[-1]]
 
     def _silence(self, link: Link) -> Unreachable:
@@ -95,7 +103,7 @@ class _Race:
         waits_for_shell = link.stage is Stage.STARTING and self.destination.via is None
         return silent_host(host, link.output.reason(), hint if waits_for_shell else "")
 
-    def _start(self, request: LinkRequest | None, own_timeout: int | None) -> Link:
+    def _start(self, own_timeout: int | None) -> Link:
         destination, may_prompt = self.destination, self.options.may_prompt
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
         argv = [*_IGNORING_CTRL_C, *argv] if may_prompt else argv
@@ -110,7 +118,6 @@ class _Race:
             raise
         link = Link(destination, process, stderr)
         link.opener = HostLinkOpener(destination)
-        link.send_hello(_origin_facts(destination), request, self.options.deadline)
         return link
 
 

@@ -18,7 +18,7 @@ from sesh.ops.create import checked_directory
 
 def go(  # noqa: PLR0913 (a session and an attachment have that many options)
     ctx: parameters.Context,
-    name: parameters.AnyNameOrLast = None,
+    name: parameters.AnyWord = None,
     directory: parameters.Directory = None,
     *,
     env: parameters.Env = None,

@@ -11,10 +11,10 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import TIME, AnyName, Context, Detached, Env, Follow, Label, Size, seconds, spec_of
+from sesh.cli.parameters import TIME, AnyWord, Context, Detached, Env, Follow, Label, Size, seconds, spec_of
 from sesh.cli.printing import Output
 from sesh.errors import ENDS, ExitCode, SeshError, UsageError, failing_with
-from sesh.names import printable, subject
+from sesh.names import check_name, is_name, subject
 from sesh.ops import enter, jobs
 from sesh.queries import QueryRemover
 from sesh.schema import JobResult, JobSpec
@@ -38,7 +38,7 @@ Tie = Annotated[
 
 def exec_(  # noqa: PLR0913 (a job has that many options)
     ctx: Context,
-    name: AnyName = None,
+    name: AnyWord = None,
     *,
     directory: WorkingDirectory = None,
     printed: Printed = False,
@@ -68,10 +68,10 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
       sesh -e test -d -- make test
     """
     cli = ctx.obj
-    if not cli.line.tail:
-        raise UsageError(
-            "no command given", hint=f"write it after --: {SESH} --exec {printable(name or 'NAME')} -- CMD"
-        )
+    if not cli.line.tail:  # before the name's check: the word may be the command
+        session = name if name and is_name(name) else "NAME"
+        raise UsageError("no command given", hint=f"write it after --: {SESH} --exec {session} -- CMD")
+    name = name and check_name(name)
     if printed and follow:
         raise UsageError("--print and --follow cannot be combined")
     if detached and (printed or follow or stdin or tie):

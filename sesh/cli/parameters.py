@@ -129,7 +129,7 @@ AnyName = Annotated[str | None, Argument(metavar="NAME", parser=check_name, **_N
 Names = Annotated[list[str] | None, Argument(metavar="NAME…", parser=check_name, **_NAMES)]
 OldAndNew = Annotated[list[str], Argument(metavar="[OLD] NEW", **_NAMES)]
 NameOrLast = Annotated[str, Argument(metavar="NAME", **_NAME)]  # `-` is the session attached last
-AnyNameOrLast = Annotated[str | None, Argument(metavar="NAME", **_NAME)]
+AnyWord = Annotated[str | None, Argument(metavar="NAME", **_NAME)]  # `-`, or a command without `--`: the verb checks it
 Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False, help="Where the session starts.")]
 
 Labelled = Annotated[

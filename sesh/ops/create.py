@@ -117,7 +117,9 @@ def checked_directory(caller: Caller, directory: str) -> str:
     except FileNotFoundError:
         raise Refused("the current directory was removed; change to another one first") from None
     if "\0" in path or not os.path.isdir(path):
-        raise Refused(f"{no_directory(directory)} to start in", hint="create it first; a command comes after --")
+        raise Refused(
+            f"{no_directory(directory)} to start a new session in", hint="create it first; a command comes after --"
+        )
     if not os.access(path, os.X_OK):
         raise Refused(f"you have no access to {printable_path(directory)}; choose another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from sesh import errors, wording
 from sesh.about import SESH
@@ -48,7 +47,8 @@ def send_input(
     pressed = [Key.parse(key) for key in keys]  # refuses an unknown key before anything is typed
     pattern = search.Pattern(question) if question is not None else None
     _check_length(text, as_unit=enter or pattern is not None)
-    with _open_stream(target, name) as stream:
+    with Stream.open(target, name) as stream:
+        stream.handshake(until=_soon())
         typed_keys = _bytes_of_keys(stream.connection, pressed)
         if enter and not text:  # then Enter is a key like any other
             enter = False
@@ -74,13 +74,6 @@ def _check_length(text: bytes, *, as_unit: bool) -> None:
         options = " with --enter or --question" if as_unit else ""
         message = f"a text{options} has at most {most:,} bytes; nothing was typed"
         raise UsageError(message, hint="put it into a file, and send the file's path")
-
-
-@contextmanager
-def _open_stream(target: Target, name: str) -> Iterator[Stream]:
-    with Stream.open(target, name) as stream:
-        stream.handshake(until=_soon())
-        yield stream
 
 
 def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
@@ -135,7 +128,8 @@ def _accepted(stream: Stream, response: SendResponse) -> SendResponse:
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Return whether the asking program has turned echo off, as for passwords. Raises as `answer`."""
-    with _open_stream(target, name) as stream:
+    with Stream.open(target, name) as stream:
+        stream.handshake(until=_soon())
         asked, _ = stream.connection.request(ASKED, deadline=_soon(), since=since, question=question)
         return asked["hides"]
 
@@ -146,7 +140,8 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     Enter follows, unless the answer is one character and the program reads key by key. `since` and `question` identify
     the question, as in `activity`; the daemon refuses if the question has changed. Raises NotFound, Refused, Busy.
     """
-    with _open_stream(target, name) as stream:
+    with Stream.open(target, name) as stream:
+        stream.handshake(until=_soon())
         request_keys: RequestKeys = {"since": since, "question": question}
         asked, _ = stream.connection.request(ASKED, deadline=_soon(), **request_keys)
         request_keys["enter"] = len(text) != 1 or asked["line"]

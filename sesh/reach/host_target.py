@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from math import inf
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
 from sesh.link.keeper import LinkKeeper, ReportOutage
-from sesh.messages import OP, ConnectedResponse, Hello
+from sesh.messages import OP, Hello
 from sesh.reach import calls
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name
@@ -89,8 +89,9 @@ class HostTarget(Target):
         return errors.OutcomeUnknown(error.message, hint="try again" if reads else unknown, exit_code=ExitCode.FAILED)
 
     def connect(self, name: str) -> Connection:
-        _, link = self._connect(LinkRequest.attach(name, can_answer=self.caller.can_answer))
-        return link
+        request = LinkRequest.attach(name, can_answer=self.caller.can_answer)
+        with errors.naming_host(self.host), self._timed():
+            return self._await_session(self._open_link(request), request)
 
     def connect_by(
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -99,7 +100,7 @@ class HostTarget(Target):
         session_id = os.urandom(8).hex() if op.creates else ""
         request = self._request(op, arguments, connects=True, session_id=session_id, hello=hello)
         try:
-            return self._connect(request)
+            link = self._connect(request)
         except KeyboardInterrupt:
             if not (op.creates and request.may_be_done):
                 raise
@@ -112,51 +113,60 @@ class HostTarget(Target):
                 raise error.saying(self.interrupts.message) from error
             with errors.failing_with(ExitCode.UNKNOWN):
                 raise error.saying(f"{error.message}; the job may or may not have started") from error
+        return link.peer.name, link
 
     def _request(self, op: Op[..., object], arguments: Mapping[str, object], **more: Any) -> LinkRequest:
         return LinkRequest(op.wire_name, calls.encoded(arguments), can_answer=self.caller.can_answer, **more)
 
-    def _connect(self, request: LinkRequest) -> tuple[str, Link]:
+    def _connect(self, request: LinkRequest) -> Link:
         """Open a link, and have the host connect it to a session.
 
-        A request that creates a session is sent again if the link is lost before the response, over `_MAX_LINKS` links
-        at most; from its session id the host knows that it is the same request. Raises Ended if the session has ended,
-        ConnectionLost without a response.
+        Raises Ended if the session has ended, ConnectionLost without a response.
         """
-        interrupts = self.interrupts
-        keeper: LinkKeeper | None = None  # opens all links but the first, with pauses between two logins
-        check = interrupts.check_recorded if interrupts is not None else self._stop.check
-        with errors.naming_host(self.host), self._timed(), ExitStack() as stack:
-            for links_left in reversed(range(_MAX_LINKS)):
-                try:
-                    with interrupts.stop_on_first() if interrupts is not None else nullcontext():
-                        link = self._open_link(request) if keeper is None else self._await_next_link(keeper, check)
-                    response = self._await_session(link, request)
-                    break
-                except errors.ConnectionLost:
-                    if not (request.session_id and links_left):
-                        raise
-                    if keeper is None:
-                        opener = opening.HostLinkOpener(self.destination)
-                        keeper = stack.enter_context(closing(LinkKeeper(opener, logs=False)))
-                    self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-            known.cache_running(self.host, response["name"], time.time(), response["session_id"])
-        return response["name"], link
+        with errors.naming_host(self.host), self._timed():
+            try:
+                with self._stopping_on_first():
+                    link = self._open_link(request)
+                return self._await_session(link, request)
+            except errors.ConnectionLost:
+                if not request.session_id:
+                    raise
+            return self._connect_again(request)
 
-    def _await_session(self, link: Link, request: LinkRequest) -> ConnectedResponse:
+    def _connect_again(self, request: LinkRequest) -> Link:
+        """Send a request that has a session id over other links, until one brings the response.
+
+        By that id the host knows that it is the same request. The keeper pauses between two logins.
+        """
+        check = self.interrupts.check_recorded if self.interrupts is not None else self._stop.check
+        with closing(LinkKeeper(opening.HostLinkOpener(self.destination), logs=False)) as keeper:
+            links_left = _MAX_LINKS - 1
+            while True:
+                self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
+                with self._stopping_on_first():
+                    link = keeper.await_link(self.host, check, self.deadline)
+                assert isinstance(link, Link)  # noqa: S101 (`HostLinkOpener.open` returns one)
+                self.caller.note(f"reconnected to @{self.host}")
+                try:
+                    return self._await_session(link, request)
+                except errors.ConnectionLost:
+                    links_left -= 1
+                    if not links_left:
+                        raise
+
+    def _stopping_on_first(self) -> AbstractContextManager[None]:
+        """Let the first signal stop the opening of a link, as it cannot reach the job yet."""
+        return self.interrupts.stop_on_first() if self.interrupts is not None else nullcontext()
+
+    def _await_session(self, link: Link, request: LinkRequest) -> Link:
         """Have the host connect the link to a session; close the link after an error."""
         try:
             with self._stop.calling(link.abort):
-                response, _ = calls.call(self.caller, link, request, self.deadline)
+                calls.call(self.caller, link, request, self.deadline)
         except BaseException:
             link.close()
             raise
-        return response  # type: ignore[return-value]  # `Link.call` has checked the response
-
-    def _await_next_link(self, keeper: LinkKeeper, check: Callable[[], object]) -> Link:
-        link = keeper.await_link(self.host, check, self.deadline)
-        assert isinstance(link, Link)  # noqa: S101 (`HostLinkOpener.open` returns one)
-        self.caller.note(f"reconnected to @{self.host}")
+        known.cache_running(self.host, link.peer.name, time.time(), link.peer.session_id)
         return link
 
     def _open_link(self, request: LinkRequest | None = None) -> Link:

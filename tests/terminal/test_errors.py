@@ -34,6 +34,7 @@ ERRORS = {
     (2, "usage"): [
         ("--import bytes.json", "bytes.json, not JSON"),
         ("--nope", "--nope, sesh --help"),
+        ("--exec 'make all'", "no command, sesh --exec NAME -- CMD"),
         ("--kil w", "--kil, sesh --kill?"),
     ],
     (2, "invalid_name"): [("--kill .bad", ".bad, not a valid session name, letters")],
@@ -63,7 +64,7 @@ ERRORS = {
         ("@gone -", "terminal, sesh @gone --open NAME"),
         ("--pick", "--pick, terminal, --list"),
         ("--next", "--next, terminal, --list"),
-        ("--open new nodir", "no directory nodir, to start in, --"),
+        ("--open new nodir", "no directory nodir, new session, --"),
         ("--state waiting", "inside a session, hook"),
         ("--send kept x", "kept, ended"),
         ("--wait kept --prompt", "kept, ended, 3, condition"),
