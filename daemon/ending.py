@@ -38,12 +38,8 @@ class Ending:
 
     # -- the processes
 
-    def end_session(self, *, keep: bool = False, reason: str = KILLED) -> None:
-        """End every process of the session: send SIGHUP and SIGCONT, then SIGKILL after `KILL_AFTER`.
-
-        `keep`: obey the session's option `--keep`; without `keep`, cancel that option. `reason`: why the session ends.
-        """
-        self._facts.set_keep(keep=keep and self._facts.keep)
+    def end_session(self, reason: str) -> None:
+        """End every process of the session: send SIGHUP and SIGCONT, then SIGKILL after `KILL_AFTER`."""
         if not self._life.running:
             self.remove()
         elif self._life.phase == Phase.RUNNING and self._session.pty is not None:
@@ -102,7 +98,7 @@ class Ending:
         guard(session.pump.close, "the terminal")
         has_result = bool(guard(self._store_result, "the result"))
         phase = self._phase_after(end, has_result=has_result, timed_out=at_prompt)
-        self._facts.set_keep(keep=phase in READABLE)
+        self._facts.update(replace(self._facts, keep=phase in READABLE))
         self._finish(phase)
 
     def _end_of(self, pty: Pty) -> ProgramEnd:
@@ -128,14 +124,15 @@ class Ending:
     def _phase_after(self, end: ProgramEnd, *, has_result: bool, timed_out: bool) -> Phase:
         """Return the final phase: of the first row that is true.
 
-        | `--keep`                                                             | KEPT           |
-        | not to be listed; its result is on disk, or a person has ended it    | REMOVED        |
+        | `--keep`, and nobody has ended it                                    | KEPT           |
+        | not to be listed; its result is on disk, or somebody has ended it    | REMOVED        |
         | not to be listed; only the daemon has its exit code                  | UNTOLD         |
         | to be listed; its result and its screen are on disk                  | UNSEEN or LEFT |
         | to be listed; only the daemon has one of them                        | KEPT           |
         """
-        is_safe = has_result or end.reason in (KILLED, TERMINATED)
-        if self._facts.keep:
+        is_asked_for = end.reason in (KILLED, TERMINATED)
+        is_safe = has_result or is_asked_for
+        if self._facts.keep and not is_asked_for:
             return Phase.KEPT
         phase = self._phase_by_setting(end, timed_out=timed_out)
         if phase == Phase.REMOVED:
@@ -143,23 +140,15 @@ class Ending:
         return phase if is_safe and self._facts.persist else Phase.KEPT
 
     def _phase_by_setting(self, end: ProgramEnd, *, timed_out: bool) -> Phase:
-        """Return whether the ended session is to be listed, by the setting `Config.keep`: as `_phase_after`.
-
-        | a job, or the setting is "never"                                     | REMOVED |
-        | SIGTERM to the daemon, which also a machine sends that shuts down    | LEFT    |
-        | another end on request                                               | REMOVED |
-        | `timed_out`: a shell at its prompt, as by TMOUT                      | LEFT    |
-        | a client is attached                                                 | REMOVED |
-        | a failure; with the setting "always", any program but a shell        | UNSEEN  |
-        """
+        """Return LEFT or UNSEEN if the setting `Config.keep` wants the ended session listed, else REMOVED."""
         facts = self._facts
         if facts.job or facts.outlive == "never":
             return Phase.REMOVED
-        if end.reason == TERMINATED:
+        if end.reason == TERMINATED:  # no person's act: a machine that shuts down sends SIGTERM too
             return Phase.LEFT if facts.persist else Phase.REMOVED
         if self._reason:
             return Phase.REMOVED
-        if timed_out:
+        if timed_out:  # a shell at its prompt, as by TMOUT: an attached person may be away
             return Phase.LEFT
         is_wanted = bool(end.code) or (facts.outlive == "always" and not facts.shell)
         return Phase.UNSEEN if is_wanted and not self._session.clients else Phase.REMOVED

@@ -11,10 +11,8 @@ from sesh import check
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
-from sesh.daemon.ending import Ending
-from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.request_methods import Reload, RequestMethods
+from sesh.daemon.request_methods import RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
 from sesh.errors import SeshError, UsageError, daemon_failed
@@ -36,13 +34,11 @@ REQUESTS = {**_TYPING, **_methods_of(RequestMethods)}
 class Requests:
     """Carries out requests step by step; keeps those that are unfinished."""
 
-    def __init__(
-        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
-    ) -> None:
+    def __init__(self, session: Session, handler: ClientHandler, methods: RequestMethods) -> None:
         self.session = session
         self._handler = handler
         self.typing = Typing(session)
-        self._methods = RequestMethods(session, handler, ending, files, reload)
+        self._methods = methods
         self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes
 
     def handle(self, connection: PeerConnection, keys: Mapping[str, object]) -> None:

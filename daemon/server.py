@@ -19,7 +19,7 @@ from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.last_responses import LastResponses
-from sesh.daemon.request_methods import Reload
+from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
 from sesh.errors import BY_TIMEOUT, TERMINATED, ProtocolError, Refused, SeshError
@@ -53,7 +53,8 @@ class Server:
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files)
         self.last_responses = LastResponses(session, self.ending, self.handler, self.connections, self.drop)
-        self.requests = Requests(session, self.handler, self.ending, self.files, partial(reload, self))
+        methods = RequestMethods(session, self.handler, self.ending, self.files, partial(reload, self))
+        self.requests = Requests(session, self.handler, methods)
         if creator is not None:
             connection = PeerConnection(creator, awaits_creator=True)
             self.admit(connection)
@@ -72,7 +73,7 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts.ends_at
         if deadline is not None and self.session.running:
-            end = partial(self.ending.end_session, keep=True, reason=BY_TIMEOUT)
+            end = partial(self.ending.end_session, BY_TIMEOUT)
             self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._handle_signals(os.read(self._wakeup, 4096)))
         self._listen()
@@ -113,7 +114,7 @@ class Server:
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
         elif not life.over:
-            self.ending.end_session(reason=TERMINATED)
+            self.ending.end_session(TERMINATED)
 
     # -- connections
 

@@ -106,8 +106,8 @@ class Client(Reader):
         self.number = number
         self.terminal = Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = STEADY.now()  # when it attached
-        self.used_at = self.since  # when a person last used it
+        self.attached_at = STEADY.now()
+        self.used_at = self.attached_at  # when a person last used it
         if hello.get("remote", False):
             self.window = Window(in_flight)
             self.limit = LAG_OVER_LINK
@@ -189,12 +189,6 @@ class Client(Reader):
         self.position = position
         self._send(position, replay)
 
-    def send_viewport(self, position: int, update: bytes) -> None:
-        """Send the update of a viewport to a position, unless it is empty."""
-        self.position = position
-        if update:
-            self.send_screen(position, update)
-
     def _send(self, number: int, replay: bytes) -> None:
         """Send SCREEN. `number`: its position, or PART."""
         self.connection.queue(*protocol.screen_frames(number, replay))
@@ -211,7 +205,7 @@ class Client(Reader):
             "machine": self.terminal.machine or None,
             "columns": columns,
             "rows": rows,
-            "since": stamp(STEADY.wall_time(self.since)),
+            "since": stamp(STEADY.wall_time(self.attached_at)),
             "read_only": self.terminal.read_only,
             "mode": MODES[type(self.state)],
         }
