@@ -68,7 +68,7 @@ class ClientHandler:
     def _attach(self, connection: PeerConnection, hello: Hello, welcome: Welcome) -> None:
         client = Client(connection, self._clients.last_number + 1, hello, partial(self._model.remember, in_flight=True))
         created = connection.awaits_creator
-        departed = self._take_over(client)
+        departed = self._forget_earlier(client)
         client.last_input = departed.last_input
         client.used_at = departed.used_at
         position = self._position_in(hello)
@@ -103,7 +103,7 @@ class ClientHandler:
         position = hello.get("position") if hello.get("id") == self._session.facts.id else None
         return position if position is not None and position <= self._log.head else None
 
-    def _take_over(self, client: Client) -> Departed:
+    def _forget_earlier(self, client: Client) -> Departed:
         """Forget the earlier connection of a client that reconnects; return what is remembered of it."""
         token = client.terminal.token
         for other in list(self._clients.all):

@@ -128,7 +128,7 @@ class RunQueue:
         """Finish the active run, and refuse the others: the session's program has ended."""
         run = self.active
         rest = self._marks.finish()
-        self._take_output(rest)
+        self._add_output(rest)
         self._pump.append_unscanned(rest)
         if run is not None and run.state >= RunState.BEGUN and run.withdrawn_for is None:
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
@@ -143,13 +143,13 @@ class RunQueue:
         """Yield the block without marks and echo; handle each mark after the output before it."""
         for part in self._faults.guard(self._marks.split, "the commands", block) or [block]:
             if isinstance(part, Mark):
-                yield self._faults.guard(self._take_mark, "the commands", *part) or b""
+                yield self._faults.guard(self._handle_mark, "the commands", *part) or b""
             else:
                 visible = self._marks.visible(part)
-                self._faults.guard(self._take_output, "the commands", visible)
+                self._faults.guard(self._add_output, "the commands", visible)
                 yield visible
 
-    def _take_output(self, piece: bytes) -> None:
+    def _add_output(self, piece: bytes) -> None:
         run = self.active
         pty = self._pump.pty
         if not piece or run is None or run.state < RunState.BEGUN:
@@ -158,7 +158,7 @@ class RunQueue:
         if run.state == RunState.RUNNING and b"\n" in piece:
             run.send_lines()
 
-    def _take_mark(self, token: str, letter: str, code: int | None) -> bytes:
+    def _handle_mark(self, token: str, letter: str, code: int | None) -> bytes:
         """Handle a mark of this session, and return its replacement in the output."""
         run = self.active
         if run is None or run.wrapper is None or run.shell is None:

@@ -163,7 +163,7 @@ def lived() -> Session:
     own.clients.departed["token"] = Departed(5, 6.0, 7, TerminalState(scrolled=8))
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
-    own.activity.take_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
+    own.activity.handle_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
     own.activity.kept = replace(own.activity.kept, standing=Standing(State.WAITING, Why.STOPPED, 5.0, "why?"))
     own.activity._work.restore("why?")
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
