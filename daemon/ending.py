@@ -40,6 +40,8 @@ class Ending:
 
     def end_session(self, reason: str) -> None:
         """End every process of the session: send SIGHUP and SIGCONT, then SIGKILL after `KILL_AFTER`."""
+        if reason != BY_TIMEOUT:  # somebody's act cancels the option `--keep`
+            self._facts.update(replace(self._facts, keep=False))
         if not self._life.running:
             self.remove()
         elif self._life.phase == Phase.RUNNING and self._session.pty is not None:
@@ -86,7 +88,7 @@ class Ending:
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
             if not session.pump.read_output():
                 break
-        at_prompt = session.activity.at_prompt_since_typed
+        timed_out = session.activity.at_prompt_since_typed  # a shell, as by TMOUT
         end = self._end_of(pty)
         self._life.end = end
         self._life.become(Phase.ENDED)
@@ -97,7 +99,7 @@ class Ending:
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(session.pump.close, "the terminal")
         has_result = bool(guard(self._store_result, "the result"))
-        phase = self._phase_after(end, has_result=has_result, timed_out=at_prompt)
+        phase = self._phase_after(end, has_result=has_result, timed_out=timed_out)
         self._facts.update(replace(self._facts, keep=phase in READABLE))
         self._finish(phase)
 
@@ -124,15 +126,14 @@ class Ending:
     def _phase_after(self, end: ProgramEnd, *, has_result: bool, timed_out: bool) -> Phase:
         """Return the final phase: of the first row that is true.
 
-        | `--keep`, and nobody has ended it                                    | KEPT           |
+        | `--keep`                                                             | KEPT           |
         | not to be listed; its result is on disk, or somebody has ended it    | REMOVED        |
         | not to be listed; only the daemon has its exit code                  | UNTOLD         |
         | to be listed; its result and its screen are on disk                  | UNSEEN or LEFT |
         | to be listed; only the daemon has one of them                        | KEPT           |
         """
-        is_asked_for = end.reason in (KILLED, TERMINATED)
-        is_safe = has_result or is_asked_for
-        if self._facts.keep and not is_asked_for:
+        is_safe = has_result or end.reason in (KILLED, TERMINATED)
+        if self._facts.keep:
             return Phase.KEPT
         phase = self._phase_by_setting(end, timed_out=timed_out)
         if phase == Phase.REMOVED:
@@ -148,7 +149,7 @@ class Ending:
             return Phase.LEFT if facts.persist else Phase.REMOVED
         if self._reason:
             return Phase.REMOVED
-        if timed_out:  # a shell at its prompt, as by TMOUT: an attached person may be away
+        if timed_out:  # also with clients attached: their person may be away
             return Phase.LEFT
         is_wanted = bool(end.code) or (facts.outlive == "always" and not facts.shell)
         return Phase.UNSEEN if is_wanted and not self._session.clients else Phase.REMOVED
