@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sesh.about import PROGRAM, SESH
-from sesh.errors import BY_KERNEL, BY_TIMEOUT, ENDS, SIGNAL_BASE, TERMINATED, Ended, NotFound, SeshError, for_host
+from sesh.errors import (
+    BY_KERNEL,
+    BY_TIMEOUT,
+    ENDS,
+    KILLED,
+    SIGNAL_BASE,
+    TERMINATED,
+    Ended,
+    NotFound,
+    SeshError,
+    for_host,
+)
 from sesh.messages import Message
 
 
@@ -89,7 +100,7 @@ class AttachmentEnd:
 
 def _ended_line(name: str, code: int | None, end: Mapping[str, object]) -> str:
     reason = end.get("reason")
-    if reason == "killed":
+    if reason == KILLED:
         return f"{name} ended by --kill"
     if reason == TERMINATED:
         return f"{name} {ENDS[reason]}"

@@ -6,9 +6,10 @@ Each module imports only those below it. Where a row names several modules, semi
 `reload`                     replaces the daemon's code by another version, and keeps the session
 `snapshot`                   the session as data, for another version
 `server`                     signals and connections
+`last_responses`             what each connection gets at the end of the session
 `requests`                   checks and dispatches requests
-`request_methods`            one method for each request
-`typed_text`                 those that type
+`request_methods`            the requests, as methods
+`typed_text`                 the requests that type
 `delivery`                   typing a text and its Enter at the program's pace
 `ending` `files`             the end of the session; its socket and record
 `handler`                    frames of attached clients

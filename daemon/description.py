@@ -15,7 +15,7 @@ from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import BY_TIMEOUT, Refused
 from sesh.measures import STEADY, stamp
-from sesh.schema import EndFacts, Foreground, Record, Status
+from sesh.schema import EndFacts, Foreground, JobResult, Record, Status
 from sesh.store import records
 from sesh.vt.modes import BRACKETED_PASTE
 
@@ -101,6 +101,29 @@ def outcome(session: Session) -> EndFacts:
         "cpu": end.cpu,
         "memory": end.memory,
         "reason": end.reason,
+    }
+
+
+def result(session: Session, *, truncated: bool) -> JobResult:
+    """Return the result of an ended session; `truncated`: its stored output lacks the start."""
+    facts = session.facts
+    return {
+        **outcome(session),
+        "truncated": truncated,
+        "name": session.name,
+        "id": facts.id,
+        "command": facts.command,
+        "directory": facts.directory,
+        "labels": facts.labels,
+        "ended": STEADY.wall_time(session.life.end.at or STEADY.now()),
+        "position": session.log.head,
+        "columns": session.model.columns,
+        "rows": session.model.rows,
+        "events": session.events.last,
+        "state": session.activity.observe().state,
+        "run": session.runs.history.last,
+        "job": facts.job,
+        "shell": facts.shell or facts.resumed,
     }
 
 

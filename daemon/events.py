@@ -37,7 +37,7 @@ _MAX_COMMAND = 32 << 10
 class Missed:
     """Counts bells, notifications and ended commands since the last client left."""
 
-    since: float = field(default_factory=measures.STEADY.now)  # when it left
+    left_at: float = field(default_factory=measures.STEADY.now)
     position: int = 0  # the end of the output that it has seen
     bells: int = 0
     notifications: int = 0
@@ -68,7 +68,7 @@ class Missed:
 
     @property
     def _away(self) -> float:
-        return measures.STEADY.now() - self.since
+        return measures.STEADY.now() - self.left_at
 
     def line(self, lines: int) -> str:
         """Return a summary in one line. `lines`: the number of lines that have scrolled off."""

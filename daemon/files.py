@@ -57,12 +57,17 @@ class SessionFiles:
             self._listen()
 
     def release(self, *, remove: bool) -> None:
-        """Stop listening, and remove the socket; with `remove`, the other files too."""
-        self._session.loop.forget(self._listener.socket.fileno())
-        self._listener.release(files=remove)
-        # The listener does not find these if the record or the socket was removed before.
+        """Stop listening, and remove the socket; with `remove`, also the other files."""
+        session_id = self._session.facts.id
+        descriptor = self._listener.socket.fileno()
+        if descriptor >= 0:
+            self._session.loop.forget(descriptor)
+            self._listener.release(files=remove)
+        elif remove:
+            records.forget(self._session.name, session_id)
+        # The listener does not find these files if the record or the socket was removed before.
         kinds = records.FILES if remove else ("agent",)
         for kind in kinds:
-            path = records.file_of(self._session.facts.id, kind)
+            path = records.file_of(session_id, kind)
             if os.path.lexists(path):
                 os.unlink(path)

@@ -49,13 +49,13 @@ class Findings:
                 self._events.add("notification", text=text)
                 self._activity.declare(State.WAITING, text)
         elif kind == Kind.STATUS:
-            self._activity.take_report(body, position)
+            self._activity.handle_report(body, position)
         elif kind == Kind.RIS:
             self._activity.clear_reports(position)
         elif kind == Kind.PROGRESS:
-            self._activity.take_progress(body)
+            self._activity.handle_progress(body)
         elif kind == Kind.MARK:
-            self._activity.take_mark(body, position)
+            self._activity.handle_mark(body, position)
             self.marks.handle(body, position)
 
 

@@ -68,7 +68,7 @@ class ClientHandler:
     def _attach(self, connection: PeerConnection, hello: Hello, welcome: Welcome) -> None:
         client = Client(connection, self._clients.last_number + 1, hello, partial(self._model.remember, in_flight=True))
         created = connection.awaits_creator
-        departed = self._take_over(client)
+        departed = self._forget_earlier(client)
         client.last_input = departed.last_input
         client.used_at = departed.used_at
         position = self._position_in(hello)
@@ -83,11 +83,15 @@ class ClientHandler:
         connection.reader = client
         fitted = self._has_session_size(client)  # before `add`, which may give the session this client's size
         self._clients.add(client)
-        if position is not None:
-            self._model.catch_up()
-            client.resume(position, live=departed.exact and fitted and position >= self._log.base)
-        else:
+        if departed.attaching_from is not None:
+            self._start(client, departed.attaching_from, created=created)
+        elif position is None:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
+        else:
+            self._model.catch_up()
+            before = departed.before_viewport
+            live = fitted and before is None and position >= self._log.base
+            client.resume(position, live=live, before_viewport=before)
         self._relay.go_on_with(client)
         self._announce("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
@@ -99,14 +103,14 @@ class ClientHandler:
         position = hello.get("position") if hello.get("id") == self._session.facts.id else None
         return position if position is not None and position <= self._log.head else None
 
-    def _take_over(self, client: Client) -> Departed:
+    def _forget_earlier(self, client: Client) -> Departed:
         """Forget the earlier connection of a client that reconnects; return what is remembered of it."""
         token = client.terminal.token
         for other in list(self._clients.all):
             if token and other.terminal.token == token:  # its old link may not have been found dead
                 self.forget(other)
                 other.connection.fail()
-        return self._clients.departed.pop(token, Departed(0, client.used_at, exact=True))
+        return self._clients.departed.pop(token, Departed(0, client.used_at))
 
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
         """Choose the first output of a new client: lines after `seen_to`, or all bytes."""

@@ -69,7 +69,7 @@ def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: l
 def _check_reloadable(server: Server, *, is_typing: bool = False) -> None:
     """Raise Busy if the session does something that a reload would break."""
     session = server.session
-    if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
+    if session.life.phase != Phase.RUNNING and not session.life.readable:
         reason = "is ending"
     elif session.runs.all_runs():
         reason = "runs a command of --run"

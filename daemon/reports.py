@@ -80,7 +80,7 @@ class Reports:
     changed_at: Annotated[int, range(-1, 1 << 62)] = -1  # position of the last change
     speaks: bool = False  # reports override other declarations
 
-    def take(self, report: Report, group: int, at: int) -> None:
+    def store(self, report: Report, group: int, at: int) -> None:
         """Store a process group's report, which ends at position `at` of the log."""
         part = report.get("id", "")
         if report["state"] == "clear":
@@ -107,7 +107,7 @@ class Reports:
             self._remove([part], at)
             if self.speaks:
                 report.pop("msg", None)
-                self.take({**report, "state": "idle"}, self.group, at)
+                self.store({**report, "state": "idle"}, self.group, at)
 
     def drop_if_gone(self, foreground: int, at: int) -> None:
         """Call `drop_ended` if the group that reported has left the foreground and ended."""

@@ -23,7 +23,7 @@ from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
 from sesh.daemon.waits import Wait
-from sesh.errors import Refused, UsageError
+from sesh.errors import KILLED, Refused, UsageError
 from sesh.measures import STEADY
 from sesh.messages import (
     DetachResponse,
@@ -57,7 +57,7 @@ Reload = Callable[..., Steps]  # `sesh.daemon.reload.steps`
 
 
 class RequestMethods:
-    """One public method for each request, except requests that type."""
+    """The requests, except those that type: each public method is one."""
 
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
@@ -238,7 +238,7 @@ class RequestMethods:
         if session_id and session_id != self._session.facts.id:
             raise paths.absent(self._session.name)
         self._session.waits.add(Wait(request))
-        self._ending.end_session()
+        self._ending.end_session(KILLED)
 
     def rename(self, request: PeerRequest[NoResponse], to: str = "") -> None:
         new = names.check_name(to)

@@ -18,7 +18,8 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.request_methods import Reload
+from sesh.daemon.last_responses import LastResponses
+from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
 from sesh.errors import BY_TIMEOUT, TERMINATED, ProtocolError, Refused, SeshError
@@ -50,8 +51,10 @@ class Server:
         self.connections: dict[int, PeerConnection] = {}
         self.files = SessionFiles(session, listener, self._listen)
         self.handler = ClientHandler(session)
-        self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
-        self.requests = Requests(session, self.handler, self.ending, self.files, partial(reload, self))
+        self.ending = Ending(session, self.files)
+        self.last_responses = LastResponses(session, self.ending, self.handler, self.connections, self.drop)
+        methods = RequestMethods(session, self.handler, self.ending, self.files, partial(reload, self))
+        self.requests = Requests(session, self.handler, methods)
         if creator is not None:
             connection = PeerConnection(creator, awaits_creator=True)
             self.admit(connection)
@@ -70,7 +73,7 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts.ends_at
         if deadline is not None and self.session.running:
-            end = partial(self.ending.end_session, keep=True, reason=BY_TIMEOUT)
+            end = partial(self.ending.end_session, BY_TIMEOUT)
             self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._handle_signals(os.read(self._wakeup, 4096)))
         self._listen()
@@ -84,9 +87,9 @@ class Server:
             self._loop.turn()
             if session.running:
                 continue
-            session.faults.guard(self.ending.respond_to_waits, "the ending")
-            if session.life.phase in (Phase.LEFT, Phase.REMOVED) and not self.requests.unfinished:
-                self.ending.close_finished()
+            session.faults.guard(self.last_responses.send, "the ending")
+            if session.life.over and not self.requests.unfinished:
+                self.last_responses.close_finished()
                 if not self.connections:
                     results.sync(session.facts.id)
                     return
@@ -107,11 +110,11 @@ class Server:
         life = self.session.life
         if life.phase == Phase.ENDED:
             self.ending.complete()
-        if session.facts.persist and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
+        if session.facts.persist and (life.readable or (life.running and machine.shutting_down())):
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
-        elif life.phase != Phase.LEFT:
-            self.ending.end_session(reason=TERMINATED)
+        elif not life.over:
+            self.ending.end_session(TERMINATED)
 
     # -- connections
 

@@ -39,8 +39,9 @@ SIGNAL_BASE = 128
 BY_KERNEL = "killed, perhaps for memory"  # the `reason` after a SIGKILL that sesh did not send
 TERMINATED = "terminated"  # the `reason` after a signal to the daemon, as at a shutdown of the machine
 BY_TIMEOUT = "timed out"
+KILLED = "killed"  # the `reason` after `--kill`
 ENDS = {
-    "killed": "was killed",
+    KILLED: "was killed",
     TERMINATED: "was ended by SIGTERM to its daemon",
     BY_TIMEOUT: "timed out and was ended",
     BY_KERNEL: f"was {BY_KERNEL}",

@@ -119,7 +119,7 @@ class Activity:
         self.kept.declared.declare(declared, by)
         self._decide()
 
-    def take_progress(self, body: bytes) -> None:
+    def handle_progress(self, body: bytes) -> None:
         """Handle a progress report (OSC 9;4). `body`: the text after `9;4;`."""
         digit = body.partition(b";")[0]
         if digit in _PROGRESS:
@@ -127,16 +127,16 @@ class Activity:
         elif digit == b"0":
             self.kept.declared.end_progress()
 
-    def take_report(self, text: bytes, position: int) -> None:
+    def handle_report(self, text: bytes, position: int) -> None:
         """Handle a report that ends at `position` of the log. `text` follows `OSC 7501;`."""
-        self.kept.declared.take_report(text, self._pump.foreground, position)
+        self.kept.declared.store_report(text, self._pump.foreground, position)
         self._decide()
 
     def clear_reports(self, position: int) -> None:
-        self.reports.take({"state": "clear"}, 0, position)
+        self.reports.store({"state": "clear"}, 0, position)
         self._decide()
 
-    def take_mark(self, body: bytes, position: int) -> None:
+    def handle_mark(self, body: bytes, position: int) -> None:
         """Handle a prompt mark (OSC 133); in `body`, after `133;`, C starts a command."""
         kept = self.kept
         if body[:1] == b"C":
@@ -154,7 +154,7 @@ class Activity:
     def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
         self._timers.clear(Timer.ACTIVITY)
-        self.reports.take({"state": "clear"}, 0, self._pump.log.head)
+        self.reports.store({"state": "clear"}, 0, self._pump.log.head)
         self._settled = True
         self.kept.declared.last = None
         self._set_standing(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))

@@ -49,11 +49,11 @@ class Declared:
         if self.by == By.PROGRESS:
             self.last = None
 
-    def take_report(self, text: bytes, group: int, position: int) -> None:
+    def store_report(self, text: bytes, group: int, position: int) -> None:
         """Store the report in `text`, which ends at log position `position`; drop an invalid one."""
         report = parse(text)
         if report is not None:
-            self.reports.take(report, group, position)
+            self.reports.store(report, group, position)
             self.last = None
 
     def note_input(self, keys: bytes, position: int) -> bool:

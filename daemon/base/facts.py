@@ -58,10 +58,6 @@ class Facts:
             env=[*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
         )
 
-    def set_keep(self, *, keep: bool) -> None:
-        """Decide again whether the session stays readable after its end."""
-        self.keep = keep
-
     def update(self, changed: Facts) -> None:
         """Take over all facts of a changed copy, or of an earlier one."""
         vars(self).update(vars(changed))

@@ -22,12 +22,15 @@ class Phase(Enum):
     ENDING = "ending"  # on request: the processes of the session get signals
     ENDED = "ended"  # the program has ended; the emulator still draws its last output
     KEPT = "kept"  # the session stays readable under its name, and the daemon runs
-    LEFT = "left"  # the program ended while nobody was attached: the daemon exits, the files stay
+    UNTOLD = "untold"  # as KEPT, until somebody is told the exit code, which only the daemon has: then REMOVED
+    LEFT = "left"  # the daemon exits, the files stay
+    UNSEEN = "unseen"  # as LEFT, unless a client comes before the daemon has exited, and sees the end: then REMOVED
     REMOVED = "removed"  # the files are removed; the daemon exits once its peers have their responses
     ABANDONED = "abandoned"  # the machine shuts down: the daemon exits, and the session can be restored
 
 
 _RUNNING = (Phase.RUNNING, Phase.ENDING)
+READABLE = (Phase.KEPT, Phase.UNTOLD)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,6 @@ class Life:
 
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
-        self.ended_for = ""  # why somebody ends the session; empty if nobody does
         self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
         self.on_end: Observers[[]] = Observers()  # called when the program has ended
         self.end = ProgramEnd()
@@ -81,9 +83,19 @@ class Life:
         return self.phase in _RUNNING
 
     @property
+    def readable(self) -> bool:
+        """True if the program has ended, and the daemon stays."""
+        return self.phase in READABLE
+
+    @property
+    def over(self) -> bool:
+        """True if the daemon exits once its peers have their responses."""
+        return self.phase in (Phase.LEFT, Phase.UNSEEN, Phase.REMOVED)
+
+    @property
     def named(self) -> bool:
         """True while the session holds its name: it runs, or is readable."""
-        return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
+        return self.running or self.readable or self.phase == Phase.ENDED
 
     def become(self, phase: Phase) -> None:
         ran = self.running

@@ -106,8 +106,8 @@ class Client(Reader):
         self.number = number
         self.terminal = Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = STEADY.now()  # when it attached
-        self.used_at = self.since  # when a person last used it
+        self.attached_at = STEADY.now()
+        self.used_at = self.attached_at  # when a person last used it
         if hello.get("remote", False):
             self.window = Window(in_flight)
             self.limit = LAG_OVER_LINK
@@ -133,26 +133,15 @@ class Client(Reader):
         """True if its terminal shows no output of the session yet."""
         return self.position == BLANK
 
-    @property
-    def exact(self) -> bool:
-        """True if its terminal shows all output up to its position, not a part."""
-        state = self.state
-        if isinstance(state, Attaching):
-            has_only_a_part = self.blank and state.unfinished is not None
-            return not has_only_a_part
-        if isinstance(state, Repainting):
-            return state.before_viewport is None
-        return isinstance(state, Live)
-
     def was_sent_all(self, log: OutputLog) -> bool:
         return self.position == log.head and not self.connection.unsent
 
     # -- transitions between the states
 
-    def resume(self, position: int, *, live: bool) -> None:
+    def resume(self, position: int, *, live: bool, before_viewport: TerminalState | None = None) -> None:
         """Go on from `position`, with the bytes after it, or else with a screen."""
         self.position = position
-        self.state = Live() if live else Repainting()
+        self.state = Live() if live else Repainting(before_viewport)
 
     def await_repaint(self) -> None:
         """Wait for missed lines and a screen; a replay that has begun goes on."""
@@ -200,12 +189,6 @@ class Client(Reader):
         self.position = position
         self._send(position, replay)
 
-    def send_viewport(self, position: int, update: bytes) -> None:
-        """Send the update of a viewport to a position, unless it is empty."""
-        self.position = position
-        if update:
-            self.send_screen(position, update)
-
     def _send(self, number: int, replay: bytes) -> None:
         """Send SCREEN. `number`: its position, or PART."""
         self.connection.queue(*protocol.screen_frames(number, replay))
@@ -222,7 +205,7 @@ class Client(Reader):
             "machine": self.terminal.machine or None,
             "columns": columns,
             "rows": rows,
-            "since": stamp(STEADY.wall_time(self.since)),
+            "since": stamp(STEADY.wall_time(self.attached_at)),
             "read_only": self.terminal.read_only,
             "mode": MODES[type(self.state)],
         }
@@ -234,11 +217,20 @@ def client_of(connection: PeerConnection) -> Client | None:
 
 @dataclass(frozen=True)
 class Departed:
-    """What is remembered of a client that has left."""
+    """What is remembered of a client that has left, in case it comes back."""
 
     last_input: int  # the number of its last INPUT
     used_at: float
-    exact: bool  # see `Client.exact`
+    attaching_from: int | None = None  # its position, if its first screen had not come: it attaches again
+    before_viewport: TerminalState | None = None  # see `Repainting`
+
+    @classmethod
+    def of(cls, client: Client) -> Departed:
+        state = client.state
+        if isinstance(state, Attaching):
+            return cls(client.last_input, client.used_at, attaching_from=client.position)
+        before = None if isinstance(state, Live) else state.before_viewport
+        return cls(client.last_input, client.used_at, before_viewport=before)
 
 
 class Clients:
@@ -269,7 +261,7 @@ class Clients:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
         if not client.terminal.token:
             return
-        self.departed[client.terminal.token] = Departed(client.last_input, client.used_at, client.exact)
+        self.departed[client.terminal.token] = Departed.of(client)
         if len(self.departed) > MAX_DEPARTED:
             del self.departed[next(iter(self.departed))]
 

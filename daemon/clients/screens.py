@@ -210,4 +210,6 @@ class Screens:
         if isinstance(state, Viewing) and client.connection.flush() and client.room:
             position = self._model.position
             reports = self._reports.sequences(client.position, position, every=False)
-            client.send_viewport(position, state.viewport.update(self._model.emulator) + reports.encode())
+            if update := state.viewport.update(self._model.emulator) + reports.encode():
+                client.send_screen(position, update)
+            client.position = position

@@ -112,7 +112,7 @@ class RunQueue:
     def _give_up(self, run: Run, error: SeshError) -> None:
         if run.state < RunState.TYPED:
             self._refuse(run, error)
-        elif run.state == RunState.TYPED and run.error is None:
+        elif run.state == RunState.TYPED:
             self._withdraw(run, error)
 
     # -- queries by other parts
@@ -128,9 +128,9 @@ class RunQueue:
         """Finish the active run, and refuse the others: the session's program has ended."""
         run = self.active
         rest = self._marks.finish()
-        self._take_output(rest)
+        self._add_output(rest)
         self._pump.append_unscanned(rest)
-        if run is not None and run.state >= RunState.BEGUN and run.error is None:
+        if run is not None and run.state >= RunState.BEGUN and run.withdrawn_for is None:
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
         for run in self.all_runs():
@@ -143,13 +143,13 @@ class RunQueue:
         """Yield the block without marks and echo; handle each mark after the output before it."""
         for part in self._faults.guard(self._marks.split, "the commands", block) or [block]:
             if isinstance(part, Mark):
-                yield self._faults.guard(self._take_mark, "the commands", *part) or b""
+                yield self._faults.guard(self._handle_mark, "the commands", *part) or b""
             else:
                 visible = self._marks.visible(part)
-                self._faults.guard(self._take_output, "the commands", visible)
+                self._faults.guard(self._add_output, "the commands", visible)
                 yield visible
 
-    def _take_output(self, piece: bytes) -> None:
+    def _add_output(self, piece: bytes) -> None:
         run = self.active
         pty = self._pump.pty
         if not piece or run is None or run.state < RunState.BEGUN:
@@ -158,13 +158,13 @@ class RunQueue:
         if run.state == RunState.RUNNING and b"\n" in piece:
             run.send_lines()
 
-    def _take_mark(self, token: str, letter: str, code: int | None) -> bytes:
+    def _handle_mark(self, token: str, letter: str, code: int | None) -> bytes:
         """Handle a mark of this session, and return its replacement in the output."""
         run = self.active
         if run is None or run.wrapper is None or run.shell is None:
             return b""
         ours = token == run.wrapper.token
-        if ours and letter == "B" and run.state == RunState.TYPED:
+        if ours and letter == "B" and run.state in (RunState.TYPED, RunState.WITHDRAWN):
             return self._begin(run, run.shell)
         if ours and letter == "C" and run.state == RunState.BEGUN:
             self._begin_command(run)
@@ -188,9 +188,9 @@ class RunQueue:
         run.become(RunState.RUNNING)
         run.output.clear()  # output of the shell, not of the command
         run.remove_files()
-        error = run.error
-        run.error = None
-        if isinstance(error, TimedOut):
+        withdrawn_for = run.withdrawn_for
+        run.withdrawn_for = None
+        if isinstance(withdrawn_for, TimedOut):
             self._time_out(run)
 
     # -- steps
@@ -210,17 +210,15 @@ class RunQueue:
             except Exception:
                 self._refuse(run, daemon_failed())
                 raise
-        elif run.state == RunState.TYPED and run.error is None:
+        elif run.state == RunState.TYPED:
             not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use --send")
             self._withdraw(run, shells.error_if_stopped(self._pump.pty, self.name) or not_read)
-        elif run.state == RunState.TYPED and run.error is not None:
-            self._retry_or_refuse(run, run.error)
         else:
             self._check_for_end(run)
 
     def _type_when_ready(self, run: Run) -> None:
         """Type the run's line at a prompt, else check again soon. Raises Busy, Refused."""
-        shell = shells.look_for_prompt(self._pump, self._facts, time.monotonic() - run.since)
+        shell = shells.look_for_prompt(self._pump, self._facts, time.monotonic() - run.changed_at)
         if run.connection is None or run.connection.closed:
             self._remove(run)  # without a response: a client that reconnects repeats its request
         elif shell is None:
@@ -249,13 +247,14 @@ class RunQueue:
         # The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes
         # on. If none arrives, `error` refuses the run.
         run.remove_files()
-        run.error = error
-        self._timers.set(Timer.RUN, MARK_DELAY, self.step)
+        run.withdrawn_for = error
+        run.become(RunState.WITHDRAWN)
+        self._timers.set(Timer.RUN, MARK_DELAY, lambda: self._retry_or_refuse(run, error))
 
     def _retry_or_refuse(self, run: Run, error: SeshError) -> None:
         """Clear the unread line with Ctrl-C and retry the run once, else refuse it."""
         # The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.
-        run.error = None
+        run.withdrawn_for = None
         self._pump.append_unscanned(self._marks.release())
         stopped = shells.error_if_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
@@ -272,8 +271,8 @@ class RunQueue:
         # reading input, and the run goes on. Check less often as time passes.
         pump = self._pump
         now = time.monotonic()
-        self._timers.set(Timer.RUN, min(0.5, max(QUIET, (now - run.since) / 10)), self.step)
-        if pump.pty is None or run.shell is None or now - max(run.since, run.output.appended_at) < QUIET:
+        self._timers.set(Timer.RUN, min(0.5, max(QUIET, (now - run.changed_at) / 10)), self.step)
+        if pump.pty is None or run.shell is None or now - max(run.changed_at, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
         if shell is None or not shell.ready or pump.read_output() or run is not self.active:
@@ -292,8 +291,8 @@ class RunQueue:
 
     def _finish(self, run: Run, code: int | None, reason: str = "") -> None:
         """Finish a run; `reason` is why the session ended, if that ended the run."""
-        if run.error is not None:  # withdrawn: the shell did not find the inner file
-            self._refuse(run, run.error)
+        if run.withdrawn_for is not None:  # the shell did not find the inner file
+            self._refuse(run, run.withdrawn_for)
             return
         facts = run.result(code, reason=reason)
         if run.begun is not None:

@@ -20,9 +20,10 @@ MAX_UNREAD = 4 << 20  # unsent bytes at which a caller gets no more lines before
 
 class RunState(IntEnum):
     DUE = 0  # queued, or active and waiting for a shell at its prompt
-    TYPED = 1  # the line that sources its files is typed; with an error, its files are removed, and no mark has come
-    BEGUN = 2  # mark B: the shell has read the outer file
-    RUNNING = 3  # mark C: the command runs
+    TYPED = 1  # the line that sources its files is typed
+    WITHDRAWN = 2  # its files are removed; the shell may have opened them before
+    BEGUN = 3  # mark B: the shell has read the outer file
+    RUNNING = 4  # mark C: the command runs
 
 
 class Run:
@@ -40,7 +41,7 @@ class Run:
         self.become(RunState.DUE)
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
-        self.error: SeshError | None = None  # refuses a withdrawn run, unless the command begins
+        self.withdrawn_for: SeshError | None = None  # refuses a withdrawn run, unless its command runs all the same
         self.begun: Begun | None = None
         self.output = RunOutput()
 
@@ -54,7 +55,7 @@ class Run:
 
     def become(self, state: RunState) -> None:
         self.state = state
-        self.since = time.monotonic()
+        self.changed_at = time.monotonic()
 
     def remove_files(self) -> None:
         if self.wrapper is not None:

@@ -81,7 +81,7 @@ def test_a_command_is_news_and_an_absence_has_its_length_from_a_minute_on() -> N
     for seconds, told, words in ((59, False, "a moment"), (61, True, "1m"), (7201, True, "2h")):
         missed = Missed()
         missed.note({"event": "command_ended", "exit_code": 0})
-        missed.since = time.time() - seconds
+        missed.left_at = time.time() - seconds
         assert missed.any is told
         missed.note({"event": "bell"})
         assert missed.any

@@ -24,6 +24,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import ignore
 from sesh.daemon.pty.stdin_pipe import StdinPipe
+from sesh.daemon.screen.model import TerminalState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
@@ -44,15 +45,13 @@ LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Clients.all Clients.leader Relay.followers Events._followers Waits.all "
         "Echoes._unreported Echoes._flags "
-        "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
+        "LastResponses._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._active Typing._queued Typing._patient Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Life.ended_for Ending._hung_up_at Ending._final_phase Ending._timed_out Pty.status Pty.usage",
-    "a session that stays until its end is told: it stays until it is killed, as with --keep":
-        "Ending._untold",
+        "Ending._reason Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
     "work in progress: it begins again":
         "Screens._viewports_sent_at Screens._lags_since OutputLog.appended_at Activity._checked_at Activity._input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
@@ -161,10 +160,10 @@ def lived() -> Session:
     own.model.catch_up(10)
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3
-    own.clients.departed["token"] = Departed(5, 6.0, False)
+    own.clients.departed["token"] = Departed(5, 6.0, 7, TerminalState(scrolled=8))
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
-    own.activity.take_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
+    own.activity.handle_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
     own.activity.kept = replace(own.activity.kept, standing=Standing(State.WAITING, Why.STOPPED, 5.0, "why?"))
     own.activity._work.restore("why?")
     own.findings.title, own.findings.titled_by = "t\u00fc", 5

@@ -80,7 +80,7 @@ def test_of_any_bytes_a_terminal_and_a_reload_get_the_same_records(texts: list[b
     for at, text in enumerate(texts, 1):
         report = parse(text)
         if report is not None:
-            reports.take(report, GROUP, at)
+            reports.store(report, GROUP, at)
     rows = reports.as_json()
     assert all(value.isprintable() for row in rows for value in row.values() if isinstance(value, str))
     for sequence in reports.sequences(-1, 9, every=True).split("\x1b\\")[:-1]:
@@ -98,7 +98,7 @@ def take(reports: Reports, *texts: str, at: int = 1) -> Reports:
     for position, text in enumerate(texts, at):
         report = parse(text.encode())
         assert report is not None
-        reports.take(report, GROUP, position)
+        reports.store(report, GROUP, position)
     return reports
 
 

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from sesh import messages, protocol
+from sesh.daemon import description
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients import connection
 from sesh.daemon.clients.listener import Listener
@@ -24,6 +25,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.typed_text import MAX_QUEUED
 from sesh.daemon.waits import MAX_WAITS
 from sesh.errors import ProtocolError
+from sesh.store import records
 from tests.house.source import modules
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
@@ -133,6 +135,15 @@ def test_a_hello_of_other_types_ends_its_connection_and_attaches_nobody(
     with pytest.raises(ProtocolError, match=f"HELLO: .{key}"):
         server.handler.handle_hello(link.connection, hello)
     assert not server.session.clients.all
+
+
+def test_a_session_that_was_left_in_the_list_can_still_be_removed(server: Server) -> None:
+    """A kill just after the end was told as done, and the session stayed listed."""
+    description.write_record(server.session)
+    server.files.release(remove=False)
+    assert records.read("work") is not None
+    server.files.release(remove=True)
+    assert records.read("work") is None
 
 
 def test_a_wait_too_many_is_told_from_a_number_in_use(server: Server, link: Link) -> None:
