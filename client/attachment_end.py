@@ -7,19 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from sesh import errors
 from sesh.about import PROGRAM, SESH
-from sesh.errors import (
-    BY_KERNEL,
-    BY_TIMEOUT,
-    ENDS,
-    KILLED,
-    SIGNAL_BASE,
-    TERMINATED,
-    Ended,
-    NotFound,
-    SeshError,
-    for_host,
-)
+from sesh.errors import BY_KERNEL, BY_TIMEOUT, ENDS, KILLED, TERMINATED, Ended, NotFound, SeshError, for_host
 from sesh.messages import Message
 
 
@@ -77,7 +67,7 @@ class AttachmentEnd:
         if number == signal.SIGINT:
             return cls.lost(name, host)
         kind = EndKind.DETACHED if number == signal.SIGQUIT else EndKind.SIGNAL
-        return cls(kind, name, host, 0 if kind is EndKind.DETACHED else SIGNAL_BASE + number)
+        return cls(kind, name, host, 0 if kind is EndKind.DETACHED else errors.SIGNAL_BASE + number)
 
     @property
     def detached(self) -> str:
