@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Container
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
+from sesh.client.terminal import SignalInterrupt
 from sesh.client.view import ClientTimer, TerminalView
 from sesh.errors import (
     DaemonReloaded,
@@ -132,14 +134,12 @@ class Attachment:
 
     def _reconnect(self) -> None:
         """Connect once more to the daemon, which has closed the connection; else end the attachment."""
-        if self.phase is not AttachmentPhase.ATTACHED:
-            self.lose()
-            return
-        self.view.remove_overlays()
-        try:
-            self.attach_over(wire.connect(self.name))  # blocks for long only if the backlog of the daemon is full
-        except SeshError:
-            self.lose()
+        if self.phase is AttachmentPhase.ATTACHED:
+            self.view.remove_overlays()
+            with suppress(SeshError):
+                self.attach_over(wire.connect(self.name))  # blocks for long only if the backlog of the daemon is full
+                return
+        self.lose()
 
     def _go_offline(self) -> None:
         self.view.remove_overlays()
@@ -153,14 +153,17 @@ class Attachment:
 
     def _log_in(self, keeper: LinkKeeper) -> None:
         """Let the user log in; attach over the next link."""
-        result = log_in(self.display.terminal, keeper, self.name, self.host)
-        if isinstance(result, AttachmentEnd):
-            self.end = result
-        elif isinstance(result, Connection):
-            self.attach_over(result)
-            self.handle_frames()
+        try:
+            link = log_in(self.display.terminal, keeper)
+        except SignalInterrupt as interrupt:
+            self.end = AttachmentEnd.interrupted(self.name, self.host, interrupt.number)
+        except (LoginRefused, Unreachable, TimedOut, OSError) as error:
+            self._await_enter(error)
+        except SeshError as error:
+            self.end = AttachmentEnd.failed(self.name, self.host, error)
         else:
-            self._await_enter(result)
+            self.attach_over(link)
+            self.handle_frames()
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
@@ -224,12 +227,11 @@ class Attachment:
 
     def _handle_keys(self, data: bytes) -> None:
         """Send input; a lost link ends at Ctrl-C, and is attempted again at Enter."""
-        refused = self.phase is AttachmentPhase.REFUSED
         offline = self.phase is AttachmentPhase.OFFLINE
-        if (offline or refused) and pressed(data, _CTRL_C):
+        if (offline or self.phase is AttachmentPhase.REFUSED) and pressed(data, _CTRL_C):
             self.lose()
             return
-        if refused:
+        if self.phase is AttachmentPhase.REFUSED:
             if self.keeper is not None and pressed(data, *_ENTER):
                 self._log_in(self.keeper)
             return

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from sesh import errors
 from sesh.about import PROGRAM, SESH
 from sesh.errors import BY_KERNEL, BY_TIMEOUT, ENDS, KILLED, TERMINATED, Ended, NotFound, SeshError, for_host
 from sesh.messages import Message
@@ -59,6 +60,14 @@ class AttachmentEnd:
         if isinstance(error, NotFound):
             return cls(EndKind.LOST, name, host, 1, error.line(host))
         return cls.lost(name, host, str(error))
+
+    @classmethod
+    def interrupted(cls, name: str, host: str | None, number: int) -> AttachmentEnd:
+        """Return the end for a signal during a login, in which Ctrl-C is one, too."""
+        if number == signal.SIGINT:
+            return cls.lost(name, host)
+        kind = EndKind.DETACHED if number == signal.SIGQUIT else EndKind.SIGNAL
+        return cls(kind, name, host, 0 if kind is EndKind.DETACHED else errors.SIGNAL_BASE + number)
 
     @property
     def detached(self) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sesh import measures
-from sesh.client.attachment_end import AttachmentEnd, EndKind
-from sesh.client.terminal import RawTerminal, SignalInterrupt
+from sesh.client.terminal import RawTerminal
 from sesh.client.view import ClientTimer, TerminalView
-from sesh.errors import NO_ANSWER, SIGNAL_BASE, AuthenticationFailed, LoginRefused, SeshError, TimedOut, Unreachable
+from sesh.errors import NO_ANSWER, AuthenticationFailed
 from sesh.loop.timers import Timers
 from sesh.wire import Connection
 
@@ -78,26 +76,10 @@ class LinkLine:
             display.print_line(f"Enter tries again, {self._leave_hint}")
 
 
-def log_in(
-    terminal: RawTerminal, keeper: LinkKeeper, name: str, host: str | None
-) -> Connection | AttachmentEnd | Exception:
-    """Let the user log in; return the next link, the end, or an error.
-
-    After the error another login may succeed.
-    """
+def log_in(terminal: RawTerminal, keeper: LinkKeeper) -> Connection:
+    """Let the user log in; return the next link. Raises SignalInterrupt, and as `LinkOpener.open`."""
     try:
         with terminal.lent_to_ssh():
             return keeper.log_in()
-    except (LoginRefused, Unreachable, TimedOut, OSError) as error:
-        return error
-    except SignalInterrupt as interrupt:  # while the terminal is not raw, Ctrl-\ and Ctrl-C are signals
-        number = interrupt.number
-        if number == signal.SIGINT:
-            return AttachmentEnd.lost(name, host)
-        if number == signal.SIGQUIT:
-            return AttachmentEnd(EndKind.DETACHED, name, host)
-        return AttachmentEnd(EndKind.SIGNAL, name, host, SIGNAL_BASE + number)
-    except SeshError as error:
-        return AttachmentEnd.failed(name, host, error)
     finally:
-        terminal.drop_input()
+        terminal.drop_input()  # what was typed for ssh must not reach the session
