@@ -29,7 +29,7 @@ from sesh.errors import (
     silent_daemon,
 )
 from sesh.keys import ESCAPE, Key, pressed
-from sesh.link.health import Health, WatchedConnection
+from sesh.link.health import WatchedConnection
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
@@ -174,7 +174,7 @@ class Attachment:
             return
         link = keeper.run(ready)
         self.link_line.update(keeper)
-        if keeper.health.state is Health.LOST and self.phase is not AttachmentPhase.OFFLINE:
+        if keeper.health.state.lost and self.phase is not AttachmentPhase.OFFLINE:
             self._go_offline()
         if isinstance(keeper.refusal, LoginRefused):
             self.link_line.report_refusal(keeper, self.name, dropped=self.channel.input.drop())

@@ -11,7 +11,6 @@ from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.terminal import RawTerminal, SignalInterrupt
 from sesh.client.view import ClientTimer, TerminalView
 from sesh.errors import NO_ANSWER, SIGNAL_BASE, AuthenticationFailed, LoginRefused, SeshError, TimedOut, Unreachable
-from sesh.link.health import Health
 from sesh.loop.timers import Timers
 from sesh.wire import Connection
 
@@ -50,8 +49,7 @@ class LinkLine:
     def _draw(self, keeper: LinkKeeper) -> None:
         display = self._view.display
         reason = keeper.reason
-        lost = keeper.health.state is Health.LOST
-        state, preposition = ("no link", "to") if lost else ("no answer", "from")
+        state, preposition = ("no link", "to") if keeper.health.state.lost else ("no answer", "from")
         why = f" ({reason})" if reason not in ("", NO_ANSWER) else ""  # the reason may have a URL to log in at
         heard = measures.time_of_day(keeper.heard_time)
         text = f"{state} {preposition} {self._host} since {heard}{why}; Enter tries now, {self._leave_hint}"

@@ -88,14 +88,14 @@ class Guesses:
         self._screen_row: CursorRow | None = None
         self._rows: list[PredictedRow] = []
         self._series_start: PredictedRow | None = None  # the first row of the current series of guesses
-        self._echoes = False  # the program has printed a key of the series
+        self._is_confirmed = False  # the program has printed a key of the series
         self._echo_off = False  # the pty does not echo, as at a password prompt
         self._sent = self._echoed = 0  # the newest input numbers
         self._resume_at = 0  # guessing stops until the input of this number is echoed; 0 while guessing goes on
 
     @property
     def row_to_draw(self) -> PredictedRow | None:
-        if not self._echoes or self._shown_row is None or self._rows[-1].row == self._screen_row:
+        if not self._is_confirmed or self._shown_row is None or self._rows[-1].row == self._screen_row:
             return None
         return self._rows[-1]
 
@@ -118,7 +118,7 @@ class Guesses:
 
     def _start_series(self, number: int) -> None:
         self._rows = []
-        self._echoes = False
+        self._is_confirmed = False
         if self._screen_row is not None and not self._echo_off:
             column = self._screen_row.column
             self._series_start = PredictedRow(number - 1, self._screen_row, column, column)
@@ -134,7 +134,7 @@ class Guesses:
         # Erased cells prove no echo: a program that prints an asterisk for each key of a secret erases them, too.
         printed = slice(first.end, shown.end)
         if shown.row.cells[printed] != first.row.cells[printed]:
-            self._echoes = True
+            self._is_confirmed = True
 
     def echoed(self, number: int) -> None:
         """Drop the rows up to this input number, whose effect is in the output."""
@@ -167,12 +167,12 @@ class Predictor:
         self._position = 0  # of the first byte of output that `_model` has not got
         self._requested_size: tuple[int, int] | None = None  # of the model in flight; None without a request
         self._requested_at = 0.0
-        self._covered: tuple[int, range] | None = None  # y and columns of drawn cells; no columns: the cursor
+        self._drawn: tuple[int, range] | None = None  # y and columns of drawn cells; no columns: the cursor
 
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED or MODEL; return the bytes to draw."""
         if kind == protocol.MODEL:
-            self._take_model(*protocol.split_number(payload))
+            self._build_model(*protocol.split_number(payload))
             return b""
         number, _, flags = protocol.split_echoed(payload)
         self._guesses.set_echo_off(flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE)
@@ -213,7 +213,7 @@ class Predictor:
             self._requested_at = now
             self._send(protocol.frame(protocol.MODEL))
 
-    def _take_model(self, position: int, replay: bytes) -> None:
+    def _build_model(self, position: int, replay: bytes) -> None:
         """Build the model from a replay; an empty replay says that the daemon has none."""
         size = self._requested_size
         self._requested_size = None
@@ -243,19 +243,19 @@ class Predictor:
         unguessed = model.settle().rows[model.cursor[0]].text
         guessed = {x: cell for x, cell in enumerate(cells) if cell != unguessed[x]}
         changed = [*guessed]
-        if self._covered is not None:
-            changed += self._covered[1]
+        if self._drawn is not None:
+            changed += self._drawn[1]
         columns = range(min(changed, default=0), max(changed, default=-1) + 1)
-        self._covered = y, columns
+        self._drawn = y, columns
         return patch.printed(model.settle(), y, guessed, columns, column)
 
     def _restore(self) -> bytes:
-        """Return the bytes that restore the covered cells; only output may follow them."""
-        covered = self._covered
-        self._covered = None
-        if covered is None or self._model is None:
+        """Return the bytes that restore the drawn cells; only output may follow them."""
+        drawn = self._drawn
+        self._drawn = None
+        if drawn is None or self._model is None:
             return b""
-        y, columns = covered  # the bytes end with the last grapheme: a combining character may follow in the output
+        y, columns = drawn  # the bytes end with the last grapheme: a combining character may follow in the output
         return patch.restored(self._model.settle(), y, columns.start, columns.stop)
 
 

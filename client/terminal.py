@@ -87,9 +87,9 @@ class RawTerminal:
             os.set_blocking(descriptor, False)
         undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
         for number in _HANDLED_SIGNALS:
-            undo.callback(signal.signal, number, signal.signal(number, self._note) or signal.SIG_DFL)
+            undo.callback(signal.signal, number, signal.signal(number, self._record) or signal.SIG_DFL)
 
-    def _note(self, number: int, _frame: object) -> None:
+    def _record(self, number: int, _frame: object) -> None:
         self.signalled.add(number)
 
     def raw(self) -> None:

@@ -109,8 +109,7 @@ def _verb(verb: Verb) -> str:
     context = typer.Context(command, info_name=verb.name)
     usage = " ".join(command.collect_usage_pieces(context))
     text, _, examples = (command.help or "").partition("\n\nExamples:\n")
-    everywhere = {word for word, _ in EVERYWHERE}
-    options = [each for each in command.params if each.param_type_name == "option" and each.opts[0] not in everywhere]
+    options = [each for each in command.params if each.param_type_name == "option" and each.expose_value]
     lines = [f".SS {_text(verb.shown)}", ".PP", f".B {_text(f'sesh {verb.name}')}", _text(usage), ".PP"]
     lines += [_text(" ".join(paragraph.split())) + "\n.PP" for paragraph in text.split("\n\n")]
     lines += _terms([record for each in options if (record := each.get_help_record(context))])

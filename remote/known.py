@@ -1,7 +1,8 @@
 """Known remotes: the hosts that sesh was used on or deployed to.
 
 The file `remotes.json` caches facts of each host by the name that the user types; docs/SECURITY.md describes it. A
-damaged file counts as empty, and is not written. Every function raises Refused if the file's directory is unsafe.
+damaged file counts as empty, and is not written. A damaged entry, or one of another version, counts as absent, and
+stays until that host is recorded again or forgotten. Every function raises Refused if the file's directory is unsafe.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from sesh import check, errors, files, paths
 from sesh.check import Check, Malformed
@@ -84,14 +85,14 @@ def record(host: str, version: str = "", *, login_prompted: bool | None = None) 
         facts["version"] = version
     if login_prompted is not None:
         facts["login_prompted"] = login_prompted
-    _change(lambda known: {**known, host: _without_failure({**known.get(host, {}), **facts})})
+    _change(host, lambda before: _without_failure({**(before or {}), **facts}))
 
 
 def forget(host: str) -> bool:
     """Remove all facts of a host; return whether the host was known."""
-    was_known = host in _hosts()
+    was_known = host in (_content().entries or {})
     if was_known:
-        _change(lambda known: {name: facts for name, facts in known.items() if name != host})
+        _change(host, lambda _: None)
     with suppress(OSError):  # no file was pushed
         os.unlink(paths.synced_file(host))
     return was_known
@@ -188,55 +189,59 @@ def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
 # -- the file
 
 
+class _Content(NamedTuple):
+    entries: dict[str, object] | None  # all entries, as they are in the file; None if it is damaged
+    hosts: Hosts  # the valid ones
+    faults: list[str]  # what is wrong with the file or with other entries, with the fix
+
+
 def damage() -> list[str]:
     """Return the errors of the file and of its hosts, with the fix."""
-    return _content()[1]
+    return _content().faults
 
 
 def _hosts() -> Hosts:
-    return _content()[0]
+    return _content().hosts
 
 
-def _content() -> tuple[Hosts, list[str]]:
-    paths.check_directory(paths.state_directory(), "XDG_STATE_HOME")
-    try:
-        return _read()
-    except Refused as error:
-        return {}, [str(error)]
-
-
-def _read() -> tuple[Hosts, list[str]]:
-    """Return the valid hosts, and the errors of others. Raises Refused for a damaged file."""
+def _content() -> _Content:
     path = paths.remotes_file()
-    return _parse(path, files.read_own(path, _MAX_BYTES) or b"{}")
+    paths.check_directory(os.path.dirname(path), "XDG_STATE_HOME")
+    try:
+        return _parse(path, files.read_own(path, _MAX_BYTES) or b"{}")
+    except Refused as error:
+        return _Content(None, {}, [str(error)])
 
 
 @functools.lru_cache(maxsize=1)  # a live list reads the same file at every redraw
-def _parse(path: str, data: bytes) -> tuple[Hosts, list[str]]:
-    known: Hosts = {}
-    faults: list[str] = []
-    for host, facts in files.parse_json(path, data, dict[str, object]).items():
+def _parse(path: str, data: bytes) -> _Content:
+    entries: dict[str, object] = files.parse_json(path, data, dict[str, object])
+    content = _Content(entries, {}, [])
+    for host, facts in entries.items():
         try:
-            known[check_host(host)] = check.test_of(KnownHost)(Check(far=True), facts)
+            content.hosts[check_host(host)] = check.test_of(KnownHost)(Check(far=True), facts)
         except (Malformed, errors.InvalidHost) as error:
-            faults.append(str(files.damaged(path, f"{printable(host)}: {error}")))
-    return known, faults
+            content.faults.append(str(files.damaged(path, f"{printable(host)}: {error}")))
+    return content
 
 
 def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> None:
     """Apply `change` to the facts of a host, unless it was forgotten."""
     if host in _hosts():
-        _change(lambda known: {**known, host: change(known[host])} if host in known else known)
+        _change(host, lambda before: change(before) if before is not None else None)
 
 
-def _change(change: Callable[[Hosts], Hosts]) -> None:
-    """Apply `change` to the known hosts, if the file can be written."""
+def _change(host: str, change: Callable[[KnownHost | None], KnownHost | None]) -> None:
+    """Apply `change` to the facts of a host, if the file can be read and written."""
     folder = paths.state_directory()
     with suppress(OSError):
         files.make_private(folder, "XDG_STATE_HOME")
-        with suppress(Refused), files.locked(folder):  # Refused: the file is damaged, and the user may repair it
-            before, _ = _read()
-            after = change(before)
+        with suppress(Refused), files.locked(folder):
+            entries, known, _ = _content()
+            facts = change(known.get(host))
+            after = {name: entry for name, entry in (entries or {}).items() if name != host}
+            if facts is not None:
+                after[host] = facts
             data = json.dumps(after).encode()
-            if after != before and len(data) <= _MAX_BYTES:
+            if entries not in (None, after) and len(data) <= _MAX_BYTES:
                 files.write_whole(paths.remotes_file(), data, durable=True)

@@ -36,11 +36,10 @@ def checked_here(hint: Any, value: object) -> Any:
 
 def fits(hint: Any, value: object) -> bool:
     """Return whether a value from this machine fits a type."""
-    try:
+    with suppress(Malformed):
         checked_here(hint, value)
-    except Malformed:
-        return False
-    return True
+        return True
+    return False
 
 
 def checked_from_host(hint: Any, value: object, name: str) -> Any:

@@ -186,11 +186,6 @@ class Connection:
         """Return the request that connects this link to a session; empty on this machine."""
         return b""
 
-    def handshake(self, role: str, /, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
-        """Send HELLO; return the WELCOME. Raises as `send` and `expect_welcome`."""
-        self.send(hello_frame(role, **more), deadline)
-        return self.expect_welcome(deadline)
-
     def expect_welcome(self, deadline: float | None = None) -> Welcome:
         """Read the WELCOME that follows a HELLO. Raises ProtocolError for another protocol number."""
         while not self.accept(*self.receive(deadline)):

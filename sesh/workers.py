@@ -1,7 +1,6 @@
 """Stop waiting calls from another thread; worker threads that yield items to one consumer.
 
-For Ctrl-C see `reach.cancelling`. Workers are daemon threads, not those of a ThreadPoolExecutor: the interpreter joins
-an executor's threads at exit, so one silent host would keep sesh from exiting.
+For Ctrl-C see `reach.cancelling`.
 """
 
 from __future__ import annotations
@@ -83,6 +82,10 @@ class Workers(Generic[Key, Item]):
 
     Wait until `inbound` is readable, then call `take`. Only `put` may be called from the workers' threads. `drop`: gets
     each item that nobody takes, because its worker was stopped.
+
+    The threads are daemon threads, not those of a ThreadPoolExecutor, which the interpreter joins at its exit even
+    after `shutdown(wait=False, cancel_futures=True)`. Not every wait can be stopped: `ssh -G` may take a minute, and a
+    read from a file system in the network any time.
     """
 
     def __init__(self, drop: Callable[[Item], object] = lambda _: None) -> None:

@@ -1,16 +1,14 @@
 """A carrier runs commands on a host and puts files on it.
 
 A `Carrier` uses the user's ssh, over a shared connection, or the host's `via` command. A `FabricCarrier` uses fabric.
-Only `log_in` with `may_prompt` prompts.
+Neither prompts.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from contextlib import suppress
-from functools import partial
 
 from sesh.errors import Refused, Unreachable
 from sesh.remote.ssh import exchange, master, ssh
@@ -18,6 +16,7 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
 from sesh.remote.ssh.master import LoginOptions
 from sesh.wording import one_line
+from sesh.workers import Stop
 
 TIMEOUT = 300.0  # seconds for a command on the host: enough for all trials, and for an upload over a slow connection
 LOGIN_TIMEOUT = 30.0  # seconds for a login without prompts
@@ -26,8 +25,9 @@ _MAX_SHOWN = 200  # characters; longer text from a host is cut off
 
 
 class Carrier:
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, stop: Stop) -> None:
         self.destination = destination
+        self.stop = stop  # ends an upload at once
 
     def run(self, line: str) -> CommandResult:
         """Run a line in the host's login shell, without input.
@@ -37,12 +37,12 @@ class Carrier:
         return exchange.run(self.destination, ssh.command(self.destination, line), timeout=TIMEOUT)
 
     def put(self, data: bytes, path: str) -> None:
-        """Write a file in HOME. `path`: letters, digits, `.`, `-`, `/`. Raises SeshError."""
+        """Write a file in HOME. `path`: letters, digits, `.`, `-`, `/`. Raises SeshError, Interrupted."""
         argv = ssh.command(self.destination, f"exec sh -c 'cd && exec cat > {path}'")
         with tempfile.TemporaryFile() as file:
             file.write(data)
             file.seek(0)
-            done = exchange.run(self.destination, argv, stdin=file, timeout=TIMEOUT)
+            done = exchange.run(self.destination, argv, stdin=file, timeout=TIMEOUT, stop=self.stop)
         if done.code:
             raise Refused(f"{self.destination.host}: {shown(done.err) or f'{path} was not written'}")
 
@@ -50,21 +50,14 @@ class Carrier:
         """Close the connection, unless other commands share it."""
 
 
-def log_in(destination: Destination, *, may_prompt: bool = False) -> None:
-    """Open the shared connection; replace one that is silent. Raises SeshError.
-
-    `may_prompt`: ssh may prompt; stderr gets what ssh and its ProxyCommand print.
-    """
+def log_in(destination: Destination, stop: Stop) -> None:
+    """Open the shared connection without prompts; replace one that is silent. Raises SeshError, Interrupted."""
     if destination.via is not None:
         return
     if master.is_alive(destination):
         with suppress(Unreachable):
-            exchange.run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT)
-    if may_prompt:
-        options = LoginOptions(may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
-    else:
-        options = LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT)
-    master.ensure(destination, options)
+            exchange.run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT, stop=stop)
+    master.ensure(destination, LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT, stop=stop))
 
 
 def shown(text: str) -> str:

@@ -1,7 +1,8 @@
 """Install this sesh on one host; if a step fails, the old version stays.
 
 A deploy sends the host an order to look for the version. If the host lacks the version, the deploy puts an archive on
-the host, and sends a second order, to install the archive. On the host `install.py` carries out both orders.
+the host, and sends a second order, to install the archive. On the host `install.py` carries out both orders. A deploy
+that fails or is stopped between them sends an order that only removes the temporary directory.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import hashlib
 import json
 import secrets
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -29,8 +31,10 @@ from sesh.remote.deploy.install import Order, Report
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import login_files_hint
+from sesh.workers import Stop
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
+CLEARING_TIMEOUT = 5.0  # seconds for a host to remove what a failed deploy has left there
 # The smoke test, which uses each part of sesh that could fail on the host.
 TRIALS = [
     ["--exec", "--", "true"],
@@ -63,17 +67,22 @@ class DeployError(SeshError, code="refused"):
 
 
 def deploy(
-    destination: Destination, *, force: bool = False, progress: Callable[[str], object] = lambda _: None
+    destination: Destination,
+    *,
+    force: bool = False,
+    progress: Callable[[str], object] = lambda _: None,
+    stop: Stop | None = None,
 ) -> DeployedHost:
     """Install this version on a host, unless the host uses it. Raises DeployError.
 
-    `force`: replace another project's ~/.local/bin/sesh. `progress`: called at the beginning of each step.
+    `force`: replace another project's ~/.local/bin/sesh. `progress`: called at the beginning of each step. `stop`: ends
+    a login or an upload at once, and the deploy before its next step.
     """
     host = destination.host
     began = time.monotonic()
     eventlog.log("deploy_start", host=host)
     try:
-        deployed = _Deploy(destination, progress).run(force)
+        deployed = _Deploy(destination, progress, stop or Stop()).run(force)
     except DeployError as error:
         eventlog.log("deploy_failed", host=host, step=error.step, stderr=error.output or str(error))
         raise
@@ -83,19 +92,19 @@ def deploy(
     return deployed
 
 
-def open_carrier(destination: Destination) -> Carrier:
+def open_carrier(destination: Destination, stop: Stop) -> Carrier:
     """Connect by fabric if it can log in, otherwise by ssh. Raises SeshError."""
     needs_login = destination.via is None and not master.is_alive(destination)
     if needs_login and not known.login_prompted(destination.host):
         try:
             from sesh.remote.deploy import fabric_carrier
 
-            if carrier := fabric_carrier.connect(destination):
+            if carrier := fabric_carrier.connect(destination, stop):
                 return carrier
         except ModuleNotFoundError:
             pass  # a deployed copy has no fabric
-    log_in(destination)
-    return Carrier(destination)
+    log_in(destination, stop)
+    return Carrier(destination, stop)
 
 
 class _Deploy:
@@ -103,15 +112,18 @@ class _Deploy:
 
     carrier: Carrier
 
-    def __init__(self, destination: Destination, progress: Callable[[str], object]) -> None:
+    def __init__(self, destination: Destination, progress: Callable[[str], object], stop: Stop) -> None:
         self.destination = destination
         self.progress = progress
+        self.stop = stop
+        self.unfinished: Order | None = None  # its temporary directory may be on the host
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Report the beginning of a step; an error that ends the block becomes a DeployError."""
         self.progress(name)
         try:
+            self.stop.check()
             yield
         except DeployError as error:
             error.step = error.step or name
@@ -123,8 +135,8 @@ class _Deploy:
 
     def run(self, force: bool) -> DeployedHost:
         with self.step("connect"):
-            self.carrier = open_carrier(self.destination)
-        with closing(self.carrier):
+            self.carrier = open_carrier(self.destination, self.stop)
+        with self.clearing(), closing(self.carrier):
             with self.step("detect_platform"):
                 package = bundle.build()
                 order: Order = {
@@ -133,28 +145,37 @@ class _Deploy:
                 }  # fmt: skip
                 found = self.carry_out(order)
             if not found["installed"]:
-                self.install(package.archive, {**order, "installs": True})
+                with self.step("upload"):
+                    self.carrier.put(package.archive, f"{install.scratch(order['token'])}/{install.ARCHIVE}")
+                with self.step("unpack"):
+                    sha256 = hashlib.sha256(package.archive).hexdigest()
+                    self.carry_out({**order, "installs": True, "sha256": sha256})
         return {
             "host": self.destination.host, "ok": True, "version": __version__, "python": found["python"],
             "platform": found["platform"], "path": found["path"],
             "bytes": 0 if found["installed"] else len(package.archive), "changed": not found["installed"],
         }  # fmt: skip
 
-    def install(self, archive: bytes, order: Order) -> None:
-        with self.step("upload"):
-            try:
-                self.carrier.put(archive, f"{install.scratch(order['token'])}/{install.ARCHIVE}")
-            except SeshError:
-                # Without the archive's hash the order must fail, and then it removes the directory.
-                with suppress(SeshError), closing(open_carrier(self.destination)) as carrier:
-                    carrier.run(order_line(order))
-                raise
-        with self.step("unpack"):
-            self.carry_out({**order, "sha256": hashlib.sha256(archive).hexdigest()})
+    @contextmanager
+    def clearing(self) -> Iterator[None]:
+        """Finally have the host remove the directory of an unfinished order."""
+        try:
+            yield
+        finally:
+            if self.unfinished is not None:
+                clears = threading.Thread(target=self.clear, args=(self.unfinished,), daemon=True)
+                clears.start()
+                clears.join(CLEARING_TIMEOUT)
+
+    def clear(self, order: Order) -> None:
+        # Without the archive's hash the order must fail, and then it removes the directory.
+        with suppress(SeshError, OSError), closing(open_carrier(self.destination, Stop())) as carrier:
+            carrier.run(order_line({**order, "installs": True, "sha256": ""}))
 
     def carry_out(self, order: Order) -> Report:
         """Have the host carry out an order; return its report. Raises DeployError."""
         host = self.destination.host
+        self.unfinished = order
         result = self.carrier.run(order_line(order))
         _, token, output = result.out.rpartition(f"{order['token']} ")
         line = output.split("\n")[0].strip()
@@ -165,6 +186,7 @@ class _Deploy:
             hint = f"; {login_files_hint(host)}" if self.destination.via is None else ""
             message = f"{host} gives no answer (exit {result.code}): {last}{hint}"
             raise DeployError(step, message, code=code, output=result.err)
+        self.unfinished = None
         if line.startswith("none"):  # see `order_line`
             pythons = shown(line).removeprefix("none").removeprefix("; ")
             found = f"only {pythons}" if pythons else "it has no python3"
@@ -176,6 +198,8 @@ class _Deploy:
             hint = remedy(OSError(report["errno"], ""), "")
             foreign = report["foreign"]
             raise DeployError(report["step"], f"{host}: {reason}", hint=hint, output=report["reason"], foreign=foreign)
+        if not report["installed"]:
+            self.unfinished = order
         return report
 
 

@@ -21,6 +21,7 @@ from sesh.errors import ProtocolError, Unreachable, silent_host
 from sesh.remote.deploy.carrier import TIMEOUT, Carrier, shown
 from sesh.remote.ssh.destination import Destination, resolve
 from sesh.remote.ssh.exchange import MAX_PRINTED, CommandResult
+from sesh.workers import Stop
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # paramiko warns about its own old ciphers
@@ -43,8 +44,8 @@ _FOLLOWED = {
 
 
 class FabricCarrier(Carrier):
-    def __init__(self, destination: Destination, connection: fabric.Connection) -> None:
-        super().__init__(destination)
+    def __init__(self, destination: Destination, stop: Stop, connection: fabric.Connection) -> None:
+        super().__init__(destination, stop)
         self._connection = connection
 
     def run(self, line: str) -> CommandResult:
@@ -60,11 +61,12 @@ class FabricCarrier(Carrier):
         return CommandResult(done.exited, done.stdout, done.stderr)
 
     def put(self, data: bytes, path: str) -> None:
-        try:
-            self._connection.put(io.BytesIO(data), path)
-        except _CONNECTION_ERRORS as error:
-            reason = shown(str(error)) or "the connection was lost"
-            raise Unreachable(f"{self.destination.host} cannot write {path}: {reason}") from error
+        with self.stop.calling(self._connection.client.close):
+            try:
+                self._connection.put(io.BytesIO(data), path)
+            except _CONNECTION_ERRORS as error:
+                reason = shown(str(error)) or "the connection was lost"
+                raise Unreachable(f"{self.destination.host} cannot write {path}: {reason}") from error
 
     def close(self) -> None:
         with suppress(*_CONNECTION_ERRORS):  # the host has closed the connection
@@ -88,7 +90,7 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no typ
         raise paramiko.AuthenticationException("only ssh asks for a password or a second factor")
 
 
-def connect(destination: Destination) -> FabricCarrier | None:
+def connect(destination: Destination, stop: Stop) -> FabricCarrier | None:
     """Connect by fabric; return None if ssh must connect, as to hosts without SFTP.
 
     Raises Unreachable for a silent host: ssh would only wait for the same time again.
@@ -118,7 +120,7 @@ def connect(destination: Destination) -> FabricCarrier | None:
         if isinstance(error, TimeoutError):
             raise silent_host(destination.host) from error
         return None
-    return FabricCarrier(destination, connection)
+    return FabricCarrier(destination, stop, connection)
 
 
 def is_plain(destination: Destination) -> bool:

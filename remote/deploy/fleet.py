@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,12 +18,16 @@ from rich.text import Text
 
 from sesh import wording
 from sesh.about import PROGRAM, __version__
-from sesh.errors import AuthenticationFailed, Interrupted, SeshError
+from sesh.descriptors import polled
+from sesh.errors import SIGNAL_BASE, AuthenticationFailed, Interrupted, SeshError
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
-from sesh.remote.deploy import bundle, carrier
+from sesh.remote.deploy import bundle
 from sesh.remote.deploy.deploy import STEPS, DeployError, deploy
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.master import LoginOptions
+from sesh.workers import Stop, Workers
 
 MAX_AT_ONCE = 16  # hosts; a further one waits until a deploy has ended
 _STDERR = 2
@@ -68,51 +76,71 @@ def deploy_all(
     one after the other, and then sesh deploys to them in parallel.
     """
     bundle.build()  # once, before the threads need it
-    unknown = DeployError(STEPS[0], "sesh has a defect; see the lines above", code="internal")
-    results = [HostResult(destination, unknown, upgrading) for destination in destinations]
-    try:
+    nothing = DeployError(STEPS[0], "not begun")
+    results = [HostResult(destination, nothing, upgrading) for destination in destinations]
+    prompts = LoginOptions(may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
+    with _signals_interrupt():
         _deploy_at_once(results, force)
         prompting = [result for result in results if result.needs_prompt]
         for result in prompting:
             eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
             try:
-                carrier.log_in(result.destination, may_prompt=True)
+                master.ensure(result.destination, prompts)
+            except Interrupted:
+                raise
             except SeshError as error:
                 result.deployed = DeployError("connect", str(error), code=error.code)
                 eventlog.prose(str(result), failed=True)
         _deploy_at_once([result for result in prompting if result.needs_prompt], force, last=True)
-    except KeyboardInterrupt as error:
-        raise Interrupted("interrupted; a step that has begun on a host may still be carried out") from error
     return results
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Raise Interrupted for a signal that would end sesh, in the main thread."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        message = "interrupted; a step that has begun on a host may still be carried out"
+        raise Interrupted(message, exit_code=SIGNAL_BASE + number)
+
+    with ExitStack() as undo:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                undo.callback(signal.signal, number, signal.signal(number, interrupt))
+        yield
 
 
 def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = False) -> None:
     """Deploy to hosts in parallel, without prompts, and print each result.
 
     Unless this is the `last` attempt, the result of a host that wants a login is not printed: another attempt follows.
+    An interrupt stops all deploys, and waits a few seconds until they have removed what they made.
     """
     slots = threading.BoundedSemaphore(MAX_AT_ONCE)
-    with _bars() as bars:
+    running: dict[TaskID, HostResult] = {}
+    with _bars() as bars, Workers[TaskID, DeployedHost]() as workers:
 
-        def run(result: HostResult, bar: TaskID) -> None:
+        def run(destination: Destination, bar: TaskID, stop: Stop) -> Iterator[DeployedHost]:
+            stop.message = "interrupted"
             with slots:
-                try:
-                    result.deployed = deploy(result.destination, force=force, progress=partial(_show_step, bars, bar))
-                except DeployError as error:
-                    result.deployed = error
-            bars.update(bar, visible=False)
-            if (last or not result.needs_prompt) and (result.error or not eventlog.wanted()):
-                line = Text(f"{PROGRAM}: {wording.one_line(str(result))}")
-                bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
+                yield deploy(destination, force=force, progress=partial(_show_step, bars, bar), stop=stop)
 
-        threads = []
         for result in results:
             bar = bars.add_task(_CONNECTING, total=len(STEPS), host=result.destination.host)
-            # A daemon thread, so that Ctrl-C ends the process at once.
-            threads.append(threading.Thread(target=run, args=(result, bar), daemon=True))
-            threads[-1].start()
-        for thread in threads:
-            thread.join()
+            running[bar] = result
+            workers.begin(bar, partial(run, result.destination, bar))
+        while running:
+            polled([(workers.inbound, select.POLLIN)], None)
+            for bar, deployed in workers.take():
+                result = running.pop(bar)
+                if not isinstance(deployed, SeshError) or isinstance(deployed, DeployError):
+                    result.deployed = deployed
+                else:  # no room for a thread, or a defect
+                    result.deployed = DeployError(STEPS[0], str(deployed), code=deployed.code)
+                bars.update(bar, visible=False)
+                if (last or not result.needs_prompt) and (result.error or not eventlog.wanted()):
+                    line = Text(f"{PROGRAM}: {wording.one_line(str(result))}")
+                    bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
 
 
 def _bars() -> Progress:

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypedDict
 
@@ -98,7 +98,12 @@ class Installer:
         """
         self.check_program()
         if self.order["installs"]:
-            self.install()
+            self.step = "upload"
+            with _locked(self.scratch):  # an order that only removes the directory waits for the one that installs
+                try:
+                    self.install()
+                finally:
+                    shutil.rmtree(self.scratch, ignore_errors=True)
         elif not self.is_in_use():
             self.make_scratch()
             return False
@@ -138,25 +143,21 @@ class Installer:
         self.scratch.mkdir(0o700)
 
     def install(self) -> None:
-        """Unpack the archive, try the version, switch to it; always remove the scratch directory."""
+        """Unpack the archive, try the version, switch to it."""
         archive = self.scratch / ARCHIVE
         launcher = self.scratch / self.order["program"]
-        try:
-            self.step = "upload"
-            if hashlib.sha256(archive.read_bytes()).hexdigest() != self.order["sha256"]:
-                advice = "let login files read their input only on a terminal ([ -t 0 ]), and try again"
-                raise Failed(f"the upload was corrupted (sha256 differs); {advice}")
-            self.step = "unpack"
-            self.unpack(archive)
-            self.step = "smoke_test"
-            launcher.write_bytes(self.launcher(self.new))
-            launcher.chmod(0o755)
-            self.try_out(launcher)
-            self.step = "switch"
-            launcher.write_bytes(self.launcher(self.final))
-            self.switch(launcher)
-        finally:
-            shutil.rmtree(self.scratch, ignore_errors=True)
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != self.order["sha256"]:
+            advice = "let login files read their input only on a terminal ([ -t 0 ]), and try again"
+            raise Failed(f"the upload was corrupted (sha256 differs); {advice}")
+        self.step = "unpack"
+        self.unpack(archive)
+        self.step = "smoke_test"
+        launcher.write_bytes(self.launcher(self.new))
+        launcher.chmod(0o755)
+        self.try_out(launcher)
+        self.step = "switch"
+        launcher.write_bytes(self.launcher(self.final))
+        self.switch(launcher)
 
     def unpack(self, archive: Path) -> None:
         with zipfile.ZipFile(archive) as members:
@@ -182,18 +183,24 @@ class Installer:
     def switch(self, launcher: Path) -> None:
         """Rename the new version to its final path, then its launcher to ~/.local/bin/sesh."""
         self.program.parent.mkdir(0o755, parents=True, exist_ok=True)
-        lock = os.open(self.versions, os.O_RDONLY)  # against another deploy of the same version
-        try:
-            with contextlib.suppress(OSError):  # the file system has no locks
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        with _locked(self.versions):  # against another deploy of the same version
             self.check_program()
             if not self.works():  # sessions may run from a version that works
                 if os.path.lexists(self.final):
                     os.rename(self.final, self.scratch / "broken")
                 os.rename(self.new, self.final)
             os.rename(launcher, self.program)
-        finally:
-            os.close(lock)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # the file system has no locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ from typing import IO, NamedTuple
 from sesh.errors import ProtocolError, silent_host
 from sesh.remote.ssh import master, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
+from sesh.workers import Stop
 
 MAX_PRINTED = 1 << 20  # bytes of stdout or stderr, then the command is killed: a host must not fill this machine
 _POLL_INTERVAL = 0.1  # seconds between two checks of a running command
@@ -25,19 +26,24 @@ class CommandResult(NamedTuple):
 
 
 def run(
-    destination: Destination, argv: list[str], *, stdin: IO[bytes] | None = None, timeout: float = inf
+    destination: Destination,
+    argv: list[str],
+    *,
+    stdin: IO[bytes] | None = None,
+    timeout: float = inf,
+    stop: Stop | None = None,
 ) -> CommandResult:
     """Run a program that reaches a host, without a terminal. `timeout`: in seconds.
 
-    Raises Unreachable if the program cannot start, ssh fails, or the timeout passes; then no further command uses the
-    shared connection. Raises ProtocolError if the program prints too much.
+    Raises Interrupted after `stop`. Raises Unreachable if the program cannot start, ssh fails, or the timeout passes;
+    then no further command uses the shared connection. Raises ProtocolError if the program prints too much.
     """
     host = destination.host
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         streams = {"stdin": stdin or subprocess.DEVNULL, "stdout": out, "stderr": err}
         process = ssh.start(destination, argv, may_prompt=False, **streams)
         try:
-            code = _exit_code(process, [out, err], host, time.monotonic() + timeout)
+            code = _exit_code(process, [out, err], host, time.monotonic() + timeout, stop or Stop())
         except TimeoutError as error:
             if destination.via is None:
                 master.close(destination, ends_links=False)
@@ -50,7 +56,9 @@ def run(
     return result
 
 
-def _exit_code(process: subprocess.Popen[bytes], outputs: Sequence[IO[bytes]], host: str, until: float) -> int:
+def _exit_code(
+    process: subprocess.Popen[bytes], outputs: Sequence[IO[bytes]], host: str, until: float, stop: Stop
+) -> int:
     code = None
     while code is None:
         try:
@@ -58,6 +66,7 @@ def _exit_code(process: subprocess.Popen[bytes], outputs: Sequence[IO[bytes]], h
         except subprocess.TimeoutExpired:
             if time.monotonic() >= until:
                 raise TimeoutError from None
+            stop.check()
         if any(os.fstat(output.fileno()).st_size > MAX_PRINTED for output in outputs):
             raise ProtocolError(f"{host} printed more than {MAX_PRINTED >> 20} MiB, and was not read to the end")
     return code

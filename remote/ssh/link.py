@@ -19,8 +19,8 @@ from typing import IO, Any
 
 from sesh import errors, protocol, wire
 from sesh.about import PROGRAM, __version__
-from sesh.errors import ConnectionLost, Ended, ProtocolError, SeshError, TimedOut, Unreachable
-from sesh.link.health import Health, WatchedConnection
+from sesh.errors import ConnectionLost, Ended, ExitCode, ProtocolError, SeshError, TimedOut, Unreachable
+from sesh.link.health import WatchedConnection
 from sesh.measures import uptime
 from sesh.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, ssh_messages
@@ -34,16 +34,20 @@ _MAX_LOGIN_OUTPUT = 1 << 20  # bytes printed by login files; of more only the en
 _MAX_EARLY_REQUEST = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
+class Effect(Enum):
+    NONE = "the op changes nothing: its request may go with HELLO, though the link may fail"
+    CHANGE = "the op changes something, perhaps twice for two requests: it waits for WELCOME"
+    CONNECTION = "the op connects the link to a session, by whose id the host knows a repeated request"
+
+
 @dataclass(eq=False)
 class LinkRequest:
     """A request to a bridge, over one link or several until it has a response."""
 
     op: str
     data: bytes  # the arguments of the op, as JSON
+    effect: Effect = Effect.NONE
     can_answer: bool = False  # a person can answer the host's questions
-    # The request changes nothing, or has an id by which the host carries it out only once: it may go with HELLO.
-    repeatable: bool = True
-    connects: bool = False  # the op connects the link to a session
     session_id: str = ""  # of that session, or of the session to create
     hello: Hello | None = None  # of an attached terminal, to the daemon
     may_be_done: bool = False  # the host has connected a session, or a link has closed before the response
@@ -53,7 +57,7 @@ class LinkRequest:
         """Return the request to connect to an existing session; without its id, by its name."""
         data = json.dumps({"name": name}).encode()
         # The name of `ops.enter.attach`: sesh.remote imports no ops.
-        return cls("enter.attach", data, connects=True, session_id=session_id, **more)
+        return cls("enter.attach", data, Effect.CONNECTION, session_id=session_id, **more)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request. `answers`: the person's, to the host's questions."""
@@ -102,13 +106,12 @@ class Link(WatchedConnection):
     # -- opening
 
     def first_frames(self, origin: OriginFacts, request: LinkRequest | None) -> bytes:
-        """Return HELLO, and a request that is small and repeatable, to send in one write."""
-        frames = wire.hello_frame("bridge", origin=origin)
-        early = request.frames() if request is not None and request.repeatable else b""
-        if request is None or not 0 < len(early) <= _MAX_EARLY_REQUEST:
-            return frames
+        """Return HELLO, and a request that may go with it in one write."""
+        hello = wire.hello_frame("bridge", origin=origin)
+        if request is None or request.effect is Effect.CHANGE or len(early := request.frames()) > _MAX_EARLY_REQUEST:
+            return hello
         self._record_sent(request)
-        return frames + early
+        return hello + early
 
     def read_welcome(self) -> bool:
         """Read the bytes that have come; return whether the link is open.
@@ -161,8 +164,8 @@ class Link(WatchedConnection):
         """Send a request, unless it was sent with HELLO; return the response and its data.
 
         The response may be a `question` for the person. Raises Ended if the request connects to a session that has
-        ended, ConnectionLost if the link breaks or goes silent before the response, TimedOut past the deadline, without
-        one Unreachable after `RESPONSE_TIMEOUT`.
+        ended, ConnectionLost if the link breaks or goes silent before the response, Unreachable past the deadline or
+        after `RESPONSE_TIMEOUT`; OutcomeUnknown in place of both if the op may have changed something.
         """
         until = time.monotonic() + RESPONSE_TIMEOUT if deadline is None else deadline
         min_rate = _MIN_RATE if deadline is None else inf
@@ -174,10 +177,10 @@ class Link(WatchedConnection):
         except SeshError as error:
             if error.in_response:
                 self._record_response()
-            elif isinstance(error, Unreachable) or (isinstance(error, TimedOut) and deadline is None):
+            elif isinstance(error, (Unreachable, TimedOut)):
                 raise self._no_response(request, error) from error
             raise
-        if request.connects and "question" not in response:
+        if request.effect is Effect.CONNECTION and "question" not in response:
             self._record_session(response, data)
         else:
             self._record_response()
@@ -189,6 +192,11 @@ class Link(WatchedConnection):
         error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
         if request.session_id:  # the host may have created the session
             error.hint = f"check what was done: {PROGRAM} @{host}"
+        elif request.effect is Effect.CHANGE:
+            unknown = f"the request may have been carried out; see: {PROGRAM} @{host}"
+            return errors.OutcomeUnknown(error.message, hint=unknown, exit_code=ExitCode.FAILED)
+        elif error is lost and request.effect is Effect.NONE:
+            error.hint = "try again"
         return error
 
     def _record_sent(self, request: LinkRequest) -> None:
@@ -247,7 +255,7 @@ class Link(WatchedConnection):
                 now = time.monotonic()
                 if ping := health.act(now):
                     self.ping(ping)
-                if health.state is Health.LOST:
+                if health.state.lost:
                     raise ConnectionLost(f"the link to @{self.destination.host} went silent") from None
                 if deadline is not None and now >= deadline:
                     raise

@@ -306,7 +306,7 @@ class Session:
 
         stop.check()
         stream = Stream.open(self._target, self.name, timeout)
-        stream.check = check
+        stream.while_lost = check
         stream.deadline = None  # from now on, the op itself applies `timeout`
         return stream
 
@@ -340,11 +340,9 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     its last known sessions are returned, with the key `stale`. Raises Unreachable or NotDeployed for `host`.
     """
     target = _target(host)
-    rows: list[Summary] = [{**row, "host": target.host} for row in target.call(views.overview)["sessions"]]
     if remotes and host is None:
-        for _, listed, _ in lookup.query_known(Caller()):
-            rows += listed
-    return rows
+        return [{**row, "host": group.host or None} for group in lookup.of_all(target) for row in group.sessions]
+    return [{**row, "host": target.host} for row in target.call(views.overview)["sessions"]]
 
 
 def _target(host: str | None) -> Target:
@@ -364,11 +362,7 @@ def _words(command: AnyCommand) -> list[str]:
 
 
 def _spec(
-    command: AnyCommand | None,
-    directory: AnyPath | None,
-    env: Pairs | None,
-    labels: Pairs | None,
-    size: str | None,
+    command: AnyCommand | None, directory: AnyPath | None, env: Pairs | None, labels: Pairs | None, size: str | None
 ) -> Spec:
     program = _words(command) if command is not None else None
     program = ["sh", "-c", *program] if program and isinstance(command, str) else program

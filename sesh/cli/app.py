@@ -12,10 +12,10 @@ from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.parameters import Context
-from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, similar_verb
+from sesh.cli.verbs import BY_NAME, GO, GROUPS, VERBS, similar_verb
 from sesh.errors import UsageError
 
-_SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
+_SETTINGS = {"help_option_names": [], "max_content_width": 100}
 START = (  # the examples at the top of the overview
     ("sesh work", "Start the session work, or return to it. Ctrl-\\ leaves it."),
     ("sesh @gpu work", "The same on the host gpu, over ssh."),
@@ -50,16 +50,6 @@ class VerbCommand(TyperCommand):
         """Return the usage line's words, with `[-- CMD…]` if the verb takes a command."""
         pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
         return [*pieces, "[-- CMD…]"] if BY_NAME[str(self.name)].takes_command else pieces
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """Return the option `--help`.
-
-        It prints as verbs do, and so fails on a full or closed stdout.
-        """
-        option = super().get_help_option(ctx)
-        assert option is not None  # noqa: S101 (the settings name it)
-        option.callback = _print_help
-        return option
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Write the description of the verb; examples keep their line breaks."""
@@ -113,13 +103,16 @@ def group() -> VerbGroup:
 
 @cache
 def built(name: str) -> VerbCommand:
-    """Import a verb, and build its command, which also takes `--json` and `--local`."""
+    """Import a verb, and build its command, which also takes `--json`, `--local` and `--help`."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name, cls=VerbCommand, context_settings=_SETTINGS)(BY_NAME[name].load())
     command = typer.main.get_command(app)
     assert isinstance(command, VerbCommand)  # noqa: S101 (`cls` says so)
+    flag: dict[str, Any] = {"is_flag": True, "expose_value": False}
     for word, text in EVERYWHERE[1:]:
-        command.params.append(TyperOption(param_decls=[word], is_flag=True, expose_value=False, help=text))
+        command.params.append(TyperOption(param_decls=[word], help=text, **flag))
+    flag |= {"is_eager": True, "callback": _print_help, "help": "Show this message and exit."}
+    command.params.append(TyperOption(param_decls=["--help", "-h"], **flag))
     return command
 
 
@@ -128,7 +121,8 @@ def _check_hosts(line: CommandLine) -> None:
     if line.hosts and line.verb.hosts == "none":
         hint = f"see: {PROGRAM} {line.verb.dashed} --help"
         raise UsageError(f"{line.verb.dashed} takes no host", hint=hint)
-    if len(line.hosts) > 1 and line.verb.hosts == "one":
+    lists = line.verb.name == GO and not line.words
+    if len(line.hosts) > 1 and line.verb.hosts == "one" and not lists:
         several = " ".join(verb.name for verb in VERBS if verb.hosts in ("each", "all"))
         verb = line.verb.dashed or f"{PROGRAM} NAME"
         raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")

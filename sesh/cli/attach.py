@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
-from sesh import machine, programs
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import similar_verb, verb_note, words_for
+from sesh.cli.verbs import similar_verb, words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.options import AttachOptions
 from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError, for_host
 from sesh.keys import DetachKey
-from sesh.messages import SWITCH, Hello
+from sesh.messages import SWITCH
 from sesh.names import check_name, is_name
 from sesh.ops import enter, sessions, views
 from sesh.reach import find
-from sesh.reach.op import Connected
+from sesh.reach.op import Connected, Op
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
 from sesh.schema import Record, Spec
-from sesh.store import listing, recent, records
+from sesh.store import listing, recent
 from sesh.wire import Connection
 
-ConnectSession = Callable[[Hello | None], Connected]  # finds or creates the session, and connects to it
-
+LAST = "-"  # the name that means the session attached last
 _DETACH_KEY = "C-\\"
 _COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
@@ -57,53 +57,37 @@ def attach_or_create(
     *,
     chosen: bool = False,
 ) -> int:
-    """Attach to NAME wherever it is, else create it here; `-` is the last session.
+    """Attach to NAME wherever it is, else create it here.
 
     `target`: where NAME is, if that is known. `chosen`: the person has chosen to create it, so it is no misspelt verb.
     """
     spec = spec or {}
-    bare = spec.get("directory") is None and spec.get("command") is None
-    if name == "-":
-        if not bare:
-            raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
-        return attach_last(cli, flags)
     target = target or cli.find_target(check_name(name), creates=True)
-    if flags.read_only and bare:
-        return attach_existing(cli, target, name, flags)  # a new shell has nothing to watch
+    if flags.read_only and spec.get("directory") is None and spec.get("command") is None:
+        return attach_terminal(cli, target, enter.attach, {"name": name}, flags)  # a new shell has nothing to watch
     chosen = chosen or cli.line.create or spec.get("command") is not None
     near = "" if chosen else similar_verb(name)
     if near and not target.call(sessions.there, name=name):
         hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
         raise Refused(f"no session {name}", hint=for_host(hint, target.host))
-
-    def connect(hello: Hello | None) -> Connected:
-        return target.connect_by(enter.go, hello, name=name, spec=spec)
-
     try:
-        return attach_terminal(cli, target, name, connect, flags)
+        return attach_terminal(cli, target, enter.go, {"name": name, "spec": spec}, flags)
     except Unreachable:
         if target.host is not None or find.try_connect(name) is not None:
             raise
         # The session ended while sesh connected to it: the second call creates it again.
-        return attach_terminal(cli, target, name, connect, flags)
+        return attach_terminal(cli, target, enter.go, {"name": name, "spec": spec}, flags)
 
 
-def attach_existing(cli: Invocation, target: Target, name: str, flags: AttachFlags) -> int:
-    """Attach to an existing session of the target; `-` is its last one. Raises NotFound."""
-    if not printing.on_terminal() and name != "-":
-        target.call(sessions.there, name=name, required=True)  # raises NotFound
-    return attach_terminal(cli, target, name, lambda hello: target.connect_by(enter.attach, hello, name=name), flags)
-
-
-def attach_last(cli: Invocation, flags: AttachFlags) -> int:
+def attach_last(cli: Invocation, flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the last other session that still runs. Raises NotFound."""
     if cli.line.host is not None:
-        return attach_existing(cli, cli.line_target, "-", flags)
+        return attach_terminal(cli, cli.line_target, enter.attach, {"name": LAST}, flags)
     for host, name in enter.recent():
-        if host is None and contains_this_terminal(name):
+        if host is None and enter.contains_this_terminal(name):
             continue
         try:
-            return attach_existing(cli, cli.target_of(host), name, flags)
+            return attach_terminal(cli, cli.target_of(host), enter.attach, {"name": name}, flags)
         except NotFound:
             continue  # the session has ended, or was lost
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
@@ -112,52 +96,57 @@ def attach_last(cli: Invocation, flags: AttachFlags) -> int:
 def attach_terminal(
     cli: Invocation,
     target: Target,
-    name: str,
-    connect: ConnectSession,
+    op: Op[..., Connected],
+    arguments: dict[str, Any],
     flags: AttachFlags = NO_FLAGS,
     *,
     sync: bool = True,
 ) -> int:
-    """Attach this terminal to the session that `connect` finds or creates; return the exit code.
+    """Attach this terminal to the session that an op finds or creates.
 
-    Inside a session, switch its own client instead. `sync`: first push the user's files to the host. Raises
-    Refused without a terminal, and if this terminal is already in the session to attach to.
+    Inside a session, switch its own client instead. Return the exit code. `sync`: first push the user's files to the
+    host. Raises Refused without a terminal, and if this terminal is already in the session to attach to.
     """
+    name, host = arguments["name"], target.host
+    named = name if is_name(name) else "NAME"
     if not printing.on_terminal():
-        named = name if is_name(name) else "NAME"
+        if op is enter.attach and name != LAST:
+            target.call(sessions.there, name=name, required=True)  # raises NotFound
         ways = f"`{SESH} --open {named}` starts it unless it runs, `--screen {named}` shows it, `--send {named}` types"
-        raise Refused("attaching needs a terminal", hint=for_host(ways, target.host))
+        raise Refused("attaching needs a terminal", hint=for_host(ways, host))
     current = listing.current()
     if current is not None:
-        _check_switch(current, flags, name, target.host)
+        _check_switch(current, flags, named, host)
     if sync:
         target.sync()
-    if current is not None:
-        return _switch_client(cli, target, current, connect)
     options = _options(cli, flags)
-    hello = first_hello(target.host, options) if target.host is not None else None
-    name, connection = connect(hello)
-    if note := verb_note(name):
-        cli.show_on_attach(for_host(note, target.host))
-
-    def connect_next(name: str, host: str | None) -> Connection:
-        """Connect to the session that this terminal is switched to."""
-        target = cli.target_of(host)
-        connection = target.connect(name)
+    hello = first_hello(host, options) if current is None and host is not None else None
+    name, connection = target.connect_by(op, hello, **arguments)
+    cli.note_verb(name, host, attaching=current is None)
+    with _saying_that_it_runs(name, host):
         _check_not_inside(name, host, connection)
+        if current is not None:
+            connection.close()
+            if target.call(views.status, name=name)["state"] == "exited":  # the client would end at once
+                raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} --screen {name}", host))
+            _switch(current, name, host)
+            return 0
         recent.remember(name, host)
-        return connection
-
-    with _saying_that_it_runs(name, target.host):
-        _check_not_inside(name, target.host, connection)
-        recent.remember(name, target.host)
         options.first_notice = cli.first_notice
-        if target.host is not None:
-            eventlog.log("connect", host=target.host, session=name)
-        end = run_client(connection, name, host=target.host, options=options, connect=connect_next)
+        if host is not None:
+            eventlog.log("connect", host=host, session=name)
+        end = run_client(connection, name, host=host, options=options, connect=partial(_connect_next, cli))
     if end.host is not None:
         _record_left(end, end.host)
     return end.code
+
+
+def _connect_next(cli: Invocation, name: str, host: str | None) -> Connection:
+    """Connect to the session that this terminal is switched to."""
+    connection = cli.target_of(host).connect(name)
+    _check_not_inside(name, host, connection)
+    recent.remember(name, host)
+    return connection
 
 
 @contextmanager
@@ -224,58 +213,18 @@ def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | No
     """Raise Refused if the current session's client cannot be switched to `name`."""
     if options := [f"--{key.replace('_', '-')}" for key, value in asdict(flags).items() if value]:
         raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(options)}")
-    to = name if is_name(name) and host is not None else "NAME"
-    if not _switch(current, to, host, probe=True):
-        raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
+    _switch(current, name, host, probe=True)
 
 
-def _switch_client(cli: Invocation, target: Target, current: Record, connect: ConnectSession) -> int:
-    """Switch the current session's client. Raises Refused for a session that has ended."""
-    name, connection = connect(None)
-    cli.note_verb(name, target.host)
-    with _saying_that_it_runs(name, target.host):
-        _check_not_inside(name, target.host, connection)
-        connection.close()
-        if target.call(views.status, name=name)["state"] == "exited":  # the client would end at once
-            raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} --screen {name}", target.host))
-        if not _switch(current, name, target.host):
-            client = f"no client of {current['name']} is attached that could switch to {name}"
-            raise Refused(f"{client}; use another terminal")
-    return 0
-
-
-def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
-    """Switch the current session's client; return whether one could. `probe`: switch nothing."""
+def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> None:
+    """Switch the current session's client; `probe`: switch nothing. Raises Refused if none can switch."""
     response, _ = find.request(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
-    return response["switched"]
+    if not response["switched"]:
+        raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
 def _check_not_inside(name: str, host: str | None, connection: Connection) -> None:
     """Raise Refused if this terminal is in that session: the session would print itself endlessly."""
-    if host is None and contains_this_terminal(name):
+    if host is None and enter.contains_this_terminal(name):
         connection.close()
         raise Refused(f"this terminal is in {name} already", hint="use another terminal")
-
-
-def contains_this_terminal(name: str) -> bool:
-    """Return whether this terminal is in a session, also through tmux or script.
-
-    The terminals of all ancestors count. Those of tmux's clients count too, because tmux's server has no terminal.
-    """
-    record = records.readable(name)
-    for pid in (os.getpid(), *_tmux_clients()):
-        ancestor = pid
-        while record is not None and ancestor > 1:
-            if listing.holds(record, machine.controlling_tty(ancestor)):
-                return True
-            ancestor = machine.parent_of(ancestor)
-    return False
-
-
-def _tmux_clients() -> list[int]:
-    """Return the pids of the clients that show this pane of tmux."""
-    pane = os.environ.get("TMUX_PANE")
-    if not pane:
-        return []
-    printed = programs.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=1.0)
-    return [int(word) for word in (printed or "").split() if word.isdecimal()]

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.attach import NO_FLAGS, AttachFlags, attach_existing, attach_or_create
+from sesh.cli.attach import NO_FLAGS, AttachFlags, attach_or_create, attach_terminal
 from sesh.cli.invocation import Invocation
 from sesh.cli.list import groups_of
 from sesh.cli.parameters import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
@@ -95,12 +95,8 @@ def _choose_row(
 
 def _go_to(cli: Invocation, row: BoardRow, flags: AttachFlags = NO_FLAGS) -> int:
     """Attach to the session of a row, or create it; return the exit code."""
-    if row.session is None:
-        return attach_or_create(cli, row.name, flags=flags, chosen=True)
-    target = cli.target_of(row.host)
-    if row.session["state"] == "running":
-        return attach_existing(cli, target, row.name, flags)
-    return attach_or_create(cli, row.name, flags=flags, target=target)
+    target = cli.target_of(row.host) if row.session is not None else None
+    return attach_or_create(cli, row.name, flags=flags, target=target, chosen=True)
 
 
 def next_(
@@ -138,7 +134,8 @@ def next_(
             message += f", but {', '.join(silent)} could not be asked"
         raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
     target = cli.target_of(chosen.host)
-    return attach_existing(cli, target, chosen.name, AttachFlags(replace, read_only, no_replay, no_detach_key))
+    flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
+    return attach_terminal(cli, target, enter.attach, {"name": chosen.name}, flags)
 
 
 def following(waiting: dict[Place, float], last: Place | None) -> Place | None:

@@ -8,8 +8,9 @@ from typer import Option
 
 from sesh.about import SESH
 from sesh.cli import parameters
-from sesh.cli.attach import AttachFlags, attach_existing, attach_last, attach_or_create, attach_terminal
-from sesh.cli.invocation import Invocation
+from sesh.cli.attach import LAST, AttachFlags, attach_last, attach_or_create, attach_terminal
+from sesh.cli.main import list_or_pick
+from sesh.cli.sessions import report_session
 from sesh.errors import UsageError
 from sesh.names import check_name
 from sesh.ops import create, enter
@@ -41,10 +42,18 @@ def go(  # noqa: PLR0913 (a session and an attachment have that many options)
       sesh -
       sesh -A kill
     """
+    line = ctx.obj.line
     if name is None:
+        if not line.words and not line.create and line.tail is None:
+            return list_or_pick(ctx.obj)
         raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
     flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
-    return attach_or_create(ctx.obj, name, parameters.spec_of(ctx.obj.line.tail, directory, env, label), flags)
+    spec = parameters.spec_of(line.tail, directory, env, label)
+    if name != LAST:
+        return attach_or_create(ctx.obj, name, spec, flags)
+    if spec.get("directory") is not None or spec.get("command") is not None:
+        raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
+    return attach_last(ctx.obj, flags)
 
 
 def attach(
@@ -64,8 +73,9 @@ def attach(
     """
     cli = ctx.obj
     flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
-    target = None if name == "-" else cli.find_target(check_name(name))
-    return attach_last(cli, flags) if target is None else attach_existing(cli, target, name, flags)
+    if name == LAST:
+        return attach_last(cli, flags)
+    return attach_terminal(cli, cli.find_target(check_name(name)), enter.attach, {"name": name}, flags)
 
 
 def new(  # noqa: PLR0913 (a session and an attachment have that many options)
@@ -103,14 +113,12 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     if detached or cli.line.json:
         target.sync()
         session = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
-        if not cli.line.json:
-            cli.out.text(session["name"])
-        return _report_session(cli, session["name"], created=session["created"])
+        return report_session(cli, session["name"], created=session["created"], shown=True)
     return attach_terminal(
         cli,
         target,
-        name or "NAME",
-        lambda hello: target.connect_by(enter.new, hello, name=name, spec=spec, choice=choice),
+        enter.new,
+        {"name": name, "spec": spec, "choice": choice},
         AttachFlags(read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key),
         sync=not join,
     )
@@ -135,14 +143,7 @@ def open_(
     target = cli.line_target
     target.sync()
     created = target.call(enter.open_, name=name, spec=parameters.spec_of(cli.line.tail, directory, env, label, size))
-    return _report_session(cli, name, created=created)
-
-
-def _report_session(cli: Invocation, name: str, *, created: bool) -> int:
-    """Print the session if JSON is wanted; note if its name is a verb."""
-    if created:
-        cli.note_verb(name, cli.line.host)
-    return cli.out.done(name=name, session=name, host=cli.line.host, created=created)
+    return report_session(cli, name, created=created)
 
 
 def here(
@@ -167,10 +168,6 @@ def here(
     cli = ctx.obj
     directory = checked_directory(cli, ".") if directory is None else directory
     session = cli.line_target.call(create.here, directory=directory)
-    name = session["name"]
     spec = parameters.spec_of(cli.line.tail, None if session["there"] else session["directory"])
-    target = cli.line_target
     flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
-    return attach_terminal(
-        cli, target, name, lambda hello: target.connect_by(enter.go, hello, name=name, spec=spec), flags
-    )
+    return attach_terminal(cli, cli.line_target, enter.go, {"name": session["name"], "spec": spec}, flags)

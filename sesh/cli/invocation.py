@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sesh import errors, reach
-from sesh.about import PROGRAM
+from sesh.about import PROGRAM, SESH
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
 from sesh.cli.printing import Output
-from sesh.cli.verbs import verb_note
+from sesh.cli.verbs import GO, find_verb
 from sesh.errors import Interrupted, NotDeployed, Refused, SeshError, UsageError, for_host
 from sesh.names import check_host
 from sesh.reach import find
@@ -96,19 +96,22 @@ class Invocation(PersonCaller):
         self._note_place(host, name)
         return self.target_of(host, offers=host == self.line.host)
 
-    def note_verb(self, name: str, host: str | None) -> None:
-        """Note the name of a session on `host` that is a verb, too."""
-        if note := verb_note(name):
-            self.note(for_host(note, host))
+    def note_verb(self, name: str, host: str | None, *, attaching: bool = False) -> None:
+        """Note a session's name that is a verb, too; when `attaching`, on its screen."""
+        if find_verb(name) is not None:
+            note = f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session"
+            show = self.show_on_attach if attaching else self.note
+            show(for_host(note, host))
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine with some of the sessions; return errors by session.
 
-        `confirm`: ask the person before the verb ends a session of a remote. The error of a single session is raised.
+        Without names, call it for the target of the line. `confirm`: ask the person before the verb ends a session of a
+        remote. The error of a single session is raised.
         """
         confirm = confirm and self.can_answer and not self.line.json
         failed: dict[str, SeshError] = {}
-        groups: dict[str | None, list[str]] = {}
+        groups: dict[str | None, list[str]] = {} if names else {self.line.host: []}
         for name, host in self.search(names).items():
             if isinstance(host, SeshError):
                 failed[name] = host
@@ -125,6 +128,8 @@ class Invocation(PersonCaller):
             except Interrupted:
                 raise
             except SeshError as error:
+                if not names:
+                    raise
                 refused = dict.fromkeys(group, error)
             for refusal in refused.values():
                 refusal.host = refusal.host or host

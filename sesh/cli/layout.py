@@ -96,11 +96,8 @@ def restore(
         rows.extend(_with_host(target.call(dormant.restore, names=some, yes=yes), target.host))
         return {}
 
-    if names:
-        for name, error in cli.on_each(names, restore_on).items():
-            rows += _with_host([_failure(name, error)], error.host)
-    else:
-        restore_on(cli.line_target, [])
+    for name, error in cli.on_each(names or [], restore_on).items():
+        rows += _with_host([_failure(name, error)], error.host)
     if not rows and not cli.line.json:
         cli.out.text("no session is lost")
     return _report(cli, rows, "started")

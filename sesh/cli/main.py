@@ -19,23 +19,24 @@ def run_line(argv: list[str]) -> int:
         return complete.print_candidates()
     line = split(argv)
     cli = Invocation(line)
-    bare = line.verb.name == GO and line.tail is None and not line.create
+    plain = line.verb.name == GO and not any(word[:1] == "-" and word != "-" for word in argv)
     with naming_host(cli.line.host):
         if line.verb.name in ("hook", "bridge"):
             return line.verb.load()(cli)
-        if bare and not line.words:
-            return _list_or_pick(cli)
-        if bare and len(line.words) == 1 and len(cli.line.hosts) < 2 and not _is_option(line.words[0]):
+        if plain and not line.words:
+            return list_or_pick(cli)
+        if plain and len(line.words) == 1 and len(cli.line.hosts) < 2:
             from sesh.cli import attach
 
-            return attach.attach_or_create(cli, line.words[0])
+            (name,) = line.words
+            return attach.attach_last(cli) if name == attach.LAST else attach.attach_or_create(cli, name)
         from sesh.cli import app
 
         return app.run_verb(cli)
 
 
-def _list_or_pick(cli: Invocation) -> int:
-    """Show the board if the settings say so, else print the list: `sesh` alone."""
+def list_or_pick(cli: Invocation) -> int:
+    """Show the board if the settings say so, else print the list."""
     if printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
         from sesh.cli import choose
 
@@ -43,7 +44,3 @@ def _list_or_pick(cli: Invocation) -> int:
     from sesh.cli import list as listed
 
     return listed.show(cli)
-
-
-def _is_option(word: str) -> bool:
-    return word[:1] == "-" and word != "-"

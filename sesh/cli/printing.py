@@ -192,13 +192,13 @@ class Output:
         return int(error.exit_code)
 
 
-def sesh_error(cause: BaseException, verb: Verb | None = None) -> SeshError:
+def sesh_error(cause: BaseException, verb: Verb) -> SeshError:
     """Return an exception as an error of sesh.
 
     `--exec` and `--run` exit with the code of a command. So their own code is 125 if the command did not run, and 255
     if it may have run.
     """
-    runs_command = verb is not None and verb.name in ("exec", "run")
+    runs_command = verb.name in ("exec", "run")
     if isinstance(cause, SeshError):
         return cause
     if isinstance(cause, KeyboardInterrupt):

@@ -97,7 +97,8 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
     cli = ctx.obj
     _check_can_confirm(cli, yes=yes)
     result = cli.line_target.call(sessions.kill_all, ask=not yes)
-    return report(cli, result["done"], _errors(result["failed"]), "killed")
+    failed = {name: errors.rebuild(facts) for name, facts in result["failed"].items()}
+    return report(cli, result["done"], failed, "killed")
 
 
 def rename(ctx: Context, names: OldAndNew) -> int:
@@ -170,7 +171,7 @@ def reload(ctx: Context, names: Names = None) -> int:
         done.extend(result["done"])
         return result["failed"]
 
-    failed = cli.on_each(names, reload_on) if names else _errors(reload_on(cli.line_target, []))
+    failed = cli.on_each(names or [], reload_on)
     if not cli.line.json:
         for name in done:
             cli.out.text(f"{name} runs the installed sesh now")
@@ -179,8 +180,13 @@ def reload(ctx: Context, names: Names = None) -> int:
     return report(cli, done, failed, "reloaded")
 
 
-def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
-    return {name: errors.rebuild(facts) for name, facts in failed.items()}
+def report_session(cli: Invocation, name: str, *, created: bool = True, shown: bool = False) -> int:
+    """Print a running session as JSON, or its name if `shown`; note a verb's name."""
+    if created:
+        cli.note_verb(name, cli.line.host)
+    if shown and not cli.line.json:
+        cli.out.text(name)
+    return cli.out.done(name=name, session=name, host=cli.line.host, created=created)
 
 
 def report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:

@@ -50,14 +50,14 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         Stream.open(cli.find_target(name), name, timeout) as stream,
         cli.recording_signals(tie=False, message=left) as interrupts,
     ):
-        stream.check = interrupts.check_recorded
+        stream.while_lost = interrupts.check_recorded
         tell = partial(cli.tell_question, name, host=stream.host) if cli.hears_questions and not no_wait else None
         facts, output = shell.run(
             stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
         )
     with failing_with(ExitCode.UNKNOWN, shell.to_look(name)):
         if live is not None:
-            live.take(output, last=True)
+            live.write(output, last=True)
             output = b""
         output = output if ansi else shell.without_sequences(output)
         return _report(cli, name, stream.host, facts, output, waited=not no_wait)

@@ -8,18 +8,15 @@ from typing import Annotated, cast
 from typer import Option
 
 from sesh import measures, wording
-from sesh.about import PROGRAM, __version__
 from sesh.cli.fanout import on_hosts
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, Context, parsed
 from sesh.cli.printing import error_facts, error_row, on_host
-from sesh.errors import Interrupted, SeshError, for_host, rebuild
+from sesh.errors import SeshError, for_host, rebuild
 from sesh.ops import doctor as checks
-from sesh.ops.doctor import ERROR, OK, WARNING, row
+from sesh.ops.doctor import ERROR, WARNING
 from sesh.ops.sweep import clear, leftovers
 from sesh.outcomes import Finding, LeftoverFacts, PrintedError
-from sesh.reach.target import Target
-from sesh.remote import known
 
 _DEFAULT_AGE = 7 * 86400.0  # seconds, if no person can be asked
 
@@ -34,7 +31,7 @@ def doctor(ctx: Context) -> int:
       sesh @gpu doctor
     """
     cli = ctx.obj
-    findings = _check(cli.target_of(cli.line.host))
+    findings = checks.findings_of(cli.target_of(cli.line.host))
     for finding in findings:
         finding["message"] = wording.one_line(str(finding["message"]))
         finding["remedy"] = wording.plain(for_host(finding["remedy"], cli.line.host)) if finding["remedy"] else None
@@ -49,27 +46,6 @@ def doctor(ctx: Context) -> int:
         works = "sesh does not work" if ERROR in verdicts else "sesh works"
         cli.out.text(f"{' and '.join(counts)}; {works}" if counts else "no problems found")
     return int(ERROR in verdicts)
-
-
-def _check(target: Target) -> list[Finding]:
-    """Return the findings of a machine, for a host including those about its link."""
-    host = target.host
-    if host is None:
-        return target.call(checks.all_)
-    try:
-        findings = target.call(checks.all_)
-    except Interrupted:
-        raise
-    except SeshError as error:
-        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{PROGRAM} --deploy @{host}"}
-        return [checks.error_row("link", error, remedies.get(error.code, ""))]
-    version = known.of(host).get("version", "")
-    older = row("version", WARNING, f"@{host} has sesh {version}, this is {__version__}", f"{PROGRAM} --deploy @{host}")
-    return [
-        row("link", OK, f"@{host} is reachable and has sesh"),
-        *([older] if version not in ("", __version__) else []),
-        *findings,
-    ]
 
 
 def _shown(finding: Finding) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
-from sesh.about import SESH
 from sesh.wording import nearest
 
 GO = "-A"  # the verb of a line that has only a session's name; it has a short form, and no word
@@ -154,11 +153,6 @@ _BY_WORD = {
 def words_for(name: str) -> str:
     """Return the words after the program's name that attach to a session."""
     return name if find_verb(name) is None else f"{GO} {name}"
-
-
-def verb_note(name: str) -> str:
-    """Return the note on a session's name that is a verb, too; else empty."""
-    return f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session" if find_verb(name) is not None else ""
 
 
 def similar_verb(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -11,16 +10,13 @@ from typer import Option
 from sesh import wording
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.fanout import call_each
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, number, seconds
 from sesh.cli.printing import error_row
-from sesh.errors import NotFound, SeshError, UsageError
-from sesh.ops import jobs, lookup, search, views
-from sesh.ops.wait import Begin, Conditions, await_condition, condition_at_end, includes_exit
+from sesh.errors import SeshError, UsageError
+from sesh.ops import search
+from sesh.ops.wait import Begin, Conditions, labelled, wait_for_several, wait_until_met
 from sesh.outcomes import Condition
-from sesh.reach.stream import Stream
-from sesh.reach.target import Target
 from sesh.schema import Place
 
 
@@ -74,9 +70,11 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "timeout": timeout,
     }
     if several:
-        return _report(cli, _wait_for_several(cli, given, dict(label or ()), conditions, first=any_), several=True)
+        places = {**_places(cli, given), **labelled(cli, cli.line.hosts, dict(label or ()), conditions)}
+        return _report(cli, wait_for_several(cli, places, conditions, first=any_), several=True)
     target = cli.find_target(given[0])
-    return _report(cli, {Place(target.host, given[0]): _wait_until_met(target, given[0], conditions)}, several=False)
+    met = wait_until_met(target, given[0], conditions)
+    return _report(cli, {Place(target.host, given[0]): met}, several=False)
 
 
 def _begin(position: int | None, *, several: bool, since_start: bool) -> Begin:
@@ -88,31 +86,6 @@ def _begin(position: int | None, *, several: bool, since_start: bool) -> Begin:
     if since_start:
         raise UsageError("--from and --since-start cannot be combined")
     return position
-
-
-def _wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
-    try:
-        with Stream.open(target, name, conditions["timeout"]) as stream:
-            return await_condition(stream, conditions)
-    except NotFound as missing:
-        return condition_at_end(target, name, missing, conditions)
-
-
-def _wait_for_several(
-    cli: Invocation, names: Sequence[str], labels: dict[str, str], conditions: Conditions, *, first: bool
-) -> dict[Place, Condition | SeshError]:
-    """Wait for all sessions, each in a thread, or only for the first result."""
-    labelled = _labelled(cli, labels, kept=includes_exit(conditions)) if labels else []
-    places = {**_places(cli, names), **dict.fromkeys(labelled)}
-    found = {place: place.host for place, error in places.items() if error is None}
-
-    def wait_at(place: Place, target: Target) -> Condition:
-        return _wait_until_met(target, place.name, conditions)
-
-    results = call_each(cli, found, wait_at, first=first)
-    if first and not all(isinstance(result, SeshError) for result in results.values()):
-        return results
-    return {place: error or results[place] for place, error in places.items()}
 
 
 def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, several: bool) -> int:
@@ -151,31 +124,3 @@ def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | No
         error = host if isinstance(host, SeshError) else None
         places[Place(None if isinstance(host, SeshError) else host, name)] = error
     return places
-
-
-def _labelled(cli: Invocation, labels: dict[str, str], *, kept: bool) -> list[Place]:
-    """Return the places of the labelled sessions: on the line's hosts, else on all machines.
-
-    `kept`: include kept sessions and jobs that have ended. Raises NotFound, or the error of a host of the line.
-    """
-    phases = ("running", "exited") if kept else ("running",)
-
-    def names_on(_: str | None, target: Target) -> list[str]:
-        if not cli.line.hosts:
-            target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
-        rows = [row for row in target.call(views.overview)["sessions"] if lookup.has_labels(row, labels)]
-        ended = target.call(jobs.ended, labels=labels) if kept else []
-        return [*(row["name"] for row in rows if row["state"] in phases), *ended]
-
-    hosts: Sequence[str | None] = cli.line.hosts or [None, *lookup.known_hosts(cli)[0]]
-    places: dict[Place, None] = {}
-    for host, found in call_each(cli, {host: host for host in hosts}, names_on).items():
-        if not isinstance(found, SeshError):
-            places |= dict.fromkeys(Place(host, name) for name in found)
-        elif host is None or cli.line.hosts:
-            raise found
-        else:
-            cli.note(f"@{host} {lookup.absence(host, lookup.reason(found))}: its sessions are not waited for")
-    if not places:
-        raise lookup.unlabelled(labels, f"{' or '.join(phases)} session")
-    return list(places)

@@ -3,8 +3,9 @@
 `LinkHealth` alone decides when a link is pinged, doubted and lost. A `WatchedConnection` calls `heard` for all bytes
 that it receives. The keeper, and `Link.receive` for a request, call `act` when `act` is `due`.
 
-UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING, or closed──▶ LOST
+UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING──▶ SILENT
  ▲ ◀── a PONG, or any byte 0.05 s after PING and nudge ─┘
+UP, DOUBTED ──ssh ends──▶ CLOSED                         a link that is SILENT or CLOSED is lost for good
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ _STOP_TIME = 2.0  # seconds by which `act` is overdue after a stop of this proce
 class Health(Enum):
     UP = "up"
     DOUBTED = "doubted"
-    LOST = "lost"
+    SILENT = "lost, though ssh runs"
+    CLOSED = "lost, as ssh has ended"
+
+    @property
+    def lost(self) -> bool:
+        return self in (Health.SILENT, Health.CLOSED)
 
 
 class LinkHealth:
@@ -68,11 +74,11 @@ class LinkHealth:
     @property
     def _may_ping(self) -> bool:
         """False while a PONG is awaited: else many nudges would put off the loss."""
-        return self.state is not Health.LOST and self._lost_at == inf
+        return not self.state.lost and self._lost_at == inf
 
     def heard(self, now: float, pongs: Collection[bytes] = ()) -> None:
         """Record received bytes. `pongs`: the payloads of the PONG in them."""
-        if self.state is Health.LOST:
+        if self.state.lost:
             return
         self._nudge_after_stop(now)
         self.heard_at = now
@@ -102,9 +108,11 @@ class LinkHealth:
             self._ping_at = now
             self._awaited_pong = b""  # the PONG of an earlier PING proves nothing now
 
-    def link_closed(self) -> None:
-        self.state = Health.LOST
-        self._ping_at = self._doubt_at = self._lost_at = inf
+    def lose(self, state: Health) -> None:
+        """Record that the link is `SILENT` or `CLOSED`, unless it was lost before."""
+        if not self.state.lost:
+            self.state = state
+            self._ping_at = self._doubt_at = self._lost_at = inf
 
     def new_ping(self, now: float) -> bytes:
         """Return the payload of a PING to send now."""
@@ -124,7 +132,7 @@ class LinkHealth:
             self._lost_at = now + LOST_AFTER
             self._doubt_at = min(self._doubt_at, now + self.doubted_after + 1.5 * self.round_trip)
         if now >= self._lost_at:
-            self.link_closed()
+            self.lose(Health.SILENT)
         elif now >= self._doubt_at:
             self.state = Health.DOUBTED
             self._doubt_at = inf

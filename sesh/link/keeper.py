@@ -145,8 +145,7 @@ class LinkKeeper:
         self._wake = Wake()
         self._session = ""  # the name of the session that the link was connected to
         self._outage: str | None = None  # the last report to `report_outage`
-        self._link_ended = False  # else a lost link has gone silent
-        self._heard_before_loss: float | None = None  # monotonic; None unless a loss is logged, and no return
+        self._gap_start: float | None = None  # of the gap between the logs of a loss and of the return (monotonic)
         # Read while the link is up: during an outage this process may lack the descriptor to open `remotes.json`.
         self._login_prompted = opener.login_prompted()
 
@@ -183,7 +182,6 @@ class LinkKeeper:
         self._ping = ping
         link.health.round_trip = link.health.round_trip or self.health.round_trip
         self.health = link.health
-        self._link_ended = False
         self._login_prompted = self._opener.login_prompted()
         self._end_attempts()
         self._report_health()
@@ -191,9 +189,9 @@ class LinkKeeper:
     def session_connected(self, name: str, **facts: object) -> None:
         """Note that the link is connected to a session; log a reconnect with `facts`."""
         self._session = name
-        if self._heard_before_loss is not None:
-            gap = round(time.monotonic() - self._heard_before_loss, 3)
-            self._heard_before_loss = None
+        if self._gap_start is not None:
+            gap = round(time.monotonic() - self._gap_start, 3)
+            self._gap_start = None
             self.log("reconnect", session=name or None, gap=gap, **facts)
 
     def nudge(self) -> None:
@@ -210,16 +208,13 @@ class LinkKeeper:
             self.schedule.enter_pressed(now)
 
     def link_closed(self) -> None:
-        """Record that the link is closed: it has ended, unless it was lost before."""
-        if self.health.state is not Health.LOST:
-            self._link_ended = True
-        self.health.link_closed()
+        self.health.lose(Health.CLOSED)
         self._report_health()
 
     @property
     def refusal(self) -> SeshError | None:
         """The error that stops all attempts at a lost link until Enter is pressed."""
-        return self.schedule.refusal if self.health.state is Health.LOST else None
+        return self.schedule.refusal if self.health.state.lost else None
 
     def run(self, ready: Container[int]) -> WatchedConnection | None:
         """Do all that is due; return the next link, if an attempt has opened one.
@@ -237,7 +232,7 @@ class LinkKeeper:
         self._report_health()
         if self.up:
             self._end_attempts()
-        elif self.health.state is Health.LOST or not self._login_prompted:
+        elif self.health.state.lost or not self._login_prompted:
             self._start_attempts(now)
         return None
 
@@ -246,7 +241,7 @@ class LinkKeeper:
         self._end_attempts()
         self._log_loss()
         if not self._login_prompted:
-            self._opener.renew_shared_connection(is_silent=not self._link_ended)
+            self._opener.renew_shared_connection(is_silent=self.health.state is not Health.CLOSED)
 
     def _take_link(self, now: float) -> WatchedConnection | None:
         """Return the first link that an attempt has opened; record the failed attempts."""
@@ -280,7 +275,7 @@ class LinkKeeper:
         self.schedule.reset()
 
     def _report_health(self) -> None:
-        if self.health.state is Health.LOST:
+        if self.health.state.lost:
             self._log_loss()
         if (outage := None if self.up else self.reason) != self._outage:
             self._outage = outage
@@ -288,8 +283,8 @@ class LinkKeeper:
 
     def _log_loss(self) -> None:
         """Log the loss of the link, once until a link is connected again."""
-        if self._heard_before_loss is None:
-            self._heard_before_loss = self.health.heard_at
+        if self._gap_start is None:
+            self._gap_start = self.health.heard_at
             self.log("disconnect", session=self._session or None, reason="lost")
 
     def await_link(self, host: str, check: Callable[[], object], deadline: float | None = None) -> WatchedConnection:

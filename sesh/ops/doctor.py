@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 from sesh import config, descriptors, errors, files, machine, paths, programs
 from sesh.about import PROGRAM, SESH, __version__
-from sesh.errors import Refused, SeshError, UsageError
+from sesh.errors import Interrupted, Refused, SeshError, UsageError
 from sesh.keys import DetachKey
 from sesh.names import printable, printable_path
 from sesh.ops import sweep
@@ -20,6 +20,7 @@ from sesh.outcomes import Finding
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
+from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh.destination import program
 from sesh.store import listing, records, results
@@ -53,6 +54,27 @@ def all_(caller: Caller) -> list[Finding]:
         except OSError as error:
             findings.append(row(name, WARNING, f"this cannot be checked: {error.strerror}"))
     return findings
+
+
+def findings_of(target: Target) -> list[Finding]:
+    """Return the findings of a machine, for a host including those about its link."""
+    host = target.host
+    if host is None:
+        return target.call(all_)
+    try:
+        findings = target.call(all_)
+    except Interrupted:
+        raise
+    except SeshError as error:
+        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{PROGRAM} --deploy @{host}"}
+        return [error_row("link", error, remedies.get(error.code, ""))]
+    version = known.of(host).get("version", "")
+    older = row("version", WARNING, f"@{host} has sesh {version}, this is {__version__}", f"{PROGRAM} --deploy @{host}")
+    return [
+        row("link", OK, f"@{host} is reachable and has sesh"),
+        *([older] if version not in ("", __version__) else []),
+        *findings,
+    ]
 
 
 def _python(_caller: Caller) -> Iterator[Finding]:

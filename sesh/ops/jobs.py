@@ -83,20 +83,20 @@ class _Waiter:
         audience = self._caller.audience
         if self._live is not None and not (self._interrupts.terminal >= 0 and os.isatty(audience)):
             self._stream.audience = audience
-        self._stream.check = self._check_signals
+        self._stream.while_lost = self._check_signals
         try:
             facts = self._wait()
         except errors.Ended as ended:
             facts = ended.result
-            self._take(self._stream.output.take_stored(ended).data)
+            self._collect(self._stream.output.count_stored(ended).data)
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN) from None
         except errors.TimedOut as error:
             raise error if error.in_response else self._timed_out() from None
-        if self._live is not None and self._stream.output.skipped:
-            self._caller.note(f"{self._stream.output.skipped} bytes that {self._stream.name} wrote were not kept")
+        if self._live is not None and self._stream.output.missed:
+            self._caller.note(f"{self._stream.output.missed} bytes that {self._stream.name} wrote were not kept")
         return {**facts, "truncated": self._stream.output.position > len(self._collected)}, bytes(self._collected)
 
     def _wait(self) -> JobResult:
@@ -107,7 +107,7 @@ class _Waiter:
                 case Ready(descriptor):
                     self._serve(descriptor)
                 case NewOutput(_, data):
-                    self._take(data)
+                    self._collect(data)
                 case ResponseFrame(number, payload):
                     if (result := self._handle_response(number, payload)) is not None:
                         return result
@@ -133,7 +133,7 @@ class _Waiter:
         if self._forwarder is not None:
             self._forwarder.send(connection)
 
-    def _take(self, data: bytes) -> None:
+    def _collect(self, data: bytes) -> None:
         if self._live is not None:
             self._live(data)
         self._collected += data
@@ -158,9 +158,9 @@ class _Waiter:
     def _handle_response(self, number: int, data: bytes) -> JobResult | None:
         connection = self._stream.connection
         if number == _FEED and self._forwarder is not None:
-            self._forwarder.note_taken(connection.decode_response(FEED, data))
+            self._forwarder.chunk_taken(connection.decode_response(FEED, data))
         elif number == _SIGNAL:
-            self._passed_on.note_response()
+            self._passed_on.response_came()
         elif number == _QUESTION and "met" in (response := connection.decode_response(WAIT, data)):
             self._tells = False
             self._caller.tell_question(self._stream.name, response.get("question", ""), self._stream.host)
@@ -294,7 +294,7 @@ class _StdinForwarder:
         with suppress(errors.Unreachable):  # the job may have ended, and its response waits to be read
             connection.send(wire.request_frames(FEED, _FEED, self._chunk, **keys))
 
-    def note_taken(self, response: FeedResponse) -> None:
+    def chunk_taken(self, response: FeedResponse) -> None:
         ends = self._feeding is _Feeding.SEND_END or not response["open"]
         self._feeding = _Feeding.NOTHING if ends else _Feeding.READ
         self._taken += len(self._chunk)

@@ -31,11 +31,11 @@ def sessions(caller: Caller) -> list[LayoutEntry]:
     here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
     elsewhere = []
-    for host, rows, why in lookup.query_known(caller):
-        if why:
-            caller.note(f"the sessions on @{host} are missing: {why}")
+    for group in lookup.query_known(caller):
+        if group.reason:
+            caller.note(f"the sessions on @{group.host} are missing: {group.reason}")
         else:
-            elsewhere += [_entry(session, host) for session in rows if _is_lasting(session)]
+            elsewhere += [_entry(session, group.host) for session in group.sessions if _is_lasting(session)]
     return here + elsewhere
 
 

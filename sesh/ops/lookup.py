@@ -1,18 +1,18 @@
-"""Query the known remotes in parallel, for their lists, or to find a session."""
+"""Query machines in parallel: for their lists, to find a session, or by any call."""
 
 from __future__ import annotations
 
 import select
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from sesh import descriptors, errors, measures, paths, reach
 from sesh.about import PROGRAM, SESH
-from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, silent_host
+from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, for_host, silent_host
 from sesh.names import natural
 from sesh.ops import views
 from sesh.reach.caller import CANCEL, Caller
@@ -22,11 +22,24 @@ from sesh.schema import Staleness, Summary
 from sesh.store import listing
 from sesh.workers import Stop, Workers
 
+Key = TypeVar("Key")
+Result = TypeVar("Result")
+
 MOST_ROWS = 10_000  # sessions of one host that a list, or a stream of events, keeps track of
 HOST_TIMEOUT = 2.0  # seconds, then a host counts as silent
+_NAMED_TIMEOUT = 5.0  # seconds for a host that the line names
 _REASON_DELAY = 0.2  # seconds after the timeout for a worker to give the reason in ssh's words
 _QUIET = 0.5  # seconds, then a status line names the hosts that have not answered
 _SKEW = 2.0  # seconds; a smaller clock difference may be the round trip, and is ignored
+
+
+class Group(NamedTuple):
+    """Sessions of a machine, with the name of its host, and why it is silent."""
+
+    sessions: Sequence[Summary]
+    host: str = ""
+    reason: str = ""
+    error: SeshError | None = None
 
 
 def has_labels(session: Summary, labels: dict[str, str]) -> bool:
@@ -180,7 +193,54 @@ def _had(host: str, names: Collection[str]) -> bool:
     return any(row["name"] in names for row in known.sessions(host))
 
 
-def query_known(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[str, list[Summary], str]]:
+def of_all(target: Target) -> Iterator[Group]:
+    """Yield the sessions of this machine, then those of each known remote; note untrusted files."""
+    overview = target.call(views.overview)
+    for refusal in overview["refusals"]:
+        target.caller.note(refusal)
+    yield Group(overview["sessions"])
+    yield from query_known(target.caller)
+
+
+def of_host(target: Target, host: str) -> Iterator[Group]:
+    """Yield the sessions of a host, or the last known ones before its error."""
+    try:
+        if (sessions := _soon(target.caller, host)) is None:
+            sessions = placed_rows(target)
+    except (TimedOut, Unreachable) as error:
+        why = reason(error)
+        if cached := last_known(host, why):
+            yield Group(cached, host, why)
+        raise
+    known.cache_list(host, sessions)
+    yield Group(sessions)
+
+
+def _soon(caller: Caller, host: str) -> list[Summary] | None:
+    """Return the sessions of a host; raise its error soon if there are cached ones.
+
+    None if the host is asked again where the person can log in, or agree to a deploy.
+    """
+    if not (caller.shows_status and known.sessions(host)) or known.login_prompted(host):
+        return None
+    try:
+        return sessions_of(caller, host, time.monotonic() + _NAMED_TIMEOUT, named=True)
+    except (errors.LoginRefused, errors.NotDeployed, OSError):
+        return None
+
+
+def of_hosts(caller: Caller, hosts: list[str]) -> Iterator[Group]:
+    """Yield the sessions of each host, or its error and the last known ones."""
+    results = dict(query(caller, hosts, named=True))
+    for host in hosts:
+        result = results[host]
+        if isinstance(result, SeshError):
+            yield Group(last_known(host, str(result)), host, str(result), result)
+        else:
+            yield Group(result, host)
+
+
+def query_known(caller: Caller, names: Collection[str] = ()) -> Iterator[Group]:
     """Yield each known remote with its sessions, and the reason if it is silent.
 
     A silent remote comes with its cached sessions. Hosts that answer come first, sorted by name: each waits until all
@@ -197,12 +257,12 @@ def query_known(caller: Caller, names: Collection[str] = ()) -> Iterator[tuple[s
             listed[host] = result
         while hosts and (hosts[0] in listed or hosts[0] in failures):
             if (first := hosts.pop(0)) in listed:
-                yield first, take_new(listed[first], seen), ""
+                yield Group(take_new(listed[first], seen), first)
     for host in sorted(failures, key=natural):
         why = failures[host]
         until = known.paused_until(host)
         hint = f"; not asked until {measures.time_of_day(until)}, `{PROGRAM} @{host}` asks at once" if until else ""
-        yield host, take_new(last_known(host, why), seen), f"{why}{'' if names else hint}"
+        yield Group(take_new(last_known(host, why), seen), host, f"{why}{'' if names else hint}")
 
 
 def locate(caller: Caller, names: Sequence[str], verb: str, *, creates: bool) -> dict[str, str | SeshError | None]:
@@ -214,12 +274,12 @@ def locate(caller: Caller, names: Sequence[str], verb: str, *, creates: bool) ->
     """
     hosts: dict[str, list[str]] = {name: [] for name in names}
     silent: dict[str, tuple[str, str]] = {}  # by session, a host that had it and does not answer, and why
-    for host, rows, why in query_known(caller, names):
-        for name in hosts.keys() & {row["name"] for row in rows}:
-            if why:
-                silent.setdefault(name, (host, why))
+    for group in query_known(caller, names):
+        for name in hosts.keys() & {row["name"] for row in group.sessions}:
+            if group.reason:
+                silent.setdefault(name, (group.host, group.reason))
             else:
-                hosts[name].append(host)
+                hosts[name].append(group.host)
     places: dict[str, str | SeshError | None] = {}
     for name in names:
         try:
@@ -253,3 +313,43 @@ def _choose_host(
     if not answer.isdecimal():
         raise Refused("nothing was done")
     return hosts[int(answer) - 1]
+
+
+# -- one call for several machines
+
+
+class _HostCaller(Caller):
+    """The caller in a host's thread: it cannot ask; its notes name the host."""
+
+    def __init__(self, caller: Caller, host: str | None, stop: Stop) -> None:
+        super().__init__(stop)
+        self.local = caller.local
+        self._note = caller.note
+        self._host = host
+
+    def note(self, line: str) -> None:
+        self._note(for_host(line if self._host is None else f"@{self._host}: {line}", self._host))
+
+
+def call_each(
+    caller: Caller, host_by_key: Mapping[Key, str | None], call: Callable[[Key, Target], Result], *, first: bool = False
+) -> dict[Key, Result | SeshError]:
+    """Call a function for each key, with its host's target, all at once.
+
+    Return results or errors by key. `first`: return only the first result, unless there are only errors.
+    """
+    results: dict[Key, Result | SeshError] = {}
+
+    def call_one(key: Key, stop: Stop) -> Iterator[Result]:
+        yield call(key, reach.target_of(_HostCaller(caller, host_by_key[key], stop), host_by_key[key]))
+
+    with Workers[Key, Result]() as workers:
+        for key in host_by_key:
+            workers.begin(key, partial(call_one, key))
+        while len(results) < len(host_by_key):
+            descriptors.polled([(workers.inbound, select.POLLIN)], None)
+            results |= workers.take()
+            succeeded = {key: result for key, result in results.items() if not isinstance(result, SeshError)}
+            if first and succeeded:
+                return {**succeeded}
+    return {key: results[key] for key in host_by_key}

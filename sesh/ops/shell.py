@@ -82,7 +82,7 @@ class OutputWriter:
         self._ansi = ansi
         self._held = b""
 
-    def take(self, data: bytes, *, last: bool = False) -> None:
+    def write(self, data: bytes, *, last: bool = False) -> None:
         """Write output; without `ansi` only whole lines, because a sequence may be cut."""
         data = self._held + data
         end = len(data) if last or self._ansi else data.rfind(b"\n") + 1
@@ -131,13 +131,13 @@ class _SentCommand:
                         self.interrupt()
                 case NewOutput(_, data):
                     if self._live is not None:
-                        self._live.take(data)
+                        self._live.write(data)
                 case DataFrame(payload):
                     protocol.carry(self._carried, payload)
                 case ResponseFrame(number, payload) if number == _RUN:
                     return self._stream.connection.decode_response(RUN, payload), bytes(self._carried)
                 case ResponseFrame(number) if number == _INTERRUPT:
-                    self._passed_on.note_response()
+                    self._passed_on.response_came()
                 case ResponseFrame(number, payload) if number == _QUESTION:
                     response = self._stream.connection.decode_response(WAIT, payload)
                     if "met" in response and self._tell is not None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from sesh import protocol, wire, wording
 from sesh.about import SESH
-from sesh.errors import Ended, NotFound, Refused, TimedOut
+from sesh.errors import Ended, NotFound, Refused, SeshError, TimedOut
 from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys
+from sesh.ops import jobs, lookup
 from sesh.ops.search import Pattern
-from sesh.ops.views import fetch_pages
+from sesh.ops.views import fetch_pages, overview
 from sesh.outcomes import Condition
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.stream import Arrival, NewOutput, ResponseFrame, Stream
 from sesh.reach.target import Target
-from sesh.schema import JobResult
+from sesh.schema import JobResult, Place
 
 if TYPE_CHECKING:
     from sesh.vt.lines import Line, LineReader
@@ -136,7 +137,7 @@ class _ConditionWait:
         except _InKeptLines as found:
             return found.match
         except Ended as error:
-            return self._search(self._stream.output.take_stored(error)) or _end(error.result)
+            return self._search(self._stream.output.count_stored(error)) or _end(error.result)
         return met
 
     def _met_by(self, arrival: Arrival) -> Condition | None:
@@ -239,7 +240,7 @@ class LiveLog:
                         self._stream.connection.decode_response(WAIT, payload)
                         break
         except Ended as ended:  # the session ended while the link was down, or before its response
-            self._write_new(self._stream.output.take_stored(ended))
+            self._write_new(self._stream.output.count_stored(ended))
         if self._lines is not None and self._lines.current.text:
             self._write([self._text(self._lines.current)])
 
@@ -281,3 +282,64 @@ class LiveLog:
 
     def _text(self, line: Line) -> str:
         return line.ansi if self._ansi else line.text
+
+
+# -- several sessions
+
+
+def wait_until_met(target: Target, name: str, conditions: Conditions) -> Condition:
+    """Wait for the first condition of a session, which may have ended already."""
+    try:
+        with Stream.open(target, name, conditions["timeout"]) as stream:
+            return await_condition(stream, conditions)
+    except NotFound as missing:
+        return condition_at_end(target, name, missing, conditions)
+
+
+def wait_for_several(
+    caller: Caller, places: Mapping[Place, SeshError | None], conditions: Conditions, *, first: bool
+) -> dict[Place, Condition | SeshError]:
+    """Wait for all sessions, each in a thread, or only for the first result.
+
+    `places`: with the error of each session that was not found.
+    """
+
+    def wait_at(place: Place, target: Target) -> Condition:
+        return wait_until_met(target, place.name, conditions)
+
+    found = {place: place.host for place, error in places.items() if error is None}
+    results = lookup.call_each(caller, found, wait_at, first=first)
+    if first and not all(isinstance(result, SeshError) for result in results.values()):
+        return results
+    return {place: error or results[place] for place, error in places.items()}
+
+
+def labelled(caller: Caller, named: Sequence[str], labels: dict[str, str], conditions: Conditions) -> dict[Place, None]:
+    """Return the places of the labelled sessions: on the named hosts, else on all machines.
+
+    They include kept sessions and ended jobs if the end is a condition. Raises NotFound, or a named host's error.
+    """
+    if not labels:
+        return {}
+    kept = includes_exit(conditions)
+    phases = ("running", "exited") if kept else ("running",)
+
+    def names_on(_: str | None, target: Target) -> list[str]:
+        if not named:
+            target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
+        rows = [row for row in target.call(overview)["sessions"] if lookup.has_labels(row, labels)]
+        ended = target.call(jobs.ended, labels=labels) if kept else []
+        return [*(row["name"] for row in rows if row["state"] in phases), *ended]
+
+    hosts: Sequence[str | None] = named or [None, *lookup.known_hosts(caller)[0]]
+    places: dict[Place, None] = {}
+    for host, found in lookup.call_each(caller, {host: host for host in hosts}, names_on).items():
+        if not isinstance(found, SeshError):
+            places |= dict.fromkeys(Place(host, name) for name in found)
+        elif host is None or named:
+            raise found
+        else:
+            caller.note(f"@{host} {lookup.absence(host, lookup.reason(found))}: its sessions are not waited for")
+    if not places:
+        raise lookup.unlabelled(labels, f"{' or '.join(phases)} session")
+    return places

@@ -160,7 +160,7 @@ class PassedOn:
     def frames(self) -> bytes:
         return b"".join(map(self._frames_of, self._keys))
 
-    def note_response(self) -> None:
+    def response_came(self) -> None:
         del self._keys[:1]  # responses arrive in the order of the requests
 
     def _frames_of(self, key: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import NO_ANSWER, Ended, ExitCode, Interrupted, SeshError, TimedOut, Unreachable
+from sesh.errors import Ended, ExitCode, Interrupted, SeshError, Unreachable
 from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.messages import OP, Hello
 from sesh.reach import calls
@@ -22,7 +22,7 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import master, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, LinkRequest
+from sesh.remote.ssh.link import Effect, Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.sync import sync
 from sesh.wire import Connection
@@ -67,26 +67,14 @@ class HostTarget(Target):
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)
-        request = self._request(op, arguments, repeatable=op.reads)
+        request = self._request(op, arguments, Effect.NONE if op.reads else Effect.CHANGE)
         with errors.naming_host(self.host):
             with self._open_link(request) as link, self._stop.calling(link.abort):
                 self.clock = link.clock
-                try:
-                    _, output = calls.call(self.caller, link, request, self.deadline)
-                except (TimedOut, Unreachable) as error:
-                    if error.in_response:
-                        raise
-                    raise self._no_response(error, reads=op.reads) from None
+                _, output = calls.call(self.caller, link, request, self.deadline)
             result: Result = calls.decode_result(op, output)
-            self._note_changes(op.changes(arguments, result))
+            self._record_changes(op.changes(arguments, result))
         return result
-
-    def _no_response(self, error: SeshError, *, reads: bool) -> SeshError:
-        """Return the error for a request without a response. `reads`: the op changes nothing."""
-        if isinstance(error, TimedOut) or (reads and isinstance(error, Unreachable) and error.reason == NO_ANSWER):
-            return errors.silent_host(self.host)
-        unknown = f"the request may have been carried out; see: {PROGRAM} @{self.host}"
-        return errors.OutcomeUnknown(error.message, hint="try again" if reads else unknown, exit_code=ExitCode.FAILED)
 
     def connect(self, name: str) -> Connection:
         request = LinkRequest.attach(name, can_answer=self.caller.can_answer)
@@ -98,7 +86,7 @@ class HostTarget(Target):
     ) -> Connected:
         arguments = by_name(op, args, kwargs)
         session_id = os.urandom(8).hex() if op.creates else ""
-        request = self._request(op, arguments, connects=True, session_id=session_id, hello=hello)
+        request = self._request(op, arguments, Effect.CONNECTION, session_id=session_id, hello=hello)
         try:
             link = self._connect(request)
         except KeyboardInterrupt:
@@ -115,8 +103,9 @@ class HostTarget(Target):
                 raise error.saying(f"{error.message}; the job may or may not have started") from error
         return link.peer.name, link
 
-    def _request(self, op: Op[..., object], arguments: Mapping[str, object], **more: Any) -> LinkRequest:
-        return LinkRequest(op.wire_name, calls.encoded(arguments), can_answer=self.caller.can_answer, **more)
+    def _request(self, op: Op[..., object], arguments: dict[str, object], effect: Effect, **more: Any) -> LinkRequest:
+        data = calls.encoded(arguments)
+        return LinkRequest(op.wire_name, data, effect, can_answer=self.caller.can_answer, **more)
 
     def _connect(self, request: LinkRequest) -> Link:
         """Open a link, and have the host connect it to a session.
@@ -134,7 +123,7 @@ class HostTarget(Target):
             return self._connect_again(request)
 
     def _connect_again(self, request: LinkRequest) -> Link:
-        """Send a request that has a session id over other links, until one brings the response.
+        """Send a request with a session id over other links until a response comes.
 
         By that id the host knows that it is the same request. The keeper pauses between two logins.
         """
@@ -155,7 +144,7 @@ class HostTarget(Target):
                         raise
 
     def _stopping_on_first(self) -> AbstractContextManager[None]:
-        """Let the first signal stop the opening of a link, as it cannot reach the job yet."""
+        """Let the first signal stop the opening of a link."""
         return self.interrupts.stop_on_first() if self.interrupts is not None else nullcontext()
 
     def _await_session(self, link: Link, request: LinkRequest) -> Link:
@@ -223,7 +212,7 @@ class HostTarget(Target):
         stream = Stream(self, link, "", keeper)
         stream.deadline = None
         stream.audience = self.caller.audience
-        stream.check = self._stop.check
+        stream.while_lost = self._stop.check
         with stream:
             try:
                 for arrival in stream.arrivals(request):
@@ -236,7 +225,7 @@ class HostTarget(Target):
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 
-    def _note_changes(self, changes: Changes) -> None:
+    def _record_changes(self, changes: Changes) -> None:
         if changes.freed:
             known.drop_sessions(self.host, changes.freed)
         if changes.running:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
@@ -14,7 +14,7 @@ from sesh import errors, protocol, wire
 from sesh.about import SESH
 from sesh.descriptors import check_audience, polled
 from sesh.errors import Ended, SeshError
-from sesh.link.health import Health, WatchedConnection
+from sesh.link.health import WatchedConnection
 from sesh.link.keeper import LinkKeeper
 from sesh.messages import Welcome
 from sesh.names import subject
@@ -56,24 +56,24 @@ Arrival = NewOutput | DataFrame | ResponseFrame | Ready
 class ReceivedOutput:
     """Counts the output that a stream has received, so that each byte is new once.
 
-    `position`: after the last received byte; None before the first. `skipped`: bytes that were missed.
+    `position`: after the last received byte; None before the first. `missed`: bytes that the daemon had no longer.
     """
 
     position: int | None = None
-    skipped: int = 0
+    missed: int = 0
 
-    def take(self, position: int, data: bytes) -> NewOutput:
+    def count(self, position: int, data: bytes) -> NewOutput:
         """Count output; return the part that was not received before."""
         received = position if self.position is None else self.position
-        self.skipped += max(0, position - received)
+        self.missed += max(0, position - received)
         self.position = max(received, position + len(data))
         new = data[max(0, received - position) :]
         return NewOutput(self.position - len(new), new)
 
-    def take_stored(self, ended: Ended) -> NewOutput:
+    def count_stored(self, ended: Ended) -> NewOutput:
         """Count the output in an ended session's result; return the new part."""
         end = ended.result.get("position")
-        return self.take(end - len(ended.output), ended.output) if isinstance(end, int) else NewOutput(0, b"")
+        return self.count(end - len(ended.output), ended.output) if isinstance(end, int) else NewOutput(0, b"")
 
 
 class Stream:
@@ -92,13 +92,12 @@ class Stream:
         self.deadline = target.deadline  # for the whole stream (monotonic)
         self.output = ReceivedOutput()
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
-        self.check: Callable[[], object] = lambda: None  # called while a link is lost; may raise to end the stream
+        self.while_lost: Callable[[], object] = lambda: None  # called four times a second; may raise
         self._target = target
         self._note = target.caller.note
         if keeper is None and isinstance(connection, WatchedConnection):
             keeper = LinkKeeper(connection.opener)
         self._keeper = keeper
-        self._next_link: Connection | None = None  # opened while the current link was only doubted
         self._cut = False
         self._exits = ExitStack()  # filled by `__enter__`
         if keeper is not None:
@@ -150,16 +149,16 @@ class Stream:
         Raises TimedOut at `until` (monotonic), Ended, DaemonDied, BrokenPipeError, and the errors of `on_connect`.
         """
         while True:
-            welcomed = False
+            welcomed, next_link = False, None
             try:
                 on_connect()
                 self._record_session()
                 welcomed = self.session_id != ""
-                while True:
-                    yield from self._next_arrivals(others, until)
+                while next_link is None:
+                    next_link = yield from self._next_arrivals(others, until)
             except errors.Unreachable as error:
                 self._raise_unless_lost(error, welcomed=welcomed)
-            self.reconnect()  # outside `try`: errors of the reconnect start no other one
+            self.reconnect(next_link)  # outside `try`: errors of the reconnect start no other one
 
     def _raise_unless_lost(self, error: errors.Unreachable, *, welcomed: bool) -> None:
         """Return if another connection may go on. Raises the error, Ended, DaemonDied."""
@@ -185,8 +184,10 @@ class Stream:
         ended = self._target.find_end(self.name, self.session_id, self.deadline) if known else None
         return ended or errors.DaemonDied(f"the daemon of {self.name} died")
 
-    def _next_arrivals(self, others: Callable[[], Descriptors], until: float | None) -> Iterator[Arrival]:
-        """Wait; yield what has arrived. Raises ConnectionLost if another connection must replace this one."""
+    def _next_arrivals(
+        self, others: Callable[[], Descriptors], until: float | None
+    ) -> Generator[Arrival, None, Connection | None]:
+        """Wait; yield what has arrived; return the link that replaces a doubted one. Raises ConnectionLost."""
         if until is not None and time.monotonic() >= until:
             raise errors.TimedOut("timed out", hint=f"`{SESH} --status {self.name}` shows its pid")
         frames = self.connection.take_frames()
@@ -200,14 +201,14 @@ class Stream:
                 frames = self.connection.take_frames()
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
-                output = self.output.take(*protocol.split_number(payload))
+                output = self.output.count(*protocol.split_number(payload))
                 if output.data:
                     yield output
             elif kind == protocol.DATA:
                 yield DataFrame(payload)
             elif kind == protocol.RESPONSE:
                 yield ResponseFrame(protocol.response_number(payload), payload)
-        self._run_keeper(ready)
+        return self._run_keeper(ready)
 
     def _poll(self, others: Descriptors, until: float) -> list[int]:
         """Wait for the connection and other descriptors; return the ready ones. Raises BrokenPipeError."""
@@ -223,29 +224,21 @@ class Stream:
 
     # -- over another connection
 
-    def reconnect(self) -> None:
+    def reconnect(self, next_link: Connection | None = None) -> None:
         """Connect to the daemon again, over another link if the daemon is on a host.
 
-        Raises Ended, DaemonDied if the end is unknown, and the error for which no other link opens. On a host, an end
-        is in the response that `handshake` reads.
+        `next_link`: is open already. Raises Ended, DaemonDied if the end is unknown, and the error for which no other
+        link opens. On a host, an end is in the response that `handshake` reads.
         """
-        if self._keeper is not None:
-            self._take_next_link(self._keeper)
-            return
-        with suppress(errors.NotFound, errors.Unreachable):
-            self.connection.reconnect(self.name)
-            if not self._cut:
-                return
-        raise self._end()
-
-    def _take_next_link(self, keeper: LinkKeeper) -> None:
-        """Request that another link be connected to the session."""
+        if self._keeper is None:
+            with suppress(errors.NotFound, errors.Unreachable):
+                self.connection.reconnect(self.name)
+                if not self._cut:
+                    return
+            raise self._end()
         self.connection.close()
-        link, self._next_link = self._next_link, None
-        if link is None:
-            link = self._await_link(keeper)
-        self.connection = link
-        self._watch(keeper)
+        self.connection = link = next_link or self._await_link(self._keeper)
+        self._watch(self._keeper)
         if self.name:
             with suppress(errors.Unreachable):  # the handshake raises the error again
                 link.send(link.connect_request(self.name, self.session_id))
@@ -267,14 +260,15 @@ class Stream:
         if self._cut:
             self.connection.abort()
 
-    def _run_keeper(self, ready: list[int]) -> None:
-        """Run the keeper if due. Raises ConnectionLost if another link must replace the current one."""
+    def _run_keeper(self, ready: list[int]) -> Connection | None:
+        """Run the keeper if due; return the next link, if one is open. Raises ConnectionLost."""
         keeper = self._keeper
         if keeper is None or (not ready and time.monotonic() < keeper.due):
-            return
-        self._next_link = keeper.run(ready)
-        if self._next_link is not None or keeper.health.state is Health.LOST:
+            return None
+        next_link = keeper.run(ready)
+        if next_link is None and keeper.health.state.lost:
             raise errors.ConnectionLost(f"lost the link to @{self.host}")
+        return next_link
 
     def _record_session(self) -> None:
         """Record the session's id, and on a host its name, which may have changed."""
@@ -291,4 +285,4 @@ class Stream:
     def _check(self) -> None:
         if self._cut:  # a cut stream opens no other link
             raise errors.ConnectionLost(f"the link to @{self.host} was cut")
-        self.check()
+        self.while_lost()

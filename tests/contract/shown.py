@@ -24,9 +24,9 @@ Part = dict[str, str]
 def verb_part(verb: Verb) -> Part:
     """Return the names and options of a verb, without those of every verb."""
     names = dict.fromkeys(filter(None, (verb.name, verb.dashed, verb.short)), "name")
-    options = [each for each in built(verb.name).params if isinstance(each, TyperOption)]
+    options = [each for each in built(verb.name).params if isinstance(each, TyperOption) and each.expose_value]
     kinds = {spelled: "flag" if each.is_flag else "value" for each in options for spelled in each.opts}
-    return {**names, **{spelled: kind for spelled, kind in kinds.items() if spelled not in ("--json", "--local")}}
+    return {**names, **kinds}
 
 
 def tables(page: str) -> dict[str, Part]:

@@ -20,6 +20,7 @@ from sesh.reach import find
 from sesh.schema import LaunchSpec
 from sesh.store import records
 from tests.support import Home, forking, processes, wait_until
+from tests.support.greeting import greet
 from tests.support.home import PATHS
 from tests.support.waiting import PATIENCE
 
@@ -153,7 +154,7 @@ class Daemons:
     def job(self, script: str, **spec: Any) -> tuple[dict[str, Any], str]:
         """Run a shell script as a job; return its result and its output."""
         with self.create("job", "/bin/sh", "-c", script, job=True, **spec) as connection:
-            connection.handshake("request")
+            greet(connection)
             result, output = connection.request(messages.WAIT, output=True)
         return dict(result), output.decode("latin-1")
 

@@ -14,6 +14,7 @@ from sesh.daemon.screen.model import Model
 from sesh.store import listing, records
 from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
+from tests.support.greeting import greet
 from tests.support.waiting import PATIENCE
 
 # sh stays the leader and waits; `$!` and `$$` give the test the pids to look for.
@@ -49,7 +50,7 @@ def test_a_wait_is_answered_once_the_name_is_free(
     daemons.quiet("work", "read go; exit 6", persist=True)
     home.write("halted", "")
     waiter = wire.connect("work")
-    waiter.handshake("request")
+    greet(waiter)
     waiter.send(wire.request_frames("wait", 1))
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: (records.read("work") or {}).get("ended"), what="the program's end")

@@ -14,6 +14,7 @@ from sesh import messages, protocol, wire
 from sesh.daemon.server import MAX_UNFINISHED
 from sesh.errors import Busy, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
+from tests.support.greeting import greet
 
 HELLO = wire.hello_frame("request")
 
@@ -57,7 +58,7 @@ MALFORMED = [
 
 def test_r16_a_malformed_frame_closes_that_connection_only(work: Daemons) -> None:
     with wire.connect("work") as other:
-        other.handshake("request")
+        greet(other)
         too_much = HELLO + protocol.frame(protocol.DATA, bytes(1 << 20)) * 4 + protocol.frame(protocol.DATA, b"1")
         for data in (*MALFORMED, too_much):
             with wire.connect("work") as bad:
@@ -73,7 +74,7 @@ def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(
     monkeypatch.setattr("sesh.daemon.server.HELLO_TIMEOUT", 0.3)
     daemons.start("work", "/bin/cat")
     with wire.connect("work") as silent, wire.connect("work") as known, wire.connect("work") as half:
-        known.handshake("request")
+        greet(known)
         half.send(HELLO[:10])
         assert closed(silent)
         assert closed(half)
@@ -122,7 +123,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow:
             crowd[-1].send(protocol.frame(protocol.PING, b"") if kind == "data" else b"x")
             peak = max(peak, resident(pid))
         with wire.connect("work") as asking:
-            asking.handshake("request")
+            greet(asking)
             asking.send(block * 15)
             asking.request(messages.SUMMARY)
         assert peak - before < 3 * narrow  # the allocator may keep as much again in smaller blocks
@@ -166,7 +167,7 @@ def test_one_that_asks_without_end_and_reads_nothing_is_closed(
     pid = daemons.start("work", "/bin/cat")
     before = resident(pid)
     with wire.connect("work") as greedy:
-        greedy.handshake("request")
+        greet(greedy)
         os.set_blocking(greedy.outbound, False)
         rest: bytes | None = question
         deadline = time.monotonic() + 40

@@ -20,6 +20,7 @@ from sesh.machine import command_of
 from sesh.store import records
 from tests.faults.daemons import Daemons
 from tests.support import Home, forking, processes, rounds, wait_until
+from tests.support.greeting import greet
 
 SLEEP = ("/bin/sleep", "100")
 STATUS = "grep ^Sig /proc/self/status; umask; ulimit -n; ls -l /proc/$$/fd; pwd; tty; stty -a; echo done; sleep 100"
@@ -104,7 +105,7 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     monkeypatch.setattr("sesh.daemon.server.ACCEPT_RETRY", 600.0)
     resource.prlimit(daemons.start("work", *SLEEP), resource.RLIMIT_NOFILE, (24, 24))
     connection = wire.connect("work")
-    connection.handshake("request")
+    greet(connection)
 
     def attempts() -> int:
         faults = connection.request(messages.STATUS)[0]["session"]["faults"]

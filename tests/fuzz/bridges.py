@@ -19,6 +19,7 @@ from tests.fuzz.place import own_home
 from tests.fuzz.target import Check, Target
 from tests.fuzz.values import changed
 from tests.support import Home
+from tests.support.greeting import greet
 
 ANSWERS_WITHIN = 30.0
 MOST_SESSIONS = 8
@@ -124,7 +125,7 @@ class Bridge:
     def greeted(self) -> wire.Connection:
         """Return the connection, once the mark and WELCOME have come."""
         if self.connection is None:
-            self._begun().handshake("bridge", time.monotonic() + ANSWERS_WITHIN, origin={"host": "box"})
+            greet(self._begun(), "bridge", time.monotonic() + ANSWERS_WITHIN, origin={"host": "box"})
         assert self.connection is not None
         return self.connection
 

@@ -12,6 +12,7 @@ from sesh.errors import ProtocolError
 from sesh.remote.deploy.deploy import open_carrier
 from sesh.remote.deploy.fabric_carrier import FabricCarrier
 from sesh.remote.ssh.destination import Destination
+from sesh.workers import Stop
 from tests.remote.farm import Farm
 from tests.support import Home
 
@@ -107,7 +108,7 @@ def test_a_host_that_prints_without_end_is_not_read_to_the_end(home: Home, rows:
 
 def test_fabric_reads_no_more_than_ssh_does(here: Home, farm: Farm) -> None:
     farm.host("box", installed=False)
-    way = open_carrier(Destination("box"))
+    way = open_carrier(Destination("box"), Stop())
     try:
         assert isinstance(way, FabricCarrier)
         with pytest.raises(ProtocolError, match="box printed more than"):

@@ -21,6 +21,7 @@ from sesh.reach import calls, find
 from sesh.reach.origin import Origin
 from sesh.store import records
 from tests.support import Home, rounds, wait_until
+from tests.support.greeting import greet
 
 
 class Bridge:
@@ -38,7 +39,7 @@ class Bridge:
     def greeted(self) -> wire.Connection:
         """The connection once mark and WELCOME have come."""
         self.skip_mark()
-        self.connection.handshake("bridge", time.monotonic() + 10, origin={"host": "box"})
+        greet(self.connection, "bridge", time.monotonic() + 10, origin={"host": "box"})
         return self.connection
 
     def skip_mark(self) -> None:

@@ -60,9 +60,9 @@ def test_silence_is_asked_about_then_doubted_then_a_loss() -> None:
     clock.run(LOST_AFTER - 1)
     assert clock.state() is Health.DOUBTED
     clock.run(1)
-    assert (clock.pings, clock.state(), clock.link.due) == ([PING_AFTER], Health.LOST, inf)
+    assert (clock.pings, clock.state(), clock.link.due) == ([PING_AFTER], Health.SILENT, inf)
     clock.heard(pong=True)
-    assert clock.state() is Health.LOST
+    assert clock.state() is Health.SILENT
 
 
 def test_what_comes_ends_a_doubt_and_puts_off_the_next_ping() -> None:
@@ -122,7 +122,7 @@ def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
     clock.run(PING_AFTER + 0.1)
     clock.now += 3600
     assert clock.link.act(clock.now)
-    assert clock.state() is not Health.LOST
+    assert clock.state() is not Health.SILENT
     clock.heard(pong=True)
     assert clock.state() is Health.UP
 
@@ -185,4 +185,4 @@ def test_in_any_storm_of_nudges_only_a_silent_link_is_lost(last: float, pace: fl
         clock.link.key_sent(clock.now)
         if trip is not None and clock.pings and clock.now >= START + clock.pings[-1] + trip:
             clock.heard(pong=True)
-    assert (clock.state() is Health.LOST) is (trip is None)
+    assert (clock.state() is Health.SILENT) is (trip is None)

@@ -142,9 +142,9 @@ class Links(RuleBasedStateMachine):
         self.act()
 
     @rule()
-    @precondition(lambda self: self.link.state is not Health.LOST)
+    @precondition(lambda self: not self.link.state.lost)
     def the_link_is_closed(self) -> None:
-        self.link.link_closed()
+        self.link.lose(Health.CLOSED)
         self.free_since = self.now
         self.act()
 
@@ -168,7 +168,7 @@ class Links(RuleBasedStateMachine):
 
     @invariant()
     def a_lost_link_is_always_tried_for(self) -> None:
-        if self.link.state is Health.LOST and not self.refused and self.running < MAX_AT_ONCE:
+        if self.link.state.lost and not self.refused and self.running < MAX_AT_ONCE:
             longest = MAX_CONNECT_TIMEOUT + keeper.LOGIN_ROUND_TRIPS * max(self.round_trip, keeper.LONG_ROUND_TRIP)
             assert self.tries.due <= max(self.free_since, self.newest) + longest
 

@@ -23,7 +23,7 @@ def test_a_sequence_that_is_cut_anywhere_is_left_out(output: bytes, text: bytes)
     for cut in range(len(output) + 1):
         parts: list[bytes] = []
         live = OutputWriter(parts.append, ansi=False)
-        live.take(output[:cut])
-        live.take(output[cut:])
-        live.take(b"", last=True)
+        live.write(output[:cut])
+        live.write(output[cut:])
+        live.write(b"", last=True)
         assert b"".join(parts) == text

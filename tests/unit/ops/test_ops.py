@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, get_type_hints
-from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -21,6 +21,7 @@ from sesh.reach import calls
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import Connected, by_name
+from sesh.remote.ssh.link import Link, LinkRequest, Stage
 
 if TYPE_CHECKING:
     from sesh.reach.op import Op
@@ -72,9 +73,17 @@ def test_what_a_lost_request_asked_for_may_have_been_done_only_if_it_changes_som
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     target = HostTarget(Caller(), "box")
-    monkeypatch.setattr(target, "_open_link", lambda _: nullcontext(Mock()))
-    monkeypatch.setattr(calls, "call", Mock(side_effect=ConnectionLost("lost the link")))
-    with pytest.raises(OutcomeUnknown, match="try again"):
+
+    def open_link(_: LinkRequest) -> Link:
+        """Return a link whose ssh has just lost its connection."""
+        pipe = subprocess.PIPE
+        ssh = subprocess.Popen(["sh", "-c", "exit 255"], stdin=pipe, stdout=pipe, bufsize=0)
+        link = Link(target.destination, ssh, tempfile.TemporaryFile())
+        link.stage = Stage.OPEN
+        return link
+
+    monkeypatch.setattr(target, "_open_link", open_link)
+    with pytest.raises(ConnectionLost, match="try again"):
         target.call(wait.ended, name="work")
     with pytest.raises(OutcomeUnknown, match="may have been carried out"):
         target.call(sessions.label, name="work", labels={})

@@ -41,22 +41,22 @@ def test_each_byte_of_overlapping_pieces_comes_once_and_gaps_are_counted(pieces:
     whole, reached, seen, skipped = bytes(range(64)), None, [], 0
     output = ReceivedOutput()
     for start, size in sorted(pieces):
-        new = output.take(start, whole[start : start + size])
+        new = output.count(start, whole[start : start + size])
         assert new.data == whole[new.position : new.position + len(new.data)]
         skipped += max(0, start - reached) if reached is not None else 0
         reached = max(reached or 0, start + size)
         seen += [*range(new.position, new.position + len(new.data))]
     assert seen == sorted(set(seen))
-    assert output.skipped == skipped
+    assert output.missed == skipped
     assert output.position == reached
 
 
 def test_what_a_session_kept_that_ended_meanwhile_comes_without_what_came_before() -> None:
     output = ReceivedOutput(position=6)
     ended = Ended("work", job_result(position=10), b"cdefghij")
-    assert output.take_stored(ended) == NewOutput(6, b"ghij")
-    assert output.take_stored(ended) == NewOutput(10, b"")
-    assert output.take_stored(Ended("work")).data == b""
+    assert output.count_stored(ended) == NewOutput(6, b"ghij")
+    assert output.count_stored(ended) == NewOutput(10, b"")
+    assert output.count_stored(Ended("work")).data == b""
 
 
 def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends: Ends) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sesh import workers
 from sesh.errors import Interrupted, Unreachable
 from sesh.remote.deploy import deploy, fabric_carrier, fleet, install
 from sesh.remote.ssh.destination import Destination
@@ -44,7 +45,7 @@ class Scripted:
 def failed(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = "") -> tuple[str, str]:
     """Return the step and the message of a deploy that fails by this answer."""
     monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
-    monkeypatch.setattr(deploy, "open_carrier", lambda _: Scripted(out, code, err))
+    monkeypatch.setattr(deploy, "open_carrier", lambda *_: Scripted(out, code, err))
     with pytest.raises(deploy.DeployError) as caught:
         deploy.deploy(Destination("box"))
     return caught.value.step, str(caught.value)
@@ -110,11 +111,13 @@ def test_a_deploy_that_is_stopped_says_that_it_may_go_on(monkeypatch: pytest.Mon
 
     class Endless(Scripted):
         def run(self, line: str) -> CommandResult:
-            os.kill(os.getpid(), signal.SIGINT)
+            if not ends.is_set():
+                os.kill(os.getpid(), signal.SIGINT)
             ends.wait(30)
             raise Unreachable("box stopped answering")
 
-    monkeypatch.setattr(deploy, "open_carrier", lambda _: Endless(""))
+    monkeypatch.setattr(workers, "_LEAVING", 0.1)
+    monkeypatch.setattr(deploy, "open_carrier", lambda *_: Endless(""))
     with pytest.raises(Interrupted, match="may still be carried out"):
         fleet.deploy_all([Destination("box")])
     ends.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import compileall
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -243,6 +245,36 @@ def test_r28_two_deploys_at_once_do_no_harm(host: Host, bundle: Bundle) -> None:
     assert host.versions() == sorted([bundle.name, other().name])
     assert os.listdir(host.home / ".local/bin") == ["sesh"]
     subprocess.run([host.home / PROGRAM], capture_output=True, check=True)
+
+
+def test_an_order_that_only_removes_waits_for_one_that_installs(
+    host: Host, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the files of a version could vanish after its trial."""
+    code = """import os, time
+def start():
+    open(os.path.expanduser("~/here"), "w").close()
+    while not os.path.exists(os.path.expanduser("~/go")): time.sleep(0.02)
+"""
+    slow = packed({**_FILES, "lib/sesh/__main__.py": code.encode()})
+    order = host.prepared(slow)
+    waits, flock = threading.Event(), fcntl.flock
+    script = ["sh", "-c", deploy.order_line(order)]
+    with subprocess.Popen(script, stdout=subprocess.PIPE, text=True) as process:
+        wait_until((host.scratch(order) / "here").exists, what="the trial")
+
+        def lock(descriptor: int, kind: int) -> None:
+            waits.set()
+            flock(descriptor, kind)
+
+        monkeypatch.setattr(fcntl, "flock", lock)
+        removal = threading.Thread(target=install.carry_out, args=({**order, "sha256": ""},))
+        removal.start()
+        assert waits.wait(20)
+        (host.scratch(order) / "go").touch()
+        removal.join(20)
+        answer = process.communicate(timeout=20)[0]
+    assert (json.loads(answer.partition(" ")[2])["installed"], host.versions()) == (True, [slow.name])
 
 
 def test_what_a_cut_deploy_left_goes_with_a_later_one(host: Host, bundle: Bundle) -> None:

@@ -52,6 +52,23 @@ def test_a_damaged_file_stays_for_the_user_and_leaves_no_host_known(file: Path, 
     assert file.read_text() == content
 
 
+def test_an_entry_that_cannot_be_read_stays_until_its_host_is_recorded_or_forgotten(file: Path) -> None:
+    """It vanished at the next write."""
+    odd = {"version": 3, "later": {"a": [1]}}
+    written(file, json.dumps({"one": odd, "two": odd, "-x": odd, "box": {"version": "1", "later": True}}))
+    assert (known.hosts(), len(known.damage())) == (["box"], 3)
+    for host in ("one", "new"):
+        known.record_failure(host, "gone")
+    known.record("new", "2")
+    known.cache_running("new", "work", 5.0)
+    after = json.loads(file.read_text())
+    assert [after[host] for host in ("one", "two", "-x", "box")] == [odd, odd, odd, {"version": "1", "later": True}]
+    known.record("one", "2")
+    assert (known.forget("two"), known.forget("two")) == (True, False)
+    after = json.loads(file.read_text())
+    assert (after["one"], [*after]) == ({"version": "2"}, ["-x", "box", "new", "one"])
+
+
 def test_a_file_that_others_may_read_or_that_is_a_link_is_not_believed(file: Path, tmp_path: Path) -> None:
     known.record("box")
     file.chmod(0o644)
