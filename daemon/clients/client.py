@@ -152,10 +152,7 @@ class Client(Reader):
         self.state = Live() if live else Repainting()
 
     def come_back(self, position: int, departed: Departed, *, fits: bool) -> None:
-        """Go on as the client that has left, whose terminal shows output up to `position`.
-
-        `fits`: it has the session's size, and all bytes after `position` are kept.
-        """
+        """Go on as the client that has left; if it `fits`, with the bytes after `position`."""
         before = departed.before_viewport
         self.first_screen_at = departed.first_screen_at
         self.position = position
