@@ -10,7 +10,7 @@ from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.base.timer import Timer
-from sesh.daemon.clients.client import LAG, Client, Departed
+from sesh.daemon.clients.client import LAG, Client, Departed, DueAck
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
@@ -83,15 +83,13 @@ class ClientHandler:
         connection.reader = client
         fitted = self._has_session_size(client)  # before `add`, which may give the session this client's size
         self._clients.add(client)
-        if departed.attaching_from is not None:
-            self._start(client, departed.attaching_from, created=created)
-        elif position is None:
+        if position is None:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
+        elif not departed.shows(position):
+            self._start(client, departed.seen_to, created=False)
         else:
             self._model.catch_up()
-            before = departed.before_viewport
-            live = fitted and before is None and position >= self._log.base
-            client.resume(position, live=live, before_viewport=before)
+            client.come_back(position, departed, fits=fitted and position >= self._log.base)
         self._relay.go_on_with(client)
         self._announce("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
@@ -115,7 +113,7 @@ class ClientHandler:
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
         """Choose the first output of a new client: lines after `seen_to`, or all bytes."""
         if seen_to is not None and seen_to <= self._log.head:
-            client.position = seen_to  # its terminal shows the output up to there, from an earlier attachment
+            client.position = client.seen_to = seen_to
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
             client.resume(0, live=True)
@@ -170,11 +168,11 @@ class ClientHandler:
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool = False) -> None:
         """Acknowledge an INPUT: at once, with later output, or alone in a pause of typing."""
-        client.last_taken = number
-        client.unacknowledged += size
-        client.ack_at = min(client.ack_at, time.monotonic() + ACK_AFTER)
+        due = client.due_ack = client.due_ack or DueAck(time.monotonic() + ACK_AFTER)
+        due.number = number
+        due.size += size
         self._relay.echoes.expect(client, number)
-        if at_once or client.unacknowledged >= _MOST_UNACKNOWLEDGED:
+        if at_once or due.size >= _MOST_UNACKNOWLEDGED:
             self._relay.echoes.acknowledge(client)
         alone = partial(self._relay.echoes.acknowledge, client)
         self._timers.set((Timer.ACK, client.number), ACK_ALONE_AFTER, alone)

@@ -95,13 +95,12 @@ class LastResponses:
         self._handler.dismiss(client)
 
     def close_finished(self) -> None:
-        """Close the connections that are done or stuck, once the session is over."""
+        """Close the connections that are done, or make no progress, once the session is over."""
         since_end = STEADY.now() - (self._life.end.at or 0.0)
         for connection in list(self._connections.values()):
-            has_unread = connection.blocked if connection.unsent else self._has_more(connection)
-            stuck = has_unread and min(since_end, time.monotonic() - connection.progress_at) > LAST_READ
             waits = connection.awaits_creator or client_of(connection) or self._session.waits.of(connection)
-            if stuck or not (connection.unsent or waits):
+            is_done = not (connection.unsent or waits)
+            if is_done or min(since_end, time.monotonic() - connection.progress_at) > LAST_READ:
                 self._drop(connection)
         if self._connections:
             self._session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)  # wakes the loop, which comes here again

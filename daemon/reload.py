@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from sesh import protocol
-from sesh.daemon.base.phase import Phase
+from sesh.daemon.base.phase import READABLE, Phase
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
@@ -69,7 +69,7 @@ def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: l
 def _check_reloadable(server: Server, *, is_typing: bool = False) -> None:
     """Raise Busy if the session does something that a reload would break."""
     session = server.session
-    if session.life.phase != Phase.RUNNING and not session.life.readable:
+    if session.life.phase not in (Phase.RUNNING, *READABLE):
         reason = "is ending"
     elif session.runs.all_runs():
         reason = "runs a command of --run"

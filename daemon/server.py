@@ -10,7 +10,7 @@ from functools import partial
 
 from sesh import about, machine, protocol
 from sesh.about import PROGRAM
-from sesh.daemon.base.phase import Phase
+from sesh.daemon.base.phase import READABLE, Phase
 from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import client_of
 from sesh.daemon.clients.connection import PeerConnection, Role
@@ -110,7 +110,7 @@ class Server:
         life = self.session.life
         if life.phase == Phase.ENDED:
             self.ending.complete()
-        if session.facts.persist and (life.readable or (life.running and machine.shutting_down())):
+        if session.facts.persist and (life.phase in READABLE or (life.running and machine.shutting_down())):
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
         elif not life.over:

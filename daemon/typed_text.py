@@ -126,10 +126,7 @@ class Typing:
             raise _busy(f"{MAX_QUEUED} texts wait to be typed here", "try again later")
         self._queued.append(request)
         try:
-            while self._active is not None or self._queued[0] is not request:
-                yield POLL
-                if request.connection.closed:
-                    raise Interrupted("its sender has gone")
+            yield from _until(request, lambda: self._active is None and self._queued[0] is request)
         finally:
             self._queued.remove(request)
         request.check_deadline(self._session.name)
@@ -147,10 +144,7 @@ class Typing:
             return
         self._patient += 1
         try:
-            while self._is_full(request.data) and request.time_left > 0:
-                yield POLL
-                if request.connection.closed:
-                    raise Interrupted("its sender has gone")
+            yield from _until(request, lambda: not self._is_full(request.data) or request.time_left <= 0)
         finally:
             self._patient -= 1
 
@@ -276,6 +270,14 @@ class Typing:
         raw = session.pty.raw()
         hides = not raw and not session.pty.echoes()  # a password prompt
         return {"since": stands, "question": standing.question, "hides": hides, "line": not raw}
+
+
+def _until(request: PeerRequest[SendResponse], ready: Callable[[], bool]) -> Steps:
+    """Yield until `ready` returns true. Raises Interrupted."""
+    while not ready():
+        yield POLL
+        if request.connection.closed:
+            raise Interrupted("its sender has gone")
 
 
 def _busy(story: str, hint: str) -> Busy:

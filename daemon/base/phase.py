@@ -30,7 +30,7 @@ class Phase(Enum):
 
 
 _RUNNING = (Phase.RUNNING, Phase.ENDING)
-READABLE = (Phase.KEPT, Phase.UNTOLD)
+READABLE = (Phase.KEPT, Phase.UNTOLD)  # the program has ended, and the daemon stays
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,6 @@ class Life:
         return self.phase in _RUNNING
 
     @property
-    def readable(self) -> bool:
-        """True if the program has ended, and the daemon stays."""
-        return self.phase in READABLE
-
-    @property
     def over(self) -> bool:
         """True if the daemon exits once its peers have their responses."""
         return self.phase in (Phase.LEFT, Phase.UNSEEN, Phase.REMOVED)
@@ -95,7 +90,7 @@ class Life:
     @property
     def named(self) -> bool:
         """True while the session holds its name: it runs, or is readable."""
-        return self.running or self.readable or self.phase == Phase.ENDED
+        return self.running or self.phase in (Phase.ENDED, *READABLE)
 
     def become(self, phase: Phase) -> None:
         ran = self.running

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf
 
 from sesh import measures, protocol
 from sesh.daemon.base.observers import Observers
@@ -96,6 +95,15 @@ class Terminal:
         )
 
 
+@dataclass
+class DueAck:
+    """An ACK of the INPUT that the pty took, or that was dropped, since the last one."""
+
+    at: float  # time (monotonic) from which it goes with output
+    number: int = 0  # of the last INPUT
+    size: int = 0  # bytes
+
+
 class Client(Reader):
     """An attached client: its terminal, how it gets output, and what is due to it."""
 
@@ -114,11 +122,11 @@ class Client(Reader):
         else:
             self.limit = LAG
         self.state: ClientState = Attaching()
+        self.seen_to: int | None = None  # the position up to which its terminal shows an earlier attachment's output
+        self.first_screen_at: int | None = None  # the position of the first screen that it was sent
         self.replies = ReplyFilter()
         self.last_input = 0
-        self.last_taken = 0  # the number of the last INPUT that the pty took, or that was dropped
-        self.unacknowledged = 0  # bytes of INPUT without an ACK
-        self.ack_at = inf  # time (monotonic) from which an ACK goes with output
+        self.due_ack: DueAck | None = None
 
     @property
     def over_link(self) -> bool:
@@ -138,10 +146,17 @@ class Client(Reader):
 
     # -- transitions between the states
 
-    def resume(self, position: int, *, live: bool, before_viewport: TerminalState | None = None) -> None:
+    def resume(self, position: int, *, live: bool) -> None:
         """Go on from `position`, with the bytes after it, or else with a screen."""
         self.position = position
-        self.state = Live() if live else Repainting(before_viewport)
+        self.state = Live() if live else Repainting()
+
+    def come_back(self, position: int, departed: Departed, *, fits: bool) -> None:
+        """Go on as the client that has left; if it `fits`, with the bytes after `position`."""
+        before = departed.before_viewport
+        self.first_screen_at = departed.first_screen_at
+        self.position = position
+        self.state = Live() if fits and before is None else Repainting(before)
 
     def await_repaint(self) -> None:
         """Wait for missed lines and a screen; a replay that has begun goes on."""
@@ -186,6 +201,8 @@ class Client(Reader):
 
     def send_screen(self, position: int, replay: bytes) -> None:
         """Send the screen of a position."""
+        if self.first_screen_at is None:
+            self.first_screen_at = position
         self.position = position
         self._send(position, replay)
 
@@ -221,16 +238,19 @@ class Departed:
 
     last_input: int  # the number of its last INPUT
     used_at: float
-    attaching_from: int | None = None  # its position, if its first screen had not come: it attaches again
+    seen_to: int | None = None
+    first_screen_at: int | None = 0
     before_viewport: TerminalState | None = None  # see `Repainting`
 
     @classmethod
     def of(cls, client: Client) -> Departed:
         state = client.state
-        if isinstance(state, Attaching):
-            return cls(client.last_input, client.used_at, attaching_from=client.position)
-        before = None if isinstance(state, Live) else state.before_viewport
-        return cls(client.last_input, client.used_at, before_viewport=before)
+        before = None if isinstance(state, Live | Attaching) else state.before_viewport
+        return cls(client.last_input, client.used_at, client.seen_to, client.first_screen_at, before)
+
+    def shows(self, position: int) -> bool:
+        """Return whether its first screen has come, if its terminal shows output up to `position`."""
+        return self.first_screen_at is not None and self.first_screen_at <= position
 
 
 class Clients:

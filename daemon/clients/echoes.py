@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from math import inf
 
 from sesh import protocol
 from sesh.daemon.clients.client import Client
@@ -70,10 +69,9 @@ class Echoes:
                 _, number = typed.popleft()
             if number:
                 self._send(client, number)
-        if client.ack_at < inf:
-            client.connection.queue(protocol.numbered(protocol.ACK, client.last_taken, b""))
-            client.ack_at = inf
-            client.unacknowledged = 0
+        if client.due_ack is not None:
+            client.connection.queue(protocol.numbered(protocol.ACK, client.due_ack.number, b""))
+            client.due_ack = None
 
     def _send(self, client: Client, number: int) -> None:
         client.connection.queue(protocol.echoed(number, self._pump.log.head, self._flags))

@@ -43,7 +43,7 @@ class Relay:
         self.echoes.report_flags()
         now = time.monotonic()
         for client in self._clients.all:
-            if client.ack_at <= now:
+            if client.due_ack is not None and client.due_ack.at <= now:
                 self.echoes.acknowledge(client)
         for reader in (*self._clients.all, *self.followers):
             if not reader.connection.blocked:

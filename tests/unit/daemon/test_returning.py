@@ -77,9 +77,12 @@ def attach(server: Server) -> Iterator[Attach]:
         terminal.leaves()
 
 
-def test_one_whose_first_screen_had_not_come_gets_a_screen_and_no_old_bytes(attach: Attach) -> None:
+@pytest.mark.parametrize("sent", [False, True])
+def test_one_whose_first_screen_had_not_come_gets_a_screen_and_no_old_bytes(attach: Attach, sent: bool) -> None:
     """If the link broke right after WELCOME, the program's first bytes came raw."""
     terminal = attach(lines=10)
+    if sent:
+        terminal.until(Live)  # the link broke with the screen in its buffers
     terminal.comes_back(0)
     terminal.until(Live)
     frames = terminal.link.take()
