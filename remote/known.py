@@ -232,7 +232,7 @@ def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> None:
 
 
 def _change(host: str, change: Callable[[KnownHost | None], KnownHost | None]) -> None:
-    """Apply `change` to the facts of a host, if the file can be read and written."""
+    """Change the facts of a host, if the file can be read and written."""
     folder = paths.state_directory()
     with suppress(OSError):
         files.make_private(folder, "XDG_STATE_HOME")
