@@ -35,7 +35,7 @@ _SPINS = (
 _ASKS = "os.write(1, b'\\r\\nMay I push? ')\n"
 _SITS = "poll = select.epoll()\npoll.register(0, select.EPOLLIN)\n{}poll.poll()\n"
 _TALKS = "a, b = socket.socketpair()\npoll.register(a, select.EPOLLIN)\n"
-_WORKS, _WAITS = "os.system('sesh --state working')\n", "os.system('sesh --state waiting \"May I push?\"')\n"
+_WORKS, _WAITS = "os.system('sesh state working')\n", "os.system('sesh state waiting \"May I push?\"')\n"
 SCRIPTS = {
     "agent_network.py": _RAW + _SPINS + _ASKS + _SITS.format(_TALKS),
     "agent_alone.py": _RAW + _SPINS + _ASKS + _SITS.format(""),

@@ -99,7 +99,7 @@ def tab(field: Field) -> None:
         for tool in tools.values():
             for _ in range(_COMPLETED):
                 _created(tool)
-            line = "sesh --kill s"
+            line = "sesh kill s"
             tool.environment |= {"_SESH_COMPLETE": "complete_bash", "COMP_LINE": line, "COMP_POINT": str(len(line))}
             tool.environment |= {"_TYPER_COMPLETE_FISH_ACTION": "get-args", "_TYPER_COMPLETE_ARGS": line}
         takes = {name: partial(_processor_time, tool, []) for name, tool in tools.items()}

@@ -85,13 +85,13 @@ class AttachmentEnd:
         runs_on = f": {program} runs on" if (program := message.get("command")) else ""
         self.line = f"{self.detached}{runs_on}; {for_host(f'{SESH} {words}', self.host)} returns"
         if count := waiting(self.name if self.host is None else ""):
-            self.line += f"; {count} waiting: {PROGRAM} --next"
+            self.line += f"; {count} waiting: {PROGRAM} next"
 
 
 def _ended_line(name: str, code: int | None, end: Mapping[str, object]) -> str:
     reason = end.get("reason")
     if reason == KILLED:
-        return f"{name} ended by --kill"
+        return f"{name} ended by {PROGRAM} kill"
     if reason == TERMINATED:
         return f"{name} {ENDS[reason]}"
     why = f" ({reason})" if reason in (BY_TIMEOUT, BY_KERNEL) else ""

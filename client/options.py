@@ -34,7 +34,7 @@ class AttachOptions:
     words_for: Callable[[str], str] = str
     waiting: Callable[[str], int] = lambda _: 0
 
-    def leave_hint(self, without: str = f"{PROGRAM} --detach") -> str:
+    def leave_hint(self, without: str = f"{PROGRAM} detach") -> str:
         """Return `KEY leaves`. `without`: what to write if there is no detach key."""
         return f"{self.detach_key.name if self.detach_key is not None else without} leaves"
 

@@ -44,7 +44,7 @@ class RawTerminal:
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
         if not (os.isatty(inbound) and os.isatty(outbound)):
-            raise Refused("attaching needs a terminal on stdin and stdout; in scripts, use --exec, --send and --screen")
+            raise Refused("attaching needs a terminal on stdin and stdout; in scripts, use sesh exec, send and screen")
         self.inbound = inbound
         self.outbound = outbound
         self.signals = -1

@@ -1,4 +1,4 @@
-"""`--reload`: the daemon's process executes another sesh, which takes over the session.
+"""`reload`: the daemon's process executes another sesh, which takes over the session.
 
 A trial comes first: the other sesh loads a snapshot of the session in a process of its own. Then the daemon responds,
 tells its peers to reconnect, and executes the other sesh. The snapshot, in a memory file, and the descriptors of the
@@ -72,7 +72,7 @@ def _check_reloadable(server: Server, *, is_typing: bool = False) -> None:
     if session.life.phase not in (Phase.RUNNING, *READABLE):
         reason = "is ending"
     elif session.runs.all_runs():
-        reason = "runs a command of --run"
+        reason = "runs a command of sesh run"
     elif is_typing:
         reason = "is receiving a text"
     elif any(request.name == RELOAD for request in server.requests.unfinished):

@@ -32,7 +32,7 @@ from sesh.schema import Event
 class Session:
     """The session's parts; each calls later ones only as `_connect` lists.
 
-    `Pump.filter` is an exception: `RunQueue` sets it at the first `--run`. The server sets `changed` of a connection.
+    `Pump.filter` is an exception: `RunQueue` sets it at the first `run`. The server sets `changed` of a connection.
     """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None, reports: Reports | None = None) -> None:

@@ -97,7 +97,7 @@ class EventsDump:
 
 
 class Snapshot(TypedDict):
-    """A session without active `--run`."""
+    """A session without active `run`."""
 
     format: int
     facts: Facts

@@ -190,7 +190,7 @@ class Typing:
             raise _ended(name)
         if self._is_full(data):
             story = f"the program of {name} does not read its input ({pump.unread:,} bytes wait)"
-            raise _busy(story, f"try again later, or end it: {SESH} --kill {name}")
+            raise _busy(story, f"try again later, or end it: {SESH} kill {name}")
         longest = machine.longest_line(pty.descriptor)
         unfinished = pump.input_line.length(pty)
         if unfinished + len(data) > longest and not pty.raw():
@@ -214,7 +214,7 @@ class Typing:
         asks = session.activity.declared_question
         if asks is not None and not session.activity.shell_reads:
             words = f'asks "{asks.question}"' if asks.question else "asks something"
-            way = f"answer it: {SESH} --send {name} ANSWER --enter --question REGEX, or --key KEY"
+            way = f"answer it: {SESH} send {name} ANSWER --enter --question REGEX, or --key KEY"
             raise _busy(f"{name} {words}", f"{way}; --force types all the same")
         if pty is not None and self._pump.input_line.drafted(pty):
             way = f"enter or erase it: {SESH} {name}"
@@ -227,7 +227,7 @@ class Typing:
         confirms = data.strip().lower() in (b"", b"y")
         if pty is not None and not confirms and is_gate(machine.command_of(pty.foreground())):
             command = wording.command_line(session.facts.command)
-            way = f"start it: {SESH} --send {session.name} --key Enter; --force types all the same"
+            way = f"start it: {SESH} send {session.name} --key Enter; --force types all the same"
             raise _busy(f"{session.name} waits for Enter to run again: {command}", way)
 
     def _check_answer(self, data: bytes, since: str, question: str, *, force: bool) -> None:

@@ -1,6 +1,6 @@
 """The requests that wait for a prompt, silence, a question, or the session's end.
 
-`LastResponses` responds to those that are left at the session's end, so to `--wait --exit`, which sets no
+`LastResponses` responds to those that are left at the session's end, so to `wait --exit`, which sets no
 condition. A caller that waits for text follows the output and searches it itself, because a caller's pattern must not
 block the daemon's loop.
 """
@@ -134,7 +134,7 @@ class Waits:
         pump = self._pump
         if pump.pty is None or pump.input.size:
             return False
-        own = pump.line_begun or self._runs.active is None  # a `--run` has prompts of its own
+        own = pump.line_begun or self._runs.active is None  # a `run` has prompts of its own
         return own and shells.at_prompt(pump.pty)
 
     def _silent(self) -> float:

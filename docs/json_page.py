@@ -19,26 +19,26 @@ PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "JSON.md")
 _HEAD = """\
 # What --json prints
 
-With `--json` (or `SESH_JSON=1`) a verb prints one JSON value on stdout. `--events`, `--watch`, `--logs -f` and
-`--exec --follow` print one value per line. Later versions only add keys: ignore those that you do not know.
+With `--json` (or `SESH_JSON=1`) a verb prints one JSON value on stdout. `events`, `watch`, `logs -f` and
+`exec --follow` print one value per line. Later versions only add keys: ignore those that you do not know.
 
 An error is `{"error": {"code": "…", "message": "…"}}`. The codes are `not_found`, `exists`, `busy`, `timeout`,
 `interrupted`, `invalid_name`, `invalid_host`, `usage`, `unreachable`, `not_deployed`, `refused`, `protocol` and
 `internal`. If a verb acts on several sessions or hosts and one fails, the results of the others are beside `error` or
 in elements of their own, and `ok` is false. Verbs that attach print errors only. `sesh --json` without a verb is
-`sesh --list --json`.
+`sesh list --json`.
 
 On several hosts a verb prints one list:
 
-- It has one value per host, in the order of the hosts, each with its `host` and `exit_code` (for `--status`, that of
-  the session). For `--list` and `--grep` it holds the rows of all hosts.
-- A host that failed has `{"error": …, "host": "…", "exit_code": 1}`, for `--run` and `--exec` 125.
+- It has one value per host, in the order of the hosts, each with its `host` and `exit_code` (for `status`, that of
+  the session). For `list` and `grep` it holds the rows of all hosts.
+- A host that failed has `{"error": …, "host": "…", "exit_code": 1}`, for `run` and `exec` 125.
 - Output of one value per line comes as it happens, each value with its `host`.
 
-`--wait` of several sessions, or with `--any` or `--label`, prints a list in the order of the names.
+`wait` of several sessions, or with `--any` or `--label`, prints a list in the order of the names.
 
 A session's name is `session` in what tells of something in it (a run, a condition, an event, a hit), `name` elsewhere;
-`--open` and `--new` have both.
+`open` and `new` have both.
 
 In the tables a *time* is RFC 3339 in UTC. An *optional* key may be missing. A key with *or null* is always there; null
 means that nothing is known.

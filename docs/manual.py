@@ -29,7 +29,7 @@ sesh keeps named shell sessions alive, on this machine and on any machine that y
 attaches to the session work, or creates it. Ctrl-\\ leaves it, and whatever runs in it keeps running. When you attach
 again, from here or from elsewhere, screen, scrollback and modes are restored.
 
-A verb is written with dashes or without: `sesh --kill work` is `sesh kill work`. Any other first word is a session's
+A verb is written with dashes or without: `sesh kill work` is `sesh kill work`. Any other first word is a session's
 name; `sesh -A NAME` reaches a session that has the name of a verb. `@HOST` before a verb or a name runs the same
 command line on that host. Everything after a lone `--` is the command to run. `sesh -` is the session that you attached
 to last.

@@ -75,9 +75,9 @@ class PrintedReloaded(_PrintedReloaded, total=False):
 
 
 class PrintedSent(Done, Sent):
-    """The result of `--send`.
+    """The result of `send`.
 
-    `bytes`: the number typed, keys included. `position`: in the output, for `--wait --from`. `typed`: always true; an
+    `bytes`: the number typed, keys included. `position`: in the output, for `wait --from`. `typed`: always true; an
     error has it if the text was typed but not its rest, or not its Enter.
     """
 
@@ -179,7 +179,7 @@ class Swept(TypedDict):
 
 
 class PrintedFindings(Done):
-    """The findings of `--doctor` on a machine; a list for several machines."""
+    """The findings of `doctor` on a machine; a list for several machines."""
 
     host: str | None
     checks: list[Finding]
@@ -188,7 +188,7 @@ class PrintedFindings(Done):
 class PrintedHosts(Done):
     """The result for each host.
 
-    `ok`: none failed; `--upgrade` skips a host whose error is `foreign`.
+    `ok`: none failed; `upgrade` skips a host whose error is `foreign`.
     """
 
     hosts: list[DeployedHost]
@@ -266,4 +266,4 @@ PRINTS: dict[str, object] = {
     "--reload": PrintedReloaded, "--completions": PrintedScript,
     "--skill": PrintedSkill, "--help": PrintedHelp, "--version": PrintedVersion,
 }  # fmt: skip
-"""The type of what each verb prints, by what is asked. Verbs that attach, and `--mcp`, print errors alone."""
+"""The type of what each verb prints, by what is asked. Verbs that attach, and `mcp`, print errors alone."""

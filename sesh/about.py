@@ -40,9 +40,9 @@ def files(package: str = _PACKAGE) -> dict[str, bytes]:
 
 
 def hold_package() -> None:
-    """Lock this package's directory until the process ends, so that `--sweep` keeps it.
+    """Lock this package's directory until the process ends, so that `sweep` keeps it.
 
-    The command line of a daemon does not show its package, so `--sweep` cannot find it otherwise.
+    The command line of a daemon does not show its package, so `sweep` cannot find it otherwise.
     """
     try:
         descriptor = os.open(_PACKAGE, os.O_RDONLY | os.O_CLOEXEC)

@@ -39,7 +39,7 @@ SIGNAL_BASE = 128
 BY_KERNEL = "killed, perhaps for memory"  # the `reason` after a SIGKILL that sesh did not send
 TERMINATED = "terminated"  # the `reason` after a signal to the daemon, as at a shutdown of the machine
 BY_TIMEOUT = "timed out"
-KILLED = "killed"  # the `reason` after `--kill`
+KILLED = "killed"  # the `reason` after `kill`
 ENDS = {
     KILLED: "was killed",
     TERMINATED: "was ended by SIGTERM to its daemon",
@@ -52,7 +52,7 @@ ENDS = {
 class SeshError(Exception):
     """The root of the errors of sesh; `str(error)` is the line for the user.
 
-    `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} --verb …` in
+    `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} verb …` in
     both. `in_response`: the peer has sent this error. `host`: the host to name in such commands; it is set
     by the first caller that knows it. `typed`: a text was typed, but the program has not accepted it.
     """
@@ -291,16 +291,16 @@ def silent_host(host: str, reason: str = "", hint: str = "") -> Unreachable:
 
 
 def silent_daemon(name: str) -> Silent:
-    return Silent(f"the daemon of {name} does not answer", hint=f"`{SESH} --status {name}` shows its pid")
+    return Silent(f"the daemon of {name} does not answer", hint=f"`{SESH} status {name}` shows its pid")
 
 
 def daemon_failed() -> InternalError:
-    return InternalError("the session's daemon failed", hint=f"see `{SESH} --status NAME`")
+    return InternalError("the session's daemon failed", hint=f"see `{SESH} status NAME`")
 
 
 def malformed(name: str, reason: str) -> ProtocolError:
     return ProtocolError(
-        f"the other side sent a malformed message: {placed(name, reason)}", hint=f"check with: {SESH} --doctor"
+        f"the other side sent a malformed message: {placed(name, reason)}", hint=f"check with: {SESH} doctor"
     )
 
 

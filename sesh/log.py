@@ -1,6 +1,6 @@
 """Error logs: a daemon's last errors in memory, and a file if `SESH_DEBUG=1`.
 
-`--status` shows a daemon's errors. A line of the file has the time, the pid, the part (daemon, link, command) and the
+`status` shows a daemon's errors. A line of the file has the time, the pid, the part (daemon, link, command) and the
 error, but never input or output of a program. Daemons inherit the variable from the process that starts them.
 """
 

@@ -42,7 +42,7 @@ class DeployedHost(_DeployedHost, total=False):
 
 
 class LayoutEntry(TypedDict):
-    """One session of a layout. `resume`: the command of `--resume-with`, or null.
+    """One session of a layout. `resume`: the command of `resume-with`, or null.
 
     `host`: null for this machine; `command`: null for your shell.
     """
@@ -56,7 +56,7 @@ class LayoutEntry(TypedDict):
 
 
 class Layout(TypedDict):
-    """A layout, as `--export` prints and `--import` reads it."""
+    """A layout, as `export` prints and `import` reads it."""
 
     version: int
     sessions: list[LayoutEntry]
@@ -87,7 +87,7 @@ class Made(Created, total=False):
 
 
 class Sent(TypedDict):
-    """The result of `--send`."""
+    """The result of `send`."""
 
     bytes: int
     position: int | None
@@ -146,8 +146,8 @@ class _RunResult(TypedDict):
 class RunResult(_RunResult, total=False):
     """A command that has ended. `duration`: seconds; `truncated`: `output` is only the end.
 
-    `output_base64`: the exact output, if it is not UTF-8. Only for `--run`: `session_ended`: true if the session ended
-    with the command. Only for `--exec`: `signal`. `reason`: why a job, or such a session, ended: exited, killed (by
+    `output_base64`: the exact output, if it is not UTF-8. Only for `run`: `session_ended`: true if the session ended
+    with the command. Only for `exec`: `signal`. `reason`: why a job, or such a session, ended: exited, killed (by
     sesh), terminated (by a signal to its daemon), timed out, or killed, perhaps for memory.
     """
 
@@ -192,7 +192,7 @@ class RemoteLog(TypedDict):
 
 
 class Hit(TypedDict):
-    """A line that `--grep` found. `line`: its number among the kept lines, from 1."""
+    """A line that `grep` found. `line`: its number among the kept lines, from 1."""
 
     session: schema.Name
     line: int
@@ -205,7 +205,7 @@ class Hit(TypedDict):
 
 
 class Hits(TypedDict):
-    """The lines that `--grep` found on one machine, and errors of unsearched sessions by name."""
+    """The lines that `grep` found on one machine, and errors of unsearched sessions by name."""
 
     hits: list[Hit]
     failed: dict[str, schema.ErrorFacts]
@@ -219,7 +219,7 @@ class _Leftover(TypedDict):
 
 
 class LeftoverFacts(_Leftover, total=False):
-    """A leftover that `--sweep` removes. `age`: seconds since its last use; `left`: why it remains."""
+    """A leftover that `sweep` removes. `age`: seconds since its last use; `left`: why it remains."""
 
     cleared: bool
     left: str
@@ -227,7 +227,7 @@ class LeftoverFacts(_Leftover, total=False):
 
 
 class Finding(TypedDict):
-    """A finding of `--doctor`. `state`: ok, warning or error."""
+    """A finding of `doctor`. `state`: ok, warning or error."""
 
     check: str
     state: str

@@ -155,7 +155,7 @@ class Summary(_Summary, total=False):
 
     `current`: the verb was typed in it; `command`: the command that it was started with; `title`: the last title that
     its program set; `last_line`: the last line printed, while the program works; `resume`: the command of
-    `--resume-with`; `machine`: the machine that it runs on, if another one with the same home directory. For a session
+    `resume-with`; `machine`: the machine that it runs on, if another one with the same home directory. For a session
     on a host: `home`: the home directory there; `clock`: seconds by which the host's clock is ahead; `stale`: the host
     does not answer.
     """
@@ -251,7 +251,7 @@ class LaunchSpec(TypedDict, total=False):
     has a terminal; `extra`: those of `--env`; `env`: the names of the `--env` variables before a restart. `width`,
     `height`: pixels, all sizes 0 without a terminal. `timeout`: seconds of a job; `stdin`: the creator feeds the job's
     input. `outlive`: which sessions are kept if they end without a client; `before`: text at the start of the log;
-    `history`: earlier commands; `gate`: start the command only after Enter. `resume`: the command of `--resume-with`;
+    `history`: earlier commands; `gate`: start the command only after Enter. `resume`: the command of `resume-with`;
     `resumes`: run it instead of `command`. `instead_of`: the id of the only dormant session whose name it may take.
     """
 
@@ -303,7 +303,7 @@ class EndFacts(TypedDict):
 class JobResult(EndFacts, total=False):
     """The result of a session, kept for a week. `state`: done or failed.
 
-    `run`: the command of `--run` that ended with it; `shell`: true if its program was the user's shell.
+    `run`: the command of `run` that ended with it; `shell`: true if its program was the user's shell.
     """
 
     name: Name

@@ -209,7 +209,7 @@ class Connection:
     def incompatible(self) -> errors.ProtocolError:
         name, version = self.welcome.get("name"), self.welcome.get("version")
         message = f"{name} runs sesh {version}, which is incompatible with this sesh {__version__}"
-        return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
+        return errors.ProtocolError(message, hint=f"move it to this one: {SESH} reload {name}")
 
     def reconnect(self, name: str = "") -> None:
         """Connect the same descriptors to a reloaded daemon; the caller then sends HELLO."""
@@ -262,7 +262,7 @@ class Connection:
                 raise
             name = self.welcome.get("name") or self.peer.name
             message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
-            look = f"to look: {SESH} --status {name}"
+            look = f"to look: {SESH} status {name}"
             raise errors.OutcomeUnknown(message, hint=look, exit_code=ExitCode.FAILED) from error
 
     def single_request(

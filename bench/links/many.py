@@ -33,7 +33,7 @@ _CHANGED = 5
 
 
 class Watched:
-    """`sesh --watch --json`: when each host was first listed, and its newest label."""
+    """`sesh watch --json`: when each host was first listed, and its newest label."""
 
     def __init__(self, farm: Farm) -> None:
         self.began = time.monotonic()

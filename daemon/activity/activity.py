@@ -174,7 +174,7 @@ class Activity:
 
     @property
     def declared_question(self) -> Standing | None:
-        """The waiting state that the program declared, by OSC 7501, `--hook` or `--state`; else None."""
+        """The waiting state that the program declared, by OSC 7501, `--hook` or `state`; else None."""
         return self.kept.standing if self.kept.declared.asks else None
 
     @property

@@ -17,7 +17,7 @@ class By(str, Enum):
     NOTICE = "notice"  # OSC 9, 99 or 777
     PROGRESS = "progress"  # OSC 9;4
     HOOK = "hook"  # `--hook`
-    VERB = "verb"  # `--state`
+    VERB = "verb"  # `state`
 
 
 @dataclass

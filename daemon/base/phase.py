@@ -43,7 +43,7 @@ class ProgramEnd:
     reason: str | None = None  # for people
     cpu: float | None = None  # seconds of processor time
     memory: int | None = None  # peak, in bytes
-    by_request: bool = False  # a person ended it, by `--kill` or Ctrl-C, so its exit code is no failure
+    by_request: bool = False  # a person ended it, by `kill` or Ctrl-C, so its exit code is no failure
 
     @classmethod
     def of(cls, status: int, usage: struct_rusage | None) -> ProgramEnd:

@@ -14,7 +14,7 @@ class Timer(Enum):
     EMULATOR = auto()
     END = auto()  # signal the session's processes until none is alive
     HELLO = auto()  # with a descriptor: drop a connection without HELLO
-    HISTORY = auto()  # shorten the outputs that `--history` keeps
+    HISTORY = auto()  # shorten the outputs that `history` keeps
     KEY = auto()  # with a client's number: type an incomplete escape sequence as a key
     LINGER = auto()  # close stuck connections after the end
     NOTIFY = auto()
@@ -22,8 +22,8 @@ class Timer(Enum):
     PACK = auto()  # pack the scrollback
     REOPEN = auto()  # read a pty again that was hung up
     REPLIES = auto()
-    RUN = auto()  # go on with `--run`
-    STDIN = auto()  # close the pipe of `--exec` whose feeder has gone
+    RUN = auto()  # go on with `run`
+    STDIN = auto()  # close the pipe of `exec` whose feeder has gone
     TIMEOUT = auto()  # end a job
     VIEWPORTS = auto()
     WAITS = auto()

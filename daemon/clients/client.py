@@ -62,7 +62,7 @@ class Viewing:
 
 ClientState = Live | Attaching | Repainting | Viewing
 MODES = {Live: "raw", Attaching: "aside", Repainting: "aside", Viewing: "drawn"}
-"""The words for the states in `--status`: `mode` of a client."""
+"""The words for the states in `status`: `mode` of a client."""
 
 
 # -- clients

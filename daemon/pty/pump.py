@@ -87,7 +87,7 @@ class Pump:
         """Called with the findings of a block, and the position of its start, after the block was sent."""
         self.pty: Pty | None = None
         self.paused = False  # the readers of the log lag
-        # Yields a block's visible pieces. The first `--run` sets `RunQueue.filter`, which removes the shell's marks.
+        # Yields a block's visible pieces. The first `run` sets `RunQueue.filter`, which removes the shell's marks.
         self.filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner = QueryScanner()

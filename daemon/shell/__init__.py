@@ -1,1 +1,1 @@
-"""`--run`: commands typed into a live shell; and the history of commands from shell integration."""
+"""`run`: commands typed into a live shell; and the history of commands from shell integration."""

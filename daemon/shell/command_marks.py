@@ -1,6 +1,6 @@
 """Finds the commands that people type, by the marks of shell integration.
 
-With `sesh --shell-init` the shell prints FinalTerm's marks: `OSC 133;C;cmdline_url=COMMAND` when a command begins (in
+With `sesh shell-init` the shell prints FinalTerm's marks: `OSC 133;C;cmdline_url=COMMAND` when a command begins (in
 the form of kitty and fish) and `OSC 133;D;CODE` when it has ended; its output is between the marks. A command that the
 user keeps out of the shell's history has no `cmdline_url`. It causes events, but is not kept.
 """
@@ -40,7 +40,7 @@ class Active(NamedTuple):
 
 
 class CommandMarks:
-    """Records the commands that people type; a `--run` records its own."""
+    """Records the commands that people type; a `run` records its own."""
 
     def __init__(self, facts: Facts, pump: Pump, runs: RunQueue, events: Events) -> None:
         self._facts = facts

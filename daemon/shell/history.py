@@ -1,4 +1,4 @@
-"""The commands of a session, for `--history`, for events, and for reconnecting callers."""
+"""The commands of a session, for `history`, for events, and for reconnecting callers."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class History:
         """Return a command. Raises NotFound; its message names `session`."""
         command = self._kept(number)
         if command is None:
-            raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} --history {session}")
+            raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} history {session}")
         if command.facts["output_bytes"] and not command.output:  # dropped, or restored without output
             message = f"the output of command {number} is not kept any more"
-            raise NotFound(message, hint=f"see: {SESH} --logs {session}")
+            raise NotFound(message, hint=f"see: {SESH} logs {session}")
         return command
 
     def _kept(self, number: int) -> Command | None:

@@ -1,4 +1,4 @@
-"""Makes a shell mark a `--run` command's start and end, and filters the marks.
+"""Makes a shell mark a `run` command's start and end, and filters the marks.
 
 The shell sources an outer file, which prints mark B, sources an inner file, and prints mark E with the exit code. The
 inner file prints mark C and contains the command, so that a `return` in the command ends only this file. If the command

@@ -1,4 +1,4 @@
-"""Runs the commands of `--run` in the session's live shell, one after the other.
+"""Runs the commands of `run` in the session's live shell, one after the other.
 
 A run waits until the earlier ones have ended and a shell is at its prompt. Then it makes the shell source its files
 (see `marks`), which print marks: B when the shell has read the first file, C when the command begins, E with its exit
@@ -211,7 +211,7 @@ class RunQueue:
                 self._refuse(run, daemon_failed())
                 raise
         elif run.state == RunState.TYPED:
-            not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use --send")
+            not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use sesh send")
             self._withdraw(run, shells.error_if_stopped(self._pump.pty, self.name) or not_read)
         else:
             self._check_for_end(run)
@@ -301,7 +301,7 @@ class RunQueue:
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)
         if run.request is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
-            self._refuse(run, OutcomeUnknown(message, hint=f"to see what it did: {SESH} --logs {self.name}"))
+            self._refuse(run, OutcomeUnknown(message, hint=f"to see what it did: {SESH} logs {self.name}"))
         else:
             self._respond(run, facts)
             self._remove(run)

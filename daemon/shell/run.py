@@ -1,4 +1,4 @@
-"""One command of `--run`: its state, its output, and the request that waits for it."""
+"""One command of `run`: its state, its output, and the request that waits for it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RunState(IntEnum):
 
 
 class Run:
-    """A command of `--run`; with `wait`, the response comes at its end."""
+    """A command of `run`; with `wait`, the response comes at its end."""
 
     def __init__(
         self, words: list[str], request: PeerRequest[RunFacts] | None, *, wait: bool, key: str, sent: int | None = None

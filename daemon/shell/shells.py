@@ -49,16 +49,16 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     if drained and (stopped := error_if_stopped(pty, name)) is not None:
         raise stopped
     shell = foreground(pty)
-    hint = f"type into it: {SESH} --send {name} TEXT"
+    hint = f"type into it: {SESH} send {name} TEXT"
     if shell is not None and shell.kind == CSH:
-        raise Refused(f"--run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
+        raise Refused(f"sesh run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
     if shell is None or not shell.ready or not drained or pump.input.size:
         if waited > _prompt_timeout(pump, facts, shell):
             program = foreground_name(pty)
-            raise Busy(f"{program} is running in {name}; wait for it to end, or use --send")
+            raise Busy(f"{program} is running in {name}; wait for it to end, or use sesh send")
         return None
     if pump.line_begun:
-        hint = f"enter it, or clear it: {SESH} --send {name} --key C-c"
+        hint = f"enter it, or clear it: {SESH} send {name} --key C-c"
         raise Busy(f"there is an unfinished line at the prompt of {name}", hint=hint)
     return shell
 
@@ -73,7 +73,7 @@ def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
 def error_if_stopped(pty: Pty | None, name: str) -> Busy | None:
     if pty is None or not pty.output_stopped():
         return None
-    hint = f"let it go on (Ctrl-Q): {SESH} --send {name} --key C-q"
+    hint = f"let it go on (Ctrl-Q): {SESH} send {name} --key C-q"
     return Busy(f"the output of {name} is stopped (Ctrl-S)", hint=hint)
 
 

@@ -1,7 +1,7 @@
 """Updates the variables of a session's shells from its newest client.
 
 The agent is a symbolic link at a fixed path. The other variables are in a file, one per line, which shells with
-integration read before each prompt (`sesh --shell-init`). The file is written only when a variable differs from the
+integration read before each prompt (`sesh shell-init`). The file is written only when a variable differs from the
 program's own environment.
 """
 

@@ -86,7 +86,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
         listening.close()
     if isinstance(error, KeyboardInterrupt):
         raise KeyboardInterrupt(
-            f"interrupted; {name} is there already and goes on; `{SESH} --kill {name}` ends it"
+            f"interrupted; {name} is there already and goes on; `{SESH} kill {name}` ends it"
         ) from None
     raise errors.OutcomeUnknown(
         f"the daemon of {name} may have started it and does not answer",
@@ -161,7 +161,7 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
             if connection is None:
                 child.kill()
                 message = "the process that sessions are forked from ended as it began"
-                raise errors.Unreachable(message, hint=f"see `{SESH} --doctor`")
+                raise errors.Unreachable(message, hint=f"see `{SESH} doctor`")
     except BaseException:
         _remove(path)
         raise

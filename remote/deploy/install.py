@@ -119,7 +119,7 @@ class Installer:
         if os.path.lexists(self.program) and not (is_launcher(self.program) or self.order["force"]):
             self.step = "switch"
             self.foreign = True
-            raise Failed(f"{self.program} was not installed by sesh and stays; `--deploy --force` replaces it")
+            raise Failed(f"{self.program} was not installed by sesh and stays; `sesh deploy --force` replaces it")
 
     def is_in_use(self) -> bool:
         return is_launcher(self.program) and self.program.read_bytes() == self.launcher(self.final) and self.works()

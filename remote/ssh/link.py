@@ -153,7 +153,7 @@ class Link(WatchedConnection):
         version = self.welcome.get("version")
         return ProtocolError(
             f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
-            hint=f"install this one there: {PROGRAM} --deploy @{host}",
+            hint=f"install this one there: {PROGRAM} deploy @{host}",
         )
 
     # -- requests

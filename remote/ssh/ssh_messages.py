@@ -149,8 +149,8 @@ def bridge_failure(destination: Destination, code: int, stderr: str, printed: by
     if code in (126, 127) or "not found" in stderr.lower():
         other = printable_path(last.partition(_OTHER)[2])
         found = f", and {other} there is another program" if _OTHER in last else ""
-        return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {PROGRAM} --deploy @{host}")
-    hint = f"if it is broken, install this one there: {PROGRAM} --deploy @{host}"
+        return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {PROGRAM} deploy @{host}")
+    hint = f"if it is broken, install this one there: {PROGRAM} deploy @{host}"
     reason = f"sesh did not start there{f': {last}' if last else ''}"
     return Unreachable(f"sesh on {host} did not start {ending}", hint=hint, reason=reason)
 

@@ -91,7 +91,7 @@ class Session:
             return False
 
     def status(self) -> Status:
-        """Return everything known about the session: the keys of `sesh --status NAME --json`. Raises NotFound."""
+        """Return everything known about the session: the keys of `sesh status NAME --json`. Raises NotFound."""
         return {**self._target.call(views.status, name=self.name), "host": self.host}
 
     def kill(self) -> None:
@@ -186,7 +186,7 @@ class Session:
         return result_of(self.name, self.host, facts.get("command") or [], facts, output)
 
     def history(self) -> list[Command]:
-        """Return the session's commands, the newest last, with the keys of `sesh --history NAME --json`."""
+        """Return the session's commands, the newest last, with the keys of `sesh history NAME --json`."""
         return self._target.call(shell.history, name=self.name)
 
     def send(
@@ -267,14 +267,14 @@ class Session:
     def screen(self, format: str = "text") -> str | ScreenFacts:  # noqa: A002 (the word of the command line)
         """Return what the screen shows now: rows as text, or with colours (`ansi`).
 
-        `json` is a dict with cells, cursor and size: the keys of `sesh --screen NAME --format json`.
+        `json` is a dict with cells, cursor and size: the keys of `sesh screen NAME --format json`.
         """
         if format == "json":
             return views.fetch_cells(self._target, self.name)
         return views.fetch_text(self._target, self.name, format)["text"]
 
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
-        """Yield events until the session ends, with the keys of `sesh --events NAME --json`.
+        """Yield events until the session ends, with the keys of `sesh events NAME --json`.
 
         `since`: begin with the kept events after that number, 0 for all. Leaving the loop closes the connection.
         """
@@ -334,7 +334,7 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
-    """Return the sessions of this machine, or of `host`: the keys of `sesh --list --json`.
+    """Return the sessions of this machine, or of `host`: the keys of `sesh list --json`.
 
     `remotes`: include all known remotes, which are asked in parallel. If a remote does not answer within two seconds,
     its last known sessions are returned, with the key `stale`. Raises Unreachable or NotDeployed for `host`.

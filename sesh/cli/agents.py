@@ -94,9 +94,9 @@ def mcp(_: Context) -> int:
     """
     if util.find_spec("mcp") is None or util.find_spec("mcp.server.mcpserver") is None:
         hint = f"install it with: {sys.executable} -m pip install 'mcp>=2,<3'"
-        raise Refused("--mcp needs version 2 of the Model Context Protocol SDK", hint=hint)
+        raise Refused("sesh mcp needs version 2 of the Model Context Protocol SDK", hint=hint)
     if os.isatty(0):
-        raise Refused("--mcp is for programs, not terminals", hint=f"add `{PROGRAM} --mcp` to your agent's settings")
+        raise Refused("sesh mcp is for programs, not terminals", hint=f"add `{PROGRAM} mcp` to your agent's settings")
     from sesh.mcp.serve import serve
 
     code = serve()

@@ -119,13 +119,13 @@ def built(name: str) -> VerbCommand:
 def _check_hosts(line: CommandLine) -> None:
     """Raise UsageError if the line has more hosts than its verb takes."""
     if line.hosts and line.verb.hosts == "none":
-        hint = f"see: {PROGRAM} {line.verb.dashed} --help"
-        raise UsageError(f"{line.verb.dashed} takes no host", hint=hint)
+        hint = f"see: {PROGRAM} {line.verb.word} --help"
+        raise UsageError(f"{PROGRAM} {line.verb.word} takes no host", hint=hint)
     lists = line.verb.name == GO and not line.words
     if len(line.hosts) > 1 and line.verb.hosts == "one" and not lists:
         several = " ".join(verb.name for verb in VERBS if verb.hosts in ("each", "all"))
-        verb = line.verb.dashed or f"{PROGRAM} NAME"
-        raise UsageError(f"{verb} takes one host", hint=f"these take several: {several}")
+        verb = line.verb.word or "NAME"
+        raise UsageError(f"{PROGRAM} {verb} takes one host", hint=f"these take several: {several}")
 
 
 def run_verb(cli: Invocation) -> int:
@@ -153,9 +153,9 @@ def _usage_hint(line: CommandLine) -> str:
     """Return the hint for words that typer refuses."""
     first = line.words[0] if line.words else ""
     options = [word for word in line.words if word[:1] == "-"]
-    if options and not line.verb.dashed and (near := similar_verb(first.lstrip("-"))):
-        return f"did you mean: {SESH} --{near}?"
+    if options and not line.verb.word and (near := similar_verb(first.lstrip("-"))):
+        return f"did you mean: {SESH} {near}?"
     needs_dashes = first[:1] not in ("", "-") and line.verb.takes_command and line.tail is None
     command = "write a command after --; " if needs_dashes else ""
-    verb = f"{line.verb.dashed} " if line.verb.dashed else ""
+    verb = f"{line.verb.word} " if line.verb.word else ""
     return f"{command}see: {SESH} {verb}--help"

@@ -112,7 +112,7 @@ def attach_terminal(
     if not printing.on_terminal():
         if op is enter.attach and name != LAST:
             target.call(sessions.there, name=name, required=True)  # raises NotFound
-        ways = f"`{SESH} --open {named}` starts it unless it runs, `--screen {named}` shows it, `--send {named}` types"
+        ways = f"`{SESH} open {named}` starts it unless it runs, `screen {named}` shows it, `send {named}` types"
         raise Refused("attaching needs a terminal", hint=for_host(ways, host))
     current = listing.current()
     if current is not None:
@@ -128,7 +128,7 @@ def attach_terminal(
         if current is not None:
             connection.close()
             if target.call(views.status, name=name)["state"] == "exited":  # the client would end at once
-                raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} --screen {name}", host))
+                raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} screen {name}", host))
             _switch(current, name, host)
             return 0
         recent.remember(name, host)

@@ -79,8 +79,8 @@ def _choose_row(
     hosts = cli.line.hosts
     picks = order is SortOrder.RECENT
     if not printing.on_terminal() or printing.dumb():
-        verb = "--pick" if picks else "--watch"
-        raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
+        verb = "sesh pick" if picks else "sesh watch"
+        raise Refused(f"{verb} needs a terminal that can move its cursor", hint=f"use `{SESH} list`")
     with SessionIndex(cli, hosts or None) as index:
         creates = picks and len(hosts) < 2
         options = board.BoardOptions(
@@ -120,7 +120,7 @@ def next_(
     """
     cli = ctx.obj
     if not printing.on_terminal():
-        raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
+        raise Refused("sesh next needs a terminal", hint=f"`{SESH} list --json` has the activity of each session")
     record = listing.current()
     current = Place(None, str(record["name"])) if record is not None else None
     groups = list(groups_of(cli, dict(label or ())))

@@ -1,4 +1,4 @@
-"""`--deploy`, `--upgrade` and `--forget`: install sesh on other hosts, and forget hosts."""
+"""`deploy`, `upgrade` and `forget`: install sesh on other hosts, and forget hosts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def upgrade(ctx: Context) -> int:
     hosts = known.hosts()
     if not hosts:
         if not cli.line.json:
-            cli.note(f"there are no known remotes; start with: {PROGRAM} --deploy @HOST")
+            cli.note(f"there are no known remotes; start with: {PROGRAM} deploy @HOST")
         return cli.out.done(hosts=[])
     question = f"deploy sesh {__version__} to {_named(hosts)}?"
     if cli.can_answer and not cli.line.json and not cli.agrees(question):
@@ -115,12 +115,12 @@ def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
     """Return the hosts of the line and of `words`. Raises UsageError if there are none."""
     for word in words:
         if word[:1] != "@":
-            raise UsageError(f"a host begins with @: {PROGRAM} {cli.line.verb.dashed} @{printable(word)}")
+            raise UsageError(f"a host begins with @: {PROGRAM} {cli.line.verb.word} @{printable(word)}")
     hosts = [*cli.line.hosts, *cli.settings().hosts_of([check_host(word[1:]) for word in words])]
     if not hosts:
         remotes = _named(known.hosts())
         hint = f"known: {remotes}" if remotes else ""
-        raise UsageError(f"no host given; write: {PROGRAM} {cli.line.verb.dashed} @HOST", hint=hint)
+        raise UsageError(f"no host given; write: {PROGRAM} {cli.line.verb.word} @HOST", hint=hint)
     return hosts
 
 

@@ -1,4 +1,4 @@
-"""`--events`: print the events of sessions as they happen, or the remotes' event log."""
+"""`events`: print the events of sessions as they happen, or the remotes' event log."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def events(
     if log:
         return _log(cli, name)
     if name is None and since is not None:
-        raise UsageError("each session numbers its own events", hint=f"write: {SESH} --events NAME --since N")
+        raise UsageError("each session numbers its own events", hint=f"write: {SESH} events NAME --since N")
     try:
         if name is None:
             _print(cli, follow_all(cli.line_target), cli.line.host)

@@ -46,7 +46,7 @@ def go(  # noqa: PLR0913 (a session and an attachment have that many options)
     if name is None:
         if not line.words and not line.create and line.tail is None:
             return list_or_pick(ctx.obj)
-        raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
+        raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} new for the lowest free number")
     flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
     spec = parameters.spec_of(line.tail, directory, env, label)
     if name != LAST:

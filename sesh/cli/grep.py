@@ -1,4 +1,4 @@
-"""`--grep`: search the text of sessions."""
+"""`grep`: search the text of sessions."""
 
 from __future__ import annotations
 

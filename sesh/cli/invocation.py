@@ -80,7 +80,7 @@ class Invocation(PersonCaller):
         if absent:
             from sesh.ops import lookup
 
-            hosts |= lookup.locate(self, absent, self.line.verb.dashed, creates=creates)
+            hosts |= lookup.locate(self, absent, self.line.verb.word, creates=creates)
         return hosts
 
     def find_target(self, name: str | None, *, creates: bool = False) -> Target:
@@ -147,7 +147,7 @@ class Invocation(PersonCaller):
 
     def session_name(self, name: str | None) -> str:
         """Return `name`, or by default that of the session in which sesh runs. Raises UsageError."""
-        verb = self.line.verb.dashed
+        verb = self.line.verb.word
         if name is not None:
             return name
         if self.line.host is not None:

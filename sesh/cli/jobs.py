@@ -1,4 +1,4 @@
-"""`--exec`: run a command in its own session, and exit with its exit code."""
+"""`exec`: run a command in its own session, and exit with its exit code."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     cli = ctx.obj
     if not cli.line.tail:  # before the name's check: the word may be the command
         session = name if name and is_name(name) else "NAME"
-        raise UsageError("no command given", hint=f"write it after --: {SESH} --exec {session} -- CMD")
+        raise UsageError("no command given", hint=f"write it after --: {SESH} exec {session} -- CMD")
     name = name and check_name(name)
     if printed and follow:
         raise UsageError("--print and --follow cannot be combined")

@@ -1,4 +1,4 @@
-"""`--export` prints sessions as JSON, `--import` creates them from it, `--restore` starts lost ones again."""
+"""`export` prints sessions as JSON, `import` creates them from it, `restore` starts lost ones again."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _read(file: str | None) -> bytes:
     """Return the bytes of a layout, by default from stdin. Raises Refused, UsageError."""
     if file is None:
         if os.isatty(0):
-            raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
+            raise UsageError(f"no layout given; write: {SESH} import FILE (create it with {SESH} export > FILE)")
         data = descriptors.whole_stdin(_MAX_BYTES)
     else:
         try:
@@ -115,9 +115,11 @@ def _read(file: str | None) -> bytes:
                 data = content.read(_MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise Refused(f"cannot read {printable_path(file)}: {reason}; name a file written by --export") from error
+            raise Refused(
+                f"cannot read {printable_path(file)}: {reason}; name a file written by sesh export"
+            ) from error
     if len(data) > _MAX_BYTES:
-        raise UsageError(f"the layout is over {_MAX_BYTES} bytes; --export did not write it")
+        raise UsageError(f"the layout is over {_MAX_BYTES} bytes; sesh export did not write it")
     return data
 
 

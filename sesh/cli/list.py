@@ -1,4 +1,4 @@
-"""`sesh` and `--list`: print sessions as a table or JSON, without loading typer."""
+"""`sesh` and `list`: print sessions as a table or JSON, without loading typer."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def _print_groups(cli: Invocation, groups: Iterable[Group], wanted: dict[str, st
         listed += len(group.sessions)
         if group.sessions or group.reason or several:
             cli.out.lines(table.lines(group.sessions, time.time(), group.host, group.reason))
-        if not cli.line.hosts and not group.host and (cli.shows_status or not cli.line.verb.dashed):
-            _note_lost(cli, group.sessions)  # not for `--list` in a shell's startup file
+        if not cli.line.hosts and not group.host and (cli.shows_status or not cli.line.verb.word):
+            _note_lost(cli, group.sessions)  # not for `list` in a shell's startup file
     if not (listed or several) and to_terminal:
         machine = f" on @{cli.line.host}" if cli.line.hosts else ""
         remark = f"no session{machine} has these labels"
@@ -85,4 +85,4 @@ def _note_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
     reasons = [row["lost"]["reason"] for row in sessions if row["state"] == "lost"]
     if reasons:
         when = " at the reboot" if all(reason == "reboot" for reason in reasons) else ""
-        cli.note(f"sessions lost{when}: {len(reasons)}; `{SESH} --restore` starts them again")
+        cli.note(f"sessions lost{when}: {len(reasons)}; `{SESH} restore` starts them again")

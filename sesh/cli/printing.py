@@ -178,7 +178,7 @@ class Output:
 
         error = sesh_error(cause, verb)
         if log.wanted():
-            log.write_error(f"command {verb.dashed}".rstrip(), cause)
+            log.write_error(f"command {verb.word}".rstrip(), cause)
             sys.__excepthook__(type(cause), cause, cause.__traceback__)
         try:
             if isinstance(error, errors.Interrupted):
@@ -195,7 +195,7 @@ class Output:
 def sesh_error(cause: BaseException, verb: Verb) -> SeshError:
     """Return an exception as an error of sesh.
 
-    `--exec` and `--run` exit with the code of a command. So their own code is 125 if the command did not run, and 255
+    `exec` and `run` exit with the code of a command. So their own code is 125 if the command did not run, and 255
     if it may have run.
     """
     runs_command = verb.name in ("exec", "run")
@@ -228,7 +228,7 @@ def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
 def command_json(
     session: str, host: str | None, command: list[str] | None, facts: JobResult | RunFacts, output: bytes
 ) -> RunResult:
-    """Return the JSON of `--run` and `--exec` for an ended command."""
+    """Return the JSON of `run` and `exec` for an ended command."""
     decoded = output.decode("utf-8", "replace")
     result: RunResult = {
         "session": session,

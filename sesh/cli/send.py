@@ -1,4 +1,4 @@
-"""`--send`: type text and keys into a session."""
+"""`send`: type text and keys into a session."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def send(
     keys = key or []
     words = text or []
     if not (words or enter or keys):
-        raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
+        raise UsageError("nothing to send", hint=f"write: {SESH} send NAME TEXT --enter")
     for pressed in keys:
         Key.parse(pressed)  # refuses an unknown key before stdin is read
     typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.stdin)

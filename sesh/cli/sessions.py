@@ -47,7 +47,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     """
     cli = ctx.obj
     if names and label:
-        raise UsageError("--kill takes names or --label, not both; nothing was ended")
+        raise UsageError("sesh kill takes names or --label, not both; nothing was ended")
     if label:
         names = _choose_by_label(cli, dict(label), yes=yes)
     elif not names:
@@ -111,7 +111,7 @@ def rename(ctx: Context, names: OldAndNew) -> int:
     cli = ctx.obj
     *olds, new = map(check_name, names)
     if len(olds) > 1:
-        raise UsageError(f"--rename takes an old and a new name; {new} is one too many")
+        raise UsageError(f"sesh rename takes an old and a new name; {new} is one too many")
     old = olds[0] if olds else None
     target = cli.find_target(old)
     renamed = target.call(sessions.rename, name=old, new=new)
@@ -147,7 +147,7 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
     """
     cli = ctx.obj
     if cli.line.tail is None or (name is None and cli.line.host is not None):
-        line = f"{SESH} --resume-with NAME -- CMD…"
+        line = f"{SESH} resume-with NAME -- CMD…"
         raise UsageError(f"no {'session' if cli.line.tail else 'command'} given; write: {line} (-- alone forgets it)")
     session = cli.find_target(name).call(sessions.resume_with, name=name, command=cli.line.tail)
     return cli.out.done(**session, resume=cli.line.tail or None)

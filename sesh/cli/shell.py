@@ -40,7 +40,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     """
     cli = ctx.obj
     if not cli.line.tail:
-        raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
+        raise UsageError(f"write the command after --: {SESH} run {printable(name)} -- CMD")
     live = None if cli.line.json or no_wait else shell.OutputWriter(cli.out.write, ansi=ansi)
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
@@ -73,7 +73,7 @@ def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
             words = cli.line.tail or []
             if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
                 words = ["sh", "-c", *words]
-            missing.hint = f"as a job: {SESH} --exec {name} -- {command_line(words)}"
+            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(words)}"
         raise
 
 
@@ -90,7 +90,7 @@ def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, outpu
         if facts.get("session_ended") and cli.shows_status:
             cli.note(f"{subject(name)} {ENDS.get(facts.get('reason') or '', 'has ended')}, and the command with it")
         if facts.get("timed_out"):
-            wait = for_host(f"{SESH} --wait {name} --prompt", host)
+            wait = for_host(f"{SESH} wait {name} --prompt", host)
             cli.note(f"timed out; the command goes on in {name}; to wait for it: {wait}")
     return int(code) if isinstance(code, int) else 0
 
@@ -130,8 +130,8 @@ def _print_history(cli: Invocation, target: Target, name: str) -> int:
     if cli.line.json:
         return cli.out.value(commands)
     if not commands:
-        integration = for_host(f"the shell integration: {SESH} --shell-init bash (zsh, fish)", target.host)
-        cli.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
+        integration = for_host(f"the shell integration: {SESH} shell-init bash (zsh, fish)", target.host)
+        cli.note(f"no commands known of {name}; those of sesh run are kept, typed ones with {integration}")
     rows = []
     for command in commands:
         code = "-" if command["exit_code"] is None else command["exit_code"]

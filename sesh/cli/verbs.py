@@ -42,9 +42,9 @@ class Verb(NamedTuple):
     reads_stdin: Predicate = lambda _: False
 
     @property
-    def dashed(self) -> str:
-        """The name as `--NAME`; empty for GO."""
-        return f"--{self.name}" if self.name != GO else ""
+    def word(self) -> str:
+        """The verb's word on a line, which dashes may precede; empty for GO."""
+        return self.name if self.name != GO else ""
 
     @property
     def shown(self) -> str:
@@ -143,7 +143,7 @@ VERBS = tuple(verb for group in GROUPS.values() for verb in group)
 BY_NAME = {verb.name: verb for verb in (*VERBS, *_HIDDEN)}
 _BY_WORD = {
     **{verb.name: verb for verb in VERBS},
-    **{verb.dashed: verb for verb in BY_NAME.values() if verb.dashed},
+    **{f"--{verb.word}": verb for verb in BY_NAME.values() if verb.word},
     **{verb.short: verb for verb in VERBS if verb.short},
     **dict.fromkeys(("ls", "--ls"), BY_NAME["list"]),
     "-v": BY_NAME["version"],  # as many programs have it

@@ -130,7 +130,7 @@ def _check_not_inside(target: Target, name: str) -> None:
     """Raise Refused if sesh would print into the session that it follows, without end."""
     current = listing.current() if target.host is None and os.isatty(printing.STDOUT) else None
     if current is not None and current["name"] == name:
-        hint = f"follow it in another window, or write into a file: {SESH} --logs {name} -f > FILE"
+        hint = f"follow it in another window, or write into a file: {SESH} logs {name} -f > FILE"
         raise Refused(f"you are in {name}, where each line that -f prints would be printed again and again", hint=hint)
 
 
@@ -226,5 +226,5 @@ def _lost(session: Summary) -> str:
     how = f"when {session.get('host') or 'this machine'} restarted" if reboot else "its daemon died"
     if not saved:
         return f"{how}; its screen was not kept"
-    look = for_host(f"{SESH} --screen {session['name']}", session.get("host"))
+    look = for_host(f"{SESH} screen {session['name']}", session.get("host"))
     return f"{how}; its screen of {measures.local_time(saved)} was kept: {look}"

@@ -1,4 +1,4 @@
-"""`--wait`: wait until a condition holds for one session, each of several, or any."""
+"""`wait`: wait until a condition holds for one session, each of several, or any."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
     cli = ctx.obj
     given = names or []
     if not given and not label:
-        raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
+        raise UsageError(f"no session given; write: {SESH} wait NAME, or {SESH} wait --label KEY=VALUE")
     several = any_ or bool(label) or len(given) > 1 or len(cli.line.hosts) > 1
     conditions: Conditions = {
         "exit": exit_,

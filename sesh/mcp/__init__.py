@@ -1,1 +1,1 @@
-"""sesh for agents: `sesh --mcp` serves the Model Context Protocol (extra `sesh-mux[mcp]`)."""
+"""sesh for agents: `sesh mcp` serves the Model Context Protocol (extra `sesh-mux[mcp]`)."""

@@ -47,13 +47,13 @@ class SessionText(OfSession):
 
 
 class SessionRows(BaseModel):
-    """Sessions, with the keys of `sesh --list --json`."""
+    """Sessions, with the keys of `sesh list --json`."""
 
     sessions: list[dict[str, Any]]
 
 
 class Statuses(BaseModel):
-    """Sessions with `session`, `host`, `log`, `connection`; if known, the keys of `sesh --status --json`."""
+    """Sessions with `session`, `host`, `log`, `connection`; if known, the keys of `sesh status --json`."""
 
     sessions: list[dict[str, Any]] = Field(
         description="connection: connecting, connected, idle (nothing happened for five minutes), expired (its host "

@@ -1,4 +1,4 @@
-"""The server of `--mcp`: tools over stdin and stdout, each call in a thread.
+"""The server of `mcp`: tools over stdin and stdout, each call in a thread.
 
 Only the protocol goes to stdout: the SDK redirects an accidental print to stderr. A call that the client cancels is
 stopped as by Ctrl-C. When the client disconnects, its commands go on.

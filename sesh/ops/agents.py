@@ -1,6 +1,6 @@
-"""AI agents: hooks in their settings (`--integrate`), and the states that hooks report (`--hook`).
+"""AI agents: hooks in their settings (`integrate`), and the states that hooks report (`--hook`).
 
-`--integrate AGENT` adds hooks that call `sesh --hook AGENT`. Sources, read in November 2026:
+`integrate AGENT` adds hooks that call `sesh --hook AGENT`. Sources, read in November 2026:
 code.claude.com/docs/en/hooks, claude-code 2.1.197; developers.openai.com/codex/hooks, codex-rs/hooks of openai/codex,
 codex 0.169.0; geminicli.com/docs/hooks/reference, gemini-cli 0.61.0. In the settings of all three, each event has a
 list of groups `{"matcher", "hooks": [{"type", "command", "timeout"}]}`. A hook gets an event with `hook_event_name` and
@@ -191,7 +191,7 @@ def report(state: str, question: str) -> str:
     """Report the calling program's state; return its session's name. Raises UsageError, Refused."""
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
-    name = own_session("--state", f"{SESH} --state …")
+    name = own_session("state", f"{SESH} state …")
     find.request(name, STATE, state=state, question=question)
     return name
 
@@ -203,7 +203,7 @@ def own_session(verb: str, line: str) -> str:
     """
     if (record := _session_of()) is None:
         hint = f'in a hook write: [ -z "$SESH_SESSION" ] || {line}'
-        raise Refused(f"{verb} works only inside a session", hint=hint)
+        raise Refused(f"{PROGRAM} {verb} works only inside a session", hint=hint)
     return str(record["name"])
 
 

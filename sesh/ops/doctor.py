@@ -1,4 +1,4 @@
-"""`--doctor`: check that sesh works on this machine, and name the remedies."""
+"""`doctor`: check that sesh works on this machine, and name the remedies."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def findings_of(target: Target) -> list[Finding]:
     except Interrupted:
         raise
     except SeshError as error:
-        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{PROGRAM} --deploy @{host}"}
+        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{PROGRAM} deploy @{host}"}
         return [error_row("link", error, remedies.get(error.code, ""))]
     version = known.of(host).get("version", "")
-    older = row("version", WARNING, f"@{host} has sesh {version}, this is {__version__}", f"{PROGRAM} --deploy @{host}")
+    older = row("version", WARNING, f"@{host} has sesh {version}, this is {__version__}", f"{PROGRAM} deploy @{host}")
     return [
         row("link", OK, f"@{host} is reachable and has sesh"),
         *([older] if version not in ("", __version__) else []),
@@ -116,7 +116,7 @@ def _check_room(folder: str, variable: str = "SESH_DIR") -> None:
 def _daemons(_caller: Caller) -> Iterator[Finding]:
     """Find daemons whose files were removed; SIGUSR1 makes a daemon write them again."""
     for daemon in sweep.daemons():
-        remedy = f"kill -USR1 {daemon.pid}; to end it: {PROGRAM} --sweep --older 0 --all"
+        remedy = f"kill -USR1 {daemon.pid}; to end it: {PROGRAM} sweep --older 0 --all"
         yield row("daemons", WARNING, daemon.what, remedy)
 
 
@@ -216,12 +216,12 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
     others = [str(record["name"]) for record in running if record.get("version") != __version__]
     if others:
         message = f"{', '.join(others)}: of another version than this one, {__version__}"
-        yield row("versions", WARNING, message, f"{SESH} --reload")
+        yield row("versions", WARNING, message, f"{SESH} reload")
     versions = {host: known.of(host).get("version", "") for host in known.hosts()}
     remotes = {host: version for host, version in versions.items() if version not in ("", __version__)}
     for host, version in remotes.items():
         message = f"@{host} has sesh {printable(version)}, this is {__version__}"
-        yield row("versions", WARNING, message, f"{PROGRAM} --deploy @{host}")
+        yield row("versions", WARNING, message, f"{PROGRAM} deploy @{host}")
     if not (others or remotes):
         yield row("versions", OK, f"sesh {__version__} everywhere")
 

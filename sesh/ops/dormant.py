@@ -141,7 +141,7 @@ def start_again(
     except BaseException as error:
         _restore_files(name, record, checkpoint)
         if isinstance(error, errors.CannotStart) and launch_spec["resumes"]:
-            error.hint = f"to forget how {name} resumes: {SESH} --resume-with {name} --"
+            error.hint = f"to forget how {name} resumes: {SESH} resume-with {name} --"
         raise
     for remark in remarks:
         caller.note_and_show_on_attach(f"{name}: {remark}")

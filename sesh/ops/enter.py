@@ -304,6 +304,6 @@ def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
         if find.is_kept(name):
             raise
         if (records.readable(name) or {}).get("job"):
-            raise Exists(f"{subject(name)} runs", hint=f"wait for its end: {SESH} --wait {name} --exit") from None
-        line = f"{SESH} --run {name} -- {wording.command_line(launch_spec['command'] or [])}"
+            raise Exists(f"{subject(name)} runs", hint=f"wait for its end: {SESH} wait {name} --exit") from None
+        line = f"{SESH} run {name} -- {wording.command_line(launch_spec['command'] or [])}"
         raise Exists(f"{subject(name)} runs", hint=f"in its shell: {line}") from None

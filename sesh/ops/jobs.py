@@ -70,8 +70,8 @@ class _Waiter:
 
     def _set_message(self) -> None:
         name = self._stream.name
-        ways = f"watch it: {SESH} {name}; end it: {SESH} --kill {name}"
-        output = f"its output, for a week after its end: {SESH} --logs {name}"
+        ways = f"watch it: {SESH} {name}; end it: {SESH} kill {name}"
+        output = f"its output, for a week after its end: {SESH} logs {name}"
         self._interrupts.message = f"{subject(name)} goes on; {ways}; {output}"
 
     def await_result(self) -> tuple[JobResult, bytes]:
@@ -116,7 +116,7 @@ class _Waiter:
         name, host = self._stream.name, self._stream.host
         silent = f"@{host}" if host else "its daemon"
         message = f"{subject(name)} timed out, but {silent} does not answer, so the job may still run"
-        return errors.TimedOut(message, hint=f"end it: {SESH} --kill {name}")
+        return errors.TimedOut(message, hint=f"end it: {SESH} kill {name}")
 
     def _send_requests(self) -> None:
         connection, position = self._stream.connection, self._stream.output.position
@@ -235,7 +235,7 @@ def run(
 
 
 def to_look(name: str) -> str:
-    return f"its exit code: {SESH} --wait {name} --exit"
+    return f"its exit code: {SESH} wait {name} --exit"
 
 
 @op(reads=True)

@@ -63,7 +63,7 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
     try:
         whole = json.loads(data.decode("utf-8-sig"))
     except (RecursionError, ValueError) as error:
-        raise UsageError(f"{source} is not JSON; name a file written by --export; nothing was created") from error
+        raise UsageError(f"{source} is not JSON; name a file written by sesh export; nothing was created") from error
     try:
         if isinstance(whole, dict):
             if whole.get("version", VERSION) != VERSION:

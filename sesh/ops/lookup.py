@@ -50,7 +50,7 @@ def has_labels(session: Summary, labels: dict[str, str]) -> bool:
 def unlabelled(labels: dict[str, str], kind: str = "session") -> NotFound:
     """Return the error if no session has these labels."""
     words = " and ".join(map("=".join, labels.items()))
-    return NotFound(f"no {kind} has the label {words}", hint=f"see: {SESH} --list")
+    return NotFound(f"no {kind} has the label {words}", hint=f"see: {SESH} list")
 
 
 def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:

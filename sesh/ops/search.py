@@ -1,7 +1,7 @@
-"""Search the output of sessions for a regular expression (`--grep`).
+"""Search the output of sessions for a regular expression (`grep`).
 
 A pattern such as `(a+)+$` may take forever. Python's `re` holds the GIL, but checks for signals. So a process with one
-thread does the search itself, and the signal of a timer stops it. A process with more threads (the API, `--mcp`, a
+thread does the search itself, and the signal of a timer stops it. A process with more threads (the API, `mcp`, a
 bridge) lets a child process search, and kills the child if it takes too long.
 """
 

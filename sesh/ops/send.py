@@ -120,7 +120,7 @@ def _accepted(stream: Stream, response: SendResponse) -> SendResponse:
     """Return the response. Raises Refused, with `typed`, if the rest or Enter is not typed."""
     if reason := response.get("reason"):
         name = stream.name
-        error = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
+        error = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} screen {name}")
         error.typed = True
         raise error
     return response

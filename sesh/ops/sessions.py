@@ -71,7 +71,7 @@ def acted_on(names: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
 def detach(_caller: Caller, name: str | None = None) -> Detached:
     """Detach all clients of a session; without a name, the one that typed here."""
     which = "all" if name is not None else "last"
-    name = listing.required("--detach") if name is None else check_name(name)
+    name = listing.required("detach") if name is None else check_name(name)
     response, _ = find.request(name, DETACH, which=which, asker=os.getpid())
     return {"name": name, "detached": response["detached"]}
 
@@ -81,7 +81,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     """Rename a session; without a name, the caller's own. Raises NotFound, Exists."""
     if name is None:
         if (here := listing.current()) is None:
-            raise UsageError(f"no session given; write: {SESH} --rename OLD NEW")
+            raise UsageError(f"no session given; write: {SESH} rename OLD NEW")
         name = str(here["name"])
     old, new = check_name(name), check_name(new)
     try:
@@ -109,7 +109,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     Without a name, the session is the caller's own. Raises NotFound, Refused.
     """
     if name is None:
-        name = agents.own_session("--resume-with", f"{SESH} --resume-with -- CMD…")
+        name = agents.own_session("resume-with", f"{SESH} resume-with -- CMD…")
     if find.dormant(check_name(name)) is not None:
         dormant.resume_with(name, command)
     else:

@@ -57,7 +57,7 @@ def run(
     """
     with errors.failing_with(ExitCode.SESH_FAILED):
         if stream.host is None and listing.in_front(stream.name):
-            raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without --run")
+            raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without sesh run")
         command = _SentCommand(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
         try:
             return command.await_end()
@@ -71,7 +71,7 @@ def run(
 
 
 def to_look(name: str) -> str:
-    return f"its exit code: {SESH} --history {name}"
+    return f"its exit code: {SESH} history {name}"
 
 
 class OutputWriter:
@@ -196,9 +196,9 @@ class _SentCommand:
         late = isinstance(error, errors.TimedOut)
         message = f"the daemon of {name} does not answer in time" if late else error.message
         if not may_have_run:
-            hint = f"`{SESH} --status {name}` shows its pid" if late else error.hint
+            hint = f"`{SESH} status {name}` shows its pid" if late else error.hint
             return type(error)(f"{message}; the command did not run", hint=hint)
-        look = f"to see what it did: {SESH} --logs {name}"
+        look = f"to see what it did: {SESH} logs {name}"
         if late:
             return errors.TimedOut(f"{message}; the command may go on", hint=look)
         return errors.OutcomeUnknown(f"{message}; the command may have run", hint=look)

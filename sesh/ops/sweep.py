@@ -1,4 +1,4 @@
-"""`--sweep`: find and clear leftovers of sessions, links and deploys on this machine.
+"""`sweep`: find and clear leftovers of sessions, links and deploys on this machine.
 
 A pid with its start time identifies a process. Each leftover is checked again before it is cleared. Files that another
 machine with the same home directory may use are no leftovers, nor are ancestors of this process.

@@ -1,4 +1,4 @@
-"""`--forget --remove`: remove the sesh that `--deploy` installed on this machine, and its files."""
+"""`forget --remove`: remove the sesh that `deploy` installed on this machine, and its files."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def remove(caller: Caller) -> list[str]:
     """
     versions = os.path.join(paths.home(), VERSIONS)
     if not os.path.isdir(versions):
-        raise Refused("this sesh was not installed by --deploy", hint="remove it as it was installed")
+        raise Refused("this sesh was not installed by sesh deploy", hint="remove it as it was installed")
     if names := [session["name"] for session in listing.summaries()]:
-        raise Refused(f"the host has sessions: {', '.join(names)}", hint=f"end them: {SESH} --kill-all -y")
+        raise Refused(f"the host has sessions: {', '.join(names)}", hint=f"end them: {SESH} kill-all -y")
     packages = [path for each in os.listdir(versions) if os.path.isdir(path := f"{versions}/{each}/lib/sesh")]
     if not sessions.await_end(lambda: any(map(is_locked, packages)), time.monotonic() + _GRACE):
-        raise Refused("a daemon still runs from a version that --deploy installed", hint=f"see: {SESH} --sweep")
+        raise Refused("a daemon still runs from a version that sesh deploy installed", hint=f"see: {SESH} sweep")
     folders = {
         os.path.join(paths.home(), ".sesh"): own.SESSIONS,  # not SESH_DIR, which may have the person's own files
         paths.state_directory(): own.STATE,

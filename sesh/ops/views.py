@@ -123,7 +123,7 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
         caller.note(f"only the last {fitting:,} lines of {name} come over a link")
         texts = texts[len(texts) - fitting :]
     if alternate:
-        caller.note(f"a full-screen program runs in {name}; to see it: {SESH} --screen {name}")
+        caller.note(f"a full-screen program runs in {name}; to see it: {SESH} screen {name}")
     return texts
 
 

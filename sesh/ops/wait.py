@@ -70,7 +70,7 @@ def await_condition(stream: Stream, conditions: Conditions) -> Condition:
             met = _ConditionWait(stream, pattern, deadline, conditions).await_met()
     except TimedOut as late:
         within = "in time" if timeout is None else f"within {timeout:g} s"
-        hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
+        hint = late.hint or f"it runs on; look: {SESH} screen {name}"
         raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
     if met["met"] == _EXIT and not includes_exit(conditions):
         raise Refused(f"{name} ended ({met['exit_code']}) before the condition was met")
@@ -261,7 +261,7 @@ class LiveLog:
         fetch = partial(connection.request, LOGS, ansi=self._ansi, end=True)
         lines, newest, older = fetch_pages(fetch, max(1, self._count), protocol.LARGEST_RESPONSE)
         if older and len(lines) < self._count:
-            more = f"more of them: {SESH} --logs {self._stream.name} N"
+            more = f"more of them: {SESH} logs {self._stream.name} N"
             self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
         if connection.far:
             lines = list(map(wording.without_controls, lines))

@@ -83,7 +83,7 @@ class Caller:
             if warning not in _noted:
                 _noted.add(warning)
                 self.note(warning)
-                self.show_on_attach(f"config.toml has errors; `{SESH} --doctor` shows them")
+                self.show_on_attach(f"config.toml has errors; `{SESH} doctor` shows them")
         return settings
 
 

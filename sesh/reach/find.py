@@ -52,7 +52,7 @@ def try_connect(name: str, deadline: float | None = None) -> wire.Connection | N
             machine = printable(str(summary["machine"]))
             raise Refused(f"{name} runs on another machine, {machine}; log in there, or choose another name")
         if time.monotonic() >= until:
-            hint = f"`{SESH} --status {name}` shows its daemon's pid"
+            hint = f"`{SESH} status {name}` shows its daemon's pid"
             raise errors.Silent(f"{subject(name)} runs but does not answer", hint=hint)
         time.sleep(0.005)
 
@@ -152,9 +152,9 @@ def absent(name: str) -> NotFound:
         code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
         error.message += f"; it {errors.ENDS.get(reason, 'ended')} {measures.short(passed)} ago{code}"
         if end.get("job"):
-            error.hint = f"its output: {SESH} --logs {name}"
-        elif code:  # a killed session would have no output even with --exec
-            error.hint = "its output is gone; --exec keeps a command's for a week"
+            error.hint = f"its output: {SESH} logs {name}"
+        elif code:  # a killed session would have no output even with exec
+            error.hint = "its output is gone; sesh exec keeps a command's for a week"
     elif similar := wording.nearest(name, paths.names()):
         error.hint = f"did you mean {similar}?"
     return error
@@ -164,8 +164,8 @@ def without_daemon(session: Summary) -> NotFound:
     name = session["name"]
     again = f"`{SESH} {name}` shows it and starts it again"
     if session["state"] == "lost":
-        again = f"`{SESH} --open {name}` starts it again, `{SESH} --restore` all that are lost"
-    return NotFound(describe_end(session), hint=f"{again}, `{SESH} --kill {name}` forgets it")
+        again = f"`{SESH} open {name}` starts it again, `{SESH} restore` all that are lost"
+    return NotFound(describe_end(session), hint=f"{again}, `{SESH} kill {name}` forgets it")
 
 
 def occupied(session: Summary, *choices: str) -> Exists:
@@ -173,7 +173,7 @@ def occupied(session: Summary, *choices: str) -> Exists:
     if choices:
         return Exists(f"{describe_end(session)}; choose {' or '.join(choices)}")
     name = session["name"]
-    hint = f"`{SESH} --open {name}` starts it again, `{SESH} --kill {name}` frees the name"
+    hint = f"`{SESH} open {name}` starts it again, `{SESH} kill {name}` frees the name"
     return Exists(describe_end(session), hint=hint)
 
 
@@ -181,4 +181,4 @@ def taken(name: str) -> Exists:
     """Return the error for a name taken by a session with a daemon."""
     if not is_kept(name):
         return paths.taken(name)
-    return Exists(f"{subject(name)} has ended, but is kept", hint=f"`{SESH} --kill {name}` frees the name")
+    return Exists(f"{subject(name)} has ended, but is kept", hint=f"`{SESH} kill {name}` frees the name")

@@ -189,7 +189,7 @@ class Stream:
     ) -> Generator[Arrival, None, Connection | None]:
         """Wait; yield what has arrived; return the link that replaces a doubted one. Raises ConnectionLost."""
         if until is not None and time.monotonic() >= until:
-            raise errors.TimedOut("timed out", hint=f"`{SESH} --status {self.name}` shows its pid")
+            raise errors.TimedOut("timed out", hint=f"`{SESH} status {self.name}` shows its pid")
         frames = self.connection.take_frames()
         ready: list[int] = []
         if not frames:

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from sesh import files, machine, paths, wire
-from sesh.about import SESH
+from sesh.about import PROGRAM, SESH
 from sesh.descriptors import most_connections
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.machine import boot_id, terminal_filesystem
@@ -236,7 +236,7 @@ def required(verb: str) -> str:
     """Return the name of the caller's own session. Raises UsageError outside a session."""
     record = current()
     if record is None:
-        raise UsageError(f"{verb} without a name works inside a session", hint=f"write: {SESH} {verb} NAME")
+        raise UsageError(f"{PROGRAM} {verb} without a name works inside a session", hint=f"write: {SESH} {verb} NAME")
     return str(record["name"])
 
 

@@ -3,7 +3,7 @@
 It knows nothing of sessions. Each module imports only those below it. Where a row names several modules, semicolons
 separate what they contain:
 
-`render.export`                  the screen as text, text with SGR, or data; the start of `--logs -f`
+`render.export`                  the screen as text, text with SGR, or data; the start of `logs -f`
 `render.screen_data`             the screen as data
 `render.patch`                   a few cells printed over a row
 `render.viewport`                a clipped part of the screen for a terminal of another size; only changed rows

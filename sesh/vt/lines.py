@@ -1,4 +1,4 @@
-"""A program's output as lines, for `--logs -f` and `--wait --for`.
+"""A program's output as lines, for `logs -f` and `wait --for`.
 
 The emulator has one row, the cursor's line; a row that scrolls off is a finished line. Editing inside the row works, so
 that a progress bar is one line and a corrected word is right. Moves to other rows have no effect, and the alternate

@@ -23,7 +23,7 @@ Part = dict[str, str]
 
 def verb_part(verb: Verb) -> Part:
     """Return the names and options of a verb, without those of every verb."""
-    names = dict.fromkeys(filter(None, (verb.name, verb.dashed, verb.short)), "name")
+    names = dict.fromkeys(filter(None, (verb.name, verb.word and f"--{verb.word}", verb.short)), "name")
     options = [each for each in built(verb.name).params if isinstance(each, TyperOption) and each.expose_value]
     kinds = {spelled: "flag" if each.is_flag else "value" for each in options for spelled in each.opts}
     return {**names, **kinds}

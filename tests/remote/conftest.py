@@ -72,7 +72,7 @@ def here(home: Home, farm: Farm, inside: None) -> Home:
 
 @pytest.fixture
 def watch(home: Home) -> Iterator[Callable[..., Watched]]:
-    """`watch("@box")` is `sesh @box --watch --json`, which ends with the test."""
+    """`watch("@box")` is `sesh @box watch --json`, which ends with the test."""
     opened: list[Watched] = []
 
     def begin(*words: str) -> Watched:

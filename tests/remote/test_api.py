@@ -112,7 +112,7 @@ def test_hosts_that_cannot_be_used_say_so_without_a_prompt(home: Home, beside: B
     home.write(".config/sesh/config.toml", '[remotes.bare]\nvia = "env HOME=/nonexistent PATH=/usr/bin:/bin"\n')
     with pytest.raises(NotDeployed) as caught:
         Session.open("work", host="@bare")
-    assert "sesh --deploy @bare" in str(caught.value)
+    assert "sesh deploy @bare" in str(caught.value)
 
 
 def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(

@@ -159,7 +159,7 @@ def test_all_is_ended_over_there_only_with_consent(home: Home, beside: Beside) -
 def test_the_display_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) -> None:
     """ssh gives each link a display; shells take that of the newest client."""
     far = farm.host("box", config={"ForwardX11": "yes"}, sshd={"X11Forwarding": "yes"})
-    far.write(".bashrc", far.read(".bashrc") + '[ "$PS1" ] && eval "$(sesh --shell-init bash)"\n')
+    far.write(".bashrc", far.read(".bashrc") + '[ "$PS1" ] && eval "$(sesh shell-init bash)"\n')
     home.env["DISPLAY"] = "127.0.0.1:77"
     first = attached(home, "@box", "work")
     first.type("echo shown-on=$DISPLAY\r")
@@ -177,7 +177,7 @@ def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, beside:
     declined.wait_for("@box has no sesh; deploy it there? [Y/n]")
     declined.type("n\r")
     assert declined.exit_code() == 1
-    assert "sesh --deploy @box" in declined.text()
+    assert "sesh deploy @box" in declined.text()
     assert not far.exists(".local/bin/sesh")
 
 

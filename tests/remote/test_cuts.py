@@ -195,7 +195,7 @@ def test_ctrl_c_stops_the_waiting_for_a_link_and_says_how_to_go_on(home: Home, b
     _, error = job.communicate(timeout=30)
     assert job.returncode == 130
     assert b"sesh @box job" in error
-    assert b"sesh @box --kill job" in error
+    assert b"sesh @box kill job" in error
     assert far.names() == ["job"]
 
 

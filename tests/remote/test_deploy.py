@@ -33,7 +33,7 @@ def deployed(far: SshHost, version: str, code: str) -> None:
         far.write(f"{VERSIONS}/{version}/{name}", text)
     path = os.path.join(far.home, VERSIONS, version, "start.py")
     words = f"exec python3 -IS '{path}' \"$@\""
-    far.write(PROGRAM, f"#!/bin/sh\n# sesh's launcher, written by sesh --deploy\n{words}\n", 0o755)
+    far.write(PROGRAM, f"#!/bin/sh\n# sesh's launcher, written by sesh deploy\n{words}\n", 0o755)
 
 
 def litter(far: SshHost) -> list[str]:
@@ -62,7 +62,7 @@ def test_verbs_work_over_there_whatever_the_login_shell_prints_and_a_second_depl
     assert steps == ["connect", "detect_platform", "upload", "unpack"]
     assert (first["version"], first["changed"], first["bytes"] > 1_000_000) == (__version__, True, True)
     assert (versions(far), litter(far)) == ([os.path.basename(first["path"])], [])
-    job = far.run(f"{PROGRAM} --exec --print -- sesh --version", env={"PATH": "/usr/bin:/bin"})
+    job = far.run(f"{PROGRAM} exec --print -- sesh --version", env={"PATH": "/usr/bin:/bin"})
     assert (job.stdout, job.code) == (f"sesh {__version__}\n", 0)
     second = deploy(Destination("box"))
     assert (second["changed"], second["bytes"], second["path"]) == (False, 0, first["path"])

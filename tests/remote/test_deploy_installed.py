@@ -22,7 +22,7 @@ def test_a_sesh_that_uv_installed_deploys_itself_and_upgrades(home: Home, farm: 
     home.env["PATH"] = f"{home.path}/.local/bin:{path}"
     home.command = [f"{home.path}/.local/bin/sesh"]
     assert f"installed sesh {__version__} on box" in home.sesh("--deploy", "@box").stderr
-    assert far.run(".local/bin/sesh --exec --print -- echo hello").stdout == "hello\n"
+    assert far.run(".local/bin/sesh exec --print -- echo hello").stdout == "hello\n"
     assert home.sesh("@box", "--open", "work").code == 0
     upgraded = home.sesh("--upgrade")
     assert (upgraded.code, f"box has sesh {__version__} already" in upgraded.stderr) == (0, True)

@@ -89,6 +89,6 @@ def test_the_doctor_names_another_sesh_on_a_host_with_or_without_this_one(home: 
     (row,) = missing.json()["checks"]
     assert row["message"].startswith("bare has no sesh")
     assert f"{bare.home}/go/sesh" in row["message"]
-    assert row["remedy"] == "install it with: sesh --deploy @bare"
+    assert row["remedy"] == "install it with: sesh deploy @bare"
     assert not both.exists("ran")
     assert not bare.exists("ran")

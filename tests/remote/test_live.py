@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 
 class Watched:
-    """`sesh --watch --json`, and the rows that it printed last."""
+    """`sesh watch --json`, and the rows that it printed last."""
 
     def __init__(self, home: Home, *words: str) -> None:
         self.process: subprocess.Popen[bytes] = home.start(*words, "--watch", "--json")

@@ -89,7 +89,7 @@ def test_a_silent_host_that_had_the_session_counts_as_one_that_has_it(home: Home
     two.away()
     done = home.sesh("--kill", "work")
     assert (done.code, one.names()) == (1, ["work"])
-    assert re.search(r"work runs on @one, and was on @two, which .*; choose one: sesh @one --kill work", done.stderr)
+    assert re.search(r"work runs on @one, and was on @two, which .*; choose one: sesh @one kill work", done.stderr)
 
 
 def test_sessions_are_searched_wherever_they_are(home: Home, beside: Beside) -> None:
@@ -139,7 +139,7 @@ def test_a_host_that_is_silent_is_said_so_once(home: Home, beside: Beside, monke
     far.fall_silent()
     done = home.sesh("--kill", "solo")
     far.end_silence()
-    assert done.stderr == "sesh: solo was on @box, which does not answer; to ask it again: sesh @box --kill solo\n"
+    assert done.stderr == "sesh: solo was on @box, which does not answer; to ask it again: sesh @box kill solo\n"
 
 
 def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_reaches_it(
@@ -181,7 +181,7 @@ def test_rows_of_the_list_are_shown_as_they_come(home: Home, beside: Beside, mon
 
 
 def test_a_session_elsewhere_is_ended_only_by_a_person_who_agrees(home: Home, beside: Beside) -> None:
-    """`sesh --kill s3`, a stale name, ended a session of another machine without a question."""
+    """`sesh kill s3`, a stale name, ended a session of another machine without a question."""
     far = beside("gpu")
     known(home, far)
     far.sesh("--open", "lone", "--", "cat")

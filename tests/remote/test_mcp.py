@@ -1,4 +1,4 @@
-"""`sesh --mcp` with sessions on other hosts: started, lost, found again, closed."""
+"""`sesh mcp` with sessions on other hosts: started, lost, found again, closed."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_each_list_says_why_a_host_does_not_answer(home: Home, beside: Beside) -
     known(home, gone, bare)
     gone.away()
     os.unlink(bare.launcher)
-    reasons = {"bare": "not deployed; install it with: sesh --deploy @bare", "gone": "no route"}
+    reasons = {"bare": "not deployed; install it with: sesh deploy @bare", "gone": "no route"}
     listed = [line for line in lines(home.sesh("--list").stdout) if line[:1] in "@?"]
     assert [line for line in listed if line[0] == "@"] == [f"@{host}  {why}" for host, why in reasons.items()]
     assert [line.split()[1] for line in listed if line[0] == "?"] == [f"on-{host}" for host in reasons]
@@ -106,7 +106,7 @@ def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + DAYS * (os.environ["HOME"] == home.path))
     far = beside("box")
-    far.sesh("--open", "work", "--", "sh", "-c", "sesh --state waiting 'which?'; exec sleep 600")
+    far.sesh("--open", "work", "--", "sh", "-c", "sesh state waiting 'which?'; exec sleep 600")
     for words in (["@box", "--list"], ["--list"]):
         (row,) = [line for line in lines(home.sesh(*words).stdout) if line.startswith("work")]
         assert re.search(r" \d+s +\d+s +~", row), row
@@ -128,5 +128,5 @@ def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(
     _, said = job.communicate(timeout=60)
     assert (job.returncode, said.decode()) == (
         124,
-        "sesh: job timed out, but @slow does not answer, so the job may still run; end it: sesh @slow --kill job\n",
+        "sesh: job timed out, but @slow does not answer, so the job may still run; end it: sesh @slow kill job\n",
     )

@@ -1,4 +1,4 @@
-"""An agent: the official client of the Model Context Protocol, connected to `sesh --mcp`."""
+"""An agent: the official client of the Model Context Protocol, connected to `sesh mcp`."""
 
 from __future__ import annotations
 

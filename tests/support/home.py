@@ -85,7 +85,7 @@ class Home:
     """HOME and SESH_DIR under a short path (socket paths must fit), both 0700.
 
     `path` is HOME, `directory` is SESH_DIR, `env` is the whole environment. `close` ends all that the test left
-    running. It raises AssertionError if anything runs `patience` seconds after `sesh --kill-all`, but only if `strict`.
+    running. It raises AssertionError if anything runs `patience` seconds after `sesh kill-all`, but only if `strict`.
     """
 
     def __init__(self) -> None:
@@ -279,7 +279,7 @@ class Home:
                     said = f"{result.code} {result.stdout}{result.stderr}"
                     left = self._outlived(self.patience)
             stories = "\n".join(processes.describe(pid) for pid in left)
-            assert not (left and self.strict), f"outlived sesh --kill-all ({said.strip()}):\n{stories}"
+            assert not (left and self.strict), f"outlived sesh kill-all ({said.strip()}):\n{stories}"
         finally:
             processes.kill(self.processes() if left else ())
             shutil.rmtree(self.root, ignore_errors=True)

@@ -112,7 +112,7 @@ def test_a_state_is_told_in_the_list_the_events_and_by_text_that_steers_no_termi
 @pytest.mark.usefixtures("work")
 def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: Sesh) -> None:
     """An agent may run its hooks under setsid, without a controlling terminal."""
-    sesh("--run", "work", "--", "cd /; agent() { setsid -w sesh --state waiting </dev/null; }")
+    sesh("--run", "work", "--", "cd /; agent() { setsid -w sesh state waiting </dev/null; }")
     sesh("--rename", "work", "play")
     sesh("--open", "work")
     sesh("--run", "play", "--", "agent")

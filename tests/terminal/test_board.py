@@ -114,7 +114,7 @@ def test_keys_end_and_rename_and_leaving_gives_the_terminal_back(home: Home) -> 
     assert home.names() == ["build-2"]
     opened = home.terminal(command=["bash"], columns=120)
     opened.wait_for(PROMPT)
-    opened.type("stty -a > before; sesh --watch\r")
+    opened.type("stty -a > before; sesh watch\r")
     opened.wait_for(" build-2 ")
     opened.type("\x1a")
     opened.wait_for(re.compile(rf"Stopped.*\n{PROMPT}", re.DOTALL))
@@ -145,7 +145,7 @@ def test_inside_a_session_the_board_switches_to_another_one(terminal: Open, sesh
     sesh("--open", "other", "--", "sh", "-c", "echo the other one; exec cat")
     opened = terminal("work")
     opened.wait_for(PROMPT)
-    opened.type("sesh --pick\r")
+    opened.type("sesh pick\r")
     opened.wait_for(re.compile(r"\n\*work +attached .*│"))
     opened.type("\x1b[B")
     opened.wait_for("you are here")
@@ -181,7 +181,7 @@ def test_without_sessions_or_a_terminal_it_says_what_to_do(terminal: Open, sesh:
     nothing.type("\x1b")
     assert nothing.exit_code() == 1
     refused = sesh("--watch")
-    assert (refused.code, refused.stderr.count("\n"), "sesh --list" in refused.stderr) == (1, 1, True)
+    assert (refused.code, refused.stderr.count("\n"), "sesh list" in refused.stderr) == (1, 1, True)
     dumb = terminal("--watch", env={"TERM": "dumb"})
     assert dumb.exit_code() == 1
 

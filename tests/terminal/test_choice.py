@@ -18,7 +18,7 @@ def work(home: Home) -> None:
 
 
 def asked(home: Home, keys: str) -> Terminal:
-    """Return a terminal where `sesh --new work -d` has asked and got these keys."""
+    """Return a terminal where `sesh new work -d` has asked and got these keys."""
     terminal = home.terminal("--new", "work", "-d")
     terminal.wait_for(re.compile("^work already runs.*Cancel", re.DOTALL))
     terminal.type(keys)

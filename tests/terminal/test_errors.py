@@ -34,41 +34,41 @@ ERRORS = {
     (2, "usage"): [
         ("--import bytes.json", "bytes.json, not JSON"),
         ("--nope", "--nope, sesh --help"),
-        ("--exec 'make all'", "no command, sesh --exec NAME -- CMD"),
-        ("--kil w", "--kil, sesh --kill?"),
+        ("--exec 'make all'", "no command, sesh exec NAME -- CMD"),
+        ("--kil w", "--kil, sesh kill?"),
     ],
     (2, "invalid_name"): [("--kill .bad", ".bad, not a valid session name, letters")],
     (2, "invalid_host"): [("@-x --list", "-x, not a host, [user@]host")],
     (1, "not_found"): [
         ("--kill nosuch", "no session nosuch, `sesh`"),
         ("--status idel", "no session idel, did you mean idle?"),
-        ("--wait --label a=b", "no running or exited session, label a=b, --list"),
-        ("--history w 99", "w, no command 99, --history w"),
+        ("--wait --label a=b", "no running or exited session, label a=b, list"),
+        ("--history w 99", "w, no command 99, history w"),
         ("-", "no previous session, `sesh`"),
         ("--forget @box", "@box, known"),
-        ("--send lost x", "lost, daemon died, --open lost, --kill lost"),
-        ("--screen lost", "lost, daemon died, --open lost"),
+        ("--send lost x", "lost, daemon died, open lost, kill lost"),
+        ("--screen lost", "lost, daemon died, open lost"),
     ],
     (1, "exists"): [
         ("--new w -d", "w, runs, --join, --replace, --new-name"),
         ("--new kept -d", "kept, ended, --replace"),
         ("--new lost -d", "lost, daemon died, --replace"),
-        ("--open kept", "kept, ended, --kill kept"),
+        ("--open kept", "kept, ended, kill kept"),
         ("--rename idle w", "w, runs, another name"),
-        ("--rename idle lost", "lost, daemon died, --kill lost"),
+        ("--rename idle lost", "lost, daemon died, kill lost"),
     ],
     (1, "refused"): [
         ("kil", "no session kil, sesh kill?, sesh -A kil"),
         ("kil .", "no session kil, sesh kill?, sesh -A kil"),  # DIR may be meant as the verb's NAME
-        ("w", "terminal, --screen w, --send w"),
-        ("@gone -", "terminal, sesh @gone --open NAME"),
-        ("--pick", "--pick, terminal, --list"),
-        ("--next", "--next, terminal, --list"),
+        ("w", "terminal, screen w, send w"),
+        ("@gone -", "terminal, sesh @gone open NAME"),
+        ("--pick", "pick, terminal, list"),
+        ("--next", "next, terminal, list"),
         ("--open new nodir", "no directory nodir, new session, --"),
         ("--state waiting", "inside a session, hook"),
         ("--send kept x", "kept, ended"),
         ("--wait kept --prompt", "kept, ended, 3, condition"),
-        ("--import nofile", "nofile, read, --export"),
+        ("--import nofile", "nofile, read, export"),
         ("SESH_DIR=/etc/passwd --list", "/etc/passwd, not a directory, SESH_DIR"),
         ("SESH_DIR=/tmp --list", "/tmp, other user, SESH_DIR"),  # of root: "accessible to other users"
         ("SESH_DIR=/proc/nodir --open new", "/proc/nodir, create, SESH_DIR"),
@@ -80,19 +80,19 @@ ERRORS = {
         ("SESH_SSH=/no/ssh @box --list", "SESH_SSH, /no/ssh"),
         ("SESH_SSH=/etc/passwd @box --list", "SESH_SSH, /etc/passwd"),
     ],
-    (1, "not_deployed"): [("@bare --list", "bare, no sesh, sesh --deploy @bare")],
+    (1, "not_deployed"): [("@bare --list", "bare, no sesh, sesh deploy @bare")],
     (125, "not_found"): [
-        ("--run nosuch -- true", "no session nosuch, sesh --exec nosuch -- true"),
-        ("--run lost -- true", "lost, daemon died, --open lost"),
+        ("--run nosuch -- true", "no session nosuch, sesh exec nosuch -- true"),
+        ("--run lost -- true", "lost, daemon died, open lost"),
     ],
     (125, "busy"): [
-        ("--run half -- true", "half, unfinished line, sesh --send half --key C-c"),
-        ("--run python -- true", "python, --send"),
+        ("--run half -- true", "half, unfinished line, sesh send half --key C-c"),
+        ("--run python -- true", "python, send"),
     ],
     (125, "exists"): [
-        ("--exec kept -- true", "kept, ended, --kill kept"),
-        ("--exec lost -- true", "lost, daemon died, --kill lost"),
-        ("--exec w -- true", "w runs, sesh --run w -- true"),
+        ("--exec kept -- true", "kept, ended, kill kept"),
+        ("--exec lost -- true", "lost, daemon died, kill lost"),
+        ("--exec w -- true", "w runs, sesh run w -- true"),
     ],
     (125, "refused"): [
         ("--run kept -- true", "kept, ended"),
@@ -111,16 +111,16 @@ ERRORS = {
         ("--open new -- /etc", "/etc, execute, a directory"),
     ],
     (124, "timeout"): [
-        ("--wait w --for nomatch --timeout 0.1", "w, no condition, 0.1 s, --screen w"),
-        ("--wait w --exit --timeout 0.1", "w, no condition, 0.1 s, runs on, --screen w"),
-        ("--wait python --prompt --timeout 0.1", "python, no condition, --screen python"),
-        ("--wait w --waiting --timeout 0.1", "w, no condition, --screen w"),
-        ("--wait w --exit --waiting --timeout 0.1", "w, no condition, --screen w"),
+        ("--wait w --for nomatch --timeout 0.1", "w, no condition, 0.1 s, screen w"),
+        ("--wait w --exit --timeout 0.1", "w, no condition, 0.1 s, runs on, screen w"),
+        ("--wait python --prompt --timeout 0.1", "python, no condition, screen python"),
+        ("--wait w --waiting --timeout 0.1", "w, no condition, screen w"),
+        ("--wait w --exit --waiting --timeout 0.1", "w, no condition, screen w"),
         ("--run python --timeout 0.1 -- true", "python, no shell, did not run"),
     ],
     (124, ""): [
         ("--exec --timeout 0.1 -- sleep 9", "timed out, ended"),
-        ("--run w --timeout 0.1 -- sleep 0.3", "timed out, w, goes on, --wait w --prompt"),
+        ("--run w --timeout 0.1 -- sleep 0.3", "timed out, w, goes on, wait w --prompt"),
     ],
 }
 """Typed lines (with variables before them) and gists, by exit code and by code in JSON; the latter is "" if the failure
@@ -251,7 +251,7 @@ def test_a_mistake_in_the_settings_is_one_line_with_its_place_and_no_failure_to_
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     # The first screen covers the lines printed before it, and this notice disappears after seconds.
-    terminal.wait_for_raw(b" config.toml has errors; `sesh --doctor` shows them")
+    terminal.wait_for_raw(b" config.toml has errors; `sesh doctor` shows them")
     terminal.type("echo here $((1+1))\r")
     terminal.wait_for("here 2")
     assert terminal.raw.count(b"config.toml: groups.web is not a list") == 1

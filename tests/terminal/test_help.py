@@ -83,6 +83,6 @@ def test_each_example_is_a_line_that_its_verb_takes_in_each_spelling() -> None:
         words.whitespace_split = True
         argv = list(takewhile(lambda word: word not in ("|", "<", ">", "&", "&&", ";"), words))[1:]
         line = split(argv)
-        for spelling in filter(None, (line.verb.name, line.verb.dashed)):
+        for spelling in (line.verb.name, f"--{line.verb.name}") if line.verb.word else (line.verb.name,):
             assert split([spelling if find_verb(word) is line.verb else word for word in argv]) == line, example
         built(line.verb.name).make_context(line.verb.name, [*line.words], obj=Invocation(line))

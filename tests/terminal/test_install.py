@@ -96,7 +96,7 @@ def test_make_installs_by_what_the_machine_has_and_takes_exactly_that_away(
         shared = Path(home.path, ".local", "share", path).read_text(encoding="utf-8")
         assert shared in (home.sesh("--completions", shell).stdout, "# mine\n")
     assert Path(home.path, ".local", "share", MANUAL).is_file()
-    assert "sesh --reload" in make(home, checkout, "install"), "what runs is to be moved"
+    assert "sesh reload" in make(home, checkout, "install"), "what runs is to be moved"
     assert home.sesh("--reload").code == 0
     assert home.sesh("--kill", "work").code == 0
 

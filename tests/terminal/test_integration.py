@@ -179,7 +179,7 @@ def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_nex
 def test_a_theme_that_makes_each_prompt_anew_leaves_the_marks(
     home: Home, shell: str, path: str, theme: str, *, behind: bool
 ) -> None:
-    sets_up = "sesh --shell-init fish | source\n" if shell == "fish" else f'eval "$(sesh --shell-init {shell})"\n'
+    sets_up = "sesh shell-init fish | source\n" if shell == "fish" else f'eval "$(sesh shell-init {shell})"\n'
     home.write(path, sets_up + theme if behind else theme + sets_up)
     home.env["SHELL"] = need(shell)
     terminal = home.terminal("work")
@@ -193,9 +193,7 @@ def test_a_theme_that_makes_each_prompt_anew_leaves_the_marks(
 
 
 def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home) -> None:
-    home.write(
-        ".bashrc", "PS1='ready> '\nPROMPT_COMMAND=('one=1' 'two=2')\neval \"$(sesh --shell-init bash)\"\nset -u\n"
-    )
+    home.write(".bashrc", "PS1='ready> '\nPROMPT_COMMAND=('one=1' 'two=2')\neval \"$(sesh shell-init bash)\"\nset -u\n")
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     terminal.type('echo "${#PROMPT_COMMAND[@]} $one $two"\r')

@@ -54,7 +54,7 @@ def test_a_lost_session_shows_what_it_showed(sesh: Sesh, home: Home) -> None:
     assert shown["lost"]["saved"] is not None
     home.write(".sesh/web.json", json.dumps({**home.record("web"), "boot": "before"}), mode=0o600)
     assert sesh("--list", "--json").json()[0]["lost"]["reason"] == "reboot"
-    assert re.search(r"when this machine restarted; .* was kept: sesh --screen web\n", sesh("--status", "web").stdout)
+    assert re.search(r"when this machine restarted; .* was kept: sesh screen web\n", sesh("--status", "web").stdout)
     assert sesh("--kill", "web").code == 0
     assert checkpoints(home) == []
 
@@ -213,4 +213,4 @@ def test_a_restored_session_still_knows_what_was_run_in_it(home: Home) -> None:
     assert home.sesh("--history", "work", "2").stdout == "behind\n"
     lost = home.sesh("--history", "work", "1")
     assert (lost.code, lost.stdout) == (1, "")
-    assert "the output of command 1 is not kept any more; see: sesh --logs work" in lost.stderr
+    assert "the output of command 1 is not kept any more; see: sesh logs work" in lost.stderr

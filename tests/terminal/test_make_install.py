@@ -30,7 +30,7 @@ def test_uninstalling_refuses_while_sessions_run_and_says_to_remove_nothing_of_t
     )
     refused = uninstalling(home, ROOT)
     assert refused.returncode == 1
-    assert f"1 session runs from {ROOT}: one; end them: sesh --kill one" in refused.stderr
+    assert f"1 session runs from {ROOT}: one; end them: sesh kill one" in refused.stderr
     forced = uninstalling(home, ROOT, "1")
     assert forced.returncode == 0
     assert "rm -r" not in forced.stdout

@@ -1,4 +1,4 @@
-"""`sesh --mcp` on this machine, called by the SDK's client over stdio."""
+"""`sesh mcp` on this machine, called by the SDK's client over stdio."""
 
 from __future__ import annotations
 

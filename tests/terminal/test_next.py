@@ -29,7 +29,7 @@ def test_inside_a_session_it_switches(sesh: Sesh, home: Home) -> None:
     asking(sesh, "one")
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    terminal.type("sesh --next\r")
+    terminal.type("sesh next\r")
     terminal.wait_for("one asks?")
     terminal.type("yes\r")
     terminal.wait_for("got yes")

@@ -22,7 +22,7 @@ def test_a_session_of_another_number_is_an_error_in_one_line_and_reload_moves_it
     for words in (["--send", "work", "x"], ["--attach", "work"]):
         window = home.terminal(*words)
         assert window.exit_code() == 1
-        assert "sesh --reload work" in window.text()
+        assert "sesh reload work" in window.text()
         assert len(window.text().split("\n")) <= 2
     (row,) = sesh("--list", "--json").json()
     assert (row["state"], row["responding"]) == ("running", False)
@@ -53,7 +53,7 @@ def test_a_host_of_another_number_is_an_error_in_one_line_and_begins_nothing(ses
     there = ViaHost(home, f'#!/bin/sh\nexec {shlex.join(other(home, "next", "protocol.py", NEXT))} "$@"\n')
     done = sesh("@there", "--exec", "--", "sleep", "100")
     assert (done.code, done.stdout, done.stderr.count("\n")) == (125, "", 1)
-    assert done.stderr.endswith("sesh --deploy @there\n")
+    assert done.stderr.endswith("sesh deploy @there\n")
     assert sesh("@there", "--open", "work", "--json").json()["error"]["code"] == "protocol"
     assert there.names() == []
 
@@ -62,9 +62,9 @@ def test_what_keeps_a_host_from_serving_is_one_line_with_the_command(sesh: Sesh,
     there = ViaHost(home, None)
     for program, code in (
         (None, "not_deployed"),
-        ("#!/bin/sh\n# by sesh --deploy\necho it broke >&2; exit 3\n", "unreachable"),
+        ("#!/bin/sh\n# by sesh deploy\necho it broke >&2; exit 3\n", "unreachable"),
         (f"#!{sys.executable}\nimport gone, sesh.__main__\n", "unreachable"),
-        ("#!/bin/sh\n# by sesh --deploy\nexec head -c 100 /dev/zero\n", "unreachable"),
+        ("#!/bin/sh\n# by sesh deploy\nexec head -c 100 /dev/zero\n", "unreachable"),
         ("#!/bin/sh\nexit 1\n", "not_deployed"),
         ("#!/bin/sh\necho usage: sesh SESSION; exit 64\n", "not_deployed"),
     ):
@@ -73,6 +73,6 @@ def test_what_keeps_a_host_from_serving_is_one_line_with_the_command(sesh: Sesh,
         done = sesh("@there", "--list")
         assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1), program
         assert done.stderr.endswith(" @there\n"), program
-        assert "sesh --deploy " in done.stderr, program
+        assert "sesh deploy " in done.stderr, program
         assert sesh("@there", "--list", "--json").json()["error"]["code"] == code, program
     assert there.names() == []

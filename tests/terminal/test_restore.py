@@ -93,7 +93,7 @@ def opened(home: Home) -> list[str]:
     home.sesh("--open", "vim", "docs", "--", need("vim"), "-u", "NONE", "notes")
     home.sesh("--open", "web", "src", "--label", "team=web", "--", "server", "8000")
     home.sesh("--open", "dee", "src")
-    home.sesh("--run", "dee", "--", "sesh --resume-with -- agent --resume dee")
+    home.sesh("--run", "dee", "--", "sesh resume-with -- agent --resume dee")
     home.sesh("--send", "dee", "agent", "--enter")
     home.sesh("--exec", "job", "-C", f"{home.path}/src", "-d", "--", "make", "-j8")
     home.sesh("--open", "10", "--", "server", "10")
@@ -186,10 +186,10 @@ def test_only_the_named_ones_are_started_and_each_outcome_is_said(home: Home) ->
     assert (done.code, done.stdout) == (1, "started b: bash\n")
     assert "nosuch was not started: no session nosuch" in done.stderr
     assert "ended was not started: ended exited 3" in done.stderr
-    assert "`sesh --open ended` starts it again" in done.stderr
+    assert "`sesh open ended` starts it again" in done.stderr
     home.sesh("--exec", "job", "-d", "--keep", "--", "false")
     assert home.sesh("--wait", "job", "--exit", "--timeout", "30").code == 1
-    assert "`sesh --kill job` frees the name" in home.sesh("--restore", "job").stderr, "--open refuses it"
+    assert "`sesh kill job` frees the name" in home.sesh("--restore", "job").stderr, "--open refuses it"
     rows = home.sesh("--restore", "a", "nosuch", "--json").json()
     assert (rows["ok"], rows["sessions"][1]["error"]["code"]) == (False, "not_found")
     error = home.sesh("--restore", "nosuch", "--json")
@@ -303,7 +303,7 @@ def test_a_list_tells_a_person_how_many_sessions_were_lost(home: Home) -> None:
     for name in ("a", "b"):
         home.sesh("--open", name)
     lose(home, "a", boot="")
-    assert "sesh: sessions lost: 1; `sesh --restore` starts them again" in home.sesh().stderr, "that was a crash"
+    assert "sesh: sessions lost: 1; `sesh restore` starts them again" in home.sesh().stderr, "that was a crash"
     assert home.sesh("--restore").code == 0
     lose(home, "a", "b")
     for words in (("--json",), ("--list",), ("--list", "--label", "k=v")):
@@ -341,10 +341,10 @@ def test_a_resume_command_is_kept_shown_and_forgotten(home: Home) -> None:
 def test_a_program_inside_says_it_of_its_own_session_and_outside_it_takes_a_name(home: Home) -> None:
     home.sesh("--open", "a")
     home.sesh("--open", "b", "--", "sleep", "60")
-    assert home.sesh("--run", "a", "--", "sesh --resume-with -- agent --resume 1").stdout == ""
+    assert home.sesh("--run", "a", "--", "sesh resume-with -- agent --resume 1").stdout == ""
     assert home.summary("a")["resume"] == ["agent", "--resume", "1"]
     assert home.summary("b")["resume"] is None
-    hook = "hook() { setsid -w sesh --resume-with -- agent --resume 2 </dev/null; }; hook"
+    hook = "hook() { setsid -w sesh resume-with -- agent --resume 2 </dev/null; }; hook"
     home.sesh("--run", "a", "--", hook)
     assert home.summary("a")["resume"] == ["agent", "--resume", "2"], "agents run hooks without a terminal"
     done = home.sesh("--resume-with", "--", "agent")
@@ -415,7 +415,7 @@ def test_a_resume_command_that_fails_can_be_changed_and_forgotten(home: Home) ->
     wait_until(lambda: home.summary("a")["state"] == "exited")
     assert home.sesh("--resume-with", "a", "--", "nosuchprogram").code == 0
     done = home.sesh("--open", "a")
-    assert (done.code, "to forget how a resumes: sesh --resume-with a --" in done.stderr) == (127, True)
+    assert (done.code, "to forget how a resumes: sesh resume-with a --" in done.stderr) == (127, True)
     done = home.sesh("--resume-with", "a", "--json", "--", "agent", "x" * MAX_RESUME)
     assert (done.code, done.json()["error"]["code"]) == (1, "refused")
     assert home.sesh("--resume-with", "a", "--json", "--").json() == {"ok": True, "name": "a", "resume": None}

@@ -267,7 +267,7 @@ def test_the_history_shows_the_first_of_several_lines_and_json_all(home: Home) -
     home.sesh("--open", "work")
     empty = home.sesh("--history", "work")
     assert (empty.code, empty.stdout) == (0, "")
-    assert "sesh --shell-init bash" in empty.stderr
+    assert "sesh shell-init bash" in empty.stderr
     command = "for i in 1 2\ndo echo $i\ndone"
     home.sesh("--run", "work", "--", command)
     assert home.sesh("--history", "work").stdout.endswith("s  for i in 1 2 …\n")
@@ -401,14 +401,14 @@ def test_what_is_typed_ahead_beside_a_command_goes_to_the_shell_and_an_answer_to
     wait_until(lambda: home.summary("work")["activity"]["question"] == "old news")
     shell = home.terminal("outer")
     shell.wait_for(PROMPT)
-    shell.type("sesh --run work -- 'until [ -e go ]; do sleep 0.05; done'; echo ended=$?\r")
+    shell.type("sesh run work -- 'until [ -e go ]; do sleep 0.05; done'; echo ended=$?\r")
     wait_until(lambda: home.summary("work")["activity"]["state"] == "working")
     shell.type("echo typed-a''head\r")
     home.write("go", "")
     shell.wait_for("typed-ahead")
     assert "work waits" not in shell.text()
     # A password typed while the command asks must not be run by this shell, or enter its history.
-    shell.type("clear; sesh --run work -- 'read name; true'; echo asked=$?\r")
+    shell.type("clear; sesh run work -- 'read name; true'; echo asked=$?\r")
     shell.wait_for("work waits")
     shell.type("echo mis''typed\r")
     home.sesh("--send", "work", "Ada", "--enter")
@@ -442,10 +442,10 @@ def test_the_prompt_that_is_waited_for_stands_behind_the_end_of_a_run(home: Home
 def test_a_command_that_runs_in_the_session_cannot_have_it_run_another(home: Home) -> None:
     """Such a `--run` would wait for itself, and block every later one."""
     home.sesh("--open", "work")
-    inner = home.sesh("--run", "work", "--timeout", "30", "--", "sesh --run work -- echo inner; echo code=$?")
+    inner = home.sesh("--run", "work", "--timeout", "30", "--", "sesh run work -- echo inner; echo code=$?")
     assert "work runs this very command; write it there without --run" in inner.stdout
     assert inner.stdout.endswith("code=125\n")
-    later = home.sesh("--run", "work", "--", "sesh --run work -- echo behind >said & echo begun")
+    later = home.sesh("--run", "work", "--", "sesh run work -- echo behind >said & echo begun")
     assert later.stdout.endswith("begun\n")
     said = Path(home.path, "said")
     wait_until(lambda: said.read_text(encoding="utf-8") == "behind\n")

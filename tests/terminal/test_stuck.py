@@ -38,7 +38,7 @@ def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, daemo
         done = home.sesh(*line.split())
         assert (done.code, done.stdout) == (code, ""), line
         assert "the daemon of work does not answer" in done.stderr
-        assert "sesh --status work" in done.stderr
+        assert "sesh status work" in done.stderr
 
 
 def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(home: Home, daemon: int) -> None:
@@ -46,4 +46,4 @@ def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(home
     os.kill(daemon, signal.SIGSTOP)
     window = home.terminal("work")
     assert window.exit_code() == 1
-    assert "the daemon of work does not answer; `sesh --status work` shows its pid" in window.text()
+    assert "the daemon of work does not answer; `sesh status work` shows its pid" in window.text()

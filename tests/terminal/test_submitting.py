@@ -148,7 +148,7 @@ def test_a_program_that_does_not_read_costs_no_more_than_the_deadline_and_nothin
     for words in (["--key", "C-c"] * 4000, ["z" * 4000, "--enter"], ["z" * 4000]):
         error = home.sesh("--send", "stuck", *words, "--json").json()["error"]
         assert error["code"] == "busy", words
-        unread = r"stuck does not read its input \([1-9][\d,]+ bytes wait\); nothing was typed; .*: sesh --kill stuck$"
+        unread = r"stuck does not read its input \([1-9][\d,]+ bytes wait\); nothing was typed; .*: sesh kill stuck$"
         assert re.search(unread, error["message"])
     home.write("go", "")
     wait_until(lambda: home.sesh("--send", "stuck", "!").code == 0)

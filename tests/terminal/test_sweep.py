@@ -172,7 +172,7 @@ def test_the_session_that_it_is_typed_in_and_another_machines_are_left(sesh: Ses
     terminal.wait_for("ready>")
     for suffix in (".sock", ".json"):
         os.unlink(os.path.join(home.directory, f"own{suffix}"))
-    terminal.type("sesh --sweep --all | tail -n 1; echo over\r")
+    terminal.type("sesh sweep --all | tail -n 1; echo over\r")
     terminal.wait_for("no leftovers")
     assert os.path.exists(os.path.join(home.directory, "theirs.json"))
     assert os.path.lexists(os.path.join(home.directory, ".agent.ab"))

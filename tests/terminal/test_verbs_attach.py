@@ -45,13 +45,13 @@ def test_a_session_is_created_with_a_line_on_how_to_leave_it_left_and_found_agai
 
 
 def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Open, sesh: Sesh, home: Home) -> None:
-    sesh("--open", "asks", "--", "sh", "-c", "sesh --state waiting 'which?'; exec sleep 600")
+    sesh("--open", "asks", "--", "sh", "-c", "sesh state waiting 'which?'; exec sleep 600")
     wait_until(lambda: home.summary("asks")["activity"]["state"] == "waiting")
     opened = terminal("work", "--", "sh", "-c", "exec cat", columns=120)
     opened.type("up\n")
     opened.wait_for("up\nup")
     opened.type(LEAVE)
-    opened.wait_for("[detached from work: cat runs on; sesh work returns; 1 waiting: sesh --next]")
+    opened.wait_for("[detached from work: cat runs on; sesh work returns; 1 waiting: sesh next]")
     assert opened.exit_code() == 0
 
 
@@ -59,7 +59,7 @@ def test_leaving_by_the_verb_names_what_runs_on_and_not_the_verb_itself(terminal
     """The line said `python runs on`, of the process that had just asked to leave."""
     opened = inside(terminal("work", columns=120))
     shell = os.path.basename(home.summary("work")["command"][0])
-    opened.type("sesh --detach\r")
+    opened.type("sesh detach\r")
     opened.wait_for(f"[detached from work: {shell} runs on; sesh work returns]")
     assert opened.exit_code() == 0
 
@@ -89,7 +89,7 @@ def test_whoever_creates_a_session_with_the_name_of_a_verb_is_told(terminal: Ope
     ):
         assert told.format(name) in sesh(*words).stderr
     opened = inside(terminal("work", columns=120))
-    opened.type("sesh --new logs\r")
+    opened.type("sesh new logs\r")
     opened.wait_for(told.format("logs"))
 
 
@@ -224,13 +224,13 @@ def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: H
     opened = inside(terminal("one", columns=120))
     opened.type("sesh\n")
     opened.wait_for(re.compile(r"\* one +attached .* bash$", re.MULTILINE))  # not `sesh`, which was in the foreground
-    opened.type("sesh --rename uno && sesh --status uno\n")
+    opened.type("sesh rename uno && sesh status uno\n")
     opened.wait_for(re.compile(r"state: +attached \(this one\)"))
     other = inside(terminal("uno", columns=120))
-    opened.type("sesh --detach\n")
+    opened.type("sesh detach\n")
     assert opened.exit_code() == 0
     assert other.alive
-    other.type("sesh --kill\n")
+    other.type("sesh kill\n")
     other.wait_for("end uno, this session, and all that runs in it?")
     other.type("y")
     other.wait_for("[uno ended")
@@ -238,7 +238,7 @@ def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: H
 
 
 def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: Home) -> None:
-    """An inherited SESH_SESSION must not make `sesh --kill` end another terminal's session."""
+    """An inherited SESH_SESSION must not make `sesh kill` end another terminal's session."""
     sesh("--open", "work")
     for words in (["--kill"], ["--detach"], ["--rename", "x"]):
         assert sesh(*words, env={"SESH_SESSION": "work"}).code == 2
@@ -250,7 +250,7 @@ def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: H
 def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: Sesh, home: Home) -> None:
     """`sesh -r other` typed inside must be refused before it creates the session."""
     opened = inside(terminal("one"))
-    opened.type("sesh -r two; sesh --new three --no-replay; echo code-$?\n")
+    opened.type("sesh -r two; sesh new three --no-replay; echo code-$?\n")
     opened.wait_for("code-1")
     assert opened.text().count("detach first") == 2
     left(opened, "one")
@@ -264,7 +264,7 @@ def test_inside_a_session_a_kept_job_is_not_gone_to_and_nothing_is_left(terminal
     sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
     opened = inside(terminal("one"))
     opened.type("sesh build; echo code-$?\n")
-    opened.wait_for("sesh: build has ended; see: sesh --screen build\ncode-1\n")
+    opened.wait_for("sesh: build has ended; see: sesh screen build\ncode-1\n")
     assert _attached(home) == {"build": 0, "one": 1}
     left(opened, "one")
 

@@ -35,7 +35,7 @@ def test_the_last_session_is_not_looked_for_where_nothing_is_trusted(home: Home)
 def test_from_a_removed_directory_an_absolute_one_is_reached(home: Home) -> None:
     """A removed current directory matters only to verbs that need the current directory."""
     home.write("gone/file", "")
-    line = 'cd ~/gone; rm -r ~/gone; sesh --exec --print -C / -- pwd; sesh --new -d; echo "$?"'
+    line = 'cd ~/gone; rm -r ~/gone; sesh exec --print -C / -- pwd; sesh new -d; echo "$?"'
     done = subprocess.run(["sh", "-c", line], env=home.env, capture_output=True, timeout=20, check=False)
     assert done.stdout.decode() == "/\n1\n"
     said = [line for line in done.stderr.decode().splitlines() if not line.startswith("sh: ")]

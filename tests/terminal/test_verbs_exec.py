@@ -185,7 +185,7 @@ def test_a_job_whose_daemon_is_killed_is_255_as_it_has_run(home: Home) -> None:
 
 
 def test_a_reader_that_goes_away_is_met_in_silence(home: Home) -> None:
-    shell = f"{home.path}/bin/sesh --exec --follow -- seq 30000 | head -1; echo done"
+    shell = f"{home.path}/bin/sesh exec --follow -- seq 30000 | head -1; echo done"
     done = subprocess.run(
         ["bash", "-c", shell], env=home.env, cwd=home.path, capture_output=True, timeout=20, check=False
     )

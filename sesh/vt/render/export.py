@@ -1,4 +1,4 @@
-"""The screen as text, text with SGR, or data; the start of `--logs -f`."""
+"""The screen as text, text with SGR, or data; the start of `logs -f`."""
 
 from __future__ import annotations
 

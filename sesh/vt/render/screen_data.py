@@ -1,4 +1,4 @@
-"""The types of a screen as data, printed by `--screen --format json`."""
+"""The types of a screen as data, printed by `screen --format json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends prompts to programs by `sesh --send TEXT --enter`, and tells what became of each.
+"""Sends prompts to programs by `sesh send TEXT --enter`, and tells what became of each.
 
 `python -m tests.support.composers.trial 100 [--load] [KIND…]` prints a row for each kind, which gets its texts in turn.
 """

@@ -37,7 +37,7 @@ def test_each_word_is_a_host_the_verb_or_one_of_the_verbs_words(argv: list[str])
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_a_verb_is_the_same_with_dashes_without_and_in_short(verb: Verb) -> None:
-    spellings = [verb.name, verb.dashed or GO, verb.short or verb.name]
+    spellings = [verb.name, f"--{verb.word}" if verb.word else GO, verb.short or verb.name]
     assert [split([word, "web"]) for word in spellings] == [split([verb.name, "web"])] * 3
 
 

@@ -41,11 +41,11 @@ USAGE = [
     # hosts
     ("--deploy", "@HOST"),
     ("--forget", "@HOST"),
-    ("@a @b --attach web", "--attach"),
-    ("@a --mcp", "--mcp"),
+    ("@a @b --attach web", "attach"),
+    ("@a --mcp", "mcp"),
     ("--exec build make -j8", "after --"),
     ("--run web ls", "after --"),
-    ("@a @b --upgrade", "--upgrade takes no host"),
+    ("@a @b --upgrade", "upgrade takes no host"),
     # values
     ("--exec --timeout soon -- x", "soon"),
     ("--exec --timeout 0 -- x", "--timeout"),

@@ -135,7 +135,7 @@ def test_a_link_of_the_person_is_written_where_it_leads_with_the_mode_kept(home:
 
 
 def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = {"hooks": [{"type": "command", "command": "sesh --state done"}]}
+    theirs = {"hooks": [{"type": "command", "command": "sesh state done"}]}
     text = json.dumps({"hooks": {"Stop": [theirs]}}, indent=2) + "\n"
     path = put("claude", text)
     monkeypatch.setattr(sys, "argv", ["/old/sesh"])

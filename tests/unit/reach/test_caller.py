@@ -57,9 +57,9 @@ def test_the_locale_is_the_other_machine_s_where_it_exists_here() -> None:
             "no session x; `sesh @box` lists sessions, `sesh @box x` creates it",
         ),
         (
-            SeshError(f"write: {SESH} --kill x, or {SESH} --exec -- y"),
-            "write: sesh --kill x, or sesh --exec -- y",
-            "write: sesh @box --kill x, or sesh @box --exec -- y",
+            SeshError(f"write: {SESH} kill x, or {SESH} exec -- y"),
+            "write: sesh kill x, or sesh exec -- y",
+            "write: sesh @box kill x, or sesh @box exec -- y",
         ),
         (SeshError("for the host: sesh @user@x"), "for the host: sesh @user@x", "for the host: sesh @user@x"),
         (SeshError("this sesh 0.1.0"), "this sesh 0.1.0", "this sesh 0.1.0"),

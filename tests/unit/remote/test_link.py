@@ -49,7 +49,7 @@ def through(script: str) -> Destination:
         (
             "echo sesh: not found, but another program: /usr/bin/sesh >&2; exit 127",
             NotDeployed,
-            "box has no sesh, and /usr/bin/sesh there is another .* sesh --deploy @box",
+            "box has no sesh, and /usr/bin/sesh there is another .* sesh deploy @box",
         ),
         ("echo broken >&2; exit 3", Unreachable, r"sesh on box did not start \(exit 3\): broken"),
         ("exec sleep 60", Unreachable, "box does not answer"),
