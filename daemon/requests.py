@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from inspect import isfunction
 from typing import Any
 
-from sesh import check
+from sesh import check, messages
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
@@ -22,13 +21,39 @@ from sesh.names import printable
 MAX_DATA = 4 << 20
 
 
-def _methods_of(kind: type) -> dict[str, Callable[..., Steps | None]]:
-    return {name: method for name, method in vars(kind).items() if isfunction(method) and not name.startswith("_")}
+Methods = dict[str, Callable[..., Steps | None]]
 
-
-_TYPING = _methods_of(Typing)
-REQUESTS = {**_TYPING, **_methods_of(RequestMethods)}
-"""The public methods of both classes: `sesh.messages` has a request of each name. Its keys are the parameters."""
+_TYPING: Methods = {
+    messages.SEND: Typing.send,
+    messages.PRESS: Typing.press,
+    messages.ASKED: Typing.asked,
+    messages.INTERRUPT: Typing.interrupt,
+    messages.RUN_INTERRUPT: Typing.run_interrupt,
+}
+_OTHERS: Methods = {
+    messages.SUMMARY: RequestMethods.summary,
+    messages.STATUS: RequestMethods.status,
+    messages.SCREEN: RequestMethods.screen,
+    messages.MODES: RequestMethods.modes,
+    messages.LOGS: RequestMethods.logs,
+    messages.HISTORY: RequestMethods.history,
+    messages.TYPED: RequestMethods.typed,
+    messages.WAIT: RequestMethods.wait,
+    messages.EVENTS: RequestMethods.events,
+    messages.RUN: RequestMethods.run,
+    messages.FEED: RequestMethods.feed,
+    messages.DETACH: RequestMethods.detach,
+    messages.KILL: RequestMethods.kill,
+    messages.RENAME: RequestMethods.rename,
+    messages.LABEL: RequestMethods.label,
+    messages.RESUME: RequestMethods.resume,
+    messages.STATE: RequestMethods.state,
+    messages.SWITCH: RequestMethods.switch,
+    messages.TELL: RequestMethods.tell,
+    messages.RELOAD: RequestMethods.reload,
+}
+REQUESTS = {**_TYPING, **_OTHERS}
+"""The method of each request. Its parameters, except `request`, are the keys that the request may have."""
 
 
 class Requests:

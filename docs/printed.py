@@ -253,17 +253,17 @@ class PrintedFailure(_PrintedFailure, total=False):
 
 
 PRINTS: dict[str, object] = {
-    "--open": PrintedSession, "--new": PrintedSession, "--list": list[schema.Summary],
-    "--watch": list[schema.Summary], "--detach": PrintedDetached, "--kill": PrintedKilled, "--kill-all": PrintedKilled,
-    "--rename": PrintedRenamed, "--exec": RunResult | PrintedSession | PrintedLine, "--run": RunResult,
-    "--send": PrintedSent, "--wait": PrintedCondition | list[PrintedCondition], "--events": schema.Event,
-    "--screen": PrintedText | PrintedScreen, "--logs": PrintedLogs | PrintedLine, "--grep": list[Hit],
-    "--history": list[outcomes.Command] | PrintedOutput, "--status": schema.Status, "--state": PrintedState,
-    "--resume-with": PrintedResume, "--restore": PrintedImport, "--integrate": PrintedIntegrated,
-    "--label": PrintedLabels, "--export": Layout,
-    "--import": PrintedImport, "--sweep": Swept, "--doctor": PrintedFindings,
-    "--shell-init": PrintedScript, "--deploy": PrintedHosts, "--upgrade": PrintedHosts, "--forget": PrintedForgotten,
-    "--reload": PrintedReloaded, "--completions": PrintedScript,
-    "--skill": PrintedSkill, "--help": PrintedHelp, "--version": PrintedVersion,
+    "open": PrintedSession, "new": PrintedSession, "list": list[schema.Summary],
+    "watch": list[schema.Summary], "detach": PrintedDetached, "kill": PrintedKilled, "kill-all": PrintedKilled,
+    "rename": PrintedRenamed, "exec": RunResult | PrintedSession | PrintedLine, "run": RunResult,
+    "send": PrintedSent, "wait": PrintedCondition | list[PrintedCondition], "events": schema.Event,
+    "screen": PrintedText | PrintedScreen, "logs": PrintedLogs | PrintedLine, "grep": list[Hit],
+    "history": list[outcomes.Command] | PrintedOutput, "status": schema.Status, "state": PrintedState,
+    "resume-with": PrintedResume, "restore": PrintedImport, "integrate": PrintedIntegrated,
+    "label": PrintedLabels, "export": Layout,
+    "import": PrintedImport, "sweep": Swept, "doctor": PrintedFindings,
+    "shell-init": PrintedScript, "deploy": PrintedHosts, "upgrade": PrintedHosts, "forget": PrintedForgotten,
+    "reload": PrintedReloaded, "completions": PrintedScript,
+    "skill": PrintedSkill, "--help": PrintedHelp, "--version": PrintedVersion,
 }  # fmt: skip
 """The type of what each verb prints, by what is asked. Verbs that attach, and `mcp`, print errors alone."""

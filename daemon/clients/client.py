@@ -97,7 +97,7 @@ class Terminal:
 
 @dataclass
 class DueAck:
-    """An ACK of the INPUT that the pty took, or that was dropped, since the last one."""
+    """An ACK, not yet sent, of INPUT that the pty took or that was dropped."""
 
     at: float  # time (monotonic) from which it goes with output
     number: int = 0  # of the last INPUT
