@@ -53,7 +53,7 @@ $(VENV)-%/.installed: pyproject.toml setup.py .ci/venv.sh
 
 run: $(RUNS)
 	@if [ -t 0 ] && [ -t 1 ]; then env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS -u MAKE_TERMOUT -u MAKE_TERMERR $(BIN)/sesh main; \
-	    if $(BIN)/sesh --local --status main >/dev/null 2>&1; then \
+	    if $(BIN)/sesh --local status main >/dev/null 2>&1; then \
 	        echo '`make run` goes back to it; `make install` gives you the command sesh'; fi; \
 	else exec sh docs/tour.sh; fi
 

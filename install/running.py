@@ -46,7 +46,7 @@ def main(venv: str) -> None:
     if names := [name for name, pid in pids.items() if runs_from(pid, venv)]:
         words = "1 session runs" if len(names) == 1 else f"{len(names)} sessions run"
         moved = "" if len(names) == len(pids) else f" {' '.join(names)}"
-        print(f"note: {words} what was installed before; to move them to this: sesh --reload{moved}")
+        print(f"note: {words} what was installed before; to move them to this: sesh reload{moved}")
 
 
 if __name__ == "__main__":

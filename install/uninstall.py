@@ -36,7 +36,7 @@ def check(venv: str, names: list[str]) -> None:
         words = "session runs" if len(names) == 1 else "sessions run"
         sys.exit(
             f"make uninstall: {len(names)} {words} from {venv}: {', '.join(names)}; "
-            f"end them: sesh --kill {' '.join(names)}; FORCE=1 removes sesh all the same, and they go on, out of "
+            f"end them: sesh kill {' '.join(names)}; FORCE=1 removes sesh all the same, and they go on, out of "
             "reach until sesh is installed again"
         )
     libraries = os.path.join(glob.escape(os.path.realpath(venv)), "lib", "python*")

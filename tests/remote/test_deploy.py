@@ -33,7 +33,7 @@ def deployed(far: SshHost, version: str, code: str) -> None:
         far.write(f"{VERSIONS}/{version}/{name}", text)
     path = os.path.join(far.home, VERSIONS, version, "start.py")
     words = f"exec python3 -IS '{path}' \"$@\""
-    far.write(PROGRAM, f"#!/bin/sh\n# sesh's launcher, written by sesh deploy\n{words}\n", 0o755)
+    far.write(PROGRAM, f"#!/bin/sh\n# sesh's launcher, written by sesh --deploy\n{words}\n", 0o755)
 
 
 def litter(far: SshHost) -> list[str]:

@@ -56,7 +56,7 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Bes
     known(home, one, two)
     one.sesh("--open", "work", "--", "cat")
     two.sesh("--open", "work")
-    for words in (["--kill", "work"], ["--attach", "work"]):
+    for words in (["kill", "work"], ["attach", "work"]):
         done = home.sesh(*words)
         assert done.code == 1, words
         assert f"@one, @two; choose one: sesh @one {' '.join(words)}" in done.stderr
@@ -116,7 +116,7 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     known(home, far)
     assert home.sesh("@box", "--open", "solo", "--", "cat").code == 0
     far.away()
-    for words in (["--status", "solo"], ["--kill", "solo"], ["--wait", "solo", "--exit"]):
+    for words in (["status", "solo"], ["kill", "solo"], ["wait", "solo", "--exit"]):
         done = home.sesh(*words)
         assert done.code == 1, words
         again = f"to ask it again: sesh @box {words[0]} solo"

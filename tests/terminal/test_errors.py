@@ -99,7 +99,7 @@ ERRORS = {
         ("--exec -C nodir -- true", "no directory nodir"),
     ],
     (125, "unreachable"): [("@gone --exec -- true", "/no/program, via, gone, config.toml")],
-    (125, "not_deployed"): [("@bare --exec -- true", "bare, --deploy @bare")],
+    (125, "not_deployed"): [("@bare --exec -- true", "bare, sesh deploy @bare")],
     (127, "not_found"): [
         ("--exec -- nosuch", "nosuch, not found, PATH"),
         ("--open new -- nosuch", "nosuch, not found, PATH"),
@@ -225,10 +225,10 @@ def test_a_command_whose_output_cannot_be_stored_ends_as_one_whose_code_is_not_k
     for words, code, look in (
         ([], 1, ""),
         (["kill", "--help"], 1, ""),
-        (["--exec", "job", "--print", "--", "sh", "-c", "seq 3; exit 7"], 255, "--wait job --exit"),
-        (["--exec", "next", "-f", "--", "sh", "-c", "seq 3; exit 7"], 255, "--wait next --exit"),
-        (["--exec", "last", "-d", "--", "true"], 255, "--wait last --exit"),
-        (["--run", "web", "--", "seq 3"], 255, "--history web"),
+        (["--exec", "job", "--print", "--", "sh", "-c", "seq 3; exit 7"], 255, "wait job --exit"),
+        (["--exec", "next", "-f", "--", "sh", "-c", "seq 3; exit 7"], 255, "wait next --exit"),
+        (["--exec", "last", "-d", "--", "true"], 255, "wait last --exit"),
+        (["--run", "web", "--", "seq 3"], 255, "history web"),
     ):
         line = [f"{home.path}/bin/sesh", *words]
         with open("/dev/full", "wb") as full:

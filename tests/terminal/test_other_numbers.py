@@ -62,9 +62,9 @@ def test_what_keeps_a_host_from_serving_is_one_line_with_the_command(sesh: Sesh,
     there = ViaHost(home, None)
     for program, code in (
         (None, "not_deployed"),
-        ("#!/bin/sh\n# by sesh deploy\necho it broke >&2; exit 3\n", "unreachable"),
+        ("#!/bin/sh\n# by sesh --deploy\necho it broke >&2; exit 3\n", "unreachable"),
         (f"#!{sys.executable}\nimport gone, sesh.__main__\n", "unreachable"),
-        ("#!/bin/sh\n# by sesh deploy\nexec head -c 100 /dev/zero\n", "unreachable"),
+        ("#!/bin/sh\n# by sesh --deploy\nexec head -c 100 /dev/zero\n", "unreachable"),
         ("#!/bin/sh\nexit 1\n", "not_deployed"),
         ("#!/bin/sh\necho usage: sesh SESSION; exit 64\n", "not_deployed"),
     ):

@@ -349,7 +349,7 @@ def test_a_program_inside_says_it_of_its_own_session_and_outside_it_takes_a_name
     assert home.summary("a")["resume"] == ["agent", "--resume", "2"], "agents run hooks without a terminal"
     done = home.sesh("--resume-with", "--", "agent")
     assert done.code == 1, "2 would be a veto to an agent that called a hook"
-    assert "--resume-with works only inside a session" in done.stderr
+    assert "resume-with works only inside a session" in done.stderr
     assert home.terminal("--resume-with", "--", "agent", env={"SESH_SESSION": "a"}).exit_code() == 1
     assert home.summary("a")["resume"] == ["agent", "--resume", "2"]
     done = home.sesh("--resume-with", "nosuch", "--json", "--", "agent")

@@ -443,7 +443,7 @@ def test_a_command_that_runs_in_the_session_cannot_have_it_run_another(home: Hom
     """Such a `--run` would wait for itself, and block every later one."""
     home.sesh("--open", "work")
     inner = home.sesh("--run", "work", "--timeout", "30", "--", "sesh run work -- echo inner; echo code=$?")
-    assert "work runs this very command; write it there without --run" in inner.stdout
+    assert "work runs this very command; write it there without sesh run" in inner.stdout
     assert inner.stdout.endswith("code=125\n")
     later = home.sesh("--run", "work", "--", "sesh run work -- echo behind >said & echo begun")
     assert later.stdout.endswith("begun\n")
