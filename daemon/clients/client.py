@@ -152,7 +152,7 @@ class Client(Reader):
         self.state = Live() if live else Repainting()
 
     def come_back(self, position: int, departed: Departed, *, fits: bool) -> None:
-        """Go on as the client that has left, after `position` if it `fits`, else with a screen."""
+        """Go on as the client that left: from `position` if the terminal `fits`."""
         before = departed.before_viewport
         self.first_screen_at = departed.first_screen_at
         self.position = position

@@ -10,6 +10,7 @@ parsing changes nothing, since the pen is the only state that one line passes to
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 
 from sesh.vt.encoded import encode_runs
@@ -25,6 +26,7 @@ SMALLEST = 4096  # bytes below which output is parsed as usual
 USUAL = 16 << 10  # bytes parsed as usual until bulk output is looked for again
 _LONGEST_TAIL = 16 << 10  # bytes; with a longer tail output is parsed as usual: the tail has no deadline
 _BLOCK = 16 << 10  # bytes of a block, which is parsed as a whole, in some milliseconds
+_BLOCK_LINES = 128  # of a block: a line of a few bytes can still be a row of 1,000 coloured cells
 _NARROWEST = 20  # columns below which output is parsed as usual: a block would have too many rows
 _LONGEST_LINE = LINE_LIMIT // 8  # bytes; with a longer line output is parsed as usual: a tab takes up to 8 columns
 
@@ -51,7 +53,7 @@ class RawLines(Block):
     def lines(self) -> list[str]:
         if self.data.isascii() and not _SETS_CELLS.search(self.data) and self._pen.erased is DEFAULT:
             return list(_texts(self.data.decode(), self._pen))
-        scrollback = Scrollback(self.count, self.size * 100)
+        scrollback = Scrollback(self.count, sys.maxsize)  # blank lines of a coloured background are large
         screen = Screen(self._columns, 1, scrollback)
         screen.pen = self._pen
         screen.rows = screen.blank_rows(1, self._pen.erased)
@@ -133,7 +135,6 @@ class Bulk:
             and screen.scrollback.max_lines > 0
             and (screen.top, screen.bottom, screen.narrow) == (0, screen.height - 1, False)
             and screen.prints_plainly
-            and not screen.pen.link  # each line would have its address, and a block more text than it may hold
             and (screen.cursor.y, screen.cursor.x) == (screen.height - 1, 0)
             and (last.text, last.pens, last.continues, last.prompt) == (fresh.text, fresh.pens, False, False)
             and not self._parser.unfinished
@@ -176,6 +177,7 @@ def _blocks(lines: bytes) -> Iterator[bytes]:
     start = 0
     while start < len(lines):
         end = lines.rfind(_END, start, start + _BLOCK) + len(_END)  # no line is as long as a block
+        end -= len(lines[start:end].split(_END, _BLOCK_LINES)[-1])
         yield lines[start:end]
         start = end
 

@@ -109,8 +109,9 @@ def test_bulk_output_is_recognised(kind: bytes) -> None:
     assert {text.rstrip() for text in emulator.last_lines(60)} == {emulator.text()[0]}
 
 
-def test_no_line_of_a_link_is_lost() -> None:
-    """With the address in each line, a block had more text than it may hold."""
-    emulator = Emulator(80, 24, max_lines=20_000)
-    emulator.feed(b"\x1b]8;;http://%b\x07" % (b"x" * 500) + "é\r\n".encode() * 12_000)
-    assert emulator.last_lines(20_000) == ["é"] * 12_000
+@pytest.mark.parametrize("before", [b"\x1b]8;;http://%b\x07" % (b"x" * 500), b"\x1b[44m"])
+def test_no_line_that_is_larger_than_its_bytes_is_lost(before: bytes) -> None:
+    """A few bytes become a line with an address, or of coloured cells: more text than a block was let hold."""
+    emulator = Emulator(1000, 24, max_lines=20_000)
+    emulator.feed(before + "é\r\n".encode() * 12_000)
+    assert [line.rstrip() for line in emulator.last_lines(20_000)][:12_000] == ["é"] * 12_000
