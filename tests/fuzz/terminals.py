@@ -12,6 +12,7 @@ from unittest import mock
 
 from sesh.vt import bulk
 from sesh.vt.emulator import Emulator
+from sesh.vt.grammar import LIMIT
 from sesh.vt.modes import STACK_LIMIT
 from sesh.vt.render.export import export
 from sesh.vt.render.replay import repainting, replay
@@ -85,7 +86,7 @@ def check_bounds(emulator: Emulator) -> None:
     assert len(emulator.settle().title) <= 1024
     assert len(screen.icon_name) <= 1024
     assert len(screen.reported["7"]) <= 4096
-    assert len(emulator.unfinished) <= 1 << 16
+    assert len(emulator.unfinished.decode("utf-8", "replace")) <= LIMIT + 1  # and an unfinished character
     for stack in (screen.titles.entries, screen.kitty_stack, screen.other.kitty_stack):
         assert len(stack) <= STACK_LIMIT + 1
     colours = [*screen.colours.palette.values(), *screen.colours.dynamic.values()]

@@ -111,7 +111,7 @@ def test_bulk_output_is_recognised(kind: bytes) -> None:
 
 @pytest.mark.parametrize("before", [b"\x1b]8;;http://%b\x07" % (b"x" * 500), b"\x1b[44m"])
 def test_no_line_that_is_larger_than_its_bytes_is_lost(before: bytes) -> None:
-    """A few bytes become a line with an address, or of coloured cells: more text than a block was let hold."""
+    """A few bytes become a line with an address, or of coloured cells."""
     emulator = Emulator(1000, 24, max_lines=20_000)
     emulator.feed(before + "é\r\n".encode() * 12_000)
     assert [line.rstrip() for line in emulator.last_lines(20_000)][:12_000] == ["é"] * 12_000
