@@ -33,9 +33,7 @@ def test_a_name_is_what_the_rule_says_and_nothing_else(word: str) -> None:
     else:
         with pytest.raises(InvalidName) as caught:
             check_name(word)
-        message = str(caught.value)
-        assert message.isprintable()
-        assert "letters, digits" in message
+        assert str(caught.value).isprintable()
         assert caught.value.exit_code == 2
 
 
