@@ -121,12 +121,12 @@ def naming_host(host: str | None) -> Iterator[None]:
 
 @contextmanager
 def failing_with(code: ExitCode, hint: str = "") -> Iterator[None]:
-    """Give `code`, and a missing hint, to the block's error with exit code 1."""
+    """Give `code`, and a missing hint, to the block's error with exit code 1; 255 to an `OutcomeUnknown`."""
     try:
         yield
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
-            error.exit_code = code
+            error.exit_code = ExitCode.UNKNOWN if isinstance(error, OutcomeUnknown) else code
             error.hint = error.hint or hint
         raise
 

@@ -13,7 +13,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, AnyWord, Context, Detached, Env, Follow, Label, Size, seconds, spec_of
 from sesh.cli.printing import Output
 from sesh.cli.sessions import report_session
-from sesh.errors import ENDS, ExitCode, OutcomeUnknown, SeshError, UsageError, failing_with
+from sesh.errors import ENDS, ExitCode, UsageError, failing_with
 from sesh.names import check_name, is_name, subject
 from sesh.ops import enter, jobs
 from sesh.queries import QueryRemover
@@ -86,13 +86,9 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 def _start_detached(cli: Invocation, data: JobSpec) -> int:
     """Start the job and print its name."""
     target = cli.line_target
-    try:
+    with failing_with(ExitCode.SESH_FAILED):
         target.sync()
         name = target.call(enter.job_detached, **data)
-    except SeshError as error:
-        if error.exit_code == ExitCode.FAILED:
-            error.exit_code = ExitCode.UNKNOWN if isinstance(error, OutcomeUnknown) else ExitCode.SESH_FAILED
-        raise
     with failing_with(ExitCode.UNKNOWN, jobs.to_look(name)):  # the job runs
         return report_session(cli, name, shown=True)
 
