@@ -68,7 +68,7 @@ class ClientHandler:
     def _attach(self, connection: PeerConnection, hello: Hello, welcome: Welcome) -> None:
         client = Client(connection, self._clients.last_number + 1, hello, partial(self._model.remember, in_flight=True))
         created = connection.awaits_creator
-        departed = self._forget_earlier(client)
+        departed = self._take_over_earlier(client)
         client.last_input = departed.last_input
         client.used_at = departed.used_at
         position = self._position_in(hello)
@@ -85,7 +85,7 @@ class ClientHandler:
         self._clients.add(client)
         if position is None:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
-        elif not departed.shows(position):
+        elif not departed.got_first_screen(by=position):
             self._start(client, departed.seen_to, created=False)
         else:
             self._model.catch_up()
@@ -101,8 +101,8 @@ class ClientHandler:
         position = hello.get("position") if hello.get("id") == self._session.facts.id else None
         return position if position is not None and position <= self._log.head else None
 
-    def _forget_earlier(self, client: Client) -> Departed:
-        """Forget the earlier connection of a client that reconnects; return what is remembered of it."""
+    def _take_over_earlier(self, client: Client) -> Departed:
+        """End the earlier connection of a client that reconnects; return what it leaves."""
         token = client.terminal.token
         for other in list(self._clients.all):
             if token and other.terminal.token == token:  # its old link may not have been found dead

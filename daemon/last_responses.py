@@ -65,8 +65,9 @@ class LastResponses:
             return False
         if reader.gets_output:
             return reader.position < session.log.head
-        is_viewing = isinstance(reader, Client) and isinstance(reader.state, Viewing)
-        return not is_viewing or session.model.lag > 0 or connection.unsent > 0 or not reader.room
+        if not (isinstance(reader, Client) and isinstance(reader.state, Viewing)):
+            return True  # it waits for a screen
+        return session.model.lag > 0 or connection.unsent > 0 or not reader.room
 
     def _respond_to_waits(self, connection: PeerConnection) -> None:
         session = self._session

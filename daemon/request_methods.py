@@ -57,7 +57,7 @@ Reload = Callable[..., Steps]  # `sesh.daemon.reload.steps`
 
 
 class RequestMethods:
-    """The requests, except those that type: each public method is one."""
+    """The requests that do not type; `daemon.requests` has the table."""
 
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
@@ -170,16 +170,16 @@ class RequestMethods:
         if prompt_after == "sent":
             prompt_after = session.pump.input_line.sent_at
         run = session.runs.active
-        stale = None
+        ignored_since = None
         if from_now and session.activity.waits and (run is None or run.connection is connection):
-            stale = session.activity.observe().since
+            ignored_since = session.activity.observe().since
         wait = Wait(
             request,
             output=output,
             prompt=prompt,
             since=prompt_after if isinstance(prompt_after, int) else None,
             waiting=waiting,
-            stale=stale,
+            ignored_since=ignored_since,
             idle=math.inf if idle is None else idle,
             until=math.inf if timeout is None else time.monotonic() + timeout,
         )

@@ -148,8 +148,8 @@ class Server:
     def admit(self, connection: PeerConnection) -> None:
         """Serve a connection; drop it if its HELLO does not come within `HELLO_TIMEOUT`."""
         self.connections[connection.descriptor] = connection
-        serve = partial(self._send_queued, connection)
-        connection.changed = lambda: self._loop.soon(serve)
+        send = partial(self._send_queued, connection)
+        connection.changed = lambda: self._loop.soon(send)
         self._drop_or_go_on(connection)
         end = partial(self._no_hello, connection)
         self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
@@ -172,25 +172,25 @@ class Server:
             return
         if self.session.events.pending(connection):
             self._loop.soon(self.session.events.send_new)
-        events = WRITE if connection.blocked else 0
+        interest = WRITE if connection.blocked else 0
         if connection.listening and not connection.backlog and not self._input_is_full(connection):
-            events |= READ
-        self._loop.watch(connection.descriptor, events, partial(self._serve, connection))
+            interest |= READ
+        self._loop.watch(connection.descriptor, interest, partial(self._serve, connection))
 
     def _input_is_full(self, connection: PeerConnection) -> bool:
         """Return whether a client must wait: the program has too much input to read."""
         return client_of(connection) is not None and self.session.pump.input.size > MAX_INPUT
 
-    def _serve(self, connection: PeerConnection, events: int) -> None:
+    def _serve(self, connection: PeerConnection, ready: int) -> None:
         try:
-            if events & WRITE:
+            if ready & WRITE:
                 client = client_of(connection)
                 if client is not None:
                     self.session.relay.go_on_with(client)
                 else:
                     connection.send_output(self.session.log)
                     self.session.relay.send_due_soon()
-            if events & READ and not connection.closed and not connection.receive():
+            if ready & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return
             self._handle_frames(connection)

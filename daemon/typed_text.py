@@ -28,7 +28,7 @@ _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 
 
 class Typing:
-    """The requests that type, each a public method. Keys do not wait for a text."""
+    """The requests that type. Keys do not wait for a text."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

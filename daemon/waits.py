@@ -37,7 +37,7 @@ class Wait:
     prompt: bool = False  # waits for a shell's prompt
     since: int | None = None  # the position that output must reach before a prompt counts
     waiting: bool = False  # waits for a question
-    stale: float | None = None  # the time (`Standing.since`) of a question that does not count
+    ignored_since: float | None = None  # the time (`Standing.since`) of a question that does not count
     idle: float = math.inf  # waits for so many seconds of silence
     until: float = math.inf  # time (monotonic) at which the wait is refused
 
@@ -64,28 +64,28 @@ class Waits:
         if len(numbers) >= MAX_WAITS:
             raise Busy(f"{MAX_WAITS} requests of this connection wait already; use another connection")
         self.all.append(wait)
-        self._check_in(0)
+        self._schedule(0)
 
     def forget(self, connection: PeerConnection) -> None:
         self.all = [wait for wait in self.all if wait.request.connection is not connection]
 
     def wake(self) -> None:
         if any(wait.prompt or wait.idle < math.inf for wait in self.all):
-            self._check_in(QUIET)
+            self._schedule(QUIET)
 
     def check_questions(self) -> None:
         """Check the waits for a question; called after each check of the session's state."""
         if self._activity.waits and any(wait.waiting for wait in self.all):
-            self._check_in(0)
+            self._schedule(0)
 
-    def _check_in(self, seconds: float) -> None:
+    def _schedule(self, seconds: float) -> None:
         due = self._timers.remaining(Timer.WAITS)
         if seconds < math.inf and (due is None or seconds < due):
             self._timers.set(Timer.WAITS, seconds, self._check_all)
 
     def _check_all(self) -> None:
         for wait in self.all[:]:
-            self._check_in(self._check(wait))
+            self._schedule(self._check(wait))
 
     def _check(self, wait: Wait) -> float:
         """Respond if a condition is met; else return the seconds until the next check."""
@@ -113,7 +113,7 @@ class Waits:
             return "idle"
         if silent >= QUIET and self._prompt_counts(wait) and self._at_prompt():
             return "prompt"
-        if wait.waiting and self._activity.observe().since != wait.stale and self._activity.waits:
+        if wait.waiting and self._activity.observe().since != wait.ignored_since and self._activity.waits:
             return "waiting"
         return ""
 

@@ -121,7 +121,10 @@ def naming_host(host: str | None) -> Iterator[None]:
 
 @contextmanager
 def failing_with(code: ExitCode, hint: str = "") -> Iterator[None]:
-    """Give `code`, and a missing hint, to the block's error with exit code 1; 255 to an `OutcomeUnknown`."""
+    """Give `code`, and a missing hint, to the block's error with exit code 1.
+
+    An `OutcomeUnknown` gets 255: a command may have begun.
+    """
     try:
         yield
     except SeshError as error:

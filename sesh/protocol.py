@@ -68,7 +68,7 @@ _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
 _ECHO, _SIZE = struct.Struct(">QQB"), struct.Struct(">4H")
 _TRUNCATED = "the other side sent a truncated frame"
 INPUT_WINDOW = 256 << 10
-"""Bytes of INPUT without an ACK at which a client pauses; at twice as many, the daemon stops reading."""
+"""Bytes of INPUT without an ACK at which a client pauses."""
 CHUNK = 256 << 10
 """Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
 NUMBER_SIZE = 8  # bytes of the number that begins a numbered frame

@@ -178,7 +178,7 @@ class AttachedClient(TypedDict):
     """A client that is attached to a session. `mode`: raw, drawn or aside.
 
     A raw client gets the program's own bytes; a drawn one gets the screen, as its terminal has another size; one that
-    is aside gets nothing until it reads again.
+    is aside gets nothing until it gets a screen: it has just attached, or reads too slowly.
     """
 
     id: int

@@ -26,7 +26,7 @@ class Phase(Enum):
     LEFT = "left"  # the daemon exits, the files stay
     UNSEEN = "unseen"  # as LEFT, unless a client comes before the daemon has exited, and sees the end: then REMOVED
     REMOVED = "removed"  # the files are removed; the daemon exits once its peers have their responses
-    ABANDONED = "abandoned"  # the machine shuts down: the daemon exits, and the session can be restored
+    ABANDONED = "abandoned"  # SIGTERM, as at a shutdown: the daemon exits, and the session can be restored
 
 
 _RUNNING = (Phase.RUNNING, Phase.ENDING)

@@ -248,9 +248,9 @@ class Departed:
         before = None if isinstance(state, Live | Attaching) else state.before_viewport
         return cls(client.last_input, client.used_at, client.seen_to, client.first_screen_at, before)
 
-    def shows(self, position: int) -> bool:
-        """Return whether its first screen has come, if its terminal shows output up to `position`."""
-        return self.first_screen_at is not None and self.first_screen_at <= position
+    def got_first_screen(self, by: int) -> bool:
+        """Return whether it got its first screen `by` a position of the output."""
+        return self.first_screen_at is not None and self.first_screen_at <= by
 
 
 class Clients:

@@ -75,7 +75,7 @@ class Model:
         self.emulator = Emulator(columns, rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._states: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
-        self._in_flight: dict[int, TerminalState | None] = {}  # as `_states`, of positions that a terminal leaves
+        self._in_flight: dict[int, TerminalState | None] = {}  # where a terminal stops if its link breaks
         self._ahead: list[int] = []  # the positions in both that it has not reached, sorted
         self.local_positions: Callable[[], Iterable[int]] = tuple
         """Returns the positions of local clients. `step` remembers the state where the emulator passes one of them."""
@@ -184,7 +184,7 @@ class Model:
 
     def remember(self, position: int, *, in_flight: bool = False) -> None:
         """Remember the terminal's state at `position`, now or later, for a repaint."""
-        # `in_flight`: the terminal is about to leave this position. These states are many, and have their own bound.
+        # `in_flight`: a terminal stops there if its link breaks now. These states are many, and have their own bound.
         states = self._in_flight if in_flight else self._states
         most = _MOST_IN_FLIGHT if in_flight else _MOST_KEPT
         if position == self.position:

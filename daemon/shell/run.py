@@ -19,6 +19,13 @@ MAX_UNREAD = 4 << 20  # unsent bytes at which a caller gets no more lines before
 
 
 class RunState(IntEnum):
+    """How far a command has come; `<` compares that.
+
+    DUE ──typed──▶ TYPED ──mark B──▶ BEGUN ──mark C──▶ RUNNING ──mark E──▶ its response
+     ▲               └──not read in time──▶ WITHDRAWN ──mark B all the same──▶ BEGUN
+     └──no mark: typed once more, then refused──┘
+    """
+
     DUE = 0  # queued, or active and waiting for a shell at its prompt
     TYPED = 1  # the line that sources its files is typed
     WITHDRAWN = 2  # its files are removed; the shell may have opened them before

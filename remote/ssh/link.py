@@ -99,7 +99,7 @@ class Link(WatchedConnection):
         return self.stage in (Stage.OPEN, Stage.CONNECTED)
 
     @property
-    def is_silent(self) -> bool:
+    def unheard(self) -> bool:
         """True until the host prints a byte; BRIDGE_COMMAND prints a line on stderr at once."""
         return self.stage is Stage.STARTING and not self._login_output and REACHED not in self.output.text()
 
@@ -294,7 +294,7 @@ class Link(WatchedConnection):
             return True
         is_incompatible = self.welcome != {}  # such a bridge begins no request
         is_missing = self._process.poll() in range(ssh.FAILED)  # an exit code that is not ssh's own
-        return not (is_incompatible or is_missing or self.is_silent)
+        return not (is_incompatible or is_missing or self.unheard)
 
     def _exit_code(self) -> int:
         try:

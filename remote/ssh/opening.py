@@ -61,9 +61,10 @@ class _Race:
                     with suppress(Unreachable):  # ssh has ended, and its output gives the reason
                         links[-1].send(frames, self.options.deadline)
                     first = self._await_first(links, max_silence if len(links) == 1 else inf)
+                    # The first link may still carry the request out, so the second one brings none.
                     timeout, request = self.destination.connect_timeout, None
         finally:
-            if len(links) > 1 and links[0].is_silent:
+            if len(links) > 1 and links[0].unheard:
                 _close_shared(self.destination, ends_links=False)
             for link in links:
                 if link is not first:
@@ -93,7 +94,7 @@ class _Race:
                 raise failures.get(links[-1], self._silence(links[-1]))
             if time.monotonic() >= silent_at:
                 silent_at = inf
-                if not failures and links[0].is_silent:
+                if not failures and links[0].unheard:
                     return None
         raise failures[links[-1]]
 

@@ -53,59 +53,59 @@ def lost(home: Home) -> list[Any]:
 
 
 CASES: dict[str, Callable[[Home], list[Any]]] = {
-    "--open": lambda home: printed(home, "--open", "work"),
-    "--new": lambda home: printed(home, "--new", "-d"),
-    "--list": lambda home: printed(home, "--list"),
-    "--watch": lambda home: first(home, "--watch"),
-    "--exec": lambda home: [
+    "open": lambda home: printed(home, "--open", "work"),
+    "new": lambda home: printed(home, "--new", "-d"),
+    "list": lambda home: printed(home, "--list"),
+    "watch": lambda home: first(home, "--watch"),
+    "exec": lambda home: [
         *printed(home, "--exec", "job", "--", "printf", "\\377"),
         *printed(home, "--exec", "job2", "-d", "--", "true"),
         *lines(home, "--exec", "--follow", "--", "echo", "line"),
     ],
-    "--run": lambda home: [
+    "run": lambda home: [
         *printed(home, "--run", "work", "--", "printf '\\377'"),
         *printed(home, "--run", "work", "--no-wait", "--", "true"),
     ],
-    "--send": lambda home: printed(home, "--send", "work", "--enter"),
-    "--wait": lambda home: [
+    "send": lambda home: printed(home, "--send", "work", "--enter"),
+    "wait": lambda home: [
         *printed(home, "--wait", "work", "--prompt", "--timeout", "30"),
         *printed(home, "--wait", "work", "nosuch", "--prompt", "--timeout", "30"),
     ],
-    "--state": lambda home: [
+    "state": lambda home: [
         json.loads(home.sesh("--run", "work", "--", f"{' '.join(home.command)} --state waiting why --json").stdout)
     ],
-    "--integrate": lambda home: printed(home, "--integrate", "claude"),
-    "--status": lambda home: [*printed(home, "--status", "work"), *printed(home, "--status", "kept")],
-    "--events": lambda home: first(home, "--events", "work", "--since", "0"),
-    "--screen": lambda home: [
+    "integrate": lambda home: printed(home, "--integrate", "claude"),
+    "status": lambda home: [*printed(home, "--status", "work"), *printed(home, "--status", "kept")],
+    "events": lambda home: first(home, "--events", "work", "--since", "0"),
+    "screen": lambda home: [
         each for form in ("text", "ansi", "json") for each in printed(home, "--screen", "work", "--format", form)
     ],
-    "--logs": lambda home: [*printed(home, "--logs", "work"), *first(home, "--logs", "work", "-f")],
-    "--grep": lambda home: printed(home, "--grep", "true", "-C", "1"),
-    "--history": lambda home: [*printed(home, "--history", "work"), *printed(home, "--history", "work", "1")],
-    "--resume-with": lambda home: [
+    "logs": lambda home: [*printed(home, "--logs", "work"), *first(home, "--logs", "work", "-f")],
+    "grep": lambda home: printed(home, "--grep", "true", "-C", "1"),
+    "history": lambda home: [*printed(home, "--history", "work"), *printed(home, "--history", "work", "1")],
+    "resume-with": lambda home: [
         json.loads(home.sesh("--resume-with", "work", "--json", "--", *words).stdout) for words in ((), ("agent",))
     ],
-    "--restore": lost,
-    "--label": lambda home: printed(home, "--label", "work", "team=web"),
-    "--detach": lambda home: printed(home, "--detach", "work"),
-    "--rename": lambda home: printed(home, "--rename", "work", "play") + printed(home, "--rename", "play", "work"),
-    "--export": lambda home: printed(home, "--export"),
-    "--import": imported,
-    "--reload": lambda home: printed(home, "--reload", "work"),
-    "--kill": lambda home: [*printed(home, "--kill", "work"), *printed(home, "--kill", "kept", "nosuch")],
-    "--kill-all": lambda home: printed(home, "--kill-all", "-y"),
-    "--sweep": lambda home: printed(home, "--sweep", "--all", "--older", "0s"),
-    "--doctor": lambda home: printed(home, "--doctor"),
-    "--shell-init": lambda home: printed(home, "--shell-init", "bash"),
-    "--completions": lambda home: printed(home, "--completions", "bash"),
-    "--upgrade": lambda home: printed(home, "--upgrade"),
-    "--skill": lambda home: printed(home, "--skill"),
+    "restore": lost,
+    "label": lambda home: printed(home, "--label", "work", "team=web"),
+    "detach": lambda home: printed(home, "--detach", "work"),
+    "rename": lambda home: printed(home, "--rename", "work", "play") + printed(home, "--rename", "play", "work"),
+    "export": lambda home: printed(home, "--export"),
+    "import": imported,
+    "reload": lambda home: printed(home, "--reload", "work"),
+    "kill": lambda home: [*printed(home, "--kill", "work"), *printed(home, "--kill", "kept", "nosuch")],
+    "kill-all": lambda home: printed(home, "--kill-all", "-y"),
+    "sweep": lambda home: printed(home, "--sweep", "--all", "--older", "0s"),
+    "doctor": lambda home: printed(home, "--doctor"),
+    "shell-init": lambda home: printed(home, "--shell-init", "bash"),
+    "completions": lambda home: printed(home, "--completions", "bash"),
+    "upgrade": lambda home: printed(home, "--upgrade"),
+    "skill": lambda home: printed(home, "--skill"),
     "--help": lambda home: printed(home, "--help"),
     "--version": lambda home: printed(home, "--version"),
 }
 """For each verb, a function that returns the values that the verb prints."""
-_OF_HOSTS = {"--deploy", "--forget"}
+_OF_HOSTS = {"deploy", "forget"}
 """Verbs that are tested in tests/remote."""
 
 
