@@ -10,15 +10,15 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from math import inf
 
 from sesh import errors, files, paths, wire
 from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
-from sesh.messages import EVENTS
+from sesh.messages import EVENTS, SUMMARY
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.reach.caller import Caller
@@ -41,7 +41,7 @@ _ROWS = 20  # sessions in one item of `follow`
 _LARGEST = 4 << 20  # approximate characters of a host's rows; the link is closed above it
 
 
-def watch(audience: int = -1) -> Iterator[list[Summary]]:
+def watch(audience: int = -1) -> Generator[list[Summary], None, None]:
     """Yield the sessions of this machine now, and again after each change.
 
     `audience`: see `Caller`; BrokenPipeError is raised once its reader is gone. Raises Refused for an unsafe directory.
@@ -57,7 +57,8 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
                 poll_at = time.monotonic() + POLL
             names = paths.names()
             before = rows
-            rows = listing.summaries(_INDEX_TIMEOUT, [row for row in rows or () if row.get("id") in unchanged])
+            known = [row for row in rows or () if row.get("id") in unchanged]
+            rows = listing.summaries(_INDEX_TIMEOUT, [*known, *changes.summaries(leave_out=unchanged)])
             if rows != before:
                 yield rows
             changes.follow(rows)
@@ -101,6 +102,25 @@ class _ChangeWatch:
                 self._followed.pop(session_id).close()
             connection.take_frames()
         return unchanged
+
+    def summaries(self, leave_out: set[str]) -> list[Summary]:
+        """Return the summaries of the followed sessions whose daemons respond in time."""
+        # Over connections that stand: to connect to all daemons at each poll would take most of a board's time.
+        requests = {}
+        for session_id in self._followed.keys() - leave_out:
+            connection = self._followed[session_id]
+            number = connection.next_number()
+            with suppress(SeshError):
+                connection.send(wire.request_frames(SUMMARY, number), time.monotonic())
+                requests[session_id] = number
+        until = time.monotonic() + _INDEX_TIMEOUT
+        found: list[Summary] = []
+        for session_id, number in requests.items():
+            try:
+                found.append(self._followed[session_id].await_response(SUMMARY, number, until)[0]["session"])
+            except SeshError:
+                self._followed.pop(session_id).close()
+        return found
 
     def follow(self, sessions: Sequence[Summary]) -> None:
         """Follow the events of these sessions only, up to this process's limit of connections.

@@ -90,7 +90,8 @@ def begin_request(name: str, request: RequestType[Any] | None = SUMMARY) -> wire
     except SeshError:
         return None
     try:
-        connection.send(wire.hello_frame("request") + (wire.request_frames(request, 1) if request else b""))
+        first = wire.request_frames(request, connection.next_number()) if request else b""
+        connection.send(wire.hello_frame("request") + first)
     except SeshError:
         connection.close()
         return None

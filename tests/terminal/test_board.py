@@ -6,11 +6,13 @@ import json
 import os
 import re
 import signal
+from contextlib import closing
 
 import pytest
 
-from sesh.ops import send
+from sesh.ops import index, send
 from sesh.reach.target import Target
+from sesh.store import listing
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, says_who_reads, wait_until
 from tests.terminal.looking import screen
 
@@ -343,3 +345,20 @@ def test_it_rings_and_tells_what_begins_to_wait_once(sesh: Sesh, home: Home) -> 
     sesh("--open", "new", "--", "sh", "-c", "printf '\\a'; sleep 60")
     opened.wait_for_raw(b"\x1b]9;new rings\x1b\\")
     assert opened.raw.count(b"job waits") == 1
+
+
+def _fail(*_: object) -> None:
+    raise AssertionError("it connects again")
+
+
+def test_a_changed_session_is_asked_over_its_held_connection(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To connect to 200 daemons every five seconds took most of a board's time at rest."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    monkeypatch.setattr(index, "POLL", 0.1)
+    home.sesh("--open", "work", "--", "cat")
+    with closing(index.watch()) as lists:
+        assert [row["name"] for row in next(lists)] == ["work"]
+        for label in ("a=b", "a=c"):
+            home.sesh("--label", "work", label)
+            assert any(row["labels"] == {"a": label[2:]} for rows in lists for row in rows)
+            monkeypatch.setattr(listing, "begin_request", _fail)  # from now on the connection stands
