@@ -352,7 +352,7 @@ def _fail(*_: object) -> None:
 
 
 def test_a_changed_session_is_asked_over_its_held_connection(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To connect to 200 daemons every five seconds took most of a board's time at rest."""
+    """Connecting to 200 daemons at each poll took most of a board's time."""
     monkeypatch.setenv("SESH_DIR", home.directory)
     monkeypatch.setattr(index, "POLL", 0.1)
     home.sesh("--open", "work", "--", "cat")
