@@ -154,6 +154,11 @@ class Ending:
         is_wanted = bool(end.code) or (facts.outlive == "always" and not facts.shell)
         return Phase.UNSEEN if is_wanted and not self._session.clients else Phase.REMOVED
 
+    @property
+    def final_phase(self) -> Phase:
+        """The phase after the end, also while the emulator still draws the last output."""
+        return self._final_phase if self._life.phase == Phase.ENDED else self._life.phase
+
     def remove(self) -> None:
         """Remove the ended session: nobody needs its files any more."""
         self._finish(Phase.REMOVED)

@@ -43,17 +43,16 @@ class LastResponses:
 
     def send(self) -> None:
         """Respond to each connection that has all output; called after each turn of the loop."""
-        # A wait gets its response only when the session's name is free, or its last screen is kept: the caller may use
-        # the name or request the screen next.
-        if self._life.phase == Phase.ENDED:
-            if self._session.model.lag:
-                return
+        if self._life.phase == Phase.ENDED and not self._session.model.lag:
             self._ending.complete()
         for connection in list(self._connections.values()):
-            if not self._has_more(connection):
+            if self._has_more(connection):
+                continue
+            if (client := client_of(connection)) is not None:
+                self._send_exit(client)
+            # After a wait, the caller may use the session's name, or request its last screen.
+            if self._life.phase != Phase.ENDED:
                 self._respond_to_waits(connection)
-                if (client := client_of(connection)) is not None:
-                    self._send_exit(client)
 
     def _has_more(self, connection: PeerConnection) -> bool:
         """Return whether output, a screen or events are still to be sent."""
@@ -90,8 +89,8 @@ class LastResponses:
             session.relay.screens.send_viewports()
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
-        is_told = self._life.phase == Phase.UNTOLD and not session.facts.job  # a job's caller may be on a lost link
-        if is_told or self._life.phase == Phase.UNSEEN:
+        phase = self._ending.final_phase
+        if phase == Phase.UNSEEN or (phase == Phase.UNTOLD and not session.facts.job):  # a job's caller may be offline
             self._ending.remove()
         self._handler.dismiss(client)
 

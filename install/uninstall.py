@@ -96,7 +96,7 @@ def main(venv: str, force: str = "") -> None:
         paths.directory(): "sessions and how they ended",
         os.path.dirname(paths.settings_file()): "settings",
         paths.state_directory(): "known remotes, logs of events and of agents",
-        versions: "what --deploy has installed here",
+        versions: "what sesh deploy has installed here",
     }
     left = {place: content for place, content in places.items() if os.path.lexists(place)}
     tell_of_start_files()

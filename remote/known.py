@@ -2,7 +2,8 @@
 
 The file `remotes.json` caches facts of each host by the name that the user types; docs/SECURITY.md describes it. A
 damaged file counts as empty, and is not written. A damaged entry, or one of another version, counts as absent, and
-stays until that host is recorded again or forgotten. Every function raises Refused if the file's directory is unsafe.
+stays as it is until that host is recorded again or forgotten; one whose name is no host, until a person removes it.
+Every function raises Refused if the file's directory is unsafe.
 """
 
 from __future__ import annotations
@@ -221,7 +222,9 @@ def _parse(path: str, data: bytes) -> _Content:
         try:
             content.hosts[check_host(host)] = check.test_of(KnownHost)(Check(far=True), facts)
         except (Malformed, errors.InvalidHost) as error:
-            content.faults.append(str(files.damaged(path, f"{printable(host)}: {error}")))
+            content.faults.append(
+                f"{path} has a damaged entry ({printable(host)}: {error}); correct or remove it there"
+            )
     return content
 
 

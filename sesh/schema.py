@@ -303,7 +303,7 @@ class EndFacts(TypedDict):
 class JobResult(EndFacts, total=False):
     """The result of a session, kept for a week. `state`: done or failed.
 
-    `run`: the command of `run` that ended with it; `shell`: true if its program was the user's shell.
+    `run`: the command of `sesh run` that ended with it; `shell`: true if its program was the user's shell.
     """
 
     name: Name

@@ -19,7 +19,7 @@ Key = TypeVar("Key")
 Item = TypeVar("Item")
 
 _MOST_UNREAD = 1000  # items in the queue; a worker with one more item blocks
-_LEAVING = 3.0  # seconds for stopped threads to end, each with its ssh; a slower thread is left running
+LEAVING = 3.0  # seconds for stopped threads to end, each with its ssh; a slower thread is left running
 _ENDED = object()  # the last item of a worker that ended without an error
 
 
@@ -109,7 +109,7 @@ class Workers(Generic[Key, Item]):
         for key in self.running:
             self.end(key)
         self.take()  # a worker may be blocked on a full queue
-        until = time.monotonic() + _LEAVING
+        until = time.monotonic() + LEAVING
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         self.take()

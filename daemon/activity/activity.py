@@ -1,6 +1,6 @@
 """Keeps the state of a session up to date.
 
-    reports, notices, --state ──▶ Declared ┐
+    reports, notices, state ────▶ Declared ┐
     prompt marks, the kernel ──────────────┼──▶ rules.decide ──▶ Standing ──▶ event, waits
     changes of the screen ─────▶ ScreenWork ─┘
 

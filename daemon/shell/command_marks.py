@@ -40,7 +40,7 @@ class Active(NamedTuple):
 
 
 class CommandMarks:
-    """Records the commands that people type; a `run` records its own."""
+    """Records the commands that people type; `sesh run` records its own."""
 
     def __init__(self, facts: Facts, pump: Pump, runs: RunQueue, events: Events) -> None:
         self._facts = facts

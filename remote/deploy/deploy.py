@@ -32,12 +32,12 @@ from sesh.remote.ssh import exchange, master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import login_files_hint
-from sesh.workers import Stop
+from sesh.workers import LEAVING, Stop
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 LOGIN_TIMEOUT = 30.0  # seconds for a login without prompts
 PROBE_TIMEOUT = 15.0  # a shared connection over which `true` takes more seconds is replaced
-CLEARING_TIMEOUT = 5.0  # seconds for a host to remove what a failed deploy has left there
+CLEARING_TIMEOUT = 0.9 * LEAVING  # seconds for a host to remove what a failed deploy has left there
 # The smoke test, which uses each part of sesh that could fail on the host.
 TRIALS = [
     ["--exec", "--", "true"],

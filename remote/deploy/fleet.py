@@ -106,7 +106,8 @@ def _signals_interrupt() -> Iterator[None]:
     with ExitStack() as undo:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) != signal.SIG_IGN:
-                undo.callback(signal.signal, number, signal.signal(number, interrupt))
+                before = signal.signal(number, interrupt)
+                undo.callback(signal.signal, number, before or signal.SIG_DFL)
         yield
 
 

@@ -96,17 +96,19 @@ class Installer:
 
         If it raises, the launcher is unchanged.
         """
-        self.check_program()
-        if self.order["installs"]:
-            self.step = "upload"
-            with _locked(self.scratch):  # an order that only removes the directory waits for the one that installs
-                try:
-                    self.install()
-                finally:
-                    shutil.rmtree(self.scratch, ignore_errors=True)
-        elif not self.is_in_use():
+        if not self.order["installs"]:
+            self.check_program()
+            if self.is_in_use():
+                return True
             self.make_scratch()
             return False
+        self.step = "upload"
+        with _locked(self.scratch):  # an order that only removes the directory waits for the one that installs
+            try:
+                self.check_program()
+                self.install()
+            finally:
+                shutil.rmtree(self.scratch, ignore_errors=True)
         return True
 
     def launcher(self, version: Path) -> bytes:

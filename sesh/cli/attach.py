@@ -112,7 +112,10 @@ def attach_terminal(
     if not printing.on_terminal():
         if op is enter.attach and name != LAST:
             target.call(sessions.there, name=name, required=True)  # raises NotFound
-        ways = f"`{SESH} open {named}` starts it unless it runs, `screen {named}` shows it, `send {named}` types"
+        ways = (
+            f"`{SESH} open {named}` starts it unless it runs, `{SESH} screen {named}` shows it, "
+            f"`{SESH} send {named}` types"
+        )
         raise Refused("attaching needs a terminal", hint=for_host(ways, host))
     current = listing.current()
     if current is not None:

@@ -94,8 +94,12 @@ def _choose_row(
 
 
 def _go_to(cli: Invocation, row: BoardRow, flags: AttachFlags = NO_FLAGS) -> int:
-    """Attach to the session of a row, or create it; return the exit code."""
-    target = cli.target_of(row.host) if row.session is not None else None
+    """Go to the session of a row, or create it; return the exit code."""
+    if row.session is None:
+        return attach_or_create(cli, row.name, flags=flags, chosen=True)
+    target = cli.target_of(row.host)
+    if row.session["state"] == "running":  # if it has ended meanwhile, nothing is created in its place
+        return attach_terminal(cli, target, enter.attach, {"name": row.name}, flags)
     return attach_or_create(cli, row.name, flags=flags, target=target, chosen=True)
 
 

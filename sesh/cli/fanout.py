@@ -133,7 +133,8 @@ class _FanOut:
                     self._pass_on_signals(running)
                 results = workers.take()
                 if not ready:  # those that still run do not heed their stop
-                    results = [(host, Interrupted(self._invocations[host].stop.message)) for host in running]
+                    late = running - {host for host, _ in results}
+                    results += [(host, Interrupted(self._invocations[host].stop.message)) for host in late]
                 for host, result in results:
                     self._codes[host] = self._code(host, result)
         self._print_summary()

@@ -42,7 +42,7 @@ class Caller:
         self.stop = stop
 
     def note(self, line: str) -> None:
-        """Show a note of one line, which quotes commands as `{SESH} --verb`."""
+        """Show a note of one line, which quotes commands as `{SESH} verb`."""
 
     def show_on_attach(self, line: str) -> None:
         """Show a line on the attached session's first screen, which covers earlier notes."""

@@ -18,7 +18,7 @@ BUDGETS = {
     "sesh/reach": 1_370, "sesh/link": 580, "sesh/store": 760, "sesh/tui": 980, "sesh/vt": 4_060, "daemon": 8_850,
     "client": 2_390, "remote": 3_200, "completions": 20, "docs": 720, "install": 180,
     "bench": 3_890, "tests": 38_870, "tests/contract": 80, "tests/faults": 2_440, "tests/fidelity": 1_760,
-    "tests/fuzz": 2_500, "tests/house": 630, "tests/remote": 7_410, "tests/support": 2_610,
+    "tests/fuzz": 2_500, "tests/house": 640, "tests/remote": 7_410, "tests/support": 2_610,
     "tests/terminal": 9_450, "tests/unit": 11_900,
 }  # fmt: skip
 """The most lines of each room, 2 % above its size, so that a mend has room, and growth is seen."""

@@ -32,3 +32,21 @@ def test_a_page_names_files_and_identifiers_that_there_are(page: str, source: se
         if not any(path.exists() for path in paths) and not set(re.findall(r"\w+", name)) <= source:
             missing.append(name)
     assert missing == []
+
+
+def _headings(page: Path) -> set[str]:
+    """Return the anchors of a page, as GitHub makes them from the headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-") for title in titles}
+
+
+def test_each_link_leads_to_a_heading_of_a_page() -> None:
+    pages = [Path(ROOT, "README.md"), Path(ROOT, "CONTRIBUTING.md"), *Path(ROOT, "docs").glob("*.md")]
+    missing = []
+    for page in pages:
+        for name, anchor in re.findall(r"\]\(((?!http)[^)#\s]*)#([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            target = page.parent / name if name else page
+            if anchor not in _headings(target):
+                missing.append((page.name, name, anchor))
+    assert missing == []

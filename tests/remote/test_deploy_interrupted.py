@@ -98,7 +98,7 @@ def test_an_upload_by_fabric_that_is_interrupted_leaves_nothing(
 
 @pytest.mark.usefixtures("light")
 def test_a_look_that_is_interrupted_ends_and_leaves_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_LEAVING", 30.0)
+    monkeypatch.setattr(workers, "LEAVING", 30.0)
     far = ViaHome(home)
     os.unlink(os.path.join(far.home, "bin/cat"))
     assert home.sesh("--deploy", "@box").code == 0
@@ -115,7 +115,7 @@ def test_a_look_that_is_interrupted_ends_and_leaves_nothing(home: Home, monkeypa
 def test_a_trial_that_is_interrupted_ends_and_leaves_nothing_unfinished(
     home: Home, monkeypatch: pytest.MonkeyPatch, light: dict[str, bytes]
 ) -> None:
-    monkeypatch.setattr(workers, "_LEAVING", 0.2)
+    monkeypatch.setattr(workers, "LEAVING", 0.2)
     far = ViaHome(home)
     os.unlink(os.path.join(far.home, "bin/cat"))
     made = bundle.packed({**light, "lib/sesh/__main__.py": _HALTS.format(home=far.home).encode()})

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from sesh import protocol
+from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import ClientState, Live, Repainting, Viewing
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import steps
+from sesh.daemon.screen.model import Model
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from tests.support.data import daemon_facts
@@ -115,3 +117,15 @@ def test_one_that_shows_a_viewport_gets_no_bytes_after_two_breaks_either(server:
     server.session.clients.size = (100, 30, 0, 0)
     terminal.comes_back(position)
     assert isinstance(terminal.state, Repainting)
+
+
+def test_a_terminal_that_shows_all_output_is_told_the_end_before_the_emulator_has_drawn_it(
+    server: Server, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = attach()
+    terminal.until(Live)
+    monkeypatch.setattr(Model, "lag", 1)
+    server.session.life.become(Phase.ENDED)
+    terminal.link.take()
+    server.last_responses.send()
+    assert [kind for kind, _ in terminal.link.take()] == [protocol.EXIT]

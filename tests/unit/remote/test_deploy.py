@@ -116,7 +116,7 @@ def test_a_deploy_that_is_stopped_says_that_it_may_go_on(monkeypatch: pytest.Mon
             ends.wait(30)
             raise Unreachable("box stopped answering")
 
-    monkeypatch.setattr(workers, "_LEAVING", 0.1)
+    monkeypatch.setattr(workers, "LEAVING", 0.1)
     monkeypatch.setattr(deploy, "open_carrier", lambda *_: Endless(""))
     with pytest.raises(Interrupted, match="may still be carried out"):
         fleet.deploy_all([Destination("box")])
