@@ -84,7 +84,7 @@ def attach_last(cli: Invocation, flags: AttachFlags = NO_FLAGS) -> int:
     if cli.line.host is not None:
         return attach_terminal(cli, cli.line_target, enter.attach, {"name": LAST}, flags)
     for host, name in enter.recent():
-        if host is None and enter.contains_this_terminal(name):
+        if host is None and listing.contains_this_terminal(name):
             continue
         try:
             return attach_terminal(cli, cli.target_of(host), enter.attach, {"name": name}, flags)
@@ -228,6 +228,6 @@ def _switch(current: Record, name: str, host: str | None, *, probe: bool = False
 
 def _check_not_inside(name: str, host: str | None, connection: Connection) -> None:
     """Raise Refused if this terminal is in that session: the session would print itself endlessly."""
-    if host is None and enter.contains_this_terminal(name):
+    if host is None and listing.contains_this_terminal(name):
         connection.close()
         raise Refused(f"this terminal is in {name} already", hint="use another terminal")

@@ -6,13 +6,12 @@ is taken, or if its session was lost or has ended.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
 
-from sesh import errors, machine, measures, paths, programs, wording
+from sesh import errors, measures, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.messages import LABEL
@@ -79,30 +78,6 @@ def recent() -> list[Place]:
     paths.check_directory(paths.directory())
     entries = [entry.rpartition(" ") for entry in newest()]
     return [Place(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
-
-
-def contains_this_terminal(name: str) -> bool:
-    """Return whether this terminal is in a session, also through tmux or script.
-
-    The terminals of all ancestors count. Those of tmux's clients count too, because tmux's server has no terminal.
-    """
-    record = records.readable(name)
-    for pid in (os.getpid(), *_tmux_clients()):
-        ancestor = pid
-        while record is not None and ancestor > 1:
-            if listing.holds(record, machine.controlling_tty(ancestor)):
-                return True
-            ancestor = machine.parent_of(ancestor)
-    return False
-
-
-def _tmux_clients() -> list[int]:
-    """Return the pids of the clients that show this pane of tmux."""
-    pane = os.environ.get("TMUX_PANE")
-    if not pane:
-        return []
-    printed = programs.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=1.0)
-    return [int(word) for word in (printed or "").split() if word.isdecimal()]
 
 
 @op(changes=lambda arguments, _: Changes(running=arguments["name"]))

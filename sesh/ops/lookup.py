@@ -155,7 +155,8 @@ def query(
     if not hosts:
         return
     caller.settings()  # so that a fault in them is noted once, not by each worker
-    waited = {host for host in hosts if not names or not known.failure(host) or _had(host, names)}
+    had = {host for host in hosts if any(row["name"] in names for row in known.sessions(host))}
+    waited = {host for host in hosts if not names or not known.failure(host) or host in had}
     missing = {*hosts}
     deadline = time.monotonic() + HOST_TIMEOUT
     say_at = time.monotonic() + _QUIET if names and caller.shows_status else inf
@@ -187,10 +188,6 @@ def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[
         raise
     known.cache_list(host, rows)
     yield rows
-
-
-def _had(host: str, names: Collection[str]) -> bool:
-    return any(row["name"] in names for row in known.sessions(host))
 
 
 def of_all(target: Target) -> Iterator[Group]:

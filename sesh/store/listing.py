@@ -14,7 +14,7 @@ from contextlib import ExitStack, nullcontext, suppress
 from functools import cache
 from typing import Any
 
-from sesh import files, machine, paths, wire
+from sesh import files, machine, paths, programs, wire
 from sesh.about import PROGRAM, SESH
 from sesh.descriptors import most_connections
 from sesh.errors import Refused, SeshError, UsageError
@@ -251,6 +251,30 @@ def in_front(name: str) -> bool:
             return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     except OSError:
         return False
+
+
+def contains_this_terminal(name: str) -> bool:
+    """Return whether this terminal is in a session, also through tmux or script.
+
+    The terminals of all ancestors count. Those of tmux's clients count too, because tmux's server has no terminal.
+    """
+    record = records.readable(name)
+    for pid in (os.getpid(), *_tmux_clients()):
+        ancestor = pid
+        while record is not None and ancestor > 1:
+            if holds(record, machine.controlling_tty(ancestor)):
+                return True
+            ancestor = machine.parent_of(ancestor)
+    return False
+
+
+def _tmux_clients() -> list[int]:
+    """Return the pids of the clients that show this pane of tmux."""
+    pane = os.environ.get("TMUX_PANE")
+    if not pane:
+        return []
+    printed = programs.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=1.0)
+    return [int(word) for word in (printed or "").split() if word.isdecimal()]
 
 
 def holds(record: Record, tty: int) -> bool:
