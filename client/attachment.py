@@ -78,7 +78,7 @@ class Attachment:
         self.last_message: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty before
         self.phase = AttachmentPhase.CONNECTING
         self.timers = Timers()
-        self.channel = Channel(on_link=host is not None)
+        self.channel = Channel(over_link=host is not None)
         predict = options.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
         self.keeper = _keeper_of(connection, lambda: Peer(self.name, self.session_id, self._hello()))

@@ -72,17 +72,17 @@ class UnacknowledgedInput:
 class Channel:
     """Sends and receives frames; sends nothing without a connection.
 
-    `on_link`: the daemon is on a host. `received`: the bytes of output and screens that came over this connection.
+    `over_link`: the daemon is on a host. `received`: the bytes of output and screens that came over this connection.
     """
 
-    def __init__(self, *, on_link: bool) -> None:
+    def __init__(self, *, over_link: bool) -> None:
         self.connection: Connection | None = None
         self.input = UnacknowledgedInput()
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unwritten = b""
-        self.on_link = on_link
-        self.welcome_timeout = WELCOME_TIMEOUT_OVER_LINK if on_link else WELCOME_TIMEOUT
-        self.detach_timeout = _DETACH_TIMEOUT_OVER_LINK if on_link else _DETACH_TIMEOUT
+        self.over_link = over_link
+        self.welcome_timeout = WELCOME_TIMEOUT_OVER_LINK if over_link else WELCOME_TIMEOUT
+        self.detach_timeout = _DETACH_TIMEOUT_OVER_LINK if over_link else _DETACH_TIMEOUT
         self.received = self._acknowledged = 0
 
     def replace_connection(self, connection: Connection, frames: bytes) -> None:
@@ -123,7 +123,7 @@ class Channel:
         """
         taken = self.received - pending
         # A daemon that reads nothing gets no further GOT, which would make the queue endless.
-        if self.on_link and not self.unwritten and taken - self._acknowledged >= _GOT_EVERY:
+        if self.over_link and not self.unwritten and taken - self._acknowledged >= _GOT_EVERY:
             self._acknowledged = taken
             self.send(protocol.numbered(protocol.GOT, taken, b""))
 

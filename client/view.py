@@ -111,7 +111,7 @@ class TerminalView:
         # If the link is lost before the last part, the terminal must not have shown some lines already.
         position, data = protocol.split_number(payload)
         self._parts += data
-        if position == protocol.PART and self._channel.on_link and len(self._parts) < _MAX_PARTS:
+        if position == protocol.PART and self._channel.over_link and len(self._parts) < _MAX_PARTS:
             return b""
         whole = payload[: protocol.NUMBER_SIZE] + self._parts
         self._parts.clear()

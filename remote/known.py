@@ -220,7 +220,7 @@ def _parse(path: str, data: bytes) -> _Content:
     content = _Content(entries, {}, [])
     for host, facts in entries.items():
         try:
-            content.hosts[check_host(host)] = check.test_of(KnownHost)(Check(far=True), facts)
+            content.hosts[check_host(host)] = check.test_of(KnownHost)(Check(from_host=True), facts)
         except (Malformed, errors.InvalidHost) as error:
             content.faults.append(
                 f"{path} has a damaged entry ({printable(host)}: {error}); correct or remove it there"

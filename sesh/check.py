@@ -45,7 +45,7 @@ def fits(hint: Any, value: object) -> bool:
 def checked_from_host(hint: Any, value: object, name: str) -> Any:
     """Return a checked value from a host. Raises ProtocolError, which calls the value `name`."""
     try:
-        return test_of(hint)(Check(far=True), value)
+        return test_of(hint)(Check(from_host=True), value)
     except Malformed as error:
         raise malformed(name, str(error)) from None
 
@@ -108,9 +108,9 @@ def _test_of_class(hint: type[Any]) -> Test:
 
 @dataclass(frozen=True)
 class Check:
-    """Applies tests to one value. `far`: it is from a host."""
+    """Applies tests to one value. `from_host`: it is from a host."""
 
-    far: bool = False
+    from_host: bool = False
 
     def part(self, key: str | int, test: Test, value: Any) -> Any:
         """Return a checked part of a value; an error begins with the part's key."""
@@ -134,8 +134,8 @@ class Check:
 
     def text(self, value: Any, *, harmless: Callable[[str], str]) -> Any:
         """Filter a host's text with `harmless`; check that the system accepts this machine's text."""
-        if isinstance(value, str) and (self.far or is_system_text(value)):
-            return harmless(value) if self.far else value
+        if isinstance(value, str) and (self.from_host or is_system_text(value)):
+            return harmless(value) if self.from_host else value
         raise Malformed("is not text")
 
     def octets(self, value: Any) -> bytes:

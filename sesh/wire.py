@@ -51,10 +51,10 @@ class Peer:
 class Connection:
     """Frames over two descriptors, which the connection owns; a socket is both of them.
 
-    `far`: the peer is a host, whose text is not trusted. Deadlines are by the monotonic clock.
+    `over_link`: the peer is a host, whose text is not trusted. Deadlines are by the monotonic clock.
     """
 
-    far = False
+    over_link = False
 
     def __init__(self, inbound: int, outbound: int, name: str = "") -> None:
         self.inbound, self.outbound = inbound, outbound
@@ -178,7 +178,7 @@ class Connection:
 
     def _checked(self, hint: Any, values: Any, name: str) -> Any:
         """Check a host's data against its type; trust a daemon, whose socket is the user's."""
-        return check.checked_from_host(hint, values, name) if self.far else values
+        return check.checked_from_host(hint, values, name) if self.over_link else values
 
     # -- the handshake
 
@@ -214,7 +214,7 @@ class Connection:
     def reconnect(self, name: str = "") -> None:
         """Connect the same descriptors to a reloaded daemon; the caller then sends HELLO."""
         name = name or self.peer.name
-        if self.far or not name:
+        if self.over_link or not name:
             raise errors.DaemonReloaded("the session's daemon was reloaded")
         fresh = connect(name)
         os.dup2(fresh.inbound, self.inbound, inheritable=False)

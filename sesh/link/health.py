@@ -183,7 +183,7 @@ class WatchedConnection(Connection):
     `opener`: opens the link that replaces this one.
     """
 
-    far = True
+    over_link = True
     opener: LinkOpener
 
     def __init__(self, inbound: int, outbound: int) -> None:

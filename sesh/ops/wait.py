@@ -263,7 +263,7 @@ class LiveLog:
         if older and len(lines) < self._count:
             more = f"more of them: {SESH} logs {self._stream.name} N"
             self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
-        if connection.far:
+        if connection.over_link:
             lines = list(map(wording.without_controls, lines))
         unfinished = lines.pop() if newest.get("open") and lines else ""
         lines += [""] * newest.get("blank", 0)

@@ -41,7 +41,7 @@ _VALUES = st.recursive(
 
 def _far() -> wire.Connection:
     connection = wire.Connection(-1, -1)
-    connection.far = True
+    connection.over_link = True
     return connection
 
 
