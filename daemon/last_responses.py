@@ -48,11 +48,11 @@ class LastResponses:
         for connection in list(self._connections.values()):
             if self._has_more(connection):
                 continue
-            if (client := client_of(connection)) is not None:
-                self._send_exit(client)
             # After a wait, the caller may use the session's name, or request its last screen.
             if self._life.phase != Phase.ENDED:
                 self._respond_to_waits(connection)
+            if (client := client_of(connection)) is not None:  # last: EXIT takes the connection's reader away
+                self._send_exit(client)
 
     def _has_more(self, connection: PeerConnection) -> bool:
         """Return whether output, a screen or events are still to be sent."""

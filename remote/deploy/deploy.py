@@ -79,7 +79,7 @@ def deploy(
     """Install this version on a host, unless the host uses it. Raises DeployError.
 
     `force`: replace another project's ~/.local/bin/sesh. `progress`: called at the beginning of each step. `stop`: ends
-    a login or an upload at once, and the deploy before its next step.
+    a login by ssh or an upload at once, and the deploy before its next step.
     """
     host = destination.host
     began = time.monotonic()

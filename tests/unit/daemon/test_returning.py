@@ -11,11 +11,13 @@ import pytest
 from sesh import protocol
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import ClientState, Live, Repainting, Viewing
+from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import steps
 from sesh.daemon.screen.model import Model
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
+from sesh.daemon.waits import Wait
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
@@ -129,3 +131,14 @@ def test_a_terminal_that_shows_all_output_is_told_the_end_before_the_emulator_ha
     terminal.link.take()
     server.last_responses.send()
     assert [kind for kind, _ in terminal.link.take()] == [protocol.EXIT]
+
+
+def test_a_terminal_that_waits_gets_its_response_before_the_end(server: Server, attach: Attach) -> None:
+    terminal = attach()
+    terminal.until(Live)
+    connection = terminal.link.connection
+    server.session.waits.add(Wait(PeerRequest(connection, 1, b"", "wait", None)))
+    server.session.life.become(Phase.KEPT)
+    terminal.link.take()
+    server.last_responses.send()
+    assert [kind for kind, _ in terminal.link.take()] == [protocol.RESPONSE, protocol.EXIT]
