@@ -1,7 +1,6 @@
 """running.py VENV: for `make install`, tell how many sessions run VENV's earlier sesh."""
 
 import os
-import subprocess
 import sys
 
 from sesh import machine, paths
@@ -25,17 +24,9 @@ def runs_from(pid: int, venv: str) -> bool:
     A daemon keeps the directory of its package open, even if the package was replaced since.
     """
     try:
-        return any(path.startswith(os.path.realpath(venv) + os.sep) for path in _open(pid))
+        return any(path.startswith(os.path.realpath(venv) + os.sep) for path in machine.open_paths(pid))
     except FileNotFoundError:  # there is no lsof
         return True
-
-
-def _open(pid: int) -> set[str]:
-    """Return the paths that a process has open. Raises FileNotFoundError without lsof."""
-    if machine.HAS_PROC:
-        return machine.open_paths(pid)
-    listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], stdout=subprocess.PIPE, text=True, check=False)
-    return {line[1:] for line in listed.stdout.splitlines() if line[:1] == "n"}
 
 
 def main(venv: str) -> None:

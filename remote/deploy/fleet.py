@@ -19,7 +19,7 @@ from rich.text import Text
 from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.descriptors import polled
-from sesh.errors import SIGNAL_BASE, AuthenticationFailed, Interrupted, SeshError
+from sesh.errors import SIGNAL_BASE, Interrupted, LoginRefused, SeshError
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
 from sesh.remote.deploy import bundle
@@ -52,8 +52,8 @@ class HostResult:
     @property
     def needs_prompt(self) -> bool:
         """True if ssh could log in by prompting the person at the terminal."""
-        is_refused = self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed)
-        return is_refused and os.isatty(0) and os.isatty(1)
+        cause = self.error and self.error.__cause__
+        return isinstance(cause, LoginRefused) and cause.wants_login and os.isatty(0) and os.isatty(1)
 
     def __str__(self) -> str:
         host = self.destination.host
