@@ -87,11 +87,11 @@ def deploy(
     try:
         deployed = deploying.run(force)
     except (SeshError, OSError) as error:
-        refused = cannot(deploying.step, error, remedy(error, "TMPDIR")) if isinstance(error, OSError) else error
-        step, code = deploying.step, refused.code
-        failure = error if isinstance(error, DeployError) else DeployError(step, str(refused), code=code)
+        step = deploying.step
+        cause = cannot(step.replace("_", " "), error, remedy(error, "TMPDIR")) if isinstance(error, OSError) else error
+        failure = cause if isinstance(cause, DeployError) else DeployError(step, str(cause), code=cause.code)
         eventlog.log("deploy_failed", host=host, step=failure.step, stderr=failure.output or str(failure))
-        raise failure from error
+        raise failure from (error if failure is not error else None)
     deployed["seconds"] = round(time.monotonic() - began, 3)
     eventlog.log("deploy_done", **{name: value for name, value in deployed.items() if name != "ok"})
     known.record(host, __version__)
@@ -150,12 +150,12 @@ class _Deploy:
                 if not found["installed"]:
                     self.begin("upload")
                     self.carrier.put(package.archive, f"{scratch}/{install.ARCHIVE}")
+                    self.begin("unpack")
             except BaseException:
                 with suppress(SeshError, OSError):
                     self.carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
                 raise
             if not found["installed"]:
-                self.begin("unpack")
                 self.carry_out({**order, "sha256": hashlib.sha256(package.archive).hexdigest()})
         return {
             "host": self.destination.host, "ok": True, "version": __version__, "python": found["python"],
