@@ -15,7 +15,7 @@ from sesh import check, protocol
 from sesh.daemon.activity.activity import Kept
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import Phase, ProgramEnd
-from sesh.daemon.clients.client import Departed
+from sesh.daemon.clients.client import Departed, Left
 from sesh.daemon.events import Missed
 from sesh.daemon.pty.output_log import LogDump
 from sesh.daemon.pty.pty import Pty
@@ -30,7 +30,7 @@ from sesh.measures import STEADY, Size
 from sesh.messages import SendResponse
 from sesh.schema import Event
 
-FORMAT = 20  # of the snapshot; a sesh refuses any other
+FORMAT = 21  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
@@ -80,6 +80,7 @@ class ClientsDump:
     size: Size
     last_number: int
     departed: dict[str, Departed]
+    left: dict[str, Left]
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def take_snapshot(server: Server) -> Snapshot:
         "log": session.log.dump(),
         "pump": session.pump.dump(),
         "model": session.model.dump(),
-        "clients": ClientsDump(clients.size, clients.last_number, clients.departed),
+        "clients": ClientsDump(clients.size, clients.last_number, clients.departed, clients.left),
         "findings": FindingsDump(findings.title, findings.titled_by, findings.marks.active),
         "activity": session.activity.kept,
         "events": EventsDump(events.kept, events.last, events.missed),
@@ -162,6 +163,7 @@ def session_of(state: Snapshot) -> Session:
     session.clients.size = state["clients"].size
     session.clients.last_number = state["clients"].last_number
     session.clients.departed = state["clients"].departed
+    session.clients.left = state["clients"].left
     session.events.kept = state["events"].kept
     session.events.last = state["events"].last
     session.events.missed = state["events"].missed
