@@ -22,7 +22,7 @@ from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.terminal import SignalInterrupt
 from sesh.client.view import ClientTimer, TerminalView
 from sesh.errors import (
-    DaemonReloaded,
+    ConnectionLost,
     LoginRefused,
     SeshError,
     TimedOut,
@@ -269,7 +269,7 @@ class Attachment:
         elif kind == protocol.ACK:
             channel.send(channel.input.acknowledge(protocol.split_number(payload)[0]))
         elif kind == protocol.RELOADED:
-            self._handle_disconnect(DaemonReloaded("the session's daemon was reloaded"))
+            self._handle_disconnect(ConnectionLost("the session's daemon was reloaded"))
         elif kind == protocol.PONG:
             if self.keeper is not None:
                 self.view.follow_round_trip(self.keeper.health.round_trip)
