@@ -18,7 +18,6 @@ from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal, SignalInterrupt
-from sesh.client.view import ClientTimer
 from sesh.errors import SIGNAL_BASE, ExitCode, SeshError, UsageError
 from sesh.messages import Hello
 
@@ -199,7 +198,7 @@ class _Client:
             return
         attachment.handle_input(self._keys.feed(data, time.monotonic()))
         if self._keys.holding:
-            attachment.timers.set(ClientTimer.KEY, FLUSH_DELAY, self._flush_keys)
+            attachment.timers.set(self._flush_keys, FLUSH_DELAY)
 
     def _flush_keys(self) -> None:
         self._attachment.handle_input(self._keys.flush())

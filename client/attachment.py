@@ -21,7 +21,7 @@ from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
 from sesh.client.terminal import SignalInterrupt
-from sesh.client.view import ClientTimer, TerminalView
+from sesh.client.view import TerminalView
 from sesh.errors import (
     DaemonReloaded,
     LoginRefused,
@@ -97,8 +97,7 @@ class Attachment:
         self.view.forget_parts()
         if self.phase is not AttachmentPhase.CONNECTING:
             self.phase = AttachmentPhase.RETURNING
-        timeout = self.channel.welcome_timeout
-        self.timers.set(ClientTimer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
+        self.timers.set(self._miss_welcome, self.channel.welcome_timeout)
         if self.keeper is not None and isinstance(connection, WatchedConnection):
             self.keeper.watch(connection, self._ping)
             self.link_line.forget()
@@ -141,10 +140,13 @@ class Attachment:
                 return
         self.lose()
 
+    def _miss_welcome(self) -> None:
+        self._handle_disconnect(silent_daemon(self.name))
+
     def _go_offline(self) -> None:
         self.view.remove_overlays()
         self.channel.close()
-        self.timers.clear(ClientTimer.WELCOME)
+        self.timers.clear(self._miss_welcome)
         self.phase = AttachmentPhase.OFFLINE
 
     def _await_enter(self, error: Exception) -> None:
@@ -205,7 +207,7 @@ class Attachment:
             return
         self.phase = AttachmentPhase.LEAVING
         self.link_line.forget()
-        self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.finish)
+        self.timers.set(self.finish, self.channel.detach_timeout)
 
     def continue_after_switch(self, error: str = "") -> None:
         """Continue with this session after a failed SWITCH; show the error as a notice."""
@@ -303,7 +305,7 @@ class Attachment:
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome
         returns = self.phase is AttachmentPhase.RETURNING
-        self.timers.clear(ClientTimer.WELCOME)
+        self.timers.clear(self._miss_welcome)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
             self.lose()
             return

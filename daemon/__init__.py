@@ -25,5 +25,5 @@ Each module imports only those below it. Where a row names several modules, semi
 `reports`                    what a program reports of itself (OSC 7501)
 `screen`                     the emulator, which reads the output log, and its replies
 `pty`                        the program: its pty, its output log, and its input
-`base`                       phase and facts of the session; calls to parts that are built later; names of timers
+`base`                       phase and facts of the session; calls to parts that are built later
 """

@@ -13,7 +13,6 @@ from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
 from sesh.daemon.activity.rules import State
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
 from sesh.daemon.ending import Ending
@@ -309,7 +308,7 @@ class RequestMethods:
         if stdin is None or at is None or at > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
         stdin.linger = RELINK_TIME if mends else 0.0
-        session.timers.clear(Timer.STDIN)
+        session.timers.clear(stdin.close)
         if not stdin.open:
             request.respond({"open": False})
             return

@@ -15,7 +15,6 @@ import pytest
 
 from sesh import messages, protocol
 from sesh.daemon import description
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients import connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import steps
@@ -72,7 +71,7 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
     found = answer(server, link, verb=verb, **{key: value}, **more)
     assert found["error"]["code"] == "usage", found
     assert server.session.waits.all == []
-    assert not server.session.timers.is_set((Timer.RUN, 1))
+    assert not server.session.timers.is_set(server.session.runs.step)
     assert not server.session.runs.all_runs()
     assert server.session.relay.followers == []
 
