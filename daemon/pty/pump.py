@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.phase import Life
@@ -61,16 +60,6 @@ class InputQueue:
 
 def ignore() -> None:
     pass
-
-
-@dataclass(frozen=True)
-class PumpDump:
-    """What a snapshot has of a `Pump`, apart from its pty and stdin."""
-
-    carry: bytes  # see `QueryScanner`
-    input_line: InputLine
-    last_activity: float  # time (`STEADY`)
-    unwritten: bytes  # input that the pty has not taken
 
 
 class Pump:
@@ -205,13 +194,3 @@ class Pump:
         if self.pty is not None:
             self._loop.forget(self.pty.descriptor)
             self.pty.close()
-
-    def dump(self) -> PumpDump:
-        return PumpDump(self.scanner.carry, self.input_line, self.last_activity, self.input.content())
-
-    def restore(self, dump: PumpDump) -> None:
-        self.scanner.carry = dump.carry
-        self.input_line = dump.input_line
-        self.last_activity = dump.last_activity
-        if dump.unwritten:
-            self.input.add(dump.unwritten, ignore)
