@@ -97,7 +97,7 @@ class Attachment:
         self.view.forget_parts()
         if self.phase is not AttachmentPhase.CONNECTING:
             self.phase = AttachmentPhase.RETURNING
-        self.timers.set(self._miss_welcome, self.channel.welcome_timeout)
+        self.timers.set(self._handle_disconnect, self.channel.welcome_timeout)
         if self.keeper is not None and isinstance(connection, WatchedConnection):
             self.keeper.watch(connection, self._ping)
             self.link_line.forget()
@@ -114,8 +114,9 @@ class Attachment:
     def _ping(self, payload: bytes) -> None:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
-    def _handle_disconnect(self, error: SeshError) -> None:
-        """Handle a connection's end, RELOADED, or a refused HELLO. Raises the error while connecting."""
+    def _handle_disconnect(self, error: SeshError | None = None) -> None:
+        """Handle a connection's end, RELOADED, no or a refused HELLO. Raises the error while connecting."""
+        error = error or silent_daemon(self.name)
         may_return = isinstance(error, (Unreachable, TimedOut))
         if self.end is not None:
             return
@@ -140,13 +141,10 @@ class Attachment:
                 return
         self.lose()
 
-    def _miss_welcome(self) -> None:
-        self._handle_disconnect(silent_daemon(self.name))
-
     def _go_offline(self) -> None:
         self.view.remove_overlays()
         self.channel.close()
-        self.timers.clear(self._miss_welcome)
+        self.timers.clear(self._handle_disconnect)
         self.phase = AttachmentPhase.OFFLINE
 
     def _await_enter(self, error: Exception) -> None:
@@ -305,7 +303,7 @@ class Attachment:
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome
         returns = self.phase is AttachmentPhase.RETURNING
-        self.timers.clear(self._miss_welcome)
+        self.timers.clear(self._handle_disconnect)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
             self.lose()
             return

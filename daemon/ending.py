@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sesh.daemon import description
 from sesh.daemon.base.phase import READABLE, Phase, ProgramEnd
-from sesh.daemon.files import SessionFiles
+from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
@@ -26,11 +26,11 @@ _FINAL_READS = 64  # reads of the pty after the program's end; later output is l
 class Ending:
     """Brings a session to its final phase, from the first signal to its processes on."""
 
-    def __init__(self, session: Session, files: SessionFiles) -> None:
+    def __init__(self, session: Session, listener: Listener) -> None:
         self._session = session
         self._life = session.life
         self._facts = session.facts
-        self._files = files
+        self._listener = listener
         self._reason = ""  # why somebody ends the session; empty if nobody does
         self._hung_up_at: float | None = None  # time (monotonic) of SIGHUP to the session's processes
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
@@ -182,6 +182,7 @@ class Ending:
         if phase != Phase.REMOVED:
             guard(self._session.checkpoints.write_last, "the checkpoint")
         if phase not in READABLE:
-            guard(lambda: self._files.release(remove=phase == Phase.REMOVED), "the release")
+            self._session.loop.forget(self._listener.socket.fileno())
+            guard(self._listener.release, "the release", self._facts.id, remove=phase == Phase.REMOVED)
         if phase in (Phase.LEFT, Phase.UNSEEN):
             guard(records.forget_ended, "the removal of old sessions")

@@ -8,14 +8,14 @@ import socket
 import time
 from functools import partial
 
-from sesh import about, machine, protocol
+from sesh import about, files, machine, protocol
 from sesh.about import PROGRAM
+from sesh.daemon import description
 from sesh.daemon.base.phase import READABLE, Phase
 from sesh.daemon.clients.client import client_of
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
-from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.last_responses import LastResponses
 from sesh.daemon.request_methods import Reload, RequestMethods
@@ -48,11 +48,10 @@ class Server:
         self.listener = listener
         self._loop = session.loop
         self.connections: dict[int, PeerConnection] = {}
-        self.files = SessionFiles(session, listener, self._listen)
         self.handler = ClientHandler(session)
-        self.ending = Ending(session, self.files)
+        self.ending = Ending(session, listener)
         self.last_responses = LastResponses(session, self.ending, self.handler, self.connections, self.drop)
-        methods = RequestMethods(session, self.handler, self.ending, self.files, partial(reload, self))
+        methods = RequestMethods(session, self.handler, self.ending, listener, partial(reload, self))
         self.requests = Requests(session, self.handler, methods)
         if creator is not None:
             connection = PeerConnection(creator, awaits_creator=True)
@@ -100,7 +99,7 @@ class Server:
             self.ending.check_program()
             session.notifications.reap()
         if signal.SIGUSR1 in numbers and session.life.named:
-            self.files.restore()
+            self._restore_files()
 
     def _terminate(self) -> None:
         """Abandon a restorable session if it is kept or the machine stops; else end it."""
@@ -113,6 +112,16 @@ class Server:
             life.become(Phase.ABANDONED)
         elif not life.over:
             self.ending.end_session(TERMINATED)
+
+    def _restore_files(self) -> None:
+        """Recreate the socket, the record and their directory, if they were removed."""
+        files.ready_directory()
+        self._loop.forget(self.listener.socket.fileno())
+        try:
+            self.listener.restore()
+        finally:
+            self._listen()
+        description.write_record(self.session)
 
     # -- connections
 

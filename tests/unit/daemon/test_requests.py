@@ -139,9 +139,10 @@ def test_a_hello_of_other_types_ends_its_connection_and_attaches_nobody(
 def test_a_session_that_was_left_in_the_list_can_still_be_removed(server: Server) -> None:
     """A kill just after the end was told as done, and the session stayed listed."""
     description.write_record(server.session)
-    server.files.release(remove=False)
+    session_id = server.session.facts.id
+    server.listener.release(session_id, remove=False)
     assert records.read("work") is not None
-    server.files.release(remove=True)
+    server.listener.release(session_id)
     assert records.read("work") is None
 
 

@@ -24,7 +24,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_a_deadline_that_another_one_moved_or_cleared_does_not_run(clock: Clock) -> None:
     """The same function set for later ran at once, because only functions were compared."""
-    due, ran = Timers(), []
+    due, ran = Timers(), list[str]()
 
     def tick(name: str) -> None:
         ran.append(name)
@@ -43,7 +43,7 @@ def test_a_deadline_that_another_one_moved_or_cleared_does_not_run(clock: Clock)
 
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e300])
 def test_a_deadline_that_never_comes_keeps_no_other_from_coming(clock: Clock, seconds: float) -> None:
-    due, ran = Timers(), []
+    due, ran = Timers(), list[str]()
     due.set(ran.append, seconds, "never")
     due.set(ran.append, 2, "a")
     assert due.wait_time() == 2
