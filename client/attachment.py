@@ -20,7 +20,7 @@ from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.terminal import SignalInterrupt
-from sesh.client.view import ClientTimer, TerminalView
+from sesh.client.view import TerminalView
 from sesh.errors import (
     ConnectionLost,
     LoginRefused,
@@ -95,8 +95,7 @@ class Attachment:
         self.view.forget_parts()
         if self.phase is not AttachmentPhase.CONNECTING:
             self.phase = AttachmentPhase.RETURNING
-        timeout = self.channel.welcome_timeout
-        self.timers.set(ClientTimer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
+        self.timers.set(self._handle_disconnect, self.channel.welcome_timeout)
         if self.keeper is not None and isinstance(connection, WatchedConnection):
             self.keeper.watch(connection, self._ping)
             self.link_line.forget()
@@ -111,8 +110,9 @@ class Attachment:
     def _ping(self, payload: bytes) -> None:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
-    def _handle_disconnect(self, error: SeshError) -> None:
-        """Handle a connection's end, RELOADED, or a refused HELLO. Raises the error while connecting."""
+    def _handle_disconnect(self, error: SeshError | None = None) -> None:
+        """Handle a connection's end, RELOADED, no or a refused HELLO. Raises the error while connecting."""
+        error = error or silent_daemon(self.name)
         may_return = isinstance(error, (Unreachable, TimedOut))
         if self.end is not None:
             return
@@ -140,7 +140,7 @@ class Attachment:
     def _go_offline(self) -> None:
         self.view.remove_overlays()
         self.channel.close()
-        self.timers.clear(ClientTimer.WELCOME)
+        self.timers.clear(self._handle_disconnect)
         self.phase = AttachmentPhase.OFFLINE
 
     def _await_enter(self, error: Exception) -> None:
@@ -201,7 +201,7 @@ class Attachment:
             return
         self.phase = AttachmentPhase.LEAVING
         self.link_line.forget()
-        self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.finish)
+        self.timers.set(self.finish, self.channel.detach_timeout)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
@@ -291,7 +291,7 @@ class Attachment:
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome
         returns = self.phase is AttachmentPhase.RETURNING
-        self.timers.clear(ClientTimer.WELCOME)
+        self.timers.clear(self._handle_disconnect)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
             self.lose()
             return
