@@ -159,7 +159,8 @@ class _Client:
             self._read_keys(attachment)
         if attachment.end is not None:
             return
-        display.flush()
+        if display.queue:
+            display.flush()
         if channel.unwritten:
             channel.send()
         if channel.connection is not None and channel.connection.inbound in ready:

@@ -7,7 +7,7 @@ screen again, so the line never enters the scrollback. After output the line is 
 from __future__ import annotations
 
 import os
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 from typing import TYPE_CHECKING
 
 from sesh import protocol
@@ -27,7 +27,7 @@ _MAX_PARTS = 8 << 20  # bytes of a screen to keep until its last part has come; 
 _REDRAW_PING = b"redraw"  # the payload of the PING before a request for the screen
 
 
-class ClientTimer(Enum):
+class ClientTimer(IntEnum):
     """The names of the client's timers."""
 
     DOUBT = auto()
@@ -170,7 +170,8 @@ class TerminalView:
 
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove sesh's line, and show the predicted effect of the input of this number."""
-        self.end_line()
+        if self._line or self.display.covered:
+            self.end_line()
         if self._predictor is not None:
             self.display.write(self._predictor.input_sent(number, data))
 

@@ -183,8 +183,7 @@ class ClientHandler:
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
         elif kind == protocol.GOT and (window := client.window) is not None:
-            if window.confirm(protocol.split_number(payload)[0]) and window.drained:
-                client.connection.progress_at = time.monotonic()  # only if drained: a full link counts as stalled
+            window.confirm(protocol.split_number(payload)[0])
             self._relay.go_on_with(client)
         elif kind == protocol.MODEL:
             self._relay.echoes.send_model(client)

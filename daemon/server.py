@@ -85,7 +85,7 @@ class Server:
         self._begin()
         while session.life.phase != Phase.ABANDONED:
             self._loop.turn()
-            if session.running:
+            if session.life.running:
                 continue
             session.faults.guard(self.last_responses.send, "the ending")
             if session.life.over and not self.requests.unfinished:
@@ -150,6 +150,7 @@ class Server:
         self.connections[connection.descriptor] = connection
         send = partial(self._send_queued, connection)
         connection.changed = lambda: self._loop.soon(send)
+        connection.serve = partial(self._serve, connection)
         self._drop_or_go_on(connection)
         end = partial(self._no_hello, connection)
         self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
@@ -167,19 +168,16 @@ class Server:
 
     def _drop_or_go_on(self, connection: PeerConnection) -> None:
         """Drop a connection that is over; else send it events soon, and watch its socket."""
-        if connection.over:
+        if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
             return
         if self.session.events.pending(connection):
             self._loop.soon(self.session.events.send_new)
         interest = WRITE if connection.blocked else 0
-        if connection.listening and not connection.backlog and not self._input_is_full(connection):
+        must_wait = self.session.pump.input.size > MAX_INPUT and client_of(connection) is not None
+        if not (connection.closing or connection.backlog or must_wait):
             interest |= READ
-        self._loop.watch(connection.descriptor, interest, partial(self._serve, connection))
-
-    def _input_is_full(self, connection: PeerConnection) -> bool:
-        """Return whether a client must wait: the program has too much input to read."""
-        return client_of(connection) is not None and self.session.pump.input.size > MAX_INPUT
+        self._loop.watch(connection.descriptor, interest, connection.serve)
 
     def _serve(self, connection: PeerConnection, ready: int) -> None:
         try:
@@ -221,7 +219,7 @@ class Server:
         """Handle frames for `FRAMES_TIME`; the rest waits for the loop's next turn."""
         backlog = connection.backlog
         until = time.monotonic() + FRAMES_TIME
-        while backlog and connection.listening:
+        while backlog and not connection.closing:  # `fail` has emptied it
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
                 again = partial(self._serve, connection, 0)
@@ -234,7 +232,7 @@ class Server:
             self.handler.handle_input(client, payload)
         elif kind == protocol.HELLO:
             self.handler.handle_hello(connection, protocol.parse(payload))
-        elif connection.unsent > MAX_UNSENT and kind in _WITH_RESPONSE:
+        elif len(connection.unsent) > MAX_UNSENT and kind in _WITH_RESPONSE:
             raise ProtocolError("a connection makes requests and reads no responses")
         elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
             connection.queue(protocol.frame(protocol.PONG, payload))

@@ -157,8 +157,8 @@ def session_of(state: Snapshot) -> Session:
     own = state["descriptors"]
     pty = Pty(own.master, own.slave, facts.pid) if own.master >= 0 else None
     session = Session(facts, state["clients"].size, pty, state["activity"].declared.reports)
-    session.life.phase = state["life"].phase
     session.life.end = state["life"].end
+    session.life.become(state["life"].phase)
     session.clients.size = state["clients"].size
     session.clients.last_number = state["clients"].last_number
     session.clients.departed = state["clients"].departed

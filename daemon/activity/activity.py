@@ -83,7 +83,7 @@ class Activity:
             self._check_in(SETTLED)
 
     def note_input(self, data: bytes) -> None:
-        """Note input: a line answers the question; some keys end a declaration."""
+        """Note input, which also calls `wake`: a line answers the question; some keys end a declaration."""
         kept = self.kept
         self._input_at = time.monotonic()
         self._pump.last_activity = STEADY.now()
@@ -97,7 +97,6 @@ class Activity:
             self._decide()
         elif lines or ended:
             kept.answered_at = STEADY.now()
-        self.wake()
 
     def note_lines(self, count: int = 1) -> None:
         """Note lines that are entered at the cursor: a question follows them."""

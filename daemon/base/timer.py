@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 
-class Timer(Enum):
+class Timer(IntEnum):  # each key looks timers up, and `Enum` computes its hash in Python
     ACCEPT = auto()  # accept connections again, after the process ran out of descriptors
     ACK = auto()  # with a client's number: send the ACK alone
     ACTIVITY = auto()  # check the session's state

@@ -19,7 +19,7 @@ from sesh.measures import Size
 
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
 KEEP_UP_FROM = 256 << 10  # bytes before `MAX_LAG` from which on output is emulated between two reads
-KEEP_UP = 8 << 10  # bytes emulated between two reads
+KEEP_UP = 16 << 10  # bytes emulated between two reads
 KEEP_UP_TIME = 0.0005  # the most seconds of that: in this time the kernel's buffer of the pty fills
 
 
@@ -48,7 +48,7 @@ class Relay:
         for reader in (*self._clients.all, *self.followers):
             if not reader.connection.blocked:
                 reader.connection.send_output(self._log)
-        self.send_due_soon()
+        self._soon(self._send_and_pace)
         self.screens.schedule_viewports()
         self._schedule_emulator()
 
@@ -59,8 +59,7 @@ class Relay:
     def _send_and_pace(self) -> None:
         screen_due = False
         try:
-            self.screens.send_due()
-            screen_due = self.screens.is_due
+            screen_due = self.screens.send_due()
         finally:
             self.pace(screen_due=screen_due)
 
@@ -101,9 +100,7 @@ class Relay:
 
     def _schedule_emulator(self) -> None:
         seconds = self._model.wait_time()
-        if seconds is None:
-            self._timers.clear(Timer.EMULATOR)
-        else:
+        if seconds is not None:
             self._timers.set(Timer.EMULATOR, seconds, self._step)
 
     def _step(self) -> None:
@@ -122,9 +119,10 @@ class Relay:
     def pace(self, *, screen_due: bool = False) -> None:
         """Read from the program unless it waits; drop bytes that all readers have read."""
         readers = [reader for reader in (*self.followers, *self._clients.all) if reader.gets_output]
-        late = [reader for reader in readers if reader.is_late(self._log)]
         program_waits = False
-        for reader in late:
+        for reader in readers:
+            if not reader.is_late(self._log):
+                continue
             if self._is_waited_for(reader):
                 program_waits = True
             elif isinstance(reader, Client):
@@ -139,4 +137,4 @@ class Relay:
 
     def _is_waited_for(self, reader: Reader) -> bool:
         matters = not isinstance(reader, Client) or reader is self._clients.leader
-        return matters and not reader.connection.stalled
+        return matters and not reader.stalled

@@ -95,7 +95,7 @@ class Pty:
 
     def input_reader(self) -> tuple[int, bool]:
         """Return the foreground process group, and whether it gets each key at once."""
-        return self.foreground(), self.raw()
+        return self.foreground(), not self._modes()[_LOCAL_FLAGS] & termios.ICANON
 
     def echoes(self) -> bool:
         return bool(self._modes()[_LOCAL_FLAGS] & termios.ECHO)

@@ -39,9 +39,9 @@ class Loop:
         """
         if not events:
             self.forget(descriptor)
-            return
-        self._poll.register(descriptor, events)
-        self._watched[descriptor] = events, call
+        elif self._watched.get(descriptor) != (events, call):
+            self._poll.register(descriptor, events)
+            self._watched[descriptor] = events, call
 
     def forget(self, descriptor: int) -> None:
         if descriptor in self._watched:
@@ -54,8 +54,7 @@ class Loop:
 
     def turn(self) -> None:
         """Wait for the next event or deadline, and call the callbacks that are due."""
-        seconds = 0.0 if self._soon else self.timers.wait_time()
-        for descriptor, events in self.wait(seconds):
+        for descriptor, events in self._ready():
             watched = self._watched.get(descriptor)
             if watched is not None:  # else an earlier callback of this turn has ended the watch
                 interest, call = watched
@@ -77,8 +76,9 @@ class Loop:
                 self._fault("a fault in a turn", error)
                 self.timers.ensure(later, _RETRY, later)
 
-    def wait(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Return the descriptors that are ready within `seconds` (None: no limit), with their events."""
+    def _ready(self) -> list[tuple[int, int]]:
+        """Wait until descriptors are ready or a call is due; return the descriptors with their events."""
+        seconds = 0.0 if self._soon else self.timers.wait_time()
         # poll rounds up to milliseconds, so a deadline that is near does not make the loop spin.
         milliseconds = min(_LONGEST, seconds) * 1000 if seconds is not None else None
         try:

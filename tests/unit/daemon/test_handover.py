@@ -171,7 +171,8 @@ def lived() -> Session:
     own.runs.history.count = 2
     own.notifications.running.append(5)
     own.faults.note("a fault")
-    own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
+    own.life.end = ProgramEnd(3, None, 5.0)
+    own.life.become(Phase.KEPT)
     pump = own.pump
     pump.input_line.add(b"draft", None, by_person=True)
     pump.input_line.sent_at, pump.last_activity = 7, 5.0
