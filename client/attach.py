@@ -166,8 +166,9 @@ class _Client:
         if channel.connection is not None and channel.connection.inbound in ready:
             attachment.receive()
         attachment.timers.run()
-        channel.acknowledge_output(len(display.queue))
-        attachment.run_keeper(ready)
+        if attachment.keeper is not None:
+            channel.acknowledge_output(len(display.queue))
+            attachment.run_keeper(ready)
 
     def _poll(self, attachment: Attachment) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors."""

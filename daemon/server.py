@@ -164,15 +164,15 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
                 connection.send_output(self.session.log)
+            if self.session.events.pending(connection):
+                self._loop.soon(self.session.events.send_new)
             self._drop_or_go_on(connection)
 
     def _drop_or_go_on(self, connection: PeerConnection) -> None:
-        """Drop a connection that is over; else send it events soon, and watch its socket."""
+        """Drop a connection that is over; else watch its socket."""
         if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
             return
-        if self.session.events.pending(connection):
-            self._loop.soon(self.session.events.send_new)
         interest = WRITE if connection.blocked else 0
         must_wait = self.session.pump.input.size > MAX_INPUT and client_of(connection) is not None
         if not (connection.closing or connection.backlog or must_wait):
@@ -188,6 +188,7 @@ class Server:
                 else:
                     connection.send_output(self.session.log)
                     self.session.relay.send_due_soon()
+                    self._loop.soon(self.session.events.send_new)
             if ready & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return

@@ -78,6 +78,7 @@ class Activity:
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
         self.kept.active_at = time.monotonic()
+        self._pump.last_activity = STEADY.now()
         if self._settled:
             self._settled = False
             self._check_in(SETTLED)
@@ -86,7 +87,6 @@ class Activity:
         """Note input, which also calls `wake`: a line answers the question; some keys end a declaration."""
         kept = self.kept
         self._input_at = time.monotonic()
-        self._pump.last_activity = STEADY.now()
         self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)
         self._work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")

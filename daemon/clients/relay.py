@@ -35,7 +35,7 @@ class Relay:
         self._soon = loop.soon
         self._packer = Packer(model, loop.timers)
         self.followers: list[Reader] = []
-        self.echoes = Echoes(pump, model)
+        self.echoes = Echoes(pump, model, loop.timers)
         self.screens = Screens(pump.log, model, clients, reports, loop.timers, self.send_due_soon)
 
     def deliver(self) -> None:

@@ -131,10 +131,9 @@ class Pump:
 
     def read_output(self) -> bool:
         """Read output and pass it on; return False if there was none."""
-        pty = self._open_pty
-        if pty is None:
+        if self.pty is None:
             return False
-        block, hung_up = pty.read(self.between_reads)
+        block, hung_up = self.pty.read(self.between_reads)
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
             self._loop.timers.set(Timer.REOPEN, REOPEN_AFTER, self._watch_pty)
             self._watch_pty()
@@ -150,7 +149,6 @@ class Pump:
             self.log.append(piece)
             findings = self.scanner.scan(piece)
             self.on_output()
-            self.last_activity = STEADY.now()
             self.on_traffic()
             if findings:
                 self.on_findings(findings, start)
@@ -182,7 +180,7 @@ class Pump:
         try:
             self.input.drain(self.pty.write)
         except OSError:
-            self.input.clear()  # the pty is gone or closed; SIGCHLD will report the program's end
+            self.input.clear()  # the pty is gone, or closed; SIGCHLD will report the program's end
         if self.input.size:
             self._watch_pty()
 

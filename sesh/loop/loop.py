@@ -54,13 +54,13 @@ class Loop:
 
     def turn(self) -> None:
         """Wait for the next event or deadline, and call the callbacks that are due."""
-        for descriptor, events in self._ready():
+        seconds = 0.0 if self._soon else self.timers.wait_time()
+        for descriptor, events in self.wait(seconds):
             watched = self._watched.get(descriptor)
             if watched is not None:  # else an earlier callback of this turn has ended the watch
                 interest, call = watched
                 try:
-                    ready = events & interest
-                    call(ready or interest)  # after a hangup or an error nothing of interest is ready
+                    call(events & interest or interest)  # after a hangup or an error nothing of interest is ready
                 except Exception as error:
                     self._fault("a fault in an event", error)
         try:
@@ -76,9 +76,8 @@ class Loop:
                 self._fault("a fault in a turn", error)
                 self.timers.ensure(later, _RETRY, later)
 
-    def _ready(self) -> list[tuple[int, int]]:
-        """Wait until descriptors are ready or a call is due; return the descriptors with their events."""
-        seconds = 0.0 if self._soon else self.timers.wait_time()
+    def wait(self, seconds: float | None) -> list[tuple[int, int]]:
+        """Return the descriptors that are ready within `seconds` (None: no limit), with their events."""
         # poll rounds up to milliseconds, so a deadline that is near does not make the loop spin.
         milliseconds = min(_LONGEST, seconds) * 1000 if seconds is not None else None
         try:
