@@ -176,8 +176,6 @@ _TOKEN = re.compile(
     rb"|[\xc2-\xdf](?:[\x80-\xbf]|%(cut)s)|[\xe0-\xef](?:[\x80-\xbf]{2}|[\x80-\xbf]?%(cut)s)"
     rb"|[\xf0-\xf4](?:[\x80-\xbf]{3}|[\x80-\xbf]{0,2}%(cut)s)|[^\x1b\xc2-\xf4]" % {b"most": LONGEST - 3, b"cut": _CUT}
 )
-_TOKENS = re.compile(_TOKEN.pattern + rb"|((?s:.+))")
-"""Matches a token, or an incomplete one, as group 1."""
 _PASTED = re.compile(rb"\x1b\[200~.*?(?:\x1b\[201~|\Z)", re.DOTALL)
 
 
@@ -192,8 +190,11 @@ def token(data: bytes, start: int) -> tuple[int, bool]:
 
 def tokens(data: bytes) -> Iterator[tuple[bytes, bool]]:
     """Yield each token, and whether it is whole; only the last one may be incomplete."""
-    for match in _TOKENS.finditer(data):
-        yield match[0], match[1] is None
+    start = 0
+    while start < len(data):
+        end, whole = token(data, start)
+        yield data[start:end], whole
+        start = end
 
 
 def matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:

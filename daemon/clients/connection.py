@@ -207,8 +207,8 @@ class PeerConnection(FrameSocket):
                 reader.skip_to(log.base)
             size = min(room, log.head - reader.position)
             self.unsent += protocol.output_header(reader.position, size)
-            for view in log.read(reader.position, size):
-                self.unsent += view
+            for piece in log.read(reader.position, size):
+                self.unsent += piece
             reader.position += size
             if reader.window is not None:
                 reader.window.add(size, reader.position)
