@@ -9,14 +9,13 @@ from functools import partial
 from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
 from sesh.errors import ProtocolError
-from sesh.measures import Size, clamp_size
+from sesh.measures import STEADY, Size, clamp_size
 from sesh.messages import Hello, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
@@ -41,7 +40,7 @@ class ClientHandler:
             return
         connection.role = Role.KNOWN if hello.get("protocol") == protocol.PROTOCOL else Role.FOREIGN
         if not connection.awaits_creator:  # the creator's timer also bounds the time to its first request
-            self._timers.clear((Timer.HELLO, connection.descriptor))
+            self._timers.clear(self.no_hello, connection)
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
@@ -67,9 +66,12 @@ class ClientHandler:
         client.last_input = departed.last_input
         client.used_at = departed.used_at
         position = self._position_in(hello)
+        left = self._clients.left_by(client.terminal.id) if position is None else None
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if position is None and not created:
             welcome["missed"] = self._missed()
+        if left is not None:
+            welcome["left"] = STEADY.now() - left.at
         connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace"):
             for other in list(self._clients.all):
@@ -79,7 +81,7 @@ class ClientHandler:
         fitted = self._has_session_size(client)  # before `add`, which may give the session this client's size
         self._clients.add(client)
         if position is None:
-            self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
+            self._start(client, left.position if left is not None else None, created=created)
         elif not departed.got_first_screen(by=position):
             self._start(client, departed.seen_to, created=False)
         else:
@@ -107,7 +109,7 @@ class ClientHandler:
 
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
         """Choose the first output of a new client: lines after `seen_to`, or all bytes."""
-        if seen_to is not None and seen_to <= self._log.head:
+        if seen_to is not None:
             client.position = client.seen_to = seen_to
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
@@ -116,12 +118,18 @@ class ClientHandler:
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
 
+    def no_hello(self, connection: PeerConnection) -> None:
+        """End a connection whose HELLO does not come."""
+        self.release_creator(connection)
+        if connection.role == Role.UNKNOWN:
+            connection.fail()
+
     def release_creator(self, connection: PeerConnection) -> None:
         """Stop keeping the whole log for the creator: it has made its request, if any."""
         if connection.awaits_creator:
             connection.awaits_creator = False
             self._log.whole = False
-        self._timers.clear((Timer.HELLO, connection.descriptor))
+        self._timers.clear(self.no_hello, connection)
 
     def _missed(self) -> str:
         """Return a line about missed events; empty if a client is attached."""
@@ -142,7 +150,7 @@ class ClientHandler:
             return
         keys = client.replies.filter(data, time.monotonic())
         if keys is not data and client.replies.key_begun:  # unchanged input means that nothing is held
-            self._timers.set((Timer.KEY, client.number), KEY_TIMEOUT, lambda: self._release(client))
+            self._timers.set(self._release, KEY_TIMEOUT, client)
         self._type(client, keys, number, len(data))
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
@@ -195,6 +203,8 @@ class ClientHandler:
             "command": shells.foreground_name(pty, asker, command) if pty is not None else "",
         }
         client.connection.queue(protocol.message(protocol.DETACH, message))
+        if client.window is not None:
+            client.window.confirm(client.window.sent)  # the terminal shows all of it before the client leaves
         self.dismiss(client)
 
     def send_output(self, client: Client) -> None:
@@ -221,7 +231,7 @@ class ClientHandler:
             return
         self._release(client)  # its INPUT counts as received, so the client does not send it again
         client.connection.reader = None
-        self._timers.clear((Timer.KEY, client.number))
+        self._timers.clear(self._release, client)
         self._relay.echoes.forget(client)
         self._model.remember(client.position)
         self._clients.remove(client)

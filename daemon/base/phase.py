@@ -65,7 +65,6 @@ class Life:
 
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
-        self.running = True
         self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
         self.on_end: Observers[[]] = Observers()  # called when the program has ended
         self.end = ProgramEnd()
@@ -80,6 +79,10 @@ class Life:
         self._interrupted_at = time.monotonic() if interrupts else _NEVER
 
     @property
+    def running(self) -> bool:
+        return self.phase in _RUNNING
+
+    @property
     def over(self) -> bool:
         """True if the daemon exits once its peers have their responses."""
         return self.phase in (Phase.LEFT, Phase.UNSEEN, Phase.REMOVED)
@@ -92,6 +95,5 @@ class Life:
     def become(self, phase: Phase) -> None:
         ran = self.running
         self.phase = phase
-        self.running = phase in _RUNNING
         if ran and not self.running:
             self.on_end()

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from functools import partial
 
 from sesh import protocol
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client, DueAck
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
@@ -64,7 +62,7 @@ class Echoes:
             typed.append((now, number))
         if at_once or due.size >= _MOST_UNACKNOWLEDGED:
             self.acknowledge(client)
-        self._timers.set((Timer.ACK, client.number), ACK_ALONE_AFTER, partial(self.acknowledge, client))
+        self._timers.set(self.acknowledge, ACK_ALONE_AFTER, client)
 
     def report_flags(self) -> None:
         """Queue the terminal's flags if they have changed; called before output is sent."""
@@ -94,4 +92,4 @@ class Echoes:
 
     def forget(self, client: Client) -> None:
         self._unreported.pop(client, None)
-        self._timers.clear((Timer.ACK, client.number))
+        self._timers.clear(self.acknowledge, client)
