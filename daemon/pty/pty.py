@@ -58,7 +58,7 @@ class Pty:
         return cls(descriptor, slave, pid)
 
     def read(self, between: Callable[[], object]) -> tuple[bytes, bool]:
-        """Read about `READ_LIMIT` bytes, none once closed; return them, and whether the slave side has hung up."""
+        """Read about `READ_LIMIT` bytes; return them, and whether the slave side has hung up."""
         blocks: list[bytes] = []
         taken = 0
         hung_up = False
