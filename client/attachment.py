@@ -20,7 +20,7 @@ from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.terminal import SignalInterrupt
-from sesh.client.view import ClientTimer, TerminalView
+from sesh.client.view import TerminalView
 from sesh.errors import (
     ConnectionLost,
     LoginRefused,
@@ -53,7 +53,7 @@ class AttachmentPhase(Enum):
 
 
 class Attachment:
-    """One client attached to one session; survives a lost link and a failed SWITCH.
+    """One client attached to one session; survives a lost link.
 
     `keeper`: of the link to `host`; None on this machine. `session_id`: empty until the first WELCOME. `end`: None
     while the attachment lasts; once `end` is set, the attachment handles no frame, key or link.
@@ -80,6 +80,7 @@ class Attachment:
         self.view = TerminalView(display, self.channel, self.timers, predict)
         self.keeper = _keeper_of(connection, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
+        self.attach_over(connection)
 
     def attach_over(self, connection: Connection) -> None:
         """Attach over a first or another connection, over which HELLO may have been sent."""
@@ -94,8 +95,7 @@ class Attachment:
         self.view.forget_parts()
         if self.phase is not AttachmentPhase.CONNECTING:
             self.phase = AttachmentPhase.RETURNING
-        timeout = self.channel.welcome_timeout
-        self.timers.set(ClientTimer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
+        self.timers.set(self._handle_disconnect, self.channel.welcome_timeout)
         if self.keeper is not None and isinstance(connection, WatchedConnection):
             self.keeper.watch(connection, self._ping)
             self.link_line.forget()
@@ -110,8 +110,9 @@ class Attachment:
     def _ping(self, payload: bytes) -> None:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
-    def _handle_disconnect(self, error: SeshError) -> None:
-        """Handle a connection's end, RELOADED, or a refused HELLO. Raises the error while connecting."""
+    def _handle_disconnect(self, error: SeshError | None = None) -> None:
+        """Handle a connection's end, RELOADED, no or a refused HELLO. Raises the error while connecting."""
+        error = error or silent_daemon(self.name)
         may_return = isinstance(error, (Unreachable, TimedOut))
         if self.end is not None:
             return
@@ -139,7 +140,7 @@ class Attachment:
     def _go_offline(self) -> None:
         self.view.remove_overlays()
         self.channel.close()
-        self.timers.clear(ClientTimer.WELCOME)
+        self.timers.clear(self._handle_disconnect)
         self.phase = AttachmentPhase.OFFLINE
 
     def _await_enter(self, error: Exception) -> None:
@@ -200,15 +201,7 @@ class Attachment:
             return
         self.phase = AttachmentPhase.LEAVING
         self.link_line.forget()
-        self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.finish)
-
-    def continue_after_switch(self, error: str = "") -> None:
-        """Continue with this session after a failed SWITCH; show the error as a notice."""
-        self.last_message, self.end = {}, None
-        if not self.display.started:
-            self.redisplay()
-        if error:
-            self.view.say(error)
+        self.timers.set(self.finish, self.channel.detach_timeout)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
@@ -262,7 +255,7 @@ class Attachment:
             self._handle_disconnect(Unreachable(f"the daemon of {self.name} closed the connection; try again"))
 
     def handle_frames(self) -> None:
-        """Handle the received frames until the attachment ends; a failed SWITCH handles the others."""
+        """Handle the received frames until the attachment ends."""
         while self.end is None and self.channel.frames and self.channel.connection is not None:
             self._handle_frame(self.channel.connection, *self.channel.frames.popleft())
 
@@ -298,7 +291,7 @@ class Attachment:
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome
         returns = self.phase is AttachmentPhase.RETURNING
-        self.timers.clear(ClientTimer.WELCOME)
+        self.timers.clear(self._handle_disconnect)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
             self.lose()
             return
@@ -330,6 +323,11 @@ class Attachment:
         if notice := self.options.take_notice(self.name, welcome):
             self.view.say(notice)
 
+    def close(self) -> None:
+        if self.keeper is not None:
+            self.keeper.close()
+        self.channel.close()
+
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
         if kind == protocol.NOTICE:
@@ -347,8 +345,11 @@ class Attachment:
             self.last_message = message
             self.finish()
         elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
-            self.last_message, host = message, message.get("host")
-            self.end = AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)
+            try:
+                self.end = AttachmentEnd.switched(self.host, message)
+                self.last_message = message
+            except SeshError as error:
+                self.view.say(str(error))
 
 
 def _keeper_of(connection: Connection, current_peer: CurrentPeer) -> LinkKeeper | None:

@@ -9,7 +9,6 @@ from functools import partial
 from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import LAG, Client, Departed, DueAck
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.events import Missed
@@ -46,7 +45,7 @@ class ClientHandler:
             return
         connection.role = Role.KNOWN if hello.get("protocol") == protocol.PROTOCOL else Role.FOREIGN
         if not connection.awaits_creator:  # the creator's timer also bounds the time to its first request
-            self._timers.clear((Timer.HELLO, connection.descriptor))
+            self._timers.clear(self.no_hello, connection)
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
@@ -124,12 +123,18 @@ class ClientHandler:
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
 
+    def no_hello(self, connection: PeerConnection) -> None:
+        """End a connection whose HELLO does not come."""
+        self.release_creator(connection)
+        if connection.role == Role.UNKNOWN:
+            connection.fail()
+
     def release_creator(self, connection: PeerConnection) -> None:
         """Stop keeping the whole log for the creator: it has made its request, if any."""
         if connection.awaits_creator:
             connection.awaits_creator = False
             self._log.whole = False
-        self._timers.clear((Timer.HELLO, connection.descriptor))
+        self._timers.clear(self.no_hello, connection)
 
     def _missed(self) -> str:
         """Return a line about missed events; empty if a client is attached."""
@@ -150,7 +155,7 @@ class ClientHandler:
             return
         keys = client.replies.filter(data, time.monotonic())
         if keys is not data and client.replies.key_begun:  # unchanged input means that nothing is held
-            self._timers.set((Timer.KEY, client.number), KEY_TIMEOUT, lambda: self._release(client))
+            self._timers.set(self._release, KEY_TIMEOUT, client)
         self._type(client, keys, number, len(data))
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
@@ -177,8 +182,7 @@ class ClientHandler:
         self._relay.echoes.expect(client, number)
         if at_once or due.size >= _MOST_UNACKNOWLEDGED:
             self._relay.echoes.acknowledge(client)
-        alone = partial(self._relay.echoes.acknowledge, client)
-        self._timers.set((Timer.ACK, client.number), ACK_ALONE_AFTER, alone)
+        self._timers.set(self._relay.echoes.acknowledge, ACK_ALONE_AFTER, client)
 
     def handle_frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:
@@ -243,8 +247,8 @@ class ClientHandler:
             return
         self._release(client)  # its INPUT counts as received, so the client does not send it again
         client.connection.reader = None
-        self._timers.clear((Timer.KEY, client.number))
-        self._timers.clear((Timer.ACK, client.number))
+        self._timers.clear(self._release, client)
+        self._timers.clear(self._relay.echoes.acknowledge, client)
         self._relay.echoes.forget(client)
         self._model.remember(client.position)
         self._clients.remove(client)

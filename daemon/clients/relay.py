@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
@@ -102,9 +101,9 @@ class Relay:
     def _schedule_emulator(self) -> None:
         seconds = self._model.wait_time()
         if seconds is None:
-            self._timers.clear(Timer.EMULATOR)
+            self._timers.clear(self._step)
         else:
-            self._timers.set(Timer.EMULATOR, seconds, self._step)
+            self._timers.set(self._step, seconds)
 
     def _step(self) -> None:
         """Run the emulator for a few milliseconds, unless more output has just come."""
@@ -132,7 +131,7 @@ class Relay:
             else:
                 reader.skip_to(self._log.head)
         if program_waits:
-            self._timers.ensure(Timer.PACE, STALLED, self.send_due_soon)
+            self._timers.ensure(self.send_due_soon, STALLED)
         self._pump.set_paused(paused=program_waits or screen_due or self._model.lag >= MAX_LAG)
         if self._log.head - self._log.base > self._log.retained + TRIM_FROM:
             self._log.trim(min([self._model.position, *(reader.position for reader in readers)]))

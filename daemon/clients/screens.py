@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import BLANK, Attaching, Client, Clients, Repainting, Viewing
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.reports import Reports
@@ -186,24 +185,24 @@ class Screens:
         """Send the viewports, at most once in `FRAME_TIME`, if a client has one."""
         if any(isinstance(client.state, Viewing) for client in self._clients.all):
             due_at = self._viewports_sent_at + FRAME_TIME
-            self._timers.ensure(Timer.VIEWPORTS, max(0.0, due_at - time.monotonic()), self.send_viewports)
+            self._timers.ensure(self.send_viewports, max(0.0, due_at - time.monotonic()))
 
     def send_viewports(self) -> None:
         """Send all viewports; again each `FRAME_TIME` until the emulator has caught up."""
-        self._timers.clear(Timer.VIEWPORTS)
+        self._timers.clear(self.send_viewports)
         self._model.catch_up(FRAME_TIME / 2)
         for client in self._clients.all:
             self._send_viewport(client)
         self._viewports_sent_at = time.monotonic()
         if self._model.lag:
-            self._timers.ensure(Timer.VIEWPORTS, FRAME_TIME, self.send_viewports)
+            self._timers.ensure(self.send_viewports, FRAME_TIME)
 
     def go_on_with(self, client: Client) -> None:
         """Continue with a client with a viewport, whose socket or link has room again."""
         if isinstance(client.state, Viewing):
             client.connection.flush()
             if client.takes_screen:
-                self._timers.ensure(Timer.VIEWPORTS, 0, self.send_viewports)
+                self._timers.ensure(self.send_viewports, 0)
 
     def _send_viewport(self, client: Client) -> None:
         state = client.state

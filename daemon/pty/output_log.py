@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from dataclasses import dataclass
 
 RETAINED = 256 << 10  # bytes kept although all readers have them, for clients that reconnect
 JOB_RETAINED = 1 << 20  # bytes kept of a job's output, whose result contains them
 MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
 _JOINED = 4 << 10  # bytes of the largest block that small blocks are joined to
-
-
-@dataclass(frozen=True)
-class LogDump:
-    """What a snapshot has of an `OutputLog`."""
-
-    base: int
-    data: bytes
 
 
 class OutputLog:
@@ -30,9 +21,6 @@ class OutputLog:
         self.whole = False  # keep `MAX_LAG` bytes, for a creator that may want the output from the first byte on
         self._blocks: list[bytes] = []
         self._starts: list[int] = []
-
-    def dump(self) -> LogDump:
-        return LogDump(self.base, self.content(self.base))
 
     def restore(self, base: int, data: bytes) -> None:
         self.base = self.head = base

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.phase import Life
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty, set_size
@@ -64,16 +62,6 @@ def ignore() -> None:
     pass
 
 
-@dataclass(frozen=True)
-class PumpDump:
-    """What a snapshot has of a `Pump`, apart from its pty and stdin."""
-
-    carry: bytes  # see `QueryScanner`
-    input_line: InputLine
-    last_activity: float  # time (`STEADY`)
-    unwritten: bytes  # input that the pty has not taken
-
-
 class Pump:
     """Reads the program's pty into the log, and writes input to the pty."""
 
@@ -115,7 +103,7 @@ class Pump:
 
     def _watch_pty(self) -> None:
         if (pty := self._open_pty) is not None:
-            hung_up = self._loop.timers.is_set(Timer.REOPEN)
+            hung_up = self._loop.timers.is_set(self._watch_pty)
             events = WRITE if self.input.size else 0
             if not (self.paused or hung_up):
                 events |= READ
@@ -135,7 +123,7 @@ class Pump:
             return False
         block, hung_up = pty.read(self.between_reads)
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
-            self._loop.timers.set(Timer.REOPEN, REOPEN_AFTER, self._watch_pty)
+            self._loop.timers.set(self._watch_pty, REOPEN_AFTER)
             self._watch_pty()
         if block:
             self.append_output(block)
@@ -200,18 +188,9 @@ class Pump:
 
     def close(self) -> None:
         self.input.clear()
+        self._loop.timers.clear(self._watch_pty)
         if self.stdin is not None:
             self.stdin.close()
         if self.pty is not None:
             self._loop.forget(self.pty.descriptor)
             self.pty.close()
-
-    def dump(self) -> PumpDump:
-        return PumpDump(self.scanner.carry, self.input_line, self.last_activity, self.input.content())
-
-    def restore(self, dump: PumpDump) -> None:
-        self.scanner.carry = dump.carry
-        self.input_line = dump.input_line
-        self.last_activity = dump.last_activity
-        if dump.unwritten:
-            self.input.add(dump.unwritten, ignore)

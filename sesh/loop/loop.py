@@ -75,7 +75,7 @@ class Loop:
                 later()
             except Exception as error:
                 self._fault("a fault in a turn", error)
-                self.timers.ensure(later, _RETRY, later)
+                self.timers.ensure(later, _RETRY)
 
     def wait(self, seconds: float | None) -> list[tuple[int, int]]:
         """Return the descriptors that are ready within `seconds` (None: no limit), with their events."""
