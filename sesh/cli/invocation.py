@@ -95,11 +95,12 @@ class Invocation(PersonCaller):
         self._note_place(host, name)
         return self.target_of(host, offers=host == self.line.host)
 
-    def note_verb(self, name: str, host: str | None) -> None:
-        """Note a session's name that is a verb, too."""
+    def note_verb(self, name: str, host: str | None, *, attaching: bool = False) -> None:
+        """Note a session's name that is a verb, too; when `attaching`, on its screen."""
         if find_verb(name) is not None:
             note = f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session"
-            self.note_and_show_on_attach(for_host(note, host))
+            show = self.show_on_attach if attaching else self.note
+            show(for_host(note, host))
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine with some of the sessions; return errors by session.
