@@ -49,7 +49,7 @@ LOST = {
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part",
     "requests: a reload waits for those that have begun, and the others are repeated":
-        "Typing._active Typing._queued Typing._patient Requests.unfinished StdinPipe.waiting StdinPipe.ends",
+        "Typing._active Typing._queued Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Ending._reason Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
     "work in progress: it begins again":
