@@ -10,7 +10,7 @@ from sesh import machine, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import PeerRequest, Steps
-from sesh.daemon.delivery import DISTURBED, POLL, Delivery, Recipient, unmarked
+from sesh.daemon.delivery import DISTURBED, POLL, Delivery, unmarked
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
@@ -166,7 +166,7 @@ class Typing:
         position = self._pump.input_line.sent_at
         to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         takes_pastes = self._session.model.emulator.mode(BRACKETED_PASTE) is True
-        self._active = Delivery(text, Recipient(self._session, pty), pasted=takes_pastes and not to_editor)
+        self._active = Delivery(self._session, pty, text, pasted=takes_pastes and not to_editor)
         try:
             reason = yield from self._active.steps()
             response: SendResponse = {"position": position, "reason": reason}
