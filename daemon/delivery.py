@@ -25,7 +25,7 @@ _PIECE = 1000
 
 
 class Delivery:
-    """A text and the Enter after it, on their way to the program that reads the terminal now."""
+    """A text and the Enter after it, on their way to the program."""
 
     def __init__(self, session: Session, pty: Pty, text: bytes, *, pasted: bool) -> None:
         self._session = session

@@ -116,9 +116,10 @@ class Typing:
             del self.outcomes[next(iter(self.outcomes))]
 
     def _until_turn(self, request: PeerRequest[SendResponse], *, awaits_room: bool) -> Steps:
-        """Yield until the earlier texts are typed; with `awaits_room`, until there is room or the response is due.
+        """Yield until the earlier texts are typed.
 
-        Raises Busy if too many texts wait, TimedOut, Interrupted.
+        `awaits_room`: also until the program has read enough, or the response is due. Raises Busy if too many texts
+        wait, TimedOut, Interrupted.
         """
         if len(self._queued) == MAX_QUEUED:
             raise _busy(f"{MAX_QUEUED} texts wait to be typed here", "try again later")
