@@ -16,7 +16,6 @@ from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions, terminal_hello
-from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal, SignalInterrupt
 from sesh.errors import SIGNAL_BASE, ExitCode, SeshError, UsageError
 from sesh.messages import Hello
@@ -49,9 +48,7 @@ def attach(
 
 def first_hello(host: str, options: AttachOptions) -> Hello:
     """Return this terminal's HELLO, to send in one write with a request to `host`."""
-    terminal = RawTerminal()
-    seen = Shown(terminal.path()).positions(host)
-    return terminal_hello(terminal, options, host, {"client": os.urandom(8).hex(), "seen": seen})
+    return terminal_hello(RawTerminal(), options, host, {"client": os.urandom(8).hex()})
 
 
 class _Client:
@@ -62,7 +59,6 @@ class _Client:
         self._terminal = display.terminal
         self._options = options
         self._connect = connect
-        self._shown = Shown(self._terminal.path())
         self._keys = KeyParser(options.detach_key)
         self._attachment: Attachment
 
@@ -70,21 +66,19 @@ class _Client:
         """Attach to one session after the other; restore the terminal even after an error."""
         self._attach(connection, name, host)
         line = ""
-        session_ended = False
         try:
             end = self._run_attachment()
             while end.kind is EndKind.SWITCH:
                 self._switch(end.name, end.host)
                 end = self._run_attachment()
             line = end.line
-            session_ended = end.kind is EndKind.ENDED
         finally:
             self._display.leave(line, self._attachment.last_message)
-            self._close(session_ended=session_ended)
+            self._close()
         return end
 
     def _attach(self, connection: wire.Connection, name: str, host: str | None) -> None:
-        self._attachment = Attachment(self._display, connection, name, host, self._options, self._shown)
+        self._attachment = Attachment(self._display, connection, name, host, self._options)
         self._attachment.attach_over(connection)
 
     def _switch(self, name: str, host: str | None) -> None:
@@ -101,7 +95,7 @@ class _Client:
             attachment.continue_after_switch()
         else:
             self._display.suspend(attachment.last_message)
-            self._close(session_ended=False)
+            self._close()
             self._attach(connection, name, host)
 
     def _connect_to(self, name: str, host: str | None) -> wire.Connection:
@@ -112,13 +106,11 @@ class _Client:
         with self._terminal.lent_to_ssh():
             return self._connect(name, host)
 
-    def _close(self, *, session_ended: bool) -> None:
+    def _close(self) -> None:
         attachment = self._attachment
         if attachment.keeper is not None:
             attachment.keeper.close()
         attachment.channel.close()
-        position = None if session_ended else attachment.view.position
-        self._shown.record_leave(attachment.host, attachment.session_id, position)
 
     def _run_attachment(self) -> AttachmentEnd:
         """Run the loop until the attachment ends; call again after a failed SWITCH."""

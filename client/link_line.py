@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sesh import measures
 from sesh.client.terminal import RawTerminal
 from sesh.client.view import TerminalView
-from sesh.errors import NO_ANSWER, AuthenticationFailed
+from sesh.errors import NO_ANSWER, LoginRefused
 from sesh.loop.timers import Timers
 from sesh.wire import Connection
 
@@ -73,7 +73,7 @@ class LinkLine:
     def ask_for_enter(self, error: Exception) -> None:
         """Print why the login failed, and what Enter does."""
         display, host = self._view.display, self._host
-        if isinstance(error, AuthenticationFailed):
+        if isinstance(error, LoginRefused) and error.wants_login:
             display.print_line(f"{host} {error.reason}: Enter logs in, {self._leave_hint}")
         else:
             display.print_line(str(error))

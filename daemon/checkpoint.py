@@ -172,11 +172,10 @@ class Checkpointer:
         return screen + rest[: checkpoints.LARGEST - len(screen)]
 
     def _header(self) -> CheckpointHeader:
-        is_found_fast = machine.HAS_PROC and self._pump.life.running
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),
-            "cwd": machine.directory_of(self._facts.pid) if is_found_fast else "",
+            "cwd": machine.directory_of(self._facts.pid, quick=True) if self._pump.life.running else "",
             "title": self._findings.title,
             "history": self._runs.history.newest(MAX_HISTORY),
         }

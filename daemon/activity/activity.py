@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from sesh import machine
 from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import By, Declared
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
@@ -188,8 +187,6 @@ class Activity:
         if pty is None:
             return False
         group = pty.foreground()
-        if not machine.HAS_PROC:
-            return self._at_prompt(pty, group, raw=True)
         return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
     @property
@@ -198,8 +195,7 @@ class Activity:
         pty = self._pump.pty
         if pty is None or not self._pump.line_begun:
             return False
-        raw = pty.raw()
-        return not raw or self._at_prompt(pty, pty.foreground(), raw=raw)
+        return not pty.raw() or self._at_prompt(pty, pty.foreground())
 
     def last_line(self) -> str:
         """Return a working program's progress report or last line of output; else empty."""
@@ -277,7 +273,7 @@ class Activity:
         if pty.output_stopped():
             return Why.XOFF, rules.STOPPED_QUESTION
         raw = pty.raw()
-        at_prompt = self._at_prompt(pty, group, raw=raw)
+        at_prompt = self._at_prompt(pty, group)
         if at_prompt and group != self.kept.command_group:
             return Why.PROMPT, ""
         reads_line = at_prompt or (not raw and self._reads_line(pty, group))
@@ -303,11 +299,9 @@ class Activity:
             return not pty.echoes()
         return reads_it
 
-    def _at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
+    def _at_prompt(self, pty: Pty, group: int) -> bool:
         if group == self.kept.prompt_group:
             return not pty.unread()  # it still reads what was typed before the prompt, such as `exit`
-        if not machine.HAS_PROC:  # without /proc, only the session's own shell can be recognized
-            return raw and group == self._facts.pid and self._facts.shell
         return shells.at_prompt(pty)
 
 

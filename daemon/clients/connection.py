@@ -42,22 +42,26 @@ class Window:
     """
 
     def __init__(self, in_flight: Callable[[int], object]) -> None:
-        self._in_flight = in_flight  # remembers the state at a position, where the terminal is if its link breaks
+        self._remember = in_flight  # remembers the state at a position, where the terminal is if its link breaks
         self.sent = 0  # bytes of output
         self._got = 0  # the acknowledged ones
 
     @property
+    def in_flight(self) -> int:
+        return self.sent - self._got
+
+    @property
     def room(self) -> int:
-        return PIECE if self.sent - self._got < WINDOW else 0
+        return PIECE if self.in_flight < WINDOW else 0
 
     @property
     def drained(self) -> bool:
         """True if so few bytes are in flight that a screen would arrive soon."""
-        return self.sent - self._got <= WINDOW >> 2
+        return self.in_flight <= WINDOW >> 2
 
     def add(self, size: int, position: int) -> None:
         self.sent += size
-        self._in_flight(position)
+        self._remember(position)
 
     def confirm(self, count: int) -> bool:
         """Handle a GOT for the first `count` bytes; return False if it is invalid."""

@@ -1,8 +1,8 @@
 """Install this sesh on one host; if a step fails, the old version stays.
 
 A deploy sends the host an order to look for the version. If the host lacks the version, the deploy puts an archive on
-the host, and sends a second order, to install the archive. On the host `install.py` carries out both orders. A deploy
-that fails or is stopped between them sends an order that only removes the temporary directory.
+the host, and sends a second order, to install the archive. On the host `install.py` carries out both orders; the second
+one removes the temporary directory. If a deploy fails or is stopped before that, it removes the directory itself.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import functools
 import hashlib
 import json
 import secrets
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -123,7 +122,6 @@ class _Deploy:
         self.destination = destination
         self.progress = progress
         self.stop = stop
-        self.unfinished: Order | None = None  # its temporary directory may be on the host
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -143,20 +141,21 @@ class _Deploy:
     def run(self, force: bool) -> DeployedHost:
         with self.step("connect"):
             self.carrier = open_carrier(self.destination, self.stop)
-        with self.clearing(), closing(self.carrier):
-            with self.step("detect_platform"):
-                package = bundle.build()
-                order: Order = {
-                    "token": secrets.token_hex(4), "installs": False, "name": package.name, "program": PROGRAM,
-                    "force": force, "trials": TRIALS, "sha256": "",
-                }  # fmt: skip
-                found = self.carry_out(order)
+        with closing(self.carrier):
+            with self.clearing(scratch := install.scratch(token := secrets.token_hex(4))):
+                with self.step("detect_platform"):
+                    package = bundle.build()
+                    order: Order = {
+                        "token": token, "name": package.name, "program": PROGRAM, "force": force, "trials": TRIALS,
+                        "sha256": "",
+                    }  # fmt: skip
+                    found = self.carry_out(order)
+                if not found["installed"]:
+                    with self.step("upload"):
+                        self.carrier.put(package.archive, f"{scratch}/{install.ARCHIVE}")
             if not found["installed"]:
-                with self.step("upload"):
-                    self.carrier.put(package.archive, f"{install.scratch(order['token'])}/{install.ARCHIVE}")
                 with self.step("unpack"):
-                    sha256 = hashlib.sha256(package.archive).hexdigest()
-                    self.carry_out({**order, "installs": True, "sha256": sha256})
+                    self.carry_out({**order, "sha256": hashlib.sha256(package.archive).hexdigest()})
         return {
             "host": self.destination.host, "ok": True, "version": __version__, "python": found["python"],
             "platform": found["platform"], "path": found["path"],
@@ -164,25 +163,18 @@ class _Deploy:
         }  # fmt: skip
 
     @contextmanager
-    def clearing(self) -> Iterator[None]:
-        """Finally have the host remove the directory of an unfinished order."""
+    def clearing(self, scratch: str) -> Iterator[None]:
+        """Remove a directory in HOME on the host if the block fails."""
         try:
             yield
-        finally:
-            if self.unfinished is not None:
-                clears = threading.Thread(target=self.clear, args=(self.unfinished,), daemon=True)
-                clears.start()
-                clears.join(CLEARING_TIMEOUT)
-
-    def clear(self, order: Order) -> None:
-        # Without the archive's hash the order must fail, and then it removes the directory.
-        with suppress(SeshError, OSError), closing(open_carrier(self.destination, Stop())) as carrier:
-            carrier.run(order_line({**order, "installs": True, "sha256": ""}))
+        except BaseException:
+            with suppress(SeshError, OSError):
+                self.carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
+            raise
 
     def carry_out(self, order: Order) -> Report:
         """Have the host carry out an order; return its report. Raises DeployError."""
         host = self.destination.host
-        self.unfinished = order
         result = self.carrier.run(order_line(order))
         _, token, output = result.out.rpartition(f"{order['token']} ")
         line = output.split("\n")[0].strip()
@@ -193,7 +185,6 @@ class _Deploy:
             hint = f"; {login_files_hint(host)}" if self.destination.via is None else ""
             message = f"{host} gives no answer (exit {result.code}): {last}{hint}"
             raise DeployError(step, message, code=code, output=result.err)
-        self.unfinished = None
         if line.startswith("none"):  # see `order_line`
             pythons = shown(line).removeprefix("none").removeprefix("; ")
             found = f"only {pythons}" if pythons else "it has no python3"
@@ -205,8 +196,6 @@ class _Deploy:
             hint = remedy(OSError(report["errno"], ""), "")
             foreign = report["foreign"]
             raise DeployError(report["step"], f"{host}: {reason}", hint=hint, output=report["reason"], foreign=foreign)
-        if not report["installed"]:
-            self.unfinished = order
         return report
 
 

@@ -19,7 +19,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.printing import Output
 from sesh.cli.verbs import Parameters
 from sesh.descriptors import polled
-from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshError, UsageError
+from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, SeshError, UsageError
 from sesh.ops import lookup
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.target import Target
@@ -162,7 +162,7 @@ class _FanOut:
         out.finish_line()
         if isinstance(result, int):
             return result
-        wrong_for_all = isinstance(result, UsageError) and not (result.in_response or isinstance(result, InvalidHost))
+        wrong_for_all = isinstance(result, UsageError) and not (result.in_response or result.code == "invalid_host")
         if wrong_for_all or isinstance(result, BrokenPipeError):
             raise result
         if isinstance(result, Interrupted) and not (result.message or out.json):

@@ -211,7 +211,7 @@ def sesh_error(cause: BaseException, verb: Verb) -> SeshError:
     described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
     hint = "set SESH_DEBUG=1 to see more"
     code = ExitCode.UNKNOWN if runs_command else ExitCode.FAILED
-    return errors.InternalError(f"internal error: {described}", hint=hint, exit_code=code)
+    return SeshError(f"internal error: {described}", hint=hint, exit_code=code)
 
 
 def error_row(error: SeshError, host: str | None, **more: object) -> dict[str, object]:

@@ -22,7 +22,7 @@ from sesh.remote.ssh.exchange import CommandResult
 
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
 ORDER: install.Order = {
-    "token": TOKEN, "installs": False, "name": "x", "program": "sesh", "force": False, "trials": [], "sha256": "",
+    "token": TOKEN, "name": "x", "program": "sesh", "force": False, "trials": [], "sha256": "",
 }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ class Scripted:
     def __init__(self, out: str, code: int = 0, err: str = "") -> None:
         self.given = CommandResult(code, out, err)
 
-    def run(self, line: str) -> CommandResult:
+    def run(self, line: str, timeout: float = 0.0) -> CommandResult:
         return self.given
 
     def put(self, data: bytes, path: str) -> None:
@@ -110,7 +110,7 @@ def test_a_deploy_that_is_stopped_says_that_it_may_go_on(monkeypatch: pytest.Mon
     ends, before = threading.Event(), {*threading.enumerate()}
 
     class Endless(Scripted):
-        def run(self, line: str) -> CommandResult:
+        def run(self, line: str, timeout: float = 0.0) -> CommandResult:
             if not ends.is_set():
                 os.kill(os.getpid(), signal.SIGINT)
             ends.wait(30)
