@@ -53,7 +53,7 @@ class AttachmentPhase(Enum):
 
 
 class Attachment:
-    """One client attached to one session; survives a lost link and a failed SWITCH.
+    """One client attached to one session; survives a lost link.
 
     `keeper`: of the link to `host`; None on this machine. `session_id`: empty until the first WELCOME. `end`: None
     while the attachment lasts; once `end` is set, the attachment handles no frame, key or link.
@@ -80,6 +80,7 @@ class Attachment:
         self.view = TerminalView(display, self.channel, self.timers, predict)
         self.keeper = _keeper_of(connection, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
+        self.attach_over(connection)
 
     def attach_over(self, connection: Connection) -> None:
         """Attach over a first or another connection, over which HELLO may have been sent."""
@@ -202,14 +203,6 @@ class Attachment:
         self.link_line.forget()
         self.timers.set(self.finish, self.channel.detach_timeout)
 
-    def continue_after_switch(self, error: str = "") -> None:
-        """Continue with this session after a failed SWITCH; show the error as a notice."""
-        self.last_message, self.end = {}, None
-        if not self.display.started:
-            self.redisplay()
-        if error:
-            self.view.say(error)
-
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
         if self.end is not None or self.phase is AttachmentPhase.LEAVING:
@@ -262,7 +255,7 @@ class Attachment:
             self._handle_disconnect(Unreachable(f"the daemon of {self.name} closed the connection; try again"))
 
     def handle_frames(self) -> None:
-        """Handle the received frames until the attachment ends; a failed SWITCH handles the others."""
+        """Handle the received frames until the attachment ends."""
         while self.end is None and self.channel.frames and self.channel.connection is not None:
             self._handle_frame(self.channel.connection, *self.channel.frames.popleft())
 
@@ -330,6 +323,11 @@ class Attachment:
         if notice := self.options.take_notice(self.name, welcome):
             self.view.say(notice)
 
+    def close(self) -> None:
+        if self.keeper is not None:
+            self.keeper.close()
+        self.channel.close()
+
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
         if kind == protocol.NOTICE:
@@ -347,8 +345,11 @@ class Attachment:
             self.last_message = message
             self.finish()
         elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
-            self.last_message, host = message, message.get("host")
-            self.end = AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)
+            try:
+                self.end = AttachmentEnd.switched(self.host, message)
+                self.last_message = message
+            except SeshError as error:
+                self.view.say(str(error))
 
 
 def _keeper_of(connection: Connection, current_peer: CurrentPeer) -> LinkKeeper | None:

@@ -139,11 +139,11 @@ class Display:
         self._reset()
         return self.terminal.write_all(out, _WRITE_TIMEOUT)
 
-    def suspend(self, last_message: Message | None = None) -> None:
-        """Reset a terminal that shows the session, until `resume`. `last_message`: as in `leave`."""
+    def suspend(self) -> None:
+        """Reset a terminal that shows the session, until `resume`."""
         if self.started:
             self._was_alternate = self.undo.alternate
-            self._reset_terminal(last_message or {})
+            self._reset_terminal({})
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""

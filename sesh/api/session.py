@@ -11,7 +11,7 @@ from typing import Literal, overload
 
 from sesh import check
 from sesh.api.results import Met, Result, Sent, result_of
-from sesh.errors import Busy, ExitCode, NotFound, Unreachable, UsageError, failing_with
+from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with, silent_host
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import enter, events, jobs, lookup, search, send, shell, views, wait
 from sesh.ops import sessions as session_ops
@@ -302,9 +302,7 @@ class Session:
 
         def check() -> None:
             if deadline is not None and time.monotonic() > deadline:
-                raise Unreachable(
-                    f"@{self.host} does not answer; a command started in it goes on, and you can wait for it"
-                )
+                raise silent_host(f"@{self.host}", hint="a command started in it goes on, and you can wait for it")
             stop.check()
 
         stop.check()
