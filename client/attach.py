@@ -94,14 +94,16 @@ class _Client:
             self._read_keys()
         if attachment.end is not None:
             return
-        display.flush()
+        if display.queue:
+            display.flush()
         if channel.unwritten:
             channel.send()
         if channel.connection is not None and channel.connection.inbound in ready:
             attachment.receive()
         attachment.timers.run()
-        channel.acknowledge_output(len(display.queue))
-        attachment.run_keeper(ready)
+        if attachment.keeper is not None:
+            channel.acknowledge_output(len(display.queue))
+            attachment.run_keeper(ready)
 
     def _poll(self) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors."""

@@ -207,9 +207,10 @@ class Attachment:
         """Send the program's input; detach if the detach key follows."""
         if self.end is not None or self.phase is AttachmentPhase.LEAVING:
             return
-        if parsed.data:
-            self._handle_keys(parsed.data)
-        if parsed.detach:
+        data, detach = parsed
+        if data:
+            self._handle_keys(data)
+        if detach:
             self.display.terminal.drop_input()  # keys typed after the detach key must not reach the outer shell
             self.detach()
 
@@ -226,17 +227,13 @@ class Attachment:
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
         if not self.options.read_only:
-            self._send_input(data)
+            if offline or self.phase is AttachmentPhase.RETURNING:
+                self.channel.input.keep(data)  # until the next WELCOME says which input the daemon has
+            else:
+                self.channel.send(self.channel.input.add(data))
+                self.view.input_sent(self.channel.input.number, data)
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
             self.view.say(f"read-only: keys are not passed on; {self.options.leave_hint()}")
-
-    def _send_input(self, data: bytes) -> None:
-        """Send input, or keep it until the next WELCOME says which input the daemon has."""
-        if self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.ATTACHED):
-            self.channel.send(self.channel.input.add(data))
-            self.view.input_sent(self.channel.input.number, data)
-        else:
-            self.channel.input.keep(data)
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""

@@ -159,7 +159,8 @@ class TerminalView:
 
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove sesh's line, and show the predicted effect of the input of this number."""
-        self.end_line()
+        if self._line or self.display.covered:
+            self.end_line()
         if self._predictor is not None:
             self.display.write(self._predictor.input_sent(number, data))
 

@@ -65,7 +65,7 @@ class LastResponses:
             return reader.position < session.log.head
         if not (isinstance(reader, Client) and isinstance(reader.state, Viewing)):
             return True  # it waits for a screen
-        return session.model.lag > 0 or connection.unsent > 0 or not reader.room
+        return session.model.lag > 0 or bool(connection.unsent) or not reader.room
 
     def _respond_to_waits(self, connection: PeerConnection) -> None:
         session = self._session

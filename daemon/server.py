@@ -82,7 +82,7 @@ class Server:
         self._begin()
         while session.life.phase != Phase.ABANDONED:
             self._loop.turn()
-            if session.running:
+            if session.life.running:
                 continue
             session.faults.guard(self.last_responses.send, "the ending")
             if session.life.over and not self.requests.unfinished:
@@ -157,6 +157,7 @@ class Server:
         self.connections[connection.descriptor] = connection
         send = partial(self._send_queued, connection)
         connection.changed = lambda: self._loop.soon(send)
+        connection.serve = partial(self._serve, connection)
         self._drop_or_go_on(connection)
         self.session.timers.set(self.handler.no_hello, HELLO_TIMEOUT, connection)
 
@@ -164,23 +165,20 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
                 connection.send_output(self.session.log)
+            if self.session.events.pending(connection):
+                self._loop.soon(self.session.events.send_new)
             self._drop_or_go_on(connection)
 
     def _drop_or_go_on(self, connection: PeerConnection) -> None:
-        """Drop a connection that is over; else send it events soon, and watch its socket."""
-        if connection.over:
+        """Drop a connection that is over; else watch its socket."""
+        if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
             return
-        if self.session.events.pending(connection):
-            self._loop.soon(self.session.events.send_new)
         interest = WRITE if connection.blocked else 0
-        if connection.listening and not connection.backlog and not self._input_is_full(connection):
+        must_wait = self.session.pump.input.size > MAX_INPUT and client_of(connection) is not None
+        if not (connection.closing or connection.backlog or must_wait):
             interest |= READ
-        self._loop.watch(connection.descriptor, interest, partial(self._serve, connection))
-
-    def _input_is_full(self, connection: PeerConnection) -> bool:
-        """Return whether a client must wait: the program has too much input to read."""
-        return client_of(connection) is not None and self.session.pump.input.size > MAX_INPUT
+        self._loop.watch(connection.descriptor, interest, connection.serve)
 
     def _serve(self, connection: PeerConnection, ready: int) -> None:
         try:
@@ -191,6 +189,7 @@ class Server:
                 else:
                     connection.send_output(self.session.log)
                     self.session.relay.send_due_soon()
+                    self._loop.soon(self.session.events.send_new)
             if ready & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return
@@ -222,7 +221,7 @@ class Server:
         """Handle frames for `FRAMES_TIME`; the rest waits for the loop's next turn."""
         backlog = connection.backlog
         until = time.monotonic() + FRAMES_TIME
-        while backlog and connection.listening:
+        while backlog and not connection.closing:  # `fail` has emptied it
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
                 self.session.timers.set(self._serve, 0.0, connection, 0)
@@ -234,7 +233,7 @@ class Server:
             self.handler.handle_input(client, payload)
         elif kind == protocol.HELLO:
             self.handler.handle_hello(connection, protocol.parse(payload))
-        elif connection.unsent > MAX_UNSENT and kind in _WITH_RESPONSE:
+        elif len(connection.unsent) > MAX_UNSENT and kind in _WITH_RESPONSE:
             raise ProtocolError("a connection makes requests and reads no responses")
         elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
             connection.queue(protocol.frame(protocol.PONG, payload))

@@ -69,8 +69,9 @@ class Waits:
         self.all = [wait for wait in self.all if wait.request.connection is not connection]
 
     def wake(self) -> None:
-        if any(wait.prompt or wait.idle < math.inf for wait in self.all):
-            self._schedule(QUIET)
+        for wait in self.all:
+            if wait.prompt or wait.idle < math.inf:
+                self._schedule(QUIET)
 
     def check_questions(self) -> None:
         """Check the waits for a question; called after each check of the session's state."""

@@ -76,6 +76,7 @@ class Activity:
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
         self.kept.active_at = time.monotonic()
+        self._pump.last_activity = STEADY.now()
         if self._settled:
             self._settled = False
             self._check_in(SETTLED)
@@ -84,7 +85,6 @@ class Activity:
         """Note input: a line answers the question; some keys end a declaration."""
         kept = self.kept
         self._input_at = time.monotonic()
-        self._pump.last_activity = STEADY.now()
         self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)
         self.work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
@@ -95,7 +95,6 @@ class Activity:
             self._decide()
         elif lines or ended:
             kept.answered_at = STEADY.now()
-        self.wake()
 
     def note_lines(self, count: int = 1) -> None:
         """Note lines that are entered at the cursor: a question follows them."""

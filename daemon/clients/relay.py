@@ -18,7 +18,7 @@ from sesh.measures import Size
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
 KEEP_UP_FROM = 256 << 10  # bytes before `MAX_LAG` from which on output is emulated between two reads
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
-KEEP_UP = 8 << 10  # bytes emulated between two reads
+KEEP_UP = 16 << 10  # bytes emulated between two reads
 KEEP_UP_TIME = 0.0005  # the most seconds of that: in this time the kernel's buffer of the pty fills
 
 
@@ -33,7 +33,7 @@ class Relay:
         self._timers = loop.timers
         self._soon = loop.soon
         self.followers: list[Reader] = []
-        self.echoes = Echoes(pump, model)
+        self.echoes = Echoes(pump, model, loop.timers)
         self.screens = Screens(pump.log, model, clients, reports, loop.timers, self.send_due_soon)
 
     def deliver(self) -> None:
@@ -46,7 +46,7 @@ class Relay:
         for reader in (*self._clients.all, *self.followers):
             if not reader.connection.blocked:
                 reader.connection.send_output(self._log)
-        self.send_due_soon()
+        self._soon(self._send_and_pace)
         self.screens.schedule_viewports()
         self._schedule_emulator()
 
@@ -57,8 +57,7 @@ class Relay:
     def _send_and_pace(self) -> None:
         screen_due = False
         try:
-            self.screens.send_due()
-            screen_due = self.screens.is_due
+            screen_due = self.screens.send_due()
         finally:
             self.pace(screen_due=screen_due)
 
@@ -99,9 +98,7 @@ class Relay:
 
     def _schedule_emulator(self) -> None:
         seconds = self._model.wait_time()
-        if seconds is None:
-            self._timers.clear(self._step)
-        else:
+        if seconds is not None:
             self._timers.set(self._step, seconds)
 
     def _step(self) -> None:
@@ -125,9 +122,10 @@ class Relay:
     def pace(self, *, screen_due: bool = False) -> None:
         """Read from the program unless it waits; drop bytes that all readers have read."""
         readers = [reader for reader in (*self.followers, *self._clients.all) if reader.gets_output]
-        late = [reader for reader in readers if reader.is_late(self._log)]
         program_waits = False
-        for reader in late:
+        for reader in readers:
+            if not reader.is_late(self._log):
+                continue
             if self._is_waited_for(reader):
                 program_waits = True
             elif isinstance(reader, Client):
@@ -142,4 +140,4 @@ class Relay:
 
     def _is_waited_for(self, reader: Reader) -> bool:
         matters = not isinstance(reader, Client) or reader is self._clients.leader
-        return matters and not reader.connection.stalled
+        return matters and not reader.stalled

@@ -40,20 +40,20 @@ class OutputLog:
         self.head += len(block)
         self.appended_at = time.monotonic()
 
-    def read(self, position: int, limit: int) -> list[memoryview]:
-        """Return at most `limit` bytes from `position`, as views. Raises LookupError outside the log."""
+    def read(self, position: int, limit: int) -> list[bytes]:
+        """Return at most `limit` bytes from `position`, in pieces. Raises LookupError outside the log."""
         if not self.base <= position <= self.head:
             raise LookupError(f"position {position} is not in {self.base}..{self.head}")
-        views: list[memoryview] = []
+        pieces: list[bytes] = []
         index = bisect_right(self._starts, position) - 1
         while limit > 0 and 0 <= index < len(self._blocks):
-            view = memoryview(self._blocks[index])[position - self._starts[index] :][:limit]
-            if view:
-                views.append(view)
-            limit -= len(view)
-            position += len(view)
+            start = position - self._starts[index]
+            if piece := self._blocks[index][start : start + limit]:  # not copied if it is the whole block
+                pieces.append(piece)
+            limit -= len(piece)
+            position += len(piece)
             index += 1
-        return views
+        return pieces
 
     def content(self, start: int, end: int | None = None) -> bytes:
         """Return a copy of the bytes from `start` (at least `base`) up to `end`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from math import inf
 
 FOREVER = 1e9  # seconds of the longest timer: some thirty years
 
@@ -15,10 +16,13 @@ class Timers:
 
     def __init__(self) -> None:
         self._deadlines: dict[Call, float] = {}
+        self._nearest = inf  # no deadline is before; after a `clear`, maybe none is there
 
     def set(self, call: Callable[..., object], seconds: float, *args: object) -> None:
         """Call `call` after `seconds`, at most `FOREVER` (also for NaN)."""
-        self._deadlines[call, args] = time.monotonic() + min(FOREVER, seconds)
+        due = time.monotonic() + min(FOREVER, seconds)
+        self._deadlines[call, args] = due
+        self._nearest = min(self._nearest, due)
 
     def ensure(self, call: Callable[..., object], seconds: float, *args: object) -> None:
         """Set a timer, unless this call has one."""
@@ -37,16 +41,17 @@ class Timers:
         self._deadlines.pop((call, args), None)
 
     def wait_time(self) -> float | None:
-        """Return the seconds until the next deadline, at least 0; None without timers."""
-        if not self._deadlines:
-            return None
-        return max(0.0, min(self._deadlines.values()) - time.monotonic())
+        """Return the seconds until `run` is due, at least 0; None without timers."""
+        return max(0.0, self._nearest - time.monotonic()) if self._nearest < inf else None
 
     def run(self) -> None:
         """Make the calls that are due, each once."""
         now = time.monotonic()
+        if now < self._nearest:
+            return
         for entry, due in list(self._deadlines.items()):
             if due <= now and self._deadlines.get(entry) == due:  # another call may have moved or cleared it
                 del self._deadlines[entry]
                 call, args = entry
                 call(*args)
+        self._nearest = min(self._deadlines.values(), default=inf)
