@@ -69,8 +69,9 @@ class Pty:
                 hung_up = error.errno not in (EAGAIN, EBADF)
                 break
             blocks.append(block)
-            taken += len(block)
-            if len(block) < _FULL:  # if more has come meanwhile, poll reports it
+            size = len(block)
+            taken += size
+            if size < _FULL:  # if more has come meanwhile, poll reports it
                 hung_up = block == b""
                 break
             between()  # while the program writes more
