@@ -58,7 +58,7 @@ class Pty:
         return cls(descriptor, slave, pid)
 
     def read(self, between: Callable[[], object]) -> tuple[bytes, bool]:
-        """Read about `READ_LIMIT` bytes, none once closed; return them, and whether the slave side has hung up."""
+        """Read about `READ_LIMIT` bytes; return them, and whether the slave side has hung up."""
         blocks: list[bytes] = []
         taken = 0
         hung_up = False
@@ -66,7 +66,7 @@ class Pty:
             try:
                 block = os.read(self.descriptor, _READ)
             except OSError as error:
-                hung_up = error.errno not in (EAGAIN, EBADF)
+                hung_up = error.errno not in (EAGAIN, EBADF)  # EBADF: closed
                 break
             blocks.append(block)
             size = len(block)
