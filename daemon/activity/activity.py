@@ -82,7 +82,7 @@ class Activity:
             self._check_in(SETTLED)
 
     def note_input(self, data: bytes) -> None:
-        """Note input, besides `wake`: a line answers the question; some keys end a declaration."""
+        """Note input: a line answers the question; some keys end a declaration."""
         kept = self.kept
         self._input_at = time.monotonic()
         self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)

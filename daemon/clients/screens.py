@@ -51,7 +51,7 @@ class Screens:
         ]
 
     def send_due(self) -> bool:
-        """Send ready screens; return whether a client could take a screen that is not ready."""
+        """Send ready screens; return whether a client waits for one that is not ready."""
         # A client that has just attached does not wait for that: it gets the screen that the emulator has, and another
         # one later. It never gets the bytes in between. The program wrote them before the client came, and they would
         # ring bells or send queries a second time.

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sesh import check, protocol
-from sesh.about import PROGRAM, __version__
+from sesh.about import __version__
 from sesh.errors import SeshError, Unreachable, cannot, remedy
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
@@ -141,8 +141,7 @@ class _Deploy:
             self.begin("detect_platform")
             package = bundle.build()
             order: Order = {
-                "token": secrets.token_hex(4), "name": package.name, "program": PROGRAM, "force": force,
-                "trials": TRIALS, "sha256": "",
+                "token": secrets.token_hex(4), "name": package.name, "force": force, "trials": TRIALS, "sha256": "",
             }  # fmt: skip
             scratch = install.scratch(order["token"])
             try:

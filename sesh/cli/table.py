@@ -17,7 +17,10 @@ _GAP = 2
 
 
 class Table:
-    """The list, whose lines end at `limit` columns if there is one; later rows keep the columns."""
+    """Draw the list in lines of at most `limit` columns.
+
+    Later rows keep the columns of the first ones.
+    """
 
     def __init__(self, limit: float = inf, *, coloured: bool = False) -> None:
         self._limit = limit

@@ -101,7 +101,7 @@ class _Daemons:
         return [connection.inbound for connection in self._connections.values()]
 
     def with_events(self) -> set[str]:
-        """Read all events that have come; return the names of the sessions that had any, or that ended."""
+        """Read the events that have come; return the sessions that had any, or ended."""
         found = set()
         ready = polled([(descriptor, select.POLLIN) for descriptor in self.descriptors], 0.0)
         for name, connection in [*self._connections.items()]:
@@ -116,8 +116,9 @@ class _Daemons:
         return found
 
     def summaries(self, latest: dict[str, Summary]) -> dict[str, Summary | None]:
-        """Add the summaries of all other sessions to the latest; None if a daemon does not respond in time.
+        """Add the summaries of all other sessions to the latest.
 
+        None stands for a daemon that does not respond in time.
         The connections stay, since connecting at each poll would take most of a board's time. The sessions above this
         process's limit of connections are left out.
         """

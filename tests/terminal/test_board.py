@@ -354,7 +354,7 @@ def _fail(*_: object) -> None:
 def test_a_changed_session_is_asked_at_once_over_its_held_connection(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Connecting to 200 daemons twice took most of a board's time, and a label showed at the next poll."""
+    """A label showed at the next poll."""
     monkeypatch.setenv("SESH_DIR", home.directory)
     monkeypatch.setattr(index, "POLL", 1000.0)
     home.sesh("--open", "work", "--", "cat")
