@@ -1,4 +1,4 @@
-"""Attaching: take over the terminal, run one attachment after the other, restore the terminal."""
+"""Attaching: take over the terminal, run the attachment, restore the terminal."""
 
 from __future__ import annotations
 
@@ -6,136 +6,71 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable
 from math import inf
 
-from sesh import descriptors, names, wire
+from sesh import descriptors, wire
 from sesh.client.attachment import Attachment, AttachmentPhase
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions, terminal_hello
-from sesh.client.shown import Shown
-from sesh.client.terminal import EXIT_SIGNALS, RawTerminal, SignalInterrupt
-from sesh.client.view import ClientTimer
-from sesh.errors import SIGNAL_BASE, ExitCode, SeshError, UsageError
+from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
+from sesh.errors import SIGNAL_BASE, ExitCode
 from sesh.messages import Hello
-
-Connect = Callable[[str, str | None], wire.Connection]  # gets a session's name and host
 
 _DRAIN_TIMEOUT = 10.0
 """If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves."""
 _DRAIN_TIMEOUT_AFTER_DETACH = 0.2  # takes the place of `_DRAIN_TIMEOUT` if the session goes on
 
 
-def attach(
-    connection: wire.Connection,
-    name: str,
-    *,
-    host: str | None,
-    options: AttachOptions,
-    connect: Connect,
-) -> AttachmentEnd:
+def attach(connection: wire.Connection, name: str, *, host: str | None, options: AttachOptions) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session; print the closing line.
 
-    `connection`: a new one, over which at most `first_hello` was sent; the client closes it. `connect`: connects to
-    another session, for a switch. Raises Refused without a terminal, Unreachable without a WELCOME, ProtocolError,
-    OSError if no descriptor is left, and the error with which the daemon refuses HELLO.
+    `connection`: a new one, over which at most `first_hello` was sent; the client closes it. Raises Refused without a
+    terminal, Unreachable without a WELCOME, ProtocolError, OSError if no descriptor is left, and the error with which
+    the daemon refuses HELLO.
     """
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # a second Ctrl-\ while the client leaves must not kill it
     with connection, RawTerminal() as terminal:
-        return _Client(Display(terminal), options, connect).run(connection, name, host)
+        return _Client(Attachment(Display(terminal), connection, name, host, options)).run()
 
 
 def first_hello(host: str, options: AttachOptions) -> Hello:
     """Return this terminal's HELLO, to send in one write with a request to `host`."""
-    terminal = RawTerminal()
-    seen = Shown(terminal.path()).positions(host)
-    return terminal_hello(terminal, options, host, {"client": os.urandom(8).hex(), "seen": seen})
+    return terminal_hello(RawTerminal(), options, host, {"client": os.urandom(8).hex()})
 
 
 class _Client:
-    """One terminal, attached to one session after the other."""
+    """The loop of one attachment."""
 
-    def __init__(self, display: Display, options: AttachOptions, connect: Connect) -> None:
-        self._display = display
-        self._terminal = display.terminal
-        self._options = options
-        self._connect = connect
-        self._shown = Shown(self._terminal.path())
-        self._keys = KeyParser(options.detach_key)
-        self._attachment: Attachment
+    def __init__(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+        self._display = attachment.display
+        self._terminal = attachment.display.terminal
+        self._keys = KeyParser(attachment.options.detach_key)
 
-    def run(self, connection: wire.Connection, name: str, host: str | None) -> AttachmentEnd:
-        """Attach to one session after the other; restore the terminal even after an error."""
-        self._attach(connection, name, host)
+    def run(self) -> AttachmentEnd:
+        """Run the loop until the attachment ends; reset the terminal even after an error."""
+        attachment, display = self._attachment, self._display
         line = ""
-        session_ended = False
         try:
-            end = self._run_attachment()
-            while end.kind is EndKind.SWITCH:
-                self._switch(end.name, end.host)
-                end = self._run_attachment()
+            attachment.handle_frames()
+            while (end := attachment.end) is None:
+                self._run_once()
+            self._complete(end)
+            attachment.view.remove_overlays()
+            is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
+            display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
             line = end.line
-            session_ended = end.kind is EndKind.ENDED
         finally:
-            self._display.leave(line, self._attachment.last_message)
-            self._close(session_ended=session_ended)
-        return end
-
-    def _attach(self, connection: wire.Connection, name: str, host: str | None) -> None:
-        self._attachment = Attachment(self._display, connection, name, host, self._options, self._shown)
-        self._attachment.attach_over(connection)
-
-    def _switch(self, name: str, host: str | None) -> None:
-        """Attach to the session that SWITCH names; if that fails, continue with the current one."""
-        attachment = self._attachment
-        try:
-            name, host = _checked_target(attachment, name, host)
-            connection = self._connect_to(name, host)
-        except SeshError as error:
-            attachment.continue_after_switch(str(error))
-        except SignalInterrupt as interrupt:  # a signal came while ssh had the terminal
-            if interrupt.number not in (signal.SIGINT, signal.SIGQUIT):
-                signal.raise_signal(interrupt.number)  # ends the loop
-            attachment.continue_after_switch()
-        else:
-            self._display.suspend(attachment.last_message)
-            self._close(session_ended=False)
-            self._attach(connection, name, host)
-
-    def _connect_to(self, name: str, host: str | None) -> wire.Connection:
-        """Connect to a session; give ssh the terminal meanwhile, in case ssh prompts."""
-        if host is None:
-            return self._connect(name, None)
-        self._display.suspend()
-        with self._terminal.lent_to_ssh():
-            return self._connect(name, host)
-
-    def _close(self, *, session_ended: bool) -> None:
-        attachment = self._attachment
-        if attachment.keeper is not None:
-            attachment.keeper.close()
-        attachment.channel.close()
-        position = None if session_ended else attachment.view.position
-        self._shown.record_leave(attachment.host, attachment.session_id, position)
-
-    def _run_attachment(self) -> AttachmentEnd:
-        """Run the loop until the attachment ends; call again after a failed SWITCH."""
-        attachment = self._attachment
-        attachment.handle_frames()
-        while (end := attachment.end) is None:
-            self._run_once(attachment)
-        self._complete(end)
-        attachment.view.remove_overlays()
-        is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
-        self._display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
+            display.leave(line, attachment.last_message)
+            attachment.close()
         return end
 
     def _complete(self, end: AttachmentEnd) -> None:
         """Add to the end what is known of link and program."""
-        attachment, options = self._attachment, self._options
+        attachment, options = self._attachment, self._attachment.options
         keeper, message = attachment.keeper, attachment.last_message
         if attachment.phase is AttachmentPhase.CONNECTING and end.kind in (EndKind.DETACHED, EndKind.SIGNAL):
             end.code = end.code or ExitCode.INTERRUPTED
@@ -148,29 +83,31 @@ class _Client:
             if not (confirmed or attachment.channel.input.arrived):
                 end.line += "; keys typed last may not have arrived"
 
-    def _run_once(self, attachment: Attachment) -> None:
-        display = self._display
+    def _run_once(self) -> None:
+        attachment, display = self._attachment, self._display
         terminal = self._terminal
         channel = attachment.channel
-        ready = self._poll(attachment)
+        ready = self._poll()
         if terminal.signalled or terminal.signals in ready:  # a signal may have come as the poll returned
-            self._handle_signals(attachment)  # first: the daemon must get a new size before later keys
+            self._handle_signals()  # first: the daemon must get a new size before later keys
         if terminal.inbound in ready and attachment.end is None:
-            self._read_keys(attachment)
+            self._read_keys()
         if attachment.end is not None:
             return
-        display.flush()
+        if display.queue:
+            display.flush()
         if channel.unwritten:
             channel.send()
         if channel.connection is not None and channel.connection.inbound in ready:
             attachment.receive()
         attachment.timers.run()
-        channel.acknowledge_output(len(display.queue))
-        attachment.run_keeper(ready)
+        if attachment.keeper is not None:
+            channel.acknowledge_output(len(display.queue))
+            attachment.run_keeper(ready)
 
-    def _poll(self, attachment: Attachment) -> list[int]:
+    def _poll(self) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
-        terminal = self._terminal
+        attachment, terminal = self._attachment, self._terminal
         channel = attachment.channel
         pending = len(self._display.queue)
         watched = {terminal.signals: select.POLLIN}  # a descriptor polled for no event would still report its hangup
@@ -190,7 +127,8 @@ class _Client:
                 watched[connection.outbound] = watched.get(connection.outbound, 0) | select.POLLOUT
         return descriptors.polled(watched.items(), None if deadline == inf else deadline)
 
-    def _read_keys(self, attachment: Attachment) -> None:
+    def _read_keys(self) -> None:
+        attachment = self._attachment
         data = self._terminal.read()
         if data is None:
             return  # another process has read the input
@@ -199,13 +137,13 @@ class _Client:
             return
         attachment.handle_input(self._keys.feed(data, time.monotonic()))
         if self._keys.holding:
-            attachment.timers.set(ClientTimer.KEY, FLUSH_DELAY, self._flush_keys)
+            attachment.timers.set(self._flush_keys, FLUSH_DELAY)
 
     def _flush_keys(self) -> None:
         self._attachment.handle_input(self._keys.flush())
 
-    def _handle_signals(self, attachment: Attachment) -> None:
-        terminal = self._terminal
+    def _handle_signals(self) -> None:
+        attachment, terminal = self._attachment, self._terminal
         signals = terminal.take_signals()
         stopped = signal.SIGTSTP in signals and signals.isdisjoint(EXIT_SIGNALS)
         if stopped:
@@ -219,13 +157,3 @@ class _Client:
             attachment.redisplay()
         elif signal.SIGWINCH in signals:
             attachment.view.resize()
-
-
-def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None]:
-    """Return name and host of a SWITCH. Raises UsageError if a host names another host."""
-    names.check_name(name)
-    if host is not None:
-        names.check_host(host)
-    if attachment.host is not None and host not in (None, attachment.host):
-        raise UsageError(f"{attachment.host} may not switch to another host")
-    return name, attachment.host or host

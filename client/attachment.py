@@ -12,18 +12,17 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from sesh import protocol, wire, wording
+from sesh import measures, protocol, wire, wording
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine, log_in
 from sesh.client.options import AttachOptions, terminal_hello
-from sesh.client.shown import Shown
 from sesh.client.terminal import SignalInterrupt
-from sesh.client.view import ClientTimer, TerminalView
+from sesh.client.view import TerminalView
 from sesh.errors import (
-    DaemonReloaded,
+    ConnectionLost,
     LoginRefused,
     SeshError,
     TimedOut,
@@ -54,7 +53,7 @@ class AttachmentPhase(Enum):
 
 
 class Attachment:
-    """One client attached to one session; survives a lost link and a failed SWITCH.
+    """One client attached to one session; survives a lost link.
 
     `keeper`: of the link to `host`; None on this machine. `session_id`: empty until the first WELCOME. `end`: None
     while the attachment lasts; once `end` is set, the attachment handles no frame, key or link.
@@ -67,11 +66,9 @@ class Attachment:
         name: str,
         host: str | None,
         options: AttachOptions,
-        shown: Shown,
     ) -> None:
         self.display, self.options = display, options
         self.name, self.host = name, host
-        self._shown = shown
         self._token = os.urandom(8).hex()
         self.session_id = ""
         self.end: AttachmentEnd | None = None
@@ -83,6 +80,7 @@ class Attachment:
         self.view = TerminalView(display, self.channel, self.timers, predict)
         self.keeper = _keeper_of(connection, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
+        self.attach_over(connection)
 
     def attach_over(self, connection: Connection) -> None:
         """Attach over a first or another connection, over which HELLO may have been sent."""
@@ -97,8 +95,7 @@ class Attachment:
         self.view.forget_parts()
         if self.phase is not AttachmentPhase.CONNECTING:
             self.phase = AttachmentPhase.RETURNING
-        timeout = self.channel.welcome_timeout
-        self.timers.set(ClientTimer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
+        self.timers.set(self._handle_disconnect, self.channel.welcome_timeout)
         if self.keeper is not None and isinstance(connection, WatchedConnection):
             self.keeper.watch(connection, self._ping)
             self.link_line.forget()
@@ -108,15 +105,14 @@ class Attachment:
         identity: Hello = {"client": self._token}
         if self.phase is not AttachmentPhase.CONNECTING:
             identity |= {"id": self.session_id, "position": self.view.position}
-        else:
-            identity["seen"] = self._shown.positions(self.host)
         return terminal_hello(self.display.terminal, self.options, self.host, identity)
 
     def _ping(self, payload: bytes) -> None:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
-    def _handle_disconnect(self, error: SeshError) -> None:
-        """Handle a connection's end, RELOADED, or a refused HELLO. Raises the error while connecting."""
+    def _handle_disconnect(self, error: SeshError | None = None) -> None:
+        """Handle a connection's end, RELOADED, no or a refused HELLO. Raises the error while connecting."""
+        error = error or silent_daemon(self.name)
         may_return = isinstance(error, (Unreachable, TimedOut))
         if self.end is not None:
             return
@@ -144,7 +140,7 @@ class Attachment:
     def _go_offline(self) -> None:
         self.view.remove_overlays()
         self.channel.close()
-        self.timers.clear(ClientTimer.WELCOME)
+        self.timers.clear(self._handle_disconnect)
         self.phase = AttachmentPhase.OFFLINE
 
     def _await_enter(self, error: Exception) -> None:
@@ -205,23 +201,16 @@ class Attachment:
             return
         self.phase = AttachmentPhase.LEAVING
         self.link_line.forget()
-        self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.finish)
-
-    def continue_after_switch(self, error: str = "") -> None:
-        """Continue with this session after a failed SWITCH; show the error as a notice."""
-        self.last_message, self.end = {}, None
-        if not self.display.started:
-            self.redisplay()
-        if error:
-            self.view.say(error)
+        self.timers.set(self.finish, self.channel.detach_timeout)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
         if self.end is not None or self.phase is AttachmentPhase.LEAVING:
             return
-        if parsed.data:
-            self._handle_keys(parsed.data)
-        if parsed.detach:
+        data, detach = parsed
+        if data:
+            self._handle_keys(data)
+        if detach:
             self.display.terminal.drop_input()  # keys typed after the detach key must not reach the outer shell
             self.detach()
 
@@ -238,17 +227,13 @@ class Attachment:
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
         if not self.options.read_only:
-            self._send_input(data)
+            if offline or self.phase is AttachmentPhase.RETURNING:
+                self.channel.input.keep(data)  # until the next WELCOME says which input the daemon has
+            else:
+                self.channel.send(self.channel.input.add(data))
+                self.view.input_sent(self.channel.input.number, data)
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
             self.view.say(f"read-only: keys are not passed on; {self.options.leave_hint()}")
-
-    def _send_input(self, data: bytes) -> None:
-        """Send input, or keep it until the next WELCOME says which input the daemon has."""
-        if self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.ATTACHED):
-            self.channel.send(self.channel.input.add(data))
-            self.view.input_sent(self.channel.input.number, data)
-        else:
-            self.channel.input.keep(data)
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""
@@ -267,7 +252,7 @@ class Attachment:
             self._handle_disconnect(Unreachable(f"the daemon of {self.name} closed the connection; try again"))
 
     def handle_frames(self) -> None:
-        """Handle the received frames until the attachment ends; a failed SWITCH handles the others."""
+        """Handle the received frames until the attachment ends."""
         while self.end is None and self.channel.frames and self.channel.connection is not None:
             self._handle_frame(self.channel.connection, *self.channel.frames.popleft())
 
@@ -281,7 +266,7 @@ class Attachment:
         elif kind == protocol.ACK:
             channel.send(channel.input.acknowledge(protocol.split_number(payload)[0]))
         elif kind == protocol.RELOADED:
-            self._handle_disconnect(DaemonReloaded("the session's daemon was reloaded"))
+            self._handle_disconnect(ConnectionLost("the session's daemon was reloaded"))
         elif kind == protocol.PONG:
             if self.keeper is not None:
                 self.view.follow_round_trip(self.keeper.health.round_trip)
@@ -303,7 +288,7 @@ class Attachment:
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome
         returns = self.phase is AttachmentPhase.RETURNING
-        self.timers.clear(ClientTimer.WELCOME)
+        self.timers.clear(self._handle_disconnect)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
             self.lose()
             return
@@ -328,11 +313,17 @@ class Attachment:
         """Show the notice of the first WELCOME; measure the round trip."""
         if self.keeper is not None:
             self._ping(self.keeper.health.new_ping(time.monotonic()))
-        left = self._shown.left_time(self.host, self.session_id)
-        if left and self.options.replay:  # the scrollback has output from an earlier attachment
-            self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {left} ──")
+        left = welcome.get("left")
+        if left is not None and self.options.replay:  # the scrollback has output from an earlier attachment
+            since = measures.time_of_day(time.time() - left)
+            self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
         if notice := self.options.take_notice(self.name, welcome):
             self.view.say(notice)
+
+    def close(self) -> None:
+        if self.keeper is not None:
+            self.keeper.close()
+        self.channel.close()
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
@@ -351,8 +342,11 @@ class Attachment:
             self.last_message = message
             self.finish()
         elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
-            self.last_message, host = message, message.get("host")
-            self.end = AttachmentEnd(EndKind.SWITCH, name, host if isinstance(host, str) else None)
+            try:
+                self.end = AttachmentEnd.switched(self.host, message)
+                self.last_message = message
+            except SeshError as error:
+                self.view.say(str(error))
 
 
 def _keeper_of(connection: Connection, current_peer: CurrentPeer) -> LinkKeeper | None:

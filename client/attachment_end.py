@@ -11,6 +11,7 @@ from sesh import errors
 from sesh.about import PROGRAM, SESH
 from sesh.errors import BY_KERNEL, BY_TIMEOUT, ENDS, KILLED, TERMINATED, Ended, NotFound, SeshError, for_host
 from sesh.messages import Message
+from sesh.names import check_host, check_name
 
 
 class EndKind(Enum):
@@ -68,6 +69,16 @@ class AttachmentEnd:
             return cls.lost(name, host)
         kind = EndKind.DETACHED if number == signal.SIGQUIT else EndKind.SIGNAL
         return cls(kind, name, host, 0 if kind is EndKind.DETACHED else errors.SIGNAL_BASE + number)
+
+    @classmethod
+    def switched(cls, left_host: str | None, message: Message) -> AttachmentEnd:
+        """Return the end for a SWITCH. Raises UsageError for another host."""
+        name, host = check_name(str(message.get("name"))), message.get("host") or left_host
+        if host is not None:
+            check_host(host)
+        if left_host not in (None, host):
+            raise errors.UsageError(f"{left_host} may not switch to another host")
+        return cls(EndKind.SWITCH, name, host)
 
     @property
     def detached(self) -> str:

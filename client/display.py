@@ -58,19 +58,19 @@ class Display:
             data = data if is_replay else self._partial_character + data
             data = data[: len(data) - len(partial)]
             self._partial_character = partial
-            self._tail = (self._tail + data)[-_TAIL_SIZE:]
+            self._tail = (self._tail + data[-_TAIL_SIZE:])[-_TAIL_SIZE:]
         self.write(before + data + after)
         if self._notification:
             self._send_notification()
 
     def write(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
+        if data and not self.queue:
+            data = data[self.terminal.write(data) :]
         self.queue += data
-        self.flush()
 
     def flush(self) -> None:
-        if self.queue:
-            del self.queue[: self.terminal.write(self.queue)]
+        del self.queue[: self.terminal.write(self.queue)]
 
     def drain(self, seconds: float) -> None:
         """Write the whole queue; keep it if the terminal takes no byte for `seconds`."""
@@ -139,11 +139,11 @@ class Display:
         self._reset()
         return self.terminal.write_all(out, _WRITE_TIMEOUT)
 
-    def suspend(self, last_message: Message | None = None) -> None:
-        """Reset a terminal that shows the session, until `resume`. `last_message`: as in `leave`."""
+    def suspend(self) -> None:
+        """Reset a terminal that shows the session, until `resume`."""
         if self.started:
             self._was_alternate = self.undo.alternate
-            self._reset_terminal(last_message or {})
+            self._reset_terminal({})
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""

@@ -28,10 +28,11 @@ case $(method "$environment") in
 esac
 rm -rf build/lib build/bdist.*
 rmdir build 2>/dev/null || true
+[ -z "$environment" ] || note='note: sessions that run go on with what was installed before; to move them to this: sesh reload'
 environment=$(installed)
 share link "$environment"
 echo "installed: $program"
-"$environment/bin/python" install/running.py "$environment"
+[ -z "${note-}" ] || echo "$note"
 case ":$PATH:" in
     *":$bin:"*) ;;
     *)

@@ -1,116 +1,71 @@
-"""uninstall.py VENV [FORCE]: refuse while sessions run from the sesh in VENV.
+"""uninstall.py VENV [FORCE]: refuse while sessions run, end shared ssh connections, and name what stays.
 
-FORCE overrides that. At the end it names what stays. Run it with the Python of VENV. It imports the modules of this
-checkout, because those of VENV may be older.
+FORCE overrides the refusal. Run it with the Python of VENV. It imports the modules of this checkout, because those of
+VENV may be older.
 """
 
 import glob
 import os
-import shlex
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import running
-
-from sesh import about, machine, paths
+from sesh import about, paths
 from sesh.errors import SeshError
+from sesh.remote.ssh import master
+from sesh.store import records
 
-OWN = ("sesh --completions", "sesh --shell-init", "sesh-pick", "sesh-next", "SESH_")
-"""A line of a shell's startup file is there for sesh if it has one of these texts."""
+_GRACE = 2.0  # seconds for the daemon of a session that has just ended to exit
 
 
-def unused(package: str) -> bool:
-    """Return whether no process runs from a package; give one 2 s to end."""
-    until = time.monotonic() + 2
-    while (held := about.is_locked(package)) and time.monotonic() < until:
+def running() -> list[str]:
+    """Return the names of the sessions that run here. Raises SeshError, OSError."""
+    found = {name: records.readable(name) for name in paths.names()}
+    return [name for name, record in found.items() if record and records.here(record) and records.alive(record)]
+
+
+def is_used(venv: str) -> bool:
+    """Return whether a daemon runs from VENV, perhaps one of another SESH_DIR."""
+    pattern = os.path.join(glob.escape(venv), "lib", "python*", "site-packages", "sesh")
+    until = time.monotonic() + _GRACE
+    while used := any(map(about.is_locked, glob.glob(pattern))):
+        if time.monotonic() > until:
+            break
         time.sleep(0.05)
-    return not held
+    return used
 
 
-def check(venv: str, names: list[str]) -> None:
-    """Exit if sessions run from VENV: those in `names`, or sessions in another SESH_DIR."""
-    if names:
-        words = "session runs" if len(names) == 1 else "sessions run"
-        sys.exit(
-            f"make uninstall: {len(names)} {words} from {venv}: {', '.join(names)}; "
-            f"end them: sesh kill {' '.join(names)}; FORCE=1 removes sesh all the same, and they go on, out of "
-            "reach until sesh is installed again"
-        )
-    libraries = os.path.join(glob.escape(os.path.realpath(venv)), "lib", "python*")
-    packages = [path for path in glob.glob(os.path.join(libraries, "site-packages", "sesh")) if not unused(path)]
-    if packages:
-        opened = {*map(os.path.realpath, packages)}
-        holders = {pid: words for pid, _, words in machine.own_processes() if opened & machine.open_paths(pid)}
-        pids = "".join(f"\n    pid {pid}: {shlex.join(words)}" for pid, words in sorted(holders.items()))
-        sys.exit(
-            f"make uninstall: sessions in another SESH_DIR than {paths.directory()} run from {venv}; "
-            f"end them; FORCE=1 removes sesh all the same{pids}"
-        )
-
-
-def end_connections() -> None:
-    """End the shared ssh connections to hosts, each once nothing uses it."""
-    from sesh.remote.ssh import master
-
-    try:
-        count = master.retire_all() if paths.knows_remotes() else 0
-    except (SeshError, OSError) as error:
-        print(f"cannot tell which shared ssh connections are open: {error}")
+def check(venv: str) -> None:
+    """Exit if sessions run."""
+    if names := running():
+        reason = f"sessions run: {', '.join(names)}; end them: sesh kill {' '.join(names)}"
+    elif is_used(venv):
+        reason = f"sessions in another SESH_DIR than {paths.directory()} run from {venv}; end them"
+    else:
         return
-    if count:
-        connections = "a shared ssh connection" if count == 1 else f"{count} shared ssh connections"
-        print(f"ended: {connections} to hosts; one that is in use ends with the last program that uses it")
-
-
-def tell_of_start_files() -> None:
-    """Name the shells' startup files that still have lines for sesh."""
-    for file in (".bashrc", ".bash_profile", ".profile", ".zshrc", ".config/fish/config.fish"):
-        path = os.path.join(os.path.expanduser("~"), file)
-        try:
-            with open(path, encoding="utf-8", errors="replace") as lines:
-                count = sum(any(word in line for word in OWN) for line in lines)
-        except OSError:
-            continue
-        if count:
-            what = "a line for sesh" if count == 1 else f"{count} lines for sesh"
-            print(f"stays: {what} in {path}; delete {'it' if count == 1 else 'them'}")
+    sys.exit(f"make uninstall: {reason}; FORCE=1 removes sesh all the same, and they go on, out of reach without it")
 
 
 def main(venv: str, force: str = "") -> None:
-    pids: dict[str, int] | None = None
     try:
-        pids = running.living()
+        if not force:
+            check(venv)
+        if paths.knows_remotes() and (count := master.retire_all()):
+            print(f"ended: shared ssh connections to hosts: {count}")
     except (SeshError, OSError) as error:
         if not force:
             sys.exit(f"make uninstall: {error}")
-        print(f"cannot tell which sessions run: {error}")
-    if pids is not None and not force:
-        check(venv, [name for name, pid in pids.items() if running.runs_from(pid, venv)])
-    if pids is not None and not pids:
-        end_connections()
-    versions = os.path.join(os.path.dirname(venv), "versions")
-    places = {
+    stays = {
         paths.directory(): "sessions and how they ended",
         os.path.dirname(paths.settings_file()): "settings",
         paths.state_directory(): "known remotes, logs of events and of agents",
-        versions: "what sesh deploy has installed here",
+        os.path.join(os.path.dirname(venv), "versions"): "what sesh deploy has installed here",
     }
-    left = {place: content for place, content in places.items() if os.path.lexists(place)}
-    tell_of_start_files()
-    for place, content in left.items():
-        print(f"stays: {place} ({content})")
-    if pids is None:
-        return
-    if pids:
-        words = "a session runs" if len(pids) == 1 else f"{len(pids)} sessions run"
-        print(f"in use: {words} in {paths.directory()}: {', '.join(pids)}; end them before you remove any of that")
-    elif any(map(about.is_locked, glob.glob(os.path.join(glob.escape(versions), "*", "lib", "sesh")))):
-        print(f"in use: a process runs from {versions}; end it before you remove any of that")
-    elif left:
-        print(f"to remove that too: rm -r {shlex.join(left)}")
+    for place, content in stays.items():
+        if os.path.lexists(place):
+            print(f"stays: {place} ({content})")
+    print("stays: what you have added yourself to your shell's startup files for sesh")
 
 
 main(*sys.argv[1:])

@@ -221,7 +221,7 @@ def _parse(path: str, data: bytes) -> _Content:
     for host, facts in entries.items():
         try:
             content.hosts[check_host(host)] = check.test_of(KnownHost)(Check(from_host=True), facts)
-        except (Malformed, errors.InvalidHost) as error:
+        except (Malformed, errors.UsageError) as error:
             content.faults.append(
                 f"{path} has a damaged entry ({printable(host)}: {error}); correct or remove it there"
             )

@@ -36,7 +36,7 @@ from typing import Any, get_type_hints
 from sesh import check, config, files, log, paths, programs, protocol, wire
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
+from sesh.errors import NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
 from sesh.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable
@@ -277,7 +277,7 @@ def _error_frame(number: object, error: Exception) -> bytes:
         error = UsageError(f"a malformed request: {error}")
     elif not isinstance(error, SeshError):
         log.write_error("link", error)
-        error = InternalError(f"internal error, {type(error).__name__}: {error}")
+        error = SeshError(f"internal error, {type(error).__name__}: {error}")
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
 

@@ -34,6 +34,7 @@ class ExitCode(IntEnum):
     UNKNOWN = 255
 
 
+CANNOT_START = (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND)  # exit codes without a program
 SIGNAL_BASE = 128
 """The exit code is this plus N if signal N ended the program, as in a shell."""
 BY_KERNEL = "killed, perhaps for memory"  # the `reason` after a SIGKILL that sesh did not send
@@ -53,8 +54,9 @@ class SeshError(Exception):
     """The root of the errors of sesh; `str(error)` is the line for the user.
 
     `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} verb …` in
-    both. `in_response`: the peer has sent this error. `host`: the host to name in such commands; it is set
-    by the first caller that knows it. `typed`: a text was typed, but the program has not accepted it.
+    both. `reason`: why a host or daemon does not answer, in a few words. `in_response`: the peer has sent this error.
+    `host`: the host to name in such commands; it is set by the first caller that knows it. `typed`: a text was typed,
+    but the program has not accepted it.
     """
 
     code = "internal"
@@ -71,10 +73,13 @@ class SeshError(Exception):
         if exit_code is not None:
             cls.exit_code = exit_code
 
-    def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", reason: str = "", exit_code: int | None = None, code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.reason = reason
         if exit_code is not None:
             self.exit_code = exit_code
         if code is not None:
@@ -138,12 +143,7 @@ class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
     """The command line is wrong."""
 
 
-class InvalidName(UsageError, code="invalid_name"):
-    """No session can have this name."""
-
-
-class InvalidHost(UsageError, code="invalid_host"):
-    """The word cannot be a host."""
+_kinds |= dict.fromkeys(("invalid_name", "invalid_host"), UsageError)
 
 
 class NotFound(SeshError, code="not_found"):
@@ -185,28 +185,20 @@ class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED)
         return super().line(host) or self.code
 
 
-class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FOUND):
-    """A session's program cannot be started: missing (exit code 127) or not executable (126)."""
-
-
 class Unreachable(SeshError, code="unreachable"):
-    """The host or the daemon does not answer. `reason`: a few words, or empty."""
-
-    def __init__(self, message: str, *, reason: str = "", **more: Any) -> None:
-        super().__init__(message, **more)
-        self.reason = reason
+    """The host or the daemon does not answer."""
 
 
 NO_ANSWER = "no answer yet"
-"""The `reason` of a host that has not answered in time; a retry may succeed."""
+"""The `reason` of a host or daemon that has not answered in time; a retry may succeed."""
 
 
 class LoginRefused(Unreachable):
-    """The login needs a person, or ssh distrusts the host's key; a retry fails, too."""
+    """The login needs a person (`wants_login`), or ssh distrusts the key; a retry fails."""
 
-
-class AuthenticationFailed(LoginRefused):
-    """The host refused the login; a password, a passphrase or a code may help."""
+    def __init__(self, message: str, *, wants_login: bool = True, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.wants_login = wants_login
 
 
 class NoRoom(Unreachable):
@@ -214,15 +206,7 @@ class NoRoom(Unreachable):
 
 
 class ConnectionLost(Unreachable):
-    """The connection to a host or a daemon broke; the session may still run."""
-
-
-class DaemonReloaded(ConnectionLost):
-    """The daemon was reloaded. It has not begun the requests that it left unanswered."""
-
-
-class Silent(Unreachable):
-    """The session's daemon is alive but does not answer: it is stopped or stuck."""
+    """The connection broke, or the daemon was reloaded; the session may still run."""
 
 
 class DaemonDied(Unreachable):
@@ -244,20 +228,12 @@ class ProtocolError(SeshError, code="protocol"):
     """The peer has another protocol number, or breaks the protocol."""
 
 
-class InternalError(SeshError, exit_code=ExitCode.SESH_FAILED):
-    """A bug in sesh."""
-
-
 def rebuild(facts: Mapping[str, Any]) -> SeshError:
     """Return the exception that the peer has sent as an error's facts (`SeshError.facts`, or `--json`)."""
     code = facts["code"]
     number = facts.get("exit")
-    kind = _kinds.get(code, InternalError)
-    if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
-        kind = CannotStart
-    elif number == ExitCode.UNKNOWN:
-        kind = OutcomeUnknown
-    own_code = None if kind is InternalError else code
+    kind = SeshError if number in CANNOT_START else _kinds.get(code, SeshError)
+    own_code = code if code in _kinds else None
     error = kind(facts.get("what") or facts["message"], hint=facts.get("hint", ""), exit_code=number, code=own_code)
     error.in_response = True
     return error
@@ -293,12 +269,13 @@ def silent_host(host: str, reason: str = "", hint: str = "") -> Unreachable:
     return Unreachable(f"{host} does not answer", reason=reason or NO_ANSWER, hint=hint)
 
 
-def silent_daemon(name: str) -> Silent:
-    return Silent(f"the daemon of {name} does not answer", hint=f"`{SESH} status {name}` shows its pid")
+def silent_daemon(name: str) -> Unreachable:
+    hint = f"`{SESH} status {name}` shows its pid"
+    return Unreachable(f"the daemon of {name} does not answer", hint=hint, reason=NO_ANSWER)
 
 
-def daemon_failed() -> InternalError:
-    return InternalError("the session's daemon failed", hint=f"see `{SESH} status NAME`")
+def daemon_failed() -> SeshError:
+    return SeshError("the session's daemon failed", hint=f"see `{SESH} status NAME`")
 
 
 def malformed(name: str, reason: str) -> ProtocolError:

@@ -18,8 +18,6 @@ from contextlib import suppress
 from sesh import programs
 
 LINUX = sys.platform.startswith("linux")
-HAS_PROC = LINUX
-"""Whether /proc shows processes and descriptors. Elsewhere `ps` shows processes: fewer facts, and slowly."""
 SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """A clock that cannot be set and counts suspend time, as the monotonic clock does on macOS."""
 LONGEST_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
@@ -210,7 +208,7 @@ def _ps(pid: int, column: str) -> str:
 
 def start_time(pid: int) -> str:
     """Return a process's start time, to detect a reused pid; empty if it has ended."""
-    if HAS_PROC:
+    if LINUX:
         fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
     return _ps(pid, "lstart")
@@ -218,14 +216,14 @@ def start_time(pid: int) -> str:
 
 def running_time(start: str) -> float:
     """Return the seconds since a `start_time`; 0 if unknown."""
-    if not (HAS_PROC and start):
+    if not (LINUX and start):
         return 0.0
     return time.clock_gettime(SINCE_BOOT) - int(start) / os.sysconf("SC_CLK_TCK")
 
 
 def controlling_tty(pid: int = 0) -> int:
     """Return the `device_number` of a process's (default: this one's) controlling terminal; 0 without one."""
-    if HAS_PROC:
+    if LINUX:
         fields = stat_of(pid or "self")
         return int(fields[4]) if len(fields) > 4 else 0
     name = _ps(pid or os.getpid(), "tty")
@@ -237,7 +235,7 @@ def controlling_tty(pid: int = 0) -> int:
 
 def parent_of(pid: int) -> int:
     """Return the parent of a process; 0 if unknown."""
-    parent = stat_of(pid)[1:2] if HAS_PROC else _ps(pid, "ppid").split()
+    parent = stat_of(pid)[1:2] if LINUX else _ps(pid, "ppid").split()
     return int(parent[0]) if parent else 0
 
 
@@ -247,20 +245,20 @@ _LONGEST_COMM = 15
 """Bytes at which the kernel cuts a process name (TASK_COMM_LEN, less the closing NUL)."""
 
 
-def directory_of(pid: int) -> str:
-    """Return the current directory of a process; empty if unknown."""
-    if HAS_PROC:
+def directory_of(pid: int, *, quick: bool = False) -> str:
+    """Return the current directory of a process; empty if unknown. `quick`: start no program."""
+    if LINUX:
         try:
             return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
         except OSError:
             return ""
-    listed = _output("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
+    listed = "" if quick else _output("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
     return next((line[1:] for line in listed.splitlines() if line.startswith("n")), "")
 
 
 def command_of(pid: int) -> list[str]:
     """Return the arguments of a process, program included, at most 64 KiB; empty if unknown."""
-    if HAS_PROC:
+    if LINUX:
         words = content(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
     return _ps(pid, "args").split()
@@ -300,7 +298,7 @@ def set_process_title(text: str) -> None:
 
 def own_processes() -> list[tuple[int, int, list[str]]]:
     """Return the user's live processes: (pid, parent's pid, arguments, program included)."""
-    if not HAS_PROC:
+    if not LINUX:
         rows = [line.split(None, 2) for line in _output("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
     processes = []
@@ -365,7 +363,7 @@ def groups_of_session(leader: int) -> list[int]:
     The order is for signals: a shell signalled after its job would start the next command of its line. Raises OSError
     if the groups are unknown, so that a lack of descriptors does not make a live process look dead.
     """
-    if HAS_PROC:
+    if LINUX:
         groups = {int(fields[2]) for _, fields in _living(leader)}
     else:
         rows = (line.split() for line in _output("ps", "-axo", "pid=,pgid=,stat=").splitlines())

@@ -59,29 +59,27 @@ def is_decimal(text: str) -> bool:
 
 
 def check_name(name: str) -> str:
-    """Return a valid session name. Raises InvalidName, with the rule."""
+    """Return a valid session name. Raises UsageError, with the rule."""
     if is_name(name):
         return name
     if name[:1] == "@":
-        raise errors.InvalidName(f"{printable(name)} is a host, which comes before the verb and its words")
-    raise errors.InvalidName(
-        f"{printable(name)} is not a valid session name: use 1 to {LONGEST_NAME} ASCII letters, digits, '.', '_', '+', "
-        "'-', and begin with a letter, digit or '_'"
-    )
+        what = "is a host, which comes before the verb and its words"
+    else:
+        letters = f"1 to {LONGEST_NAME} ASCII letters, digits, '.', '_', '+', '-'"
+        what = f"is not a valid session name: use {letters}, and begin with a letter, digit or '_'"
+    raise UsageError(f"{printable(name)} {what}", code="invalid_name")
 
 
 def check_host(text: str) -> str:
     """Return `text` if it is an ssh destination `[user@]host[:port]` or a Host of ssh_config.
 
-    Raises InvalidHost for any text that ssh or a shell could interpret differently.
+    Raises UsageError for any text that ssh or a shell could interpret differently.
     """
     match = _HOST.fullmatch(text) if len(text) <= _LONGEST_HOST else None
     if match is not None and (match["port"] is None or 0 < int(match["port"]) < 65536):
         return text
-    raise errors.InvalidHost(
-        f"{printable(text)} is not a host: write [user@]host[:port], with an IPv6 address in brackets, or a Host from "
-        "your ssh_config"
-    )
+    how = "write [user@]host[:port], with an IPv6 address in brackets, or a Host from your ssh_config"
+    raise UsageError(f"{printable(text)} is not a host: {how}", code="invalid_host")
 
 
 def check_label(text: str) -> tuple[str, str]:

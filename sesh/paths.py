@@ -158,12 +158,12 @@ def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG) ->
 
 
 def socket_path(name: str) -> str:
-    """Return the path of a session's Unix socket. Raises InvalidName."""
+    """Return the path of a session's Unix socket. Raises UsageError."""
     return os.path.join(directory(), check_name(name) + SOCKET)
 
 
 def record_path(name: str) -> str:
-    """Return the path of a session's record. Raises InvalidName."""
+    """Return the path of a session's record. Raises UsageError."""
     return os.path.join(directory(), check_name(name) + RECORD)
 
 
@@ -209,7 +209,7 @@ def socket_address(folder: str, entry: str) -> Iterator[str]:
     if len(os.fsencode(path)) <= machine.LONGEST_SOCKET_PATH:
         yield path
         return
-    if not machine.HAS_PROC:
+    if not os.path.isdir("/proc/self/fd"):
         raise Refused(f"{path} is too long for a socket; set SESH_DIR to a shorter directory")
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

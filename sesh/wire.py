@@ -151,7 +151,7 @@ class Connection:
             while error is not None and not self._reloaded and descriptors.polled([(self.inbound, select.POLLIN)], 0.0):
                 self.read()
         if self._reloaded:
-            return errors.DaemonReloaded("the session's daemon was reloaded")
+            return errors.ConnectionLost("the session's daemon was reloaded")
         return errors.Unreachable("the session's daemon closed the connection")
 
     def take_frames(self) -> list[tuple[int, bytes]]:
@@ -215,7 +215,7 @@ class Connection:
         """Connect the same descriptors to a reloaded daemon; the caller then sends HELLO."""
         name = name or self.peer.name
         if self.over_link or not name:
-            raise errors.DaemonReloaded("the session's daemon was reloaded")
+            raise errors.ConnectionLost("the session's daemon was reloaded")
         fresh = connect(name)
         os.dup2(fresh.inbound, self.inbound, inheritable=False)
         fresh.close()
@@ -248,7 +248,9 @@ class Connection:
             try:
                 self.send(frames, deadline)
                 return self._await_response_to(number, request, deadline)
-            except errors.DaemonReloaded:
+            except errors.ConnectionLost:
+                if not self._reloaded:
+                    raise
                 self.reconnect()
                 self.send(hello_frame("request"), deadline)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from queue import Queue
 from typing import Any, Generic, TypeVar
 
-from sesh.errors import InternalError, Interrupted, NoRoom, SeshError, Unreachable
+from sesh.errors import Interrupted, NoRoom, SeshError, Unreachable
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
@@ -175,8 +175,8 @@ class Workers(Generic[Key, Item]):
             last = error
         except OSError as error:
             reason = error.strerror or str(error)
-            last = NoRoom(f"cannot ask: {reason}", reason=reason)
+            last = NoRoom(f"cannot ask: {reason}", reason=f"{reason} here")
         except Exception as error:  # a bug must not end the other workers
-            last = InternalError(f"internal error, {type(error).__name__}: {error}")
+            last = SeshError(f"internal error, {type(error).__name__}: {error}")
         with suppress(Interrupted):
             self.put(key, stop, last)

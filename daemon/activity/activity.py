@@ -13,14 +13,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from sesh import machine
 from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import By, Declared
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.events import Events
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
@@ -68,7 +66,7 @@ class Activity:
         self.on_check: Observers[[]] = Observers()
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts.created), now, Declared(reports))
-        self._work = ScreenWork(model)
+        self.work = ScreenWork(model)
         self._checked_at = now
         self._input_at = 0.0
         self._settled = True  # the session has been checked since output and typing settled
@@ -78,7 +76,8 @@ class Activity:
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
         self.kept.active_at = time.monotonic()
-        if self._settled:
+        self._pump.last_activity = STEADY.now()
+        if self._settled and self._pump.life.running:
             self._settled = False
             self._check_in(SETTLED)
 
@@ -86,9 +85,8 @@ class Activity:
         """Note input: a line answers the question; some keys end a declaration."""
         kept = self.kept
         self._input_at = time.monotonic()
-        self._pump.last_activity = STEADY.now()
         self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)
-        self._work.begin_again()
+        self.work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
             self.note_lines(lines)
@@ -97,7 +95,6 @@ class Activity:
             self._decide()
         elif lines or ended:
             kept.answered_at = STEADY.now()
-        self.wake()
 
     def note_lines(self, count: int = 1) -> None:
         """Note lines that are entered at the cursor: a question follows them."""
@@ -107,7 +104,7 @@ class Activity:
 
     def note_command(self) -> None:
         """Note a command that the shell has started; it ends the previous state."""
-        self._work.begin_again()
+        self.work.begin_again()
         self._pump.life.note_input(interrupts=False)
         if self.kept.declared.note_input(b"", self._pump.log.head):
             self.kept.answered_at = STEADY.now()
@@ -153,7 +150,7 @@ class Activity:
 
     def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
-        self._timers.clear(Timer.ACTIVITY)
+        self._timers.clear(self._check)
         self.reports.store({"state": "clear"}, 0, self._pump.log.head)
         self._settled = True
         self.kept.declared.last = None
@@ -169,7 +166,7 @@ class Activity:
         if declared is not None:
             return declared.state == State.WAITING
         if standing.why == Why.STOPPED:  # output that changes no cell does not end this state
-            return self._work.state == WorkState.OVER
+            return self.work.state == WorkState.OVER
         return self._settled and standing.state == State.WAITING
 
     @property
@@ -189,8 +186,6 @@ class Activity:
         if pty is None:
             return False
         group = pty.foreground()
-        if not machine.HAS_PROC:
-            return self._at_prompt(pty, group, raw=True)
         return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
     @property
@@ -199,8 +194,7 @@ class Activity:
         pty = self._pump.pty
         if pty is None or not self._pump.line_begun:
             return False
-        raw = pty.raw()
-        return not raw or self._at_prompt(pty, pty.foreground(), raw=raw)
+        return not pty.raw() or self._at_prompt(pty, pty.foreground())
 
     def last_line(self) -> str:
         """Return a working program's progress report or last line of output; else empty."""
@@ -217,11 +211,6 @@ class Activity:
         if self._settled and (fresh or stale):
             self._check()
         return self.kept.standing
-
-    def restore(self, kept: Kept) -> None:
-        self.kept = kept
-        if kept.standing.why == Why.STOPPED:
-            self._work.restore(kept.standing.question)
 
     def _check(self) -> None:
         """Look at the session, decide its state, and set the timer of the next check."""
@@ -244,15 +233,15 @@ class Activity:
             self._check_in(due - silent)
 
     def _check_in(self, seconds: float) -> None:
-        self._timers.set(Timer.ACTIVITY, max(seconds, _LEAST_DELAY), self._check)
+        self._timers.set(self._check, max(seconds, _LEAST_DELAY))
 
     def _measure_silence(self) -> float:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""
         pty = self._pump.pty
         at = self.kept.active_at
         if pty is not None and self._pump.life.running and pty.raw():
-            self._work.check(self._pump.log.head, at)
-            at = max(self._input_at, self._work.changed_at)
+            self.work.check(self._pump.log.head, at)
+            at = max(self._input_at, self.work.changed_at)
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:
@@ -283,14 +272,14 @@ class Activity:
         if pty.output_stopped():
             return Why.XOFF, rules.STOPPED_QUESTION
         raw = pty.raw()
-        at_prompt = self._at_prompt(pty, group, raw=raw)
+        at_prompt = self._at_prompt(pty, group)
         if at_prompt and group != self.kept.command_group:
             return Why.PROMPT, ""
         reads_line = at_prompt or (not raw and self._reads_line(pty, group))
         if reads_line and self._question_is_complete(silent):
             return Why.READ, self._question()
-        if raw and self._work.state == WorkState.OVER:
-            return Why.STOPPED, self._work.question
+        if raw and self.work.state == WorkState.OVER:
+            return Why.STOPPED, self.work.question
         return _why_by_output(silent), ""
 
     def _question_is_complete(self, silent: float) -> bool:
@@ -309,11 +298,9 @@ class Activity:
             return not pty.echoes()
         return reads_it
 
-    def _at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
+    def _at_prompt(self, pty: Pty, group: int) -> bool:
         if group == self.kept.prompt_group:
             return not pty.unread()  # it still reads what was typed before the prompt, such as `exit`
-        if not machine.HAS_PROC:  # without /proc, only the session's own shell can be recognized
-            return raw and group == self._facts.pid and self._facts.shell
         return shells.at_prompt(pty)
 
 

@@ -16,7 +16,7 @@ from ptyprocess import PtyProcess
 
 from sesh import machine, paths, programs
 from sesh.daemon.pty.pty import Pty, set_size
-from sesh.errors import CannotStart, ExitCode, Refused, cannot
+from sesh.errors import ExitCode, Refused, SeshError, cannot
 from sesh.names import printable
 from sesh.schema import LaunchSpec
 from sesh.store import records
@@ -53,7 +53,7 @@ class Program:
     stdin: int = -1  # a descriptor; -1 for the pty
 
     def start(self) -> Pty:
-        """Start the program; return its pty. Raises CannotStart (exit code 127 or 126), Refused."""
+        """Start the program; return its pty. Raises SeshError (exit code 127 or 126), Refused."""
         # ptyprocess passes on only the text of the child's error: pass step and errno through shared memory.
         report = mmap(-1, 2)
         try:
@@ -140,7 +140,7 @@ def shell_words(path: str, *, login: bool) -> list[str]:
 
 
 def resolve(spec: LaunchSpec, path: str) -> tuple[str, list[str], list[str]]:
-    """Return the program's path or name, its argv, and the recorded command. Raises CannotStart.
+    """Return the program's path or name, its argv, and the recorded command. Raises SeshError.
 
     `path`: PATH, in which a command that waits for Enter must be found now.
     """
@@ -160,16 +160,17 @@ def resolve(spec: LaunchSpec, path: str) -> tuple[str, list[str], list[str]]:
     return command[0], list(command), own
 
 
-def cannot_start(words: Sequence[str], directory: str, number: int) -> CannotStart:
+def cannot_start(words: Sequence[str], directory: str, number: int) -> SeshError:
     """Return the error: 127 without the file, 126 if it cannot be executed."""
     word = words[0]
     program = os.path.join(directory, word) if "/" in word else ""
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
         is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word
         hint = f"for a line of shell: sh -c {shlex.quote(word)}" if is_line else "check the spelling and PATH"
-        return CannotStart(f"{printable(word)}: command not found", hint=hint)
+        message, code = f"{printable(word)}: command not found", ExitCode.COMMAND_NOT_FOUND
+        return SeshError(message, hint=hint, exit_code=code, code="not_found")
     if os.path.isdir(program):
         why = "it is a directory"
     else:
         why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
-    return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
+    return Refused(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE)

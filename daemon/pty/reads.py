@@ -13,10 +13,10 @@ from enum import Enum
 
 from sesh import machine
 
-_READS = {"x86_64": (0, 19), "aarch64": (63, 65)}  # read(2) and readv(2), by machine type (syscalls(2))
-_SELECTS = {"x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "aarch64": (22, 72, 73, 128, 441)}
+_READS = {"Linux x86_64": (0, 19), "Linux aarch64": (63, 65)}  # read(2) and readv(2): syscalls(2)
+_SELECTS = {"Linux x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "Linux aarch64": (22, 72, 73, 128, 441)}
 """The variants of poll, select and epoll_wait; and restart_syscall, as seen after Ctrl-Z and fg."""
-_MACHINE = os.uname().machine if machine.HAS_PROC else ""
+_MACHINE = "{0.sysname} {0.machine}".format(os.uname())
 
 MOST_PROCESSES = 64  # processes of the foreground that are examined
 MOST_THREADS = 64  # threads of each process that are examined

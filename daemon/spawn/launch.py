@@ -40,7 +40,7 @@ _PRIORITIES = slice(37, 39)  # the fields of `machine.stat_of` for real-time pri
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
     """Start the daemon and its program; return the first connection, before HELLO.
 
-    Raises Exists, CannotStart (127, 126), Refused (working directory or sessions directory), InvalidName. Silent, or
+    Raises Exists, SeshError (127, 126), Refused (working directory or sessions directory), UsageError. Unreachable, or
     TimedOut for a job with a timeout, means that the daemon has not started and will not. OutcomeUnknown means that it
     may have started, and does not respond.
     """
@@ -67,7 +67,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
         raise errors.cannot(f"set up the session in {paths.directory()}", error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
-        raise (errors.Silent if spec.get("timeout") is None else errors.TimedOut)(message) from error
+        raise (errors.Unreachable if spec.get("timeout") is None else errors.TimedOut)(message) from error
     return connection
 
 

@@ -20,7 +20,7 @@ from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import Command
-from sesh.errors import InternalError, Interrupted, SeshError, cannot
+from sesh.errors import Interrupted, SeshError, cannot
 from sesh.schema import LaunchSpec
 from sesh.store import records
 
@@ -45,7 +45,7 @@ def run_daemon(creator: socket.socket) -> None:
             failure = cannot(act, error) if isinstance(error, OSError) else error
             if not isinstance(failure, SeshError):
                 log.write_error("daemon", error)
-                failure = InternalError(f"cannot set up the session: {error}")
+                failure = SeshError(f"cannot set up the session: {error}")
             respond(creator, error=failure.facts())
             os._exit(1)
         respond(creator, ok=True)
@@ -122,7 +122,7 @@ def _check_wanted(spec: LaunchSpec, creator: wire.Connection) -> None:
 
 
 def _session(spec: LaunchSpec) -> tuple[Session, Program]:
-    """Return the session, and its program, which is not started yet. Raises CannotStart, OSError."""
+    """Return the session, and its program, which is not started yet. Raises SeshError, OSError."""
     session_id = str(spec.get("id") or os.urandom(8).hex())
     variables = environment(spec, session_id)
     path, argv, command = resolve(spec, variables.get("PATH", os.defpath))

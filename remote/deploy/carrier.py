@@ -24,12 +24,12 @@ class Carrier:
         self.destination = destination
         self.stop = stop  # ends an upload at once
 
-    def run(self, line: str) -> CommandResult:
+    def run(self, line: str, timeout: float = TIMEOUT) -> CommandResult:
         """Run a line in the host's login shell, without input.
 
-        Raises Unreachable, also if the line takes longer than TIMEOUT, and ProtocolError for too much output.
+        Raises Unreachable, also if the line takes longer than the timeout, and ProtocolError for too much output.
         """
-        return exchange.run(self.destination, ssh.command(self.destination, line), timeout=TIMEOUT)
+        return exchange.run(self.destination, ssh.command(self.destination, line), timeout=timeout)
 
     def put(self, data: bytes, path: str) -> None:
         """Write a file in HOME. `path`: letters, digits, `.`, `-`, `/`. Raises SeshError, Interrupted."""

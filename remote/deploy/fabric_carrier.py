@@ -48,8 +48,8 @@ class FabricCarrier(Carrier):
         super().__init__(destination, stop)
         self._connection = connection
 
-    def run(self, line: str) -> CommandResult:
-        options = {"hide": True, "warn": True, "in_stream": False, "encoding": "utf-8", "timeout": TIMEOUT}
+    def run(self, line: str, timeout: float = TIMEOUT) -> CommandResult:
+        options = {"hide": True, "warn": True, "in_stream": False, "encoding": "utf-8", "timeout": timeout}
         try:
             done = self._connection.run(line, watchers=[_OutputLimit()], **options)
         except (*_CONNECTION_ERRORS, invoke.exceptions.Failure, invoke.exceptions.ThreadException) as error:
@@ -65,6 +65,7 @@ class FabricCarrier(Carrier):
             try:
                 self._connection.put(io.BytesIO(data), path)
             except _CONNECTION_ERRORS as error:
+                self._connection.client.close()  # a further command connects again
                 reason = shown(str(error)) or "the connection was lost"
                 raise Unreachable(f"{self.destination.host} cannot write {path}: {reason}") from error
 

@@ -9,17 +9,15 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.text import Text
 
 from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.descriptors import polled
-from sesh.errors import SIGNAL_BASE, AuthenticationFailed, Interrupted, SeshError
+from sesh.errors import SIGNAL_BASE, Interrupted, LoginRefused, SeshError
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
 from sesh.remote.deploy import bundle
@@ -30,69 +28,39 @@ from sesh.remote.ssh.master import LoginOptions
 from sesh.workers import Stop, Workers
 
 MAX_AT_ONCE = 16  # hosts; a further one waits until a deploy has ended
-_STDERR = 2
-_CONNECTING = "connecting …"
-_SHOWN = {"detect_platform": "look for Python", "unpack": "unpack, try and switch"}  # names of steps on the bar
+_SHOWN = {"connect": "connecting …", "detect_platform": "look for Python", "unpack": "unpack, try and switch"}
+"""Steps as the bar shows them."""
+Results = dict[str, DeployedHost | DeployError]
+"""By host, what was installed, or why not."""
 
 
-@dataclass
-class HostResult:
-    destination: Destination
-    deployed: DeployedHost | DeployError
-    upgrading: bool  # then a host with another project's sesh is skipped
-
-    @property
-    def error(self) -> DeployError | None:
-        return self.deployed if isinstance(self.deployed, DeployError) else None
-
-    @property
-    def skipped(self) -> bool:
-        return self.upgrading and self.error is not None and self.error.foreign
-
-    @property
-    def needs_prompt(self) -> bool:
-        """True if ssh could log in by prompting the person at the terminal."""
-        is_refused = self.error is not None and isinstance(self.error.__cause__, AuthenticationFailed)
-        return is_refused and os.isatty(0) and os.isatty(1)
-
-    def __str__(self) -> str:
-        host = self.destination.host
-        deployed = self.deployed
-        if isinstance(deployed, DeployError):
-            how = "skipped" if self.skipped else f"failed ({deployed.step})"
-            return f"{host} {how}: {str(deployed).removeprefix(f'{host}: ')}"
-        if not deployed["changed"]:
-            return f"{host} has sesh {__version__} already"
-        size = f"{deployed['bytes'] / 1e6:.1f} MB, {deployed['seconds']:.1f} s"
-        return f"installed sesh {__version__} on {host} with {deployed['python']} ({size})"
-
-
-def deploy_all(
-    destinations: Sequence[Destination], *, force: bool = False, upgrading: bool = False
-) -> list[HostResult]:
-    """Deploy to hosts in parallel; return the results in their order. Raises Interrupted, Refused.
+def deploy_all(destinations: Sequence[Destination], *, force: bool = False, upgrading: bool = False) -> Results:
+    """Deploy to hosts in parallel. `upgrading`: skip another project's sesh. Raises Interrupted, Refused.
 
     Each result becomes a line on stderr. Hosts that need a password or a second factor come last: the person logs in to
     one after the other, and then sesh deploys to them in parallel.
     """
     bundle.build()  # once, before the threads need it
-    nothing = DeployError(STEPS[0], "not begun")
-    results = [HostResult(destination, nothing, upgrading) for destination in destinations]
+    begin = partial(_deploy_at_once, force=force, upgrading=upgrading)
     prompts = LoginOptions(may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
     with _signals_interrupt():
-        _deploy_at_once(results, force)
-        prompting = [result for result in results if result.needs_prompt]
-        for result in prompting:
-            eventlog.prose(f"{result.destination.host} asks you to log in")  # ssh's prompt may show only an address
+        results = begin(destinations, may_prompt=os.isatty(0) and os.isatty(1))
+        logged_in = []
+        for destination in destinations:
+            host = destination.host
+            if host in results:
+                continue
+            eventlog.prose(f"{host} asks you to log in")  # ssh's prompt may show only an address
             try:
-                master.ensure(result.destination, prompts)
+                master.ensure(destination, prompts)
+                logged_in.append(destination)
             except Interrupted:
                 raise
             except SeshError as error:
-                result.deployed = DeployError("connect", str(error), code=error.code)
-                eventlog.prose(str(result), failed=True)
-        _deploy_at_once([result for result in prompting if result.needs_prompt], force, last=True)
-    return results
+                results[host] = DeployError("connect", str(error), code=error.code)
+                eventlog.prose(_line(host, results[host], upgrading), failed=True)
+        results |= begin(logged_in, may_prompt=False)
+    return {destination.host: results[destination.host] for destination in destinations}
 
 
 @contextmanager
@@ -111,49 +79,58 @@ def _signals_interrupt() -> Iterator[None]:
         yield
 
 
-def _deploy_at_once(results: Sequence[HostResult], force: bool, *, last: bool = False) -> None:
+def _deploy_at_once(destinations: Sequence[Destination], *, force: bool, upgrading: bool, may_prompt: bool) -> Results:
     """Deploy to hosts in parallel, without prompts, and print each result.
 
-    Unless this is the `last` attempt, the result of a host that wants a login is not printed: another attempt follows.
-    An interrupt stops all deploys, and waits a few seconds until they have removed what they made.
+    `may_prompt`: leave out hosts that want a login. An interrupt stops all deploys, and waits a few seconds until they
+    have removed what they made.
     """
     slots = threading.BoundedSemaphore(MAX_AT_ONCE)
-    running: dict[TaskID, HostResult] = {}
-    with _bars() as bars, Workers[TaskID, DeployedHost]() as workers:
-
-        def run(destination: Destination, bar: TaskID, stop: Stop) -> Iterator[DeployedHost]:
-            stop.message = "interrupted"
-            with slots:
-                yield deploy(destination, force=force, progress=partial(_show_step, bars, bar), stop=stop)
-
-        for result in results:
-            bar = bars.add_task(_CONNECTING, total=len(STEPS), host=result.destination.host)
-            running[bar] = result
-            workers.begin(bar, partial(run, result.destination, bar))
-        while running:
-            polled([(workers.inbound, select.POLLIN)], None)
-            for bar, deployed in workers.take():
-                result = running.pop(bar)
-                if not isinstance(deployed, SeshError) or isinstance(deployed, DeployError):
-                    result.deployed = deployed
-                else:  # no room for a thread, or a defect
-                    result.deployed = DeployError(STEPS[0], str(deployed), code=deployed.code)
-                bars.update(bar, visible=False)
-                if (last or not result.needs_prompt) and (result.error or not eventlog.wanted()):
-                    line = Text(f"{PROGRAM}: {wording.one_line(str(result))}")
-                    bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
-
-
-def _bars() -> Progress:
-    return Progress(
+    bars = Progress(
         TextColumn("{task.fields[host]}", markup=False),
         BarColumn(),
         TextColumn("{task.description}", markup=False),
-        console=Console(stderr=True, highlight=False),
+        console=Console(stderr=True, highlight=False, markup=False),
         transient=True,
-        disable=not os.isatty(_STDERR) or eventlog.wanted(),
+        disable=not os.isatty(2) or eventlog.wanted(),
     )
 
+    def show(bar: TaskID, step: str) -> None:
+        bars.update(bar, completed=STEPS.index(step), description=_SHOWN.get(step, step.replace("_", " ")))
 
-def _show_step(bars: Progress, bar: TaskID, step: str) -> None:
-    bars.update(bar, completed=STEPS.index(step), description=_SHOWN.get(step, step.replace("_", " ")))
+    def run(destination: Destination, bar: TaskID, stop: Stop) -> Iterator[DeployedHost]:
+        stop.message = "interrupted"
+        with slots:
+            yield deploy(destination, force=force, progress=partial(show, bar), stop=stop)
+
+    results: Results = {}
+    with bars, Workers[TaskID, DeployedHost]() as workers:
+        hosts = {bars.add_task(_SHOWN[STEPS[0]], total=len(STEPS), host=each.host): each for each in destinations}
+        for bar, destination in hosts.items():
+            workers.begin(bar, partial(run, destination, bar))
+        while workers.running:
+            polled([(workers.inbound, select.POLLIN)], None)
+            for bar, deployed in workers.take():
+                host = hosts[bar].host
+                bars.update(bar, visible=False)
+                if isinstance(deployed, SeshError):
+                    cause = deployed.__cause__
+                    if may_prompt and isinstance(cause, LoginRefused) and cause.wants_login:
+                        continue
+                    if not isinstance(deployed, DeployError):  # no room for a thread, or a defect
+                        deployed = DeployError(STEPS[0], str(deployed), code=deployed.code)
+                results[host] = deployed
+                if isinstance(deployed, DeployError) or not eventlog.wanted():
+                    line = f"{PROGRAM}: {wording.one_line(_line(host, deployed, upgrading))}"
+                    bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
+    return results
+
+
+def _line(host: str, deployed: DeployedHost | DeployError, upgrading: bool) -> str:
+    if isinstance(deployed, DeployError):
+        how = "skipped" if upgrading and deployed.foreign else f"failed ({deployed.step})"
+        return f"{host} {how}: {str(deployed).removeprefix(f'{host}: ')}"
+    if not deployed["changed"]:
+        return f"{host} has sesh {__version__} already"
+    size = f"{deployed['bytes'] / 1e6:.1f} MB, {deployed['seconds']:.1f} s"
+    return f"installed sesh {__version__} on {host} with {deployed['python']} ({size})"

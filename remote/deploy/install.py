@@ -25,19 +25,17 @@ import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 
 class Order(TypedDict):
-    """An order: look for a version, or install the archive in `scratch(token)`."""
+    """An order: look for a version; or, with a hash, install the archive in `scratch(token)`."""
 
     token: str
-    installs: bool
     name: str  # the name of the version's directory
-    program: str
     force: bool
     trials: list[list[str]]  # arguments of the commands that must succeed
-    sha256: str  # of the archive
+    sha256: str  # of the archive; empty to look
 
 
 Step = Literal["", "detect_platform", "upload", "unpack", "smoke_test", "switch"]
@@ -85,7 +83,7 @@ class Installer:
         self.home = Path.home()
         self.versions = self.home / VERSIONS
         self.final = self.versions / order["name"]
-        self.program = self.home / ".local/bin" / order["program"]
+        self.program = self.home / ".local/bin/sesh"
         self.scratch = self.home / scratch(order["token"])
         self.new = self.scratch / "version"
         # Not the Python of a virtual environment, which may be removed.
@@ -96,19 +94,14 @@ class Installer:
 
         If it raises, the launcher is unchanged.
         """
-        if not self.order["installs"]:
+        if not self.order["sha256"]:
             self.check_program()
-            if self.is_in_use():
-                return True
-            self.make_scratch()
-            return False
-        self.step = "upload"
-        with _locked(self.scratch):  # an order that only removes the directory waits for the one that installs
-            try:
-                self.check_program()
-                self.install()
-            finally:
-                shutil.rmtree(self.scratch, ignore_errors=True)
+            return self.is_in_use() or self.make_scratch()
+        try:
+            self.check_program()
+            self.install()
+        finally:
+            shutil.rmtree(self.scratch, ignore_errors=True)
         return True
 
     def launcher(self, version: Path) -> bytes:
@@ -130,8 +123,8 @@ class Installer:
         start = self.final / START
         return start.is_file() and _run([self.python, "-I", "-S", "-B", start, "--version"]).returncode == 0
 
-    def make_scratch(self) -> None:
-        """Make the scratch directory. Raises Failed if another user could change it."""
+    def make_scratch(self) -> bool:
+        """Make the scratch directory; return False. Raises Failed if another user could change it."""
         self.step = "upload"
         self.versions.mkdir(0o755, parents=True, exist_ok=True)
         for folder in (self.home.resolve(), self.versions.parent, self.versions):
@@ -143,16 +136,23 @@ class Installer:
                 if time.time() - path.lstat().st_mtime >= STALE:
                     shutil.rmtree(path, ignore_errors=True)
         self.scratch.mkdir(0o700)
+        return False
 
     def install(self) -> None:
         """Unpack the archive, try the version, switch to it."""
+        self.step = "upload"
         archive = self.scratch / ARCHIVE
-        launcher = self.scratch / self.order["program"]
+        launcher = self.scratch / self.program.name
         if hashlib.sha256(archive.read_bytes()).hexdigest() != self.order["sha256"]:
             advice = "let login files read their input only on a terminal ([ -t 0 ]), and try again"
             raise Failed(f"the upload was corrupted (sha256 differs); {advice}")
         self.step = "unpack"
-        self.unpack(archive)
+        with zipfile.ZipFile(archive) as members:
+            members.extractall(self.new)
+        # Files of a version never change, so that the compiled ones need no check.
+        options: Any = {"stripdir": str(self.new), "prependdir": str(self.final)}
+        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        compileall.compile_dir(self.new / "lib", quiet=2, invalidation_mode=unchecked, **options)
         self.step = "smoke_test"
         launcher.write_bytes(self.launcher(self.new))
         launcher.chmod(0o755)
@@ -161,17 +161,6 @@ class Installer:
         launcher.write_bytes(self.launcher(self.final))
         self.switch(launcher)
 
-    def unpack(self, archive: Path) -> None:
-        with zipfile.ZipFile(archive) as members:
-            members.extractall(self.new)
-        compileall.compile_dir(
-            self.new / "lib",
-            quiet=2,
-            stripdir=str(self.new),
-            prependdir=str(self.final),
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,  # files of a version never change
-        )
-
     def try_out(self, launcher: Path) -> None:
         """Run the trials with the scratch directory as HOME, and without the user's settings."""
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("SESH_", "XDG_"))}
@@ -179,7 +168,7 @@ class Installer:
             done = _run([launcher, *arguments], {**variables, "HOME": str(self.scratch)})
             if done.returncode:
                 last = (done.stdout.strip() or "it printed nothing").splitlines()[-1]
-                line = f"`{self.order['program']} {' '.join(arguments)}` ended with {done.returncode}: {last}"
+                line = f"`sesh {' '.join(arguments)}` ended with {done.returncode}: {last}"
                 raise Failed(f"the new version does not work: {line}\n{done.stdout}")
 
     def switch(self, launcher: Path) -> None:
@@ -206,17 +195,9 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=TRIAL_TIMEOUT,
-        env=env,
-        cwd="/",
-        errors="replace",
-        check=False,
-    )
+    pipes: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    options: Any = {"timeout": TRIAL_TIMEOUT, "cwd": "/", "errors": "replace"}
+    return subprocess.run(words, env=env, check=False, **pipes, **options)
 
 
 def carry_out(order: Order) -> Report:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from glob import glob
 
 from sesh import files
-from sesh.errors import InvalidHost
+from sesh.errors import UsageError
 from sesh.names import check_host
 
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
@@ -53,5 +53,5 @@ def _is_alias(name: str) -> bool:
     """Return whether a word after `Host` is a name, not a pattern or a negation."""
     try:
         return not set("*?!") & set(name) and check_host(name) == name
-    except InvalidHost:
+    except UsageError:
         return False

@@ -7,7 +7,7 @@ import subprocess
 from typing import NamedTuple
 
 from sesh import programs
-from sesh.errors import NO_ANSWER, InvalidHost, Unreachable
+from sesh.errors import NO_ANSWER, Unreachable, UsageError
 from sesh.names import check_host, printable
 
 TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a name server
@@ -34,7 +34,7 @@ class Destination:
         return [*(["-p", port] if port else []), "--", f"{user}{at}{host}"]
 
     def resolve(self, timeout: float = TIMEOUT) -> dict[str, list[str]]:
-        """Run `ssh -G` once; return the settings by lower-case keyword. Raises InvalidHost, Unreachable."""
+        """Run `ssh -G` once; return the settings by lower-case keyword. Raises UsageError, Unreachable."""
         if self._settings is None:
             self._settings = {} if self.via is not None else resolve(self, *environment_options(), timeout=timeout)
         return self._settings
@@ -96,7 +96,7 @@ _SHORTEST_PERSIST = "5"  # seconds, used for `SESH_PERSIST=no`: with ssh's own `
 
 
 def environment_options() -> list[str]:
-    """Return the options of the variables. Raises InvalidHost for a wrong jump host."""
+    """Return the options of the variables. Raises UsageError for a wrong jump host."""
     options: list[str] = []
     for each in OPTIONS:
         if value := os.environ.get(each.variable):
@@ -117,7 +117,7 @@ def option(keyword: str, value: str) -> list[str]:
 def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -> dict[str, list[str]]:
     """Run `ssh -G` with options; return the settings by lower-case keyword.
 
-    Raises InvalidHost if ssh refuses the host, Unreachable if ssh cannot run or a variable of sesh may be wrong.
+    Raises UsageError if ssh refuses the host, Unreachable if ssh cannot run or a variable of sesh may be wrong.
     """
     ssh = program()
     host = destination.host
@@ -137,4 +137,4 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
     reason = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
     if given := [printable(f"{name}={os.environ[name]}") for name in ("SESH_SSH", *VARIABLES) if os.environ.get(name)]:
         raise Unreachable(f"{printable(ssh)} -G {host}: {reason}", hint=f"check {', '.join(given)}")
-    raise InvalidHost(f"ssh refuses the host {host}: {reason}")
+    raise UsageError(f"ssh refuses the host {host}: {reason}", code="invalid_host")

@@ -26,7 +26,7 @@ from math import inf
 from typing import BinaryIO
 
 from sesh import descriptors, paths, programs
-from sesh.errors import AuthenticationFailed, SeshError, Unreachable, silent_host
+from sesh.errors import LoginRefused, SeshError, Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
@@ -138,7 +138,7 @@ class _Login:
         if ssh_messages.reasons(printed) or not self.options.may_prompt:
             return ssh_messages.failure(self.destination, printed)
         if self.prompted:
-            return AuthenticationFailed(f"{host} refused the login", hint=ssh_messages.login_hint(host))
+            return LoginRefused(f"{host} refused the login", hint=ssh_messages.login_hint(host))
         return Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
     def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:

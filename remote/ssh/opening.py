@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from sesh import descriptors, paths
-from sesh.errors import AuthenticationFailed, SeshError, Unreachable, silent_host
+from sesh.errors import LoginRefused, SeshError, Unreachable, silent_host
 from sesh.link.health import Attempt, LinkOpener
 from sesh.messages import OriginFacts
 from sesh.remote import eventlog, known
@@ -196,11 +196,12 @@ class HostLinkOpener(LinkOpener):
         host = self._destination.host
         if known.paused_until(host) and not attempt.may_prompt:
             why = known.failure(host)
-            raise AuthenticationFailed(f"{host} refused the login: {why}", hint=login_hint(host), reason=why)
+            raise LoginRefused(f"{host} refused the login: {why}", hint=login_hint(host), reason=why)
         try:
             link = self._open(attempt)
-        except AuthenticationFailed as error:
-            known.record_failure(host, error.reason, refused=True, wants_login=True)  # no other link repeats the login
+        except LoginRefused as error:
+            if error.wants_login:  # no other link repeats the login
+                known.record_failure(host, error.reason, refused=True, wants_login=True)
             raise
         known.end_pause(host)
         return link

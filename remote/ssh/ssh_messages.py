@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import IO
 
 from sesh.about import DISTRIBUTION, PROGRAM
-from sesh.errors import NO_ANSWER, AuthenticationFailed, LoginRefused, NotDeployed, SeshError, Unreachable
+from sesh.errors import NO_ANSWER, LoginRefused, NotDeployed, SeshError, Unreachable
 from sesh.names import printable_path
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
@@ -105,16 +105,16 @@ def failure(destination: Destination, text: str) -> Unreachable:
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
         hint = f"if you know why, remove the old key with: {_remove_key_command(host, text)}"
         message = f"the host key of {_refusing(destination, text)} has changed: nothing was sent"
-        return LoginRefused(message, hint=hint, reason="host key changed")
+        return LoginRefused(message, hint=hint, reason="host key changed", wants_login=False)
     if "Host key verification failed" in text:
         message = f"the host key of {_refusing(destination, text)} is unknown, and ssh may not accept it"
-        return LoginRefused(message, hint=f"check it with: ssh {host}", reason="host key unknown")
+        return LoginRefused(message, hint=f"check it with: ssh {host}", reason="host key unknown", wants_login=False)
     if refusals:
         why = _refusal(refusals[-1])
         message, hint = f"{_refusing(destination, refusals[-1])} {why}", f"try: ssh {host}"
         if why.startswith(_WANTS_LOGIN):
             message, hint = f"{message}, and sesh cannot ask you for it here", login_hint(host)
-        return AuthenticationFailed(message, hint=hint, reason=why)
+        return LoginRefused(message, hint=hint, reason=why)
     if "timed out" in last:
         return Unreachable(f"cannot reach {host}: {last}", reason=NO_ANSWER)
     short = last.rpartition(": ")[2]

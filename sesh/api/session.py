@@ -11,7 +11,7 @@ from typing import Literal, overload
 
 from sesh import check
 from sesh.api.results import Met, Result, Sent, result_of
-from sesh.errors import Busy, ExitCode, NotFound, Silent, UsageError, failing_with
+from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with, silent_host
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import enter, events, jobs, lookup, search, send, shell, views, wait
 from sesh.ops import sessions as session_ops
@@ -36,7 +36,7 @@ class Session:
 
     Each call opens its own connection, so threads may share a Session, and there is nothing to close. No call asks a
     person; ssh never prompts. In a process with one thread, SIGVTALRM bounds a pattern search; no other signal is
-    handled. Raises InvalidName, InvalidHost; every call may raise NotFound, Unreachable, and for a host NotDeployed.
+    handled. Raises UsageError; every call may raise NotFound, Unreachable, and for a host NotDeployed.
     """
 
     name: str
@@ -63,7 +63,8 @@ class Session:
 
         `directory`: by default the current directory, or HOME on a host. `command`: by default the user's shell; a
         string is a line for `sh`, a list is a program and its arguments. `size`: columns and rows until a terminal
-        attaches (`"200x50"`); by default 80x24. Raises Exists for an ended session, CannotStart, Refused, UsageError.
+        attaches (`"200x50"`); by default 80x24. Raises Exists for an ended session, SeshError (127, 126), Refused,
+        UsageError.
         """
         session = cls(name, host)
         session.ensure(command=command, directory=directory, env=env, labels=labels, size=size)
@@ -144,7 +145,7 @@ class Session:
         `command`: a list is a program and its arguments, a string a line for `sh`. `timeout`: seconds, after which the
         job is ended, with exit code 124. `keep`: keep the session until `kill`. The result's `data` is the output, or
         the last 32 MiB of it. A job outlives its caller, and a lost link to its host; `stop` interrupts it. Raises
-        Exists, CannotStart (127, 126), Refused.
+        Exists, SeshError (127, 126), Refused.
         """
         return execute(
             command, self.name, self.host, directory=directory, env=env, labels=labels, size=size,
@@ -301,7 +302,7 @@ class Session:
 
         def check() -> None:
             if deadline is not None and time.monotonic() > deadline:
-                raise Silent(f"@{self.host} does not answer; a command started in it goes on, and you can wait for it")
+                raise silent_host(f"@{self.host}", hint="a command started in it goes on, and you can wait for it")
             stop.check()
 
         stop.check()

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 from sesh.about import SESH
@@ -26,7 +25,7 @@ from sesh.reach import find
 from sesh.reach.op import Connected, Op
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
-from sesh.schema import Record, Spec
+from sesh.schema import Place, Record, Spec
 from sesh.store import listing, recent
 from sesh.wire import Connection
 
@@ -134,22 +133,26 @@ def attach_terminal(
                 raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} screen {name}", host))
             _switch(current, name, host)
             return 0
-        recent.remember(name, host)
         options.first_notice = cli.first_notice
-        if host is not None:
-            eventlog.log("connect", host=host, session=name)
-        end = run_client(connection, name, host=host, options=options, connect=partial(_connect_next, cli))
-    if end.host is not None:
-        _record_left(end, end.host)
-    return end.code
+        place = Place(host, name)
+        while True:
+            _record_attached(place)
+            end = run_client(connection, place.name, host=place.host, options=options)
+            _record_left(end, place)
+            if end.kind is not EndKind.SWITCH:
+                return end.code
+            connection, place = _connect_next(cli, Place(end.host, end.name), place, options)
 
 
-def _connect_next(cli: Invocation, name: str, host: str | None) -> Connection:
-    """Connect to the session that this terminal is switched to."""
-    connection = cli.target_of(host).connect(name)
-    _check_not_inside(name, host, connection)
-    recent.remember(name, host)
-    return connection
+def _connect_next(cli: Invocation, chosen: Place, left: Place, options: AttachOptions) -> tuple[Connection, Place]:
+    """Connect to the chosen session; after an error, to the one just left."""
+    try:
+        connection = cli.target_of(chosen.host).connect(chosen.name)
+        _check_not_inside(chosen.name, chosen.host, connection)
+        return connection, chosen
+    except (SeshError, KeyboardInterrupt) as error:
+        options.first_notice = str(error)
+        return cli.target_of(left.host).connect(left.name), left
 
 
 @contextmanager
@@ -190,13 +193,22 @@ def detach_key(cli: Invocation) -> DetachKey | None:
     return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 
-def _record_left(end: AttachmentEnd, host: str) -> None:
+def _record_attached(place: Place) -> None:
+    recent.remember(place.name, place.host)
+    if place.host is not None:
+        eventlog.log("connect", host=place.host, session=place.name)
+
+
+def _record_left(end: AttachmentEnd, place: Place) -> None:
     """Log the end of an attachment to a host; update the cache of its session."""
-    eventlog.log("disconnect", host=host, session=end.name, reason=end.kind.value)
+    host, name = place.host, place.name if end.kind is EndKind.SWITCH else end.name
+    if host is None:
+        return
+    eventlog.log("disconnect", host=host, session=name, reason=end.kind.value)
     if end.kind is EndKind.ENDED:
-        known.drop_sessions(host, [end.name])
+        known.drop_sessions(host, [name])
     elif end.heard_time:
-        known.cache_running(host, end.name, end.heard_time)
+        known.cache_running(host, name, end.heard_time)
 
 
 def _waiting(left: str) -> int:

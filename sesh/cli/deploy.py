@@ -21,7 +21,6 @@ from sesh.outcomes import DeployedHost, PrintedDeployError
 from sesh.reach.host_target import destination_of
 from sesh.remote import known
 from sesh.remote.deploy import fleet
-from sesh.remote.deploy.fleet import HostResult
 from sesh.remote.ssh import master, ssh
 
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", help="The hosts' names.", show_default=False)]
@@ -116,7 +115,8 @@ def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
     for word in words:
         if word[:1] != "@":
             raise UsageError(f"a host begins with @: {PROGRAM} {cli.line.verb.word} @{printable(word)}")
-    hosts = [*cli.line.hosts, *cli.settings().hosts_of([check_host(word[1:]) for word in words])]
+    named = cli.settings().hosts_of([check_host(word[1:]) for word in words])
+    hosts = list(dict.fromkeys([*cli.line.hosts, *named]))
     if not hosts:
         remotes = _named(known.hosts())
         hint = f"known: {remotes}" if remotes else ""
@@ -127,15 +127,14 @@ def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts; return the exit code. Print only JSON, since `fleet` prints the progress."""
     results = fleet.deploy_all([destination_of(cli, host) for host in hosts], force=force, upgrading=upgrading)
-    failed = any(result.error and not result.skipped for result in results)
+    rows: list[DeployedHost] = []
+    failed = False
+    for host, deployed in results.items():
+        if isinstance(deployed, SeshError):
+            failed = failed or not (upgrading and deployed.foreign)
+            facts: PrintedDeployError = {**error_facts(deployed), "step": deployed.step, "foreign": deployed.foreign}
+            deployed = {"host": host, "ok": False, "error": facts}
+        rows.append(deployed)
     if cli.line.json:
-        cli.out.value({"ok": not failed, "hosts": [_row(result) for result in results]})
-    return 1 if failed else 0
-
-
-def _row(result: HostResult) -> DeployedHost:
-    deployed = result.deployed
-    if not isinstance(deployed, SeshError):
-        return deployed
-    facts: PrintedDeployError = {**error_facts(deployed), "step": deployed.step, "foreign": deployed.foreign}
-    return {"host": result.destination.host, "ok": False, "error": facts}
+        cli.out.value({"ok": not failed, "hosts": rows})
+    return int(failed)

@@ -8,34 +8,32 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sesh import descriptors
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.printing import Output
-from sesh.cli.verbs import Parameters
 from sesh.descriptors import polled
-from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, InvalidHost, SeshError, UsageError
-from sesh.ops import lookup
+from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, UsageError
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.target import Target
 from sesh.workers import Stop, Workers
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
 _printing = threading.Lock()  # one host prints at a time
 
-Result = TypeVar("Result")
 
+def run_on_each(cli: Invocation, given: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
+    """Run the verb on each host; return 0 if all succeeded. Raises UsageError.
 
-def run_on_each(cli: Invocation, parameters: Parameters, run_verb: Callable[[Invocation], int]) -> int:
-    """Run the verb on each host; return 0 if all succeeded. Raises UsageError."""
-    fan_out = _FanOut(cli, run_verb, follows=cli.line.verb.follows(parameters))
-    if not cli.line.verb.reads_stdin(parameters):
+    `given`: the parameters of the verb's function.
+    """
+    fan_out = _FanOut(cli, run_verb, follows=given.get("follow", cli.line.verb.name == "events"))
+    if not given.get("stdin") and given.get("text") != ("-",):
         return fan_out.run_all(os.devnull)
     with tempfile.NamedTemporaryFile() as stdin:
         stdin.writelines(descriptors.stdin_blocks())
@@ -162,7 +160,7 @@ class _FanOut:
         out.finish_line()
         if isinstance(result, int):
             return result
-        wrong_for_all = isinstance(result, UsageError) and not (result.in_response or isinstance(result, InvalidHost))
+        wrong_for_all = isinstance(result, UsageError) and not (result.in_response or result.code == "invalid_host")
         if wrong_for_all or isinstance(result, BrokenPipeError):
             raise result
         if isinstance(result, Interrupted) and not (result.message or out.json):
@@ -202,15 +200,3 @@ def _pass_on(number: int, cli: Invocation) -> None:
         if not cli.stop.stopped:
             cli.stop.message = stopped.message
             cli.stop.stop()
-
-
-def on_hosts(
-    cli: Invocation, hosts: Sequence[str | None], call: Callable[[Target], Result]
-) -> dict[str | None, Result | SeshError]:
-    """Call a function for each host, None for this machine; return results or errors.
-
-    If the line has at most one host, an error is raised, and the person may be asked to log in.
-    """
-    if len(cli.line.hosts) < 2:
-        return {host: call(cli.target_of(host)) for host in hosts}
-    return lookup.call_each(cli, {host: host for host in hosts}, lambda _, target: call(target))

@@ -65,9 +65,8 @@ class Invocation(PersonCaller):
             raise missing
         from sesh.remote.deploy import fleet  # loads rich and fabric
 
-        for result in fleet.deploy_all([destination]):
-            if result.error is not None:
-                raise result.error
+        if isinstance(deployed := fleet.deploy_all([destination])[destination.host], SeshError):
+            raise deployed
 
     def search(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
         """Search for sessions; return the host of each, None for this machine, or the error.

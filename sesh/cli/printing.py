@@ -56,11 +56,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def on_host(host: str | None, line: str) -> str:
-    """Return a line with the name of its host before it; None is this machine."""
-    return f"@{host}: {line}" if host is not None else line
-
-
 def stderr_line(line: str) -> None:
     """Print a line on stderr; it is lost if stderr is closed."""
     with suppress(BrokenPipeError, Refused):
@@ -211,7 +206,7 @@ def sesh_error(cause: BaseException, verb: Verb) -> SeshError:
     described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
     hint = "set SESH_DEBUG=1 to see more"
     code = ExitCode.UNKNOWN if runs_command else ExitCode.FAILED
-    return errors.InternalError(f"internal error: {described}", hint=hint, exit_code=code)
+    return SeshError(f"internal error: {described}", hint=hint, exit_code=code)
 
 
 def error_row(error: SeshError, host: str | None, **more: object) -> dict[str, object]:

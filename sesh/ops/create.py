@@ -147,7 +147,7 @@ def with_program_of(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
 
 
 def start(launch_spec: LaunchSpec, name: str) -> Connection:
-    """Start a session's daemon; return a connection before HELLO. Raises Exists, CannotStart, Refused."""
+    """Start a session's daemon; return a connection before HELLO. Raises Exists, SeshError (127, 126), Refused."""
     try:
         with _starting:
             return launch.start_daemon({**launch_spec, "name": name})

@@ -140,7 +140,7 @@ def start_again(
         raise
     except BaseException as error:
         _restore_files(name, record, checkpoint)
-        if isinstance(error, errors.CannotStart) and launch_spec["resumes"]:
+        if isinstance(error, SeshError) and error.exit_code in errors.CANNOT_START and launch_spec["resumes"]:
             error.hint = f"to forget how {name} resumes: {SESH} resume-with {name} --"
         raise
     for remark in remarks:

@@ -85,7 +85,7 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     """Make sure that a session runs; return whether this call created it.
 
     A dormant session is restarted, or replaced if DIR or CMD is given. Raises Exists if the session has ended and is
-    kept. Raises CannotStart, Refused, UsageError, Unreachable.
+    kept. Raises SeshError (127, 126), Refused, UsageError, Unreachable.
     """
     spec = spec or {}
     launch_spec = partial(create.launch_spec, caller, spec)

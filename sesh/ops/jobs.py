@@ -77,7 +77,7 @@ class _Waiter:
     def await_result(self) -> tuple[JobResult, bytes]:
         """Wait for the job's end; return its result and the collected output.
 
-        Raises Interrupted at the third Ctrl-C, InternalError if the daemon dies, TimedOut.
+        Raises Interrupted at the third Ctrl-C, SeshError if the daemon dies, TimedOut.
         """
         self._stream.output.position = 0
         audience = self._caller.audience
@@ -92,7 +92,7 @@ class _Waiter:
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
-            raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN) from None
+            raise errors.SeshError(message, exit_code=ExitCode.UNKNOWN) from None
         except errors.TimedOut as error:
             raise error if error.in_response else self._timed_out() from None
         if self._live is not None and self._stream.output.missed:

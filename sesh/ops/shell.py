@@ -209,11 +209,11 @@ class _SentCommand:
         return self._sent and not refused
 
     def facts_from(self, ended: errors.Ended) -> RunFacts:
-        """Return the command's facts, which the result of its ended session has. Raises InternalError."""
+        """Return the command's facts, which the result of its ended session has. Raises SeshError."""
         last, key = ended.result.get("run"), self._keys.get("key")
         if key is None or not isinstance(last, dict) or last.get("key") != key:
             message = f"{self._stream.name} has ended; the command's result is lost"
-            raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
+            raise SeshError(message, exit_code=ExitCode.UNKNOWN)
         return {**last, "output_lost": True}
 
 

@@ -21,7 +21,7 @@ def target_of(
 ) -> Target:
     """Return the target for `host`, or this machine if it is None; see `HostTarget`.
 
-    Raises InvalidHost.
+    Raises UsageError.
     """
     if host is None:
         return LocalTarget(caller)

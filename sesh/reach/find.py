@@ -53,7 +53,8 @@ def try_connect(name: str, deadline: float | None = None) -> wire.Connection | N
             raise Refused(f"{name} runs on another machine, {machine}; log in there, or choose another name")
         if time.monotonic() >= until:
             hint = f"`{SESH} status {name}` shows its daemon's pid"
-            raise errors.Silent(f"{subject(name)} runs but does not answer", hint=hint)
+            message = f"{subject(name)} runs but does not answer"
+            raise errors.Unreachable(message, hint=hint, reason=errors.NO_ANSWER)
         time.sleep(0.005)
 
 
@@ -98,7 +99,7 @@ def request(
 def await_welcome(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
     """Return the WELCOME for a HELLO that was sent just now, or at `greeted_at`.
 
-    Raises Silent after `WELCOME_TIMEOUT`, TimedOut at the deadline (monotonic).
+    Raises Unreachable after `WELCOME_TIMEOUT`, TimedOut at the deadline (monotonic).
     """
     until = (connection.greeted_at or time.monotonic()) + WELCOME_TIMEOUT
     try:

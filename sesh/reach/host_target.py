@@ -34,7 +34,7 @@ _MAX_LINKS = 10  # for one request, then it fails: a host may end each link befo
 
 
 def destination_of(caller: Caller, host: str) -> Destination:
-    """Return the destination for a host, with the user's settings. Raises InvalidHost."""
+    """Return the destination for a host, with the user's settings. Raises UsageError."""
     return Destination(host, via=caller.settings().via(host))
 
 

@@ -164,7 +164,7 @@ class Stream:
         """Return if another connection may go on. Raises the error, Ended, DaemonDied."""
         if isinstance(error, errors.ConnectionLost):  # the link is lost, or the daemon was reloaded
             return
-        if isinstance(error, errors.Silent):
+        if error.reason == errors.NO_ANSWER:
             if self.connection.peer.name:  # else the host has not connected the link to the daemon: another link may
                 raise error
             return

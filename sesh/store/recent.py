@@ -22,7 +22,7 @@ def _path() -> str:
 def remember(name: str, host: str | None = None) -> None:
     """Put a session first in the list; ignore a failed write.
 
-    Raises InvalidName, InvalidHost, as both may come from a host.
+    Raises UsageError, as both may come from a host.
     """
     check_name(name)
     if host is not None:

@@ -15,7 +15,7 @@ import pytest
 
 from sesh import about, messages, paths, wire
 from sesh.daemon.spawn import zygote
-from sesh.errors import InvalidName, Refused, SeshError
+from sesh.errors import Refused, SeshError, UsageError
 from sesh.machine import command_of
 from sesh.store import records
 from tests.faults.daemons import Daemons
@@ -194,7 +194,7 @@ def test_what_keeps_a_session_from_starting_comes_back_and_leaves_nothing(daemon
         with pytest.raises(SeshError) as failed:
             daemons.start("work", command, directory=directory)
         assert (failed.value.exit_code, "\n" in str(failed.value)) == (exit_code, False), command
-    with pytest.raises(InvalidName):
+    with pytest.raises(UsageError):
         daemons.start("../work", "/bin/true")
     assert daemons.litter() == []
     wait_until(lambda: home.processes() == [], what="the end of those that failed")

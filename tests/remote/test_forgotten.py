@@ -68,5 +68,5 @@ def test_uninstalling_ends_the_shared_connections_that_are_left(here: Home, farm
     masters = farm.masters()
     assert len(masters) == 2
     done = subprocess.run(command, env=here.env, capture_output=True, text=True, check=True)
-    assert "ended: 2 shared ssh connections" in done.stdout
+    assert "ended: shared ssh connections to hosts: 2" in done.stdout
     wait_until(lambda: not any(map(processes.exists, masters)))

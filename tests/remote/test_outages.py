@@ -94,7 +94,7 @@ HANGS = """
 from sesh.remote.deploy import deploy, fabric_carrier
 fabric_carrier.KEEPALIVE, fabric_carrier.UNACKNOWLEDGED = 1, 2
 command = deploy.order_line
-deploy.order_line = lambda order: "touch ~/begun; exec sleep 60" if order["installs"] else command(order)
+deploy.order_line = lambda order: "touch ~/begun; exec sleep 60" if order["sha256"] else command(order)
 """
 
 

@@ -12,7 +12,7 @@ from glob import glob
 
 import pytest
 
-from sesh.errors import AuthenticationFailed, Unreachable
+from sesh.errors import LoginRefused, Unreachable
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.master import LoginOptions
@@ -106,7 +106,7 @@ def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm)
 def test_of_several_that_come_at_once_one_is_refused_for_all(here: Home, farm: Farm) -> None:
     far = farm.host("box", sshd=BY_PASSWORD, proxied=True)
     far.proxy.delay(0.05)
-    assert [type(each) for each in at_once(3)] == [AuthenticationFailed] * 3
+    assert [type(each) for each in at_once(3)] == [LoginRefused] * 3
     assert far.proxy.accepted == 1
     assert glob(f"{ssh.control_directory()}/[0-9a-f]*") == []
 

@@ -9,7 +9,9 @@ import threading
 
 import pytest
 
+from sesh import messages
 from sesh.client import view
+from sesh.reach import find
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, wait_until
 from tests.terminal.looking import screen
 
@@ -205,6 +207,21 @@ def test_inside_a_session_another_one_is_switched_to_and_this_one_is_not(termina
     opened.wait_until(lambda: _attached(home) == {"one": 1, "two": 0}, what="the switch back")
     opened.type("echo in-$SESH_SESSION\n")
     opened.wait_for("in-one")
+    left(opened, "one")
+
+
+def test_a_terminal_whose_next_session_is_gone_goes_on_with_the_one_that_it_left(
+    terminal: Open, sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    opened = inside(terminal("one"))
+    opened.type("seq -f line-%g 40\n")
+    opened.wait_for("line-40")
+    find.request("one", messages.SWITCH, to="gone")
+    opened.wait_for("no session gone")
+    opened.type("echo still-$SESH_SESSION\n")
+    opened.wait_for("still-one")
+    assert opened.text().count("line-7\n") == 1
     left(opened, "one")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sesh import errors
-from sesh.errors import CannotStart, ExitCode, InternalError, SeshError, rebuild
+from sesh.errors import NotFound, SeshError, UsageError, rebuild
 
 CODES = {
     "not_found", "exists", "busy", "timeout", "interrupted", "invalid_name", "invalid_host", "usage", "unreachable",
@@ -21,8 +21,9 @@ def every() -> list[type[SeshError]]:
     ]
 
 
-def test_every_code_of_the_contract_has_its_error_and_there_is_no_other() -> None:
-    assert {kind.code for kind in every()} == CODES
+def test_every_code_of_the_contract_comes_over_the_wire_and_there_is_no_other() -> None:
+    assert {kind.code for kind in every()} <= CODES
+    assert {rebuild({"code": code, "message": "what"}).code for code in CODES} == CODES
 
 
 @pytest.mark.parametrize("kind", every(), ids=lambda kind: kind.__name__)
@@ -34,13 +35,18 @@ def test_an_error_comes_over_the_wire_as_itself(kind: type[SeshError]) -> None:
         assert type(got) is kind
 
 
-def test_what_cannot_start_keeps_a_shells_code() -> None:
-    refused = CannotStart("x cannot be executed", code="refused", exit_code=ExitCode.NOT_EXECUTABLE)
-    again = rebuild(refused.facts())
-    assert (type(again), again.code, again.exit_code) == (CannotStart, "refused", 126)
+@pytest.mark.parametrize("code", ["invalid_name", "invalid_host"])
+def test_a_wrong_word_is_a_usage_error_with_a_code_of_its_own(code: str) -> None:
+    again = rebuild(UsageError("x is wrong", code=code).facts())
+    assert (type(again), again.code, again.exit_code) == (UsageError, code, 2)
+
+
+@pytest.mark.parametrize(("code", "number"), [("not_found", 127), ("refused", 126)])
+def test_a_program_that_cannot_start_keeps_a_shells_code_and_is_no_missing_session(code: str, number: int) -> None:
+    again = rebuild(SeshError("x cannot be executed", code=code, exit_code=number).facts())
+    assert (isinstance(again, NotFound), again.code, again.exit_code) == (False, code, number)
 
 
 def test_a_code_of_a_newer_sesh_is_internal_and_keeps_its_exit_code() -> None:
     got = rebuild({"code": "brand_new", "message": "text", "exit": 7})
-    assert isinstance(got, InternalError)
     assert (got.code, got.exit_code) == ("internal", 7)

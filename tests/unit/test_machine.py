@@ -51,7 +51,6 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch, l
         return next(text for key, text in printed.items() if key in words)
 
     monkeypatch.setattr(machine, "LINUX", False)
-    monkeypatch.setattr(machine, "HAS_PROC", False)
     monkeypatch.setattr(machine, "_output", ps)
     assert machine.start_time(me) == "Thu Nov 20 08:22:01 2025"
     assert machine.controlling_tty() == 0

@@ -81,6 +81,7 @@ def test_the_clients_loop_is_six_calls_away(name: str, sessions: Path, monkeypat
     recent.remember("work", None)
     monkeypatch.setattr(client, "_Client", Client)
     monkeypatch.setattr(client, "Display", lambda _: None)
+    monkeypatch.setattr(client, "Attachment", lambda *_: None)
     monkeypatch.setattr(client, "RawTerminal", nullcontext)
     monkeypatch.setattr(LocalTarget, "connect_by", lambda *_, **__: ("work", nullcontext()))
     monkeypatch.setattr(printing, "on_terminal", lambda: True)

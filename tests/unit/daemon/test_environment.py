@@ -14,7 +14,7 @@ import pytest
 from sesh import machine, paths
 from sesh.daemon.pty.program import Program, environment, resolve, shell_words
 from sesh.daemon.spawn.main import take_environment
-from sesh.errors import CannotStart
+from sesh.errors import SeshError
 from sesh.machine import has_terminfo
 from sesh.programs import shell
 from sesh.store import records
@@ -107,7 +107,7 @@ def code_of(word: str, path: str, directory: Path) -> int:
     """Return the exit code of a program, or of the error at its start."""
     try:
         pty = Program(word, [word], str(directory), {"PATH": path}, (80, 24, 0, 0), 0o022).start()
-    except CannotStart as error:
+    except SeshError as error:
         return error.exit_code
     with closing(pty):
         return os.waitstatus_to_exitcode(os.waitpid(pty.pid, 0)[1])
@@ -144,12 +144,12 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
         assert done.returncode == expected, (word, where)
     assert code_of("a\0b", path, tmp_path) == 127
     spec: Any = {"environment": CREATOR, "directory": str(tmp_path), "command": [""]}
-    with pytest.raises(CannotStart, match="command not found"):
+    with pytest.raises(SeshError, match="command not found"):
         resolve(spec, "")
     spec |= {"gate": True, "command": ["./here", "x"]}
     assert resolve(spec, "")[1][3:] == ["sh", "./here", "x"]
     spec |= {"command": ["here"]}
-    with pytest.raises(CannotStart, match="command not found"):
+    with pytest.raises(SeshError, match="command not found"):
         resolve(spec, path)
 
 

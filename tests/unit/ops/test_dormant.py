@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sesh import files
-from sesh.errors import CannotStart
+from sesh.errors import SeshError
 from sesh.ops import create, dormant
 from sesh.reach.caller import Caller
 from sesh.store import checkpoints, records
@@ -28,7 +28,7 @@ def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be
 
     def started(*_: object) -> None:
         records.remove("web")  # its name was taken
-        raise CannotStart("no such command")
+        raise SeshError("no such command")
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no room")
@@ -37,7 +37,7 @@ def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be
     monkeypatch.setattr(files, "write_after", full)
     spec: Any = {"columns": 0, "rows": 0, "labels": {}}
     summary: Any = {"name": "web", "state": "lost", "cwd": "/", "labels": {}, "lost": {"reason": "crash"}}
-    with pytest.raises(CannotStart):
+    with pytest.raises(SeshError):
         dormant.start(Caller(), spec, "web", summary, again=True)
     assert (records.read("web") or {})["labels"] == {"a": "b"}
     assert checkpoints.read("00ff") is None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.errors import InvalidHost, Unreachable
+from sesh.errors import Unreachable, UsageError
 from sesh.remote.ssh import aliases as room
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
@@ -111,7 +111,7 @@ def test_a_jump_host_that_is_no_host_is_refused_before_anything_runs(
     fake: Fake, calls: Path, monkeypatch: pytest.MonkeyPatch, jump: str
 ) -> None:
     monkeypatch.setenv("SESH_PROXYJUMP", jump)
-    with pytest.raises(InvalidHost):
+    with pytest.raises(UsageError):
         _ = Destination("box").settings
     assert not calls.exists()
 

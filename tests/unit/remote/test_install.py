@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import compileall
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -14,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 import zipfile
 from pathlib import Path
@@ -40,7 +38,7 @@ class Host:
 
     def order(self, bundle: Bundle, **facts: Any) -> Any:
         token = secrets.token_hex(8)
-        order = {"token": token, "installs": False, "name": bundle.name, "program": "sesh", "force": False}
+        order = {"token": token, "name": bundle.name, "force": False}
         return {**order, "trials": [["--version"]], "sha256": "", **facts}
 
     def look(self, bundle: Bundle, **facts: Any) -> Any:
@@ -63,7 +61,7 @@ class Host:
         order = self.order(bundle, **facts)
         install.carry_out(order)
         (self.scratch(order) / install.ARCHIVE).write_bytes(bundle.archive if archive is None else archive)
-        return {**order, "installs": True, "sha256": hashlib.sha256(bundle.archive).hexdigest()}
+        return {**order, "sha256": hashlib.sha256(bundle.archive).hexdigest()}
 
     def install(self, bundle: Bundle, archive: bytes | None = None, **facts: Any) -> Any:
         return install.carry_out(self.prepared(bundle, archive, **facts))
@@ -245,36 +243,6 @@ def test_r28_two_deploys_at_once_do_no_harm(host: Host, bundle: Bundle) -> None:
     assert host.versions() == sorted([bundle.name, other().name])
     assert os.listdir(host.home / ".local/bin") == ["sesh"]
     subprocess.run([host.home / PROGRAM], capture_output=True, check=True)
-
-
-def test_an_order_that_only_removes_waits_for_one_that_installs(
-    host: Host, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Otherwise the files of a version could vanish after its trial."""
-    code = """import os, time
-def start():
-    open(os.path.expanduser("~/here"), "w").close()
-    while not os.path.exists(os.path.expanduser("~/go")): time.sleep(0.02)
-"""
-    slow = packed({**_FILES, "lib/sesh/__main__.py": code.encode()})
-    order = host.prepared(slow)
-    waits, flock = threading.Event(), fcntl.flock
-    script = ["sh", "-c", deploy.order_line(order)]
-    with subprocess.Popen(script, stdout=subprocess.PIPE, text=True) as process:
-        wait_until((host.scratch(order) / "here").exists, what="the trial")
-
-        def lock(descriptor: int, kind: int) -> None:
-            waits.set()
-            flock(descriptor, kind)
-
-        monkeypatch.setattr(fcntl, "flock", lock)
-        removal = threading.Thread(target=install.carry_out, args=({**order, "sha256": ""},))
-        removal.start()
-        assert waits.wait(20)
-        (host.scratch(order) / "go").touch()
-        removal.join(20)
-        answer = process.communicate(timeout=20)[0]
-    assert (json.loads(answer.partition(" ")[2])["installed"], host.versions()) == (True, [slow.name])
 
 
 def test_what_a_cut_deploy_left_goes_with_a_later_one(host: Host, bundle: Bundle) -> None:
