@@ -148,8 +148,8 @@ class Client(Reader):
     @property
     def shown_to(self) -> int | None:
         """The position up to which its terminal surely shows the output; None without any."""
-        position = self.position - (self.window.in_flight if self.window is not None else 0)
-        return None if self.blank or position < 0 else position
+        position = self.position if self.window is None else self.window.shown_to
+        return None if position == BLANK else position
 
     def was_sent_all(self, log: OutputLog) -> bool:
         return self.position == log.head and not self.connection.unsent

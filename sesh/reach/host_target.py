@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import Ended, ExitCode, Interrupted, SeshError, Unreachable
+from sesh.link.health import WatchedConnection
 from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.messages import OP, Hello
 from sesh.reach import calls
@@ -127,15 +128,14 @@ class HostTarget(Target):
 
         By that id the host knows that it is the same request. The keeper pauses between two logins.
         """
-        check = self.interrupts.check_recorded if self.interrupts is not None else self._stop.check
         with closing(LinkKeeper(opening.HostLinkOpener(self.destination), logs=False)) as keeper:
+            stream = Stream(self, WatchedConnection(-1, -1), "", keeper)
             links_left = _MAX_LINKS - 1
             while True:
-                self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-                with self._stopping_on_first():
-                    link = keeper.await_link(self.host, check, self.deadline)
+                with self._stopping_on_first(), self._stop.calling(stream.cut):
+                    stream.reconnect()
+                link = stream.connection
                 assert isinstance(link, Link)  # noqa: S101 (`HostLinkOpener.open` returns one)
-                self.caller.note(f"reconnected to @{self.host}")
                 try:
                     return self._await_session(link, request)
                 except errors.ConnectionLost:
@@ -212,7 +212,6 @@ class HostTarget(Target):
         stream = Stream(self, link, "", keeper)
         stream.deadline = None
         stream.audience = self.caller.audience
-        stream.while_lost = self._stop.check
         with stream:
             try:
                 for arrival in stream.arrivals(request):
