@@ -77,8 +77,8 @@ class HostTarget(Target):
             self._record_changes(op.changes(arguments, result))
         return result
 
-    def connect(self, name: str) -> Connection:
-        request = LinkRequest.attach(name, can_answer=self.caller.can_answer)
+    def connect(self, name: str, session_id: str = "") -> Connection:
+        request = LinkRequest.attach(name, session_id, can_answer=self.caller.can_answer)
         with errors.naming_host(self.host), self._timed():
             return self._await_session(self._open_link(request), request)
 
@@ -176,15 +176,13 @@ class HostTarget(Target):
         return link
 
     def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
-        target = self.until(deadline)
         try:
-            with target._open_link() as link:
-                target._await_session(link, LinkRequest.attach(name, session_id))
+            self.until(deadline).connect(name, session_id).close()
         except Ended as ended:
             return ended
         except SeshError:
-            return None
-        return None  # the session runs
+            pass
+        return None
 
     def items(
         self,
