@@ -16,7 +16,6 @@ from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
-from sesh.client.view import ClientTimer
 from sesh.errors import SIGNAL_BASE, ExitCode
 from sesh.messages import Hello
 
@@ -95,14 +94,16 @@ class _Client:
             self._read_keys()
         if attachment.end is not None:
             return
-        display.flush()
+        if display.queue:
+            display.flush()
         if channel.unwritten:
             channel.send()
         if channel.connection is not None and channel.connection.inbound in ready:
             attachment.receive()
         attachment.timers.run()
-        channel.acknowledge_output(len(display.queue))
-        attachment.run_keeper(ready)
+        if attachment.keeper is not None:
+            channel.acknowledge_output(len(display.queue))
+            attachment.run_keeper(ready)
 
     def _poll(self) -> list[int]:
         """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
@@ -136,7 +137,7 @@ class _Client:
             return
         attachment.handle_input(self._keys.feed(data, time.monotonic()))
         if self._keys.holding:
-            attachment.timers.set(ClientTimer.KEY, FLUSH_DELAY, self._flush_keys)
+            attachment.timers.set(self._flush_keys, FLUSH_DELAY)
 
     def _flush_keys(self) -> None:
         self._attachment.handle_input(self._keys.flush())

@@ -20,7 +20,7 @@ from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.terminal import SignalInterrupt
-from sesh.client.view import ClientTimer, TerminalView
+from sesh.client.view import TerminalView
 from sesh.errors import (
     ConnectionLost,
     LoginRefused,
@@ -95,8 +95,7 @@ class Attachment:
         self.view.forget_parts()
         if self.phase is not AttachmentPhase.CONNECTING:
             self.phase = AttachmentPhase.RETURNING
-        timeout = self.channel.welcome_timeout
-        self.timers.set(ClientTimer.WELCOME, timeout, lambda: self._handle_disconnect(silent_daemon(self.name)))
+        self.timers.set(self._handle_disconnect, self.channel.welcome_timeout)
         if self.keeper is not None and isinstance(connection, WatchedConnection):
             self.keeper.watch(connection, self._ping)
             self.link_line.forget()
@@ -111,8 +110,9 @@ class Attachment:
     def _ping(self, payload: bytes) -> None:
         self.channel.send(protocol.frame(protocol.PING, payload))
 
-    def _handle_disconnect(self, error: SeshError) -> None:
-        """Handle a connection's end, RELOADED, or a refused HELLO. Raises the error while connecting."""
+    def _handle_disconnect(self, error: SeshError | None = None) -> None:
+        """Handle a connection's end, RELOADED, no or a refused HELLO. Raises the error while connecting."""
+        error = error or silent_daemon(self.name)
         may_return = isinstance(error, (Unreachable, TimedOut))
         if self.end is not None:
             return
@@ -140,7 +140,7 @@ class Attachment:
     def _go_offline(self) -> None:
         self.view.remove_overlays()
         self.channel.close()
-        self.timers.clear(ClientTimer.WELCOME)
+        self.timers.clear(self._handle_disconnect)
         self.phase = AttachmentPhase.OFFLINE
 
     def _await_enter(self, error: Exception) -> None:
@@ -202,15 +202,16 @@ class Attachment:
             return
         self.phase = AttachmentPhase.LEAVING
         self.link_line.forget()
-        self.timers.set(ClientTimer.LEAVE, self.channel.detach_timeout, self.finish)
+        self.timers.set(self.finish, self.channel.detach_timeout)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
         if self.end is not None or self.phase is AttachmentPhase.LEAVING:
             return
-        if parsed.data:
-            self._handle_keys(parsed.data)
-        if parsed.detach:
+        data, detach = parsed
+        if data:
+            self._handle_keys(data)
+        if detach:
             self.display.terminal.drop_input()  # keys typed after the detach key must not reach the outer shell
             self.detach()
 
@@ -227,17 +228,13 @@ class Attachment:
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
         if not self.options.read_only:
-            self._send_input(data)
+            if offline or self.phase is AttachmentPhase.RETURNING:
+                self.channel.input.keep(data)  # until the next WELCOME says which input the daemon has
+            else:
+                self.channel.send(self.channel.input.add(data))
+                self.view.input_sent(self.channel.input.number, data)
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
             self.view.say(f"read-only: keys are not passed on; {self.options.leave_hint()}")
-
-    def _send_input(self, data: bytes) -> None:
-        """Send input, or keep it until the next WELCOME says which input the daemon has."""
-        if self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.ATTACHED):
-            self.channel.send(self.channel.input.add(data))
-            self.view.input_sent(self.channel.input.number, data)
-        else:
-            self.channel.input.keep(data)
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""
@@ -292,7 +289,7 @@ class Attachment:
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome
         returns = self.phase is AttachmentPhase.RETURNING
-        self.timers.clear(ClientTimer.WELCOME)
+        self.timers.clear(self._handle_disconnect)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
             self.lose()
             return

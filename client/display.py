@@ -58,19 +58,19 @@ class Display:
             data = data if is_replay else self._partial_character + data
             data = data[: len(data) - len(partial)]
             self._partial_character = partial
-            self._tail = (self._tail + data)[-_TAIL_SIZE:]
+            self._tail = (self._tail + data[-_TAIL_SIZE:])[-_TAIL_SIZE:]
         self.write(before + data + after)
         if self._notification:
             self._send_notification()
 
     def write(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
+        if data and not self.queue:
+            data = data[self.terminal.write(data) :]
         self.queue += data
-        self.flush()
 
     def flush(self) -> None:
-        if self.queue:
-            del self.queue[: self.terminal.write(self.queue)]
+        del self.queue[: self.terminal.write(self.queue)]
 
     def drain(self, seconds: float) -> None:
         """Write the whole queue; keep it if the terminal takes no byte for `seconds`."""

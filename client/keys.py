@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from math import inf
-from typing import NamedTuple
 
 from sesh import keys
 from sesh.keys import ESCAPE, PASTE, PRESS, RELEASE, DetachKey, Key
@@ -16,9 +15,7 @@ _MODIFIER_KEYS = range(57441, 57455)
 _NO_KEY = DetachKey(Key(("", 0, 0)))  # matches no sequence
 
 
-class ParsedInput(NamedTuple):
-    data: bytes  # input for the program
-    detach: bool  # the detach key follows `data`
+ParsedInput = tuple[bytes, bool]  # input for the program, and whether the detach key follows it
 
 
 class KeyParser:
@@ -47,21 +44,17 @@ class KeyParser:
         """
         key = self._key
         if now is not None:
-            self._count_burst(len(data), now)
+            self._pasting = self._pasting and now < self._read_at + _PASTE_TIMEOUT
+            self._read_at = now
+            if now >= self._burst_at + _BURST_TIME:
+                self._burst_at = now
+                self._burst_size = 0
+            self._burst_size += len(data)
             if self._burst_size >= _BURST_SIZE and keys.token(data, 0)[0] < len(data):  # a long key alone is no burst
                 key = _NO_KEY
         if self._incomplete or self._first_key or self._pasting or self._token_start.search(data):
             return self._parse(key, data, flush=False)
-        return ParsedInput(data, detach=False)
-
-    def _count_burst(self, size: int, now: float) -> None:
-        """Count the bytes of a burst; end a paste that has stopped."""
-        self._pasting = self._pasting and now < self._read_at + _PASTE_TIMEOUT
-        self._read_at = now
-        if now >= self._burst_at + _BURST_TIME:
-            self._burst_at = now
-            self._burst_size = 0
-        self._burst_size += size
+        return data, False
 
     def flush(self) -> ParsedInput:
         """Return the held bytes, as no further byte has come."""
@@ -94,13 +87,13 @@ class KeyParser:
             if unpassed and (complete or flush):
                 token_input = self._handle_token(key, token, unpassed)
                 if token_input is None:
-                    return ParsedInput(bytes(program_input), detach=True)
+                    return bytes(program_input), True
                 program_input += token_input
             if not complete:  # the token may still become a key or the start of a paste
                 self._incomplete = token
                 self._passed = len(token) if flush else len(token) - len(unpassed)
                 self.holding = unpassed != b"" and not flush
-        return ParsedInput(bytes(program_input), detach=False)
+        return bytes(program_input), False
 
     def _skip_paste(self, buffer: bytes, start: int) -> int:
         """Return the index behind a paste's end marker, which two reads may split."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sesh import measures
-from sesh.client.view import ClientTimer, TerminalView
+from sesh.client.view import TerminalView
 from sesh.errors import NO_ANSWER, LoginRefused
 from sesh.loop.timers import Timers
 
@@ -25,24 +24,29 @@ class LinkLine:
         self._host = host
         self._leave_hint = leave_hint
         self._text = ""  # empty while no line is drawn
+        self._keeper: LinkKeeper | None = None  # of the last update
 
     def forget(self) -> None:
         """Forget the line, because a new screen will cover it."""
-        self._timers.clear(ClientTimer.DOUBT)
+        self._timers.clear(self._draw)
         self._text = ""
 
     def update(self, keeper: LinkKeeper) -> None:
         """Draw the line once the link is doubted for long; later remove it."""
+        self._keeper = keeper
         if keeper.up:
             if self._text:
                 self._view.end_line()
             self.forget()
         elif self._text:
-            self._draw(keeper)
+            self._draw()
         else:
-            self._timers.ensure(ClientTimer.DOUBT, DRAW_AFTER, partial(self._draw, keeper))
+            self._timers.ensure(self._draw, DRAW_AFTER)
 
-    def _draw(self, keeper: LinkKeeper) -> None:
+    def _draw(self) -> None:
+        keeper = self._keeper
+        if keeper is None:
+            return
         display = self._view.display
         reason = keeper.reason
         state, preposition = ("no link", "to") if keeper.health.state.lost else ("no answer", "from")

@@ -27,17 +27,6 @@ _MAX_PARTS = 8 << 20  # bytes of a screen to keep until its last part has come; 
 _REDRAW_PING = b"redraw"  # the payload of the PING before a request for the screen
 
 
-class ClientTimer(Enum):
-    """The names of the client's timers."""
-
-    DOUBT = auto()
-    KEY = auto()
-    LEAVE = auto()
-    NOTICE = auto()
-    NOTICE_END = auto()
-    WELCOME = auto()
-
-
 class Skip(Enum):
     """Which frames are not shown, because a requested screen will replace them."""
 
@@ -140,14 +129,14 @@ class TerminalView:
 
     def _await_pause(self) -> None:
         if self._line and self.display.started:
-            self._timers.set(ClientTimer.NOTICE, _PAUSE, self._draw_line)
+            self._timers.set(self._draw_line, _PAUSE)
 
     def _draw_line(self) -> None:
         if not self._at_screen:
             self.redraw()  # after that screen the daemon can send exactly the lines that follow
             return
         self.cover(self._line)
-        self._timers.ensure(ClientTimer.NOTICE_END, NOTICE_TIME, self.end_line)
+        self._timers.ensure(self.end_line, NOTICE_TIME)
 
     def cover(self, text: str) -> None:
         """Draw a line over the last row, until the daemon draws the screen again."""
@@ -165,12 +154,13 @@ class TerminalView:
         if not self.display.started:
             return
         self._line = ""
-        self._timers.clear(ClientTimer.NOTICE)
-        self._timers.clear(ClientTimer.NOTICE_END)
+        self._timers.clear(self._draw_line)
+        self._timers.clear(self.end_line)
 
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove sesh's line, and show the predicted effect of the input of this number."""
-        self.end_line()
+        if self._line or self.display.covered:
+            self.end_line()
         if self._predictor is not None:
             self.display.write(self._predictor.input_sent(number, data))
 

@@ -11,7 +11,7 @@ Each module imports only those below it. Where a row names several modules, semi
 `request_methods`            the requests, as methods
 `typed_text`                 the requests that type
 `delivery`                   typing a text and its Enter at the program's pace
-`ending` `files`             the end of the session; its socket and record
+`ending`                     the end of the session
 `handler`                    frames of attached clients
 `description`                the session as lists, `status` and its record show it
 `session`                    builds and connects the parts
@@ -25,5 +25,5 @@ Each module imports only those below it. Where a row names several modules, semi
 `reports`                    what a program reports of itself (OSC 7501)
 `screen`                     the emulator, which reads the output log, and its replies
 `pty`                        the program: its pty, its output log, and its input
-`base`                       phase and facts of the session; calls to parts that are built later; names of timers
+`base`                       phase and facts of the session; calls to parts that are built later
 """

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from sesh import machine
 from sesh.daemon.base.facts import Facts
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
@@ -72,11 +71,11 @@ class Checkpointer:
     def schedule(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
         if self._facts.persist and self._pump.life.running:
-            self._timers.ensure(Timer.CHECKPOINT, CHECKPOINT_AFTER, self.write_if_due)
+            self._timers.ensure(self.write_if_due, CHECKPOINT_AFTER)
 
     def write_if_due(self) -> None:
         """Write a checkpoint's next part, if due, and set the timer. Raises OSError."""
-        self._timers.clear(Timer.CHECKPOINT)
+        self._timers.clear(self.write_if_due)
         now = time.monotonic()
         if self._steps is None and now >= self._next_at:
             self._next_at = now + PAUSE
@@ -92,15 +91,15 @@ class Checkpointer:
             raise
         finally:
             if self._steps is not None:
-                self._timers.set(Timer.CHECKPOINT, 0, self.write_if_due)
+                self._timers.set(self.write_if_due, 0)
             elif self._position < self._log.head:  # output came meanwhile, or writing failed
-                self._timers.set(Timer.CHECKPOINT, max(0.0, self._next_at - now), self.write_if_due)
+                self._timers.set(self.write_if_due, max(0.0, self._next_at - now))
 
     def write_last(self) -> None:
         """Write the last checkpoint; the emulator gets some seconds to catch up before. Raises OSError."""
         if not self._facts.persist:
             return
-        self._timers.clear(Timer.CHECKPOINT)
+        self._timers.clear(self.write_if_due)
         if self._steps is not None:
             self._steps.close()  # superseded
             self._steps = None

@@ -11,8 +11,7 @@ from dataclasses import replace
 
 from sesh.daemon import description
 from sesh.daemon.base.phase import READABLE, Phase, ProgramEnd
-from sesh.daemon.base.timer import Timer
-from sesh.daemon.files import SessionFiles
+from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
@@ -27,11 +26,11 @@ _FINAL_READS = 64  # reads of the pty after the program's end; later output is l
 class Ending:
     """Brings a session to its final phase, from the first signal to its processes on."""
 
-    def __init__(self, session: Session, files: SessionFiles) -> None:
+    def __init__(self, session: Session, listener: Listener) -> None:
         self._session = session
         self._life = session.life
         self._facts = session.facts
-        self._files = files
+        self._listener = listener
         self._reason = ""  # why somebody ends the session; empty if nobody does
         self._hung_up_at: float | None = None  # time (monotonic) of SIGHUP to the session's processes
         self._final_phase = Phase.REMOVED  # the phase that follows ENDED
@@ -47,14 +46,17 @@ class Ending:
         elif self._life.phase == Phase.RUNNING and self._session.pty is not None:
             self._reason = reason
             self._life.become(Phase.ENDING)
-            self._session.timers.set(Timer.END, 0, self._check_processes)
+            self._session.timers.set(self._check_processes, 0)
+
+    def time_out(self) -> None:
+        self.end_session(BY_TIMEOUT)
 
     def _check_processes(self) -> None:
         """Signal the session's processes until none is alive. Raises OSError if they cannot be listed."""
         pty = self._session.pty
         if pty is None:
             return
-        self._session.timers.set(Timer.END, POLL, self._check_processes)  # first: listing processes can fail
+        self._session.timers.set(self._check_processes, POLL)  # first: listing processes can fail
         if self._hung_up_at is None:
             alive = pty.signal_session(signal.SIGHUP, signal.SIGCONT)
             self._hung_up_at = time.monotonic()
@@ -76,7 +78,7 @@ class Ending:
         if pty is None or not self._life.running:
             return
         if self._life.phase == Phase.ENDING:
-            self._session.timers.set(Timer.END, 0, self._check_processes)
+            self._session.timers.set(self._check_processes, 0)
         elif pty.reap():
             self._handle_program_end(pty)
 
@@ -92,8 +94,8 @@ class Ending:
         end = self._end_of(pty)
         self._life.end = end
         self._life.become(Phase.ENDED)
-        for timer in (Timer.END, Timer.TIMEOUT, Timer.CHECKPOINT, Timer.REOPEN):
-            session.timers.clear(timer)
+        for call in (self._check_processes, self.time_out, session.checkpoints.write_if_due):
+            session.timers.clear(call)
         guard(lambda: session.activity.end(failed=bool(end.code) and not end.by_request), "the state")
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
@@ -180,6 +182,7 @@ class Ending:
         if phase != Phase.REMOVED:
             guard(self._session.checkpoints.write_last, "the checkpoint")
         if phase not in READABLE:
-            guard(lambda: self._files.release(remove=phase == Phase.REMOVED), "the release")
+            self._session.loop.forget(self._listener.socket.fileno())
+            guard(self._listener.release, "the release", self._facts.id, remove=phase == Phase.REMOVED)
         if phase in (Phase.LEFT, Phase.UNSEEN):
             guard(records.forget_ended, "the removal of old sessions")

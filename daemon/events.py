@@ -142,13 +142,13 @@ class Events:
     def send_new(self) -> None:
         """Send each follower new events, one DATA frame each, up to `MAX_UNREAD` bytes."""
         for connection, seen in list(self._followers.items()):
-            if seen < self.last and connection.unsent < MAX_UNREAD:
+            if seen < self.last and len(connection.unsent) < MAX_UNREAD:
                 self._followers[connection] = self._send(connection, seen)
 
     def _send(self, connection: PeerConnection, seen: int) -> int:
         """Queue events, with a `missed` for each gap; return the last event's number."""
         for event in self.after(seen):
-            if connection.unsent >= MAX_UNREAD:
+            if len(connection.unsent) >= MAX_UNREAD:
                 break
             before = event["seq"] - 1
             if seen < before:

@@ -9,8 +9,7 @@ from functools import partial
 from sesh import check, programs, protocol
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.base.timer import Timer
-from sesh.daemon.clients.client import LAG, Client, Departed, DueAck
+from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
@@ -20,11 +19,6 @@ from sesh.measures import STEADY, Size, clamp_size
 from sesh.messages import Hello, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
-ACK_AFTER = 0.7
-"""Seconds from an INPUT until its ACK goes with output. A packet for each key would cost as much as the key, and half
-as many bytes again as `ssh -C` (`bench.links.wire`)."""
-ACK_ALONE_AFTER = 0.3  # seconds without a key after which an ACK is sent alone
-_MOST_UNACKNOWLEDGED = protocol.INPUT_WINDOW >> 3  # bytes of INPUT after which an ACK is sent at once
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
 
 
@@ -46,7 +40,7 @@ class ClientHandler:
             return
         connection.role = Role.KNOWN if hello.get("protocol") == protocol.PROTOCOL else Role.FOREIGN
         if not connection.awaits_creator:  # the creator's timer also bounds the time to its first request
-            self._timers.clear((Timer.HELLO, connection.descriptor))
+            self._timers.clear(self.no_hello, connection)
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
@@ -124,12 +118,18 @@ class ClientHandler:
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
 
+    def no_hello(self, connection: PeerConnection) -> None:
+        """End a connection whose HELLO does not come."""
+        self.release_creator(connection)
+        if connection.role == Role.UNKNOWN:
+            connection.fail()
+
     def release_creator(self, connection: PeerConnection) -> None:
         """Stop keeping the whole log for the creator: it has made its request, if any."""
         if connection.awaits_creator:
             connection.awaits_creator = False
             self._log.whole = False
-        self._timers.clear((Timer.HELLO, connection.descriptor))
+        self._timers.clear(self.no_hello, connection)
 
     def _missed(self) -> str:
         """Return a line about missed events; empty if a client is attached."""
@@ -146,11 +146,11 @@ class ClientHandler:
             return
         if client.terminal.read_only or not self._pump.life.running:
             client.last_input = number
-            self.acknowledge(client, number, len(data), at_once=True)
+            self._relay.echoes.note_taken(client, number, len(data), at_once=True)
             return
         keys = client.replies.filter(data, time.monotonic())
         if keys is not data and client.replies.key_begun:  # unchanged input means that nothing is held
-            self._timers.set((Timer.KEY, client.number), KEY_TIMEOUT, lambda: self._release(client))
+            self._timers.set(self._release, KEY_TIMEOUT, client)
         self._type(client, keys, number, len(data))
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
@@ -158,7 +158,7 @@ class ClientHandler:
         by_person = client.replies.by_person  # not by the terminal
         if by_person:
             self._clients.note_key(client)  # first: resize to this terminal before the program sees the key
-        self._pump.type(keys, partial(self.acknowledge, client, number, size), by_person=by_person)
+        self._pump.type(keys, partial(self._relay.echoes.note_taken, client, number, size), by_person=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
             self._session.runs.withdraw_unread()
@@ -169,25 +169,13 @@ class ClientHandler:
         if self._pump.life.running and (key := client.replies.release()):
             self._type(client, key, client.last_input, 0)
 
-    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool = False) -> None:
-        """Acknowledge an INPUT: at once, with later output, or alone in a pause of typing."""
-        due = client.due_ack = client.due_ack or DueAck(time.monotonic() + ACK_AFTER)
-        due.number = number
-        due.size += size
-        self._relay.echoes.expect(client, number)
-        if at_once or due.size >= _MOST_UNACKNOWLEDGED:
-            self._relay.echoes.acknowledge(client)
-        alone = partial(self._relay.echoes.acknowledge, client)
-        self._timers.set((Timer.ACK, client.number), ACK_ALONE_AFTER, alone)
-
     def handle_frame(self, client: Client, kind: int, payload: bytes) -> None:
         if kind == protocol.RESIZE:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
         elif kind == protocol.GOT and (window := client.window) is not None:
-            if window.confirm(protocol.split_number(payload)[0]) and window.drained:
-                client.connection.progress_at = time.monotonic()  # only if drained: a full link counts as stalled
+            window.confirm(protocol.split_number(payload)[0])
             self._relay.go_on_with(client)
         elif kind == protocol.MODEL:
             self._relay.echoes.send_model(client)
@@ -243,8 +231,7 @@ class ClientHandler:
             return
         self._release(client)  # its INPUT counts as received, so the client does not send it again
         client.connection.reader = None
-        self._timers.clear((Timer.KEY, client.number))
-        self._timers.clear((Timer.ACK, client.number))
+        self._timers.clear(self._release, client)
         self._relay.echoes.forget(client)
         self._model.remember(client.position)
         self._clients.remove(client)

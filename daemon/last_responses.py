@@ -8,7 +8,6 @@ from collections.abc import Callable
 from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client, Viewing, client_of
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.ending import Ending
@@ -66,7 +65,7 @@ class LastResponses:
             return reader.position < session.log.head
         if not (isinstance(reader, Client) and isinstance(reader.state, Viewing)):
             return True  # it waits for a screen
-        return session.model.lag > 0 or connection.unsent > 0 or not reader.room
+        return session.model.lag > 0 or bool(connection.unsent) or not reader.room
 
     def _respond_to_waits(self, connection: PeerConnection) -> None:
         session = self._session
@@ -103,4 +102,4 @@ class LastResponses:
             if is_done or min(since_end, time.monotonic() - connection.progress_at) > LAST_READ:
                 self._drop(connection)
         if self._connections:
-            self._session.timers.ensure(Timer.LINGER, LAST_READ, lambda: None)  # wakes the loop, which comes here again
+            self._session.timers.ensure(self.close_finished, LAST_READ)

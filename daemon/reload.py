@@ -20,7 +20,6 @@ from typing import BinaryIO
 
 from sesh import protocol
 from sesh.daemon.base.phase import READABLE, Phase
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
@@ -123,7 +122,7 @@ def take_over(memory: int) -> None:
     for descriptor in state["descriptors"].open():
         os.set_inheritable(descriptor, False)
     if session.pump.stdin is not None:
-        session.timers.set(Timer.STDIN, FEEDER_TIMEOUT, session.pump.stdin.close)
+        session.timers.set(session.pump.stdin.close, FEEDER_TIMEOUT)
     session.checkpoints.schedule()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     server_of(session, state).run()

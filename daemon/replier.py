@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
@@ -74,7 +73,7 @@ class Replier:
         """Reply once the emulator is at `position`; the emulator must not delay output."""
         if len(self._due) < MAX_DUE and not self._runs.gives_no_replies():
             self._due.append((position, make))
-            self._timers.ensure(Timer.REPLIES, 0, self._reply_due)
+            self._timers.ensure(self._reply_due, 0)
 
     def _reply_due(self) -> None:
         """Type due replies in order, up to the position that the emulator has reached."""
@@ -85,7 +84,7 @@ class Replier:
             if time.monotonic() >= until:
                 break
         if self._due:
-            self._timers.ensure(Timer.REPLIES, 0, self._reply_due)
+            self._timers.ensure(self._reply_due, 0)
 
     def _type(self, reply: bytes) -> None:
         if reply and self._pump.input.size < MAX_UNREAD:

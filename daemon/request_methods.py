@@ -8,19 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from sesh import names, paths, protocol
+from sesh import machine, names, paths, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
 from sesh.daemon.activity.rules import State
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
+from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
-from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
+from sesh.daemon.shell import variables
 from sesh.daemon.shell.run import Run
 from sesh.daemon.waits import Wait
 from sesh.errors import KILLED, Refused, UsageError
@@ -41,6 +41,7 @@ from sesh.messages import (
     WaitResponse,
 )
 from sesh.schema import RunFacts, Seconds
+from sesh.store import results
 from sesh.vt.render.export import continued, export, follow_state
 
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
@@ -60,12 +61,12 @@ class RequestMethods:
     """The requests that do not type; `daemon.requests` has the table."""
 
     def __init__(
-        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
+        self, session: Session, handler: ClientHandler, ending: Ending, listener: Listener, reload: Reload
     ) -> None:
         self._session = session
         self._handler = handler
         self._ending = ending
-        self._files = files
+        self._listener = listener
         self._reload = reload
 
     # -- requests that read
@@ -241,10 +242,26 @@ class RequestMethods:
         self._ending.end_session(KILLED)
 
     def rename(self, request: PeerRequest[NoResponse], to: str = "") -> None:
-        new = names.check_name(to)
-        if new != self._session.name:
-            self._files.rename(new)
+        if names.check_name(to) != self._session.name:
+            self._rename(to)
         request.respond({})
+
+    def _rename(self, name: str) -> None:
+        session = self._session
+        old = session.name
+        try:
+            self._listener.rename(name, lambda: description.change(session, replace(session.facts, name=name)))
+        except OSError as failure:
+            session.facts.update(replace(session.facts, name=old))
+            raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure
+        if not session.running:
+            session.faults.guard(results.rename, "the result", session.facts.id, name)
+        session.events.add("renamed", before=old)
+        notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
+        for client in session.clients.all:
+            client.connection.queue(notice)
+        machine.set_process_title(f"{PROGRAM}: {name}")
+        variables.update(session.facts.id, name, {}, renamed=True)
 
     def label(self, request: PeerRequest[LabelResponse], set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session
@@ -309,7 +326,7 @@ class RequestMethods:
         if stdin is None or at is None or at > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
         stdin.linger = RELINK_TIME if mends else 0.0
-        session.timers.clear(Timer.STDIN)
+        session.timers.clear(stdin.close)
         if not stdin.open:
             request.respond({"open": False})
             return

@@ -8,21 +8,20 @@ import socket
 import time
 from functools import partial
 
-from sesh import about, machine, protocol
+from sesh import about, files, machine, protocol
 from sesh.about import PROGRAM
+from sesh.daemon import description
 from sesh.daemon.base.phase import READABLE, Phase
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import client_of
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
-from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.last_responses import LastResponses
 from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
-from sesh.errors import BY_TIMEOUT, TERMINATED, ProtocolError, Refused, SeshError
+from sesh.errors import TERMINATED, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
 from sesh.store import results
@@ -49,11 +48,10 @@ class Server:
         self.listener = listener
         self._loop = session.loop
         self.connections: dict[int, PeerConnection] = {}
-        self.files = SessionFiles(session, listener, self._listen)
         self.handler = ClientHandler(session)
-        self.ending = Ending(session, self.files)
+        self.ending = Ending(session, listener)
         self.last_responses = LastResponses(session, self.ending, self.handler, self.connections, self.drop)
-        methods = RequestMethods(session, self.handler, self.ending, self.files, partial(reload, self))
+        methods = RequestMethods(session, self.handler, self.ending, listener, partial(reload, self))
         self.requests = Requests(session, self.handler, methods)
         if creator is not None:
             connection = PeerConnection(creator, awaits_creator=True)
@@ -73,8 +71,7 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts.ends_at
         if deadline is not None and self.session.running:
-            end = partial(self.ending.end_session, BY_TIMEOUT)
-            self.session.timers.set(Timer.TIMEOUT, max(0.0, deadline - STEADY.now()), end)
+            self.session.timers.set(self.ending.time_out, max(0.0, deadline - STEADY.now()))
         self._loop.watch(self._wakeup, READ, lambda _: self._handle_signals(os.read(self._wakeup, 4096)))
         self._listen()
         self.session.relay.send_due_soon()
@@ -85,7 +82,7 @@ class Server:
         self._begin()
         while session.life.phase != Phase.ABANDONED:
             self._loop.turn()
-            if session.running:
+            if session.life.running:
                 continue
             session.faults.guard(self.last_responses.send, "the ending")
             if session.life.over and not self.requests.unfinished:
@@ -102,7 +99,7 @@ class Server:
             self.ending.check_program()
             session.notifications.reap()
         if signal.SIGUSR1 in numbers and session.life.named:
-            self.files.restore()
+            self._restore_files()
 
     def _terminate(self) -> None:
         """Abandon a restorable session if it is kept or the machine stops; else end it."""
@@ -116,10 +113,20 @@ class Server:
         elif not life.over:
             self.ending.end_session(TERMINATED)
 
+    def _restore_files(self) -> None:
+        """Recreate the socket, the record and their directory, if they were removed."""
+        files.ready_directory()
+        self._loop.forget(self.listener.socket.fileno())
+        try:
+            self.listener.restore()
+        finally:
+            self._listen()
+        description.write_record(self.session)
+
     # -- connections
 
     def _listen(self) -> None:
-        accepts = self.session.life.named and not self.session.timers.is_set(Timer.ACCEPT)
+        accepts = self.session.life.named and not self.session.timers.is_set(self._listen)
         descriptor = self.listener.socket.fileno()
         if descriptor >= 0:
             self._loop.watch(descriptor, READ if accepts else 0, self._accept)
@@ -132,7 +139,7 @@ class Server:
             self.session.faults.note(f"a connection was closed: {error}")
             return
         except OSError:
-            self.session.timers.set(Timer.ACCEPT, ACCEPT_RETRY, self._listen)
+            self.session.timers.set(self._listen, ACCEPT_RETRY)
             self._listen()
             raise
         if opened is None:
@@ -150,36 +157,28 @@ class Server:
         self.connections[connection.descriptor] = connection
         send = partial(self._send_queued, connection)
         connection.changed = lambda: self._loop.soon(send)
+        connection.serve = partial(self._serve, connection)
         self._drop_or_go_on(connection)
-        end = partial(self._no_hello, connection)
-        self.session.timers.set((Timer.HELLO, connection.descriptor), HELLO_TIMEOUT, end)
-
-    def _no_hello(self, connection: PeerConnection) -> None:
-        self.handler.release_creator(connection)
-        if connection.role == Role.UNKNOWN:
-            self.drop(connection)
+        self.session.timers.set(self.handler.no_hello, HELLO_TIMEOUT, connection)
 
     def _send_queued(self, connection: PeerConnection) -> None:
         if self.connections.get(connection.descriptor) is connection:
             if not connection.blocked:
                 connection.send_output(self.session.log)
+            if self.session.events.pending(connection):
+                self._loop.soon(self.session.events.send_new)
             self._drop_or_go_on(connection)
 
     def _drop_or_go_on(self, connection: PeerConnection) -> None:
-        """Drop a connection that is over; else send it events soon, and watch its socket."""
-        if connection.over:
+        """Drop a connection that is over; else watch its socket."""
+        if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
             return
-        if self.session.events.pending(connection):
-            self._loop.soon(self.session.events.send_new)
         interest = WRITE if connection.blocked else 0
-        if connection.listening and not connection.backlog and not self._input_is_full(connection):
+        must_wait = self.session.pump.input.size > MAX_INPUT and client_of(connection) is not None
+        if not (connection.closing or connection.backlog or must_wait):
             interest |= READ
-        self._loop.watch(connection.descriptor, interest, partial(self._serve, connection))
-
-    def _input_is_full(self, connection: PeerConnection) -> bool:
-        """Return whether a client must wait: the program has too much input to read."""
-        return client_of(connection) is not None and self.session.pump.input.size > MAX_INPUT
+        self._loop.watch(connection.descriptor, interest, connection.serve)
 
     def _serve(self, connection: PeerConnection, ready: int) -> None:
         try:
@@ -190,6 +189,7 @@ class Server:
                 else:
                     connection.send_output(self.session.log)
                     self.session.relay.send_due_soon()
+                    self._loop.soon(self.session.events.send_new)
             if ready & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return
@@ -221,11 +221,10 @@ class Server:
         """Handle frames for `FRAMES_TIME`; the rest waits for the loop's next turn."""
         backlog = connection.backlog
         until = time.monotonic() + FRAMES_TIME
-        while backlog and connection.listening:
+        while backlog and not connection.closing:  # `fail` has emptied it
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
-                again = partial(self._serve, connection, 0)
-                self.session.timers.set((Timer.BACKLOG, connection.descriptor), 0.0, again)
+                self.session.timers.set(self._serve, 0.0, connection, 0)
                 return
         backlog.clear()
 
@@ -234,7 +233,7 @@ class Server:
             self.handler.handle_input(client, payload)
         elif kind == protocol.HELLO:
             self.handler.handle_hello(connection, protocol.parse(payload))
-        elif connection.unsent > MAX_UNSENT and kind in _WITH_RESPONSE:
+        elif len(connection.unsent) > MAX_UNSENT and kind in _WITH_RESPONSE:
             raise ProtocolError("a connection makes requests and reads no responses")
         elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
             connection.queue(protocol.frame(protocol.PONG, payload))
@@ -257,12 +256,12 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)
-        session.timers.clear((Timer.BACKLOG, connection.descriptor))
+        session.timers.clear(self._serve, connection, 0)
         self.handler.release_creator(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
         if stdin is not None and stdin.feeder is connection:
-            session.timers.set(Timer.STDIN, stdin.linger, stdin.close)
+            session.timers.set(stdin.close, stdin.linger)
         if client is not None:
             self.handler.forget(client)
         if connection.reader is not None and connection.reader in session.relay.followers:

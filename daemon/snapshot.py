@@ -9,6 +9,7 @@ import json
 from binascii import b2a_base64
 from dataclasses import dataclass
 from enum import Enum
+from operator import attrgetter
 from typing import Annotated, Any, TypedDict
 
 from sesh import check, protocol
@@ -17,9 +18,9 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed, Left
 from sesh.daemon.events import Missed
-from sesh.daemon.pty.output_log import LogDump
+from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import PumpDump
+from sesh.daemon.pty.pump import ignore
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.screen.model import ModelState
 from sesh.daemon.server import Server
@@ -30,7 +31,7 @@ from sesh.measures import STEADY, Size
 from sesh.messages import SendResponse
 from sesh.schema import Event
 
-FORMAT = 21  # of the snapshot; a sesh refuses any other
+FORMAT = 22  # of the snapshot; a sesh refuses any other
 Descriptor = Annotated[int, range(-1, 1 << 31)]
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
@@ -59,61 +60,40 @@ class Descriptors:
         return [number for number in vars(self).values() if number >= 0]
 
 
-@dataclass(frozen=True)
-class Clock:
-    """The two numbers of `STEADY`, whose times are in the other parts."""
-
-    origin: float
-    step: float
-
-
-@dataclass(frozen=True)
-class LifeDump:
-    """The attributes of `Life` that a snapshot has; below, those of other parts."""
-
-    phase: Phase
-    end: ProgramEnd
-
-
-@dataclass(frozen=True)
-class ClientsDump:
-    size: Size
-    last_number: int
-    departed: dict[str, Departed]
-    left: dict[str, Left]
-
-
-@dataclass(frozen=True)
-class FindingsDump:
-    title: str
-    titled_by: int
-    active: Active | None  # of its `marks`
-
-
-@dataclass(frozen=True)
-class EventsDump:
-    kept: dict[str, list[Event]]
-    last: int
-    missed: Missed
+PARTS: dict[str, Any] = {
+    "clients.last_number": int,
+    "clients.departed": dict[str, Departed],
+    "clients.left": dict[str, Left],
+    "events.kept": dict[str, list[Event]],
+    "events.last": int,
+    "events.missed": Missed,
+    "faults.kept": list[str],
+    "findings.title": str,
+    "findings.titled_by": int,
+    "findings.marks.active": Active | None,
+    "life.phase": Phase,
+    "life.end": ProgramEnd,
+    "notifications.running": list[int],
+    "pump.input_line": InputLine,
+    "pump.last_activity": float,
+    "pump.scanner.carry": bytes,
+    "runs.history": History,
+}
+"""The attributes of a session's parts that are copied as they are, and their types."""
 
 
 class Snapshot(TypedDict):
     """A session without active `run`."""
 
     format: int
+    clock: tuple[float, float]  # `STEADY`'s origin and step: times in the other parts are by that clock
     facts: Facts
-    clock: Clock
-    life: LifeDump
-    log: LogDump
-    pump: PumpDump
+    size: Size
+    parts: dict[str, object]  # see `PARTS`
+    log: tuple[int, bytes]  # base and content
     model: ModelState
-    clients: ClientsDump
-    findings: FindingsDump
     activity: Kept
-    events: EventsDump
-    history: History
-    notifiers: list[int]
-    faults: list[str]
+    unwritten: bytes  # input that the pty has not taken
     texts: dict[str, SendResponse]
     descriptors: Descriptors
     socket_file: tuple[FileNumber, FileNumber]  # `Listener.identity`
@@ -123,27 +103,22 @@ class Snapshot(TypedDict):
 
 def take_snapshot(server: Server) -> Snapshot:
     session = server.session
-    findings, events, clients = session.findings, session.events, session.clients
     session.runs.history.shorten()
-    for client in clients.all:
-        clients.remember(client)
+    for client in session.clients.all:
+        session.clients.remember(client)
         session.model.remember(client.position)  # where its terminal continues
+    log = session.log
     stdin = session.pump.stdin
     return {
         "format": FORMAT,
+        "clock": (STEADY.origin, STEADY.step),
         "facts": session.facts,
-        "clock": Clock(STEADY.origin, STEADY.step),
-        "life": LifeDump(session.life.phase, session.life.end),
-        "log": session.log.dump(),
-        "pump": session.pump.dump(),
+        "size": session.clients.size,
+        "parts": {path: attrgetter(path)(session) for path in PARTS},
+        "log": (log.base, log.content(log.base)),
         "model": session.model.dump(),
-        "clients": ClientsDump(clients.size, clients.last_number, clients.departed, clients.left),
-        "findings": FindingsDump(findings.title, findings.titled_by, findings.marks.active),
         "activity": session.activity.kept,
-        "events": EventsDump(events.kept, events.last, events.missed),
-        "history": session.runs.history,
-        "notifiers": session.notifications.running,
-        "faults": session.faults.kept,
+        "unwritten": session.pump.input.content(),
         "texts": server.requests.typing.outcomes,
         "descriptors": Descriptors.of(server),
         "socket_file": server.listener.identity,
@@ -152,30 +127,17 @@ def take_snapshot(server: Server) -> Snapshot:
 
 
 def session_of(state: Snapshot) -> Session:
-    STEADY.origin = state["clock"].origin
-    STEADY.step = state["clock"].step
+    STEADY.origin, STEADY.step = state["clock"]
     facts = state["facts"]
     own = state["descriptors"]
     pty = Pty(own.master, own.slave, facts.pid) if own.master >= 0 else None
-    session = Session(facts, state["clients"].size, pty, state["activity"].declared.reports)
-    session.life.phase = state["life"].phase
-    session.life.end = state["life"].end
-    session.clients.size = state["clients"].size
-    session.clients.last_number = state["clients"].last_number
-    session.clients.departed = state["clients"].departed
-    session.clients.left = state["clients"].left
-    session.events.kept = state["events"].kept
-    session.events.last = state["events"].last
-    session.events.missed = state["events"].missed
-    session.findings.title = state["findings"].title
-    session.findings.titled_by = state["findings"].titled_by
-    session.findings.marks.active = state["findings"].active
-    session.log.restore(state["log"].base, state["log"].data)
-    session.pump.restore(state["pump"])
+    session = Session(facts, state["size"], pty, state["activity"].declared.reports)
+    for path, value in state["parts"].items():
+        part, _, name = path.rpartition(".")
+        setattr(attrgetter(part)(session), name, value)
+    session.log.restore(*state["log"])
     session.model.restore(state["model"])
-    session.runs.history = state["history"]
-    session.notifications.running = state["notifiers"]
-    session.faults.kept = state["faults"]
+    session.pump.input.add(state["unwritten"], ignore)
     if state["stdin_taken"] is not None:
         session.pump.stdin = StdinPipe(own.stdin, session.loop)
         session.pump.stdin.received = state["stdin_taken"]
@@ -202,4 +164,6 @@ def decoded(memory: int) -> Snapshot:
     if values.get("format") != FORMAT:
         raise ValueError(f"a session of format {values.get('format')}, not {FORMAT}")
     snapshot: Snapshot = check.checked_here(Snapshot, values)
+    parts = snapshot["parts"]
+    snapshot["parts"] = {path: check.checked_here(kind, parts.get(path)) for path, kind in PARTS.items()}
     return snapshot

@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
@@ -70,8 +69,9 @@ class Waits:
         self.all = [wait for wait in self.all if wait.request.connection is not connection]
 
     def wake(self) -> None:
-        if any(wait.prompt or wait.idle < math.inf for wait in self.all):
-            self._schedule(QUIET)
+        for wait in self.all:
+            if wait.prompt or wait.idle < math.inf:
+                self._schedule(QUIET)
 
     def check_questions(self) -> None:
         """Check the waits for a question; called after each check of the session's state."""
@@ -79,9 +79,9 @@ class Waits:
             self._schedule(0)
 
     def _schedule(self, seconds: float) -> None:
-        due = self._timers.remaining(Timer.WAITS)
+        due = self._timers.remaining(self._check_all)
         if seconds < math.inf and (due is None or seconds < due):
-            self._timers.set(Timer.WAITS, seconds, self._check_all)
+            self._timers.set(self._check_all, seconds)
 
     def _check_all(self) -> None:
         for wait in self.all[:]:

@@ -54,8 +54,9 @@ class SeshError(Exception):
     """The root of the errors of sesh; `str(error)` is the line for the user.
 
     `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} verb …` in
-    both. `in_response`: the peer has sent this error. `host`: the host to name in such commands; it is set
-    by the first caller that knows it. `typed`: a text was typed, but the program has not accepted it.
+    both. `reason`: why a host or daemon does not answer, in a few words. `in_response`: the peer has sent this error.
+    `host`: the host to name in such commands; it is set by the first caller that knows it. `typed`: a text was typed,
+    but the program has not accepted it.
     """
 
     code = "internal"
@@ -72,10 +73,13 @@ class SeshError(Exception):
         if exit_code is not None:
             cls.exit_code = exit_code
 
-    def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", reason: str = "", exit_code: int | None = None, code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.reason = reason
         if exit_code is not None:
             self.exit_code = exit_code
         if code is not None:
@@ -182,11 +186,7 @@ class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED)
 
 
 class Unreachable(SeshError, code="unreachable"):
-    """The host or the daemon does not answer. `reason`: a few words, or empty."""
-
-    def __init__(self, message: str, *, reason: str = "", **more: Any) -> None:
-        super().__init__(message, **more)
-        self.reason = reason
+    """The host or the daemon does not answer."""
 
 
 NO_ANSWER = "no answer yet"

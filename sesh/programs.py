@@ -44,7 +44,7 @@ def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:
     message = f"cannot run {name}: {error.strerror}"
     if isinstance(error, (FileNotFoundError, PermissionError)):
         return Unreachable(message, hint=hint, reason=message)
-    return NoRoom(message, reason=str(error.strerror))
+    return NoRoom(message, reason=f"{error.strerror} here")
 
 
 def start(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:

@@ -199,28 +199,23 @@ def value(data: bytes | bytearray) -> Any:
 class Decoder:
     """Turns bytes, in chunks of any size, into frames; buffers at most one incomplete frame."""
 
-    __slots__ = ("_buffer", "_wanted")
+    __slots__ = ("_wanted", "held")
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self.held = bytearray()  # an incomplete frame
         self._wanted = _HEADER.size
-
-    @property
-    def held(self) -> int:
-        """The number of buffered bytes of an incomplete frame."""
-        return len(self._buffer)
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return the frames that `data` completes, as (type, payload).
 
         Raises ProtocolError if a length is over `LARGEST_PAYLOAD`; the decoder is unusable then.
         """
-        if self._buffer:  # collect a large frame and copy it once
-            self._buffer += data
-            if len(self._buffer) < self._wanted:
+        if self.held:  # collect a large frame and copy it once
+            self.held += data
+            if len(self.held) < self._wanted:
                 return []
-            data = bytes(self._buffer)
-            self._buffer.clear()
+            data = bytes(self.held)
+            self.held.clear()
         frames: list[tuple[int, bytes]] = []
         start, end = 0, len(data)
         self._wanted = _HEADER.size
@@ -236,5 +231,5 @@ class Decoder:
             start = body + size
             frames.append((kind, data[body:start]))
         if start < end:
-            self._buffer += data[start:]
+            self.held += data[start:]
         return frames

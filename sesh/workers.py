@@ -179,7 +179,7 @@ class Workers(Generic[Key, Item]):
             last = error
         except OSError as error:
             reason = error.strerror or str(error)
-            last = NoRoom(f"cannot ask: {reason}", reason=reason)
+            last = NoRoom(f"cannot ask: {reason}", reason=f"{reason} here")
         except Exception as error:  # a bug must not end the other workers
             last = SeshError(f"internal error, {type(error).__name__}: {error}")
         with suppress(Interrupted):

@@ -19,7 +19,6 @@ from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, 
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.events import Events
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
@@ -77,6 +76,7 @@ class Activity:
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
         self.kept.active_at = time.monotonic()
+        self._pump.last_activity = STEADY.now()
         if self._settled:
             self._settled = False
             self._check_in(SETTLED)
@@ -85,7 +85,6 @@ class Activity:
         """Note input: a line answers the question; some keys end a declaration."""
         kept = self.kept
         self._input_at = time.monotonic()
-        self._pump.last_activity = STEADY.now()
         self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)
         self._work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
@@ -96,7 +95,6 @@ class Activity:
             self._decide()
         elif lines or ended:
             kept.answered_at = STEADY.now()
-        self.wake()
 
     def note_lines(self, count: int = 1) -> None:
         """Note lines that are entered at the cursor: a question follows them."""
@@ -152,7 +150,7 @@ class Activity:
 
     def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
-        self._timers.clear(Timer.ACTIVITY)
+        self._timers.clear(self._check)
         self.reports.store({"state": "clear"}, 0, self._pump.log.head)
         self._settled = True
         self.kept.declared.last = None
@@ -240,7 +238,7 @@ class Activity:
             self._check_in(due - silent)
 
     def _check_in(self, seconds: float) -> None:
-        self._timers.set(Timer.ACTIVITY, max(seconds, _LEAST_DELAY), self._check)
+        self._timers.set(self._check, max(seconds, _LEAST_DELAY))
 
     def _measure_silence(self) -> float:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""

@@ -18,7 +18,6 @@ from typing import Any, NoReturn
 from sesh import config, measures, wire
 from sesh.daemon.activity.rules import State, Why
 from sesh.daemon.base.facts import Facts
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Clients
 from sesh.errors import SeshError
 from sesh.log import FaultLog
@@ -54,7 +53,7 @@ class Notifications:
         self.running: list[int] = []  # pids of the children
         self._sent_at = -NOTIFICATION_INTERVAL  # time (monotonic) of the last notification of a state
         self._rang_at = -NOTIFICATION_INTERVAL  # time (monotonic) of the last notification of a bell
-        self._due: News | None = None  # sent when `Timer.NOTIFY` fires, unless a newer event replaces or cancels it
+        self._due: News | None = None  # sent when `_notify` is called, unless a newer event replaces or cancels it
 
     def note_event(self, event: Event) -> None:
         kind = event["event"]
@@ -89,7 +88,7 @@ class Notifications:
         if not self._silent:
             self._due = news
             left = max(last + NOTIFICATION_INTERVAL - time.monotonic(), least)
-            self._timers.set(Timer.NOTIFY, left, self._notify)
+            self._timers.set(self._notify, left)
 
     def _notify(self) -> None:
         news = self._due

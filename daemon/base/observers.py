@@ -23,4 +23,7 @@ class Observers(Generic[Arguments]):
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         for function in self._functions:
-            self._faults.guard(function, "an observer", *args, **kwargs)
+            try:
+                function(*args, **kwargs)
+            except Exception as error:
+                self._faults.note("a fault in an observer", error)

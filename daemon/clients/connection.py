@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from errno import EAGAIN
-from itertools import islice
 from math import inf
 from typing import Any, Generic
 
@@ -47,6 +46,7 @@ class Window:
         self._got = 0  # the acknowledged ones
         self.shown_to: int | None = None  # the position that is acknowledged
         self._unconfirmed: deque[tuple[int, int]] = deque(maxlen=1024)  # `sent` and position after each later frame
+        self.progress_at = time.monotonic()  # time (monotonic) of the last GOT after which few bytes were in flight
 
     @property
     def room(self) -> int:
@@ -62,14 +62,14 @@ class Window:
         self._unconfirmed.append((self.sent, position))
         self._in_flight(position)
 
-    def confirm(self, count: int) -> bool:
-        """Handle a GOT for the first `count` bytes; return False if it is invalid."""
-        is_valid = self._got < count <= self.sent
-        if is_valid:
+    def confirm(self, count: int) -> None:
+        """Handle a GOT for the first `count` bytes; ignore an invalid one."""
+        if self._got < count <= self.sent:
             self._got = count
             while self._unconfirmed and self._unconfirmed[0][0] <= count:
                 self.shown_to = self._unconfirmed.popleft()[1]
-        return is_valid
+            if self.drained:  # a full link counts as stalled
+                self.progress_at = time.monotonic()
 
 
 class Reader:
@@ -84,7 +84,7 @@ class Reader:
         self.skipped = 0  # bytes
 
     def is_late(self, log: OutputLog) -> bool:
-        return log.head - self.position + self.connection.unsent > self.limit
+        return log.head - self.position + len(self.connection.unsent) > self.limit
 
     @property
     def gets_output(self) -> bool:
@@ -95,6 +95,11 @@ class Reader:
     def room(self) -> int:
         """The most bytes that one frame may carry now; 0 while the window is full."""
         return protocol.CHUNK if self.window is None else self.window.room
+
+    @property
+    def stalled(self) -> bool:
+        progress_at = self.connection.progress_at if self.window is None else self.window.progress_at
+        return time.monotonic() - progress_at > STALLED
 
     def skip_to(self, position: int) -> None:
         self.skipped += position - self.position
@@ -113,20 +118,11 @@ class FrameSocket:
         self.closing = False  # to be closed once everything is sent
         self.closed = False  # has failed, or is closed
         self.blocked = False  # is not writable
+        self.serve: Callable[[int], object] = lambda _: None  # called with ready events; set by the server
         self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending; set by the server
-        self.progress_at = time.monotonic()  # time (monotonic) of the last bytes sent; over a link, of the last GOT
+        self.progress_at = time.monotonic()  # time (monotonic) of the last bytes sent
         self.heard_at = time.monotonic()  # time (monotonic) of the last bytes received
-        self.unsent = 0
-        self._out: deque[memoryview] = deque()
-
-    @property
-    def listening(self) -> bool:
-        return not (self.closed or self.closing)
-
-    @property
-    def over(self) -> bool:
-        """True if nothing more will be received or sent."""
-        return self.closed or (self.closing and not self.unsent)
+        self.unsent = bytearray()
 
     def receive(self) -> bool:
         """Receive frames into the backlog; return False if the peer has closed. Raises ProtocolError."""
@@ -138,15 +134,11 @@ class FrameSocket:
         self.backlog += self.decoder.feed(data)
         return bool(data)
 
-    def append(self, *parts: bytes | memoryview) -> None:
-        for part in parts:
-            if part and not self.closed:
-                self._out.append(memoryview(part))
-                self.unsent += len(part)
-
-    def queue(self, *parts: bytes | memoryview) -> None:
+    def queue(self, *parts: bytes) -> None:
         """Append bytes, which are sent at the end of the loop's turn at the latest."""
-        self.append(*parts)
+        if not self.closed:
+            for part in parts:
+                self.unsent += part
         self.changed()
 
     def close_when_sent(self) -> None:
@@ -155,9 +147,9 @@ class FrameSocket:
 
     def flush(self) -> bool:
         """Send as much as the socket accepts; return False if bytes are left."""
-        while self._out and not self.closed:
+        while self.unsent:
             try:
-                sent = self.socket.sendmsg(list(islice(self._out, 64)))
+                sent = self.socket.send(self.unsent)
             except OSError as error:
                 if error.errno == EAGAIN:
                     self.blocked = True
@@ -165,34 +157,24 @@ class FrameSocket:
                     return False
                 self.fail()
                 break
-            self.unsent -= sent
-            self._progressed()
-            while sent:
-                first = self._out[0]
-                if sent < len(first):
-                    self._out[0] = first[sent:]
-                    break
-                sent -= len(first)
-                self._out.popleft()
+            del self.unsent[:sent]
+            self.progress_at = time.monotonic()
         self.blocked = False
         return True
-
-    def _progressed(self) -> None:
-        self.progress_at = time.monotonic()
 
     def fail(self) -> None:
         """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
         self.closed = True
         self.backlog.clear()
-        self._out.clear()
-        self.unsent = 0
+        self.unsent.clear()
         self.changed()
 
     def drop(self) -> None:
         """Discard everything, and close the descriptor."""
         self.fail()
         self.socket.close()
-        self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
+        self.serve = lambda _: None  # breaks reference cycles, so that the buffers are freed now
+        self.changed = lambda: None
 
 
 class PeerConnection(FrameSocket):
@@ -208,37 +190,30 @@ class PeerConnection(FrameSocket):
 
     @property
     def unfinished(self) -> int:
-        return len(self.data) + self.decoder.held
+        return len(self.data) + len(self.decoder.held)
 
     @property
     def idle(self) -> bool:
         return not (self.reader or self.open_requests or self.unsent or self.backlog or self.awaits_creator)
 
-    @property
-    def stalled(self) -> bool:
-        return time.monotonic() - self.progress_at > STALLED
-
-    def _progressed(self) -> None:
-        """Note progress after a send; over a link, only GOT is progress."""
-        if self.reader is None or self.reader.window is None:
-            self.progress_at = time.monotonic()
-
     def send_output(self, log: OutputLog) -> None:
         """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
-        while True:
-            if self._out:
-                self.flush()  # what was queued; then what the last round has appended
+        while not self.closed:
             reader = self.reader
-            if self._out or self.closed or reader is None or not reader.gets_output:
+            if reader is not None and reader.position < log.head and not self.unsent and reader.gets_output:
+                self._append_output(reader, log)
+            if not (self.unsent and self.flush()):
                 return
-            room = reader.room
-            if reader.position >= log.head or not room:
-                return
+
+    def _append_output(self, reader: Reader, log: OutputLog) -> None:
+        """Append one OUTPUT, unless the window is full."""
+        if room := reader.room:
             if reader.position < log.base:
                 reader.skip_to(log.base)
-            views = log.read(reader.position, room)
-            size = sum(map(len, views))
-            self.append(protocol.output_header(reader.position, size), *views)
+            size = min(room, log.head - reader.position)
+            self.unsent += protocol.output_header(reader.position, size)
+            for piece in log.read(reader.position, size):
+                self.unsent += piece
             reader.position += size
             if reader.window is not None:
                 reader.window.add(size, reader.position)

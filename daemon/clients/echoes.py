@@ -11,20 +11,27 @@ import time
 from collections import deque
 
 from sesh import protocol
-from sesh.daemon.clients.client import Client
+from sesh.daemon.clients.client import Client, DueAck
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
+from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
 
+ACK_AFTER = 0.7
+"""Seconds from an INPUT until its ACK goes with output. A packet for each key would cost as much as the key, and half
+as many bytes again as `ssh -C` (`bench.links.wire`)."""
+ACK_ALONE_AFTER = 0.3  # seconds without a key after which an ACK is sent alone
+_MOST_UNACKNOWLEDGED = protocol.INPUT_WINDOW >> 3  # bytes of INPUT after which an ACK is sent at once
 ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
 
 
 class Echoes:
     """The clients that predict, and the INPUT of each whose echo is not reported."""
 
-    def __init__(self, pump: Pump, model: Model) -> None:
+    def __init__(self, pump: Pump, model: Model, timers: Timers) -> None:
         self._pump = pump
         self._model = model
+        self._timers = timers
         self._flags = 0
         self._unreported: dict[Client, deque[tuple[float, int]]] = {}  # INPUT without ECHOED: time, number
 
@@ -44,11 +51,18 @@ class Echoes:
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, content))
         client.connection.flush()
 
-    def expect(self, client: Client, number: int) -> None:
-        """Note an INPUT that the pty has accepted: its echo is due."""
+    def note_taken(self, client: Client, number: int, size: int, *, at_once: bool = False) -> None:
+        """Acknowledge an INPUT: at once, with later output, or alone in a pause of typing."""
+        now = time.monotonic()
+        due = client.due_ack = client.due_ack or DueAck(now + ACK_AFTER)
+        due.number = number
+        due.size += size
         typed = self._unreported.get(client)
         if typed is not None:
-            typed.append((time.monotonic(), number))
+            typed.append((now, number))
+        if at_once or due.size >= _MOST_UNACKNOWLEDGED:
+            self.acknowledge(client)
+        self._timers.set(self.acknowledge, ACK_ALONE_AFTER, client)
 
     def report_flags(self) -> None:
         """Queue the terminal's flags if they have changed; called before output is sent."""
@@ -78,3 +92,4 @@ class Echoes:
 
     def forget(self, client: Client) -> None:
         self._unreported.pop(client, None)
+        self._timers.clear(self.acknowledge, client)

@@ -80,21 +80,26 @@ class Listener:
                 self.socket, self.identity = _bind(self.name)
                 before.close()  # only now: if binding fails, it stays in use
 
-    def release(self, *, files: bool = True) -> None:
-        """Remove the socket, and with `files` the session's other files; stop listening. Raises OSError."""
+    def release(self, session_id: str = "", *, remove: bool = True) -> None:
+        """Remove the socket, with `remove` also the session's other files; stop listening. Raises OSError."""
         # If the lock cannot be taken, for example because descriptors ran out, remove the files without it. Files that
         # stay would look like a lost session, and no process claims the name while this socket listens.
-        if self.socket.fileno() < 0:
-            return
-        try:
-            with locked(paths.directory()):
-                self._remove(files=files)
-        except (OSError, Refused):
-            if os.path.isdir(paths.directory()):
-                self._remove(files=files)
-        self.socket.close()
-        if self._directory >= 0:
-            os.close(self._directory)
+        if self.socket.fileno() >= 0:
+            try:
+                with locked(paths.directory()):
+                    self._remove(files=remove)
+            except (OSError, Refused):
+                if os.path.isdir(paths.directory()):
+                    self._remove(files=remove)
+            self.socket.close()
+            if self._directory >= 0:
+                os.close(self._directory)
+        elif remove:
+            records.forget(self.name, session_id)
+        # These files are not found above if the record or the socket was removed before.
+        for kind in records.FILES if remove else ("agent",):
+            with suppress(FileNotFoundError):
+                os.unlink(records.file_of(session_id, kind))
 
     def _remove(self, *, files: bool) -> None:
         if self._ours():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
@@ -19,7 +18,7 @@ from sesh.measures import Size
 
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
 KEEP_UP_FROM = 256 << 10  # bytes before `MAX_LAG` from which on output is emulated between two reads
-KEEP_UP = 8 << 10  # bytes emulated between two reads
+KEEP_UP = 16 << 10  # bytes emulated between two reads
 KEEP_UP_TIME = 0.0005  # the most seconds of that: in this time the kernel's buffer of the pty fills
 
 
@@ -35,7 +34,7 @@ class Relay:
         self._soon = loop.soon
         self._packer = Packer(model, loop.timers)
         self.followers: list[Reader] = []
-        self.echoes = Echoes(pump, model)
+        self.echoes = Echoes(pump, model, loop.timers)
         self.screens = Screens(pump.log, model, clients, reports, loop.timers, self.send_due_soon)
 
     def deliver(self) -> None:
@@ -48,7 +47,7 @@ class Relay:
         for reader in (*self._clients.all, *self.followers):
             if not reader.connection.blocked:
                 reader.connection.send_output(self._log)
-        self.send_due_soon()
+        self._soon(self._send_and_pace)
         self.screens.schedule_viewports()
         self._schedule_emulator()
 
@@ -59,8 +58,7 @@ class Relay:
     def _send_and_pace(self) -> None:
         screen_due = False
         try:
-            self.screens.send_due()
-            screen_due = self.screens.is_due
+            screen_due = self.screens.send_due()
         finally:
             self.pace(screen_due=screen_due)
 
@@ -101,10 +99,8 @@ class Relay:
 
     def _schedule_emulator(self) -> None:
         seconds = self._model.wait_time()
-        if seconds is None:
-            self._timers.clear(Timer.EMULATOR)
-        else:
-            self._timers.set(Timer.EMULATOR, seconds, self._step)
+        if seconds is not None:
+            self._timers.set(self._step, seconds)
 
     def _step(self) -> None:
         """Run the emulator for a few milliseconds, unless more output has just come."""
@@ -122,9 +118,10 @@ class Relay:
     def pace(self, *, screen_due: bool = False) -> None:
         """Read from the program unless it waits; drop bytes that all readers have read."""
         readers = [reader for reader in (*self.followers, *self._clients.all) if reader.gets_output]
-        late = [reader for reader in readers if reader.is_late(self._log)]
         program_waits = False
-        for reader in late:
+        for reader in readers:
+            if not reader.is_late(self._log):
+                continue
             if self._is_waited_for(reader):
                 program_waits = True
             elif isinstance(reader, Client):
@@ -132,11 +129,11 @@ class Relay:
             else:
                 reader.skip_to(self._log.head)
         if program_waits:
-            self._timers.ensure(Timer.PACE, STALLED, self.send_due_soon)
+            self._timers.ensure(self.send_due_soon, STALLED)
         self._pump.set_paused(paused=program_waits or screen_due or self._model.lag >= MAX_LAG)
         if self._log.head - self._log.base > self._log.retained + TRIM_FROM:
             self._log.trim(min([self._model.position, *(reader.position for reader in readers)]))
 
     def _is_waited_for(self, reader: Reader) -> bool:
         matters = not isinstance(reader, Client) or reader is self._clients.leader
-        return matters and not reader.connection.stalled
+        return matters and not reader.stalled

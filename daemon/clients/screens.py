@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.client import BLANK, Attaching, Client, Clients, Repainting, Viewing
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.reports import Reports
@@ -51,16 +50,8 @@ class Screens:
             (client, client.state) for client in self._clients.all if isinstance(client.state, Attaching | Repainting)
         ]
 
-    @property
-    def is_due(self) -> bool:
-        """True if a client could take its screen, which is not ready."""
-        return any(
-            client.takes_screen and (self._model.lag > 0 or state.unfinished is not None)
-            for client, state in self._waiting()
-        )
-
-    def send_due(self) -> None:
-        """Send waiting clients their screens once the emulator has caught up."""
+    def send_due(self) -> bool:
+        """Send ready screens; return whether a client waits for one that is not ready."""
         # A client that has just attached does not wait for that: it gets the screen that the emulator has, and another
         # one later. It never gets the bytes in between. The program wrote them before the client came, and they would
         # ring bells or send queries a second time.
@@ -68,18 +59,21 @@ class Screens:
         waiting = self._waiting()
         if not waiting:
             self._lags_since = None
-            return
+            return False
         for client, _ in waiting:
             client.connection.flush()
         due = [(client, state) for client, state in waiting if client.takes_screen]
         if not due:
-            return
+            return False
         self._catch_up_for(due)
         for client, state in due:
             if isinstance(state, Attaching) or not (model.lag or model.in_image):
                 self._send_next(client, state)
         if model.lag:
             self._send_due_soon()
+        return any(
+            client.takes_screen and (model.lag > 0 or state.unfinished is not None) for client, state in self._waiting()
+        )
 
     def _catch_up_for(self, due: list[Waiting]) -> None:
         """Let the emulator catch up; if clients have waited too long, skip output."""
@@ -184,26 +178,27 @@ class Screens:
 
     def schedule_viewports(self) -> None:
         """Send the viewports, at most once in `FRAME_TIME`, if a client has one."""
-        if any(isinstance(client.state, Viewing) for client in self._clients.all):
-            due_at = self._viewports_sent_at + FRAME_TIME
-            self._timers.ensure(Timer.VIEWPORTS, max(0.0, due_at - time.monotonic()), self.send_viewports)
+        for client in self._clients.all:
+            if isinstance(client.state, Viewing):
+                due_at = self._viewports_sent_at + FRAME_TIME
+                self._timers.ensure(self.send_viewports, max(0.0, due_at - time.monotonic()))
 
     def send_viewports(self) -> None:
         """Send all viewports; again each `FRAME_TIME` until the emulator has caught up."""
-        self._timers.clear(Timer.VIEWPORTS)
+        self._timers.clear(self.send_viewports)
         self._model.catch_up(FRAME_TIME / 2)
         for client in self._clients.all:
             self._send_viewport(client)
         self._viewports_sent_at = time.monotonic()
         if self._model.lag:
-            self._timers.ensure(Timer.VIEWPORTS, FRAME_TIME, self.send_viewports)
+            self._timers.ensure(self.send_viewports, FRAME_TIME)
 
     def go_on_with(self, client: Client) -> None:
         """Continue with a client with a viewport, whose socket or link has room again."""
         if isinstance(client.state, Viewing):
             client.connection.flush()
             if client.takes_screen:
-                self._timers.ensure(Timer.VIEWPORTS, 0, self.send_viewports)
+                self._timers.ensure(self.send_viewports, 0)
 
     def _send_viewport(self, client: Client) -> None:
         state = client.state

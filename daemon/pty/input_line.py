@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.pty.pty import Pty
-from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, tokens
+from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, token
 
 DRAFT_LASTS = 600.0  # seconds after the last key until a person's unfinished line is ignored
 _MOST_BYTES = 4096  # the last bytes of one input that are parsed
@@ -44,8 +44,11 @@ class InputLine:
         if reader is not None:
             self.estimate = self._length(reader)
             self.reader = reader
-        for token, _ in tokens(keys[-_MOST_BYTES:]):
-            length = _length_after(token, self.estimate)
+        end = max(0, len(keys) - _MOST_BYTES)
+        while end < len(keys):
+            start = end
+            end, _ = token(keys, start)
+            length = _length_after(keys[start:end], self.estimate)
             self.draft = length > 0 and (self.draft or (by_person and length > self.estimate))
             self.estimate = length
 
@@ -60,15 +63,15 @@ class InputLine:
         return self.draft and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS
 
 
-def _length_after(token: bytes, length: int) -> int:
-    """Return the line's length after one token; cursor keys do not change it."""
-    if token[0] >= 0x20:
-        return length if token == b"\x7f" else length + len(token)
-    chord, event = chord_of(token) or (None, PRESS)
+def _length_after(key: bytes, length: int) -> int:
+    """Return the line's length after one key; cursor keys do not change it."""
+    if key[0] >= 0x20:
+        return length if key == b"\x7f" else length + len(key)
+    chord, event = chord_of(key) or (None, PRESS)
     if event == RELEASE:
         return length
-    if token in _ENDS or chord in _ENDS:
+    if key in _ENDS or chord in _ENDS:
         return 0
     kind, code, modifiers = chord or ("", 0, 0)
     writes = kind == "u" and not modifiers and 0x20 <= code < 0xE000 and code != 0x7F
-    return length + len(token) if writes or token in _RECALLS or chord in _RECALLS else length
+    return length + len(key) if writes or key in _RECALLS or chord in _RECALLS else length

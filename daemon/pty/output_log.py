@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from dataclasses import dataclass
 
 RETAINED = 256 << 10  # bytes kept although all readers have them, for clients that reconnect
 JOB_RETAINED = 1 << 20  # bytes kept of a job's output, whose result contains them
 MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
 _JOINED = 4 << 10  # bytes of the largest block that small blocks are joined to
-
-
-@dataclass(frozen=True)
-class LogDump:
-    """What a snapshot has of an `OutputLog`."""
-
-    base: int
-    data: bytes
 
 
 class OutputLog:
@@ -30,9 +21,6 @@ class OutputLog:
         self.whole = False  # keep `MAX_LAG` bytes, for a creator that may want the output from the first byte on
         self._blocks: list[bytes] = []
         self._starts: list[int] = []
-
-    def dump(self) -> LogDump:
-        return LogDump(self.base, self.content(self.base))
 
     def restore(self, base: int, data: bytes) -> None:
         self.base = self.head = base
@@ -52,20 +40,20 @@ class OutputLog:
         self.head += len(block)
         self.appended_at = time.monotonic()
 
-    def read(self, position: int, limit: int) -> list[memoryview]:
-        """Return at most `limit` bytes from `position`, as views. Raises LookupError outside the log."""
+    def read(self, position: int, limit: int) -> list[bytes]:
+        """Return at most `limit` bytes from `position`, in pieces. Raises LookupError outside the log."""
         if not self.base <= position <= self.head:
             raise LookupError(f"position {position} is not in {self.base}..{self.head}")
-        views: list[memoryview] = []
+        pieces: list[bytes] = []
         index = bisect_right(self._starts, position) - 1
         while limit > 0 and 0 <= index < len(self._blocks):
-            view = memoryview(self._blocks[index])[position - self._starts[index] :][:limit]
-            if view:
-                views.append(view)
-            limit -= len(view)
-            position += len(view)
+            start = position - self._starts[index]
+            if piece := self._blocks[index][start : start + limit]:  # not copied if it is the whole block
+                pieces.append(piece)
+            limit -= len(piece)
+            position += len(piece)
             index += 1
-        return views
+        return pieces
 
     def content(self, start: int, end: int | None = None) -> bytes:
         """Return a copy of the bytes from `start` (at least `base`) up to `end`."""

@@ -7,7 +7,7 @@ import select
 import termios
 from collections.abc import Callable
 from contextlib import suppress
-from errno import EAGAIN, EIO
+from errno import EAGAIN, EBADF, EIO
 from fcntl import ioctl
 from resource import struct_rusage
 from sys import byteorder
@@ -66,7 +66,7 @@ class Pty:
             try:
                 block = os.read(self.descriptor, _READ)
             except OSError as error:
-                hung_up = error.errno != EAGAIN
+                hung_up = error.errno not in (EAGAIN, EBADF)
                 break
             blocks.append(block)
             taken += len(block)
@@ -95,7 +95,7 @@ class Pty:
 
     def input_reader(self) -> tuple[int, bool]:
         """Return the foreground process group, and whether it gets each key at once."""
-        return self.foreground(), self.raw()
+        return self.foreground(), not self._modes()[_LOCAL_FLAGS] & termios.ICANON
 
     def echoes(self) -> bool:
         return bool(self._modes()[_LOCAL_FLAGS] & termios.ECHO)

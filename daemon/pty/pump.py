@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.base.phase import Life
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty, set_size
@@ -64,16 +62,6 @@ def ignore() -> None:
     pass
 
 
-@dataclass(frozen=True)
-class PumpDump:
-    """What a snapshot has of a `Pump`, apart from its pty and stdin."""
-
-    carry: bytes  # see `QueryScanner`
-    input_line: InputLine
-    last_activity: float  # time (`STEADY`)
-    unwritten: bytes  # input that the pty has not taken
-
-
 class Pump:
     """Reads the program's pty into the log, and writes input to the pty."""
 
@@ -86,9 +74,9 @@ class Pump:
         self.on_findings: Observers[[list[Finding], int]] = Observers()
         """Called with the findings of a block, and the position of its start, after the block was sent."""
         self.pty: Pty | None = None
-        self.paused = False  # the readers of the log lag
-        # Yields a block's visible pieces. The first `run` sets `RunQueue.filter`, which removes the shell's marks.
-        self.filter: Callable[[bytes], Iterable[bytes]] = lambda block: (block,)
+        self.paused = True  # the readers of the log lag, or the daemon's first turn has not come
+        self.filter: Callable[[bytes], Iterable[bytes]] | None = None
+        """Yields a block's visible pieces. The first `run` sets `RunQueue.filter`, which removes the shell's marks."""
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner = QueryScanner()
         self.input = InputQueue()
@@ -98,7 +86,7 @@ class Pump:
 
     @property
     def _open_pty(self) -> Pty | None:
-        return self.pty if self.pty is not None and self.pty.is_open else None
+        return self.pty if self.pty is not None and self.pty.descriptor >= 0 else None
 
     @property
     def foreground(self) -> int:
@@ -110,12 +98,13 @@ class Pump:
             set_size(pty.descriptor, *size)
 
     def set_paused(self, *, paused: bool) -> None:
-        self.paused = paused
-        self._watch_pty()
+        if paused != self.paused:
+            self.paused = paused
+            self._watch_pty()
 
     def _watch_pty(self) -> None:
         if (pty := self._open_pty) is not None:
-            hung_up = self._loop.timers.is_set(Timer.REOPEN)
+            hung_up = self._loop.timers.is_set(self._watch_pty)
             events = WRITE if self.input.size else 0
             if not (self.paused or hung_up):
                 events |= READ
@@ -130,12 +119,11 @@ class Pump:
 
     def read_output(self) -> bool:
         """Read output and pass it on; return False if there was none."""
-        pty = self._open_pty
-        if pty is None:
+        if self.pty is None:
             return False
-        block, hung_up = pty.read(self.between_reads)
+        block, hung_up = self.pty.read(self.between_reads)
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
-            self._loop.timers.set(Timer.REOPEN, REOPEN_AFTER, self._watch_pty)
+            self._loop.timers.set(self._watch_pty, REOPEN_AFTER)
             self._watch_pty()
         if block:
             self.append_output(block)
@@ -143,19 +131,15 @@ class Pump:
 
     def append_output(self, block: bytes) -> None:
         """Append the visible pieces of output to the log, and send each before other work."""
-        for piece in self.filter(block):
-            if piece:
-                self._append_piece(piece)
-
-    def _append_piece(self, piece: bytes) -> None:
-        start = self.log.head
-        self.log.append(piece)
-        findings = self.scanner.scan(piece)
-        self.on_output()
-        self.last_activity = STEADY.now()
-        self.on_traffic()
-        if findings:
-            self.on_findings(findings, start)
+        pieces = (block,) if self.filter is None else self.filter(block)
+        for piece in filter(None, pieces):
+            start = self.log.head
+            self.log.append(piece)
+            findings = self.scanner.scan(piece)
+            self.on_output()
+            self.on_traffic()
+            if findings:
+                self.on_findings(findings, start)
 
     def append_unscanned(self, data: bytes) -> None:
         """Append bytes to the log unfiltered, such as held output, and send them."""
@@ -178,14 +162,13 @@ class Pump:
         self.on_traffic()
 
     def drain(self) -> None:
-        pty = self._open_pty
-        if pty is None:
+        if self.pty is None:
             self.input.clear()
             return
         try:
-            self.input.drain(pty.write)
+            self.input.drain(self.pty.write)
         except OSError:
-            self.input.clear()  # the pty is gone; SIGCHLD will report the program's end
+            self.input.clear()  # the pty is gone, or closed; SIGCHLD will report the program's end
         if self.input.size:
             self._watch_pty()
 
@@ -200,18 +183,9 @@ class Pump:
 
     def close(self) -> None:
         self.input.clear()
+        self._loop.timers.clear(self._watch_pty)
         if self.stdin is not None:
             self.stdin.close()
         if self.pty is not None:
             self._loop.forget(self.pty.descriptor)
             self.pty.close()
-
-    def dump(self) -> PumpDump:
-        return PumpDump(self.scanner.carry, self.input_line, self.last_activity, self.input.content())
-
-    def restore(self, dump: PumpDump) -> None:
-        self.scanner.carry = dump.carry
-        self.input_line = dump.input_line
-        self.last_activity = dump.last_activity
-        if dump.unwritten:
-            self.input.add(dump.unwritten, ignore)

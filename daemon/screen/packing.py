@@ -6,7 +6,6 @@ import ctypes
 import time
 from contextlib import suppress
 
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.screen.model import STEP_TIME, Model
 from sesh.loop.timers import Timers
 
@@ -23,14 +22,14 @@ class Packer:
 
     def schedule(self) -> None:
         """Compress once the emulator has been idle for `AFTER`."""
-        self._timers.set(Timer.PACK, AFTER, self.pack)
+        self._timers.set(self.pack, AFTER)
 
     def pack(self) -> None:
         """Compress for `STEP_TIME`; the rest waits for the loop's next turn."""
         until = time.monotonic() + STEP_TIME
         for _ in self._model.emulator.settle().scrollback.pack():
             if time.monotonic() >= until:
-                self._timers.set(Timer.PACK, 0, self.pack)
+                self._timers.set(self.pack, 0)
                 return
         with suppress(AttributeError):  # only some systems have malloc_trim(3)
             _LIBC.malloc_trim(0)  # glibc itself keeps the freed lines, which lie between others

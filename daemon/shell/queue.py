@@ -17,7 +17,6 @@ from sesh import machine
 from sesh.about import SESH
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
@@ -80,9 +79,9 @@ class RunQueue:
         else:
             self._waiting.append(run)
         if timeout is not None:
-            self._timers.set(run, timeout, lambda: self._time_out(run))
+            self._timers.set(self._time_out, timeout, run)
         if self.active is None:
-            self._timers.set(Timer.RUN, 0, self.step)
+            self._timers.set(self.step, 0)
 
     def interrupt(self, connection: PeerConnection) -> bool:
         """Signal a caller's active run, drop queued ones; return whether SIGINT was sent."""
@@ -135,7 +134,7 @@ class RunQueue:
             self._finish(run, code, reason)
         for run in self.all_runs():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))
-        self._timers.clear(Timer.RUN)
+        self._timers.clear(self.step)
 
     # -- the program's output
 
@@ -178,7 +177,7 @@ class RunQueue:
         run.become(RunState.BEGUN)
         run.begun = self.history.begin(run.words, machine.directory_of(shell.pid))
         self._events.add("command_started", command=run.words, n=run.number)
-        self._timers.set(Timer.RUN, QUIET, self.step)
+        self._timers.set(self.step, QUIET)
         if not run.wait:
             self._respond(run, run.result(None))
         return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
@@ -213,6 +212,8 @@ class RunQueue:
         elif run.state == RunState.TYPED:
             not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use sesh send")
             self._withdraw(run, shells.error_if_stopped(self._pump.pty, self.name) or not_read)
+        elif run.withdrawn_for is not None and run.state == RunState.WITHDRAWN:
+            self._retry_or_refuse(run, run.withdrawn_for)
         else:
             self._check_for_end(run)
 
@@ -222,7 +223,7 @@ class RunQueue:
         if run.connection is None or run.connection.closed:
             self._remove(run)  # without a response: a client that reconnects repeats its request
         elif shell is None:
-            self._timers.set(Timer.RUN, PROMPT_POLL, self.step)
+            self._timers.set(self.step, PROMPT_POLL)
         else:
             self._type(run, shell)
 
@@ -237,7 +238,7 @@ class RunQueue:
         self._marks.hold()
         self._pump.filter = self.filter  # before the first run, no mark can come
         run.become(RunState.TYPED)
-        self._timers.set(Timer.RUN, BEGIN_TIMEOUT, self.step)
+        self._timers.set(self.step, BEGIN_TIMEOUT)
         self.before_line()
         self._pump.type(run.wrapper.line, in_line=False)
         self._pump.input_line.sent_at = self._pump.log.head
@@ -249,7 +250,7 @@ class RunQueue:
         run.remove_files()
         run.withdrawn_for = error
         run.become(RunState.WITHDRAWN)
-        self._timers.set(Timer.RUN, MARK_DELAY, lambda: self._retry_or_refuse(run, error))
+        self._timers.set(self.step, MARK_DELAY)
 
     def _retry_or_refuse(self, run: Run, error: SeshError) -> None:
         """Clear the unread line with Ctrl-C and retry the run once, else refuse it."""
@@ -263,7 +264,7 @@ class RunQueue:
             self._refuse(run, error)
         else:
             run.become(RunState.DUE)
-            self._timers.set(Timer.RUN, QUIET, self.step)
+            self._timers.set(self.step, QUIET)
 
     def _check_for_end(self, run: Run) -> None:
         """Finish a run without mark E if a shell is silent at its prompt."""
@@ -271,7 +272,7 @@ class RunQueue:
         # reading input, and the run goes on. Check less often as time passes.
         pump = self._pump
         now = time.monotonic()
-        self._timers.set(Timer.RUN, min(0.5, max(QUIET, (now - run.changed_at) / 10)), self.step)
+        self._timers.set(self.step, min(0.5, max(QUIET, (now - run.changed_at) / 10)))
         if pump.pty is None or run.shell is None or now - max(run.changed_at, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
@@ -297,7 +298,7 @@ class RunQueue:
         facts = run.result(code, reason=reason)
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
-            self._timers.set(Timer.HISTORY, WHOLE_TIME, self.history.shorten)
+            self._timers.set(self.history.shorten, WHOLE_TIME)
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)
         if run.request is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
@@ -319,9 +320,9 @@ class RunQueue:
     def _remove(self, run: Run) -> None:
         run.remove_files()
         run.request = None
-        self._timers.clear(run)
+        self._timers.clear(self._time_out, run)
         if run in self._waiting:
             self._waiting.remove(run)
         if run is self.active:
             self.active = None
-            self._timers.set(Timer.RUN, 0, self.step)
+            self._timers.set(self.step, 0)

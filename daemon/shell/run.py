@@ -75,7 +75,7 @@ class Run:
         """Send the caller new complete lines, unless `MAX_UNREAD` bytes are unsent."""
         connection = self.connection
         since = self.sent
-        if connection is None or since is None or connection.unsent > MAX_UNREAD or self.output.base > since:
+        if connection is None or since is None or len(connection.unsent) > MAX_UNREAD or self.output.base > since:
             return
         lines = self.output.content(since)
         lines = self._without_trace(lines[: lines.rfind(b"\n") + 1])

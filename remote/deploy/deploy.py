@@ -14,13 +14,13 @@ import json
 import secrets
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from sesh import check, protocol
-from sesh.about import PROGRAM, __version__
+from sesh.about import __version__
 from sesh.errors import SeshError, Unreachable, cannot, remedy
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
@@ -83,11 +83,15 @@ def deploy(
     host = destination.host
     began = time.monotonic()
     eventlog.log("deploy_start", host=host)
+    deploying = _Deploy(destination, progress, stop or Stop())
     try:
-        deployed = _Deploy(destination, progress, stop or Stop()).run(force)
-    except DeployError as error:
-        eventlog.log("deploy_failed", host=host, step=error.step, stderr=error.output or str(error))
-        raise
+        deployed = deploying.run(force)
+    except (SeshError, OSError) as error:
+        step = deploying.step
+        cause = cannot(step.replace("_", " "), error, remedy(error, "TMPDIR")) if isinstance(error, OSError) else error
+        failure = cause if isinstance(cause, DeployError) else DeployError(step, str(cause), code=cause.code)
+        eventlog.log("deploy_failed", host=host, step=failure.step, stderr=failure.output or str(failure))
+        raise failure from (error if failure is not error else None)
     deployed["seconds"] = round(time.monotonic() - began, 3)
     eventlog.log("deploy_done", **{name: value for name, value in deployed.items() if name != "ok"})
     known.record(host, __version__)
@@ -122,55 +126,41 @@ class _Deploy:
         self.destination = destination
         self.progress = progress
         self.stop = stop
+        self.step = STEPS[0]
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Report the beginning of a step; an error that ends the block becomes a DeployError."""
-        self.progress(name)
-        try:
-            self.stop.check()
-            yield
-        except DeployError as error:
-            error.step = error.step or name
-            raise
-        except (SeshError, OSError) as error:
-            act = name.replace("_", " ")
-            failure = cannot(act, error, remedy(error, "TMPDIR")) if isinstance(error, OSError) else error
-            raise DeployError(name, str(failure), code=failure.code) from error
+    def begin(self, step: str) -> None:
+        """Report the beginning of a step. Raises Interrupted if the deploy was stopped."""
+        self.step = step
+        self.progress(step)
+        self.stop.check()
 
     def run(self, force: bool) -> DeployedHost:
-        with self.step("connect"):
-            self.carrier = open_carrier(self.destination, self.stop)
+        self.begin("connect")
+        self.carrier = open_carrier(self.destination, self.stop)
         with closing(self.carrier):
-            with self.clearing(scratch := install.scratch(token := secrets.token_hex(4))):
-                with self.step("detect_platform"):
-                    package = bundle.build()
-                    order: Order = {
-                        "token": token, "name": package.name, "program": PROGRAM, "force": force, "trials": TRIALS,
-                        "sha256": "",
-                    }  # fmt: skip
-                    found = self.carry_out(order)
+            self.begin("detect_platform")
+            package = bundle.build()
+            order: Order = {
+                "token": secrets.token_hex(4), "name": package.name, "force": force, "trials": TRIALS, "sha256": "",
+            }  # fmt: skip
+            scratch = install.scratch(order["token"])
+            try:
+                found = self.carry_out(order)
                 if not found["installed"]:
-                    with self.step("upload"):
-                        self.carrier.put(package.archive, f"{scratch}/{install.ARCHIVE}")
+                    self.begin("upload")
+                    self.carrier.put(package.archive, f"{scratch}/{install.ARCHIVE}")
+                    self.begin("unpack")
+            except BaseException:
+                with suppress(SeshError, OSError):
+                    self.carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
+                raise
             if not found["installed"]:
-                with self.step("unpack"):
-                    self.carry_out({**order, "sha256": hashlib.sha256(package.archive).hexdigest()})
+                self.carry_out({**order, "sha256": hashlib.sha256(package.archive).hexdigest()})
         return {
             "host": self.destination.host, "ok": True, "version": __version__, "python": found["python"],
             "platform": found["platform"], "path": found["path"],
             "bytes": 0 if found["installed"] else len(package.archive), "changed": not found["installed"],
         }  # fmt: skip
-
-    @contextmanager
-    def clearing(self, scratch: str) -> Iterator[None]:
-        """Remove a directory in HOME on the host if the block fails."""
-        try:
-            yield
-        except BaseException:
-            with suppress(SeshError, OSError):
-                self.carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
-            raise
 
     def carry_out(self, order: Order) -> Report:
         """Have the host carry out an order; return its report. Raises DeployError."""
@@ -179,7 +169,7 @@ class _Deploy:
         _, token, output = result.out.rpartition(f"{order['token']} ")
         line = output.split("\n")[0].strip()
         if not (token and line):
-            step, code = ("", None) if token else ("connect", Unreachable.code)
+            step, code = (self.step, None) if token else ("connect", Unreachable.code)
             lines = map(shown, reversed(f"{output}\n{result.err}".split("\n")))
             last = next(filter(None, lines), "it printed nothing")
             hint = f"; {login_files_hint(host)}" if self.destination.via is None else ""

@@ -33,7 +33,6 @@ class Order(TypedDict):
 
     token: str
     name: str  # the name of the version's directory
-    program: str
     force: bool
     trials: list[list[str]]  # arguments of the commands that must succeed
     sha256: str  # of the archive; empty to look
@@ -84,7 +83,7 @@ class Installer:
         self.home = Path.home()
         self.versions = self.home / VERSIONS
         self.final = self.versions / order["name"]
-        self.program = self.home / ".local/bin" / order["program"]
+        self.program = self.home / ".local/bin/sesh"
         self.scratch = self.home / scratch(order["token"])
         self.new = self.scratch / "version"
         # Not the Python of a virtual environment, which may be removed.
@@ -143,7 +142,7 @@ class Installer:
         """Unpack the archive, try the version, switch to it."""
         self.step = "upload"
         archive = self.scratch / ARCHIVE
-        launcher = self.scratch / self.order["program"]
+        launcher = self.scratch / self.program.name
         if hashlib.sha256(archive.read_bytes()).hexdigest() != self.order["sha256"]:
             advice = "let login files read their input only on a terminal ([ -t 0 ]), and try again"
             raise Failed(f"the upload was corrupted (sha256 differs); {advice}")
@@ -169,7 +168,7 @@ class Installer:
             done = _run([launcher, *arguments], {**variables, "HOME": str(self.scratch)})
             if done.returncode:
                 last = (done.stdout.strip() or "it printed nothing").splitlines()[-1]
-                line = f"`{self.order['program']} {' '.join(arguments)}` ended with {done.returncode}: {last}"
+                line = f"`sesh {' '.join(arguments)}` ended with {done.returncode}: {last}"
                 raise Failed(f"the new version does not work: {line}\n{done.stdout}")
 
     def switch(self, launcher: Path) -> None:

@@ -13,7 +13,7 @@ from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import AnyName, Context, number
+from sesh.cli.parameters import AnyName, Context
 from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable_path
 from sesh.ops.events import follow, follow_all
@@ -35,7 +35,7 @@ def events(
         Option(
             "--since",
             metavar="N",
-            parser=number,
+            min=0,
             help="First print the events after number N; 0 prints all that are kept.",
         ),
     ] = None,

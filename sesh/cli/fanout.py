@@ -8,10 +8,10 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sesh import descriptors
 from sesh.cli import printing
@@ -19,17 +19,13 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.printing import Output
 from sesh.cli.verbs import Parameters
 from sesh.descriptors import polled
-from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, SeshError, UsageError
-from sesh.ops import lookup
+from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, UsageError
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.target import Target
 from sesh.workers import Stop, Workers
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
 _printing = threading.Lock()  # one host prints at a time
-
-Result = TypeVar("Result")
 
 
 def run_on_each(cli: Invocation, parameters: Parameters, run_verb: Callable[[Invocation], int]) -> int:
@@ -202,15 +198,3 @@ def _pass_on(number: int, cli: Invocation) -> None:
         if not cli.stop.stopped:
             cli.stop.message = stopped.message
             cli.stop.stop()
-
-
-def on_hosts(
-    cli: Invocation, hosts: Sequence[str | None], call: Callable[[Target], Result]
-) -> dict[str | None, Result | SeshError]:
-    """Call a function for each host, None for this machine; return results or errors.
-
-    If the line has at most one host, an error is raised, and the person may be asked to log in.
-    """
-    if len(cli.line.hosts) < 2:
-        return {host: call(cli.target_of(host)) for host in hosts}
-    return lookup.call_each(cli, {host: host for host in hosts}, lambda _, target: call(target))

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from math import inf
 
 from sesh.about import SESH
 from sesh.cli import printing
@@ -45,7 +46,7 @@ def _print_groups(cli: Invocation, groups: Iterable[Group], wanted: dict[str, st
     """Print groups as they come, in columns that should fit the later ones too."""
     several = len(cli.line.hosts) > 1
     to_terminal = os.isatty(printing.STDOUT)
-    table = Table(printing.width() if to_terminal else None, coloured=printing.coloured())
+    table = Table(printing.width() if to_terminal else inf, coloured=printing.coloured())
     table.measure([row for group in groups for row in group.sessions] if several else _cached(cli, wanted), time.time())
     listed = 0
     for group in groups:

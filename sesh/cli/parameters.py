@@ -16,7 +16,7 @@ from sesh.cli.line import CommandLine
 from sesh.cli.verbs import GO, VERBS
 from sesh.errors import SeshError, UsageError
 from sesh.measures import parse_seconds
-from sesh.names import check_label, check_name, is_decimal, natural, printable
+from sesh.names import check_label, check_name, natural
 from sesh.remote import known
 from sesh.remote.ssh import aliases
 from sesh.schema import Spec, Summary
@@ -51,14 +51,6 @@ def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:
             raise typer.BadParameter(str(error)) from error
 
     return parser
-
-
-@parsed
-def number(text: str) -> int:
-    """Return an integer, 0 or more."""
-    if not is_decimal(text):
-        raise UsageError(f"{printable(text)} is not a number")
-    return int(text)
 
 
 seconds = parsed(parse_seconds)

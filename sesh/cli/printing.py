@@ -56,11 +56,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def on_host(host: str | None, line: str) -> str:
-    """Return a line with the name of its host before it; None is this machine."""
-    return f"@{host}: {line}" if host is not None else line
-
-
 def stderr_line(line: str) -> None:
     """Print a line on stderr; it is lost if stderr is closed."""
     with suppress(BrokenPipeError, Refused):

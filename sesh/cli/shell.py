@@ -13,7 +13,7 @@ from typer import Argument, Option
 from sesh import measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout, number
+from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout
 from sesh.cli.printing import command_json
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
 from sesh.names import printable, subject
@@ -97,9 +97,7 @@ def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, outpu
 def history(
     ctx: Context,
     name: AnyName = None,
-    n: Annotated[
-        int | None, Argument(metavar="N", help="The number of a command.", parser=number, show_default=False)
-    ] = None,
+    n: Annotated[int | None, Argument(metavar="N", help="The number of a command.", min=0, show_default=False)] = None,
     *,
     ansi: Ansi = False,
 ) -> int:

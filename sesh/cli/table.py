@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from math import inf
 
 from sesh import wording
 from sesh.measures import age
@@ -11,15 +12,17 @@ from sesh.schema import Summary
 from sesh.wording import at_home, columns, cut, plain
 
 _HEADINGS = ("  NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
-_ACTIVITY, _DIRECTORY, _COMMAND = 2, 5, 6
-_MIN_TEXT = 12  # columns that a directory or a command keeps, as far as the terminal has them
+_ACTIVITY, _DIRECTORY = 2, 5
 _GAP = 2
 
 
 class Table:
-    """The list in `limit` columns, or any width if None; later rows keep the columns."""
+    """Draw the list in lines of at most `limit` columns.
 
-    def __init__(self, limit: int | None, *, coloured: bool = False) -> None:
+    Later rows keep the columns of the first ones.
+    """
+
+    def __init__(self, limit: float = inf, *, coloured: bool = False) -> None:
         self._limit = limit
         self._coloured = coloured
         self._widths = [len(heading) for heading in _HEADINGS]
@@ -31,6 +34,9 @@ class Table:
         self._has_rows = self._has_rows or bool(sessions)
         for session in sessions:
             self._widths = [max(pair) for pair in zip(self._widths, map(columns, _cells(session, now)), strict=True)]
+        if self._limit < inf:
+            most = max(len(_HEADINGS[_DIRECTORY]), int(self._limit) // 4)  # so that the command is in sight, too
+            self._widths[_DIRECTORY] = min(self._widths[_DIRECTORY], most)
 
     def lines(self, sessions: Sequence[Summary], now: float, host: str = "", reason: str = "") -> list[str]:
         """Return a line for each session, below that of the host, if any.
@@ -38,10 +44,9 @@ class Table:
         The headings come first, once there are sessions. `reason`: why the host does not answer.
         """
         self.measure(sessions, now)
-        widths = self._widths if self._limit is None else _fitted(self._widths, self._limit)
         drawn = []
         if self._has_rows and not self._headed:
-            drawn.append(self._line(_HEADINGS, widths, ["2"] * len(_HEADINGS)))
+            drawn.append(self._line(_HEADINGS, ["2"] * len(_HEADINGS)))
             self._headed = True
         if host:
             why = f"  {self._painted(plain(reason), '33')}" if reason else ""
@@ -50,14 +55,17 @@ class Table:
             cells = _cells(session, now)
             own = "1" if session.get("current") else ""
             signal = wording.SIGNALS.get(cells[_ACTIVITY], "")
-            drawn.append(self._line(cells, widths, [own, wording.colour(session), signal, "2", "2", "", ""]))
+            drawn.append(self._line(cells, [own, wording.colour(session), signal, "2", "2", "", ""]))
         return drawn
 
-    def _line(self, cells: Sequence[str], widths: Sequence[int], codes: Sequence[str]) -> str:
+    def _line(self, cells: Sequence[str], codes: Sequence[str]) -> str:
         drawn = []
-        for index, width in enumerate(widths):
+        left = self._limit
+        for index, wanted in enumerate(self._widths):
+            width = int(max(0, min(wanted, left)))
             cell = cut(cells[index], width, keeps_end=index == _DIRECTORY)
             drawn.append(self._painted(cell, codes[index]) + " " * (width - columns(cell)))
+            left -= width + _GAP
         return (" " * _GAP).join(drawn).rstrip()
 
     def _painted(self, text: str, code: str) -> str:
@@ -77,18 +85,3 @@ def _cells(session: Summary, now: float) -> tuple[str, ...]:
         at_home(plain(session.get("cwd") or ""), session.get("home", os.environ.get("HOME", ""))),
         wording.command_column(session),
     )
-
-
-def _fitted(wanted: Sequence[int], limit: int) -> list[int]:
-    """Narrow the command and the directory, then cut the line off where it passes `limit`."""
-    widths = list(wanted)
-    over = sum(widths) + _GAP * (len(widths) - 1) - limit
-    for index in (_COMMAND, _DIRECTORY):
-        less = max(0, min(over, widths[index] - _MIN_TEXT))
-        widths[index] -= less
-        over -= less
-    fitted: list[int] = []
-    for width in widths:
-        fitted.append(max(0, min(width, limit)))
-        limit -= width + _GAP
-    return fitted

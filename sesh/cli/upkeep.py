@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, cast
+from typing import Annotated
 
 from typer import Option
 
 from sesh import measures, wording
-from sesh.cli.fanout import on_hosts
-from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, Context, parsed
-from sesh.cli.printing import error_facts, error_row, on_host
-from sesh.errors import SeshError, for_host, rebuild
+from sesh.cli.printing import error_facts
+from sesh.errors import for_host, rebuild
 from sesh.ops import doctor as checks
 from sesh.ops.doctor import ERROR, WARNING
 from sesh.ops.sweep import clear, leftovers
-from sesh.outcomes import Finding, LeftoverFacts, PrintedError
+from sesh.outcomes import Finding, LeftoverFacts
 
 _DEFAULT_AGE = 7 * 86400.0  # seconds, if no person can be asked
-
-_Swept = list[LeftoverFacts] | SeshError  # the leftovers of a machine, or its error
 
 
 def doctor(ctx: Context) -> int:
@@ -72,10 +68,10 @@ DryRun = Annotated[bool, Option("--dry-run", help="Only list what would be clear
 def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryRun = False) -> int:
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
 
-    The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal,
-    once for all hosts. Without a terminal it clears only what is older than a week, or than --older, and leaves
-    processes that still run (a daemon without files, a bridge without its link). The exit code is 1 if something could
-    not be cleared.
+    The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal.
+    Without one, and with several hosts, it clears only what is older than a week, or than --older, and leaves processes
+    that still run (a daemon without files, a bridge without its link). The exit code is 1 if something could not be
+    cleared.
 
     Examples:
       sesh sweep --dry-run
@@ -85,58 +81,33 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
     cli = ctx.obj
     if older is None:
         older = 0.0 if cli.can_answer else _DEFAULT_AGE
-    swept: dict[str | None, _Swept]
-    swept = on_hosts(cli, cli.line.hosts or [None], lambda target: target.call(leftovers, older=older))
-    found = {host: pieces for host, pieces in swept.items() if not isinstance(pieces, SeshError) and pieces}
-    listed = [(host, piece) for host, pieces in found.items() for piece in pieces]
-    listed.sort(key=lambda row: row[1]["age"], reverse=True)
+    target = cli.line_target
+    pieces = target.call(leftovers, older=older)
     if not cli.line.json:
-        cells = [(measures.short(piece["age"]), piece["kind"], on_host(host, piece["what"])) for host, piece in listed]
-        cli.out.table(cells)
-    if cli.can_answer and listed and not all_ and not dry_run:
-        running = sum(piece["pid"] is not None for _, piece in listed)
+        cli.out.table([(measures.short(piece["age"]), piece["kind"], piece["what"]) for piece in pieces])
+    if cli.can_answer and pieces and not all_ and not dry_run:
+        running = sum(piece["pid"] is not None for piece in pieces)
         all_ = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
         dry_run = not all_
-    if not dry_run:
-        swept |= on_hosts(cli, [*found], lambda target: target.call(clear, wanted=found[target.host], ends=all_))
-    rows = [_row(host, pieces, dry_run=dry_run) for host, pieces in swept.items()]
-    if cli.line.json:
-        several = [{"exit_code": int(not row.get("ok")), **row} for row in rows]
-        cli.out.value(several if len(rows) > 1 else rows[0])
-    else:
-        for host, pieces in swept.items():
-            _report(cli, host, pieces, older, dry_run=dry_run)
-    return int(any(not row.get("ok") for row in rows))
-
-
-def _row(host: str | None, swept: _Swept, *, dry_run: bool) -> dict[str, object]:
-    """Return the JSON for a machine."""
-    if isinstance(swept, SeshError):
-        return error_row(swept, host)
-    for piece in swept:
+    if pieces and not dry_run:
+        pieces = target.call(clear, wanted=pieces, ends=all_)
+    for piece in pieces:
         piece.setdefault("cleared", False)
         if "error" in piece:
-            piece["error"] = error_facts(rebuild(piece["error"]), host)
-    return {"ok": not _failed(swept), "host": host, "dry_run": dry_run, "pieces": swept}
+            piece["error"] = error = error_facts(rebuild(piece["error"]), target.host)
+            if not cli.line.json:
+                cli.note(f"{piece['what']} stays: {error['message']}")
+    ok = not any("error" in piece for piece in pieces)
+    swept = {"ok": ok, "host": target.host, "dry_run": dry_run, "pieces": pieces}
+    cli.out.show(swept, _summary(pieces, older, dry_run=dry_run))
+    return int(not ok)
 
 
-def _report(cli: Invocation, host: str | None, swept: _Swept, older: float, *, dry_run: bool) -> None:
-    """Print the failures of a sweep, and a summary; `older`: the least age."""
-    if isinstance(swept, SeshError):
-        cli.note(on_host(host, swept.line(host)))
-        return
-    for piece in _failed(swept):
-        cli.note(on_host(host, f"{piece['what']} stays: {cast(PrintedError, piece['error'])['message']}"))
-    if not swept:
-        summary = f"no leftovers older than {measures.exact(older)}" if older else "no leftovers"
-    elif dry_run:
-        summary = f"{len(swept)} found; nothing changed"
-    else:
-        left = sum(piece.get("left") == "it still runs" for piece in swept)
-        more = f"; {left} still run: --all ends them" if left else ""
-        summary = f"{sum(piece['cleared'] for piece in swept)} of {len(swept)} cleared{more}"
-    cli.out.text(on_host(host, summary))
-
-
-def _failed(pieces: list[LeftoverFacts]) -> list[LeftoverFacts]:
-    return [piece for piece in pieces if "error" in piece]
+def _summary(pieces: list[LeftoverFacts], older: float, *, dry_run: bool) -> str:
+    if not pieces:
+        return f"no leftovers older than {measures.exact(older)}" if older else "no leftovers"
+    if dry_run:
+        return f"{len(pieces)} found; nothing changed"
+    left = sum(piece.get("left") == "it still runs" for piece in pieces)
+    more = f"; {left} still run: --all ends them" if left else ""
+    return f"{sum(piece['cleared'] for piece in pieces)} of {len(pieces)} cleared{more}"

@@ -82,7 +82,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
             "logs", "Print the last lines of output; -f follows", "views.logs",
             hosts="each", follows=lambda given: given["follow"],
         ),
-        Verb("grep", "Search what sessions have printed", "grep.grep", hosts="all"),
+        Verb("grep", "Search what sessions have printed", "grep.grep", hosts="each"),
         Verb("history", "List commands run in a session, or show one's output", "shell.history"),
         Verb("status", "Show everything known about a session", "views.status", hosts="each"),
     ),
@@ -112,7 +112,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("restore", "Restart the sessions that a reboot or crash has ended", "layout.restore", hosts="each"),
         Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
         Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
-        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts="all"),
+        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts="each"),
     ),
     "Other machines": (
         Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts="all"),

@@ -12,7 +12,7 @@ from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled, number
+from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled
 from sesh.errors import NotFound, Refused, for_host
 from sesh.ops import views
 from sesh.ops.wait import LiveLog
@@ -91,9 +91,7 @@ def screen(
 def logs(
     ctx: Context,
     name: AnyName = None,
-    count: Annotated[
-        int | None, Argument(metavar="N", help="How many lines.", parser=number, show_default=False)
-    ] = None,
+    count: Annotated[int | None, Argument(metavar="N", help="How many lines.", min=0, show_default=False)] = None,
     *,
     follow: Follow = False,
     ansi: Ansi = False,

@@ -9,9 +9,8 @@ from typer import Option
 
 from sesh import wording
 from sesh.about import SESH
-from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, number, seconds
+from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, seconds
 from sesh.cli.printing import error_row
 from sesh.errors import SeshError, UsageError
 from sesh.ops import search
@@ -35,9 +34,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
     pattern: Annotated[str | None, Option("--for", metavar="REGEX", help="A line matches REGEX.")] = None,
     position: Annotated[
         int | None,
-        Option(
-            "--from", metavar="POS", parser=number, help="Search output after POS, which `sesh send --json` prints."
-        ),
+        Option("--from", metavar="POS", min=0, help="Search output after POS, which `sesh send --json` prints."),
     ] = None,
     since_start: Annotated[bool, Option("--since-start", help="Search all output that is kept.")] = False,
     timeout: Timeout = None,
@@ -96,7 +93,8 @@ def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, 
     else:
         for place, result in results.items():
             if isinstance(result, SeshError):
-                cli.note(printing.on_host(place.host, result.line(place.host)))
+                line = result.line(place.host)
+                cli.note(line if place.host is None else f"@{place.host}: {line}")
             else:
                 prefix = f"{wording.qualified_name(place)}: " if several else ""
                 fact = result["exit_code"] if result["match"] is None else result["match"]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterator
 from functools import partial
 from math import inf
 
-from sesh.errors import LoginRefused, NoRoom, SeshError, TimedOut, Unreachable
+from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.health import Attempt, Health, LinkHealth, LinkOpener, WatchedConnection
 from sesh.link.wake import Wake
 from sesh.wire import Peer
@@ -248,7 +248,7 @@ class LinkKeeper:
                 links.append(result)
             else:
                 may_retry = isinstance(result, (Unreachable, TimedOut)) and not isinstance(result, LoginRefused)
-                self.schedule.attempt_failed(now, _reason(result), refusal=None if may_retry else result)
+                self.schedule.attempt_failed(now, result.reason, refusal=None if may_retry else result)
         for link in links[1:]:
             link.close()
         return links[0] if links else None
@@ -295,9 +295,3 @@ class LinkKeeper:
     def close(self) -> None:
         self._attempts.close()
         self._wake.close()
-
-
-def _reason(error: SeshError) -> str:
-    if isinstance(error, NoRoom):
-        return f"{error.reason} here"
-    return error.reason if isinstance(error, Unreachable) else ""

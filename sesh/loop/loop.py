@@ -39,9 +39,9 @@ class Loop:
         """
         if not events:
             self.forget(descriptor)
-            return
-        self._poll.register(descriptor, events)
-        self._watched[descriptor] = events, call
+        elif self._watched.get(descriptor) != (events, call):
+            self._poll.register(descriptor, events)
+            self._watched[descriptor] = events, call
 
     def forget(self, descriptor: int) -> None:
         if descriptor in self._watched:
@@ -60,8 +60,7 @@ class Loop:
             if watched is not None:  # else an earlier callback of this turn has ended the watch
                 interest, call = watched
                 try:
-                    ready = events & interest
-                    call(ready or interest)  # after a hangup or an error nothing of interest is ready
+                    call(events & interest or interest)  # after a hangup or an error nothing of interest is ready
                 except Exception as error:
                     self._fault("a fault in an event", error)
         try:
@@ -75,7 +74,7 @@ class Loop:
                 later()
             except Exception as error:
                 self._fault("a fault in a turn", error)
-                self.timers.ensure(later, _RETRY, later)
+                self.timers.ensure(later, _RETRY)
 
     def wait(self, seconds: float | None) -> list[tuple[int, int]]:
         """Return the descriptors that are ready within `seconds` (None: no limit), with their events."""

@@ -1,52 +1,57 @@
-"""Named timers. An idle session has none, and so never wakes up."""
+"""Timers. An idle session has none, and so never wakes up."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
-from operator import itemgetter
+from collections.abc import Callable
+from math import inf
 
 FOREVER = 1e9  # seconds of the longest timer: some thirty years
-_DEADLINE = itemgetter(0)
+
+Call = tuple[Callable[..., object], tuple[object, ...]]  # a function and its arguments
 
 
 class Timers:
-    """Callbacks with deadlines, by name; setting a name again replaces its timer."""
+    """Calls with deadlines; setting the same call again, with the same arguments, replaces its deadline."""
 
     def __init__(self) -> None:
-        self._deadlines: dict[Hashable, tuple[float, Callable[[], object]]] = {}
+        self._deadlines: dict[Call, float] = {}
+        self._nearest = inf  # no deadline is before; after a `clear`, maybe none is there
 
-    def set(self, name: Hashable, seconds: float, call: Callable[[], object]) -> None:
+    def set(self, call: Callable[..., object], seconds: float, *args: object) -> None:
         """Call `call` after `seconds`, at most `FOREVER` (also for NaN)."""
-        self._deadlines[name] = (time.monotonic() + min(FOREVER, seconds), call)
+        due = time.monotonic() + min(FOREVER, seconds)
+        self._deadlines[call, args] = due
+        self._nearest = min(self._nearest, due)
 
-    def ensure(self, name: Hashable, seconds: float, call: Callable[[], object]) -> None:
-        """Set a timer, unless one of this name is set."""
-        if name not in self._deadlines:
-            self.set(name, seconds, call)
+    def ensure(self, call: Callable[..., object], seconds: float, *args: object) -> None:
+        """Set a timer, unless this call has one."""
+        if (call, args) not in self._deadlines:
+            self.set(call, seconds, *args)
 
-    def is_set(self, name: Hashable) -> bool:
-        return name in self._deadlines
+    def is_set(self, call: Callable[..., object], *args: object) -> bool:
+        return (call, args) in self._deadlines
 
-    def remaining(self, name: Hashable) -> float | None:
-        """Return the seconds until a timer's deadline; None if it is not set."""
-        return max(0.0, self._deadlines[name][0] - time.monotonic()) if name in self._deadlines else None
+    def remaining(self, call: Callable[..., object]) -> float | None:
+        """Return the seconds until a call's deadline; None without one."""
+        due = self._deadlines.get((call, ()))
+        return max(0.0, due - time.monotonic()) if due is not None else None
 
-    def clear(self, name: Hashable) -> None:
-        self._deadlines.pop(name, None)
+    def clear(self, call: Callable[..., object], *args: object) -> None:
+        self._deadlines.pop((call, args), None)
 
     def wait_time(self) -> float | None:
-        """Return the seconds until the next deadline, at least 0; None without timers."""
-        if not self._deadlines:
-            return None
-        due, _ = min(self._deadlines.values(), key=_DEADLINE)
-        return max(0.0, due - time.monotonic())
+        """Return the seconds until `run` is due, at least 0; None without timers."""
+        return max(0.0, self._nearest - time.monotonic()) if self._nearest < inf else None
 
     def run(self) -> None:
-        """Call the callbacks that are due, each once."""
+        """Make the calls that are due, each once."""
         now = time.monotonic()
-        for name, entry in list(self._deadlines.items()):
-            due, call = entry
-            if due <= now and self._deadlines.get(name) is entry:  # another callback may have moved or cleared it
-                del self._deadlines[name]
-                call()
+        if now < self._nearest:
+            return
+        for entry, due in list(self._deadlines.items()):
+            if due <= now and self._deadlines.get(entry) == due:  # another call may have moved or cleared it
+                del self._deadlines[entry]
+                call, args = entry
+                call(*args)
+        self._nearest = min(self._deadlines.values(), default=inf)

@@ -1,8 +1,9 @@
 """Live lists of sessions, on this machine and on hosts.
 
 Each machine has a worker thread. The thread of this machine watches the sessions: the daemons' events report most
-changes at once, and a poll finds the rest (new sessions, output, working directory, foreground program). A host watches
-its sessions in the same way, and reports changes over a link that stays open.
+changes at once, the times of the sessions' files report new sessions and labels, and a poll finds the rest (output,
+working directory, foreground program). A host watches its sessions in the same way, and reports changes over a link
+that stays open.
 """
 
 from __future__ import annotations
@@ -31,12 +32,13 @@ from sesh.store import listing
 from sesh.workers import Stop, Workers
 
 POLL = 5.0  # seconds between two polls of all sessions
-_LOOK = 1.0  # most seconds between two looks for new sessions
+_LOOK = 0.7  # most seconds between two looks for changed files
 _DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the phase that is reported of a removed session
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
 _INDEX_TIMEOUT = 0.5  # seconds for a daemon to answer
+_SUMMARY = 2  # the number of the request for a summary, which follows that for events
 _ROWS = 20  # sessions in one item of `follow`
 _LARGEST = 4 << 20  # approximate characters of a host's rows; the link is closed above it
 
@@ -49,23 +51,31 @@ def watch(audience: int = -1) -> Generator[list[Summary], None, None]:
     files.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
-    with closing(_ChangeWatch()) as changes:
+    seen: set[tuple[str, int]] = set()
+    with closing(_Daemons()) as daemons:
         while True:
-            unchanged = changes.read_events()
-            if time.monotonic() >= poll_at:
-                unchanged = set()
-                poll_at = time.monotonic() + POLL
-            names = paths.names()
-            before = rows
-            known = [row for row in rows or () if row.get("id") in unchanged]
-            rows = listing.summaries(_INDEX_TIMEOUT, [*known, *changes.summaries(leave_out=unchanged)])
-            if rows != before:
-                yield rows
-            changes.follow(rows)
-            while time.monotonic() < poll_at and paths.names() == names:
-                if _wait(changes.descriptors, audience, time.monotonic() + _LOOK):
-                    _wait((), audience, time.monotonic() + _DEBOUNCE)
-                    break
+            before, seen = seen, _records()
+            changed = daemons.with_events() | {name for name, _ in before ^ seen}
+            polls = time.monotonic() >= poll_at
+            if polls or changed:
+                poll_at = time.monotonic() + POLL if polls else poll_at
+                latest = {row["name"]: row for row in rows or () if not (polls or row["name"] in changed)}
+                listed = listing.summaries(_INDEX_TIMEOUT, daemons.summaries(latest))
+                if listed != rows:
+                    yield listed
+                rows = listed
+            if _wait(daemons.descriptors, audience, min(poll_at, time.monotonic() + _LOOK)):
+                _wait((), audience, time.monotonic() + _DEBOUNCE)
+
+
+def _records() -> set[tuple[str, int]]:
+    """Return the names of all records, each with the time of its last change."""
+    found = set()
+    with suppress(FileNotFoundError), os.scandir(paths.directory()) as entries:  # a session may end meanwhile
+        for entry in entries:
+            if entry.name.endswith(paths.RECORD):
+                found.add((entry.name.removesuffix(paths.RECORD), entry.stat(follow_symlinks=False).st_mtime_ns))
+    return found
 
 
 def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
@@ -76,66 +86,62 @@ def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
     return bool(ready)
 
 
-class _ChangeWatch:
-    """Detects changed sessions by their daemons' events."""
+class _Daemons:
+    """Connections to daemons, which stay open for the events; by the session's name."""
 
     def __init__(self) -> None:
-        self._followed: dict[str, wire.Connection] = {}  # connections with events, by session id
+        self._connections: dict[str, wire.Connection] = {}
 
     def close(self) -> None:
-        for connection in self._followed.values():
+        for connection in self._connections.values():
             connection.close()
 
     @property
     def descriptors(self) -> list[int]:
-        return [connection.inbound for connection in self._followed.values()]
+        return [connection.inbound for connection in self._connections.values()]
 
-    def read_events(self) -> set[str]:
-        """Read all events that have come; return the ids of the followed sessions without any."""
-        unchanged = set(self._followed)
-        for session_id, connection in list(self._followed.items()):
+    def with_events(self) -> set[str]:
+        """Read the events that have come; return the sessions that had any, or ended."""
+        found = set()
+        ready = polled([(descriptor, select.POLLIN) for descriptor in self.descriptors], 0.0)
+        for name, connection in [*self._connections.items()]:
             try:
-                while connection.read():
-                    unchanged.discard(session_id)
+                while connection.inbound in ready and connection.read():
+                    continue
             except SeshError:
-                unchanged.discard(session_id)
-                self._followed.pop(session_id).close()
-            connection.take_frames()
-        return unchanged
-
-    def summaries(self, leave_out: set[str]) -> list[Summary]:
-        """Return the summaries of the followed sessions whose daemons respond in time."""
-        # Over connections that stand: to connect to all daemons at each poll would take most of a board's time.
-        requests = {}
-        for session_id in self._followed.keys() - leave_out:
-            connection = self._followed[session_id]
-            number = connection.next_number()
-            with suppress(SeshError):
-                connection.send(wire.request_frames(SUMMARY, number), time.monotonic())
-                requests[session_id] = number
-        until = time.monotonic() + _INDEX_TIMEOUT
-        found: list[Summary] = []
-        for session_id, number in requests.items():
-            try:
-                found.append(self._followed[session_id].await_response(SUMMARY, number, until)[0]["session"])
-            except SeshError:
-                self._followed.pop(session_id).close()
+                self._connections.pop(name).close()
+                found.add(name)
+            if connection.take_frames():
+                found.add(name)
         return found
 
-    def follow(self, sessions: Sequence[Summary]) -> None:
-        """Follow the events of these sessions only, up to this process's limit of connections.
+    def summaries(self, latest: dict[str, Summary]) -> dict[str, Summary | None]:
+        """Add the summaries of all other sessions to the latest.
 
-        A daemon's WELCOME counts as an event, so that a change before the subscription is not missed.
+        None stands for a daemon that does not respond in time.
+        The connections stay, since connecting at each poll would take most of a board's time. The sessions above this
+        process's limit of connections are left out.
         """
-        names = {row["id"]: row["name"] for row in sessions if row.get("id") and row.get("responding") is not False}
-        for session_id in self._followed.keys() - names.keys():
-            self._followed.pop(session_id).close()
-        for session_id in names.keys() - self._followed.keys():
-            if len(self._followed) >= most_connections():
-                return  # the poll covers the rest
-            if (connection := listing.begin_request(names[session_id], EVENTS)) is not None:
+        names, most = {*paths.names()}, most_connections()
+        for gone in self._connections.keys() - names:
+            self._connections.pop(gone).close()
+        others = names - latest.keys()
+        for name in others:
+            if (connection := self._connections.get(name)) is not None:
+                with suppress(SeshError):  # reading the response fails in the same way
+                    connection.send(wire.request_frames(SUMMARY, _SUMMARY))
+            elif len(self._connections) < most and (connection := listing.begin_request(name, EVENTS, SUMMARY)):
                 os.set_blocking(connection.inbound, False)
-                self._followed[session_id] = connection
+                self._connections[name] = connection
+        until = time.monotonic() + _INDEX_TIMEOUT
+        found: dict[str, Summary | None] = {**latest}
+        for name in others & self._connections.keys():
+            try:
+                found[name] = self._connections[name].await_response(SUMMARY, _SUMMARY, until)[0]["session"]
+            except SeshError:
+                self._connections.pop(name).close()
+                found[name] = None
+        return found
 
 
 @op()

@@ -176,7 +176,7 @@ def _readers(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], tuple[lis
 
     All daemons get HELLO first, so that those that do not answer cost one timeout together.
     """
-    for batch in listing.begin_requests(names, None):
+    for batch in listing.begin_requests(names):
         for name, connection in batch:
             yield name, partial(views.last_lines, name, _MOST_LINES, over=connection)
 

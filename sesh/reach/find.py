@@ -53,7 +53,8 @@ def try_connect(name: str, deadline: float | None = None) -> wire.Connection | N
             raise Refused(f"{name} runs on another machine, {machine}; log in there, or choose another name")
         if time.monotonic() >= until:
             hint = f"`{SESH} status {name}` shows its daemon's pid"
-            raise errors.Unreachable(f"{subject(name)} runs but does not answer", hint=hint)
+            message = f"{subject(name)} runs but does not answer"
+            raise errors.Unreachable(message, hint=hint, reason=errors.NO_ANSWER)
         time.sleep(0.005)
 
 

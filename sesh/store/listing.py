@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from functools import cache
 from typing import Any
@@ -34,13 +34,13 @@ KEYS = (*(key for key in Summary.__annotations__ if key in Summary.__required_ke
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
-def summaries(timeout: float | None = None, known: Collection[Summary] = ()) -> list[Summary]:
+def summaries(timeout: float | None = None, known: Mapping[str, Summary | None] | None = None) -> list[Summary]:
     """Return all sessions, sorted by name. Raises Refused if the directory is not trusted.
 
-    `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: valid summaries; the daemons of these sessions get no request.
+    `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: the summaries that need no request, None without a daemon.
     """
     names = paths.names()
-    found: dict[str, Summary | None] = {row["name"]: row for row in known}
+    found = {**(known or {})}
     unknown = [name for name in names if name not in found]
     found |= _query(unknown, SUMMARIES_TIMEOUT if timeout is None else timeout)
     own = _session_of(machine.controlling_tty(), paths.directory())
@@ -70,7 +70,7 @@ def _query(names: Sequence[str], timeout: float) -> Iterator[tuple[str, Summary 
 
 
 def begin_requests(
-    names: Sequence[str], request: RequestType[Any] | None
+    names: Sequence[str], *requests: RequestType[Any]
 ) -> Iterator[list[tuple[str, wire.Connection | None]]]:
     """Yield the names in batches that leave this process some descriptors, each as `begin_request`.
 
@@ -80,18 +80,18 @@ def begin_requests(
     for first in range(0, len(names), most):
         batch = names[first : first + most]
         with ExitStack() as opened:  # closes the connections if there are no descriptors left all the same
-            yield [(name, opened.enter_context(begin_request(name, request) or nullcontext())) for name in batch]
+            yield [(name, opened.enter_context(begin_request(name, *requests) or nullcontext())) for name in batch]
 
 
-def begin_request(name: str, request: RequestType[Any] | None = SUMMARY) -> wire.Connection | None:
-    """Send HELLO and request number 1, if any; None if no daemon listens. Raises OSError."""
+def begin_request(name: str, *requests: RequestType[Any]) -> wire.Connection | None:
+    """Send HELLO and requests, numbered from 1; None if no daemon listens. Raises OSError."""
     try:
         connection = wire.connect(name, _CONNECT_TIMEOUT)
     except SeshError:
         return None
     try:
-        first = wire.request_frames(request, connection.next_number()) if request else b""
-        connection.send(wire.hello_frame("request") + first)
+        frames = [wire.request_frames(request, connection.next_number()) for request in requests]
+        connection.send(b"".join([wire.hello_frame("request"), *frames]))
     except SeshError:
         connection.close()
         return None
@@ -130,7 +130,7 @@ def from_record(name: str) -> Summary | None:
     if not (needs_daemon and records.alive(record)):
         return _dormant(name, record)
     if _recovered(name, record):
-        summary = _await_summary(begin_request(name), time.monotonic() + SUMMARIES_TIMEOUT)
+        summary = _await_summary(begin_request(name, SUMMARY), time.monotonic() + SUMMARIES_TIMEOUT)
         if summary is not None:
             return summary
     elif records.read(name) is None:

@@ -110,7 +110,7 @@ def unfinished(data: bytes) -> bool:
         decoder.feed(data)
     except ProtocolError:
         return False
-    return decoder.held > 0
+    return bool(decoder.held)
 
 
 class Bridge:

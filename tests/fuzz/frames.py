@@ -100,7 +100,7 @@ def _taken(data: list[bytes]) -> tuple[list[tuple[int, bytes]], int, bool]:
             frames += decoder.feed(piece)
         except ProtocolError:
             return frames, 0, True
-    return frames, decoder.held, False
+    return frames, len(decoder.held), False
 
 
 def check_codec(case: bytes) -> None:

@@ -121,9 +121,9 @@ def test_lists_of_several_hosts_are_one_list(home: Home, beside: Beside, hosts: 
     assert [line.split()[0] for line in lines] == ["NAME", "@other", "work", "@gone", "@one", "more", "work"]
     assert "cannot reach gone" in lines[3]
     found = home.sesh("@other", "@one", "--grep", "needle", "-C", "1")
-    assert (found.code, found.stdout.splitlines()) == (0, ["@other work:1:needle", "@one work:1:needle"])
+    assert (found.code, {*found.stdout.splitlines()}) == (0, {"other: work:1:needle", "one: work:1:needle"})
     hits = home.sesh("@other", "@gone", "--grep", "needle", "--json")
-    assert (hits.code, "@gone: cannot reach gone" in hits.stderr) == (0, True)
+    assert (hits.code, hits.stderr) == (1, "")
     assert [row.get("line") or row["error"]["code"] for row in hits.json()] == [1, "unreachable"]
 
 
@@ -315,22 +315,15 @@ def test_ctrl_c_ends_the_reading_of_stdin_within_a_second_and_begins_no_job(home
     assert [far.names() for far in hosts] == [[], []]
 
 
-def test_a_sweep_of_several_hosts_asks_once(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
-    beside("gone").away()
+def test_a_sweep_of_several_hosts_clears_what_is_old(home: Home, hosts: list[ViaHost]) -> None:
     assert home.sesh(*BOTH, "--exec", "done", "--keep", "--", "true").code == 0
     young = home.sesh(*BOTH, "--sweep", "--json").json()
     assert [(row["host"], row["exit_code"], row["ok"], row["pieces"]) for row in young] == [
         ("one", 0, True, []),
         ("other", 0, True, []),
     ], "nobody can be asked, and they are new"
-    terminal = home.terminal(*BOTH, "@gone", "--sweep")
-    terminal.wait_for("clear all of these?")
-    assert all(f"{far.at}: done" in terminal.text() for far in hosts)
-    terminal.type("y")
-    assert terminal.exit_code() == 1
-    assert terminal.text().count("clear all of these?") == 1
-    assert all(f"{far.at}: 1 of 1 cleared" in terminal.text() for far in hosts)
-    assert "@gone: cannot reach gone" in terminal.text()
+    swept = home.sesh(*BOTH, "--sweep", "--older", "0")
+    assert (swept.code, swept.stdout.count("1 of 1 cleared")) == (0, 2)
     assert [far.names() for far in hosts] == [[], []]
 
 

@@ -42,7 +42,7 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Besi
     dry = home.sesh("@one", "--sweep", "--dry-run", "--older", "0s", "--json").json()
     assert (dry["host"], [(each["kind"], each["what"]) for each in dry["pieces"]]) == ("one", [("ended", "done")])
     swept = home.sesh("@one", "--sweep", "--older", "0s")
-    assert (swept.code, swept.stdout.splitlines()[-1]) == (0, "@one: 1 of 1 cleared")
+    assert (swept.code, swept.stdout.splitlines()[-1]) == (0, "1 of 1 cleared")
     far.sesh("--open", "lonely", "--", "cat")
     pid = far.summary("lonely")["daemon_pid"]
     for entry in os.listdir(far.directory):

@@ -351,14 +351,15 @@ def _fail(*_: object) -> None:
     raise AssertionError("it connects again")
 
 
-def test_a_changed_session_is_asked_over_its_held_connection(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connecting to 200 daemons at each poll took most of a board's time."""
+def test_a_changed_session_is_asked_at_once_over_its_held_connection(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A label showed at the next poll."""
     monkeypatch.setenv("SESH_DIR", home.directory)
-    monkeypatch.setattr(index, "POLL", 0.1)
+    monkeypatch.setattr(index, "POLL", 1000.0)
     home.sesh("--open", "work", "--", "cat")
     with closing(index.watch()) as lists:
         assert [row["name"] for row in next(lists)] == ["work"]
-        for label in ("a=b", "a=c"):
-            home.sesh("--label", "work", label)
-            assert any(row["labels"] == {"a": label[2:]} for rows in lists for row in rows)
-            monkeypatch.setattr(listing, "begin_request", _fail)  # from now on the connection stands
+        monkeypatch.setattr(listing, "begin_request", _fail)
+        home.sesh("--label", "work", "a=b")
+        assert any(row["labels"] == {"a": "b"} for rows in lists for row in rows)

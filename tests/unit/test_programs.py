@@ -54,5 +54,5 @@ def test_what_keeps_a_program_from_starting_is_this_machine_or_the_program(numbe
     """Without a free descriptor, a host counted as silent, and ssh as missing."""
     error = programs.cannot_run("ssh", OSError(number, os.strerror(number)), "install the OpenSSH client")
     assert isinstance(error, NoRoom) == local
-    assert error.reason == (os.strerror(number) if local else f"cannot run ssh: {os.strerror(number)}")
+    assert error.reason == (f"{os.strerror(number)} here" if local else f"cannot run ssh: {os.strerror(number)}")
     assert bool(error.hint) != local

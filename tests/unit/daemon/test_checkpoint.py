@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.session import Session
 from sesh.errors import Refused
 from sesh.ops.views import emulator_of
@@ -140,7 +139,7 @@ def attempt(own: Session) -> None:
 
 def finish(own: Session) -> None:
     """Run the timer of checkpoints as long as it is due."""
-    while own.timers.remaining(Timer.CHECKPOINT) == 0:
+    while own.timers.remaining(own.checkpoints.write_if_due) == 0:
         own.timers.run()
 
 
@@ -169,7 +168,7 @@ def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, anew: bool
         own = prepared(anew=anew)
         own.checkpoints._next_at = 0.0
         own.checkpoints.write_if_due()
-        assert own.timers.remaining(Timer.CHECKPOINT) == 0, "it is under way"
+        assert own.timers.remaining(own.checkpoints.write_if_due) == 0, "it is under way"
         with Fault(number, nth) as fault:
             own.checkpoints.write_last()
         kept, _ = restored().last_lines(2000), own.model.catch_up(10)
@@ -223,13 +222,13 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
     own.model.step()
     finish(own)
     assert restored().last_lines(1) == ["second 149"]
-    left = own.timers.remaining(Timer.CHECKPOINT)
+    left = own.timers.remaining(own.checkpoints.write_if_due)
     assert left is not None
     assert 0 < left <= 5
     pauses = []
     with Fault(errno.ENOSPC, full=True):
         for _ in range(8):
-            pauses.append(own.timers.remaining(Timer.CHECKPOINT) or 0)
+            pauses.append(own.timers.remaining(own.checkpoints.write_if_due) or 0)
             now[0] += pauses[-1]
             with pytest.raises(OSError, match="space"):
                 finish(own)
@@ -238,7 +237,7 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
         now[0] += 30
         finish(own)
     assert restored().last_lines(1) == ["meanwhile"]
-    assert not own.timers.is_set(Timer.CHECKPOINT)
+    assert not own.timers.is_set(own.checkpoints.write_if_due)
 
 
 @pytest.mark.parametrize("left", [None, 0, 1, 503, 2000])
@@ -325,7 +324,7 @@ def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
     while now[0] < 130:
         own.log.append(b"x")
         checkpointer.write_if_due()
-        while own.timers.remaining(Timer.CHECKPOINT) == 0:
+        while own.timers.remaining(own.checkpoints.write_if_due) == 0:
             own.timers.run()
         if path.exists():
             written.append(now[0])
@@ -336,7 +335,7 @@ def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
     for _ in range(10):
         now[0] += 1
         own.timers.run()
-    assert not own.timers.is_set(Timer.CHECKPOINT), "nothing is left to do until more is printed"
+    assert not own.timers.is_set(own.checkpoints.write_if_due), "nothing is left to do until more is printed"
 
 
 def behind(own: Session, output: bytes) -> None:
@@ -352,7 +351,7 @@ def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder
     own.log.append(b"one\r\n\x1b[31mtwo")
     attempt(own)
     assert own.model.position == 0
-    assert not own.timers.is_set(Timer.CHECKPOINT), "nothing is left to write"
+    assert not own.timers.is_set(own.checkpoints.write_if_due), "nothing is left to write"
     same_is_shown(own)
     own.model.resize(60, 20)
     own.log.append(b"\r\nthree")

@@ -47,7 +47,7 @@ LOST = {
         "Echoes._unreported Echoes._flags "
         "LastResponses._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
-        "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part",
+        "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part Pump.filter",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._active Typing._queued Typing._patient Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":

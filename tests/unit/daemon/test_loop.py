@@ -40,7 +40,7 @@ def test_an_error_costs_no_other_call_and_is_noted(monkeypatch: pytest.MonkeyPat
 
     loop.soon(fails)
     loop.soon(lambda: called.append("other"))
-    loop.timers.set("timer", 0.0, fails)
+    loop.timers.set(fails, 0.0)
     loop.turn()
     assert (called, len(faults)) == (["fails", "fails", "other"], 2)
     now += 1.0

@@ -15,7 +15,6 @@ import pytest
 
 from sesh import messages, protocol
 from sesh.daemon import description
-from sesh.daemon.base.timer import Timer
 from sesh.daemon.clients import connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import steps
@@ -72,7 +71,7 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
     found = answer(server, link, verb=verb, **{key: value}, **more)
     assert found["error"]["code"] == "usage", found
     assert server.session.waits.all == []
-    assert not server.session.timers.is_set((Timer.RUN, 1))
+    assert not server.session.timers.is_set(server.session.runs.step)
     assert not server.session.runs.all_runs()
     assert server.session.relay.followers == []
 
@@ -140,9 +139,10 @@ def test_a_hello_of_other_types_ends_its_connection_and_attaches_nobody(
 def test_a_session_that_was_left_in_the_list_can_still_be_removed(server: Server) -> None:
     """A kill just after the end was told as done, and the session stayed listed."""
     description.write_record(server.session)
-    server.files.release(remove=False)
+    session_id = server.session.facts.id
+    server.listener.release(session_id, remove=False)
     assert records.read("work") is not None
-    server.files.release(remove=True)
+    server.listener.release(session_id)
     assert records.read("work") is None
 
 

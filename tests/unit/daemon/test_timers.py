@@ -24,18 +24,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_a_deadline_that_another_one_moved_or_cleared_does_not_run(clock: Clock) -> None:
     """The same function set for later ran at once, because only functions were compared."""
-    due, ran = Timers(), []
+    due, ran = Timers(), list[str]()
 
-    def tick() -> None:
-        ran.append("tick")
+    def tick(name: str) -> None:
+        ran.append(name)
 
     def first() -> None:
-        due.set("b", 10, tick)
-        due.clear("c")
+        due.set(tick, 10, "b")
+        due.clear(tick, "c")
 
-    due.set("a", 0, first)
-    due.set("b", 0, tick)
-    due.set("c", 0, tick)
+    due.set(first, 0)
+    due.set(tick, 0, "b")
+    due.set(tick, 0, "c")
     due.run()
     assert ran == []
     assert due.wait_time() == 10
@@ -43,9 +43,9 @@ def test_a_deadline_that_another_one_moved_or_cleared_does_not_run(clock: Clock)
 
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e300])
 def test_a_deadline_that_never_comes_keeps_no_other_from_coming(clock: Clock, seconds: float) -> None:
-    due, ran = Timers(), []
-    due.set("never", seconds, lambda: ran.append("never"))
-    due.set("a", 2, lambda: ran.append("a"))
+    due, ran = Timers(), list[str]()
+    due.set(ran.append, seconds, "never")
+    due.set(ran.append, 2, "a")
     assert due.wait_time() == 2
     clock.now += 2
     due.run()

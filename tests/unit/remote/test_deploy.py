@@ -22,7 +22,7 @@ from sesh.remote.ssh.exchange import CommandResult
 
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
 ORDER: install.Order = {
-    "token": TOKEN, "name": "x", "program": "sesh", "force": False, "trials": [], "sha256": "",
+    "token": TOKEN, "name": "x", "force": False, "trials": [], "sha256": "",
 }  # fmt: skip
 
 
@@ -104,6 +104,31 @@ def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
     ):
         changed = Destination("box", settings={**plain, keyword: [value]})
         assert not fabric_carrier.is_plain(changed), keyword
+
+
+def test_a_deploy_that_is_stopped_before_the_host_unpacks_has_it_remove_the_archive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report: install.Report = {
+        "python": "/p", "platform": "x", "path": "/v", "installed": False, "step": "", "reason": "", "errno": 0,
+        "foreign": False,
+    }  # fmt: skip
+    stop, lines = workers.Stop(), list[str]()
+
+    class Uploaded(Scripted):
+        def run(self, line: str, timeout: float = 0.0) -> CommandResult:
+            lines.append(line)
+            return self.given
+
+        def put(self, data: bytes, path: str) -> None:
+            stop.stop()
+
+    monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
+    monkeypatch.setattr(deploy, "open_carrier", lambda *_: Uploaded(f"{TOKEN} {json.dumps(report)}"))
+    with pytest.raises(deploy.DeployError):
+        deploy.deploy(Destination("box"), stop=stop)
+    _, last = lines
+    assert last == f"exec sh -c 'cd && exec rm -rf {install.scratch(TOKEN)}'"
 
 
 def test_a_deploy_that_is_stopped_says_that_it_may_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ class Host:
 
     def order(self, bundle: Bundle, **facts: Any) -> Any:
         token = secrets.token_hex(8)
-        order = {"token": token, "name": bundle.name, "program": "sesh", "force": False}
+        order = {"token": token, "name": bundle.name, "force": False}
         return {**order, "trials": [["--version"]], "sha256": "", **facts}
 
     def look(self, bundle: Bundle, **facts: Any) -> Any:
