@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
@@ -25,66 +24,17 @@ _PIECE = 1000
 """Characters typed at once: some programs read 1,024 bytes at a time, and the kernel counts only 4,095 unread."""
 
 
-@dataclass(frozen=True)
-class Look:
-    """What the program shows and does at one moment."""
-
-    unread: int  # typed bytes that it has not read
-    shown: tuple[list[str], tuple[int, int]]  # the text of the screen's rows, and the cursor
-    runs: bool  # it is running
-
-
-class Recipient:
-    """The program of a session, for one text that begins now."""
-
-    def __init__(self, session: Session, pty: Pty) -> None:
-        self._session = session
-        self._pump = session.pump
-        self._began_at = time.monotonic()
-        self._reader = pty.input_reader()
-        self._question = session.activity.declared_question
-
-    def look(self) -> Look:
-        session = self._session
-        pump = self._pump
-        if not pump.paused:
-            pump.read_output()  # on a busy machine, the poll may lag behind the program's output
-        session.model.catch_up()
-        emulator = session.model.emulator
-        group, _ = self._reader
-        return Look(pump.unread, (emulator.text(), emulator.cursor), reads.runs(group, session.facts.pid))
-
-    def obstacle(self) -> str:
-        """Return why it takes no more of this text now; empty if it does."""
-        session = self._session
-        before = self._question
-        asks = session.activity.declared_question
-        if not session.running:
-            return "it has ended"
-        if self._pump.input_line.person_at > self._began_at:
-            return DISTURBED
-        if asks is not None and (before is None or asks.since != before.since):
-            return "it asks something now"
-        return "" if self.still_reads() else "another program reads the terminal now"
-
-    def still_reads(self) -> bool:
-        pty = self._session.pty
-        return pty is not None and pty.input_reader() == self._reader
-
-    def type(self, data: bytes) -> None:
-        self._pump.type(data)
-
-    def enter(self) -> None:
-        self._session.activity.note_input(b"\r")
-        self.type(b"\r")
-
-
 class Delivery:
     """A text and the Enter after it, on their way to the program."""
 
-    def __init__(self, text: bytes, program: Recipient, *, pasted: bool) -> None:
-        self._program = program
-        self._shown = program.look().shown  # at the last look
+    def __init__(self, session: Session, pty: Pty, text: bytes, *, pasted: bool) -> None:
+        self._session = session
+        self._pump = session.pump
+        self._pty = pty
+        self._began_at = time.monotonic()
+        self._reader = pty.input_reader()
+        self._question = session.activity.declared_question
+        self._shown = self._screen()  # at the last look
         self._pieces = deque(_pieces(text, pasted=pasted))  # those that are not typed yet
         self._cancelled = ""  # why nothing more may be typed
         self._answered_at: float | None = None  # when the screen first changed after the last piece
@@ -99,14 +49,15 @@ class Delivery:
         why = ""
         while self._pieces and not why:
             self._answered_at = None
-            self._program.type(self._pieces.popleft())
+            self._pump.type(self._pieces.popleft())
             why = yield from self._until_read()
         why = why or (yield from self._until_shown())
         if not why:
-            self._program.enter()
+            self._session.activity.note_input(b"\r")
+            self._pump.type(b"\r")
             return ""
-        if self._program.still_reads():
-            self._program.type(self._rest())
+        if self._pty.input_reader() == self._reader:
+            self._pump.type(self._rest())
         is_cut = self._cancelled and self._pieces
         return f"{why}, so {'the rest of the text was not typed' if is_cut else 'there was no Enter'}"
 
@@ -125,7 +76,7 @@ class Delivery:
         is_stuck = False
         while empty_looks < 2 and not (is_stuck or self._cancelled):
             yield POLL
-            unread = self._look_again()
+            unread = self._look()
             empty_looks = 0 if unread else empty_looks + 1
             is_stuck = unread > 0 and time.monotonic() - typed_at > STALLED
         if is_stuck and not self._cancelled:
@@ -145,22 +96,42 @@ class Delivery:
             elif now - read_at >= STALLED:
                 return "its screen has not changed" if self._changed_at is None else ""
             yield POLL
-            self._look_again()
+            self._look()
         return self._cancelled
 
-    def _look_again(self) -> int:
+    def _look(self) -> int:
         """Note changes of the screen and what cancels the text; return unread bytes."""
-        look = self._program.look()
+        shown = self._screen()
         now = time.monotonic()
-        self.cancel(self._program.obstacle())
-        if look.shown != self._shown:
-            self._shown = look.shown
+        self.cancel(self._obstacle())
+        if shown != self._shown:
+            self._shown = shown
             self._changed_at = now
             if self._answered_at is None:
                 self._answered_at = now
-        elif self._answered_at is not None and look.runs:  # on a busy machine, it may not have drawn the whole text yet
-            self._changed_at = now
-        return look.unread
+        elif self._answered_at is not None and reads.runs(self._reader[0], self._session.facts.pid):
+            self._changed_at = now  # on a busy machine, it may not have drawn the whole text yet
+        return self._pump.unread
+
+    def _screen(self) -> tuple[list[str], tuple[int, int]]:
+        """Return the text of the screen's rows, and the cursor."""
+        if not self._pump.paused:
+            self._pump.read_output()  # on a busy machine, the poll may lag behind the program's output
+        self._session.model.catch_up()
+        emulator = self._session.model.emulator
+        return emulator.text(), emulator.cursor
+
+    def _obstacle(self) -> str:
+        """Return why the program takes no more of this text now; empty if it does."""
+        before = self._question
+        asks = self._session.activity.declared_question
+        if not self._session.running:
+            return "it has ended"
+        if self._pump.input_line.person_at > self._began_at:
+            return DISTURBED
+        if asks is not None and (before is None or asks.since != before.since):
+            return "it asks something now"
+        return "" if self._pty.input_reader() == self._reader else "another program reads the terminal now"
 
 
 def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:

@@ -91,7 +91,7 @@ class ClientHandler:
         self._announce("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
-            variables.update(self._session.facts.id, self._session.name, renewed)
+            variables.update(self._session.facts, renewed)
 
     def _position_in(self, hello: Hello) -> int | None:
         """Return the position up to which a reconnecting client's terminal shows output, else None."""
@@ -250,4 +250,4 @@ class ClientHandler:
             read_only=client.terminal.read_only,
         )
         sockets = [other.terminal.auth_sock for other in reversed(self._clients.all)]
-        variables.use_agent(session.facts.id, session.name, sockets)
+        variables.use_agent(session.facts, sockets)

@@ -25,7 +25,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.snapshot import Descriptors, Snapshot, decoded, encoded, session_of, take_snapshot
+from sesh.daemon.snapshot import Snapshot, decoded, encoded, session_of, take_snapshot
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import RELOAD, NoResponse
 from sesh.names import printable
@@ -44,7 +44,7 @@ def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: l
         return [python, "-I", "-c", _PROGRAM.format(path=path, memory=memory)]
 
     _check_reloadable(server)
-    snapshot: Snapshot = {**take_snapshot(server), "descriptors": Descriptors()}
+    snapshot: Snapshot = {**take_snapshot(server), "descriptors": {}}
     try:
         with memory_file(b"") as report, memory_file(encoded(snapshot)) as memory:
             with subprocess.Popen(program(0), stdin=memory, stdout=report, stderr=report) as trial:
@@ -92,7 +92,7 @@ def _execute(server: Server, program: Callable[[int], list[str]]) -> None:
             connection.flush()
         snapshot = take_snapshot(server)
         with memory_file(encoded(snapshot)) as memory:
-            inherited = [memory.fileno(), *snapshot["descriptors"].open()]
+            inherited = [memory.fileno(), *snapshot["descriptors"].values()]
             for descriptor in inherited:
                 os.set_inheritable(descriptor, True)
             words = program(memory.fileno())
@@ -117,9 +117,9 @@ def take_over(memory: int) -> None:
     """Serve a snapshot's session to its end; in a trial, return."""
     state = decoded(memory)
     session = session_of(state)
-    if state["descriptors"] == Descriptors():
+    if not state["descriptors"]:
         return
-    for descriptor in state["descriptors"].open():
+    for descriptor in state["descriptors"].values():
         os.set_inheritable(descriptor, False)
     if session.pump.stdin is not None:
         session.timers.set(session.pump.stdin.close, FEEDER_TIMEOUT)
@@ -130,7 +130,7 @@ def take_over(memory: int) -> None:
 
 
 def server_of(session: Session, state: Snapshot) -> Server:
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptors"].listener)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptors"]["listener"])
     server = Server(session, Listener(session.name, listening, state["socket_file"]), None, steps)
     server.requests.typing.outcomes = state["texts"]
     return server

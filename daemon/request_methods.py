@@ -261,7 +261,7 @@ class RequestMethods:
         for client in session.clients.all:
             client.connection.queue(notice)
         machine.set_process_title(f"{PROGRAM}: {name}")
-        variables.update(session.facts.id, name, {}, renamed=True)
+        variables.update(session.facts, {}, renamed=True)
 
     def label(self, request: PeerRequest[LabelResponse], set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session

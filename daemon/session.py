@@ -66,8 +66,9 @@ class Session:
         faults = self.faults
         pump = self.pump
         self.life.on_end.connect(faults, self.relay.finish)
-        pump.on_output.connect(faults, self.relay.deliver, self.checkpoints.schedule)
-        pump.on_traffic.connect(faults, self.activity.wake, self.waits.wake)
+        woken = self.activity.wake, self.waits.wake
+        pump.on_output.connect(faults, self.relay.deliver, self.checkpoints.schedule, *woken)
+        pump.on_input.connect(faults, *woken)
         pump.on_findings.connect(faults, replier.handle, self.findings.handle)
         pump.between_reads.connect(faults, self.relay.keep_up)
         self.model.local_positions = self.relay.local_positions

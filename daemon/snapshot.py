@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from binascii import b2a_base64
-from dataclasses import dataclass
 from enum import Enum
 from operator import attrgetter
 from typing import Annotated, Any, TypedDict
 
 from sesh import check, protocol
 from sesh.daemon.activity.activity import Kept
+from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed
@@ -31,36 +31,13 @@ from sesh.measures import STEADY, Size
 from sesh.messages import SendResponse
 from sesh.schema import Event
 
-FORMAT = 22  # of the snapshot; a sesh refuses any other
-Descriptor = Annotated[int, range(-1, 1 << 31)]
+FORMAT = 23  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
-@dataclass(frozen=True)
-class Descriptors:
-    """The descriptors that stay open; -1 for none, and always in a trial."""
-
-    listener: Descriptor = -1
-    master: Descriptor = -1
-    slave: Descriptor = -1
-    stdin: Descriptor = -1
-
-    @classmethod
-    def of(cls, server: Server) -> Descriptors:
-        pty = server.session.pump.pty
-        stdin = server.session.pump.stdin
-        return cls(
-            listener=server.listener.socket.fileno(),
-            master=pty.descriptor if pty is not None else -1,
-            slave=pty.slave if pty is not None else -1,
-            stdin=stdin.descriptor if stdin is not None else -1,
-        )
-
-    def open(self) -> list[int]:
-        return [number for number in vars(self).values() if number >= 0]
-
-
 PARTS: dict[str, Any] = {
+    "activity.work.question": str,
+    "activity.work.state": WorkState,
     "clients.last_number": int,
     "clients.departed": dict[str, Departed],
     "events.kept": dict[str, list[Event]],
@@ -94,7 +71,7 @@ class Snapshot(TypedDict):
     activity: Kept
     unwritten: bytes  # input that the pty has not taken
     texts: dict[str, SendResponse]
-    descriptors: Descriptors
+    descriptors: dict[str, int]  # those that stay open; none in a trial
     socket_file: tuple[FileNumber, FileNumber]  # `Listener.identity`
     stdin_taken: int | None
     """The bytes of a job's stdin that its pipe has taken. The feeder sends later ones again: they have no response."""
@@ -107,7 +84,13 @@ def take_snapshot(server: Server) -> Snapshot:
         session.clients.remember(client)
         session.model.remember(client.position)  # where its terminal continues
     log = session.log
+    pty = session.pty
     stdin = session.pump.stdin
+    descriptors = {"listener": server.listener.socket.fileno()}
+    if pty is not None and pty.is_open:
+        descriptors |= {"master": pty.descriptor, "slave": pty.slave}
+    if stdin is not None and stdin.open:
+        descriptors["stdin"] = stdin.descriptor
     return {
         "format": FORMAT,
         "clock": (STEADY.origin, STEADY.step),
@@ -119,7 +102,7 @@ def take_snapshot(server: Server) -> Snapshot:
         "activity": session.activity.kept,
         "unwritten": session.pump.input.content(),
         "texts": server.requests.typing.outcomes,
-        "descriptors": Descriptors.of(server),
+        "descriptors": descriptors,
         "socket_file": server.listener.identity,
         "stdin_taken": stdin.received - len(stdin.waiting) if stdin is not None else None,
     }
@@ -129,7 +112,7 @@ def session_of(state: Snapshot) -> Session:
     STEADY.origin, STEADY.step = state["clock"]
     facts = state["facts"]
     own = state["descriptors"]
-    pty = Pty(own.master, own.slave, facts.pid) if own.master >= 0 else None
+    pty = Pty(own["master"], own["slave"], facts.pid) if "master" in own else None
     session = Session(facts, state["size"], pty, state["activity"].declared.reports)
     for path, value in state["parts"].items():
         part, _, name = path.rpartition(".")
@@ -138,9 +121,9 @@ def session_of(state: Snapshot) -> Session:
     session.model.restore(state["model"])
     session.pump.input.add(state["unwritten"], ignore)
     if state["stdin_taken"] is not None:
-        session.pump.stdin = StdinPipe(own.stdin, session.loop)
+        session.pump.stdin = StdinPipe(own.get("stdin", -1), session.loop)
         session.pump.stdin.received = state["stdin_taken"]
-    session.activity.restore(state["activity"])
+    session.activity.kept = state["activity"]
     return session
 
 

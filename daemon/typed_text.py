@@ -10,7 +10,7 @@ from sesh import machine, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import PeerRequest, Steps
-from sesh.daemon.delivery import DISTURBED, POLL, Delivery, Recipient, unmarked
+from sesh.daemon.delivery import DISTURBED, POLL, Delivery, unmarked
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
@@ -21,7 +21,7 @@ from sesh.vt.modes import BRACKETED_PASTE
 
 MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
-MAX_QUEUED = 64  # texts that wait for the active one, and others for room; more are refused
+MAX_QUEUED = 64  # texts that wait for their turn; more are refused
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 """Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
@@ -35,13 +35,12 @@ class Typing:
         self._pump = session.pump
         self._active: Delivery | None = None
         self._queued: deque[PeerRequest[SendResponse]] = deque()
-        self._patient = 0  # the number of texts that wait for room
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
 
     @property
     def busy(self) -> bool:
-        """True while a text is typed at the program's pace, or waits for that one."""
-        return self._active is not None or len(self._queued) > 0
+        """True while a text is typed at the program's pace."""
+        return self._active is not None
 
     def send(
         self,
@@ -61,7 +60,7 @@ class Typing:
         not meant for. `more`: the bytes continue those of the previous request. `key`: a repeated request with this key
         is not typed again.
         """
-        yield from self._until_turn(request)
+        yield from self._until_turn(request, awaits_room=since is None and not enter)
         if key in self.outcomes:
             request.respond(self.outcomes[key])
             return
@@ -69,11 +68,9 @@ class Typing:
             self._check_answer(request.data, since, question, force=force)
         elif enter and not force:
             self._check_text(request.data)
-        elif not enter:
-            yield from self._until_room(request)
-            if more and self._is_full(request.data):
-                request.respond({"reason": "it has not read all of the text, so the rest of the text was not typed"})
-                return
+        elif more and self._is_full(request.data):
+            request.respond({"reason": "it has not read all of the text, so the rest of the text was not typed"})
+            return
         if enter:
             yield from self._type_with_enter(request, unmarked(request.data), key)
         else:
@@ -118,15 +115,24 @@ class Typing:
         if len(self.outcomes) > MAX_OUTCOMES:
             del self.outcomes[next(iter(self.outcomes))]
 
-    def _until_turn(self, request: PeerRequest[SendResponse]) -> Steps:
-        """Yield until the earlier texts are typed. Raises Busy if too many wait, TimedOut, Interrupted."""
-        if not self.busy:
-            return
+    def _until_turn(self, request: PeerRequest[SendResponse], *, awaits_room: bool) -> Steps:
+        """Yield until the earlier texts are typed.
+
+        `awaits_room`: also until the program has read enough, or the response is due. Raises Busy if too many texts
+        wait, TimedOut, Interrupted.
+        """
         if len(self._queued) == MAX_QUEUED:
             raise _busy(f"{MAX_QUEUED} texts wait to be typed here", "try again later")
         self._queued.append(request)
         try:
-            yield from _until(request, lambda: self._active is None and self._queued[0] is request)
+            while (
+                self._active is not None
+                or self._queued[0] is not request
+                or (awaits_room and self._is_full(request.data) and request.time_left > 0)
+            ):
+                yield POLL
+                if request.connection.closed:
+                    raise Interrupted("its sender has gone")
         finally:
             self._queued.remove(request)
         request.check_deadline(self._session.name)
@@ -137,16 +143,6 @@ class Typing:
         """Return whether these bytes must wait until the program has read more of its input."""
         waiting = self._pump.input.size
         return waiting > 0 and waiting + len(data) >= protocol.CHUNK
-
-    def _until_room(self, request: PeerRequest[SendResponse]) -> Steps:
-        """Yield until the program has read enough, or the response is due. Raises Interrupted."""
-        if self._patient == MAX_QUEUED:
-            return
-        self._patient += 1
-        try:
-            yield from _until(request, lambda: not self._is_full(request.data) or request.time_left <= 0)
-        finally:
-            self._patient -= 1
 
     def _type(self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool = False) -> None:
         """Type bytes as one unit, see `_admit`."""
@@ -171,7 +167,7 @@ class Typing:
         position = self._pump.input_line.sent_at
         to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         takes_pastes = self._session.model.emulator.mode(BRACKETED_PASTE) is True
-        self._active = Delivery(text, Recipient(self._session, pty), pasted=takes_pastes and not to_editor)
+        self._active = Delivery(self._session, pty, text, pasted=takes_pastes and not to_editor)
         try:
             reason = yield from self._active.steps()
             response: SendResponse = {"position": position, "reason": reason}
@@ -270,14 +266,6 @@ class Typing:
         raw = session.pty.raw()
         hides = not raw and not session.pty.echoes()  # a password prompt
         return {"since": stands, "question": standing.question, "hides": hides, "line": not raw}
-
-
-def _until(request: PeerRequest[SendResponse], ready: Callable[[], bool]) -> Steps:
-    """Yield until `ready` returns true. Raises Interrupted."""
-    while not ready():
-        yield POLL
-        if request.connection.closed:
-            raise Interrupted("its sender has gone")
 
 
 def _busy(story: str, hint: str) -> Busy:

@@ -252,13 +252,8 @@ def directory_of(pid: int, *, quick: bool = False) -> str:
             return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
         except OSError:
             return ""
-    return "" if quick else next(iter(_listed(pid, "-a", "-d", "cwd")), "")
-
-
-def _listed(pid: int, *options: str) -> list[str]:
-    """Return the paths of files that lsof(8) lists of a process. Raises OSError."""
-    listed = _output("lsof", *options, "-p", str(pid), "-Fn")
-    return [line[1:] for line in listed.splitlines() if line.startswith("n")]
+    listed = "" if quick else _output("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
+    return next((line[1:] for line in listed.splitlines() if line.startswith("n")), "")
 
 
 def command_of(pid: int) -> list[str]:
@@ -317,11 +312,9 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
 
 
 def open_paths(pid: int) -> set[str]:
-    """Return what a process has open, as /proc/PID/fd names it. Raises OSError."""
-    if not LINUX:
-        return {*_listed(pid)}
+    """Return the targets of the links in /proc/PID/fd; empty if unknown."""
     opened = set()
-    with suppress(OSError):  # the process has ended
+    with suppress(OSError):  # the process has ended, or there is no /proc
         for number in os.listdir(f"/proc/{pid}/fd"):
             with suppress(FileNotFoundError):  # the descriptor was closed
                 opened.add(os.readlink(f"/proc/{pid}/fd/{number}"))

@@ -66,7 +66,7 @@ class Activity:
         self.on_check: Observers[[]] = Observers()
         now = time.monotonic()
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts.created), now, Declared(reports))
-        self._work = ScreenWork(model)
+        self.work = ScreenWork(model)
         self._checked_at = now
         self._input_at = 0.0
         self._settled = True  # the session has been checked since output and typing settled
@@ -77,7 +77,7 @@ class Activity:
         """Note output or typing; check the session once it has settled."""
         self.kept.active_at = time.monotonic()
         self._pump.last_activity = STEADY.now()
-        if self._settled:
+        if self._settled and self._pump.life.running:
             self._settled = False
             self._check_in(SETTLED)
 
@@ -86,7 +86,7 @@ class Activity:
         kept = self.kept
         self._input_at = time.monotonic()
         self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)
-        self._work.begin_again()
+        self.work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
             self.note_lines(lines)
@@ -104,7 +104,7 @@ class Activity:
 
     def note_command(self) -> None:
         """Note a command that the shell has started; it ends the previous state."""
-        self._work.begin_again()
+        self.work.begin_again()
         self._pump.life.note_input(interrupts=False)
         if self.kept.declared.note_input(b"", self._pump.log.head):
             self.kept.answered_at = STEADY.now()
@@ -166,7 +166,7 @@ class Activity:
         if declared is not None:
             return declared.state == State.WAITING
         if standing.why == Why.STOPPED:  # output that changes no cell does not end this state
-            return self._work.state == WorkState.OVER
+            return self.work.state == WorkState.OVER
         return self._settled and standing.state == State.WAITING
 
     @property
@@ -212,11 +212,6 @@ class Activity:
             self._check()
         return self.kept.standing
 
-    def restore(self, kept: Kept) -> None:
-        self.kept = kept
-        if kept.standing.why == Why.STOPPED:
-            self._work.restore(kept.standing.question)
-
     def _check(self) -> None:
         """Look at the session, decide its state, and set the timer of the next check."""
         self._settled = True  # first: after an error, the next output schedules a check
@@ -245,8 +240,8 @@ class Activity:
         pty = self._pump.pty
         at = self.kept.active_at
         if pty is not None and self._pump.life.running and pty.raw():
-            self._work.check(self._pump.log.head, at)
-            at = max(self._input_at, self._work.changed_at)
+            self.work.check(self._pump.log.head, at)
+            at = max(self._input_at, self.work.changed_at)
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:
@@ -283,8 +278,8 @@ class Activity:
         reads_line = at_prompt or (not raw and self._reads_line(pty, group))
         if reads_line and self._question_is_complete(silent):
             return Why.READ, self._question()
-        if raw and self._work.state == WorkState.OVER:
-            return Why.STOPPED, self._work.question
+        if raw and self.work.state == WorkState.OVER:
+            return Why.STOPPED, self.work.question
         return _why_by_output(silent), ""
 
     def _question_is_complete(self, silent: float) -> bool:

@@ -73,10 +73,6 @@ class ScreenWork:
         if at - self._began >= WORKED_AFTER:
             self.state = WorkState.GOES_ON
 
-    def restore(self, asked: str) -> None:
-        self.state = WorkState.OVER
-        self.question = asked
-
     def _compare(self) -> bool:
         """Keep the cells, and return whether one has changed; True if the emulator lags."""
         if not self._model.catch_up(DRAW_TIME):

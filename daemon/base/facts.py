@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sesh.measures import STEADY, clamped
 from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, LaunchSpec
@@ -32,6 +32,7 @@ class Facts:
     resumed: bool  # that command runs instead of a shell
     env: list[str]  # the names of `--env`
     pid: int = 0  # of the program, once it has started
+    variables: dict[str, str] = field(default_factory=dict)  # in the file for its shells; empty without the file
 
     @classmethod
     def of(cls, spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:

@@ -12,12 +12,12 @@ from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import Model
-from sesh.daemon.screen.packing import Packer
 from sesh.loop.loop import Loop
 from sesh.measures import Size
 
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
 KEEP_UP_FROM = 256 << 10  # bytes before `MAX_LAG` from which on output is emulated between two reads
+PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 KEEP_UP = 16 << 10  # bytes emulated between two reads
 KEEP_UP_TIME = 0.0005  # the most seconds of that: in this time the kernel's buffer of the pty fills
 
@@ -32,7 +32,6 @@ class Relay:
         self._clients = clients
         self._timers = loop.timers
         self._soon = loop.soon
-        self._packer = Packer(model, loop.timers)
         self.followers: list[Reader] = []
         self.echoes = Echoes(pump, model, loop.timers)
         self.screens = Screens(pump.log, model, clients, reports, loop.timers, self.send_due_soon)
@@ -107,11 +106,16 @@ class Relay:
         try:
             wait = self._model.wait_time()
             if wait is None or wait == 0:  # None: a request has drawn the rest, and the scrollback may be packed
-                self._packer.schedule()
+                self._timers.set(self._pack, PACK_AFTER)
                 self._model.step()
                 self.send_due_soon()
         finally:
             self._schedule_emulator()
+
+    def _pack(self) -> None:
+        """Compress the scrollback of a session that prints nothing, step by step."""
+        if not self._model.pack():
+            self._timers.set(self._pack, 0)
 
     # -- the program's pace
 

@@ -44,7 +44,8 @@ class InputLine:
         if reader is not None:
             self.estimate = self._length(reader)
             self.reader = reader
-        end = max(0, len(keys) - _MOST_BYTES)
+        keys = keys[-_MOST_BYTES:]
+        end = 0
         while end < len(keys):
             start = end
             end, _ = token(keys, start)

@@ -31,13 +31,14 @@ class OutputLog:
 
     def append(self, block: bytes) -> None:
         # Join small blocks: echoed keys come one by one, and a block takes much more memory than one byte.
+        size = len(block)
         last = self._blocks[-1] if self._blocks else b""
-        if 0 < len(last) <= _JOINED - len(block):
+        if 0 < len(last) <= _JOINED - size:
             self._blocks[-1] = last + block
         else:
             self._blocks.append(block)
             self._starts.append(self.head)
-        self.head += len(block)
+        self.head += size
         self.appended_at = time.monotonic()
 
     def read(self, position: int, limit: int) -> list[bytes]:

@@ -66,11 +66,12 @@ class Pty:
             try:
                 block = os.read(self.descriptor, _READ)
             except OSError as error:
-                hung_up = error.errno not in (EAGAIN, EBADF)
+                hung_up = error.errno not in (EAGAIN, EBADF)  # EBADF: closed
                 break
             blocks.append(block)
-            taken += len(block)
-            if len(block) < _FULL:  # if more has come meanwhile, poll reports it
+            size = len(block)
+            taken += size
+            if size < _FULL:  # if more has come meanwhile, poll reports it
                 hung_up = block == b""
                 break
             between()  # while the program writes more

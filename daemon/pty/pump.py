@@ -70,7 +70,7 @@ class Pump:
         self.life = life
         self._loop = loop
         self.on_output: Observers[[]] = Observers()  # called after bytes were appended to the log
-        self.on_traffic: Observers[[]] = Observers()  # called after output, and after input
+        self.on_input: Observers[[]] = Observers()
         self.on_findings: Observers[[list[Finding], int]] = Observers()
         """Called with the findings of a block, and the position of its start, after the block was sent."""
         self.pty: Pty | None = None
@@ -137,7 +137,6 @@ class Pump:
             self.log.append(piece)
             findings = self.scanner.scan(piece)
             self.on_output()
-            self.on_traffic()
             if findings:
                 self.on_findings(findings, start)
 
@@ -159,7 +158,7 @@ class Pump:
         self.drain()
         if in_line:
             self.input_line.add(data, reader, by_person=by_person)
-        self.on_traffic()
+        self.on_input()
 
     def drain(self) -> None:
         if self.pty is None:

@@ -1,1 +1,1 @@
-"""The emulator, which reads the output log; its replies; the compression of its scrollback."""
+"""The emulator, which reads the output log; its replies."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import time
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,6 +31,7 @@ _CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
 _BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
 _MOST_KEPT = 256  # remembered states (`Model.remember`); the oldest is dropped
 _MOST_IN_FLIGHT = 1024  # remembered states in flight
+_LIBC = ctypes.CDLL(None)  # loaded once: each CDLL makes a class, which only the garbage collector frees
 
 
 class TerminalState(NamedTuple):
@@ -141,6 +144,16 @@ class Model:
         while self.position < end and time.monotonic() < until:
             self.step(end)
         return self.position >= end
+
+    def pack(self) -> bool:
+        """Compress the scrollback for `STEP_TIME`; return whether all of it is compressed."""
+        until = time.monotonic() + STEP_TIME
+        for _ in self.emulator.settle().scrollback.pack():
+            if time.monotonic() >= until:
+                return False
+        with suppress(AttributeError):  # only some systems have malloc_trim(3)
+            _LIBC.malloc_trim(0)  # glibc itself keeps the freed lines, which lie between others
+        return True
 
     def skip_ahead(self) -> None:
         """Skip output that takes too long to emulate; clients still get it."""

@@ -10,50 +10,40 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from sesh import files
-from sesh.errors import Refused
+from sesh.daemon.base.facts import Facts
 from sesh.store import records
 
-_LARGEST = 128 << 10
 
-
-def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
+def update(facts: Facts, changes: Mapping[str, str], *, renamed: bool = False) -> None:
     """Write changed variables to the file; ignore a failure, such as a full disk."""
-    path = records.file_of(session_id, "env")
-    try:
-        content = files.read_own(path, _LARGEST)
-    except (OSError, Refused):
-        content = None
-    if content is None:  # the program has the daemon's own environment
+    before = facts.variables
+    if not before:  # the program has the daemon's own environment
         before = {key: os.environ[key] for key in changes if os.environ.get(key)}
         if not renamed and all(before.get(key, "") == value for key, value in changes.items()):
             return
-    else:
-        before = {}
-        for line in content.decode("utf-8", "surrogateescape").split("\n"):
-            if line:
-                key, _, value = line.partition("=")
-                before[key] = value
     # Do not unset a variable that no client has set: it may be the user's own.
     known = {key: value for key, value in changes.items() if value or before.get(key)}
-    now = {**before, **known, "SESH_SESSION": name}
-    if os.path.islink(link := records.file_of(session_id, "agent")):
+    now = {**before, **known, "SESH_SESSION": facts.name}
+    if os.path.islink(link := records.file_of(facts.id, "agent")):
         now["SSH_AUTH_SOCK"] = link
     if now == before:
         return
     text = "".join(f"{key}={value}\n" for key, value in now.items())
     with suppress(OSError), files.masked(0o077):
-        files.write_whole(path, text.encode("utf-8", "surrogateescape"))
+        files.write_whole(records.file_of(facts.id, "env"), text.encode("utf-8", "surrogateescape"))
+        facts.update(replace(facts, variables=now))
 
 
-def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:
+def use_agent(facts: Facts, sockets: Iterable[str]) -> None:
     """Point the session's agent link at the first of `sockets` that exists."""
-    link = records.file_of(session_id, "agent")
+    link = records.file_of(facts.id, "agent")
     socket = next((socket for socket in sockets if socket and socket != link and os.path.exists(socket)), "")
     if not socket:
         return
     is_first = not os.path.islink(link)
-    records.link_agent(session_id, socket)
+    records.link_agent(facts.id, socket)
     if is_first:  # the shells were started without SSH_AUTH_SOCK
-        update(session_id, name, {"SSH_AUTH_SOCK": link})
+        update(facts, {"SSH_AUTH_SOCK": link})

@@ -8,7 +8,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,7 +17,6 @@ from sesh import descriptors
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.printing import Output
-from sesh.cli.verbs import Parameters
 from sesh.descriptors import polled
 from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, UsageError
 from sesh.reach.cancelling import Interrupts
@@ -28,10 +27,13 @@ _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they cam
 _printing = threading.Lock()  # one host prints at a time
 
 
-def run_on_each(cli: Invocation, parameters: Parameters, run_verb: Callable[[Invocation], int]) -> int:
-    """Run the verb on each host; return 0 if all succeeded. Raises UsageError."""
-    fan_out = _FanOut(cli, run_verb, follows=cli.line.verb.follows(parameters))
-    if not cli.line.verb.reads_stdin(parameters):
+def run_on_each(cli: Invocation, given: Mapping[str, Any], run_verb: Callable[[Invocation], int]) -> int:
+    """Run the verb on each host; return 0 if all succeeded. Raises UsageError.
+
+    `given`: the parameters of the verb's function.
+    """
+    fan_out = _FanOut(cli, run_verb, follows=given.get("follow", cli.line.verb.name == "events"))
+    if not given.get("stdin") and given.get("text") != ("-",):
         return fan_out.run_all(os.devnull)
     with tempfile.NamedTemporaryFile() as stdin:
         stdin.writelines(descriptors.stdin_blocks())

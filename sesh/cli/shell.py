@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Annotated
 
@@ -44,36 +42,27 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     live = None if cli.line.json or no_wait else shell.OutputWriter(cli.out.write, ansi=ansi)
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
-    with (
-        failing_with(ExitCode.SESH_FAILED),
-        _suggesting_job(cli, name),
-        Stream.open(cli.find_target(name), name, timeout) as stream,
-        cli.recording_signals(tie=False, message=left) as interrupts,
-    ):
-        tell = partial(cli.tell_question, name, host=stream.host) if cli.hears_questions and not no_wait else None
-        facts, output = shell.run(
-            stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
-        )
+    with failing_with(ExitCode.SESH_FAILED):
+        try:
+            stream = Stream.open(cli.find_target(name), name, timeout)
+        except NotFound as missing:
+            if missing.hint == paths.absent(name).hint:  # any other hint says more about the name
+                words = cli.line.tail
+                if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
+                    words = ["sh", "-c", *words]
+                missing.hint = f"as a job: {SESH} exec {name} -- {command_line(words)}"
+            raise
+        with stream, cli.recording_signals(tie=False, message=left) as interrupts:
+            tell = partial(cli.tell_question, name, host=stream.host) if cli.hears_questions and not no_wait else None
+            facts, output = shell.run(
+                stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
+            )
     with failing_with(ExitCode.UNKNOWN, shell.to_look(name)):
         if live is not None:
             live.write(output, last=True)
             output = b""
         output = output if ansi else shell.without_sequences(output)
         return _report(cli, name, stream.host, facts, output, waited=not no_wait)
-
-
-@contextmanager
-def _suggesting_job(cli: Invocation, name: str) -> Iterator[None]:
-    """Make the error for a missing session suggest running the command as a job."""
-    try:
-        yield
-    except NotFound as missing:
-        if missing.hint == paths.absent(name).hint:  # any other hint says more about the name
-            words = cli.line.tail or []
-            if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
-                words = ["sh", "-c", *words]
-            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(words)}"
-        raise
 
 
 def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, output: bytes, *, waited: bool) -> int:

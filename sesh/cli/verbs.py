@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from sesh.wording import nearest
 
@@ -20,16 +20,11 @@ Hosts = Literal[  # the hosts that a verb takes at the beginning of the line
 ]
 
 
-Parameters = Mapping[str, Any]  # of the verb's function, as typer has parsed them
-Predicate = Callable[[Parameters], bool]  # true of some calls of the verb
-
-
 class Verb(NamedTuple):
     """A verb of the command line.
 
     `name`: without dashes. `function`: as `module.name` in this package. `short`: the short form, with its dash.
-    `takes_command`: the words after `--` are a command. `follows`: it prints what happens until it is stopped.
-    `reads_stdin`: it reads standard input.
+    `takes_command`: the words after `--` are a command.
     """
 
     name: str
@@ -38,8 +33,6 @@ class Verb(NamedTuple):
     short: str = ""
     hosts: Hosts = "one"
     takes_command: bool = False
-    follows: Predicate = lambda _: False
-    reads_stdin: Predicate = lambda _: False
 
     @property
     def word(self) -> str:
@@ -73,15 +66,9 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "See what goes on": (
         Verb("list", "List the sessions and what runs in them", "views.list_", short="-l", hosts="all"),
         Verb("watch", "Keep the list on screen; answer sessions that wait", "choose.watch", hosts="all"),
-        Verb(
-            "events", "Follow what happens: starts, ends, questions, bells", "events.events",
-            hosts="each", follows=lambda _: True,
-        ),
+        Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", hosts="each"),
         Verb("screen", "Print what the screen shows now", "views.screen", hosts="each"),
-        Verb(
-            "logs", "Print the last lines of output; -f follows", "views.logs",
-            hosts="each", follows=lambda given: given["follow"],
-        ),
+        Verb("logs", "Print the last lines of output; -f follows", "views.logs", hosts="each"),
         Verb("grep", "Search what sessions have printed", "grep.grep", hosts="each"),
         Verb("history", "List commands run in a session, or show one's output", "shell.history"),
         Verb("status", "Show everything known about a session", "views.status", hosts="each"),
@@ -91,16 +78,12 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb(
             "exec", "Run CMD in its own session, and exit with its code", "jobs.exec_",
             short="-e", hosts="each", takes_command=True,
-            follows=lambda given: given["follow"], reads_stdin=lambda given: given["stdin"],
         ),
         Verb(
             "run", "Run CMD in the shell of a session; print its output", "shell.run",
             hosts="each", takes_command=True,
         ),
-        Verb(
-            "send", "Type text and keys into a session", "send.send",
-            hosts="each", reads_stdin=lambda given: given["text"] == ("-",),
-        ),
+        Verb("send", "Type text and keys into a session", "send.send", hosts="each"),
         Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", hosts="all"),
         Verb("rename", "Rename a session", "sessions.rename"),
         Verb("label", "Set or remove labels, to filter lists by", "sessions.label"),

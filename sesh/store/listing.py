@@ -11,7 +11,6 @@ import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext, suppress
-from functools import cache
 from typing import Any
 
 from sesh import files, machine, paths, programs, wire
@@ -43,13 +42,14 @@ def summaries(timeout: float | None = None, known: Mapping[str, Summary | None] 
     found = {**(known or {})}
     unknown = [name for name in names if name not in found]
     found |= _query(unknown, SUMMARIES_TIMEOUT if timeout is None else timeout)
-    own = _session_of(machine.controlling_tty(), paths.directory())
+    tty, leader = machine.controlling_tty(), os.getsid(0)
     rows = dict[str, Summary]()
     for name in names:
         with suppress(Refused):  # `refusals` reports it
             row = found[name] or from_record(name)
             if row is not None and row["name"] not in rows:  # a session that was just renamed may have both names
-                row["current"] = own is not None and row.get("id") == own
+                # The program leads the terminal's processes; to read all records would take most of a list's time.
+                row["current"] = row.get("pid") == leader and holds(records.readable(name) or {}, tty)
                 rows[row["name"]] = row
     return [rows[name] for name in sorted(rows, key=natural)]
 
@@ -221,16 +221,6 @@ def current(tty: int | None = None) -> Record | None:
         if not is_starting or time.monotonic() > deadline:
             return None
         time.sleep(_LOOK)  # the program may run before its daemon adds the terminal to the record
-
-
-@cache
-def _session_of(tty: int, _directory: str) -> str | None:
-    """Return the id of the session that has the caller's terminal.
-
-    It is cached while the caller keeps the terminal: a list kept up to date would else read all records each time.
-    """
-    record = current(tty)
-    return record.get("id") if record is not None else None
 
 
 def required(verb: str) -> str:

@@ -14,7 +14,6 @@ from sesh import config, machine, paths
 from sesh.cli import views as verbs
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
-from sesh.daemon.shell import variables
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.ops import enter, events, jobs, layout, lookup, shell, sweep, wait
 from sesh.ops import views as ops_views
@@ -344,11 +343,9 @@ def _noted() -> Iterator[Check]:
         def check(case: bytes) -> None:
             """A line of another form is ignored, and the file can still be written."""
             _put(home, ".recent", case)
-            _put(home, f".env.{_ID}", case)
             enter.recent()
             recent.remember("work")
             assert recent.newest()[0] == "work"
-            variables.update(_ID, "work", {"DISPLAY": ":1"})
 
         yield check
 

@@ -235,14 +235,14 @@ def test_a_long_text_that_waits_for_its_program_is_typed_once(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its sender must repeat only the piece that waits for room."""
-    until_room, waits = Typing._until_room, os.path.join(home.root, "waits")
+    until_turn, waits = Typing._until_turn, os.path.join(home.root, "waits")
 
-    def noted(typing: Typing, request: PeerRequest[SendResponse]) -> Steps:
+    def noted(typing: Typing, request: PeerRequest[SendResponse], *, awaits_room: bool) -> Steps:
         if typing._is_full(request.data):
             os.close(os.open(waits, os.O_CREAT))
-        yield from until_room(typing, request)
+        yield from until_turn(typing, request, awaits_room=awaits_room)
 
-    monkeypatch.setattr(Typing, "_until_room", noted)
+    monkeypatch.setattr(Typing, "_until_turn", noted)
     script = "mkfifo gate; stty raw -echo; echo ready; read line <gate; exec head -c 300000 >got"
     assert sesh("--open", "slow", "--", "sh", "-c", script).code == 0
     assert sesh("--wait", "slow", "--for", "ready", "--since-start").code == 0

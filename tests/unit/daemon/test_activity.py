@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.activity import rules
 from sesh.daemon.activity.rules import Standing, State, Why
+from sesh.daemon.base.phase import Phase
+from sesh.daemon.session import Session
+from tests.support.data import daemon_facts
 
 
 @given(
@@ -25,3 +31,14 @@ def test_the_same_facts_give_the_same_standing_which_begins_once(
     assert follows(once, 2000.0) == once
     assert once.why == (Why.HOOK if state else why)
     assert once.state != State.WAITING or once.since >= answered_at
+
+
+def test_output_that_is_shown_after_the_end_changes_no_final_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Session(daemon_facts(), (80, 24, 0, 0), None)
+    own.life.become(Phase.ENDED)
+    own.activity.end(failed=True)
+    own.pump.append_unscanned(b"held back until now")
+    later = time.monotonic() + 10
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    own.timers.run()
+    assert own.activity.kept.standing.state == State.FAILED

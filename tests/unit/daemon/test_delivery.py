@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon import delivery
-from sesh.daemon.delivery import POLL, RESTLESS, STALLED, STILL, Delivery, Look
+from sesh.daemon.delivery import DISTURBED, POLL, RESTLESS, STALLED, STILL, Delivery
+from sesh.daemon.pty import reads
 from sesh.keys import PASTE, PASTE_END
 
 ENTER, MISSING = "", ", so there was no Enter"
@@ -28,26 +30,33 @@ class Program:
         self.typed = list[bytes]()
         self.typed_at = 0.0
         self.disturbed_from = 1000.0
+        self.paused = True  # its output comes by `text`
+        self.cursor = 0, 0
 
     def type(self, piece: bytes) -> None:
         self.typed.append(piece)
         self.typed_at = self.now
 
-    def look(self) -> Look:
-        unread = 0 if self.now >= self.typed_at + self.reads else 5
-        drawn = [str(at) for at in self.draws if at <= self.now]
-        return Look(unread, (drawn, (0, 0)), self.now < self.rests)
+    @property
+    def unread(self) -> int:
+        return 0 if self.now >= self.typed_at + self.reads else 5
 
-    def obstacle(self) -> str:
-        return "disturbed" if self.now >= self.disturbed_from else ""
+    @property
+    def input_line(self) -> Any:
+        return SimpleNamespace(person_at=101.0 + self.now if self.now >= self.disturbed_from else 0.0)
+
+    def text(self) -> list[str]:
+        return [str(at) for at in self.draws if at <= self.now]
 
     def outcome(self, text: bytes = b"a text", *, pasted: bool = True) -> tuple[str, float]:
         """Return why a text gets no Enter, and when that is known."""
+        activity = SimpleNamespace(declared_question=None, note_input=lambda _: None)
+        session: Any = Mock(pump=self, model=Mock(emulator=self), activity=activity, running=True)
+        pty: Any = SimpleNamespace(input_reader=lambda: (5, True))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: 100.0 + self.now))
-            acts = {"enter": lambda: self.typed.append(b"\r"), "obstacle": self.obstacle, "still_reads": lambda: True}
-            program: Any = SimpleNamespace(type=self.type, look=self.look, **acts)
-            steps = Delivery(text, program, pasted=pasted).steps()
+            patch.setattr(reads, "runs", lambda *_: self.now < self.rests)
+            steps = Delivery(session, pty, text, pasted=pasted).steps()
             while True:
                 try:
                     self.now += next(steps)
@@ -110,5 +119,5 @@ def test_a_text_is_typed_piece_by_piece_as_it_is_read_cut_between_characters() -
 def test_a_text_that_is_cancelled_goes_no_further() -> None:
     program = Program(0.01, [0.3])
     program.disturbed_from = 0.05
-    assert program.outcome(b"x" * 2500)[0] == "disturbed, so the rest of the text was not typed"
+    assert program.outcome(b"x" * 2500)[0] == f"{DISTURBED}, so the rest of the text was not typed"
     assert [len(piece) for piece in program.typed] == [1006, 1000, len(PASTE_END)]

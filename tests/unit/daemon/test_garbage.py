@@ -47,14 +47,14 @@ def visit(server: Server, frames: bytes, last: int) -> None:
         server.session.loop.turn()
 
 
-ACTS: dict[str, Callable[[Server], None]] = {
+ACTS: dict[str, Callable[[Server], object]] = {
     "an attachment": lambda server: visit(server, ATTACH, protocol.SCREEN),
     "one of another size": lambda server: visit(server, ATTACH.replace(b"80", b"40"), protocol.SCREEN),
     "a follower": lambda server: visit(server, REQUEST + wire.request_frames("wait", 1, **FROM_FIRST), protocol.OUTPUT),
     "a reader of coloured lines": lambda server: visit(
         server, REQUEST + wire.request_frames("logs", 1, lines=2000, ansi=True), protocol.RESPONSE
     ),
-    "the packing of the scrollback": lambda server: server.session.relay._packer.pack(),
+    "the packing of the scrollback": lambda server: server.session.model.pack(),
 }
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sesh.check import Malformed
 from sesh.daemon import description, reload, snapshot
 from sesh.daemon.activity.rules import Standing, State, Why
+from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed
 from sesh.daemon.clients.listener import Listener
@@ -49,7 +50,7 @@ LOST = {
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part Pump.filter",
     "requests: a reload waits for those that have begun, and the others are repeated":
-        "Typing._active Typing._queued Typing._patient Requests.unfinished StdinPipe.waiting StdinPipe.ends",
+        "Typing._active Typing._queued Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Ending._reason Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
     "work in progress: it begins again":
@@ -96,7 +97,7 @@ def taken_over(own: Server) -> Iterator[Server]:
     """Yield the server that another sesh makes of a server's snapshot."""
     with reload.memory_file(snapshot.encoded(snapshot.take_snapshot(own))) as file:
         state = snapshot.decoded(os.dup(file.fileno()))
-    state["descriptors"] = replace(state["descriptors"], listener=os.dup(own.listener.socket.fileno()))
+    state["descriptors"]["listener"] = os.dup(own.listener.socket.fileno())
     other = reload.server_of(snapshot.session_of(state), state)
     try:
         yield other
@@ -165,7 +166,7 @@ def lived() -> Session:
         own.events.add(event, exit_code=1)
     own.activity.handle_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
     own.activity.kept = replace(own.activity.kept, standing=Standing(State.WAITING, Why.STOPPED, 5.0, "why?"))
-    own.activity._work.restore("why?")
+    own.activity.work.state, own.activity.work.question = WorkState.OVER, "why?"
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
     own.findings.marks.active = Active(7, Begun(2, ["ls"], "/", 5.0, 6.0))
     own.runs.history.count = 2
