@@ -76,7 +76,7 @@ class _Client:
             end.code = end.code or ExitCode.INTERRUPTED
             end.line = f"{end.detached} before its daemon answered"
             return
-        end.add_way_back(options.words_for(end.name), message)
+        end.add_way_back(options.words_for(end.name), options.waiting, message)
         if keeper is not None:
             end.heard_time = keeper.heard_time
             confirmed = keeper.up and (attachment.phase is not AttachmentPhase.LEAVING or message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,9 +12,6 @@ from sesh.about import PROGRAM, SESH
 from sesh.errors import ENDS, Ended, NotFound, SeshError, for_host
 from sesh.messages import Message
 from sesh.names import check_host, check_name
-from sesh.store import listing
-
-_COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
 
 class EndKind(Enum):
@@ -87,7 +84,7 @@ class AttachmentEnd:
     def detached(self) -> str:
         return f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
 
-    def add_way_back(self, words: str, message: Message) -> None:
+    def add_way_back(self, words: str, waiting: Callable[[str], int], message: Message) -> None:
         """Add how to return to the session. `message`: the daemon's DETACH, if any."""
         if self.kind is EndKind.LOST and self.host is None:
             self.line += f"; {PROGRAM} {words} restarts it"
@@ -98,18 +95,8 @@ class AttachmentEnd:
             return
         runs_on = f": {program} runs on" if (program := message.get("command")) else ""
         self.line = f"{self.detached}{runs_on}; {for_host(f'{SESH} {words}', self.host)} returns"
-        if count := _waiting(self.name if self.host is None else ""):
+        if count := waiting(self.name if self.host is None else ""):
             self.line += f"; {count} waiting: {PROGRAM} next"
-
-
-def _waiting(left: str) -> int:
-    """Count the sessions of this machine that wait for the person, except `left`."""
-    try:
-        rows = listing.summaries(_COUNT_TIMEOUT)
-    except SeshError:
-        return 0
-    activities = [row.get("activity") for row in rows if row["name"] != left]
-    return sum(activity["state"] == "waiting" for activity in activities if activity)
 
 
 def _ended_line(name: str, code: int | None, end: Mapping[str, object]) -> str:

@@ -242,7 +242,7 @@ def client_of(connection: PeerConnection) -> Client | None:
 
 @dataclass(frozen=True)
 class Departed:
-    """What is remembered of a client that has left, in case it or its terminal comes back."""
+    """What is remembered of a client that has left, or of its terminal."""
 
     last_input: int  # the number of its last INPUT
     used_at: float

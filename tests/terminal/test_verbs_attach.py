@@ -250,7 +250,7 @@ def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: H
     other.type("sesh kill\n")
     other.wait_for("end uno, this session, and all that runs in it?")
     other.type("y")
-    other.wait_for("[uno ended")
+    other.wait_for("[uno was killed]")
     assert home.names() == []
 
 
