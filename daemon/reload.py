@@ -13,12 +13,11 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from typing import BinaryIO
 
-from sesh import protocol
+from sesh import paths, protocol
 from sesh.daemon.base.phase import READABLE, Phase
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
@@ -104,7 +103,12 @@ def _execute(server: Server, program: Callable[[int], list[str]]) -> None:
 
 
 def memory_file(data: bytes) -> BinaryIO:
-    file = open(os.memfd_create("sesh"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
+    if hasattr(os, "memfd_create"):
+        file = open(os.memfd_create("sesh"), "w+b")
+    else:  # not `tempfile`: it imports `random`, which seeds itself anew in each fork, in pages of the fork's own
+        path = os.path.join(paths.directory(), f".reload.{os.getpid()}")
+        file = open(path, "x+b")
+        os.unlink(path)
     file.write(data)
     file.seek(0)
     return file

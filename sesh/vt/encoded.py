@@ -38,7 +38,7 @@ class Encoder:
 
     def set_pen(self, pen: Pen) -> None:
         now = self.pen
-        if pen is now or pen.style == now.style:
+        if pen is now:
             return
         if pen.link != now.link:
             self.parts.append(f"\x1b]8;{pen.link or ';'}\x1b\\")

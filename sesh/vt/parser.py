@@ -245,7 +245,8 @@ class Parser:
         for sequence, printed, control, unfinished, interrupted, rest in _TOKEN.findall(text):
             if sequence:
                 try:
-                    function, arguments = _cached_call(sequence) if len(sequence) < _LONGEST else _call_of(sequence)
+                    repeats = sequence[1] == "[" and len(sequence) < _LONGEST  # titles and links seldom come again
+                    function, arguments = _cached_call(sequence) if repeats else _call_of(sequence)
                     function(screen, *arguments)
                 except Exception as error:
                     self.last_error = error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from sesh.vt.grammar import PARAMETERS, parameter
 
@@ -37,11 +38,10 @@ class Style(NamedTuple):
 class Pen:
     """A style, and the SGR that sets it from any other pen.
 
-    `sgr`: the parameters; `sequence`: the whole SGR. Pens come from a cache of limited size, so pens of one style are
-    nearly always the same object, but not always: the styles decide whether pens are equal.
+    `sgr`: the parameters; `sequence`: the whole SGR. Each style has one pen (`pen_of`), so `is` compares pens.
     """
 
-    __slots__ = ("_erased", "link", "sequence", "sgr", "style")
+    __slots__ = ("__weakref__", "_erased", "link", "sequence", "sgr", "style")
 
     def __init__(self, style: Style) -> None:
         self.style = style
@@ -54,12 +54,10 @@ class Pen:
     def erased(self) -> Pen:
         """The pen of cells erased with this pen: only its background (BCE)."""
         if self._erased is None:
-            blank = Style(bg=self.style.bg)
-            self._erased = self if self.style == blank else pen_of(blank)
+            self._erased = pen_of(Style(bg=self.style.bg))
         return self._erased
 
 
-_PLAIN = Style()
 FLAGS = ("bold", "dim", "italic", "strike", "reverse", "blink", "conceal", "overline")  # of a style: on or off
 _CODES = {
     "bold": "1", "dim": "2", "italic": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8",
@@ -90,14 +88,17 @@ def _sgr_parameters(style: Style) -> str:
     return ";".join(out) if len(out) > 1 else ""
 
 
-_cached = lru_cache(2048)(Pen)
+_pens: WeakValueDictionary[Style, Pen] = WeakValueDictionary()  # links seldom come again: keep no pen that is unused
 
 
 def pen_of(style: Style) -> Pen:
-    return DEFAULT if style == _PLAIN else _cached(style)
+    pen = _pens.get(style)
+    if pen is None:
+        pen = _pens[style] = Pen(style)
+    return pen
 
 
-DEFAULT = Pen(_PLAIN)  # the pen after SGR 0; compared by identity
+DEFAULT = pen_of(Style())  # the pen after SGR 0
 
 
 _ATTRIBUTES: dict[int, dict[str, object]] = {  # by SGR parameter, except for 38, 48 and 58

@@ -109,7 +109,7 @@ class Row:
         """Return whether the last column is empty because `following`'s first grapheme did not fit."""
         if self.text[-1] is not SPACER or following is None or not following.continues:
             return False
-        return following.text[1:2] == [STUB] and self.pens[-1].style == following.pens[0].erased.style
+        return following.text[1:2] == [STUB] and self.pens[-1] is following.pens[0].erased
 
     def line_part(self, following: Row | None) -> Row:
         """Return the columns that belong to the logical line. `following`: the next row."""

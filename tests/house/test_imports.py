@@ -78,3 +78,9 @@ def test_attaching_loads_no_heavy_package(name: str) -> None:
     code = f"import sys, sesh.cli.main, {name}; print(*{{each.partition('.')[0] for each in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert HEAVY & set(done.stdout.split()) == set()
+
+
+def test_a_daemon_does_without_random_numbers_that_start_anew_in_each_fork() -> None:
+    code = "import sys, sesh.daemon.spawn.zygote; print('random' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

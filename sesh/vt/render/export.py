@@ -59,10 +59,10 @@ def _runs(row: Row) -> list[Run]:
     runs: list[Run] = []
     column = 0
     trimmed = row.trimmed()
-    for style, group in groupby(pen.style for pen in trimmed.pens):  # not by pen: a style may have several
+    for pen, group in groupby(trimmed.pens):
         width = len(list(group))
         text = trimmed.cut(column, column + width).full_text()
-        runs.append({"column": column, "width": width, "text": text, **_attributes(style)})  # type: ignore[typeddict-item]
+        runs.append({"column": column, "width": width, "text": text, **_attributes(pen.style)})  # type: ignore[typeddict-item]
         column += width
     return runs
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sesh import paths
 from sesh.check import Malformed
 from sesh.daemon import description, reload, snapshot
 from sesh.daemon.activity.rules import Standing, State, Why
@@ -137,6 +138,13 @@ def test_a_snapshot_of_other_types_is_refused() -> None:
         for wrong in (text.replace(b'"running"', b'"walking"'), text.replace(b'taken": null', b'taken": "0"')):
             with pytest.raises(Malformed), reload.memory_file(wrong) as file:
                 snapshot.decoded(os.dup(file.fileno()))
+
+
+def test_without_files_in_memory_a_snapshot_is_in_one_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    before = os.listdir(paths.directory())
+    with reload.memory_file(b"state") as file:
+        assert (file.read(), os.listdir(paths.directory())) == (b"state", before)
 
 
 def started(name: str, columns: int) -> Session:

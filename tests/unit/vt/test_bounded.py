@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from sesh.vt.emulator import Emulator
@@ -59,3 +61,20 @@ def test_a_replay_is_drawn_in_more_parts_where_its_lines_have_more_rows() -> Non
     lines = ["a line of text" * 4] * 200
     assert len(list(pieces([lines], 80))) <= 2
     assert all(len(part) * len(lines[0]) < 512 for part in pieces([lines], 1))
+
+
+def test_titles_and_links_that_are_gone_take_no_memory() -> None:
+    """They stayed in caches: a session grew by a MiB an hour."""
+    emulator = Emulator(80, 24, max_lines=10)
+
+    def show(numbers: range) -> None:
+        for number in numbers:
+            emulator.feed(f"\x1b]0;at {number}\a\x1b]8;;https://example.org/{number}\alink\x1b]8;;\a\r\n".encode())
+
+    show(range(1100))  # afterwards the interpreter's own lists are full
+    tracemalloc.start()
+    try:
+        show(range(1100, 2100))
+        assert tracemalloc.get_traced_memory()[0] < 256 << 10
+    finally:
+        tracemalloc.stop()
