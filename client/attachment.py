@@ -17,7 +17,7 @@ from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import ParsedInput
-from sesh.client.link_line import LinkLine, log_in
+from sesh.client.link_line import LinkLine
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.terminal import SignalInterrupt
 from sesh.client.view import TerminalView
@@ -76,7 +76,7 @@ class Attachment:
         self.phase = AttachmentPhase.CONNECTING
         self.timers = Timers()
         self.channel = Channel(over_link=host is not None)
-        predict = options.predict if host is not None and not options.read_only else "never"
+        predict = options.settings.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
         self.keeper = _keeper_of(connection, lambda: Peer(self.name, self.session_id, self._hello()))
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
@@ -150,7 +150,8 @@ class Attachment:
     def _log_in(self, keeper: LinkKeeper) -> None:
         """Let the user log in; attach over the next link."""
         try:
-            link = log_in(self.display.terminal, keeper)
+            with self.display.terminal.lent_to_ssh():
+                link = keeper.log_in()
         except SignalInterrupt as interrupt:
             self.end = AttachmentEnd.interrupted(self.name, self.host, interrupt.number)
         except (LoginRefused, Unreachable, TimedOut, OSError) as error:

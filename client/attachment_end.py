@@ -9,7 +9,7 @@ from enum import Enum
 
 from sesh import errors
 from sesh.about import PROGRAM, SESH
-from sesh.errors import BY_KERNEL, BY_TIMEOUT, ENDS, KILLED, TERMINATED, Ended, NotFound, SeshError, for_host
+from sesh.errors import ENDS, Ended, NotFound, SeshError, for_host
 from sesh.messages import Message
 from sesh.names import check_host, check_name
 
@@ -100,13 +100,9 @@ class AttachmentEnd:
 
 
 def _ended_line(name: str, code: int | None, end: Mapping[str, object]) -> str:
-    reason = end.get("reason")
-    if reason == KILLED:
-        return f"{name} ended by {PROGRAM} kill"
-    if reason == TERMINATED:
-        return f"{name} {ENDS[reason]}"
-    why = f" ({reason})" if reason in (BY_TIMEOUT, BY_KERNEL) else ""
+    if ending := ENDS.get(str(end.get("reason"))):
+        return f"{name} {ending}"
     if number := end.get("signal"):
         known = next((each.name for each in signal.Signals if each == number), f"signal {number}")
-        return f"{name} ended by {known}{why}"
-    return f"{name} ended: {'?' if code is None else code}{why}"
+        return f"{name} ended by {known}"
+    return f"{name} ended: {'?' if code is None else code}"

@@ -1,15 +1,13 @@
-"""The line that reports a doubted or lost link, and the login after a refusal."""
+"""The line that reports a doubted or lost link."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sesh import measures
-from sesh.client.terminal import RawTerminal
 from sesh.client.view import TerminalView
 from sesh.errors import NO_ANSWER, LoginRefused
 from sesh.loop.timers import Timers
-from sesh.wire import Connection
 
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
@@ -78,12 +76,3 @@ class LinkLine:
         else:
             display.print_line(str(error))
             display.print_line(f"Enter tries again, {self._leave_hint}")
-
-
-def log_in(terminal: RawTerminal, keeper: LinkKeeper) -> Connection:
-    """Let the user log in; return the next link. Raises SignalInterrupt, and as `LinkOpener.open`."""
-    try:
-        with terminal.lent_to_ssh():
-            return keeper.log_in()
-    finally:
-        terminal.drop_input()  # what was typed for ssh must not reach the session

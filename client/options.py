@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sesh import programs, wire
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
+from sesh.config import Config
 from sesh.keys import DetachKey
 from sesh.messages import Hello, Welcome
 
@@ -17,19 +18,16 @@ from sesh.messages import Hello, Welcome
 class AttachOptions:
     """The options of a client that attaches.
 
-    `read_only`: send no input. `replay`: show the scrollback, at most `lines` of it (None: the daemon's default).
-    `replace` (detach the other clients) and `first_notice` are for the first session. `predict`: on which links to show
-    keys before their echo. `renew`: variables that shells take from this client. `words_for`: returns the words to type
-    for a session. `waiting`: counts the sessions of this machine that wait for the user, except the named one.
+    `read_only`: send no input. `replay`: show the scrollback. `replace` (detach the other clients) and `first_notice`
+    are for the first session. `words_for`: returns the words to type for a session. `waiting`: counts the sessions of
+    this machine that wait for the user, except the named one.
     """
 
+    settings: Config
     read_only: bool = False
     replace: bool = False
     replay: bool = True
     detach_key: DetachKey | None = None
-    lines: int | None = None
-    predict: str = "never"
-    renew: Sequence[str] = ()
     first_notice: str = ""
     words_for: Callable[[str], str] = str
     waiting: Callable[[str], int] = lambda _: 0
@@ -53,7 +51,7 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
 
     `identity`: the keys that tell clients and their positions.
     """
-    login: Hello = programs.login_facts(options.renew) if host is None else {}
+    login: Hello = programs.login_facts(options.settings.renew) if host is None else {}
     columns, rows, width, height = terminal.size()
     hello: Hello = {
         "columns": columns,
@@ -68,7 +66,7 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
         "read_only": options.read_only,
         "replace": options.replace,
         "replay": options.replay,
-        "lines": options.lines,
+        "lines": options.settings.replay_lines,
         "remote": host is not None,
         **login,
         **identity,

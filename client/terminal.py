@@ -119,6 +119,7 @@ class RawTerminal:
                 signal.signal(number, handler)
             self.raw()
             self.take_signals()
+            self.drop_input()  # what was typed for ssh must not reach the session
 
     def suspend(self) -> None:
         """Restore the terminal and stop this process by SIGTSTP; once continued, set raw mode again."""

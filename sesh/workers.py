@@ -80,8 +80,8 @@ class Stop:
 class Workers(Generic[Key, Item]):
     """Worker threads by key, with one queue; the context manager's exit stops them.
 
-    Wait until `inbound` is readable, then call `take`. Only `put` may be called from the workers' threads. `drop`: gets
-    each item that nobody takes, because its worker was stopped.
+    Wait until `inbound` is readable, then call `take`. Only `put` and `wake` may be called from other threads. `drop`:
+    gets each item that nobody takes, because its worker was stopped.
 
     The threads are daemon threads, not those of a ThreadPoolExecutor, which the interpreter joins at its exit even
     after `shutdown(wait=False, cancel_futures=True)`. Not every wait can be stopped: `ssh -G` may take a minute, and a
@@ -142,6 +142,10 @@ class Workers(Generic[Key, Item]):
             self._discard(item)
         stop.check()
         self._queue.put((key, stop, item))
+        self.wake()
+
+    def wake(self) -> None:
+        """Make `inbound` readable; may be called from any thread."""
         with suppress(OSError):  # the buffer is full, which wakes the reader too; or `close` was called
             self._writer.send(b".")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Literal, overload
 
 from sesh import check
 from sesh.api.results import Met, Result, Sent, result_of
-from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with, silent_host
+from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import enter, events, jobs, lookup, search, send, shell, views, wait
 from sesh.ops import sessions as session_ops
@@ -122,7 +121,7 @@ class Session:
         with (
             failing_with(ExitCode.SESH_FAILED),
             closing(interrupts),
-            self._open_stream(stop, limit) as stream,
+            Stream.open(self._target, self.name, limit) as stream,
             stop.calling(interrupts.stop),
         ):
             facts, output = shell.run(stream, words, limit, interrupts=interrupts, wait=wait)
@@ -247,7 +246,7 @@ class Session:
             "begin": since if since is not None else "sent", "timeout": limit,
         }  # fmt: skip
         try:
-            with self._open_stream(stop, limit) as stream, stop.calling(stream.cut):
+            with Stream.open(self._target, self.name, limit) as stream, stop.calling(stream.cut):
                 condition = wait.await_condition(stream, conditions)
         except NotFound as missing:  # it has ended already
             condition = wait.condition_at_end(self._target, self.name, missing, conditions)
@@ -280,7 +279,7 @@ class Session:
         `since`: begin with the kept events after that number, 0 for all. Leaving the loop closes the connection.
         """
         stop = stop or Stop()
-        with self._open_stream(stop, None) as stream, stop.calling(stream.cut):
+        with Stream.open(self._target, self.name) as stream, stop.calling(stream.cut):
             for event in events.follow(stream, since):
                 event["host"] = self.host
                 yield event
@@ -295,21 +294,6 @@ class Session:
         if not check.fits(Sequence[str], command):
             raise UsageError("a resume command is a list of words", hint="for a line of shell: ['sh', '-c', LINE]")
         self._target.call(session_ops.resume_with, name=self.name, command=list(command))
-
-    def _open_stream(self, stop: Stop, timeout: float | None) -> Stream:
-        """Open a stream to the session's daemon, which reconnects for `timeout` seconds, or until `stop`."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-
-        def check() -> None:
-            if deadline is not None and time.monotonic() > deadline:
-                raise silent_host(f"@{self.host}", hint="a command started in it goes on, and you can wait for it")
-            stop.check()
-
-        stop.check()
-        stream = Stream.open(self._target, self.name, timeout)
-        stream.while_lost = check
-        stream.deadline = None  # from now on, the op itself applies `timeout`
-        return stream
 
 
 def execute(  # noqa: PLR0913 (a job has that many sides)

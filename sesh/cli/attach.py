@@ -166,15 +166,12 @@ def _saying_that_it_runs(name: str, host: str | None) -> Iterator[None]:
 
 
 def _options(cli: Invocation, flags: AttachFlags) -> AttachOptions:
-    settings = cli.settings()
     return AttachOptions(
+        cli.settings(),
         read_only=flags.read_only,
         replace=flags.replace,
         replay=not flags.no_replay,
         detach_key=None if flags.no_detach_key else detach_key(cli),
-        lines=settings.replay_lines,
-        predict=settings.predict,
-        renew=settings.renew,
         words_for=words_for,
         waiting=_waiting,
     )

@@ -53,7 +53,6 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
                 missing.hint = f"as a job: {SESH} exec {name} -- {command_line(words)}"
             raise
         with stream, cli.recording_signals(tie=False, message=left) as interrupts:
-            stream.while_lost = interrupts.check_recorded
             tell = partial(cli.tell_question, name, host=stream.host) if cli.hears_questions and not no_wait else None
             facts, output = shell.run(
                 stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell

@@ -10,13 +10,11 @@ next link to its session.
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable, Container, Iterator
 from functools import partial
 from math import inf
 
-from sesh.descriptors import polled
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link.health import Attempt, Health, LinkHealth, LinkOpener, WatchedConnection
 from sesh.link.wake import Wake
@@ -31,7 +29,6 @@ MAX_INTERVAL = 10.0  # seconds; then the intervals stop growing
 MIN_CONNECT_TIMEOUT, MAX_CONNECT_TIMEOUT = 2.0, 10.0  # bounds (seconds) of ssh's timeout: half the outage so far
 LONG_ROUND_TRIP = 0.15  # seconds; above this round trip, or with a jump host, ssh's timeout is longer
 LOGIN_ROUND_TRIPS = 10  # round trips that a longer timeout adds
-_CHECK_INTERVAL = 0.25  # seconds between two calls of `check` in `await_link`
 
 Ping = Callable[[bytes], object]  # sends a PING with a payload
 ReportOutage = Callable[[str | None], object]  # receives why the link is not up, empty if unknown; None once it is up
@@ -287,25 +284,9 @@ class LinkKeeper:
             self._gap_start = self.health.heard_at
             self.log("disconnect", session=self._session or None, reason="lost")
 
-    def await_link(self, host: str, check: Callable[[], object], deadline: float | None = None) -> WatchedConnection:
-        """Wait for the link that replaces a lost one.
-
-        `check` may raise to stop the wait. Raises TimedOut past the deadline (monotonic), and the error after which
-        another attempt would fail too, such as LoginRefused.
-        """
-        self.link_closed()
-        ready: list[int] = []
-        while True:
-            if (link := self.run(ready)) is not None:
-                return link
-            if self.refusal is not None:
-                raise self.refusal
-            now = time.monotonic()
-            if deadline is not None and now >= deadline:
-                raise TimedOut(f"timed out: @{host} is still unreachable")
-            until = min(self.due, now + _CHECK_INTERVAL, deadline or now + _CHECK_INTERVAL)
-            ready = polled([(descriptor, select.POLLIN) for descriptor in self.descriptors], until)
-            check()
+    def wake(self) -> None:
+        """End a poll of `descriptors`, from another thread."""
+        self._attempts.wake()
 
     def log_in(self) -> WatchedConnection:
         """Make one attempt in this thread, in which ssh may prompt. Raises as `LinkOpener.open`."""

@@ -23,7 +23,7 @@ from sesh.outcomes import JobOutput
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import Descriptors, NewOutput, Ready, ResponseFrame, Stream
+from sesh.reach.stream import NewOutput, Others, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import JobResult, JobSpec, Name
@@ -83,7 +83,6 @@ class _Waiter:
         audience = self._caller.audience
         if self._live is not None and not (self._interrupts.terminal >= 0 and os.isatty(audience)):
             self._stream.audience = audience
-        self._stream.while_lost = self._check_signals
         try:
             facts = self._wait()
         except errors.Ended as ended:
@@ -104,8 +103,6 @@ class _Waiter:
         arrivals = self._stream.arrivals(self._send_requests, others=self._descriptors, until=until)
         while True:
             match next(arrivals):
-                case Ready(descriptor):
-                    self._serve(descriptor)
                 case NewOutput(_, data):
                     self._collect(data)
                 case ResponseFrame(number, payload):
@@ -139,21 +136,13 @@ class _Waiter:
         self._collected += data
         del self._collected[: max(0, len(self._collected) - self._most)]
 
-    def _descriptors(self) -> Descriptors:
-        watched = [(self._interrupts.inbound, select.POLLIN)]
-        if self._interrupts.terminal >= 0:
-            watched.append((self._interrupts.terminal, 0))
-        if self._forwarder is not None and self._forwarder.hungry:
-            watched.append((self._forwarder.descriptor, select.POLLIN))
+    def _descriptors(self) -> Others:
+        interrupts, forwarder, stream = self._interrupts, self._forwarder, self._stream
+        watched: Others = [(interrupts.inbound, select.POLLIN, lambda: self._forward(interrupts.read()))]
+        watched.append((interrupts.terminal, 0, lambda: self._forward(interrupts.hangup())))
+        if forwarder is not None and forwarder.hungry and not stream.lost:
+            watched.append((forwarder.descriptor, select.POLLIN, lambda: forwarder.read(stream.connection)))
         return watched
-
-    def _serve(self, descriptor: int) -> None:
-        if descriptor == self._interrupts.inbound:
-            self._forward(self._interrupts.read())
-        elif descriptor == self._interrupts.terminal:
-            self._forward(self._interrupts.hangup())
-        elif self._forwarder is not None and descriptor == self._forwarder.descriptor:
-            self._forwarder.read(self._stream.connection)
 
     def _handle_response(self, number: int, data: bytes) -> JobResult | None:
         connection = self._stream.connection
@@ -172,25 +161,23 @@ class _Waiter:
         return None
 
     def _forward(self, signals: bytes) -> None:
+        """Pass signals on; Ctrl-C while the link is lost stops the wait instead.
+
+        With `--tie` the first signal ends the job, once the link is back, and then the second one stops the wait.
+        """
+        name, host = self._stream.name, self._stream.host
         for number in signals:
-            if self._interrupts.tie:
+            if self._stream.lost and (self._ending or not self._interrupts.tie):
+                raise errors.Interrupted(self._interrupts.message)
+            if self._stream.lost:
+                self._ending = True
+                self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
+            elif self._interrupts.tie:
                 self._ending = True
                 with suppress(errors.TimedOut, errors.Unreachable):  # the next connection repeats it
                     self._stream.connection.send(_END, time.monotonic() + 1)
             elif number == signal.SIGINT:
                 self._passed_on.send(self._stream.connection)
-
-    def _check_signals(self) -> None:
-        """Handle signals during a reconnect: Ctrl-C stops the wait, as it cannot reach the job.
-
-        With `--tie` the first signal ends the job once the link is back, and the second stops the wait.
-        """
-        if not self._interrupts.tie or self._ending:
-            self._interrupts.check_recorded()
-        elif self._interrupts.read():
-            self._ending = True
-            name, host = self._stream.name, self._stream.host
-            self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
 
 
 def run(

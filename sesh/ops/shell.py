@@ -18,7 +18,7 @@ from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import DataFrame, Descriptors, NewOutput, Ready, ResponseFrame, Stream
+from sesh.reach.stream import DataFrame, NewOutput, Others, ResponseFrame, Stream
 from sesh.schema import RunFacts
 from sesh.store import listing
 from sesh.vt import grammar
@@ -126,9 +126,6 @@ class _SentCommand:
         arrivals = self._stream.arrivals(self._send, others=self._descriptors, until=until)
         while True:
             match next(arrivals):
-                case Ready():
-                    if self._interrupts.read():
-                        self.interrupt()
                 case NewOutput(_, data):
                     if self._live is not None:
                         self._live.write(data)
@@ -144,8 +141,14 @@ class _SentCommand:
                         tell, self._tell = self._tell, None  # tell the person only once
                         tell(response.get("question", ""))
 
-    def _descriptors(self) -> Descriptors:
-        return [(self._interrupts.inbound, select.POLLIN)]
+    def _descriptors(self) -> Others:
+        return [(self._interrupts.inbound, select.POLLIN, self._handle_signals)]
+
+    def _handle_signals(self) -> None:
+        if self._stream.lost:
+            self._interrupts.check_recorded()
+        elif self._interrupts.read():
+            self.interrupt()
 
     def _send(self) -> None:
         """Send the command over a new connection, with the time that is left for it."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import Ended, ExitCode, Interrupted, SeshError, Unreachable
+from sesh.link.health import WatchedConnection
 from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.messages import OP, Hello
 from sesh.reach import calls
@@ -76,8 +77,8 @@ class HostTarget(Target):
             self._record_changes(op.changes(arguments, result))
         return result
 
-    def connect(self, name: str) -> Connection:
-        request = LinkRequest.attach(name, can_answer=self.caller.can_answer)
+    def connect(self, name: str, session_id: str = "") -> Connection:
+        request = LinkRequest.attach(name, session_id, can_answer=self.caller.can_answer)
         with errors.naming_host(self.host), self._timed():
             return self._await_session(self._open_link(request), request)
 
@@ -127,15 +128,14 @@ class HostTarget(Target):
 
         By that id the host knows that it is the same request. The keeper pauses between two logins.
         """
-        check = self.interrupts.check_recorded if self.interrupts is not None else self._stop.check
         with closing(LinkKeeper(opening.HostLinkOpener(self.destination), logs=False)) as keeper:
+            stream = Stream(self, WatchedConnection(-1, -1), "", keeper)
             links_left = _MAX_LINKS - 1
             while True:
-                self.caller.note(f"lost the link to @{self.host} before its answer; reconnecting")
-                with self._stopping_on_first():
-                    link = keeper.await_link(self.host, check, self.deadline)
+                with self._stopping_on_first(), self._stop.calling(stream.cut):
+                    stream.reconnect()
+                link = stream.connection
                 assert isinstance(link, Link)  # noqa: S101 (`HostLinkOpener.open` returns one)
-                self.caller.note(f"reconnected to @{self.host}")
                 try:
                     return self._await_session(link, request)
                 except errors.ConnectionLost:
@@ -176,15 +176,13 @@ class HostTarget(Target):
         return link
 
     def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
-        target = self.until(deadline)
         try:
-            with target._open_link() as link:
-                target._await_session(link, LinkRequest.attach(name, session_id))
+            self.until(deadline).connect(name, session_id).close()
         except Ended as ended:
             return ended
         except SeshError:
-            return None
-        return None  # the session runs
+            pass
+        return None
 
     def items(
         self,
@@ -212,7 +210,6 @@ class HostTarget(Target):
         stream = Stream(self, link, "", keeper)
         stream.deadline = None
         stream.audience = self.caller.audience
-        stream.while_lost = self._stop.check
         with stream:
             try:
                 for arrival in stream.arrivals(request):

@@ -22,7 +22,7 @@ from sesh.reach import find
 from sesh.reach.target import Target
 from sesh.wire import Connection
 
-Descriptors = list[tuple[int, int]]  # to poll, with their events
+Others = list[tuple[int, int, Callable[[], object]]]  # descriptors to poll, with events, and what to call once ready
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,7 @@ class ResponseFrame:
     payload: bytes
 
 
-@dataclass(frozen=True)
-class Ready:
-    descriptor: int
-
-
-Arrival = NewOutput | DataFrame | ResponseFrame | Ready
+Arrival = NewOutput | DataFrame | ResponseFrame
 
 
 @dataclass
@@ -92,13 +87,14 @@ class Stream:
         self.deadline = target.deadline  # for the whole stream (monotonic)
         self.output = ReceivedOutput()
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
-        self.while_lost: Callable[[], object] = lambda: None  # called four times a second; may raise
         self._target = target
         self._note = target.caller.note
         if keeper is None and isinstance(connection, WatchedConnection):
             keeper = LinkKeeper(connection.opener)
         self._keeper = keeper
         self._cut = False
+        self._others: Callable[[], Others] = list
+        self._until = inf
         self._exits = ExitStack()  # filled by `__enter__`
         if keeper is not None:
             keeper.log("connect", session=name or None)
@@ -132,6 +128,13 @@ class Stream:
         """End the stream from another thread."""
         self._cut = True
         self.connection.abort()
+        if self._keeper is not None:
+            self._keeper.wake()
+
+    @property
+    def lost(self) -> bool:
+        """True while the stream waits for another link."""
+        return self.connection.inbound < 0
 
     def handshake(self, requests: bytes = b"", until: float | None = None) -> Welcome:
         """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `find.await_welcome`."""
@@ -141,13 +144,15 @@ class Stream:
         return welcome
 
     def arrivals(
-        self, on_connect: Callable[[], object], *, others: Callable[[], Descriptors] = list, until: float | None = None
+        self, on_connect: Callable[[], object], *, others: Callable[[], Others] = list, until: float | None = None
     ) -> Iterator[Arrival]:
         """Yield what arrives, without end, over this connection and each one that replaces it.
 
-        `on_connect`: sends HELLO and requests over each connection. `others`: returns further descriptors to poll.
-        Raises TimedOut at `until` (monotonic), Ended, DaemonDied, BrokenPipeError, and the errors of `on_connect`.
+        `on_connect`: sends HELLO and requests over each connection. `others`: returns further descriptors,
+        which are polled while a link is lost, too. Raises TimedOut at `until` (monotonic), Ended, DaemonDied,
+        BrokenPipeError, and the errors of `on_connect`.
         """
+        self._others, self._until = others, inf if until is None else until
         while True:
             welcomed, next_link = False, None
             try:
@@ -155,7 +160,7 @@ class Stream:
                 self._record_session()
                 welcomed = self.session_id != ""
                 while next_link is None:
-                    next_link = yield from self._next_arrivals(others, until)
+                    next_link = yield from self._next_arrivals()
             except errors.Unreachable as error:
                 self._raise_unless_lost(error, welcomed=welcomed)
             self.reconnect(next_link)  # outside `try`: errors of the reconnect start no other one
@@ -184,18 +189,14 @@ class Stream:
         ended = self._target.find_end(self.name, self.session_id, self.deadline) if known else None
         return ended or errors.DaemonDied(f"the daemon of {self.name} died")
 
-    def _next_arrivals(
-        self, others: Callable[[], Descriptors], until: float | None
-    ) -> Generator[Arrival, None, Connection | None]:
+    def _next_arrivals(self) -> Generator[Arrival, None, Connection | None]:
         """Wait; yield what has arrived; return the link that replaces a doubted one. Raises ConnectionLost."""
-        if until is not None and time.monotonic() >= until:
+        if time.monotonic() >= self._until:
             raise errors.TimedOut("timed out", hint=f"`{SESH} status {self.name}` shows its pid")
         frames = self.connection.take_frames()
         ready: list[int] = []
         if not frames:
-            polled_too = others()
-            ready = self._poll(polled_too, inf if until is None else until)
-            yield from (Ready(descriptor) for descriptor, _ in polled_too if descriptor in ready)
+            ready = self._poll(self._until)
             if self.connection.inbound in ready:
                 self.connection.read()
                 frames = self.connection.take_frames()
@@ -210,16 +211,20 @@ class Stream:
                 yield ResponseFrame(protocol.response_number(payload), payload)
         return self._run_keeper(ready)
 
-    def _poll(self, others: Descriptors, until: float) -> list[int]:
-        """Wait for the connection and other descriptors; return the ready ones. Raises BrokenPipeError."""
-        descriptors = [*others, (self.connection.inbound, select.POLLIN)]
-        if self.audience >= 0:
-            descriptors.append((self.audience, 0))
+    def _poll(self, until: float) -> list[int]:
+        """Wait for connection, keeper and others; serve the others. Return the ready ones. Raises BrokenPipeError."""
+        others = self._others()
+        inbound = [self.connection.inbound]
         if self._keeper is not None:
-            descriptors += [(descriptor, select.POLLIN) for descriptor in self._keeper.descriptors]
+            inbound += self._keeper.descriptors
             until = min(until, self._keeper.due)
-        ready = polled(descriptors, None if until == inf else until)
+        watched = [(self.audience, 0), *((descriptor, select.POLLIN) for descriptor in inbound)]
+        watched += [(descriptor, events) for descriptor, events, _ in others]
+        ready = polled([each for each in watched if each[0] >= 0], None if until == inf else until)
         check_audience(ready, self.audience)
+        for descriptor, _, serve in others:
+            if descriptor in ready:
+                serve()
         return ready
 
     # -- over another connection
@@ -245,13 +250,22 @@ class Stream:
 
     def _await_link(self, keeper: LinkKeeper) -> Connection:
         """Wait for the link that replaces a lost one; note loss and return."""
-        self._check()
-        if keeper.refusal is None:  # else `await_link` raises the refusal at once
+        keeper.link_closed()
+        if not self._cut and keeper.refusal is None:
             running = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
             self._note(f"lost the link to @{self.host}{running}")
-        link = keeper.await_link(self.host or "", self._check, self.deadline)
-        self._note(f"reconnected to @{self.host}")
-        return link
+        until = min(self._until, inf if self.deadline is None else self.deadline)
+        ready: list[int] = []
+        while not self._cut:
+            if (link := keeper.run(ready)) is not None:
+                self._note(f"reconnected to @{self.host}")
+                return link
+            if keeper.refusal is not None:
+                raise keeper.refusal
+            if time.monotonic() >= until:
+                raise errors.TimedOut(f"timed out: @{self.host} is still unreachable")
+            ready = self._poll(until)
+        raise errors.ConnectionLost(f"the link to @{self.host} was cut")
 
     def _watch(self, keeper: LinkKeeper) -> None:
         """Let the keeper watch the current link; close it if the stream was cut."""
@@ -281,8 +295,3 @@ class Stream:
             self.name = peer.name
         facts = {"since": self.output.position or 0, "joined": peer.pid} if self.name else {}
         self._keeper.session_connected(self.name, **facts)
-
-    def _check(self) -> None:
-        if self._cut:  # a cut stream opens no other link
-            raise errors.ConnectionLost(f"the link to @{self.host} was cut")
-        self.while_lost()

@@ -137,7 +137,7 @@ def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
     wait_until(lambda: running(far) == 1 and bool(stop._callbacks))
     far.away()
     threads[0].join(30)
-    assert found == ["unreachable"]
+    assert found == ["timeout"]
     stop.stop()
     threads[1].join(30)
-    assert found == ["unreachable", "interrupted"]
+    assert found == ["timeout", "interrupted"]

@@ -76,7 +76,7 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
     assert far.sesh("--open", "work").code == 0
     far.back()
     assert terminal.exit_code() == 129
-    assert "[work ended by sesh kill]" in terminal.text()
+    assert "[work was killed]" in terminal.text()
     assert far.names() == ["work"]
 
 

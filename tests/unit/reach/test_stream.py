@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from unittest.mock import Mock
@@ -14,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol, wire
-from sesh.errors import Ended, TimedOut, Unreachable
+from sesh.errors import ConnectionLost, Ended, Refused, TimedOut, Unreachable
 from sesh.link.health import WatchedConnection
 from sesh.reach.caller import Caller
-from sesh.reach.stream import NewOutput, Ready, ReceivedOutput, Stream
+from sesh.reach.stream import NewOutput, ReceivedOutput, Stream
 from sesh.reach.target import LocalTarget
 from tests.support.data import job_result
 
@@ -34,6 +35,10 @@ def ends() -> Iterator[Ends]:
 
 def nothing() -> None:
     """Ask for nothing, because the test's daemon sends without a request."""
+
+
+def refuse() -> None:
+    raise Refused("the other is ready")
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), max_size=20))
@@ -67,7 +72,8 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
     with Stream(LocalTarget(Caller()), ends[0], "work") as stream:
         with pytest.raises(TimedOut):
             next(stream.arrivals(nothing, until=time.monotonic() + 0.05))
-        assert next(stream.arrivals(nothing, others=lambda: [(inbound, select.POLLIN)])) == Ready(inbound)
+        with pytest.raises(Refused, match="the other is ready"):
+            next(stream.arrivals(nothing, others=lambda: [(inbound, select.POLLIN, refuse)]))
     for descriptor in (inbound, outbound):
         os.close(descriptor)
 
@@ -75,7 +81,8 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
 def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_the_answer() -> None:
     first, *links = [Mock(spec=WatchedConnection, peer=wire.Peer(), welcome={}) for _ in range(3)]
     first.peer = wire.Peer("work", "c0ffee")
-    stream = Stream(Mock(host="box"), first, "work", Mock(**{"await_link.side_effect": links}))
+    keeper = Mock(refusal=None, **{"run.side_effect": links})
+    stream = Stream(Mock(host="box", deadline=None), first, "work", keeper)
     for link in links:
         stream.reconnect()
         link.connect_request.assert_called_with("work", "c0ffee")
@@ -90,3 +97,45 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     with pytest.raises(Ended):
         next(stream.arrivals(nothing))
     target.caller.note.assert_not_called()
+
+
+@pytest.fixture
+def lost() -> Iterator[Stream]:
+    """A stream whose link is lost, and to whose host no other one opens."""
+    link = WatchedConnection(-1, -1)
+    link.opener = Mock(indirect=False, **{"login_prompted.return_value": False})
+    link.opener.open.side_effect = Unreachable("no route")
+    target = LocalTarget(Caller())
+    target.host = "box"
+    with Stream(target, link, "work") as stream:
+        yield stream
+
+
+def test_what_is_polled_beside_a_link_is_polled_while_it_is_lost(lost: Stream) -> None:
+    """A key pressed then was seen up to a quarter of a second later."""
+    inbound, outbound = os.pipe()
+    writer = threading.Timer(0.05, os.write, (outbound, b"."))
+
+    def lose() -> None:
+        writer.start()
+        raise ConnectionLost("lost")
+
+    with pytest.raises(Refused, match="the other is ready"):
+        next(lost.arrivals(lose, others=lambda: [(inbound, select.POLLIN, refuse)]))
+    assert lost.lost
+    for descriptor in (inbound, outbound):
+        os.close(descriptor)
+
+
+def test_another_thread_ends_a_stream_that_waits_for_a_link(lost: Stream) -> None:
+    cutting = threading.Timer(0.05, lost.cut)
+    cutting.start()
+    with pytest.raises(ConnectionLost, match="was cut"):
+        lost.reconnect()
+    cutting.join()
+
+
+def test_a_stream_waits_for_a_link_until_its_deadline(lost: Stream) -> None:
+    lost.deadline = time.monotonic() + 0.05
+    with pytest.raises(TimedOut, match="still unreachable"):
+        lost.reconnect()
