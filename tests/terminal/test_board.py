@@ -366,7 +366,7 @@ def test_a_changed_session_is_asked_at_once_over_its_held_connection(
 
 
 def test_a_name_that_another_session_takes_over_is_that_session_s(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection held for the old name led to the renamed session, and the other one was never shown."""
+    """The session that had taken a renamed one's name was never shown."""
     monkeypatch.setenv("SESH_DIR", home.directory)
     home.sesh("--open", "web", "--", "cat")
     home.sesh("--open", "next", "--", "cat")
