@@ -90,7 +90,7 @@ def _deploy_at_once(destinations: Sequence[Destination], *, force: bool, upgradi
         TextColumn("{task.fields[host]}", markup=False),
         BarColumn(),
         TextColumn("{task.description}", markup=False),
-        console=Console(stderr=True, highlight=False, markup=False),
+        console=Console(stderr=True, highlight=False, markup=False, emoji=False),
         transient=True,
         disable=not os.isatty(2) or eventlog.wanted(),
     )

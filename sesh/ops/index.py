@@ -137,10 +137,13 @@ class _Daemons:
         found: dict[str, Summary | None] = {**latest}
         for name in others & self._connections.keys():
             try:
-                found[name] = self._connections[name].await_response(SUMMARY, _SUMMARY, until)[0]["session"]
+                row = self._connections[name].await_response(SUMMARY, _SUMMARY, until)[0]["session"]
             except SeshError:
+                row = None
+            if row is None or row["name"] == name:
+                found[name] = row
+            if row is None or row["name"] != name:  # after a rename another session may have the old name
                 self._connections.pop(name).close()
-                found[name] = None
         return found
 
 

@@ -23,7 +23,7 @@ token = json.loads(base64.b64decode(re.findall("[A-Za-z0-9+/]{{50,}}=*", line)[1
 for row in {rows!r}:
     print(token, row)
 """
-ATTACK = "\x1b]52;c;cHdu\x1b\\\x1b]0;PWN\x07[link=https://evil/]here[/link][/nope]"
+ATTACK = ":bug:\x1b]52;c;cHdu\x1b\\\x1b]0;PWN\x07[link=https://evil/]here[/link][/nope]"
 STATE = {
     "python": "/usr/bin/python3",
     "platform": "Linux x86_64",
@@ -63,7 +63,7 @@ def test_a_hosts_words_are_one_line_of_text_in_the_progress_display(home: Home, 
     host(home, "box", [answer])
     terminal = home.terminal("--deploy", "@box", columns=300)
     assert terminal.exit_code() == 1
-    for sequence in (b"\x1b]", b"PWN\x07", b"internal error"):
+    for sequence in (b"\x1b]", b"PWN\x07", b"internal error", "\N{BUG}".encode()):
         assert sequence not in terminal.raw
     rows = [row for row in terminal.text().splitlines() if row.strip()]
     assert len(rows) == 1

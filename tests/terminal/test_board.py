@@ -363,3 +363,15 @@ def test_a_changed_session_is_asked_at_once_over_its_held_connection(
         monkeypatch.setattr(listing, "begin_request", _fail)
         home.sesh("--label", "work", "a=b")
         assert any(row["labels"] == {"a": "b"} for rows in lists for row in rows)
+
+
+def test_a_name_that_another_session_takes_over_is_that_session_s(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection held for the old name led to the renamed session, and the other one was never shown."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    home.sesh("--open", "web", "--", "cat")
+    home.sesh("--open", "next", "--", "cat")
+    with closing(index.watch()) as lists:
+        ids = {row["name"]: row["id"] for row in next(lists)}
+        home.sesh("--rename", "web", "old")
+        home.sesh("--rename", "next", "web")
+        assert {row["name"]: row["id"] for row in next(lists)} == {"web": ids["next"], "old": ids["web"]}
