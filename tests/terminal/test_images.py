@@ -40,8 +40,11 @@ def test_images_pass_untouched_and_are_left_out_of_a_restore(home: Home, termina
 def test_who_attaches_in_the_midst_of_an_image_gets_nothing_of_it(home: Home, terminal: Open) -> None:
     begin, end = b"\x1b_Ga=T,f=24,c=3,r=4,q=2;AAAA", b"AAAA\x1b\\"
     paths = home.write("begin", b"top\r\nbefore\r\n" + begin), home.write("end", end + b"\r\nafter")
-    script = f"stty -opost -echo -icanon; cat {paths[0]}; head -c 1 >/dev/null; cat {paths[1]}; sleep 1000"
-    first = terminal("work", "--", "sh", "-c", script)
+    script = f"stty -opost -echo -icanon; for part in {' '.join(paths)}; do head -c 1 >/dev/null; cat $part; done; cat"
+    assert home.sesh("--open", "work", "--", "sh", "-c", script).code == 0  # its creator would get a line of sesh's own
+    first = terminal("work")
+    wait_until(lambda: home.summary("work")["attached"] == 1)
+    first.type("x")
     first.wait_until(lambda: begin in first.raw, what="the start of the image")
     second = terminal("work")
     second.wait_for("before")
