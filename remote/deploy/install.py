@@ -25,7 +25,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 
 class Order(TypedDict):
@@ -149,10 +149,13 @@ class Installer:
         self.step = "unpack"
         with zipfile.ZipFile(archive) as members:
             members.extractall(self.new)
-        # Files of a version never change, so that the compiled ones need no check.
-        options: Any = {"stripdir": str(self.new), "prependdir": str(self.final)}
-        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-        compileall.compile_dir(self.new / "lib", quiet=2, invalidation_mode=unchecked, **options)
+        compileall.compile_dir(
+            self.new / "lib",
+            quiet=2,
+            stripdir=str(self.new),
+            prependdir=str(self.final),
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,  # files of a version never change
+        )
         self.step = "smoke_test"
         launcher.write_bytes(self.launcher(self.new))
         launcher.chmod(0o755)
@@ -195,9 +198,17 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    pipes: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    options: Any = {"timeout": TRIAL_TIMEOUT, "cwd": "/", "errors": "replace"}
-    return subprocess.run(words, env=env, check=False, **pipes, **options)
+    return subprocess.run(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=TRIAL_TIMEOUT,
+        env=env,
+        cwd="/",
+        errors="replace",
+        check=False,
+    )
 
 
 def carry_out(order: Order) -> Report:
