@@ -31,9 +31,13 @@ def attach(connection: wire.Connection, name: str, *, host: str | None, options:
     terminal, Unreachable without a WELCOME, ProtocolError, OSError if no descriptor is left, and the error with which
     the daemon refuses HELLO.
     """
-    signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # a second Ctrl-\ while the client leaves must not kill it
+    # A second Ctrl-\ while the client leaves must not kill it.
+    interrupts = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     with connection, RawTerminal() as terminal:
-        return _Client(Attachment(Display(terminal), connection, name, host, options)).run()
+        end = _Client(Attachment(Display(terminal), connection, name, host, options)).run()
+    if end.kind is EndKind.SWITCH:
+        signal.signal(signal.SIGQUIT, interrupts)  # while the next session is connected to
+    return end
 
 
 def first_hello(host: str, options: AttachOptions) -> Hello:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import signal
+import termios
 
 import pytest
 
+from sesh import messages
 from sesh.cli import attach
 from sesh.ops import lookup
+from sesh.reach import find
 from sesh.remote import known
 from sesh.store import recent
 from tests.remote.farm import Farm
 from tests.remote.via import Beside
-from tests.support import Home, Terminal, wait_until
+from tests.support import PROMPT, Home, Terminal, wait_until
 
 
 def left(terminal: Terminal, key: bytes, said: str = "interrupted") -> None:
@@ -72,6 +75,25 @@ def test_once_the_host_has_created_the_session_the_last_line_says_so(
     assert terminal.exit_code() == 130
     assert re.search(r"sesh: interrupted; work (runs|may have been created); .*: sesh @box", terminal.text())
     assert far.names() == ["work"]
+
+
+def test_while_a_switch_connects_to_a_host_the_key_returns_to_the_session_that_was_left(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The terminal printed the key, and went on waiting."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    far = beside("box")
+    assert home.sesh("@box", "--open", "work").code == 0
+    terminal = home.terminal("one")
+    terminal.wait_for(PROMPT)
+    far.fall_silent()
+    calls = len(far.links())
+    find.request("one", messages.SWITCH, to="work", host="box")
+    terminal.wait_until(lambda: len(far.links()) > calls)
+    terminal.type(b"\x1c")
+    terminal.wait_until(lambda: not terminal.termios()[3] & termios.ICANON, what="the session's terminal is raw")
+    terminal.type("echo still-$SESH_SESSION\n")
+    terminal.wait_for("still-one")
 
 
 def test_once_it_is_created_here_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
