@@ -71,7 +71,7 @@ class ClientHandler:
         if position is None and not created:
             welcome["missed"] = self._missed()
         if left is not None:
-            welcome["left"] = STEADY.now() - left.left_at
+            welcome["left"] = STEADY.now() - left.at
         connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace"):
             for other in list(self._clients.all):
@@ -81,7 +81,7 @@ class ClientHandler:
         fitted = self._has_session_size(client)  # before `add`, which may give the session this client's size
         self._clients.add(client)
         if position is None:
-            self._start(client, left.shown_to if left is not None else None, created=created)
+            self._start(client, left.position if left is not None else None, created=created)
         elif not departed.got_first_screen(by=position):
             self._start(client, departed.seen_to, created=False)
         else:

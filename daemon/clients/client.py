@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from sesh import measures, protocol
 from sesh.daemon.base.observers import Observers
@@ -21,10 +22,11 @@ from sesh.wording import plain
 LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
 LAG_OVER_LINK = 64 << 10
 """Bytes that a client over a link may lag, besides those in flight: an echo waits behind all of them."""
+Remembered = TypeVar("Remembered")
 BLANK = -1  # the position of a client whose terminal shows no output of the session yet
 REPLAY_LINES = 1_000  # lines of scrollback that a client gets by default
 MAX_LINES = 1_000_000  # lines of scrollback that a client gets at most
-MAX_DEPARTED = 128  # clients, and terminals, that are remembered after they left; the oldest is dropped
+MAX_DEPARTED = 64  # clients, and terminals, that are remembered after they left; the oldest is dropped
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
 
 
@@ -242,27 +244,31 @@ def client_of(connection: PeerConnection) -> Client | None:
 
 @dataclass(frozen=True)
 class Departed:
-    """What is remembered of a client that has left, or of its terminal."""
+    """What is remembered of a client that has left, in case it comes back."""
 
     last_input: int  # the number of its last INPUT
     used_at: float
     seen_to: int | None = None
     first_screen_at: int | None = 0
     before_viewport: TerminalState | None = None  # see `Repainting`
-    shown_to: int | None = None  # see `Client.shown_to`
-    left_at: float = 0.0
 
     @classmethod
     def of(cls, client: Client) -> Departed:
         state = client.state
         before = None if isinstance(state, Live | Attaching) else state.before_viewport
-        first_screen = client.first_screen_at
-        now = STEADY.now()
-        return cls(client.last_input, client.used_at, client.seen_to, first_screen, before, client.shown_to, now)
+        return cls(client.last_input, client.used_at, client.seen_to, client.first_screen_at, before)
 
     def got_first_screen(self, by: int) -> bool:
         """Return whether it got its first screen `by` a position of the output."""
         return self.first_screen_at is not None and self.first_screen_at <= by
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a terminal that has left shows already."""
+
+    position: int  # up to which it shows the output
+    at: float
 
 
 class Clients:
@@ -274,7 +280,8 @@ class Clients:
         self.size = size
         self.on_resize: Observers[[Size]] = Observers()  # called with the session's new size
         self.last_number = 0  # of the newest client
-        self.departed: dict[str, Departed] = {}  # by the client's token, and by the terminal's id
+        self.departed: dict[str, Departed] = {}  # by the client's token
+        self.left: dict[str, Left] = {}  # by the terminal's id
 
     def __len__(self) -> int:
         return len(self.all)
@@ -291,20 +298,16 @@ class Clients:
 
     def remember(self, client: Client) -> None:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
-        departed = Departed.of(client)
-        for key in (client.terminal.token, client.terminal.id if departed.shown_to is not None else ""):
-            self.departed.pop(key, None)
-            if key:
-                self.departed[key] = departed
-        while len(self.departed) > MAX_DEPARTED:
-            del self.departed[next(iter(self.departed))]
+        _keep(self.departed, client.terminal.token, Departed.of(client))
+        if (shown_to := client.shown_to) is not None:
+            _keep(self.left, client.terminal.id, Left(shown_to, STEADY.now()))
 
-    def left_by(self, terminal: str) -> Departed | None:
+    def left_by(self, terminal: str) -> Left | None:
         """Return where a terminal has left; its broken link may not have been found dead."""
         for client in self.all:
             if terminal and client.terminal.id == terminal:
                 self.remember(client)
-        return self.departed.get(terminal)
+        return self.left.get(terminal)
 
     def remove(self, client: Client) -> None:
         self.remember(client)
@@ -327,6 +330,15 @@ class Clients:
     def replying(self, log: OutputLog) -> Client | None:
         """Return the last used client that has all output: its terminal replies to queries."""
         return _last_used([client for client in self.all if client.gets_output and client.was_sent_all(log)])
+
+
+def _keep(memory: dict[str, Remembered], key: str, value: Remembered) -> None:
+    """Remember a value as the newest; drop the oldest of too many."""
+    if key:
+        memory.pop(key, None)
+        memory[key] = value
+        if len(memory) > MAX_DEPARTED:
+            del memory[next(iter(memory))]
 
 
 def _last_used(clients: list[Client]) -> Client | None:

@@ -155,9 +155,9 @@ def test_the_memory_of_terminals_is_bounded(server: Server, attach: Attach) -> N
         terminal = attach(client=f"client {number}", terminal=f"terminal {number}")
         terminal.until(Live)
         terminal.leaves()
-    departed = server.session.clients.departed
-    assert len(departed) == MAX_DEPARTED
-    assert "terminal 0" not in departed
+    clients = server.session.clients
+    assert len(clients.left) == len(clients.departed) == MAX_DEPARTED
+    assert "terminal 0" not in clients.left
 
 
 def test_one_that_shows_a_viewport_gets_no_bytes_after_two_breaks_either(server: Server, attach: Attach) -> None:
