@@ -15,6 +15,7 @@ from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions, terminal_hello
+from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE, ExitCode
 from sesh.messages import Hello
@@ -34,7 +35,8 @@ def attach(connection: wire.Connection, name: str, *, host: str | None, options:
     # A second Ctrl-\ while the client leaves must not kill it.
     interrupts = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     with connection, RawTerminal() as terminal:
-        end = _Client(Attachment(Display(terminal), connection, name, host, options)).run()
+        shown = Shown(terminal.path())
+        end = _Client(Attachment(Display(terminal), connection, name, host, options, shown), shown).run()
     if end.kind is EndKind.SWITCH:
         signal.signal(signal.SIGQUIT, interrupts)  # while the next session is connected to
     return end
@@ -42,14 +44,17 @@ def attach(connection: wire.Connection, name: str, *, host: str | None, options:
 
 def first_hello(host: str, options: AttachOptions) -> Hello:
     """Return this terminal's HELLO, to send in one write with a request to `host`."""
-    return terminal_hello(RawTerminal(), options, host, {"client": os.urandom(8).hex()})
+    terminal = RawTerminal()
+    seen = Shown(terminal.path()).positions(host)
+    return terminal_hello(terminal, options, host, {"client": os.urandom(8).hex(), "seen": seen})
 
 
 class _Client:
     """The loop of one attachment."""
 
-    def __init__(self, attachment: Attachment) -> None:
+    def __init__(self, attachment: Attachment, shown: Shown) -> None:
         self._attachment = attachment
+        self._shown = shown
         self._display = attachment.display
         self._terminal = attachment.display.terminal
         self._keys = KeyParser(attachment.options.detach_key)
@@ -58,6 +63,7 @@ class _Client:
         """Run the loop until the attachment ends; reset the terminal even after an error."""
         attachment, display = self._attachment, self._display
         line = ""
+        session_ended = False
         try:
             attachment.handle_frames()
             while (end := attachment.end) is None:
@@ -67,9 +73,12 @@ class _Client:
             is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
             display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
             line = end.line
+            session_ended = end.kind is EndKind.ENDED
         finally:
             display.leave(line, attachment.last_message)
             attachment.close()
+            position = None if session_ended else attachment.view.position
+            self._shown.record_leave(attachment.host, attachment.session_id, position)
         return end
 
     def _complete(self, end: AttachmentEnd) -> None:

@@ -12,13 +12,14 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from sesh import measures, protocol, wire, wording
+from sesh import protocol, wire, wording
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine
 from sesh.client.options import AttachOptions, terminal_hello
+from sesh.client.shown import Shown
 from sesh.client.terminal import SignalInterrupt
 from sesh.client.view import TerminalView
 from sesh.errors import (
@@ -66,9 +67,11 @@ class Attachment:
         name: str,
         host: str | None,
         options: AttachOptions,
+        shown: Shown,
     ) -> None:
         self.display, self.options = display, options
         self.name, self.host = name, host
+        self._shown = shown
         self._token = os.urandom(8).hex()
         self.session_id = ""
         self.end: AttachmentEnd | None = None
@@ -105,6 +108,8 @@ class Attachment:
         identity: Hello = {"client": self._token}
         if self.phase is not AttachmentPhase.CONNECTING:
             identity |= {"id": self.session_id, "position": self.view.position}
+        else:
+            identity["seen"] = self._shown.positions(self.host)
         return terminal_hello(self.display.terminal, self.options, self.host, identity)
 
     def _ping(self, payload: bytes) -> None:
@@ -314,10 +319,9 @@ class Attachment:
         """Show the notice of the first WELCOME; measure the round trip."""
         if self.keeper is not None:
             self._ping(self.keeper.health.new_ping(time.monotonic()))
-        left = welcome.get("left")
-        if left is not None and self.options.replay:  # the scrollback has output from an earlier attachment
-            since = measures.time_of_day(time.time() - left)
-            self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {since} ──")
+        left = self._shown.left_time(self.host, self.session_id)
+        if left and self.options.replay:  # the scrollback has output from an earlier attachment
+            self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {left} ──")
         if notice := self.options.take_notice(self.name, welcome):
             self.view.say(notice)
 

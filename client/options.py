@@ -61,7 +61,6 @@ def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | No
         "term": os.environ.get("TERM", ""),
         "colorterm": os.environ.get("COLORTERM", ""),
         "tty": terminal.path(),
-        "terminal": terminal.identity(),
         "machine": os.uname().nodename,
         "read_only": options.read_only,
         "replace": options.replace,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from sesh import descriptors, machine
+from sesh import descriptors
 from sesh.errors import Refused
 
 _NO_END = {"SIGCHLD", "SIGCONT", "SIGINFO", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGWINCH"}
@@ -147,12 +147,6 @@ class RawTerminal:
             return os.ttyname(self.inbound)
         except OSError:
             return ""
-
-    def identity(self) -> str:
-        """Return what identifies the terminal as long as its shell runs; empty if unknown."""
-        path, leader = self.path(), os.getsid(0)
-        started = machine.start_time(leader) if path and leader > 0 else ""
-        return f"{os.uname().nodename} {path} {leader} {started}" if started else ""
 
     def read(self, size: int = _READ_SIZE) -> bytes | None:
         """Return unread input; empty if the terminal has gone, None without input."""

@@ -15,7 +15,7 @@ from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
 from sesh.errors import ProtocolError
-from sesh.measures import STEADY, Size, clamp_size
+from sesh.measures import Size, clamp_size
 from sesh.messages import Hello, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen
 
@@ -66,12 +66,9 @@ class ClientHandler:
         client.last_input = departed.last_input
         client.used_at = departed.used_at
         position = self._position_in(hello)
-        left = self._clients.left_by(client.terminal.id) if position is None else None
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if position is None and not created:
             welcome["missed"] = self._missed()
-        if left is not None:
-            welcome["left"] = STEADY.now() - left.at
         connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace"):
             for other in list(self._clients.all):
@@ -81,7 +78,7 @@ class ClientHandler:
         fitted = self._has_session_size(client)  # before `add`, which may give the session this client's size
         self._clients.add(client)
         if position is None:
-            self._start(client, left.position if left is not None else None, created=created)
+            self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         elif not departed.got_first_screen(by=position):
             self._start(client, departed.seen_to, created=False)
         else:
@@ -109,7 +106,7 @@ class ClientHandler:
 
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
         """Choose the first output of a new client: lines after `seen_to`, or all bytes."""
-        if seen_to is not None:
+        if seen_to is not None and seen_to <= self._log.head:
             client.position = client.seen_to = seen_to
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
@@ -203,8 +200,6 @@ class ClientHandler:
             "command": shells.foreground_name(pty, asker, command) if pty is not None else "",
         }
         client.connection.queue(protocol.message(protocol.DETACH, message))
-        if client.window is not None:
-            client.window.confirm(client.window.sent)  # the terminal shows all of it before the client leaves
         self.dismiss(client)
 
     def send_output(self, client: Client) -> None:

@@ -16,7 +16,7 @@ from sesh.daemon.activity.activity import Kept
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import Phase, ProgramEnd
-from sesh.daemon.clients.client import Departed, Left
+from sesh.daemon.clients.client import Departed
 from sesh.daemon.events import Missed
 from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.pty import Pty
@@ -31,7 +31,7 @@ from sesh.measures import STEADY, Size
 from sesh.messages import SendResponse
 from sesh.schema import Event
 
-FORMAT = 23  # of the snapshot; a sesh refuses any other
+FORMAT = 24  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
@@ -40,7 +40,6 @@ PARTS: dict[str, Any] = {
     "activity.work.state": WorkState,
     "clients.last_number": int,
     "clients.departed": dict[str, Departed],
-    "clients.left": dict[str, Left],
     "events.kept": dict[str, list[Event]],
     "events.last": int,
     "events.missed": Missed,

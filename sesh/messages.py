@@ -21,7 +21,6 @@ from sesh.schema import (
     Name,
     Pid,
     RunFacts,
-    Seconds,
     Size,
     Status,
     Styled,
@@ -44,7 +43,8 @@ class Hello(TypedDict, total=False):
     """HELLO, the first frame of a client. `role`: `attach`, `request` or `bridge`.
 
     Further keys are a client's terminal and options. `client`: a secret that identifies a returning client; `position`:
-    of the first byte that it lacks, in the output of the session `id`; `terminal`: identifies its terminal, if known.
+    of the first byte that it lacks, in the output of the session `id`; `seen`: the positions that its terminal has
+    shown, by session id.
     """
 
     protocol: int
@@ -70,7 +70,7 @@ class Hello(TypedDict, total=False):
     renewed: Mapping[str, str]
     id: str
     position: int
-    terminal: str
+    seen: Mapping[str, int]
 
 
 RequestKeys = dict[str, Any]  # the arguments of a REQUEST: all keys but those of its `Envelope`
@@ -116,8 +116,7 @@ class Message(TypedDict, total=False):
 class Welcome(TypedDict, total=False):
     """The first message of a daemon or a bridge.
 
-    `missed`: events while no client was attached; `left`: seconds since the terminal left the session; `now`, `uptime`:
-    the machine's time, and seconds since its start.
+    `missed`: events while no client was attached; `now`, `uptime`: the machine's time, and seconds since its start.
     """
 
     protocol: int
@@ -128,7 +127,6 @@ class Welcome(TypedDict, total=False):
     last_input: int
     new: bool
     missed: str
-    left: Seconds
     events: int
     home: Text
     now: float

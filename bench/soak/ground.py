@@ -15,6 +15,7 @@ from bench.soak import programs
 from bench.soak.attaching import Attached
 from bench.soak.figures import Sample
 from sesh import messages
+from sesh.client.shown import MAX_TERMINALS
 from sesh.errors import SeshError
 from sesh.reach.find import request
 from sesh.store import own, records
@@ -122,7 +123,9 @@ class Sessions:
             known |= {f"{session.name}.sock", f"{session.name}.json"}
             known |= {f".{what}.{number}" for what in ("checkpoint", "scrollback0", "scrollback1", "env", "agent")}
         files = [name for name in os.listdir(self.home.directory) if name not in known]
-        found = [name for name in files if not own.ZYGOTE.fullmatch(name)]
+        terminals = [name for name in files if name.startswith(".terminal.")]
+        allowed = terminals if len(terminals) <= MAX_TERMINALS else []
+        found = [name for name in files if name not in allowed and not own.ZYGOTE.fullmatch(name)]
         every = self.home.processes()
         roots = [session.daemon for session in self.every] + processes.zygotes(every)
         ours = {*roots, *(pid for root in roots for pid in processes.descendants(root))}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from sesh import measures, protocol
 from sesh.daemon.base.observers import Observers
@@ -22,11 +21,10 @@ from sesh.wording import plain
 LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
 LAG_OVER_LINK = 64 << 10
 """Bytes that a client over a link may lag, besides those in flight: an echo waits behind all of them."""
-Remembered = TypeVar("Remembered")
 BLANK = -1  # the position of a client whose terminal shows no output of the session yet
 REPLAY_LINES = 1_000  # lines of scrollback that a client gets by default
 MAX_LINES = 1_000_000  # lines of scrollback that a client gets at most
-MAX_DEPARTED = 64  # clients, and terminals, that are remembered after they left; the oldest is dropped
+MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
 
 
@@ -78,7 +76,6 @@ class Terminal:
     tty: str
     machine: str
     auth_sock: str
-    id: str  # identifies the terminal, also for a later client; empty if unknown
     token: str  # identifies the client when it reconnects
     read_only: bool
     replays: bool  # gets scrollback when it attaches
@@ -91,7 +88,6 @@ class Terminal:
             tty=plain(hello.get("tty", "")[:256]),
             machine=plain(hello.get("machine", "")[:256]),
             auth_sock=hello.get("auth_sock", "")[:1024],
-            id=hello.get("terminal", "")[:256],
             token=hello.get("client", "")[:64],
             read_only=hello.get("read_only", False),
             replays=hello.get("replay", True),
@@ -144,12 +140,6 @@ class Client(Reader):
     def blank(self) -> bool:
         """True if its terminal shows no output of the session yet."""
         return self.position == BLANK
-
-    @property
-    def shown_to(self) -> int | None:
-        """The position up to which its terminal surely shows the output; None without any."""
-        position = self.position if self.window is None else self.window.shown_to
-        return None if position == BLANK else position
 
     def was_sent_all(self, log: OutputLog) -> bool:
         return self.position == log.head and not self.connection.unsent
@@ -263,14 +253,6 @@ class Departed:
         return self.first_screen_at is not None and self.first_screen_at <= by
 
 
-@dataclass(frozen=True)
-class Left:
-    """What a terminal that has left shows already."""
-
-    position: int  # up to which it shows the output
-    at: float
-
-
 class Clients:
     """The attached clients, and their leader, whose terminal gives the session its size."""
 
@@ -281,7 +263,6 @@ class Clients:
         self.on_resize: Observers[[Size]] = Observers()  # called with the session's new size
         self.last_number = 0  # of the newest client
         self.departed: dict[str, Departed] = {}  # by the client's token
-        self.left: dict[str, Left] = {}  # by the terminal's id
 
     def __len__(self) -> int:
         return len(self.all)
@@ -298,16 +279,11 @@ class Clients:
 
     def remember(self, client: Client) -> None:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
-        _keep(self.departed, client.terminal.token, Departed.of(client))
-        if (shown_to := client.shown_to) is not None:
-            _keep(self.left, client.terminal.id, Left(shown_to, STEADY.now()))
-
-    def left_by(self, terminal: str) -> Left | None:
-        """Return where a terminal has left; its broken link may not have been found dead."""
-        for client in self.all:
-            if terminal and client.terminal.id == terminal:
-                self.remember(client)
-        return self.left.get(terminal)
+        if not client.terminal.token:
+            return
+        self.departed[client.terminal.token] = Departed.of(client)
+        if len(self.departed) > MAX_DEPARTED:
+            del self.departed[next(iter(self.departed))]
 
     def remove(self, client: Client) -> None:
         self.remember(client)
@@ -330,15 +306,6 @@ class Clients:
     def replying(self, log: OutputLog) -> Client | None:
         """Return the last used client that has all output: its terminal replies to queries."""
         return _last_used([client for client in self.all if client.gets_output and client.was_sent_all(log)])
-
-
-def _keep(memory: dict[str, Remembered], key: str, value: Remembered) -> None:
-    """Remember a value as the newest; drop the oldest of too many."""
-    if key:
-        memory.pop(key, None)
-        memory[key] = value
-        if len(memory) > MAX_DEPARTED:
-            del memory[next(iter(memory))]
 
 
 def _last_used(clients: list[Client]) -> Client | None:

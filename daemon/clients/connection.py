@@ -44,8 +44,6 @@ class Window:
         self._in_flight = in_flight  # remembers the state at a position, where the terminal is if its link breaks
         self.sent = 0  # bytes of output
         self._got = 0  # the acknowledged ones
-        self.shown_to: int | None = None  # the position that is acknowledged
-        self._unconfirmed: deque[tuple[int, int]] = deque(maxlen=1024)  # `sent` and position after each later frame
         self.progress_at = time.monotonic()  # time (monotonic) of the last GOT after which few bytes were in flight
 
     @property
@@ -59,15 +57,12 @@ class Window:
 
     def add(self, size: int, position: int) -> None:
         self.sent += size
-        self._unconfirmed.append((self.sent, position))
         self._in_flight(position)
 
     def confirm(self, count: int) -> None:
         """Handle a GOT for the first `count` bytes; ignore an invalid one."""
         if self._got < count <= self.sent:
             self._got = count
-            while self._unconfirmed and self._unconfirmed[0][0] <= count:
-                self.shown_to = self._unconfirmed.popleft()[1]
             if self.drained:  # a full link counts as stalled
                 self.progress_at = time.monotonic()
 

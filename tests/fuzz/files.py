@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 from sesh import config, machine, paths
 from sesh.cli import views as verbs
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
+from sesh.client.shown import Shown
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.ops import enter, events, jobs, layout, lookup, shell, sweep, wait
 from sesh.ops import views as ops_views
@@ -330,19 +332,30 @@ def _remotes() -> Iterator[Check]:
 
 
 def _notes(rng: random.Random) -> bytes:
-    """Make lines of a file: the names attached last."""
+    """Make lines of two files: positions of terminals, and the names attached last."""
     words = [str(each) for each in (*values.ODD_TEXTS, *values.ODD_NUMBERS)]
-    lines = [rng.choice(("work", "@box work", "@-x work", *words)) for _ in range(rng.randint(0, 5))]
-    return "\n".join(lines).encode("utf-8", "surrogatepass")
+    lines = [
+        rng.choice(("work", "@box work", "@-x work", f"{_ID} 10 1767225600", *words)) for _ in range(rng.randint(0, 5))
+    ]
+    numbers = [f"{_ID} {rng.choice(words)} {rng.choice((*words, '1767225600'))}" for _ in range(rng.randint(0, 3))]
+    return "\n".join([*lines, *numbers]).encode("utf-8", "surrogatepass")
 
 
 @contextmanager
 def _noted() -> Iterator[Check]:
-    with own_home() as home:
+    alone = mock.patch.object(os, "getsid", return_value=os.getpid())  # the leader may be of another pid namespace
+    with own_home() as home, alone, mock.patch.object(machine, "start_time", return_value="1"):
 
         def check(case: bytes) -> None:
             """A line of another form is ignored, and the file can still be written."""
+            _put(home, f".terminal.{os.getpid()}", b"/dev/pts/1\t1\n" + case)
             _put(home, ".recent", case)
+            shown = Shown("/dev/pts/1")
+            json.dumps(shown.positions(None))
+            for session in [*shown.positions(None), _ID]:
+                assert shown.left_time(None, session).isprintable()
+            shown.record_leave(None, _ID, 5)
+            assert Shown("/dev/pts/1").positions(None)[_ID] == 5
             enter.recent()
             recent.remember("work")
             assert recent.newest()[0] == "work"

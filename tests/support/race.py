@@ -104,7 +104,7 @@ class Race:
                 belongs = name in home.names()
             else:
                 unfinished = re.fullmatch(r"\..*\.\d+(\.sock)?|\.\d+\.sock", entry)
-                belongs = unfinished is None
+                belongs = unfinished is None or entry.startswith(".terminal.")
             if not belongs:
                 loose.append(entry)
         running = {pid for pid in home.processes() if is_daemon(pid)}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 
 import pytest
 
+from sesh.client.shown import MAX_TERMINALS
 from tests.fidelity.xterm import need, place
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, rounds
 
@@ -126,3 +128,16 @@ def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: 
     lines = told(terminal)
     assert lines.count("work-1") == 1
     assert lines.count("") <= sum(not row for row in terminal.screen())
+
+
+def test_files_of_terminals_are_private_and_bounded_in_number(shell: Open, sesh: Sesh, home: Home) -> None:
+    for pid in range(1, MAX_TERMINALS + 2):
+        home.write(f".sesh/.terminal.{pid}", "", mode=0o600)
+    terminal = shell()
+    enter(terminal, "work")
+    leave(terminal)
+    found = [entry for entry in os.scandir(home.directory) if entry.name.startswith(".terminal.")]
+    assert len(found) <= MAX_TERMINALS
+    assert ".terminal.1" not in [entry.name for entry in found]
+    (own,) = [entry for entry in found if entry.name == f".terminal.{terminal.pid}"]
+    assert own.stat().st_mode & 0o777 == 0o600

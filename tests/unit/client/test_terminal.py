@@ -7,13 +7,10 @@ import select
 import signal
 import termios
 from collections.abc import Iterator
-from unittest.mock import Mock
 
 import pytest
 
-from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.terminal import RawTerminal
-from sesh.config import Config
 from sesh.descriptors import polled
 
 WATCHED = (
@@ -133,12 +130,3 @@ def test_a_terminal_that_goes_while_it_is_lent_raises_nothing() -> None:
             os.close(master)
         assert terminal.read() == b""
     os.close(slave)
-
-
-def test_a_host_learns_of_the_terminal_and_of_no_other_session() -> None:
-    terminal = Mock()
-    terminal.size.return_value = 80, 24, 0, 0
-    hello = terminal_hello(terminal, AttachOptions(Config("")), "gpu", {"client": "token"})
-    of_terminal = {"columns", "rows", "width", "height", "term", "colorterm", "tty", "terminal", "machine", "pid"}
-    of_client = {"protocol", "version", "role", "client", "read_only", "replace", "replay", "lines", "remote"}
-    assert hello.keys() == of_terminal | of_client

@@ -21,7 +21,7 @@ from sesh.daemon import description, reload, snapshot
 from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.phase import Phase, ProgramEnd
-from sesh.daemon.clients.client import Departed, Left
+from sesh.daemon.clients.client import Departed
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import ignore
@@ -170,7 +170,6 @@ def lived() -> Session:
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3
     own.clients.departed["token"] = Departed(5, 6.0, 7, 8, TerminalState(scrolled=9))
-    own.clients.left["terminal"] = Left(7, 6.0)
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
     own.activity.handle_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)

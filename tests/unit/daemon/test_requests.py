@@ -126,7 +126,7 @@ def test_each_request_is_handled_with_the_type_of_its_answer() -> None:
 
 
 @pytest.mark.parametrize("odd", [None, -1, 1.5, "\ud800", [], {"a": -1}, 10**30])
-@pytest.mark.parametrize("key", ["pid", "tty", "columns", "read_only", "terminal"])
+@pytest.mark.parametrize("key", ["pid", "tty", "columns", "read_only", "seen"])
 def test_a_hello_of_other_types_ends_its_connection_and_attaches_nobody(
     server: Server, link: Link, key: str, odd: object
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.base.phase import Phase
-from sesh.daemon.clients.client import MAX_DEPARTED, ClientState, Live, Repainting, Viewing
+from sesh.daemon.clients.client import ClientState, Live, Repainting, Viewing
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import steps
@@ -20,8 +20,6 @@ from sesh.daemon.session import Session
 from sesh.daemon.waits import Wait
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
-
-TERMINAL = "mine /dev/pts/1 7 1000"  # an identity
 
 
 class Terminal:
@@ -101,63 +99,15 @@ def test_one_whose_first_screen_had_not_come_gets_a_screen_and_no_old_bytes(atta
 def test_one_whose_first_screen_had_not_come_still_gets_only_the_lines_after_an_earlier_attachment(
     server: Server, attach: Attach
 ) -> None:
-    _attached_and_left(attach, server)
+    seen = server.session.log.head
+    server.session.model.remember(seen)
     server.session.pump.append_output(b"".join(b"later %d\r\n" % number for number in range(50)))
-    terminal = attach(terminal=TERMINAL)
+    terminal = attach(seen={server.session.facts.id: seen})
     terminal.comes_back(0)
     terminal.until(Live)
     (screen,) = [payload for kind, payload in terminal.link.take() if kind == protocol.SCREEN]
     assert b"later 1\r" in screen
     assert b"line 150" not in screen
-
-
-@pytest.mark.parametrize("dead", [False, True])
-@pytest.mark.parametrize("acknowledged", [False, True])
-def test_a_terminal_whose_link_broke_for_good_gets_again_only_what_it_has_not_acknowledged(
-    server: Server, attach: Attach, acknowledged: bool, dead: bool
-) -> None:
-    first = attach(client="first", terminal=TERMINAL, remote=True)
-    first.until(Live)
-    client = server.session.clients.all[0]
-    server.session.pump.append_output(b"".join(b"later %d\r\n" % number for number in range(50)))
-    server.session.relay.deliver()
-    assert client.window is not None
-    if acknowledged:
-        server.handler.handle_frame(client, protocol.GOT, client.window.sent.to_bytes(protocol.NUMBER_SIZE, "big"))
-    if dead:
-        first.leaves()
-    second = attach(client="second", terminal=TERMINAL, remote=True)
-    second.until(Live)
-    screen = b"".join(payload for kind, payload in second.link.take() if kind == protocol.SCREEN)
-    assert (b"later 1\r" in screen) == (not acknowledged)
-
-
-def _attached_and_left(attach: Attach, server: Server) -> None:
-    terminal = attach(terminal=TERMINAL)
-    terminal.until(Live)
-    server.handler.handle_frame(server.session.clients.all[0], protocol.DETACH, b"{}")
-    terminal.leaves()
-
-
-def test_another_terminal_or_one_without_an_identity_gets_all_lines(server: Server, attach: Attach) -> None:
-    _attached_and_left(attach, server)
-    for identity in ("", "other"):
-        terminal = attach(client="next", terminal=identity)
-        terminal.until(Live)
-        frames = terminal.link.take()
-        assert b"line 1\r" in b"".join(payload for kind, payload in frames if kind == protocol.SCREEN)
-        assert "left" not in protocol.parse(frames[0][1])
-        terminal.leaves()
-
-
-def test_the_memory_of_terminals_is_bounded(server: Server, attach: Attach) -> None:
-    for number in range(MAX_DEPARTED + 1):
-        terminal = attach(client=f"client {number}", terminal=f"terminal {number}")
-        terminal.until(Live)
-        terminal.leaves()
-    clients = server.session.clients
-    assert len(clients.left) == len(clients.departed) == MAX_DEPARTED
-    assert "terminal 0" not in clients.left
 
 
 def test_one_that_shows_a_viewport_gets_no_bytes_after_two_breaks_either(server: Server, attach: Attach) -> None:

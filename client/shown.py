@@ -1,0 +1,88 @@
+"""Record up to which position this terminal has shown each session.
+
+So no line enters the terminal's scrollback twice. A terminal is identified by its tty, and by pid and start time of
+the process that leads its Unix session (getsid), as a rule the shell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from typing import NamedTuple, TypedDict
+
+from sesh import files, machine, measures, paths, protocol
+from sesh.check import Malformed, checked_here
+from sesh.errors import Refused, SeshError
+from sesh.names import is_id
+from sesh.schema import Id, Time
+
+_PREFIX = ".terminal."
+_MAX_BYTES = 64 << 10  # a larger file is ignored
+MAX_SESSIONS = 32  # sessions of one terminal that are recorded: those left last
+MAX_TERMINALS = 64  # terminals that are recorded: those that left last
+
+
+class Left(NamedTuple):
+    """A session that the terminal has left at a position. `host`: None for this machine."""
+
+    host: str | None
+    session: Id
+    position: int
+    time: Time
+
+
+class _Content(TypedDict):
+    terminal: str
+    left: list[Left]
+
+
+class Shown:
+    """The sessions that this terminal has left, the latest last.
+
+    A host gets and changes only the entries of its own sessions. `tty`: the terminal's path, empty if unknown.
+    """
+
+    def __init__(self, tty: str) -> None:
+        leader = os.getsid(0)
+        started = machine.start_time(leader) if tty and leader > 0 else ""
+        self._terminal = f"{tty}\t{started}" if started else ""
+        self._entry = f"{_PREFIX}{leader}"
+        self._left = self._read() if started else []
+
+    def positions(self, host: str | None) -> dict[str, int]:
+        """Return the position of the first byte not shown, by session id."""
+        return {left.session: left.position for left in self._left if left.host == host}
+
+    def left_time(self, host: str | None, session: str) -> str:
+        """Return when the terminal left the session, as text; empty for a new session."""
+        times = [measures.time_of_day(left.time) for left in self._left if left[:2] == (host, session)]
+        return times[0] if times else ""
+
+    def record_leave(self, host: str | None, session: str, position: int | None) -> None:
+        """Record that the terminal leaves a session at `position`; None: the session has ended."""
+        self._left = [left for left in self._left if left[:2] != (host, session)]
+        if position is not None and is_id(session):
+            self._left.append(Left(host, session, position, int(time.time())))
+        if self._terminal:
+            self._write()
+
+    def _read(self) -> list[Left]:
+        """Return the file's sessions; none if the file is damaged, or of an earlier terminal."""
+        try:
+            data = files.read_own(os.path.join(paths.directory(), self._entry), _MAX_BYTES) or b"{}"
+            content: _Content = checked_here(_Content, protocol.value(data))
+        except (SeshError, Malformed, OSError):
+            return []
+        return content["left"] if content["terminal"] == self._terminal else []
+
+    def _write(self) -> None:
+        """Write the file; ignore a failure, after which lines may appear twice."""
+        content: _Content = {"terminal": self._terminal, "left": self._left[-MAX_SESSIONS:]}
+        with suppress(Refused, OSError):
+            folder = files.ready_directory()
+            files.write_whole(os.path.join(folder, self._entry), json.dumps(content).encode())
+            found = [os.path.join(folder, entry) for entry in os.listdir(folder) if entry.startswith(_PREFIX)]
+            for path in sorted(found, key=os.path.getmtime)[:-MAX_TERMINALS]:
+                os.unlink(path)
