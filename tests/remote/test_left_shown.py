@@ -1,0 +1,57 @@
+"""What a terminal has shown when it leaves a session over a slow link: the next attachment brings the rest, once."""
+
+from __future__ import annotations
+
+import re
+import termios
+
+import pytest
+
+from tests.support import PROMPT, Home, Terminal, wait_until
+from tests.support.slow import Slow
+
+LINES = 900
+LAST = f"line-{LINES}-"
+
+
+def outer(home: Home) -> Terminal:
+    """Return a terminal with a shell, in which several clients run one after the other."""
+    terminal = home.terminal(command=["bash", "--norc", "--noprofile"], env={"PS1": "outer$ "})
+    terminal.wait_for("outer$")
+    return terminal
+
+
+def shown(terminal: Terminal) -> list[int]:
+    return [int(number) for number in re.findall(r"^line-(\d+)-", terminal.text(), re.MULTILINE)]
+
+
+def leave(terminal: Terminal) -> None:
+    terminal.type(b"\x1c")
+    terminal.wait_for("detached from work")
+
+
+@pytest.mark.parametrize("rate", [12_000, 0], ids=["slow", "fast"])
+@pytest.mark.parametrize("when", ["before its first screen", "in a flood", "at rest"])
+def test_each_line_is_in_the_terminal_once(home: Home, rate: int, when: str) -> None:
+    """Leaving while output was under way lost it: the daemon took all that it had sent for shown."""
+    Slow(home, 20, rate)
+    home.sesh("--open", "work")
+    printing = f"seq -f line-%0.f-{'x' * 40} {LINES}"
+    terminal = outer(home)
+    if when == "before its first screen":
+        assert home.sesh("--run", "work", "--", printing).code == 0
+        terminal.type(f"{home.launcher} @slow work\n")
+        wait_until(lambda: home.summary("work")["clients"])
+        wait_until(lambda: not terminal.termios()[3] & termios.ICANON)  # else Ctrl-\\ is the terminal's own
+    else:
+        terminal.type(f"{home.launcher} @slow work\n")
+        terminal.wait_for(PROMPT)
+        terminal.type(f"{printing}\n")
+        terminal.wait_until(lambda: ("line-100-" if when == "in a flood" else LAST) in terminal.text())
+    leave(terminal)
+    seen = shown(terminal)
+    terminal.type(f"{home.launcher} @slow work\n")
+    terminal.wait_until(lambda: terminal.text().count(LAST) > seen.count(LINES), 60)
+    found = shown(terminal)
+    assert sorted(set(found)) == [*range(1, LINES + 1)]
+    assert len(found) - len(set(found)) <= 24, "only the screen, which is drawn again, comes twice"
