@@ -1,4 +1,4 @@
-"""What a terminal lacks when it leaves a session over a slow link: the next attachment brings it."""
+"""The next attachment brings the lines that were under way when a terminal left."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_no_line_is_lost_that_was_under_way(home: Home, when: str) -> None:
         assert home.sesh("--run", "work", "--", printing).code == 0
         terminal.type(f"{home.launcher} @slow work\n")
         wait_until(lambda: home.summary("work")["clients"])
-        wait_until(lambda: not terminal.termios()[3] & termios.ICANON)  # else Ctrl-\\ is the terminal's own
+        wait_until(lambda: not terminal.termios()[3] & termios.ICANON)  # else Ctrl-\ is the terminal's own
     else:
         terminal.type(f"{home.launcher} @slow work\n")
         terminal.wait_for(PROMPT)
