@@ -35,8 +35,7 @@ def attach(connection: wire.Connection, name: str, *, host: str | None, options:
     # A second Ctrl-\ while the client leaves must not kill it.
     interrupts = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     with connection, RawTerminal() as terminal:
-        shown = Shown(terminal.path())
-        end = _Client(Attachment(Display(terminal), connection, name, host, options, shown), shown).run()
+        end = _Client(Attachment(Display(terminal), connection, name, host, options)).run()
     if end.kind is EndKind.SWITCH:
         signal.signal(signal.SIGQUIT, interrupts)  # while the next session is connected to
     return end
@@ -52,9 +51,8 @@ def first_hello(host: str, options: AttachOptions) -> Hello:
 class _Client:
     """The loop of one attachment."""
 
-    def __init__(self, attachment: Attachment, shown: Shown) -> None:
+    def __init__(self, attachment: Attachment) -> None:
         self._attachment = attachment
-        self._shown = shown
         self._display = attachment.display
         self._terminal = attachment.display.terminal
         self._keys = KeyParser(attachment.options.detach_key)
@@ -63,7 +61,6 @@ class _Client:
         """Run the loop until the attachment ends; reset the terminal even after an error."""
         attachment, display = self._attachment, self._display
         line = ""
-        session_ended = False
         try:
             attachment.handle_frames()
             while (end := attachment.end) is None:
@@ -73,12 +70,9 @@ class _Client:
             is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
             display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
             line = end.line
-            session_ended = end.kind is EndKind.ENDED
         finally:
             display.leave(line, attachment.last_message)
             attachment.close()
-            position = None if session_ended else attachment.view.position
-            self._shown.record_leave(attachment.host, attachment.session_id, position)
         return end
 
     def _complete(self, end: AttachmentEnd) -> None:

@@ -61,17 +61,11 @@ class Attachment:
     """
 
     def __init__(
-        self,
-        display: Display,
-        connection: Connection,
-        name: str,
-        host: str | None,
-        options: AttachOptions,
-        shown: Shown,
+        self, display: Display, connection: Connection, name: str, host: str | None, options: AttachOptions
     ) -> None:
         self.display, self.options = display, options
         self.name, self.host = name, host
-        self._shown = shown
+        self._shown = Shown(display.terminal.path())
         self._token = os.urandom(8).hex()
         self.session_id = ""
         self.end: AttachmentEnd | None = None
@@ -326,9 +320,12 @@ class Attachment:
             self.view.say(notice)
 
     def close(self) -> None:
+        """Close the connection; record what the terminal has shown of a session that goes on."""
         if self.keeper is not None:
             self.keeper.close()
         self.channel.close()
+        has_ended = self.end is not None and self.end.kind is EndKind.ENDED
+        self._shown.record_leave(self.host, self.session_id, None if has_ended else self.view.position)
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")

@@ -198,9 +198,10 @@ def _record_attached(place: Place) -> None:
 
 def _record_left(end: AttachmentEnd, place: Place) -> None:
     """Log the end of an attachment to a host; update the cache of its session."""
-    host, name = place.host, place.name if end.kind is EndKind.SWITCH else end.name
+    host = place.host
     if host is None:
         return
+    name = place.name if end.kind is EndKind.SWITCH else end.name  # a switch names the next session
     eventlog.log("disconnect", host=host, session=name, reason=end.kind.value)
     if end.kind is EndKind.ENDED:
         known.drop_sessions(host, [name])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from contextlib import nullcontext
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
@@ -83,7 +82,7 @@ def test_the_clients_loop_is_six_calls_away(name: str, sessions: Path, monkeypat
     monkeypatch.setattr(client, "_Client", Client)
     monkeypatch.setattr(client, "Display", lambda _: None)
     monkeypatch.setattr(client, "Attachment", lambda *_: None)
-    monkeypatch.setattr(client, "RawTerminal", lambda: nullcontext(Mock(path=lambda: "")))
+    monkeypatch.setattr(client, "RawTerminal", nullcontext)
     monkeypatch.setattr(LocalTarget, "connect_by", lambda *_, **__: ("work", nullcontext()))
     monkeypatch.setattr(printing, "on_terminal", lambda: True)
     assert main.run_line([name]) == 0
