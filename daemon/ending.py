@@ -119,7 +119,7 @@ class Ending:
     def _store_result(self) -> bool:
         log = self._session.log
         first = max(log.base, log.head - JOB_RETAINED)
-        output = log.content(first) if self._facts.job else None
+        output = log.content(first) if self._facts.job else b""
         results.keep(description.result(self._session, truncated=first > 0), output)
         return True
 

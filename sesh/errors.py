@@ -126,15 +126,12 @@ def naming_host(host: str | None) -> Iterator[None]:
 
 @contextmanager
 def failing_with(code: ExitCode, hint: str = "") -> Iterator[None]:
-    """Give `code`, and a missing hint, to the block's error with exit code 1.
-
-    An `OutcomeUnknown` gets 255: a command may have begun.
-    """
+    """Give `code`, and a missing hint, to the block's error with exit code 1."""
     try:
         yield
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
-            error.exit_code = ExitCode.UNKNOWN if isinstance(error, OutcomeUnknown) else code
+            error.exit_code = code
             error.hint = error.hint or hint
         raise
 
@@ -201,23 +198,12 @@ class LoginRefused(Unreachable):
         self.wants_login = wants_login
 
 
-class NoRoom(Unreachable):
-    """This machine has no descriptor, thread, process or disk space left for a link."""
-
-
 class ConnectionLost(Unreachable):
     """The connection broke, or the daemon was reloaded; the session may still run."""
 
 
 class DaemonDied(Unreachable):
     """The daemon of a followed session died; how the session ended is unknown."""
-
-
-class OutcomeUnknown(Unreachable, exit_code=ExitCode.UNKNOWN):
-    """An action may have begun, and its outcome is unknown.
-
-    The exit code is 255 if a command may have begun. A request that was left unanswered gives 1.
-    """
 
 
 class NotDeployed(SeshError, code="not_deployed"):

@@ -9,8 +9,9 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BufferedReader, FileIO
 from typing import Any
 
 from sesh import check, errors, paths, protocol
@@ -21,6 +22,14 @@ ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
 """Matches the name of a temporary file, with the number of the thread that writes it."""
+_LONGEST_HEADER = 4 << 20  # bytes of the JSON before other bytes
+Refuse = Callable[[str, os.stat_result], None]
+
+
+def _open(path: str, mode: str, *, links: bool = False) -> FileIO:
+    """Open a file, without blocking; create it with mode 0600. Raises OSError."""
+    more = os.O_NONBLOCK | os.O_NOCTTY | (0 if links else os.O_NOFOLLOW)  # a FIFO that nobody reads would block
+    return FileIO(path, mode, opener=lambda path, flags: os.open(path, flags | more, OWN))
 
 
 def write_whole(
@@ -30,16 +39,12 @@ def write_whole(
 
     `durable`: fsync, so that the same holds after a power failure. If `before_rename` raises, the old content stays.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     with _replacing(path) as temporary:
-        descriptor = os.open(temporary, flags, OWN)
-        try:
-            os.fchmod(descriptor, mode)  # the umask may have removed the owner's bits
-            write_all(descriptor, data)
+        with _open(temporary, "w") as file:  # a network file system may report only at its end that it is full
+            os.fchmod(file.fileno(), mode)  # the umask may have removed the owner's bits
+            write_all(file.fileno(), data)
             if durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)  # a network file system may report only here that it is full
+                os.fsync(file.fileno())
         before_rename()
     if durable:
         flush(os.path.dirname(path))
@@ -76,15 +81,10 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
     `largest`: append nothing to a file of this size or more, nor to one that is not the caller's regular file. A
     missing file is created with mode 0600.
     """
-    # O_NONBLOCK: a FIFO that nobody reads must not block.
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-    descriptor = os.open(path, flags if through_links else flags | os.O_NOFOLLOW, OWN)
-    try:
-        status = os.fstat(descriptor)
+    with _open(path, "a", links=through_links) as file:
+        status = os.fstat(file.fileno())
         if largest is None or (_is_own_file(status) and status.st_size < largest):
-            os.write(descriptor, data)
-    finally:
-        os.close(descriptor)
+            os.write(file.fileno(), data)
 
 
 def write_after(path: str, size: int, data: bytes) -> None:
@@ -92,19 +92,15 @@ def write_after(path: str, size: int, data: bytes) -> None:
 
     Raises OSError; FileNotFoundError also if the file has fewer bytes, or is not the caller's regular file.
     """
-    flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-    descriptor = os.open(path, flags if size else flags | os.O_CREAT, OWN)
-    try:
-        status = os.fstat(descriptor)
+    with _open(path, "r+" if size else "a") as file:
+        status = os.fstat(file.fileno())
         if not _is_own_file(status) or status.st_size < size:
             raise FileNotFoundError(errno.ENOENT, "not the file that was written", path)
         if not size:
-            os.fchmod(descriptor, OWN)  # the umask may have removed the owner's bits
-        os.ftruncate(descriptor, size)
-        os.lseek(descriptor, size, os.SEEK_SET)
-        write_all(descriptor, data)
-    finally:
-        os.close(descriptor)
+            os.fchmod(file.fileno(), OWN)  # the umask may have removed the owner's bits
+        file.truncate(size)
+        file.seek(size)
+        write_all(file.fileno(), data)
 
 
 def _is_own_file(status: os.stat_result) -> bool:
@@ -118,10 +114,6 @@ def flush(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-_TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_BLOCK = 1 << 16
 
 
 def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
@@ -146,7 +138,7 @@ def read_regular(path: str, largest: int) -> bytes:
 
     Raises OSError, also if it is larger than `largest`, or not a regular file (a FIFO would block).
     """
-    return _content(path, largest, _refuse_special, links=True, whole=True)
+    return _content(path, largest, _refuse_special, links=True)
 
 
 def _refuse_special(path: str, status: os.stat_result) -> None:
@@ -154,33 +146,19 @@ def _refuse_special(path: str, status: os.stat_result) -> None:
         raise OSError(errno.EINVAL, "not a regular file", path)
 
 
-def _content(
-    path: str,
-    largest: int,
-    refuse: Callable[[str, os.stat_result], None],
-    *,
-    links: bool,
-    whole: bool,
-    start: int = 0,
-) -> bytes:
+def _content(path: str, largest: int, refuse: Refuse, *, links: bool, whole: bool = True, start: int = 0) -> bytes:
     """Return at most `largest` bytes of a file, from `start` on.
 
     `refuse`: raises if the file's status is wrong. Raises OSError, also if the file has more and must be `whole`.
     """
     refuse(path, os.stat(path, follow_symlinks=links))  # before open(2), which may make a device act
-    descriptor = os.open(path, _TO_READ if links else _TO_READ | os.O_NOFOLLOW)
-    try:
-        refuse(path, os.fstat(descriptor))  # the file may have been replaced since
-        if start:
-            os.lseek(descriptor, start, os.SEEK_SET)
-        content = bytearray()
-        while len(content) <= largest and (data := os.read(descriptor, min(_BLOCK, largest + 1 - len(content)))):
-            content += data
-    finally:
-        os.close(descriptor)
+    with BufferedReader(_open(path, "r", links=links)) as file:
+        refuse(path, os.fstat(file.fileno()))  # the file may have been replaced since
+        file.seek(start)
+        content = file.read(largest + 1)
     if whole and len(content) > largest:
         raise OSError(errno.EFBIG, f"larger than {largest} bytes")
-    return bytes(content[:largest])
+    return content[:largest]
 
 
 def damaged(path: str, why: str) -> Refused:
@@ -202,6 +180,23 @@ def read_json(path: str, hint: Any, largest: int) -> Any:
     """Return the checked JSON object of an own file; None if missing. Raises Refused."""
     data = read_own(path, largest)
     return None if data is None else parse_json(path, data, hint)
+
+
+def write_headed(path: str, header: Mapping[str, object], rest: bytes, *, durable: bool = False) -> None:
+    """Replace a file by a line of JSON and bytes behind it, as `write_whole`."""
+    write_whole(path, protocol.encode(header) + b"\n" + rest, durable=durable)
+
+
+def read_headed(path: str, hint: Any, most: int) -> Any:
+    """Return the checked JSON of a file's first line, and what follows; None if missing.
+
+    `most`: at least so many bytes of what follows are read. Raises Refused.
+    """
+    content = read_own(path, _LONGEST_HEADER + most, whole=False)
+    if content is None:
+        return None
+    first, _, rest = content.partition(b"\n")
+    return parse_json(path, first, hint), rest
 
 
 def parse_json(path: str, data: bytes, hint: Any) -> Any:
@@ -263,18 +258,15 @@ def locked(folder: str, entry: str = LOCK, *, timeout: float | None = None) -> I
     """
     path = os.path.join(folder, entry)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
+        file = _open(path, "a")
     except FileNotFoundError:
         raise
     except OSError as error:
         raise cannot(f"lock {path}", error, "check it and move it away" if os.path.lexists(path) else "") from error
-    try:
-        os.fchmod(descriptor, OWN)  # the umask may have removed the owner's bits
-        _lock(descriptor, timeout)
+    with file:
+        os.fchmod(file.fileno(), OWN)  # the umask may have removed the owner's bits
+        _lock(file.fileno(), timeout)
         yield
-    finally:
-        with suppress(OSError):  # the lock is released all the same
-            os.close(descriptor)
 
 
 def _lock(descriptor: int, timeout: float | None) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from sesh import errors, files, measures, paths
 from sesh.errors import SeshError
@@ -37,23 +36,15 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError, errors.Refused):
             if wanted() and paths.check_directory(folder := paths.directory()):
-                line = f"{self.format(record)}\n".encode("utf-8", "replace")
-                files.append(os.path.join(folder, _FILE), line, LARGEST)
+                # The traceback's places without the message, which may contain the user's data.
+                places = traceback.format_tb(record.exc_info[2]) if record.exc_info else []
+                text = f"{measures.stamp()} {os.getpid()} {record.getMessage()}\n{''.join(places)}"
+                files.append(os.path.join(folder, _FILE), text.encode("utf-8", "replace"), LARGEST)
 
 
-class _Formatter(logging.Formatter):
-    converter = staticmethod(time.gmtime)
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
-        """Return the traceback's places without the message, which may contain the user's data."""
-        return "".join(traceback.format_tb(ei[2]))
-
-
-_HANDLER = _Handler()
-_HANDLER.setFormatter(_Formatter("%(asctime)s %(process)d %(message)s", "%Y-%m-%dT%H:%M:%SZ"))
 _LOGGER = logging.getLogger("sesh")
 _LOGGER.propagate = False  # a program that uses the API may print what reaches the root
-_LOGGER.addHandler(_HANDLER)
+_LOGGER.addHandler(_Handler())
 
 
 def write_error(part: str, error: BaseException) -> None:

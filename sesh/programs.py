@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sesh.errors import NoRoom, Unreachable, UsageError
+from sesh.errors import Unreachable, UsageError
 from sesh.names import printable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:
     message = f"cannot run {name}: {error.strerror}"
     if isinstance(error, (FileNotFoundError, PermissionError)):
         return Unreachable(message, hint=hint, reason=message)
-    return NoRoom(message, reason=f"{error.strerror} here")
+    return Unreachable(message, reason=f"{error.strerror} here")
 
 
 def start(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:

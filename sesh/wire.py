@@ -239,8 +239,8 @@ class Connection:
     ) -> tuple[Response, bytes]:
         """Make a request, to begin before the deadline; return the response and its DATA.
 
-        Raises OutcomeUnknown if the daemon does not answer and may have carried it out; else as `send` and
-        `await_response`.
+        Raises Unreachable, with exit code 255, if the daemon does not answer and may have carried it out; else as
+        `send` and `await_response`.
         """
         while True:
             number = self.next_number()
@@ -265,7 +265,7 @@ class Connection:
             name = self.welcome.get("name") or self.peer.name
             message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
             look = f"to look: {SESH} status {name}"
-            raise errors.OutcomeUnknown(message, hint=look, exit_code=ExitCode.FAILED) from error
+            raise errors.Unreachable(message, hint=look, exit_code=ExitCode.UNKNOWN) from error
 
     def single_request(
         self, request: RequestType[Response], data: bytes = b"", *, timeout: float | None = 10.0, **keys: Any

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from queue import Queue
 from typing import Any, Generic, TypeVar
 
-from sesh.errors import Interrupted, NoRoom, SeshError, Unreachable
+from sesh.errors import Interrupted, SeshError, Unreachable
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
@@ -128,7 +128,7 @@ class Workers(Generic[Key, Item]):
         try:
             thread.start()
         except RuntimeError:
-            self.put(key, stop, NoRoom("this machine has no room for another thread"))
+            self.put(key, stop, Unreachable("this machine has no room for another thread"))
             return
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
 
@@ -179,7 +179,7 @@ class Workers(Generic[Key, Item]):
             last = error
         except OSError as error:
             reason = error.strerror or str(error)
-            last = NoRoom(f"cannot ask: {reason}", reason=f"{reason} here")
+            last = Unreachable(f"cannot ask: {reason}", reason=f"{reason} here")
         except Exception as error:  # a bug must not end the other workers
             last = SeshError(f"internal error, {type(error).__name__}: {error}")
         with suppress(Interrupted):

@@ -25,7 +25,7 @@ from sesh.daemon.shell.history import WHOLE_TIME, History
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunState
 from sesh.daemon.shell.shells import Shell
-from sesh.errors import Busy, ExitCode, Interrupted, OutcomeUnknown, Refused, SeshError, TimedOut, daemon_failed
+from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.schema import RunFacts
@@ -302,7 +302,8 @@ class RunQueue:
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)
         if run.request is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
-            self._refuse(run, OutcomeUnknown(message, hint=f"to see what it did: {SESH} logs {self.name}"))
+            hint = f"to see what it did: {SESH} logs {self.name}"
+            self._refuse(run, Unreachable(message, hint=hint, exit_code=ExitCode.UNKNOWN))
         else:
             self._respond(run, facts)
             self._remove(run)

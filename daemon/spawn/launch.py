@@ -41,8 +41,8 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     """Start the daemon and its program; return the first connection, before HELLO.
 
     Raises Exists, SeshError (127, 126), Refused (working directory or sessions directory), UsageError. Unreachable, or
-    TimedOut for a job with a timeout, means that the daemon has not started and will not. OutcomeUnknown means that it
-    may have started, and does not respond.
+    TimedOut for a job with a timeout, means that the daemon has not started and will not. With exit code 255 the
+    daemon may have started, and does not respond.
     """
     names.check_name(spec["name"])
     files.ready_directory()
@@ -88,11 +88,8 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
         raise KeyboardInterrupt(
             f"interrupted; {name} is there already and goes on; `{SESH} kill {name}` ends it"
         ) from None
-    raise errors.OutcomeUnknown(
-        f"the daemon of {name} may have started it and does not answer",
-        hint=f"`{SESH}` lists the sessions",
-        exit_code=ExitCode.UNKNOWN if spec.get("job") else ExitCode.FAILED,
-    ) from error
+    message = f"the daemon of {name} may have started it and does not answer"
+    raise errors.Unreachable(message, hint=f"`{SESH}` lists the sessions", exit_code=ExitCode.UNKNOWN) from error
 
 
 # -- the zygote

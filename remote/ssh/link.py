@@ -165,7 +165,7 @@ class Link(WatchedConnection):
 
         The response may be a `question` for the person. Raises Ended if the request connects to a session that has
         ended, ConnectionLost if the link breaks or goes silent before the response, Unreachable past the deadline or
-        after `RESPONSE_TIMEOUT`; OutcomeUnknown in place of both if the op may have changed something.
+        after `RESPONSE_TIMEOUT`, with exit code 255 in place of both if the op may have changed something.
         """
         until = time.monotonic() + RESPONSE_TIMEOUT if deadline is None else deadline
         min_rate = _MIN_RATE if deadline is None else inf
@@ -194,7 +194,7 @@ class Link(WatchedConnection):
             error.hint = f"check what was done: {PROGRAM} @{host}"
         elif request.effect is Effect.CHANGE:
             unknown = f"the request may have been carried out; see: {PROGRAM} @{host}"
-            return errors.OutcomeUnknown(error.message, hint=unknown, exit_code=ExitCode.FAILED)
+            return Unreachable(error.message, hint=unknown, exit_code=ExitCode.UNKNOWN)
         elif error is lost and request.effect is Effect.NONE:
             error.hint = "try again"
         return error

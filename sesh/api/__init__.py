@@ -12,8 +12,7 @@ The command line calls the same functions. Errors are those of `sesh.errors`: ea
 
 from __future__ import annotations
 
-from sesh.api.results import Met, Result, Sent
-from sesh.api.session import Session, execute, sessions
+from sesh.api.session import Met, Result, Sent, Session, execute, sessions
 from sesh.errors import SeshError
 from sesh.workers import Stop
 

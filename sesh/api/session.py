@@ -1,15 +1,14 @@
-"""The class Session: a named session, on this machine or a host."""
+"""The class Session, a named session, and the results of its calls."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, overload
 
 from sesh import check
-from sesh.api.results import Met, Result, Sent, result_of
 from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import enter, events, jobs, lookup, search, send, shell, views, wait
@@ -20,13 +19,72 @@ from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema import Event, JobSpec, Seconds, Spec, Status, Summary
+from sesh.schema import Event, JobResult, JobSpec, RunFacts, Seconds, Spec, Status, Summary
 from sesh.vt.render.screen_data import ScreenFacts
 from sesh.workers import Stop
 
 AnyCommand = str | Sequence[str]
 Pairs = Mapping[str, str]
 AnyPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of a command that has ended or timed out.
+
+    `host`: None for this machine. `exit_code`: 128+N if signal N ended the command, 124 if it timed out, None if it was
+    not waited for. `data`: the output as bytes, with the line ends of a pipe. `duration`: seconds. `truncated`: `data`
+    is only the end of the output.
+    """
+
+    session: str
+    host: str | None
+    command: list[str]
+    exit_code: int | None
+    data: bytes = field(repr=False)
+    duration: float | None = None
+    timed_out: bool = False
+    truncated: bool = False
+
+    @property
+    def output(self) -> str:
+        """The output as text; invalid UTF-8 becomes U+FFFD."""
+        return self.data.decode("utf-8", "replace")
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_code == 0
+
+
+def _result_of(
+    session: str, host: str | None, command: Sequence[str], facts: JobResult | RunFacts, data: bytes
+) -> Result:
+    timed_out, truncated = bool(facts.get("timed_out")), bool(facts.get("truncated"))
+    code, duration = facts.get("exit_code"), facts.get("duration")
+    return Result(session, host, list(command), code, data, duration, timed_out, truncated)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The `bytes` typed, and the output's `position` then, for `since`. `typed` is True."""
+
+    bytes: int
+    position: int | None
+    typed: bool
+
+
+@dataclass(frozen=True)
+class Met:
+    """The condition that ended a wait.
+
+    `met`: `exit`, `prompt`, `waiting`, `idle` or `for`. `match`: the text that matched the pattern, or the question.
+    `exit_code`: that of the session, if it has ended. `position`: that of the output, for `since` of the next wait.
+    """
+
+    met: str
+    match: str | None
+    exit_code: int | None
+    position: int | None
 
 
 @dataclass(unsafe_hash=True)
@@ -125,7 +183,7 @@ class Session:
             stop.calling(interrupts.stop),
         ):
             facts, output = shell.run(stream, words, limit, interrupts=interrupts, wait=wait)
-        return result_of(self.name, self.host, words, facts, output if ansi else shell.without_sequences(output))
+        return _result_of(self.name, self.host, words, facts, output if ansi else shell.without_sequences(output))
 
     def exec(
         self,
@@ -183,7 +241,7 @@ class Session:
             raise Busy(f"{self.name} still runs; wait for its end")
         facts = self._target.call(jobs.result, name=self.name)
         output = facts["output"].replace(b"\r\n", b"\n")
-        return result_of(self.name, self.host, facts.get("command") or [], facts, output)
+        return _result_of(self.name, self.host, facts.get("command") or [], facts, output)
 
     def history(self) -> list[Command]:
         """Return the session's commands, the newest last, with the keys of `sesh history NAME --json`."""
@@ -315,7 +373,7 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     interrupts = Interrupts(tie=False, message=f"{name or 'the job'} keeps running")
     with closing(interrupts), stop.calling(interrupts.stop):
         session, facts, output = jobs.run(target, job, interrupts)
-    return result_of(session, target.host, job["spec"]["command"] or [], facts, output.replace(b"\r\n", b"\n"))
+    return _result_of(session, target.host, job["spec"]["command"] or [], facts, output.replace(b"\r\n", b"\n"))
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:

@@ -138,9 +138,8 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
 
 
 def note_failure(host: str, error: Unreachable | TimedOut) -> None:
-    if not isinstance(error, errors.NoRoom):
-        with suppress(Refused):  # the record cannot be written: the next list asks the host again
-            known.record_failure(host, reason(error), refused=isinstance(error, errors.LoginRefused))
+    with suppress(Refused):  # the record cannot be written: the next list asks the host again
+        known.record_failure(host, reason(error), refused=isinstance(error, errors.LoginRefused))
 
 
 def query(

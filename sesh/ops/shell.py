@@ -204,7 +204,7 @@ class _SentCommand:
         look = f"to see what it did: {SESH} logs {name}"
         if late:
             return errors.TimedOut(f"{message}; the command may go on", hint=look)
-        return errors.OutcomeUnknown(f"{message}; the command may have run", hint=look)
+        return errors.Unreachable(f"{message}; the command may have run", hint=look, exit_code=ExitCode.UNKNOWN)
 
     def _may_have_run(self, error: SeshError) -> bool:
         """Return whether the command may have run, although this error came instead of a response."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from sesh import files, measures, protocol, schema
+from sesh import files, measures, schema
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.schema import CheckpointHeader, ScrolledOff
@@ -18,10 +18,7 @@ from sesh.store import records
 
 FORMAT = 2  # a checkpoint of another format is refused
 LARGEST = 32 << 20  # bytes of a screen: 32 for each cell of the largest one
-_LONGEST_HEADER = 1 << 20
 LEAST_READ = 4 << 20  # bytes of scrollback to read even if the session keeps few lines
-# The notice for missing bytes; CAN ends an unfinished escape sequence before it.
-_GAP = b"\x18\x1b[m\x1b[2m-- %d bytes that came here are missing: they were not on the disk yet --\x1b[m\r\n"
 
 
 def _scrollback(session_id: str, file: int) -> str:
@@ -30,8 +27,8 @@ def _scrollback(session_id: str, file: int) -> str:
 
 def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
     """Replace the checkpoint of a session in one step. Raises OSError."""
-    first = protocol.encode({"format": FORMAT, **header, "screen": len(screen)})
-    files.write_whole(records.file_of(session_id, "checkpoint"), first + b"\n" + screen)
+    facts = {"format": FORMAT, **header, "screen": len(screen)}
+    files.write_headed(records.file_of(session_id, "checkpoint"), facts, screen)
 
 
 def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
@@ -59,22 +56,18 @@ def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
 def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     """Return a checkpoint's header, and its scrollback before its screen; None if missing.
 
-    If a file is shorter than the header says, as after a power loss, a notice follows its last whole line. Raises
-    Refused for a foreign or damaged file, or one of another format.
+    After a power loss, files may be shorter than the header says: whole lines count. Raises Refused for a foreign or
+    damaged file, or one of another format.
     """
     if (found := _read(session_id, LARGEST)) is None:
         return None
     header, screen = found
-    screen = _with_gap_notice(screen, header.get("screen") or 0)
     off = scrolled_off(header)
-    if not off["bytes"]:
-        return header, screen
     path = _scrollback(str(session_id), off["file"])
     start = max(0, off["bytes"] - max(LEAST_READ, measures.scrollback_bytes(off["lines"])))
-    size = off["bytes"] - start
-    lines = files.read_own(path, size, whole=False, start=start) or b""
-    partial = lines.find(b"\n") + 1 if start else 0  # the rest of a line that begins before `start`
-    return header, _with_gap_notice(lines[partial:], size - partial) + screen
+    lines = files.read_own(path, off["bytes"] - start, whole=False, start=start) or b""
+    begin = lines.find(b"\n") + 1 if start else 0  # after the rest of a line that begins before `start`
+    return header, lines[begin : lines.rfind(b"\n") + 1] + screen
 
 
 def header(session_id: object) -> CheckpointHeader:
@@ -91,20 +84,10 @@ def _read(session_id: object, most: int) -> tuple[CheckpointHeader, bytes] | Non
     if not is_id(session_id):
         return None
     path = records.file_of(session_id, "checkpoint")
-    content = files.read_own(path, _LONGEST_HEADER + most, whole=False)
-    if content is None:
-        return None
-    first, _, screen = content.partition(b"\n")
-    header: CheckpointHeader = files.parse_json(path, first, CheckpointHeader)
-    if (number := header.get("format")) != FORMAT:
+    found: tuple[CheckpointHeader, bytes] | None = files.read_headed(path, CheckpointHeader, most)
+    if found is not None and (number := found[0].get("format")) != FORMAT:
         raise files.damaged(path, f"format {number!a}, not {FORMAT}")
-    return header, screen
-
-
-def _with_gap_notice(data: bytes, size: int) -> bytes:
-    """Return the data; if it is shorter than `size`, its whole lines and a notice."""
-    missing = size - len(data)
-    return data if missing <= 0 else data[: data.rfind(b"\n") + 1] + _GAP % missing
+    return found
 
 
 def scrolled_off(header: CheckpointHeader) -> ScrolledOff:

@@ -22,7 +22,7 @@ ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}")
 # Files in the directory of sessions, except records and unfinished files.
 SESSIONS = re.compile(
     rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|recent)"
-    rf"|\.results/{_ID}\.(?:json|out)|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
+    rf"|\.results/{_ID}\.json|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
 )
 # Files in the state directory, except work logs and unfinished files.
 STATE = re.compile(r"\.lock|events\.jsonl(?:\.1)?|remotes\.json|remotes/[^/]+\.synced")

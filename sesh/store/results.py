@@ -1,24 +1,26 @@
 """Results of ended sessions, kept for a week, so that exit codes outlive killed waiters.
 
-A result (`JobResult` in `sesh.schema`) is `.results/ID.json` in the directory of sessions; `ID.out` has a job's output.
+A result is `.results/ID.json` in the directory of sessions: a line of JSON (`JobResult` in `sesh.schema`), then a job's
+output.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from sesh import files, paths, protocol
+from sesh import files, paths
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.schema import JobResult
 from sesh.store.records import KEPT_SECONDS
 
+_RESULT = re.compile(r"[0-9A-Za-z]{1,64}\.json")
 NEWEST = 100  # older results are removed
-_LARGEST = 4 << 20  # bytes; a larger result or output is refused
-_RESULT, _OUTPUT = ".json", ".out"
+_LARGEST_OUTPUT = 4 << 20  # bytes; more is not read
 
 
 def directory() -> str:
@@ -26,41 +28,34 @@ def directory() -> str:
     return os.path.join(paths.directory(), ".results")
 
 
-def _path(session_id: str, suffix: str) -> str:
-    return os.path.join(directory(), session_id + suffix)
+def _path(session_id: str) -> str:
+    return os.path.join(directory(), f"{session_id}.json")
 
 
-def keep(result: JobResult, output: bytes | None) -> None:
+def keep(result: JobResult, output: bytes) -> None:
     """Store a result under its `id` and remove the oldest. Raises OSError, Refused."""
-    folder = directory()
-    files.make_private(folder)
-    if output is not None:
-        files.write_whole(_path(result["id"], _OUTPUT), output)
-    files.write_whole(_path(result["id"], _RESULT), protocol.encode(result))
-    _prune(folder)
+    files.make_private(directory())
+    files.write_headed(_path(result["id"]), result, output)
+    _prune(directory())
 
 
 def _prune(folder: str) -> None:
-    """Remove old and surplus results with their outputs, outputs without a result, and unfinished files."""
+    """Remove old and surplus results, and unfinished files."""
     ages: dict[str, float] = {}
     for found in os.scandir(folder):
         with suppress(FileNotFoundError):  # another session's daemon has just removed it
             ages[found.name] = time.time() - found.stat(follow_symlinks=False).st_mtime
-    by_age = sorted((entry for entry in ages if entry.endswith(_RESULT)), key=ages.__getitem__)
-    kept = {entry.removesuffix(_RESULT) for entry in by_age[:NEWEST] if ages[entry] < KEPT_SECONDS}
-    for entry, age in ages.items():
-        stem, suffix = os.path.splitext(entry)
-        is_own = (suffix in (_RESULT, _OUTPUT) and is_id(stem)) or files.UNFINISHED.fullmatch(entry) is not None
-        # Another daemon may be writing this file, or the result for this output.
-        may_be_written = stem + _RESULT not in ages and age < files.ABANDONED_AFTER
-        if is_own and stem not in kept and not may_be_written:
-            with suppress(FileNotFoundError):
-                os.unlink(os.path.join(folder, entry))
+    by_age = sorted((entry for entry in ages if _RESULT.fullmatch(entry)), key=ages.__getitem__)
+    kept = {entry for entry in by_age[:NEWEST] if ages[entry] < KEPT_SECONDS}
+    abandoned = {name for name in ages if files.UNFINISHED.fullmatch(name) and ages[name] >= files.ABANDONED_AFTER}
+    for entry in abandoned.union(by_age) - kept:
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(folder, entry))
 
 
 def sync(session_id: str) -> None:
     """Flush a session's result to disk, after the responses, which must not wait."""
-    for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
+    for path in (_path(session_id), directory()):
         with suppress(OSError):  # the file was never written, or another session's daemon has removed it
             files.flush(path)
 
@@ -68,27 +63,30 @@ def sync(session_id: str) -> None:
 def rename(session_id: str, name: str) -> None:
     """Rename a session in its result. Raises OSError, Refused."""
     if (result := by_id(session_id)) is not None:
-        files.write_whole(_path(session_id, _RESULT), protocol.encode({**result, "name": name}), durable=True)
+        files.write_headed(_path(session_id), {**result, "name": name}, output(result), durable=True)
+
+
+def _read(session_id: str, most: int) -> tuple[JobResult, bytes] | None:
+    return files.read_headed(_path(session_id), JobResult, most) if is_id(session_id) else None
 
 
 def by_id(session_id: str) -> JobResult | None:
     """Return the result of a session, or None. Raises Refused for a damaged one."""
-    if not is_id(session_id):
-        return None
-    result: JobResult | None = files.read_json(_path(session_id, _RESULT), JobResult, _LARGEST)
-    return None if result is None else {**result, "id": session_id}  # the file name counts: the output has it too
+    found = _read(session_id, 0)
+    return None if found is None else {**found[0], "id": session_id}  # the file name counts
 
 
 def output(result: JobResult) -> bytes:
     """Return the raw output of a job; empty if none was kept."""
-    return files.read_own(_path(str(result["id"]), _OUTPUT), _LARGEST) or b""
+    found = _read(result["id"], _LARGEST_OUTPUT)
+    return b"" if found is None else found[1]
 
 
 def ids() -> set[str]:
     """Return the ids of all results. Raises Refused if their directory is not trusted."""
     if not paths.check_directory(paths.directory()) or not paths.check_directory(directory()):
         return set()
-    return {entry.removesuffix(_RESULT) for entry in os.listdir(directory()) if entry.endswith(_RESULT)}
+    return {entry.removesuffix(".json") for entry in os.listdir(directory()) if entry.endswith(".json")}
 
 
 def every(session_ids: Iterable[str] | None = None) -> list[JobResult]:

@@ -265,11 +265,10 @@ def _result(rng: random.Random) -> bytes:
 def _results() -> Iterator[Check]:
     with own_home() as home:
         os.makedirs(results.directory(), mode=0o700)
-        _put(home, f".results/{_ID}.out", b"made\r\n")
 
         def check(case: bytes) -> None:
             """The result tells how the session ended, or is named as damaged."""
-            _put(home, f".results/{_ID}.json", case)
+            _put(home, f".results/{_ID}.json", case + b"\nmade\r\n")
             found = results.every()
             assert len(results.refusals()) == 1 - len(found)
             _outcome(results.by_id, _ID)

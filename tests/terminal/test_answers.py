@@ -12,7 +12,7 @@ import pytest
 
 from sesh import messages, wire
 from sesh.api import Session
-from sesh.errors import OutcomeUnknown, Refused
+from sesh.errors import ExitCode, Refused, Unreachable
 from sesh.messages import RequestKeys
 from sesh.ops import send
 from sesh.reach import find
@@ -111,8 +111,9 @@ def test_an_answer_that_was_given_up_is_not_typed(sesh: Sesh) -> None:
         connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
         os.kill(daemon, signal.SIGSTOP)
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(Unreachable) as unknown:
             connection.request(messages.SEND, b"y\n", time.monotonic() + 0.05)
+        assert unknown.value.exit_code == ExitCode.UNKNOWN
         os.kill(daemon, signal.SIGCONT)
     assert sesh("--screen", "job").stdout.strip() == "may I run: make test?"
     assert got(sesh) == []

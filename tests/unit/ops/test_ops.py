@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import bridge, check, ops, protocol
-from sesh.errors import ConnectionLost, OutcomeUnknown, UsageError
+from sesh.errors import ConnectionLost, ExitCode, Unreachable, UsageError
 from sesh.ops import jobs, sessions, shell, wait
 from sesh.reach import calls
 from sesh.reach.caller import Caller
@@ -85,8 +85,9 @@ def test_what_a_lost_request_asked_for_may_have_been_done_only_if_it_changes_som
     monkeypatch.setattr(target, "_open_link", open_link)
     with pytest.raises(ConnectionLost, match="try again"):
         target.call(wait.ended, name="work")
-    with pytest.raises(OutcomeUnknown, match="may have been carried out"):
+    with pytest.raises(Unreachable, match="may have been carried out") as unknown:
         target.call(sessions.label, name="work", labels={})
+    assert unknown.value.exit_code == ExitCode.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def result(number: int, name: str = "job", ended: float = 0.0) -> JobResult:
 def test_a_result_is_found_by_id_and_the_newest_by_name() -> None:
     results.keep(result(1, ended=10), b"one\r\n")
     results.keep(result(2, ended=30), b"two\r\n")
-    results.keep(result(3, ended=20), None)
+    results.keep(result(3, ended=20), b"")
     assert results.by_id(f"{1:016x}") == result(1, ended=10)
     newest = results.newest("job")
     assert newest == result(2, ended=30)
@@ -53,29 +53,28 @@ def test_only_the_newest_hundred_of_the_last_week_are_kept(tmp_path: Path) -> No
     kept = sorted(path.name for path in folder.glob("*.json"))
     assert len(kept) == results.NEWEST
     assert f"{0:016x}.json" not in kept
-    assert len(list(folder.glob("*.out"))) == results.NEWEST
     old = time.time() - records.KEPT_SECONDS - 1
     os.utime(folder / kept[0], (old, old))
-    results.keep(result(501), None)
+    results.keep(result(501), b"")
     assert not (folder / kept[0]).exists()
 
 
-def test_an_output_without_its_result_goes_with_the_next_one(tmp_path: Path) -> None:
+def test_an_unfinished_file_goes_with_a_later_result(tmp_path: Path) -> None:
     """A killed daemon leaves such a file, and so does one with a full disk."""
     results.keep(result(1), b"output")
     folder = tmp_path / "sessions" / ".results"
-    for number, age in ((2, 0.0), (3, files.ABANDONED_AFTER + 1)):
-        (folder / f"{number:016x}.out").write_bytes(b"output")
-        then = time.time() - age
-        os.utime(folder / f"{number:016x}.out", (then, then))
-    results.keep(result(4), None)
-    assert sorted(path.stem for path in folder.glob("*.out")) == [f"{1:016x}", f"{2:016x}"]
+    for thread, age in ((1, 0.0), (2, files.ABANDONED_AFTER + 1)):
+        path = folder / f".{1:016x}.json.{thread}.sesh"
+        path.write_bytes(b"output")
+        os.utime(path, (time.time() - age, time.time() - age))
+    results.keep(result(2), b"")
+    assert sorted(path.name for path in folder.glob("*.sesh")) == [f".{1:016x}.json.1.sesh"]
 
 
 @pytest.mark.parametrize("key", ["directory", "name", "reason"])
 def test_a_result_with_text_that_no_file_name_holds_is_damaged(key: str, tmp_path: Path) -> None:
     """No path, argument or frame can hold half a surrogate or a NUL."""
-    results.keep(result(1), None)
+    results.keep(result(1), b"")
     file = tmp_path / "sessions" / ".results" / f"{1:016x}.json"
     for text in ("/tmp/\ud800", "/tmp/\0"):
         file.write_text(json.dumps({**result(1), key: text}))
