@@ -141,7 +141,7 @@ class Attachment:
         self.phase = AttachmentPhase.OFFLINE
 
     def _log_in(self, keeper: LinkKeeper, error: Exception | str) -> WatchedConnection | None:
-        """Let the user log in on Enter; return the link, or None at the end of the attachment."""
+        """Let the user log in on Enter; return the link, or None once `end` is set."""
         display = self.display
         self.view.suspend()
         self.link_line.forget()

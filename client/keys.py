@@ -88,7 +88,7 @@ class KeyParser:
         return bytes(program_input), False
 
     def _skip_paste(self, data: bytes) -> int:
-        """Return how many bytes of `data` are in a paste, whose end marker two reads may split."""
+        """Return how many bytes of `data` are pasted; reads may split the end marker."""
         if self._paste is None:
             return 0
         pasted = self._paste + data
