@@ -6,13 +6,13 @@ The loop of `client.attach` calls it; docs/ARCHITECTURE.md lists its phases.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Container
 from contextlib import suppress
 from enum import Enum, auto
+from getpass import getpass
 from typing import TYPE_CHECKING
 
-from sesh import protocol, wire, wording
+from sesh import measures, protocol, wire, wording
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
@@ -20,7 +20,6 @@ from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
-from sesh.client.terminal import SignalInterrupt
 from sesh.client.view import TerminalView
 from sesh.errors import (
     ConnectionLost,
@@ -48,7 +47,6 @@ class AttachmentPhase(Enum):
     CONNECTING = auto()  # the client has sent its first HELLO; any error ends the attachment
     ATTACHED = auto()  # the daemon has sent WELCOME
     OFFLINE = auto()  # the link is lost; the client keeps the input for the next link
-    REFUSED = auto()  # as OFFLINE, but the client drops all input until Enter, which logs in
     RETURNING = auto()  # the client has sent HELLO over another connection
     LEAVING = auto()  # the client has sent DETACH
 
@@ -142,29 +140,34 @@ class Attachment:
         self.timers.clear(self._handle_disconnect)
         self.phase = AttachmentPhase.OFFLINE
 
-    def _await_enter(self, error: Exception) -> None:
-        self.phase = AttachmentPhase.REFUSED
-        self.link_line.ask_for_enter(error)
-
-    def _log_in(self, keeper: LinkKeeper) -> None:
-        """Let the user log in; attach over the next link."""
-        try:
-            with self.display.terminal.lent_to_ssh():
-                link = keeper.log_in()
-        except SignalInterrupt as interrupt:
-            self.end = AttachmentEnd.interrupted(self.name, self.host, interrupt.number)
-        except (LoginRefused, Unreachable, TimedOut, OSError) as error:
-            self._await_enter(error)
-        except SeshError as error:
-            self.end = AttachmentEnd.failed(self.name, self.host, error)
-        else:
-            self.attach_over(link)
-            self.handle_frames()
+    def _log_in(self, keeper: LinkKeeper, error: Exception | str) -> WatchedConnection | None:
+        """Let the user log in on Enter; return the link, or None once `end` is set."""
+        display = self.display
+        self.view.suspend()
+        self.link_line.forget()
+        dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
+        heard = measures.time_of_day(keeper.heard_time)
+        with display.terminal.lent():
+            display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
+            while self.end is None:
+                if isinstance(error, LoginRefused) and error.wants_login:
+                    error = f"{self.host} {error.reason}"
+                display.print_line(str(error))
+                try:
+                    getpass("[Enter logs in, Ctrl-C leaves]")  # other keys do not show: they may be a password
+                    return keeper.log_in()
+                except (KeyboardInterrupt, EOFError):
+                    self.lose()
+                except (LoginRefused, Unreachable, TimedOut, OSError) as failure:
+                    error = failure
+                except SeshError as failure:
+                    self.end = AttachmentEnd.failed(self.name, self.host, failure)
+        return None
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
-        """The keeper while it watches: None before the first WELCOME, after a refusal, while leaving."""
-        idle = self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.REFUSED, AttachmentPhase.LEAVING)
+        """The keeper while it watches: None before the first WELCOME, and while leaving."""
+        idle = self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.LEAVING)
         return None if idle or self.end is not None else self.keeper
 
     def run_keeper(self, ready: Container[int]) -> None:
@@ -176,8 +179,8 @@ class Attachment:
         if keeper.health.state.lost and self.phase is not AttachmentPhase.OFFLINE:
             self._go_offline()
         if isinstance(keeper.refusal, LoginRefused):
-            self.link_line.report_refusal(keeper, self.name, dropped=self.channel.input.drop())
-            self._await_enter(keeper.refusal)
+            link = self._log_in(keeper, keeper.refusal)
+            self.display.terminal.drop_input()  # what was typed for ssh must not reach the session
         elif keeper.refusal is not None:
             self.end = AttachmentEnd.failed(self.name, self.host, keeper.refusal)
         if link is not None:
@@ -217,12 +220,8 @@ class Attachment:
     def _handle_keys(self, data: bytes) -> None:
         """Send input; a lost link ends at Ctrl-C, and is attempted again at Enter."""
         offline = self.phase is AttachmentPhase.OFFLINE
-        if (offline or self.phase is AttachmentPhase.REFUSED) and pressed(data, _CTRL_C):
+        if offline and pressed(data, _CTRL_C):
             self.lose()
-            return
-        if self.phase is AttachmentPhase.REFUSED:
-            if self.keeper is not None and pressed(data, *_ENTER):
-                self._log_in(self.keeper)
             return
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
@@ -237,8 +236,6 @@ class Attachment:
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""
-        if self.phase is AttachmentPhase.REFUSED:
-            return  # the terminal shows no session
         self.display.resume()
         if self.keeper is not None:
             self.keeper.nudge()
@@ -312,10 +309,7 @@ class Attachment:
     def _show_first_notice(self, welcome: Welcome) -> None:
         """Show the notice of the first WELCOME; measure the round trip."""
         if self.keeper is not None:
-            self._ping(self.keeper.health.new_ping(time.monotonic()))
-        left = self._shown.left_time(self.host, self.session_id)
-        if left and self.options.replay:  # the scrollback has output from an earlier attachment
-            self.display.print_rule(f"── {self.name}{f'@{self.host}' if self.host else ''}, since {left} ──")
+            self._ping(self.keeper.health.new_ping(measures.uptime()))
         if notice := self.options.take_notice(self.name, welcome):
             self.view.say(notice)
 

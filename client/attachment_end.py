@@ -63,14 +63,6 @@ class AttachmentEnd:
         return cls.lost(name, host, str(error))
 
     @classmethod
-    def interrupted(cls, name: str, host: str | None, number: int) -> AttachmentEnd:
-        """Return the end for a signal during a login, in which Ctrl-C is one, too."""
-        if number == signal.SIGINT:
-            return cls.lost(name, host)
-        kind = EndKind.DETACHED if number == signal.SIGQUIT else EndKind.SIGNAL
-        return cls(kind, name, host, 0 if kind is EndKind.DETACHED else errors.SIGNAL_BASE + number)
-
-    @classmethod
     def switched(cls, left_host: str | None, message: Message) -> AttachmentEnd:
         """Return the end for a SWITCH. Raises UsageError for another host."""
         name, host = check_name(str(message.get("name"))), message.get("host") or left_host

@@ -9,7 +9,7 @@ from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
 from sesh.client.undo import Undo
 from sesh.messages import Message
-from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen, fresh_row
+from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.wording import cut, plain
 
 MAX_PENDING = 256 << 10  # while so many bytes wait for the terminal, the client does not read the daemon
@@ -103,12 +103,6 @@ class Display:
     def print_line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
         self.terminal.write_all(f"[{plain(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
-
-    def print_rule(self, text: str) -> None:
-        """Print a line above the next output. The terminal must not show the session yet."""
-        columns, _ = self.terminal.grid()
-        line = f"{cut(plain(text), columns)}\r\n".encode("utf-8", "replace")
-        self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
 
     def leave(self, line: str, last_message: Message) -> None:
         """Reset the settings; print `line`, unless empty, on an empty row.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sesh import measures
 from sesh.client.view import TerminalView
-from sesh.errors import NO_ANSWER, LoginRefused
+from sesh.errors import NO_ANSWER
 from sesh.loop.timers import Timers
 
 if TYPE_CHECKING:
@@ -59,20 +59,3 @@ class LinkLine:
             self._view.forget_line()
             self._view.cover(text)
             self._text = text
-
-    def report_refusal(self, keeper: LinkKeeper, name: str, *, dropped: bool) -> None:
-        """Leave the screen; print since when there is no link. `dropped`: keys were dropped."""
-        self._view.suspend()
-        self.forget()
-        keys = "; keys typed since then were dropped" if dropped else ""
-        heard = measures.time_of_day(keeper.heard_time)
-        self._view.display.print_line(f"no link to {self._host} since {heard}; {name} keeps running{keys}")
-
-    def ask_for_enter(self, error: Exception) -> None:
-        """Print why the login failed, and what Enter does."""
-        display, host = self._view.display, self._host
-        if isinstance(error, LoginRefused) and error.wants_login:
-            display.print_line(f"{host} {error.reason}: Enter logs in, {self._leave_hint}")
-        else:
-            display.print_line(str(error))
-            display.print_line(f"Enter tries again, {self._leave_hint}")

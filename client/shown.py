@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from contextlib import suppress
 from typing import NamedTuple, TypedDict
 
-from sesh import files, machine, measures, paths, protocol
+from sesh import files, machine, paths, protocol
 from sesh.check import Malformed, checked_here
 from sesh.errors import Refused, SeshError
 from sesh.names import is_id
-from sesh.schema import Id, Time
+from sesh.schema import Id
 
 _PREFIX = ".terminal."
 _MAX_BYTES = 64 << 10  # a larger file is ignored
@@ -30,7 +29,6 @@ class Left(NamedTuple):
     host: str | None
     session: Id
     position: int
-    time: Time
 
 
 class _Content(TypedDict):
@@ -55,16 +53,11 @@ class Shown:
         """Return the position of the first byte not shown, by session id."""
         return {left.session: left.position for left in self._left if left.host == host}
 
-    def left_time(self, host: str | None, session: str) -> str:
-        """Return when the terminal left the session, as text; empty for a new session."""
-        times = [measures.time_of_day(left.time) for left in self._left if left[:2] == (host, session)]
-        return times[0] if times else ""
-
     def record_leave(self, host: str | None, session: str, position: int | None) -> None:
         """Record that the terminal leaves a session at `position`; None: the session has ended."""
         self._left = [left for left in self._left if left[:2] != (host, session)]
         if position is not None and is_id(session):
-            self._left.append(Left(host, session, position, int(time.time())))
+            self._left.append(Left(host, session, position))
         if self._terminal:
             self._write()
 

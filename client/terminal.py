@@ -11,6 +11,7 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from sesh import descriptors
@@ -24,14 +25,6 @@ EXIT_SIGNALS = frozenset(  # they end the client; signals of real time have no n
 )
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
-
-
-class SignalInterrupt(KeyboardInterrupt):
-    """A signal of this `number` came while ssh had the terminal."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
 
 
 class RawTerminal:
@@ -59,7 +52,8 @@ class RawTerminal:
                 self._attributes = termios.tcgetattr(self.inbound)
                 self._open_outbound(undo)
                 self._handle_signals(undo)
-                undo.callback(self.cooked)
+                given = partial(termios.tcsetattr, self.inbound, termios.TCSANOW, self._attributes)
+                undo.callback(_change_settings, given)
                 self.raw()
                 self._undo = undo.pop_all()
         except (OSError, termios.error) as error:
@@ -73,6 +67,7 @@ class RawTerminal:
         """Reopen output if possible, because other processes share it; make it non-blocking."""
         given = self.outbound
         self.outbound = _reopen(self.outbound)
+        undo.callback(setattr, self, "outbound", given)
         if self.outbound != given:
             undo.callback(os.close, self.outbound)
         else:
@@ -99,35 +94,19 @@ class RawTerminal:
             with suppress(OSError):  # the terminal has gone
                 self._translated = descriptors.unread(self.inbound)
 
-    def cooked(self) -> None:
-        """Restore the original termios settings."""
-        _change_settings(lambda: termios.tcsetattr(self.inbound, termios.TCSANOW, self._attributes))
-
     @contextmanager
-    def lent_to_ssh(self) -> Iterator[None]:
-        """Restore the terminal inside the block, in which ssh may prompt.
-
-        A signal that would end the client raises SignalInterrupt.
-        """
-        handlers = {number: signal.signal(number, _interrupt) for number in EXIT_SIGNALS}
-        handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    def lent(self) -> Iterator[None]:
+        """Give the terminal and the signals back inside the block, in which ssh may prompt."""
+        self._undo.close()
         try:
-            self.cooked()
             yield
         finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            self.raw()
-            self.take_signals()
-            self.drop_input()  # what was typed for ssh must not reach the session
+            self.__enter__()
 
     def suspend(self) -> None:
-        """Restore the terminal and stop this process by SIGTSTP; once continued, set raw mode again."""
-        self.cooked()
-        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, handler)
-        self.raw()
+        """Give the terminal back, and stop this process until SIGCONT."""
+        with self.lent():
+            os.kill(os.getpid(), signal.SIGTSTP)
 
     def size(self) -> tuple[int, int, int, int]:
         """Return columns, rows, and width and height in pixels; 0 if unknown."""
@@ -205,10 +184,6 @@ def _change_settings(change: Callable[[], object]) -> None:
         except termios.error as error:
             if error.args[0] != errno.EINTR:
                 return
-
-
-def _interrupt(number: int, _frame: object) -> None:
-    raise SignalInterrupt(number)
 
 
 def _reopen(descriptor: int) -> int:

@@ -18,13 +18,15 @@ _ON_ITS_WAY = 0.02
 
 JUMPS = """
 import os
-from sesh.link import wake
-def slept():
+from sesh.link import keeper
+from sesh import measures
+uptime = measures.uptime
+def jumping():
     path = os.path.expanduser("~/clock.%d" % os.getpid())
-    return os.path.getsize(path) if os.path.exists(path) else 0
-wake.slept = slept
+    return uptime() + 60 * (os.path.getsize(path) if os.path.exists(path) else 0)
+keeper.uptime = measures.uptime = jumping
 """
-"""Code for a launcher: for each byte in ~/clock.PID the clock of that client jumps a second, as after sleep."""
+"""Code for a launcher: for each byte in ~/clock.PID the clock of that client jumps a minute, as after sleep."""
 
 Clients = Sequence[Watched]
 

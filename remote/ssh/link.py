@@ -248,16 +248,16 @@ class Link(WatchedConnection):
         health = self.health
         while True:
             try:
-                frame = super().receive(health.due if deadline is None else min(deadline, health.due))
+                due = time.monotonic() + health.due - uptime()
+                frame = super().receive(due if deadline is None else min(deadline, due))
                 if frame[0] != protocol.PONG:
                     return frame
             except TimedOut:
-                now = time.monotonic()
-                if ping := health.act(now):
+                if ping := health.act(uptime()):
                     self.ping(ping)
                 if health.state.lost:
                     raise ConnectionLost(f"the link to @{self.destination.host} went silent") from None
-                if deadline is not None and now >= deadline:
+                if deadline is not None and time.monotonic() >= deadline:
                     raise
 
     def _closed(self, error: OSError | None = None) -> Unreachable:

@@ -1,4 +1,4 @@
-"""The state machine of one link's health. Sans-I/O: all times are arguments (monotonic).
+"""The state machine of one link's health. Sans-I/O: all times are arguments (`uptime`, which counts sleep).
 
 `LinkHealth` alone decides when a link is pinged, doubted and lost. A `WatchedConnection` calls `heard` for all bytes
 that it receives. The keeper, and `Link.receive` for a request, call `act` when `act` is `due`.
@@ -10,20 +10,18 @@ UP, DOUBTED ──ssh ends──▶ CLOSED                         a link that i
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 from typing import Protocol
 
-from sesh import protocol
+from sesh import measures, protocol
 from sesh.wire import Connection, Peer
 from sesh.workers import Stop
 
 PING_AFTER = 3.0  # seconds without a byte before a PING
 PING_AFTER_KEY = 1.0  # seconds without a byte after a key before a PING: the ACK may take long
-KEY_PING_INTERVAL = 10.0  # least seconds between two PINGs while keys are typed
 BUSY_PING_INTERVAL = 60.0  # most seconds between two PINGs on a busy link: the bridge closes a link that sends no byte
 DOUBTED_AFTER = 0.3  # seconds, plus 1.5 round trips, from a PING without a PONG to the doubt
 NUDGE_TIMEOUT = 0.06  # seconds from a nudge without a PONG to the doubt
@@ -31,7 +29,7 @@ LOST_AFTER = 10.0  # seconds from a PING without a byte to the loss
 _STALE_TIME = 0.05  # seconds after a PING or nudge in which only the PONG proves a link: other bytes may be older
 _MAX_ROUND_TRIP = 1.0  # seconds; a longer round trip had an outage in it, and counts as this one
 _SAMPLES = 3  # newest samples; the round trip is their minimum, as load makes some longer, and none shorter
-_STOP_TIME = 2.0  # seconds by which `act` is overdue after a stop of this process or a sleep of the machine
+STOP_TIME = 2.0  # seconds by which `act` is overdue after a stop of this process or a sleep of the machine
 
 
 class Health(Enum):
@@ -68,7 +66,7 @@ class LinkHealth:
 
     @property
     def due(self) -> float:
-        """When to call `act` (monotonic)."""
+        """When to call `act`."""
         return min(self._ping_at, self._doubt_at, self._lost_at)
 
     @property
@@ -96,11 +94,10 @@ class LinkHealth:
     def key_sent(self, now: float) -> None:
         """Record a sent key, which the daemon acknowledges."""
         if self._may_ping:
-            ping_at = min(self.heard_at + PING_AFTER_KEY, self._pinged_at + KEY_PING_INTERVAL)
-            self._ping_at = min(self._ping_at, max(now, ping_at))
+            self._ping_at = min(self._ping_at, max(now, self.heard_at + PING_AFTER_KEY))
 
     def nudge(self, now: float) -> None:
-        """Test the link: the network has changed, the machine or this process woke."""
+        """Test the link: the network has changed, or this machine or process woke."""
         self._fresh_at = now + _STALE_TIME
         if self.state is Health.UP:
             self._doubt_at = min(self._doubt_at, now + NUDGE_TIMEOUT)
@@ -139,8 +136,8 @@ class LinkHealth:
         return ping
 
     def _nudge_after_stop(self, now: float) -> None:
-        """Test the link after a stop of this process: an unread PONG may wait."""
-        if now > self.due + _STOP_TIME:
+        """Test the link after a stop or sleep: an unread PONG may wait."""
+        if now > self.due + STOP_TIME:
             self._lost_at = inf
             self.nudge(now)
 
@@ -188,10 +185,10 @@ class WatchedConnection(Connection):
 
     def __init__(self, inbound: int, outbound: int) -> None:
         super().__init__(inbound, outbound)
-        self.health = LinkHealth(time.monotonic())
+        self.health = LinkHealth(measures.uptime())
 
     def decode(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return the frames that received bytes complete; tell `health` of bytes and PONGs."""
         frames = super().decode(data)
-        self.health.heard(time.monotonic(), [payload for kind, payload in frames if kind == protocol.PONG])
+        self.health.heard(measures.uptime(), [payload for kind, payload in frames if kind == protocol.PONG])
         return frames

@@ -2,22 +2,24 @@
 
 bytes, keys, nudges ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ attempts, in threads ─▶ the next link, for the owner
 
-A *nudge* is a reason to test the link now: the network changed, the machine or this process woke, a person pressed
-Enter. An *outage* lasts while the link is doubted or lost. An *attempt* tries to open another link; the first attempt
-that succeeds stops the other one. The owner of the old link (an attachment, a stream, a list, a request) connects the
-next link to its session.
+A *nudge* is a reason to test the link now: the network changed, this machine or process woke, a person pressed Enter.
+An *outage* lasts while the link is doubted or lost. An *attempt* tries to open another link; the first attempt that
+succeeds stops the other one. The owner of the old link (an attachment, a stream, a list, a request) connects the next
+link to its session.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
 from functools import partial
 from math import inf
 
+from sesh import machine
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
-from sesh.link.health import Attempt, Health, LinkHealth, LinkOpener, WatchedConnection
-from sesh.link.wake import Wake
+from sesh.link.health import STOP_TIME, Attempt, Health, LinkHealth, LinkOpener, WatchedConnection
+from sesh.measures import uptime
 from sesh.wire import Peer
 from sesh.workers import Stop, Workers
 
@@ -36,7 +38,7 @@ CurrentPeer = Callable[[], Peer | None]  # returns the daemon that an attempt co
 
 
 class Schedule:
-    """When attempts start. Sans-I/O: all times are arguments (monotonic). `indirect`: see `LinkOpener`.
+    """When attempts start. Sans-I/O: all times are arguments (`uptime`). `indirect`: see `LinkOpener`.
 
     - The first attempt of an outage starts at once.
     - The next one starts when the newest has failed, or its connect timeout has passed, but 1 s after it at least.
@@ -98,6 +100,8 @@ class Schedule:
         """Count a started attempt if one is due; return its connect timeout in seconds."""
         if now < self.due:
             return None
+        if now > self.due + STOP_TIME:  # this process was stopped, or the machine slept
+            self._nudged_at = now
         self._newest_at = now
         self.running += 1
         timeout = min(MAX_CONNECT_TIMEOUT, max(MIN_CONNECT_TIMEOUT, (now - self._outage_at) / 2))
@@ -136,13 +140,13 @@ class LinkKeeper:
         self._current_peer = current_peer
         self._report_outage = report_outage
         self._logs = logs
-        self.health = LinkHealth(time.monotonic())
+        self.health = LinkHealth(uptime())
         self.schedule = Schedule(indirect=opener.indirect)
         self._attempts: Workers[Attempt, WatchedConnection] = Workers(WatchedConnection.close)
-        self._wake = Wake()
+        self._changes = machine.network_changes()
         self._session = ""  # the name of the session that the link was connected to
         self._outage: str | None = None  # the last report to `report_outage`
-        self._gap_start: float | None = None  # of the gap between the logs of a loss and of the return (monotonic)
+        self._gap_start: float | None = None  # of the gap between the logs of a loss and of the return (`uptime`)
         # Read while the link is up: during an outage this process may lack the descriptor to open `remotes.json`.
         self._login_prompted = opener.login_prompted()
 
@@ -152,12 +156,12 @@ class LinkKeeper:
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        return self._attempts.inbound, *self._wake.descriptors
+        return (self._attempts.inbound, *([] if self._changes is None else [self._changes.fileno()]))
 
     @property
     def due(self) -> float:
         """When to call `run` (monotonic)."""
-        return min(self.health.due, self.schedule.due)
+        return time.monotonic() + min(self.health.due, self.schedule.due) - uptime()
 
     @property
     def up(self) -> bool:
@@ -166,7 +170,7 @@ class LinkKeeper:
     @property
     def heard_time(self) -> float:
         """When the last bytes came over the link (seconds since 1970)."""
-        return time.time() - time.monotonic() + self.health.heard_at
+        return time.time() - uptime() + self.health.heard_at
 
     @property
     def reason(self) -> str:
@@ -187,19 +191,19 @@ class LinkKeeper:
         """Note that the link is connected to a session; log a reconnect with `facts`."""
         self._session = name
         if self._gap_start is not None:
-            gap = round(time.monotonic() - self._gap_start, 3)
+            gap = round(uptime() - self._gap_start, 3)
             self._gap_start = None
             self.log("reconnect", session=name or None, gap=gap, **facts)
 
     def nudge(self) -> None:
         """Test the link; during an outage, schedule an early attempt."""
-        now = time.monotonic()
+        now = uptime()
         self.health.nudge(now)
         self.schedule.nudge(now)
 
     def key_sent(self, *, enter: bool) -> None:
         """Note a sent key. During an outage, Enter schedules an early attempt."""
-        now = time.monotonic()
+        now = uptime()
         self.health.key_sent(now)
         if enter and not self.up:
             self.schedule.enter_pressed(now)
@@ -218,8 +222,8 @@ class LinkKeeper:
 
         Without a next link, `refusal` may say why.
         """
-        now = time.monotonic()
-        if self._wake.take_nudge(ready):
+        now = uptime()
+        if self._network_changed(ready):
             self.nudge()
         if self._attempts.inbound in ready and (link := self._take_link(now)) is not None:
             self._end_outage()
@@ -232,6 +236,15 @@ class LinkKeeper:
         elif self.health.state.lost or not self._login_prompted:
             self._start_attempts(now)
         return None
+
+    def _network_changed(self, ready: Container[int]) -> bool:
+        """Return whether an address or a route has changed."""
+        if self._changes is None or self._changes.fileno() not in ready:
+            return False
+        with suppress(OSError):  # EAGAIN, or ENOBUFS after too many changes
+            while self._changes.recv(1 << 16):
+                continue
+        return True
 
     def _end_outage(self) -> None:
         """Log the loss of the link that another one replaces; renew its shared connection."""
@@ -294,4 +307,6 @@ class LinkKeeper:
 
     def close(self) -> None:
         self._attempts.close()
-        self._wake.close()
+        if self._changes is not None:
+            self._changes.close()
+            self._changes = None

@@ -5,7 +5,6 @@ The daemon responds when the job ends. If the waiting process is killed, the job
 
 from __future__ import annotations
 
-import os
 import select
 import signal
 import time
@@ -80,9 +79,8 @@ class _Waiter:
         Raises Interrupted at the third Ctrl-C, SeshError if the daemon dies, TimedOut.
         """
         self._stream.output.position = 0
-        audience = self._caller.audience
-        if self._live is not None and not (self._interrupts.terminal >= 0 and os.isatty(audience)):
-            self._stream.audience = audience
+        if self._live is not None and not self._interrupts.tie:  # the SIGHUP of a closed window must come first
+            self._stream.audience = self._caller.audience
         try:
             facts = self._wait()
         except errors.Ended as ended:
@@ -139,7 +137,6 @@ class _Waiter:
     def _descriptors(self) -> Others:
         interrupts, forwarder, stream = self._interrupts, self._forwarder, self._stream
         watched: Others = [(interrupts.inbound, select.POLLIN, lambda: self._forward(interrupts.read()))]
-        watched.append((interrupts.terminal, 0, lambda: self._forward(interrupts.hangup())))
         if forwarder is not None and forwarder.hungry and not stream.lost:
             watched.append((forwarder.descriptor, select.POLLIN, lambda: forwarder.read(stream.connection)))
         return watched

@@ -28,8 +28,7 @@ class Interrupts(Stop):
     Ctrl-C from another thread. The third Ctrl-C in a row raises Interrupted with `message`, except with `tie`. SIGQUIT
     raises Interrupted too, unless the program that calls the API handles it.
 
-    `echoed`: a Ctrl-C was read, so the terminal has printed `^C`. `terminal`: with `tie`, the terminal's descriptor, to
-    poll for a hangup, as only another process may get the SIGHUP, such as su.
+    `echoed`: a Ctrl-C was read, so the terminal has printed `^C`.
     """
 
     def __init__(self, *, tie: bool, message: str) -> None:
@@ -37,7 +36,6 @@ class Interrupts(Stop):
         self.tie = tie
         self.message = message
         self.echoed = False
-        self.terminal = -1
         self.inbound, self._wakeup = os.pipe()
         self._pipe_in_use = Lock()  # another thread may write to the pipe while this one closes it
         self._stops_on_first = False
@@ -57,10 +55,6 @@ class Interrupts(Stop):
         for number in numbers:
             if signal.getsignal(number) != signal.SIG_IGN:
                 self._undo.callback(signal.signal, number, signal.signal(number, self._count))
-                if number == signal.SIGHUP:
-                    with suppress(OSError):  # no controlling terminal
-                        self.terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-                        self._undo.callback(os.close, self.terminal)
         if signal.getsignal(signal.SIGQUIT) in (signal.SIG_DFL, signal.default_int_handler):
             self._undo.callback(signal.signal, signal.SIGQUIT, signal.signal(signal.SIGQUIT, self._leave))
         return self
@@ -81,11 +75,6 @@ class Interrupts(Stop):
             return b""
         self.echoed = self.echoed or signal.SIGINT in signals
         return signals
-
-    def hangup(self) -> bytes:
-        """Stop polling the terminal; return the SIGHUP for its hangup."""
-        self.terminal = -1
-        return bytes((signal.SIGHUP,))
 
     def stop(self) -> None:
         super().stop()

@@ -154,28 +154,25 @@ def absent(name: str) -> NotFound:
         error.message += f"; it {errors.ENDS.get(reason, 'ended')} {measures.short(passed)} ago{code}"
         if end.get("job"):
             error.hint = f"its output: {SESH} logs {name}"
-        elif code:  # a killed session would have no output even with exec
-            error.hint = "its output is gone; sesh exec keeps a command's for a week"
     elif similar := wording.nearest(name, paths.names()):
         error.hint = f"did you mean {similar}?"
     return error
 
 
 def without_daemon(session: Summary) -> NotFound:
-    name = session["name"]
-    again = f"`{SESH} {name}` shows it and starts it again"
-    if session["state"] == "lost":
-        again = f"`{SESH} open {name}` starts it again, `{SESH} restore` all that are lost"
-    return NotFound(describe_end(session), hint=f"{again}, `{SESH} kill {name}` forgets it")
+    return NotFound(describe_end(session), hint=_ways_on(session))
 
 
 def occupied(session: Summary, *choices: str) -> Exists:
     """Return the error for a name taken by a dormant session; `choices`: options to suggest."""
     if choices:
         return Exists(f"{describe_end(session)}; choose {' or '.join(choices)}")
+    return Exists(describe_end(session), hint=_ways_on(session))
+
+
+def _ways_on(session: Summary) -> str:
     name = session["name"]
-    hint = f"`{SESH} open {name}` starts it again, `{SESH} kill {name}` frees the name"
-    return Exists(describe_end(session), hint=hint)
+    return f"`{SESH} open {name}` starts it again, `{SESH} kill {name}` forgets it"
 
 
 def taken(name: str) -> Exists:

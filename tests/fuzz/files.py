@@ -351,8 +351,6 @@ def _noted() -> Iterator[Check]:
             _put(home, ".recent", case)
             shown = Shown("/dev/pts/1")
             json.dumps(shown.positions(None))
-            for session in [*shown.positions(None), _ID]:
-                assert shown.left_time(None, session).isprintable()
             shown.record_leave(None, _ID, 5)
             assert Shown("/dev/pts/1").positions(None)[_ID] == 5
             enter.recent()

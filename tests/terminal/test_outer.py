@@ -95,7 +95,6 @@ def judge(lines: list[str], rows: int) -> None:
             assert count[f"away-{turn}-{number}"] == 1, (turn, number)
         assert count[f"outside-{turn}"] == 1
     assert "" not in lines, "blank rows were pushed"
-    assert sum(line.startswith("── work, since ") for line in lines) == TURNS
 
 
 def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: Open, sesh: Sesh) -> None:
@@ -107,11 +106,9 @@ def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: O
     assert sesh("--rename", "work", "play").code == 0
     enter(terminal, "play")
     assert told(terminal).count("line-1") == 1
-    assert "── play, since " in terminal.text()
     other = shell()
     enter(other, "play")
     assert [told(other).count(f"line-{number}") for number in range(1, 61)] == [1] * 60
-    assert "──" not in other.text()
 
 
 def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: Open, sesh: Sesh) -> None:

@@ -189,7 +189,7 @@ def test_only_the_named_ones_are_started_and_each_outcome_is_said(home: Home) ->
     assert "`sesh open ended` starts it again" in done.stderr
     home.sesh("--exec", "job", "-d", "--keep", "--", "false")
     assert home.sesh("--wait", "job", "--exit", "--timeout", "30").code == 1
-    assert "`sesh kill job` frees the name" in home.sesh("--restore", "job").stderr, "--open refuses it"
+    assert "`sesh kill job` forgets it" in home.sesh("--restore", "job").stderr, "--open refuses it"
     rows = home.sesh("--restore", "a", "nosuch", "--json").json()
     assert (rows["ok"], rows["sessions"][1]["error"]["code"]) == (False, "not_found")
     error = home.sesh("--restore", "nosuch", "--json")

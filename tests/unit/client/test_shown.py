@@ -36,8 +36,6 @@ def test_a_host_that_answers_with_the_id_of_another_session_changes_nothing_of_t
     shown.record_leave("box", "aa11", None)
     again = Shown(TTY)
     assert again.positions(None) == {"aa11": 10}
-    assert again.left_time(None, "aa11")
-    assert not again.left_time("box", "aa11")
 
 
 @pytest.mark.parametrize("name", ["a b", "", "a\nb", "a\x1bb", "é", "a" * 65, "../x"])

@@ -120,13 +120,3 @@ def test_a_terminal_that_takes_nothing_is_waited_for_no_longer_than_said(line: t
     with RawTerminal(slave, slave) as terminal:
         assert not terminal.write_all(b"x" * 10_000_000, 0.2)
         assert terminal.write(b"more") == 0
-
-
-def test_a_terminal_that_goes_while_it_is_lent_raises_nothing() -> None:
-    """The terminal had raised an error as it was set raw again."""
-    master, slave = os.openpty()
-    with RawTerminal(slave, slave) as terminal:
-        with terminal.lent_to_ssh():
-            os.close(master)
-        assert terminal.read() == b""
-    os.close(slave)

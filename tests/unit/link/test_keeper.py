@@ -14,9 +14,9 @@ from sesh import descriptors
 from sesh.errors import LoginRefused
 from sesh.link import health
 from sesh.link import keeper as keeping
-from sesh.link.health import Attempt, WatchedConnection
+from sesh.link.health import Attempt, LinkHealth, WatchedConnection
 from sesh.link.keeper import LinkKeeper
-from sesh.link.wake import Wake
+from sesh.measures import uptime
 from tests.support import wait_until
 
 Open = Callable[[Attempt], WatchedConnection]
@@ -122,7 +122,7 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, nex
     """After a loss an hour later, the client asked for a login without a try."""
     keeper = made(results(LoginRefused("the agent is locked"), next_link))
     until(keeper, lambda: keeper.schedule.refusal)
-    keeper.health.heard(time.monotonic(), [keeper.health._awaited_pong])
+    keeper.health.heard(uptime(), [keeper.health._awaited_pong])
     keeper.run(())
     keeper.link_closed()
     assert until(keeper, bool) is next_link
@@ -138,10 +138,14 @@ def test_where_a_login_asks_somebody_no_storm_of_nudges_puts_off_the_attempt(
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")
-def test_a_machine_that_has_slept_is_a_nudge_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    wake, at = Wake(), time.clock_gettime
-    assert not wake.take_nudge(())
+def test_a_link_is_tested_once_after_the_machine_has_slept(
+    made: Made, next_link: WatchedConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, at, pings = made(results()), time.clock_gettime, list[bytes]()
+    monkeypatch.setattr(health, "PING_AFTER", 3.0)
     monkeypatch.setattr(time, "clock_gettime", lambda clock: at(clock) + 30 * (clock == time.CLOCK_BOOTTIME))
-    assert wake.take_nudge(())
-    assert not wake.take_nudge(())
-    wake.close()
+    next_link.health = LinkHealth(uptime() - 30)
+    keeper.watch(next_link, pings.append)
+    keeper.run(())
+    keeper.run(())
+    assert len(pings) == 1
