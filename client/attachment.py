@@ -6,6 +6,7 @@ The loop of `client.attach` calls it; docs/ARCHITECTURE.md lists its phases.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Container
 from contextlib import suppress
 from enum import Enum, auto
@@ -148,6 +149,7 @@ class Attachment:
         dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
         heard = measures.time_of_day(keeper.heard_time)
         with display.terminal.lent():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the terminal would go on hiding keys
             display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
             while self.end is None:
                 if isinstance(error, LoginRefused) and error.wants_login:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import termios
 
 import pytest
 
@@ -131,6 +132,16 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_no
     assert terminal.exit_code() == 1
     assert "lost the link to @box; work may still run there" in terminal.text()
     assert terminal.termios() == fresh
+
+
+def test_sigterm_leaves_the_terminal_as_it_was_while_a_login_is_wanted(home: Home, far: SshHost) -> None:
+    terminal = logged_in(home)
+    cut(far)
+    stands(terminal)
+    terminal.wait_until(lambda: not terminal.termios()[3] & termios.ECHO)
+    terminal.signal(signal.SIGTERM)
+    terminal.exit_code()
+    assert terminal.termios() == terminal.first_termios
 
 
 def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: SshHost) -> None:
