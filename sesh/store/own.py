@@ -14,14 +14,14 @@ from sesh.store import records
 
 _NAME, _ID, _HASH = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", r"[0-9A-Za-z]{1,64}", r"[0-9a-f]{24}"
 RUN = re.compile(rf"\.[0-9a-f]{{8}}\.run|{_NAME}\.sesh-run")  # files that a shell reads for `run`
-SESSION = re.compile(rf"\.(?:entering|{'|'.join(records.FILES)})\.([0-9a-f]{{16}})")  # group 1: the session's id
+SESSION = re.compile(rf"\.(?:{'|'.join(records.FILES)})\.([0-9a-f]{{16}})")  # group 1: the session's id
 PROCESS = re.compile(r"\.terminal\.(\d+)")  # group 1: the pid
 # Sockets of shared connections, also unfinished ones, lock files of logins, and unfinished symbolic links.
 CONNECTION = re.compile(rf"{_HASH}(?:\.(?:start|\w{{16}}))?|sesh\.agent\.\d+")
 ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}")
 # Files in the directory of sessions, except records and unfinished files.
 SESSIONS = re.compile(
-    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|recent)"
+    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|entering|recent)"
     rf"|\.results/{_ID}\.(?:json|out)|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
 )
 # Files in the state directory, except work logs and unfinished files.
