@@ -70,9 +70,9 @@ class LinkLine:
 
     def ask_for_enter(self, error: Exception) -> None:
         """Print why the login failed, and what Enter does."""
-        display, host = self._view.display, self._host
+        display = self._view.display
         if isinstance(error, LoginRefused) and error.wants_login:
-            display.print_line(f"{host} {error.reason}: Enter logs in, {self._leave_hint}")
+            display.print_line(f"{error.message}; Enter logs in, {self._leave_hint}")
         else:
             display.print_line(str(error))
             display.print_line(f"Enter tries again, {self._leave_hint}")
