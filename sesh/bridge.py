@@ -119,7 +119,7 @@ class Bridge:
         self._link_end, self._audience = os.pipe()
 
     def run(self) -> int:
-        """Carry out requests until the near end or the daemon has gone; return the exit code."""
+        """Carry out requests until the other side has gone; return the exit code."""
         Thread(target=self._read, daemon=True).start()
         data = bytearray()
         while (frame := self._frames.get()) is not None:

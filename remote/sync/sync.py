@@ -179,7 +179,7 @@ class Sync:
 
 
 def remembered(host: str) -> dict[str, str]:
-    """Return the state of each line after the last sync; none without a readable file. Raises Refused."""
+    """Return the states after the last sync; none without a readable file. Raises Refused."""
     path = paths.synced_file(host)
     paths.check_directory(os.path.dirname(path), "XDG_STATE_HOME")
     with suppress(Refused):
