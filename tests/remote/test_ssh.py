@@ -254,7 +254,7 @@ def test_r30_where_a_person_can_be_asked_a_jump_host_is_taken_too(home: Home, fa
     assert "authenticity" not in terminal.text()
 
 
-def test_r30_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm) -> None:
+def test_r30_a_changed_key_is_refused_in_the_words_of_ssh(here: Home, farm: Farm) -> None:
     farm.host("box", config={"HostKeyAlias": "the-box"})
     with open(farm.known_hosts, "w", encoding="utf-8") as file:
         file.write(f"the-box {farm.ground.public_key}\n")
