@@ -153,7 +153,7 @@ class Attachment:
             display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
             while self.end is None:
                 if isinstance(error, LoginRefused) and error.wants_login:
-                    error = f"{self.host} {error.reason}"
+                    error = error.message
                 display.print_line(str(error))
                 try:
                     getpass("[Enter logs in, Ctrl-C leaves]")  # other keys do not show: they may be a password

@@ -7,11 +7,9 @@ the near end sends the request again, with one more of the person's `answers`.
 
 An op may connect the link to a session. Then the response has the session's name and `session_id`, and from then on the
 bridge copies frames between the near end and the session's daemon, also frames that came behind the request. A request
-for such an op has more keys:
-
-- `session_id`: the id of an existing session, which may have been renamed, or the id for a new one. If a session has
-  this id, the bridge connects the link to that session, or responds with the `result` of an ended one. So a repeated
-  request creates no second session.
+for such an op has the `session_id` of an existing session, which may have been renamed, or that for a new one. If a
+session has this id, the bridge connects the link to that session, or responds with the `result` of an ended one. So a
+repeated request creates no second session.
 
 To a terminal's HELLO the bridge adds the ssh agent and the display that the link forwards.
 
@@ -50,7 +48,6 @@ _MAX_BLOCK = 1 << 20  # bytes of one read from a daemon
 _MAX_UNHANDLED = 100  # frames that wait for the main thread; meanwhile the link is not read
 _LOCK_PREFIX = ".entering."  # of a lock file, before a session's id
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
-_MAX_TRIES = 5  # to find a session by its id: it may be renamed between two reads
 
 
 class LinkCaller(Caller):
@@ -114,8 +111,8 @@ class Bridge:
         self._near_end = near_end
         self._origin = origin
         self._sending = Lock()
-        # Frames for the main thread. The last item: the error that ended the link, or None if the daemon has closed.
-        self._frames: Queue[tuple[int, bytes] | SeshError | None] = Queue(_MAX_UNHANDLED)
+        # Frames for the main thread. The last item is None: the near end or the daemon has closed.
+        self._frames: Queue[tuple[int, bytes] | None] = Queue(_MAX_UNHANDLED)
         self._session = ""  # the name of the session that the link is connected to
         self._has_terminal = False  # a terminal is attached over this link
         # A pipe. The write end is the `audience` of each op. At the end of the link, `_read` closes the read end, which
@@ -123,10 +120,10 @@ class Bridge:
         self._link_end, self._audience = os.pipe()
 
     def run(self) -> int:
-        """Carry out requests; return the exit code. Raises Unreachable once the near end is gone."""
+        """Carry out requests until the other side has gone; return the exit code."""
         Thread(target=self._read, daemon=True).start()
         data = bytearray()
-        while (frame := self._next_frame()) is not None:
+        while (frame := self._frames.get()) is not None:
             kind, payload = frame
             if kind == protocol.DATA:
                 protocol.carry(data, payload)
@@ -139,12 +136,6 @@ class Bridge:
                     self._copy(daemon)
                     break
         return 0
-
-    def _next_frame(self) -> tuple[int, bytes] | None:
-        frame = self._frames.get()
-        if isinstance(frame, SeshError):
-            raise frame
-        return frame
 
     def _read(self) -> None:
         """Read the link to its end; runs in a thread."""
@@ -160,9 +151,9 @@ class Bridge:
                     self._send(protocol.frame(protocol.PONG, payload))
                 else:
                     self._frames.put((kind, payload))
-        except (Unreachable, ProtocolError) as error:
+        except (Unreachable, ProtocolError):
             os.close(self._link_end)
-            self._frames.put(error)
+            self._frames.put(None)
 
     def _send(self, data: bytes) -> None:
         with self._sending:
@@ -212,7 +203,7 @@ class Bridge:
         """Copy frames between the near end and a daemon until one of them has gone."""
         Thread(target=self._copy_back, args=(daemon,), daemon=True).start()
         try:
-            while (frame := self._next_frame()) is not None:
+            while (frame := self._frames.get()) is not None:
                 kind, payload = frame
                 _forward(daemon, self._hello(payload) if kind == protocol.HELLO else protocol.frame(kind, payload))
         finally:
@@ -316,14 +307,12 @@ def _connect_by_id(session_id: str) -> OpResult | None:
 
     Raises NotFound, with the reason, if the session was lost.
     """
-    for _ in range(_MAX_TRIES):
-        current = next((name for name in paths.names() if _id_of(name) == session_id), "")
-        daemon = find.try_connect(current) if current else None
-        if daemon is None:
-            break
+    current = next((name for name in paths.names() if _id_of(name) == session_id), "")
+    if current and (daemon := find.try_connect(current)) is not None:
         if _id_of(current) == session_id:
             return OpResult(_connected_response(current, session_id), daemon=daemon)
         daemon.close()  # another session has just taken the name
+        return _connect_by_id(session_id)
     if result := results.by_id(session_id):
         return OpResult({"name": result.get("name", ""), "result": result}, results.output(result))
     if current and (dormant := find.dormant(current)) is not None:

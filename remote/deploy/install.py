@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import compileall
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -23,7 +22,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypedDict
 
@@ -177,24 +176,16 @@ class Installer:
     def switch(self, launcher: Path) -> None:
         """Rename the new version to its final path, then its launcher to ~/.local/bin/sesh."""
         self.program.parent.mkdir(0o755, parents=True, exist_ok=True)
-        with _locked(self.versions):  # against another deploy of the same version
-            self.check_program()
-            if not self.works():  # sessions may run from a version that works
+        self.check_program()
+        if not self.works():  # sessions may run from a version that works
+            try:
                 if os.path.lexists(self.final):
                     os.rename(self.final, self.scratch / "broken")
                 os.rename(self.new, self.final)
-            os.rename(launcher, self.program)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # the file system has no locks
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
+            except OSError:
+                if not self.works():  # else another deploy of the same version was faster
+                    raise
+        os.rename(launcher, self.program)
 
 
 def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -2,11 +2,12 @@
 
 ensure ──▶ the socket accepts? ──yes──▶ done
              │ no
-             ├─ lock taken: start ssh, wait ──▶ the socket, or ssh's error
-             └─ another process has the lock: wait for the socket, or the end of its ssh
+             ├─ mark locked: start ssh, wait ──▶ the socket, or ssh's error
+             └─ another process has locked the mark: wait for the socket, or the end of its ssh
 
-The lock file is next to the socket. It is also the stderr of an ssh that may not prompt. That ssh inherits the lock
-with the descriptor, and holds it until it has gone to the background or ended. Waiting processes read its messages.
+The mark is a file next to the socket, which stays. It is also the stderr of an ssh that may not prompt. That ssh
+inherits the lock with the descriptor, and holds it until it has gone to the background or ended. Waiting processes read
+its messages.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from typing import BinaryIO
 
 from sesh import descriptors, paths, programs
-from sesh.errors import LoginRefused, SeshError, Unreachable, silent_host
+from sesh.errors import LoginRefused, Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
@@ -88,125 +88,100 @@ def ensure(destination: Destination, options: LoginOptions = UNATTENDED) -> bool
     ssh prompted; None if unknown. Raises Unreachable with ssh's reason, Interrupted.
     """
     destination.resolve(min(TIMEOUT, options.deadline - time.monotonic()))
-    if not is_shared(destination):
+    if not is_shared(destination) or is_alive(destination):
         return None
-    login = _Login(destination, replace(options, may_prompt=options.may_prompt and not _autossh()))
-    while not is_alive(destination):
-        path = f"{ssh.own_path(destination)}.start"
-        with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as lock:
-            if not _try_lock(lock):
-                login.await_other(lock)
-            elif is_alive(destination):  # another process has just opened the connection
-                _remove(lock)
-            elif _is_in_place(lock):
-                return login.run(lock)
-    return None
+    path = f"{ssh.own_path(destination)}.start"
+    with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as mark:
+        return _Login(destination, options, mark).run()
 
 
-@dataclass
 class _Login:
-    """A login, by this process or another one."""
+    """A login, by this process or by another one, which has locked the mark."""
 
-    destination: Destination
-    options: LoginOptions
-    prompted: bool = False  # ssh has switched the terminal's echo off, for a prompt
+    def __init__(self, destination: Destination, options: LoginOptions, mark: BinaryIO) -> None:
+        self._destination = destination
+        self._options = options
+        self._may_prompt = options.may_prompt and not _autossh()
+        self._mark = mark
+        self._output = SshOutput(mark)
+        self._prompted = False  # ssh has switched the terminal's echo off, for a prompt
 
-    def run(self, lock: BinaryIO) -> bool | None:
-        """Start an ssh, and wait until it is the shared connection. Return as `ensure`."""
-        lock.truncate(0)  # before ssh starts: waiting processes read its mtime
-        process = self._start(lock)
+    def run(self) -> bool | None:
+        """Wait for the login of another process, or log in. Return as `ensure`."""
+        waited = False
+        while True:
+            is_free = _try_lock(self._mark)
+            if is_alive(self._destination):
+                return None
+            if is_free and waited and not self._may_prompt and ssh_messages.reasons(printed := self._output.text()):
+                # A second login would fail too, and some hosts lock a user out after many failures.
+                raise ssh_messages.failure(self._destination, printed)
+            if is_free or (waited and self._hangs()):
+                return self._log_in()
+            waited = True  # only now: the other process may just be about to set the mark's time
+            self._pause()
+
+    def _hangs(self) -> bool:
+        age = time.time() - os.fstat(self._mark.fileno()).st_mtime  # negative after the clock was set back
+        return abs(age) > _MAX_SILENCE
+
+    def _log_in(self) -> bool | None:
+        self._mark.truncate(0)
+        os.utime(self._mark.fileno())  # before ssh starts: waiting processes read this time
+        process = self._start()
         try:
-            is_open = self._await_socket(lock, lambda: process.poll() is not None)
+            while process.poll() is None and not is_alive(self._destination):
+                self._pause()
+            is_open = is_alive(self._destination)
             if is_open and not _autossh():  # ssh is going to the background
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_CONTROL_TIMEOUT)
         except BaseException:
-            if self.options.may_prompt:
+            if self._may_prompt:
                 process.kill()
-                _remove(lock)
             raise
         finally:
             threading.Thread(target=process.wait, daemon=True).start()  # reaps ssh, which may outlive this call
-        _remove(lock)
         if is_open or process.returncode == 0:
             # A security key may have required a touch, for which ssh does not switch echo off.
-            return None if self.options.may_prompt and not self.prompted else self.prompted
-        raise self._failure(SshOutput(lock).text())
+            return None if self._may_prompt and not self._prompted else self._prompted
+        raise self._failure()
 
-    def _failure(self, printed: str) -> Unreachable:
-        host = self.destination.host
-        if ssh_messages.reasons(printed) or not self.options.may_prompt:
-            return ssh_messages.failure(self.destination, printed)
-        if self.prompted:
+    def _start(self) -> subprocess.Popen[bytes]:
+        null = subprocess.DEVNULL
+        argv = _command(self._destination, self._mark.name, may_prompt=self._may_prompt)
+        stderr = None if self._may_prompt else self._mark  # the terminal gets the messages of an ssh that may prompt
+        if ssh.owns_control_path(self._destination):
+            paths.check_file(own := ssh.own_path(self._destination), stat.S_IFSOCK)
+            with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
+                os.unlink(own)
+        streams = {"stdin": null, "stdout": null, "stderr": stderr}
+        return ssh.start(self._destination, argv, may_prompt=self._may_prompt, **streams)
+
+    def _pause(self) -> None:
+        """Sleep between two checks of a login. Raises Unreachable past the deadline, Interrupted."""
+        self._output.pass_lines(self._options.show_line)
+        if self._may_prompt and descriptors.echo_is_off(0):
+            self._prompted = True
+        if time.monotonic() >= self._options.deadline:
+            raise silent_host(self._destination.host, self._output.reason())
+        self._options.stop.sleep(_POLL_INTERVAL)
+
+    def _failure(self) -> Unreachable:
+        host, printed = self._destination.host, self._output.text()
+        if ssh_messages.reasons(printed) or not self._may_prompt:
+            return ssh_messages.failure(self._destination, printed)
+        if self._prompted:
             return LoginRefused(f"{host} refused the login", hint=ssh_messages.login_hint(host))
         return Unreachable(f"cannot reach {host}: see the messages of ssh above")
 
-    def _start(self, lock: BinaryIO) -> subprocess.Popen[bytes]:
-        may_prompt, null = self.options.may_prompt, subprocess.DEVNULL
-        argv = _command(self.destination, lock.name, may_prompt=may_prompt)
-        stderr = None if may_prompt else lock  # the terminal gets the messages of an ssh that may prompt
-        try:
-            if ssh.owns_control_path(self.destination):
-                paths.check_file(own := ssh.own_path(self.destination), stat.S_IFSOCK)
-                with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
-                    os.unlink(own)
-            return ssh.start(self.destination, argv, may_prompt=may_prompt, stdin=null, stdout=null, stderr=stderr)
-        except SeshError:
-            _remove(lock)
-            raise
 
-    def await_other(self, lock: BinaryIO) -> None:
-        """Wait for the login of another process. Unless `may_prompt`, raise that login's failure.
-
-        A second login without a person would fail too, and some hosts lock a user out after many failures.
-        """
-
-        def hangs() -> bool:
-            age = time.time() - os.fstat(lock.fileno()).st_mtime  # negative after the clock was set back
-            return abs(age) > _MAX_SILENCE
-
-        if self._await_socket(lock, lambda: _try_lock(lock) or hangs()):
-            return
-        printed = SshOutput(lock).text()
-        if hangs():
-            _remove(lock)
-        elif ssh_messages.reasons(printed) and not self.options.may_prompt:
-            raise ssh_messages.failure(self.destination, printed)
-
-    def _await_socket(self, lock: BinaryIO, ended: Callable[[], bool]) -> bool:
-        """Wait until the socket accepts; return False if its ssh ends first. Raises Unreachable, Interrupted."""
-        output = SshOutput(lock)
-        while not ended():
-            if is_alive(self.destination):
-                return True
-            output.pass_lines(self.options.show_line)
-            if self.options.may_prompt and descriptors.echo_is_off(0):
-                self.prompted = True
-            if time.monotonic() >= self.options.deadline:
-                raise silent_host(self.destination.host, output.reason())
-            self.options.stop.sleep(_POLL_INTERVAL)
-        return is_alive(self.destination)
-
-
-def _try_lock(lock: BinaryIO) -> bool:
+def _try_lock(mark: BinaryIO) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
-
-
-def _is_in_place(lock: BinaryIO) -> bool:
-    """Return whether the path still names this lock file; another process may have removed it."""
-    try:
-        return os.path.samestat(os.stat(lock.name), os.fstat(lock.fileno()))
-    except FileNotFoundError:
-        return False
-
-
-def _remove(lock: BinaryIO) -> None:
-    if _is_in_place(lock):
-        os.unlink(lock.name)
 
 
 def _command(destination: Destination, stderr_path: str, *, may_prompt: bool) -> list[str]:

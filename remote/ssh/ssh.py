@@ -12,7 +12,6 @@ from typing import Any
 
 from sesh import files, machine, paths, programs
 from sesh.errors import Refused, SeshError
-from sesh.remote.ssh.aliases import SYSTEM_CONFIG
 from sesh.remote.ssh.destination import ACCEPTS_NEW, NO_SSH, OPTIONS, Destination, environment_options, option, program
 
 EXIT_TIMEOUT = 1.0  # seconds for ssh to exit once its link has ended or it was killed; then sesh stops waiting
@@ -21,7 +20,7 @@ FAILED = 255  # the exit code of ssh itself, not of the remote command
 _NEEDED = {"RemoteCommand": "none", "SessionType": "default", "StdinNull": "no", "ForkAfterAuthentication": "no"}
 # For hosts behind jump hosts: ssh passes `-F` to the ssh of a jump host, but no other option. The first value counts.
 _BATCH = "BatchMode yes\n"
-_CONFIG = f"Include ~/.ssh/config\nInclude {SYSTEM_CONFIG}\nStrictHostKeyChecking {ACCEPTS_NEW}\n"
+_CONFIG = f"Include ~/.ssh/config\nInclude /etc/ssh/ssh_config\nStrictHostKeyChecking {ACCEPTS_NEW}\n"
 _MAX_SOCKET_PATH = 104 - 1 - 17  # bytes: macOS's limit without NUL and the suffix of ssh's temporary name
 _SOCKET_NAME = 24  # characters of a socket's name, a hash
 

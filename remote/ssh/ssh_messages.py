@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import time
 from collections.abc import Callable
 from typing import IO
@@ -43,10 +41,11 @@ _NOISE = (
     "banner exchange:",
     "autossh",
 )
+# Other lines count before those with these words.
 _PROXY_GONE = "UNKNOWN port"  # ssh prints this after its ProxyCommand has ended, whose own lines have the reason
+_BAD_KEY = "Host key verification failed"  # ssh prints this after a line that names the unknown or changed key
 # Messages of a refused login (OpenSSH: sshconnect2.c, auth.c).
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
-_WANTS_LOGIN = "asks for "  # begins the reason of a host that asks for a password or a second factor
 ShowLine = Callable[[str], object]  # receives the lines that ssh prints
 
 
@@ -92,37 +91,29 @@ def _lines(text: str) -> list[str]:
 def reasons(text: str) -> list[str]:
     """Return the lines that may be the reason of a failure."""
     candidates = [line for line in _lines(text) if not line.startswith(_NOISE)]
-    return [line for line in candidates if _PROXY_GONE not in line] or candidates
+    for words in (_PROXY_GONE, _BAD_KEY):
+        candidates = [line for line in candidates if words not in line] or candidates
+    return candidates
 
 
 def failure(destination: Destination, text: str) -> Unreachable:
-    """Return the error for ssh's stderr, with a hint."""
+    """Return the error for ssh's stderr, in ssh's own words."""
     host = destination.host
     lines = _lines(text)
-    text = "\n".join(lines)
-    last = (reasons(text) or lines or ["no reason given"])[-1].rstrip(".")
     refusals = [line for line in lines if any(words in line for words in _REFUSALS)]
-    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
-        hint = f"if you know why, remove the old key with: {_remove_key_command(host, text)}"
-        message = f"the host key of {_refusing(destination, text)} has changed: nothing was sent"
-        return LoginRefused(message, hint=hint, reason="host key changed", wants_login=False)
-    if "Host key verification failed" in text:
-        message = f"the host key of {_refusing(destination, text)} is unknown, and ssh may not accept it"
-        return LoginRefused(message, hint=f"check it with: ssh {host}", reason="host key unknown", wants_login=False)
-    if refusals:
-        why = _refusal(refusals[-1])
-        message, hint = f"{_refusing(destination, refusals[-1])} {why}", f"try: ssh {host}"
-        if why.startswith(_WANTS_LOGIN):
-            message, hint = f"{message}, and sesh cannot ask you for it here", login_hint(host)
-        return LoginRefused(message, hint=hint, reason=why)
-    if "timed out" in last:
-        return Unreachable(f"cannot reach {host}: {last}", reason=NO_ANSWER)
+    last = (refusals or reasons(text) or lines or ["no reason given"])[-1].rstrip(".")
     short = last.rpartition(": ")[2]
-    return Unreachable(f"cannot reach {host}: {last}", reason=short[:1].lower() + short[1:])
+    reason = short[:1].lower() + short[1:]
+    if refusals:
+        return LoginRefused(f"{host} refused the login: {last}", hint=login_hint(host), reason=reason)
+    message = f"cannot reach {host}: {last}"
+    if _BAD_KEY in text:
+        return LoginRefused(message, hint=f"`ssh {host}` says more", reason=reason, wants_login=False)
+    return Unreachable(message, reason=NO_ANSWER if "timed out" in last else reason)
 
 
 def login_hint(host: str) -> str:
-    """Return the hint for a host that asks a person: a login by sesh."""
+    """Return the hint for a refused login: a login by sesh, which may prompt."""
     return f"log in at a terminal: {PROGRAM} @{host}"
 
 
@@ -153,31 +144,3 @@ def bridge_failure(destination: Destination, code: int, stderr: str, printed: by
     hint = f"if it is broken, install this one there: {PROGRAM} deploy @{host}"
     reason = f"sesh did not start there{f': {last}' if last else ''}"
     return Unreachable(f"sesh on {host} did not start {ending}", hint=hint, reason=reason)
-
-
-def _refusing(destination: Destination, text: str) -> str:
-    """Return the host; behind jump hosts the one that ssh names."""
-    if not destination.jumps:
-        return destination.host
-    return _named(text) or f"{destination.host} or a jump host"
-
-
-def _named(text: str) -> str:
-    """Return the host that ssh names in its message; empty if it names none."""
-    found = re.search(r"[Hh]ost key (?:is known )?for (\S+)|@(\S+): Permission denied", text)
-    return (found[1] or found[2]) if found else ""
-
-
-def _refusal(line: str) -> str:
-    """Return why a login was refused, from the methods that sshd still accepts."""
-    methods = re.search(r"Permission denied \(([a-z0-9,-]{1,256})\)", line)
-    if methods and not {"password", "keyboard-interactive"}.intersection(methods[1].split(",")):
-        return "does not accept your keys"
-    return f"{_WANTS_LOGIN}a password or a second factor"
-
-
-def _remove_key_command(host: str, text: str) -> str:
-    argv = ["ssh-keygen", "-R", _named(text) or host]
-    if file := re.search(r"^Offending \S+ key in (.+):\d+$", text, re.MULTILINE):
-        argv += ["-f", file[1]]
-    return shlex.join(argv)

@@ -15,6 +15,7 @@ import re
 import tarfile
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 
 from sesh import config, files, paths, programs
 from sesh.errors import Refused
@@ -59,13 +60,12 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
 
 
 class Sync:
-    """One sync. Each line of the list is pushed, skipped, or has failed."""
+    """One sync of the listed lines."""
 
     def __init__(self, destination: Destination) -> None:
         self.destination = destination
         self.pushed: list[str] = []
-        self.skipped: list[str] = []  # unchanged since an earlier sync, or the same files on the host
-        self.failed: dict[str, str] = {}  # with the reason
+        self.failed: dict[str, str] = {}  # by line, the reason
         self._home = HomeDirectory(paths.home())
         self._rsync_missing = ""  # "here" on this machine, "there" on the host; empty while rsync works
 
@@ -80,43 +80,48 @@ class Sync:
             except Refused as error:
                 states[line] = str(error)
         before = remembered(self.destination.host)
-        changed = [line for line in lines if before.get(line) != states[line]]
-        self.skipped = [line for line in lines if line not in changed]
-        if not changed:
+        done = {line: state for line, state in states.items() if before.get(line) == state}
+        to_push = trees.keys() - done
+        if len(done) == len(lines):
             return
-        if to_push := {line: trees[line] for line in changed if line in trees}:
+        if to_push:
             connect(self.destination)
         self._log("sync_start")
         try:
-            for line in changed:
+            if to_push:
+                eventlog.prose(f"syncing files to {self.destination.host} …")
+            shares_home = bool(to_push) and self._shares_home()
+            for line in [line for line in lines if line not in done]:
                 if line not in trees:
                     self._fail(line, line, states[line])
-            if to_push:
-                self._push(to_push)
+                elif not (shares_home or self._push(line, trees[line])):
+                    continue
+                done[line] = states[line]
         finally:  # also after Ctrl-C
-            done = {*self.pushed, *self.skipped, *(line for line in lines if line not in trees)}
             self._log("sync_done", ok=len(done) == len(lines) and not self.failed)
-            _remember(self.destination.host, {line: states[line] for line in done})
+            _remember(self.destination.host, done)
 
-    def _push(self, trees: dict[str, Tree]) -> None:
-        eventlog.prose(f"syncing files to {self.destination.host} …")
-        if self._shares_home():
-            self.skipped += trees
-            return
-        if programs.find("rsync") is None:
-            self._fall_back_to_tar("here", "no rsync here")
-        for line, tree in trees.items():
-            try:
-                done = self._send(tree)
-            except OSError as error:
-                self._fail(line, tree.path, f"{error.filename or tree.path}: {error.strerror or error}")
-                continue
-            if done.code not in (0, _VANISHED):
-                self._fail(line, tree.path, done.err.strip()[:_MAX_STDERR], done.code)
-                continue
-            self.pushed.append(line)
-            left_out = {"left_out": tree.left_out} if tree.left_out else {}
-            self._log("sync_path_pushed", path=tree.path, bytes=tree.bytes, **left_out)
+    def _shares_home(self) -> bool:
+        """Return whether the host has this HOME, by a new file in it."""
+        with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
+            line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
+            argv = ssh.command(self.destination, line)
+            return exchange.run(self.destination, argv, timeout=TIMEOUT).code == 0
+
+    def _push(self, line: str, tree: Tree) -> bool:
+        """Push and report a line; return whether it was pushed."""
+        code = None
+        try:
+            code, _, stderr = self._send(tree)
+        except OSError as error:
+            stderr = f"{error.filename or tree.path}: {error.strerror or error}"
+        if code not in (0, _VANISHED):
+            self._fail(line, tree.path, stderr.strip()[:_MAX_STDERR], code)
+            return False
+        self.pushed.append(line)
+        left_out = {"left_out": tree.left_out} if tree.left_out else {}
+        self._log("sync_path_pushed", path=tree.path, bytes=tree.bytes, **left_out)
+        return True
 
     def _fail(self, line: str, path: str, stderr: str, exit_code: int | None = None) -> None:
         """Report a line that is not pushed. `exit_code`: of the program, if one ran."""
@@ -128,26 +133,16 @@ class Sync:
     def _log(self, event: str, **fields: object) -> None:
         eventlog.log(event, host=self.destination.host, **fields)
 
-    def _shares_home(self) -> bool:
-        """Return whether the host has this HOME, by a new file in it."""
-        with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
-            line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
-            argv = ssh.command(self.destination, line)
-            return exchange.run(self.destination, argv, timeout=TIMEOUT).code == 0
-
     def _send(self, tree: Tree) -> CommandResult:
         """Mirror a path on the host; tar deletes no file of the host. Raises OSError."""
         if not self._rsync_missing:
-            done = self._rsync(tree)
-            if done.code not in _NO_RSYNC:
+            where, place = ("there", self.destination.host) if programs.find("rsync") else ("here", "this machine")
+            if where == "there" and (done := self._rsync(tree)).code not in _NO_RSYNC:
                 return done
-            self._fall_back_to_tar("there", f"rsync does not run on {self.destination.host}")
+            self._rsync_missing = where
+            eventlog.prose(f"rsync does not run on {place}: files deleted here stay on {self.destination.host}")
         self._log("tool_missing", tool="rsync", path=tree.path, where=self._rsync_missing)
         return self._tar(tree)
-
-    def _fall_back_to_tar(self, where: str, reason: str) -> None:
-        self._rsync_missing = where
-        eventlog.prose(f"{reason}: files deleted here stay on {self.destination.host}")
 
     def _rsync(self, tree: Tree) -> CommandResult:
         is_directory = os.path.isdir(tree.source)
@@ -184,23 +179,17 @@ class Sync:
 
 
 def remembered(host: str) -> dict[str, str]:
-    """Return the state of each line after the last sync: its digest or failure.
-
-    Without a readable file return none, so that all lines are pushed again. Raises Refused for an unsafe directory.
-    """
+    """Return the states after the last sync; none without a readable file. Raises Refused."""
     path = paths.synced_file(host)
     paths.check_directory(os.path.dirname(path), "XDG_STATE_HOME")
-    try:
+    with suppress(Refused):
         states: dict[str, str] = files.read_json(path, dict[str, str], _MAX_BYTES) or {}
-    except Refused:
-        return {}
-    return states
+        return states
+    return {}
 
 
 def _remember(host: str, states: dict[str, str]) -> None:
     path = paths.synced_file(host)
-    try:
+    with suppress(OSError):  # the next sync pushes again
         files.make_private(os.path.dirname(path), "XDG_STATE_HOME")
         files.write_whole(path, json.dumps(states).encode())
-    except OSError:
-        return  # the next sync pushes again

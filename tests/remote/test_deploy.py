@@ -86,7 +86,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
 ) -> None:
     farm.host("box", installed=False, config=config, sshd=sshd)
     if "CertificateFile" in config:
-        with pytest.raises(DeployError, match="does not accept your keys") as caught:
+        with pytest.raises(DeployError, match=r"Permission denied \(publickey") as caught:
             deploy(Destination("box"))
         assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
         return
@@ -137,7 +137,7 @@ def test_r30_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkey
     monkeypatch.setenv("SESH_EVENT_LOG", os.path.join(here.path, "events"))
     with open(farm.known_hosts, encoding="utf-8") as file:
         before = file.read()
-    with pytest.raises(DeployError, match="the host key of box has changed") as caught:
+    with pytest.raises(DeployError, match=r"Host key for .* has changed") as caught:
         deploy(Destination("box"))
     assert (caught.value.step, caught.value.code, "\n" in str(caught.value)) == ("connect", "unreachable", False)
     assert not far.exists(".local/share/sesh")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not ROOT, reason="a login with a password takes 
 
 SECRET = "far away"  # noqa: S105 (the test's own)
 DETACH = b"\x1c"
-WANTED = "box asks for a password or a second factor"
+WANTED = "box refused the login: "
 ENTER = "Enter logs in, Ctrl-C leaves"
 LATER = 1.0
 """Seconds in which many attempts could be made: the pause between two is a tenth of this."""

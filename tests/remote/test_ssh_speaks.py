@@ -107,7 +107,7 @@ def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm, named: 
     near.write(".ssh/config", config, 0o600)
     before = len(gate.sshd.messages())  # messages of other tests, which share this sshd
     done = near.sesh("@deep", "--list", env={"SESH_SSH": need("ssh") if named else ""})
-    assert (done.code, "127.0.0.1 asks for" in done.stderr) == (1, True), done.stderr
+    assert (done.code, "@127.0.0.1: Permission denied (" in done.stderr) == (1, True), done.stderr
     wait_until(lambda: "Connection closed by" in gate.sshd.messages()[before:])
     assert "Failed password" not in gate.sshd.messages()[before:]
 

@@ -102,7 +102,7 @@ def test_what_has_not_changed_costs_no_connection_and_no_process(
     assert destination.key
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "Popen", None)
-        assert sync(destination).skipped == ["a"]
+        assert sync(destination).pushed == []
     here.write("a/file", "two")
     monkeypatch.setenv("SESH_NO_SYNC", "1")
     assert pushed(here, far, "a") == []
