@@ -316,3 +316,19 @@ def test_keys_that_cause_no_output_are_acknowledged(daemons: Daemons) -> None:
     client = daemons.attach("silent")
     client.type(b"secret\r")
     client.wait(protocol.ACK)
+
+
+def test_input_is_acknowledged_once_the_program_has_room_for_all_of_it(
+    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sesh.daemon.clients.echoes.ACK_AFTER", 0.0)
+    go = f"{home.path}/go"
+    os.mkfifo(go)
+    daemons.quiet("late", f"read line <{go}; exec cat >/dev/null", "raw -echo")
+    client = daemons.attach("late")
+    client.type(bytes(200_000))
+    client.send(protocol.frame(protocol.PING))
+    client.wait(protocol.PONG)
+    assert protocol.ACK not in client.kinds()
+    open(go, "w").close()
+    client.wait(protocol.ACK)
