@@ -202,9 +202,8 @@ class Server:
         except Exception:
             connection.fail()
             raise
-        finally:
-            if descriptor in self.connections:
-                self._drop_or_go_on(connection)
+        if ready != READ or len(self.session.pump.unwritten) > MAX_INPUT:
+            connection.changed()  # what the loop is to watch
 
     def _bound_unfinished(self) -> None:
         """Close the connections that were silent longest, until at most `MAX_UNFINISHED` bytes are unfinished."""
@@ -225,6 +224,7 @@ class Server:
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
                 self.session.timers.set(self._serve, 0.0, connection.descriptor, 0)
+                connection.changed()
                 return
         backlog.clear()
 

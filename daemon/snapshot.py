@@ -50,7 +50,7 @@ PARTS: dict[str, Any] = {
     "life.end": ProgramEnd,
     "notifications.running": list[int],
     "pump.input_line": InputLine,
-    "pump.last_activity": float,
+    "life.last_activity": float,
     "pump.scanner.carry": bytes,
     "runs.history": History,
 }

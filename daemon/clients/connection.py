@@ -102,7 +102,7 @@ class Reader:
 
 
 class PeerConnection:
-    """A connection from a client or a caller: its non-blocking socket, frames, role, and reader of the log."""
+    """A connection from a client or a caller: socket, frames, role, reader of the log."""
 
     def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
         opened.setblocking(False)

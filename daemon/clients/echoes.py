@@ -50,7 +50,7 @@ class Echoes:
         client.connection.flush()
 
     def note_input(self, client: Client, size: int) -> None:
-        """Note the INPUT that a client sent last: an ACK of it is due. `size`: in bytes."""
+        """Note a client's last INPUT, of `size` bytes: its ACK is due."""
         if client in self._typed_at:
             self._typed_at[client] = time.monotonic()
         if size < _NOT_TYPED:
@@ -72,7 +72,7 @@ class Echoes:
                 self._send(client, 0)
 
     def acknowledge(self, client: Client) -> None:
-        """Queue the ACK of all input, once the pty has it; before it ECHOED, if the client predicts."""
+        """Queue an ACK once the pty has all input; before it ECHOED, if the client predicts."""
         if self._pump.unwritten:
             return  # see `acknowledge_soon`
         typed_at = self._typed_at.get(client)

@@ -73,7 +73,7 @@ class Screens:
         )
 
     def _send_next(self, client: Client, state: Attaching | Repainting) -> None:
-        """Send a client its screen, once all of it is made; a viewport if the sizes differ."""
+        """Send a client its screen once it is made; a viewport if the sizes differ."""
         self._model.apply_size()
         if client.size[:2] != self._clients.size[:2]:
             self._begin_viewport(client, state)

@@ -11,7 +11,7 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.loop.loop import READ, WRITE, Loop
-from sesh.measures import STEADY, Size
+from sesh.measures import Size
 from sesh.queries import Finding, QueryScanner, bounded
 
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
@@ -38,7 +38,6 @@ class Pump:
         self.unwritten = bytearray()  # input that the pty has not taken
         self.input_line = InputLine()
         self.stdin: StdinPipe | None = None
-        self.last_activity = STEADY.now()
 
     @property
     def _open_pty(self) -> Pty | None:
@@ -105,7 +104,7 @@ class Pump:
             self.on_output()
 
     def type(self, data: bytes, *, by_person: bool = False, in_line: bool = True) -> None:
-        """Type bytes after earlier ones. `by_person`: a person typed them; `in_line`: they belong to the input line."""
+        """Type bytes. `by_person`: a person has typed them; `in_line`: they are part of a line."""
         if in_line and self.pty is not None:
             self.input_line.note_reader(self.pty)
         self.unwritten += data
