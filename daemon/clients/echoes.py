@@ -72,7 +72,7 @@ class Echoes:
                 self._send(client, 0)
 
     def acknowledge(self, client: Client) -> None:
-        """Queue an ACK once the pty has all input; before it ECHOED, if the client predicts."""
+        """Queue an ACK once the pty has all input; before it ECHOED, if due."""
         if self._pump.unwritten:
             return  # see `acknowledge_soon`
         typed_at = self._typed_at.get(client)

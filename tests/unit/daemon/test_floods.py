@@ -25,7 +25,7 @@ class Printer(Pty):
         self.printed = b""
         return block, True
 
-    def write(self, _data: bytes | memoryview) -> int:
+    def write(self, _data: bytearray) -> int:
         return 0
 
 
