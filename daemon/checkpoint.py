@@ -174,7 +174,7 @@ class Checkpointer:
     def _header(self) -> CheckpointHeader:
         return {
             "written": stamp(time.time()),
-            "last_activity": stamp(STEADY.wall_time(self._pump.last_activity)),
+            "last_activity": stamp(STEADY.wall_time(self._pump.life.last_activity)),
             "cwd": machine.directory_of(self._facts.pid, quick=True) if self._pump.life.running else "",
             "title": self._findings.title,
             "history": self._runs.history.newest(MAX_HISTORY),

@@ -143,7 +143,7 @@ class ClientHandler:
             return
         if client.terminal.read_only or not self._pump.life.running:
             client.last_input = number
-            self._relay.echoes.note_taken(client, number, len(data), at_once=True)
+            self._relay.echoes.acknowledge(client)
             return
         keys = client.replies.filter(data, time.monotonic())
         if keys is not data and client.replies.key_begun:  # unchanged input means that nothing is held
@@ -151,12 +151,13 @@ class ClientHandler:
         self._type(client, keys, number, len(data))
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
-        """Type what passed the filter of replies, and acknowledge `size` bytes, up to INPUT `number`."""
+        """Type what passed the filter of replies, of `size` bytes up to INPUT `number`."""
         by_person = client.replies.by_person  # not by the terminal
         if by_person:
             self._clients.note_key(client)  # first: resize to this terminal before the program sees the key
-        self._pump.type(keys, partial(self._relay.echoes.note_taken, client, number, size), by_person=by_person)
+        self._pump.type(keys, by_person=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
+        self._relay.echoes.note_input(client, size)
         if by_person:  # after the write, so that it does not delay the key
             self._session.runs.withdraw_unread()
             self._session.activity.note_input(keys)

@@ -85,7 +85,6 @@ def _execute(server: Server, program: Callable[[int], list[str]]) -> None:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     inherited: list[int] = []
     try:
-        server.session.pump.input.confirm()
         for connection in server.connections.values():  # send responses first: a peer without one repeats its request
             connection.queue(protocol.frame(protocol.RELOADED))
             connection.flush()

@@ -13,7 +13,7 @@ from sesh.daemon.screen.own_replies import reply_to, size_report
 from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
 from sesh.measures import Size
-from sesh.queries import Finding, Kind, bounded, form, reply_form
+from sesh.queries import Finding, Kind, form, reply_form
 
 REPLY_TIME = 0.01  # seconds that the emulator gets in one turn of the loop to catch up for queries
 MAX_UNREAD = 64 << 10  # bytes of input that the program has not read; at the limit, replies are dropped
@@ -37,7 +37,7 @@ class Replier:
         # If a client's terminal has all of it, expect its reply. Else the daemon replies, but not to a TALK, to which
         # only a terminal can.
         client = self._clients.replying(self._pump.log)
-        for kind, body, end in bounded(findings):
+        for kind, body, end in findings:
             self._handle(client, kind, body, start + end)
 
     def _handle(self, client: Client | None, kind: Kind, body: bytes, position: int) -> None:
@@ -87,5 +87,5 @@ class Replier:
             self._timers.ensure(self._reply_due, 0)
 
     def _type(self, reply: bytes) -> None:
-        if reply and self._pump.input.size < MAX_UNREAD:
+        if reply and len(self._pump.unwritten) < MAX_UNREAD:
             self._pump.type(reply, in_line=False)

@@ -72,7 +72,7 @@ class Server:
         deadline = self.session.facts.ends_at
         if deadline is not None and self.session.running:
             self.session.timers.set(self.ending.time_out, max(0.0, deadline - STEADY.now()))
-        self._loop.watch(self._wakeup, READ, lambda _: self._handle_signals(os.read(self._wakeup, 4096)))
+        self._loop.watch(self._wakeup, READ, lambda *_: self._handle_signals(os.read(self._wakeup, 4096)))
         self._listen()
         self.session.relay.send_due_soon()
         self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
@@ -131,7 +131,7 @@ class Server:
         if descriptor >= 0:
             self._loop.watch(descriptor, READ if accepts else 0, self._accept)
 
-    def _accept(self, _events: int) -> None:
+    def _accept(self, *_: int) -> None:
         """Accept a connection; without descriptors, pause, or the loop would spin."""
         try:
             opened = self.listener.accept()
@@ -155,14 +155,13 @@ class Server:
     def admit(self, connection: PeerConnection) -> None:
         """Serve a connection; drop it if its HELLO does not come within `HELLO_TIMEOUT`."""
         self.connections[connection.descriptor] = connection
-        send = partial(self._send_queued, connection)
-        connection.changed = lambda: self._loop.soon(send)
-        connection.serve = partial(self._serve, connection)
+        connection.changed = partial(self._loop.soon, partial(self._send_queued, connection.descriptor))
         self._drop_or_go_on(connection)
         self.session.timers.set(self.handler.no_hello, HELLO_TIMEOUT, connection)
 
-    def _send_queued(self, connection: PeerConnection) -> None:
-        if self.connections.get(connection.descriptor) is connection:
+    def _send_queued(self, descriptor: int) -> None:
+        connection = self.connections.get(descriptor)
+        if connection is not None:  # else it was dropped meanwhile
             if not connection.blocked:
                 connection.send_output(self.session.log)
             if self.session.events.pending(connection):
@@ -171,16 +170,17 @@ class Server:
 
     def _drop_or_go_on(self, connection: PeerConnection) -> None:
         """Drop a connection that is over; else watch its socket."""
-        if connection.closed or (connection.closing and not connection.unsent):
+        if connection.closed and not connection.unsent:
             self.drop(connection)
             return
         interest = WRITE if connection.blocked else 0
-        must_wait = self.session.pump.input.size > MAX_INPUT and client_of(connection) is not None
-        if not (connection.closing or connection.backlog or must_wait):
+        must_wait = len(self.session.pump.unwritten) > MAX_INPUT and client_of(connection) is not None
+        if not (connection.closed or connection.backlog or must_wait):
             interest |= READ
-        self._loop.watch(connection.descriptor, interest, connection.serve)
+        self._loop.watch(connection.descriptor, interest, self._serve)
 
-    def _serve(self, connection: PeerConnection, ready: int) -> None:
+    def _serve(self, descriptor: int, ready: int) -> None:
+        connection = self.connections[descriptor]
         try:
             if ready & WRITE:
                 client = client_of(connection)
@@ -202,9 +202,8 @@ class Server:
         except Exception:
             connection.fail()
             raise
-        finally:
-            if self.connections.get(connection.descriptor) is connection:
-                self._drop_or_go_on(connection)
+        if ready != READ or len(self.session.pump.unwritten) > MAX_INPUT:
+            connection.changed()  # what the loop is to watch
 
     def _bound_unfinished(self) -> None:
         """Close the connections that were silent longest, until at most `MAX_UNFINISHED` bytes are unfinished."""
@@ -221,10 +220,11 @@ class Server:
         """Handle frames for `FRAMES_TIME`; the rest waits for the loop's next turn."""
         backlog = connection.backlog
         until = time.monotonic() + FRAMES_TIME
-        while backlog and not connection.closing:  # `fail` has emptied it
+        while backlog and not connection.closed:  # `fail` has emptied it
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
-                self.session.timers.set(self._serve, 0.0, connection, 0)
+                self.session.timers.set(self._serve, 0.0, connection.descriptor, 0)
+                connection.changed()
                 return
         backlog.clear()
 
@@ -256,7 +256,7 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)
-        session.timers.clear(self._serve, connection, 0)
+        session.timers.clear(self._serve, connection.descriptor, 0)
         self.handler.release_creator(connection)
         session.events.forget(connection)
         session.waits.forget(connection)

@@ -20,7 +20,6 @@ from sesh.daemon.clients.client import Departed
 from sesh.daemon.events import Missed
 from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import ignore
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.screen.model import ModelState
 from sesh.daemon.server import Server
@@ -31,7 +30,7 @@ from sesh.measures import STEADY, Size
 from sesh.messages import SendResponse
 from sesh.schema import Event
 
-FORMAT = 24  # of the snapshot; a sesh refuses any other
+FORMAT = 25  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
@@ -51,7 +50,7 @@ PARTS: dict[str, Any] = {
     "life.end": ProgramEnd,
     "notifications.running": list[int],
     "pump.input_line": InputLine,
-    "pump.last_activity": float,
+    "life.last_activity": float,
     "pump.scanner.carry": bytes,
     "runs.history": History,
 }
@@ -100,7 +99,7 @@ def take_snapshot(server: Server) -> Snapshot:
         "log": (log.base, log.content(log.base)),
         "model": session.model.dump(),
         "activity": session.activity.kept,
-        "unwritten": session.pump.input.content(),
+        "unwritten": bytes(session.pump.unwritten),
         "texts": server.requests.typing.outcomes,
         "descriptors": descriptors,
         "socket_file": server.listener.identity,
@@ -119,7 +118,7 @@ def session_of(state: Snapshot) -> Session:
         setattr(attrgetter(part)(session), name, value)
     session.log.restore(*state["log"])
     session.model.restore(state["model"])
-    session.pump.input.add(state["unwritten"], ignore)
+    session.pump.unwritten += state["unwritten"]
     if state["stdin_taken"] is not None:
         session.pump.stdin = StdinPipe(own.get("stdin", -1), session.loop)
         session.pump.stdin.received = state["stdin_taken"]

@@ -141,7 +141,7 @@ class Typing:
 
     def _is_full(self, data: bytes) -> bool:
         """Return whether these bytes must wait until the program has read more of its input."""
-        waiting = self._pump.input.size
+        waiting = len(self._pump.unwritten)
         return waiting > 0 and waiting + len(data) >= protocol.CHUNK
 
     def _type(self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool = False) -> None:

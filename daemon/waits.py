@@ -132,7 +132,7 @@ class Waits:
 
     def _at_prompt(self) -> bool:
         pump = self._pump
-        if pump.pty is None or pump.input.size:
+        if pump.pty is None or pump.unwritten:
             return False
         own = pump.line_begun or self._runs.active is None  # a `run` has prompts of its own
         return own and shells.at_prompt(pump.pty)

@@ -76,7 +76,7 @@ class Activity:
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
         self.kept.active_at = time.monotonic()
-        self._pump.last_activity = STEADY.now()
+        self._pump.life.last_activity = STEADY.now()
         if self._settled and self._pump.life.running:
             self._settled = False
             self._check_in(SETTLED)

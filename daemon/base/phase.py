@@ -65,6 +65,7 @@ class Life:
 
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
+        self.last_activity = STEADY.now()  # time (`STEADY`) of the last output or typing
         self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
         self.on_end: Observers[[]] = Observers()  # called when the program has ended
         self.end = ProgramEnd()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sesh import measures, protocol
 from sesh.daemon.base.observers import Observers
@@ -40,7 +40,7 @@ class Live:
 class Attaching:
     """The client has just attached, and gets nothing yet; next it gets scrollback and screen."""
 
-    unfinished: Replay | None = None  # of scrollback and screen, of which a first part is made
+    unfinished: Replay | None = None  # of scrollback and screen
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Repainting:
 
     before_viewport: TerminalState | None = None
     """The terminal's state before it showed a viewport, if it shows one: no lines are missed then."""
-    unfinished: Replay | None = None  # of missed lines and screen, of which a first part is made
+    unfinished: Replay | None = None  # of missed lines and screen
 
 
 @dataclass(frozen=True)
@@ -95,15 +95,6 @@ class Terminal:
         )
 
 
-@dataclass
-class DueAck:
-    """An ACK, not yet sent, of INPUT that the pty took or that was dropped."""
-
-    at: float  # time (monotonic) from which it goes with output
-    number: int = 0  # of the last INPUT
-    size: int = 0  # bytes
-
-
 class Client(Reader):
     """An attached client: its terminal, how it gets output, and what is due to it."""
 
@@ -126,7 +117,6 @@ class Client(Reader):
         self.first_screen_at: int | None = None  # the position of the first screen that it was sent
         self.replies = ReplyFilter()
         self.last_input = 0
-        self.due_ack: DueAck | None = None
 
     @property
     def over_link(self) -> bool:
@@ -158,28 +148,19 @@ class Client(Reader):
         self.position = position
         self.state = Live() if fits and before is None else Repainting(before)
 
+    @property
+    def before_viewport(self) -> TerminalState | None:
+        """The terminal's state before it showed a viewport, if it shows one."""
+        return self.state.before_viewport if isinstance(self.state, Repainting | Viewing) else None
+
     def await_repaint(self) -> None:
-        """Wait for missed lines and a screen; a replay that has begun goes on."""
-        if isinstance(self.state, Live):
-            self.state = Repainting()
-        elif not isinstance(self.state, Attaching):
-            self.state = Repainting(self.state.before_viewport)
+        """Wait for missed lines and a screen; one that waits already waits for another one."""
+        self.state = Attaching() if isinstance(self.state, Attaching) else Repainting(self.before_viewport)
 
     def redraw_from(self, position: int) -> None:
         """Note that the terminal ignores all output between `position` and the next screen."""
-        if isinstance(self.state, Attaching):
-            self.state = Attaching()  # it ignores parts of its replay, which begins again
-        else:
+        if not isinstance(self.state, Attaching):
             self.position = position
-
-    def defer_rest(self, waiting: Attaching | Repainting, unfinished: Replay) -> None:
-        """Send the part that is made if the terminal is blank; make the rest later."""
-        # A terminal that shows output gets all parts at once: if the link broke between two parts, the terminal would
-        # get the lines of the first part twice. No echo would come earlier otherwise, because these lines must enter
-        # the scrollback before the screen that the echo changes.
-        if self.blank:
-            self.send_part(unfinished.take())
-        self.state = replace(waiting, unfinished=unfinished)
 
     def begin_viewport(self, before: TerminalState, *, clear: bool) -> None:
         """Change to a viewport; `clear` if the terminal does not show this session whole."""
@@ -195,22 +176,14 @@ class Client(Reader):
         """True if a screen that is sent now would arrive soon."""
         return not self.connection.unsent and (self.window is None or self.window.drained)
 
-    def send_part(self, replay: bytes) -> None:
-        """Send a part of a replay; a client without the last part is blank."""
-        self._send(protocol.PART, replay)
-
     def send_screen(self, position: int, replay: bytes) -> None:
         """Send the screen of a position."""
         if self.first_screen_at is None:
             self.first_screen_at = position
         self.position = position
-        self._send(position, replay)
-
-    def _send(self, number: int, replay: bytes) -> None:
-        """Send SCREEN. `number`: its position, or PART."""
-        self.connection.queue(*protocol.screen_frames(number, replay))
+        self.connection.queue(*protocol.screen_frames(position, replay))
         if self.window is not None:
-            self.window.add(len(replay), self.position)
+            self.window.add(len(replay), position)
         self.connection.flush()  # at once: during a flood, the end of the loop's turn may be far away
 
     def as_status(self) -> AttachedClient:
@@ -244,9 +217,7 @@ class Departed:
 
     @classmethod
     def of(cls, client: Client) -> Departed:
-        state = client.state
-        before = None if isinstance(state, Live | Attaching) else state.before_viewport
-        return cls(client.last_input, client.used_at, client.seen_to, client.first_screen_at, before)
+        return cls(client.last_input, client.used_at, client.seen_to, client.first_screen_at, client.before_viewport)
 
     def got_first_screen(self, by: int) -> bool:
         """Return whether it got its first screen `by` a position of the output."""

@@ -101,23 +101,34 @@ class Reader:
         self.position = position
 
 
-class FrameSocket:
-    """A non-blocking socket, with received frames to handle, and bytes to send."""
+class PeerConnection:
+    """A connection from a client or a caller: socket, frames, role, reader of the log."""
 
-    def __init__(self, opened: socket.socket) -> None:
+    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
         opened.setblocking(False)
         self.socket = opened
         self.descriptor: int = opened.fileno()
         self.decoder = protocol.Decoder()
         self.backlog: deque[tuple[int, bytes]] = deque()  # frames to be handled: kind and payload
-        self.closing = False  # to be closed once everything is sent
-        self.closed = False  # has failed, or is closed
+        self.unsent = bytearray()
+        self.closed = False  # handles and queues no more frames, and is dropped once everything is sent
         self.blocked = False  # is not writable
-        self.serve: Callable[[int], object] = lambda _: None  # called with ready events; set by the server
         self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending; set by the server
         self.progress_at = time.monotonic()  # time (monotonic) of the last bytes sent
         self.heard_at = time.monotonic()  # time (monotonic) of the last bytes received
-        self.unsent = bytearray()
+        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
+        self.role = Role.UNKNOWN
+        self.data = bytearray()  # DATA of the next REQUEST
+        self.reader: Reader | None = None
+        self.open_requests = 0
+
+    @property
+    def unfinished(self) -> int:
+        return len(self.data) + len(self.decoder.held)
+
+    @property
+    def idle(self) -> bool:
+        return not (self.reader or self.open_requests or self.unsent or self.backlog or self.awaits_creator)
 
     def receive(self) -> bool:
         """Receive frames into the backlog; return False if the peer has closed. Raises ProtocolError."""
@@ -134,11 +145,25 @@ class FrameSocket:
         if not self.closed:
             for part in parts:
                 self.unsent += part
-        self.changed()
+            self.changed()
 
-    def close_when_sent(self) -> None:
-        self.closing = True
-        self.changed()
+    def send_output(self, log: OutputLog) -> None:
+        """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
+        while not self.unsent or self.flush():
+            reader = self.reader
+            if reader is None or self.closed or reader.position >= log.head or not reader.gets_output:
+                return
+            if not (room := reader.room):
+                return
+            if reader.position < log.base:
+                reader.skip_to(log.base)
+            size = min(room, log.head - reader.position)
+            self.unsent += protocol.output_header(reader.position, size)
+            for piece in log.read(reader.position, size):
+                self.unsent += piece
+            reader.position += size
+            if reader.window is not None:
+                reader.window.add(size, reader.position)
 
     def flush(self) -> bool:
         """Send as much as the socket accepts; return False if bytes are left."""
@@ -157,61 +182,21 @@ class FrameSocket:
         self.blocked = False
         return True
 
+    def close_when_sent(self) -> None:
+        self.closed = True
+        self.changed()
+
     def fail(self) -> None:
         """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
-        self.closed = True
         self.backlog.clear()
         self.unsent.clear()
-        self.changed()
+        self.close_when_sent()
 
     def drop(self) -> None:
         """Discard everything, and close the descriptor."""
         self.fail()
         self.socket.close()
-        self.serve = lambda _: None  # breaks reference cycles, so that the buffers are freed now
-        self.changed = lambda: None
-
-
-class PeerConnection(FrameSocket):
-    """A connection from a client or a caller: role, requests, and reader of the log."""
-
-    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
-        super().__init__(opened)
-        self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
-        self.role = Role.UNKNOWN
-        self.data = bytearray()  # DATA of the next REQUEST
-        self.reader: Reader | None = None
-        self.open_requests = 0
-
-    @property
-    def unfinished(self) -> int:
-        return len(self.data) + len(self.decoder.held)
-
-    @property
-    def idle(self) -> bool:
-        return not (self.reader or self.open_requests or self.unsent or self.backlog or self.awaits_creator)
-
-    def send_output(self, log: OutputLog) -> None:
-        """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
-        while not self.closed:
-            reader = self.reader
-            if reader is not None and reader.position < log.head and not self.unsent and reader.gets_output:
-                self._append_output(reader, log)
-            if not (self.unsent and self.flush()):
-                return
-
-    def _append_output(self, reader: Reader, log: OutputLog) -> None:
-        """Append one OUTPUT, unless the window is full."""
-        if room := reader.room:
-            if reader.position < log.base:
-                reader.skip_to(log.base)
-            size = min(room, log.head - reader.position)
-            self.unsent += protocol.output_header(reader.position, size)
-            for piece in log.read(reader.position, size):
-                self.unsent += piece
-            reader.position += size
-            if reader.window is not None:
-                reader.window.add(size, reader.position)
+        self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
 
 
 @dataclass(eq=False)

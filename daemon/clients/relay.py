@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
@@ -33,16 +31,12 @@ class Relay:
         self._timers = loop.timers
         self._soon = loop.soon
         self.followers: list[Reader] = []
-        self.echoes = Echoes(pump, model, loop.timers)
+        self.echoes = Echoes(pump, model, clients, loop.timers)
         self.screens = Screens(pump.log, model, clients, reports, loop.timers, self.send_due_soon)
 
     def deliver(self) -> None:
         """Send new output: bytes at once, viewports after a while."""
         self.echoes.report_flags()
-        now = time.monotonic()
-        for client in self._clients.all:
-            if client.due_ack is not None and client.due_ack.at <= now:
-                self.echoes.acknowledge(client)
         for reader in (*self._clients.all, *self.followers):
             if not reader.connection.blocked:
                 reader.connection.send_output(self._log)

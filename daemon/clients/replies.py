@@ -28,19 +28,18 @@ class OpenQueries:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[bytes, deque[tuple[int, float]]] = {}  # number and closing time, the oldest first
+        self._waiting: dict[bytes, deque[float]] = {}  # closing times, the oldest query first
         self._talks: dict[bytes, float] = {}
-        self._newest = 0  # the number of the newest query
-        self._replied = 0  # the number of the newest query with a reply
-        self._late_until = 0.0  # until then, late replies may come
+        self._newest = b""  # the form of the newest query
+        self._due_until = 0.0  # until then, its reply may come, perhaps late
 
     def open(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
         """Open a query for `seconds`. `form`: that of its reply."""
-        if now >= self._late_until or (form not in self._waiting and len(self._waiting) >= _MOST_FORMS):
+        if form not in self._waiting and len(self._waiting) >= _MOST_FORMS:
             self._waiting.clear()
-        self._newest += 1
-        self._late_until = now + _LATE
-        self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._newest, now + seconds))
+        self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append(now + seconds)
+        self._newest = form
+        self._due_until = now + _LATE
 
     def open_talk(self, form: bytes, now: float) -> None:
         if form not in self._talks and len(self._talks) >= _MOST_FORMS:
@@ -48,29 +47,26 @@ class OpenQueries:
         self._talks[form] = now + OPEN_FOR
 
     def due(self, now: float) -> bool:
-        """Return whether a reply may still come, perhaps late, because the newest query has none."""
-        return self._newest > self._replied and now < self._late_until
+        """Return whether the newest query may still get its reply: terminals reply in order."""
+        return now < self._due_until
 
     def expects(self, form: bytes, now: float) -> bool:
-        return now < max(self._late_until if form in self._waiting else 0.0, self._talks.get(form, 0.0))
+        return now < max(self._due_until if self._waiting.get(form) else 0.0, self._talks.get(form, 0.0))
 
     def take(self, form: bytes, now: float) -> bool:
         """Match a reply with a conversation or its oldest query; return whether it passes."""
-        # If all queries of its form are closed, the reply is late: it uses up the oldest one, and does not pass.
+        # If all queries of its form are closed, the reply is late: it uses up the newest one, and does not pass.
         if now < self._talks.get(form, 0.0):
             self.open_talk(form, now)
             return True
         waiting = self._waiting.get(form)
         if not waiting:
             return False
-        _, newest_closes_at = waiting[-1]
-        is_open = now < newest_closes_at
-        if is_open:
-            while waiting[0][1] <= now:
-                waiting.popleft()
-        self._replied = max(self._replied, waiting.popleft()[0])
-        if not waiting:
-            del self._waiting[form]
+        while len(waiting) > 1 and waiting[0] <= now:
+            waiting.popleft()
+        is_open = now < waiting.popleft()
+        if form == self._newest and not waiting:
+            self._due_until = 0.0
         return is_open
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from sesh.daemon.clients.client import BLANK, Attaching, Client, Clients, Repainting, Viewing
 from sesh.daemon.pty.output_log import OutputLog
@@ -14,7 +15,6 @@ from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import Replay, repainting, replaying
 
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
-TOO_LONG = 4.0  # seconds that clients wait for the emulator; then it skips output
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
 _LEAVE_ALTERNATE = b"\x1b[?1049l"
@@ -40,7 +40,6 @@ class Screens:
         self._reports = reports
         self._timers = timers
         self._send_due_soon = send_due_soon
-        self._lags_since: float | None = None  # time (monotonic) since which clients wait for the emulator
         self._viewports_sent_at = 0.0  # time (monotonic)
 
     # -- clients that wait
@@ -57,15 +56,13 @@ class Screens:
         # ring bells or send queries a second time.
         model = self._model
         waiting = self._waiting()
-        if not waiting:
-            self._lags_since = None
-            return False
         for client, _ in waiting:
             client.connection.flush()
         due = [(client, state) for client, state in waiting if client.takes_screen]
         if not due:
             return False
-        self._catch_up_for(due)
+        if model.lag <= SMALL_LAG or any(isinstance(state, Repainting) for _, state in due):
+            model.catch_up(STEP_TIME)
         for client, state in due:
             if isinstance(state, Attaching) or not (model.lag or model.in_image):
                 self._send_next(client, state)
@@ -75,36 +72,19 @@ class Screens:
             client.takes_screen and (model.lag > 0 or state.unfinished is not None) for client, state in self._waiting()
         )
 
-    def _catch_up_for(self, due: list[Waiting]) -> None:
-        """Let the emulator catch up; if clients have waited too long, skip output."""
-        model = self._model
-        if self._lags_since is not None and time.monotonic() - self._lags_since > TOO_LONG:
-            model.skip_ahead()
-        if model.lag <= SMALL_LAG or any(isinstance(state, Repainting) for _, state in due):
-            model.catch_up(STEP_TIME)
-        if not model.lag or any(state.unfinished is not None for _, state in due):
-            self._lags_since = None
-        elif self._lags_since is None:
-            self._lags_since = time.monotonic()
-
     def _send_next(self, client: Client, state: Attaching | Repainting) -> None:
-        """Send a client its screen or the next part; a viewport if the sizes differ."""
-        # If parts were sent, the rest of the scrollback follows at any size: nothing would send these lines later.
+        """Send a client its screen once it is made; a viewport if the sizes differ."""
         self._model.apply_size()
-        fits = client.size[:2] == self._clients.size[:2]
-        partly_sent = state.unfinished is not None and client.blank
-        if not fits and not partly_sent:
+        if client.size[:2] != self._clients.size[:2]:
             self._begin_viewport(client, state)
             return
         replay = self._begin_replay(client, state) if state.unfinished is None else state.unfinished
         if replay.advance():
-            client.defer_rest(state, replay)
+            client.state = replace(state, unfinished=replay)
             self._send_due_soon()
-        elif fits:
+        else:
             shown_to = BLANK if isinstance(state, Attaching) else client.position
             self._complete(client, replay.finish(self._after_screen(shown_to)))
-        else:
-            self._begin_viewport(client, state)
 
     def _begin_replay(self, client: Client, state: Attaching | Repainting) -> Replay:
         if isinstance(state, Attaching):
@@ -156,7 +136,7 @@ class Screens:
         return reports
 
     def _complete(self, client: Client, replay: bytes) -> None:
-        """Send a client its whole screen, or the rest of it, and make it live."""
+        """Send a client its screen, and make it live."""
         # In an image, it gets another screen later instead: the rest of the image would be shown as text.
         model = self._model
         client.send_screen(model.position, replay)

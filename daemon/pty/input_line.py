@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.pty.pty import Pty
-from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, token
+from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, tokens
 
 DRAFT_LASTS = 600.0  # seconds after the last key until a person's unfinished line is ignored
 _MOST_BYTES = 4096  # the last bytes of one input that are parsed
@@ -33,32 +33,32 @@ class InputLine:
     draft: bool = False  # a person has typed it
     input_at: float = 0.0  # time (monotonic) of the last input
     person_at: float = 0.0  # time (monotonic) of a person's last input
-    reader: tuple[int, bool] = (0, False)  # `Pty.input_reader` at the last keys
+    group: int = 0  # the foreground's process group at the last keys
+    raw: bool = False  # it got each key at once when the line began
     sent_at: int | None = None  # the log's head when a request last typed
 
-    def add(self, keys: bytes, reader: tuple[int, bool] | None, *, by_person: bool = False) -> None:
-        """Note typed keys. `reader`: `Pty.input_reader` before the program got them, None without a pty."""
+    def note_reader(self, pty: Pty) -> None:
+        """Note who will read the next keys, before they are typed."""
+        group = pty.foreground()
+        if self.raw and group != self.group:
+            self.estimate = 0
+        self.group = group
+        if not self.estimate:
+            self.raw = pty.raw()
+
+    def add(self, keys: bytes, *, by_person: bool = False) -> None:
+        """Note typed keys."""
         self.input_at = time.monotonic()
         if by_person:
             self.person_at = self.input_at
-        if reader is not None:
-            self.estimate = self._length(reader)
-            self.reader = reader
-        keys = keys[-_MOST_BYTES:]
-        end = 0
-        while end < len(keys):
-            start = end
-            end, _ = token(keys, start)
-            length = _length_after(keys[start:end], self.estimate)
+        for key, _ in tokens(keys[-_MOST_BYTES:]):
+            length = _length_after(key, self.estimate)
             self.draft = length > 0 and (self.draft or (by_person and length > self.estimate))
             self.estimate = length
 
     def length(self, pty: Pty) -> int:
         """Return the length in bytes; 0 if a raw terminal's reader has changed since."""
-        return self._length(pty.input_reader())
-
-    def _length(self, reader: tuple[int, bool]) -> int:
-        return self.estimate if not self.reader[1] or self.reader == reader else 0
+        return self.estimate if not self.raw or self.group == pty.foreground() else 0
 
     def drafted(self, pty: Pty) -> bool:
         return self.draft and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS

@@ -77,7 +77,7 @@ class Pty:
             between()  # while the program writes more
         return b"".join(blocks), hung_up
 
-    def write(self, data: bytes | memoryview) -> int:
+    def write(self, data: bytearray) -> int:
         """Write as much as the pty accepts; return the byte count. Raises OSError."""
         try:
             return os.write(self.descriptor, data)

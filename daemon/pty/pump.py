@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 
 from sesh.daemon.base.observers import Observers
@@ -12,54 +11,10 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.loop.loop import READ, WRITE, Loop
-from sesh.measures import STEADY, Size
-from sesh.queries import Finding, QueryScanner
+from sesh.measures import Size
+from sesh.queries import Finding, QueryScanner, bounded
 
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
-
-
-class InputQueue:
-    """A queue of input in units, which are written whole."""
-
-    def __init__(self) -> None:
-        self._units: deque[tuple[memoryview, Callable[[], object]]] = deque()
-        self.size = 0
-
-    def add(self, data: bytes, done: Callable[[], object]) -> None:
-        """Queue a unit; call `done` once it is written, or dropped."""
-        self._units.append((memoryview(data), done))
-        self.size += len(data)
-
-    def drain(self, write: Callable[[memoryview], int]) -> None:
-        while self._units:
-            view, done = self._units[0]
-            taken = write(view) if view else 0
-            self.size -= taken
-            if taken < len(view):
-                self._units[0] = view[taken:], done
-                return
-            self._units.popleft()
-            done()
-
-    def content(self) -> bytes:
-        return b"".join(view for view, _ in self._units)
-
-    def confirm(self) -> None:
-        """Call each `done` early: another daemon takes the units over."""
-        for _, done in self._units:
-            done()
-        self._units = deque((view, ignore) for view, _ in self._units)
-
-    def clear(self) -> None:
-        dropped = self._units
-        self._units = deque()
-        self.size = 0
-        for _, done in dropped:
-            done()
-
-
-def ignore() -> None:
-    pass
 
 
 class Pump:
@@ -71,6 +26,7 @@ class Pump:
         self._loop = loop
         self.on_output: Observers[[]] = Observers()  # called after bytes were appended to the log
         self.on_input: Observers[[]] = Observers()
+        self.on_taken: Observers[[]] = Observers()  # called once the pty has taken input that it had no room for
         self.on_findings: Observers[[list[Finding], int]] = Observers()
         """Called with the findings of a block, and the position of its start, after the block was sent."""
         self.pty: Pty | None = None
@@ -79,10 +35,9 @@ class Pump:
         """Yields a block's visible pieces. The first `run` sets `RunQueue.filter`, which removes the shell's marks."""
         self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner = QueryScanner()
-        self.input = InputQueue()
+        self.unwritten = bytearray()  # input that the pty has not taken
         self.input_line = InputLine()
         self.stdin: StdinPipe | None = None
-        self.last_activity = STEADY.now()
 
     @property
     def _open_pty(self) -> Pty | None:
@@ -105,15 +60,17 @@ class Pump:
     def _watch_pty(self) -> None:
         if (pty := self._open_pty) is not None:
             hung_up = self._loop.timers.is_set(self._watch_pty)
-            events = WRITE if self.input.size else 0
+            events = WRITE if self.unwritten else 0
             if not (self.paused or hung_up):
                 events |= READ
             self._loop.watch(pty.descriptor, events, self._transfer)
 
-    def _transfer(self, events: int) -> None:
+    def _transfer(self, _descriptor: int, events: int) -> None:
         if events & WRITE:
-            self.drain()
+            self._drain()
             self._watch_pty()
+            if not self.unwritten:
+                self.on_taken()
         if events & READ:
             self.read_output()
 
@@ -138,7 +95,7 @@ class Pump:
             findings = self.scanner.scan(piece)
             self.on_output()
             if findings:
-                self.on_findings(findings, start)
+                self.on_findings(bounded(findings), start)
 
     def append_unscanned(self, data: bytes) -> None:
         """Append bytes to the log unfiltered, such as held output, and send them."""
@@ -146,30 +103,24 @@ class Pump:
             self.log.append(data)
             self.on_output()
 
-    def type(
-        self, data: bytes, done: Callable[[], object] = ignore, *, by_person: bool = False, in_line: bool = True
-    ) -> None:
-        """Type a unit of bytes. `done`: see `InputQueue.add`.
-
-        `by_person`: a person has typed them; `in_line`: they are a part of the input line.
-        """
-        reader = self.pty.input_reader() if self.pty is not None else None  # before the program gets the bytes
-        self.input.add(data, done)
-        self.drain()
+    def type(self, data: bytes, *, by_person: bool = False, in_line: bool = True) -> None:
+        """Type bytes. `by_person`: a person has typed them; `in_line`: they are part of a line."""
+        if in_line and self.pty is not None:
+            self.input_line.note_reader(self.pty)
+        self.unwritten += data
+        self._drain()
+        if self.unwritten:
+            self._watch_pty()
         if in_line:
-            self.input_line.add(data, reader, by_person=by_person)
+            self.input_line.add(data, by_person=by_person)
         self.on_input()
 
-    def drain(self) -> None:
-        if self.pty is None:
-            self.input.clear()
-            return
+    def _drain(self) -> None:
         try:
-            self.input.drain(self.pty.write)
+            if self.unwritten and self.pty is not None:
+                del self.unwritten[: self.pty.write(self.unwritten)]
         except OSError:
-            self.input.clear()  # the pty is gone, or closed; SIGCHLD will report the program's end
-        if self.input.size:
-            self._watch_pty()
+            self.unwritten.clear()  # the pty is gone, or closed; SIGCHLD will report the program's end
 
     @property
     def line_begun(self) -> bool:
@@ -178,10 +129,10 @@ class Pump:
     @property
     def unread(self) -> int:
         """The number of typed, unread bytes; at most 4,095 in the kernel count."""
-        return self.input.size + (self.pty.unread() if self.pty is not None else 0)
+        return len(self.unwritten) + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:
-        self.input.clear()
+        self.unwritten.clear()
         self._loop.timers.clear(self._watch_pty)
         if self.stdin is not None:
             self.stdin.close()

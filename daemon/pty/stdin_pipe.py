@@ -44,7 +44,7 @@ class StdinPipe:
 
     def watch(self) -> None:
         if self.open:
-            self._loop.watch(self.descriptor, WRITE if self.waiting or self.ends else 0, lambda _: self._write())
+            self._loop.watch(self.descriptor, WRITE if self.waiting or self.ends else 0, lambda *_: self._write())
 
     def _write(self) -> None:
         try:

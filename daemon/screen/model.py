@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import re
 import time
 from bisect import insort
 from collections import deque
@@ -27,8 +26,6 @@ SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; n
 CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
 _DUMP_TIME = 0.5  # seconds for it before a reload
 STEP_TIME = 0.008  # seconds of one step of the emulator
-_CANCEL = b"\x18"  # CAN ends an incomplete sequence (ECMA-48 8.3.6)
-_BOUNDARY = re.compile(rb"\n|\x1b")  # where reading can resume after skipped output
 _MOST_KEPT = 256  # remembered states (`Model.remember`); the oldest is dropped
 _MOST_IN_FLIGHT = 1024  # remembered states in flight
 _LIBC = ctypes.CDLL(None)  # loaded once: each CDLL makes a class, which only the garbage collector frees
@@ -154,17 +151,6 @@ class Model:
         with suppress(AttributeError):  # only some systems have malloc_trim(3)
             _LIBC.malloc_trim(0)  # glibc itself keeps the freed lines, which lie between others
         return True
-
-    def skip_ahead(self) -> None:
-        """Skip output that takes too long to emulate; clients still get it."""
-        start = self._log.head - SMALL_LAG
-        if start > self.position:
-            boundary = _BOUNDARY.search(self._log.content(start))
-            start += boundary.start() if boundary else 0
-            self._fault(f"the emulator was late and left {start - self.position} bytes of output out", None)
-            self.position = start
-            self.emulator.feed(_CANCEL)
-            self._apply_resizes()
 
     def apply_size(self) -> None:
         """Give the emulator the session's current size, even before it reaches the resize."""

@@ -14,7 +14,7 @@ from sesh.loop.timers import Timers
 
 READ, WRITE = select.POLLIN, select.POLLOUT
 
-_LONGEST = 86400.0  # seconds of one poll at most; the kernel's limit is 24 days
+_LONGEST = 86400.0  # seconds of one poll at most; the kernel's limit is 24 days, and it rounds up to milliseconds
 _RETRY = 0.1  # seconds before a failed call, or a failed poll, is repeated
 
 
@@ -28,14 +28,14 @@ class Loop:
         self.timers = Timers()
         self._fault = fault
         self._poll = select.poll()
-        self._watched: dict[int, tuple[int, Callable[[int], object]]] = {}
+        self._watched: dict[int, tuple[int, Callable[[int, int], object]]] = {}
         self._soon: dict[Callable[[], object], None] = {}
 
-    def watch(self, descriptor: int, events: int, call: Callable[[int], object]) -> None:
+    def watch(self, descriptor: int, events: int, call: Callable[[int, int], object]) -> None:
         """Call `call` when `descriptor` is ready for `events` (READ, WRITE); 0 ends the watch.
 
-        `call` gets the events that the descriptor is ready for; after an error or a hangup these are all of `events`.
-        End the watch before the descriptor is closed.
+        `call` gets the descriptor, and the events that it is ready for; after an error or a hangup these are all of
+        `events`. End the watch before the descriptor is closed.
         """
         if not events:
             self.forget(descriptor)
@@ -55,12 +55,17 @@ class Loop:
     def turn(self) -> None:
         """Wait for the next event or deadline, and call the callbacks that are due."""
         seconds = 0.0 if self._soon else self.timers.wait_time()
-        for descriptor, events in self.wait(seconds):
+        try:
+            ready = self._poll.poll(None if seconds is None else min(_LONGEST, seconds) * 1000)
+        except OSError:  # the kernel has no memory for it
+            time.sleep(_RETRY)
+            ready = []
+        for descriptor, events in ready:
             watched = self._watched.get(descriptor)
             if watched is not None:  # else an earlier callback of this turn has ended the watch
                 interest, call = watched
-                try:
-                    call(events & interest or interest)  # after a hangup or an error nothing of interest is ready
+                try:  # after a hangup or an error nothing of interest is ready
+                    call(descriptor, events & interest or interest)
                 except Exception as error:
                     self._fault("a fault in an event", error)
         try:
@@ -75,13 +80,3 @@ class Loop:
             except Exception as error:
                 self._fault("a fault in a turn", error)
                 self.timers.ensure(later, _RETRY)
-
-    def wait(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Return the descriptors that are ready within `seconds` (None: no limit), with their events."""
-        # poll rounds up to milliseconds, so a deadline that is near does not make the loop spin.
-        milliseconds = min(_LONGEST, seconds) * 1000 if seconds is not None else None
-        try:
-            return self._poll.poll(milliseconds)
-        except OSError:  # the kernel has no memory for it
-            time.sleep(_RETRY)
-            return []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sesh import protocol
-from sesh.loop.loop import Loop
+from sesh.loop.timers import Timers
 from sesh.vt.emulator import Emulator
 from tests.faults.daemons import Client, Daemons, resident
 from tests.support import Glass, Home, wait_until
@@ -287,18 +287,18 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
 ) -> None:
     """The file `asleep` exists while the daemon waits without a timeout."""
     asleep = os.path.join(home.path, "asleep")
-    wait = Loop.wait
+    wait_time = Timers.wait_time
 
-    def noted(loop: Loop, seconds: float | None) -> list[tuple[int, int]]:
+    def noted(timers: Timers) -> float | None:
+        seconds = wait_time(timers)
         if seconds is None:
             open(asleep, "w", encoding="ascii").close()
-        try:
-            return wait(loop, seconds)
-        finally:
+        else:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(asleep)
+        return seconds
 
-    monkeypatch.setattr(Loop, "wait", noted)
+    monkeypatch.setattr(Timers, "wait_time", noted)
     daemons.quiet("work", "read go; seq 1 200000; echo over; exec cat")
     daemons.attach("work", columns=40, rows=10, read_only=True)
     daemons.attach("work")
@@ -315,4 +315,20 @@ def test_keys_that_cause_no_output_are_acknowledged(daemons: Daemons) -> None:
     daemons.quiet("silent", "exec cat >/dev/null")
     client = daemons.attach("silent")
     client.type(b"secret\r")
+    client.wait(protocol.ACK)
+
+
+def test_input_is_acknowledged_once_the_program_has_room_for_all_of_it(
+    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sesh.daemon.clients.echoes.ACK_AFTER", 0.0)
+    go = f"{home.path}/go"
+    os.mkfifo(go)
+    daemons.quiet("late", f"read line <{go}; exec cat >/dev/null", "raw -echo")
+    client = daemons.attach("late")
+    client.type(bytes(200_000))
+    client.send(protocol.frame(protocol.PING))
+    client.wait(protocol.PONG)
+    assert protocol.ACK not in client.kinds()
+    open(go, "w").close()
     client.wait(protocol.ACK)

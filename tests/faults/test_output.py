@@ -74,22 +74,3 @@ def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_
     for part in (screens, bytes(client.output)):
         assert b"\x1b]52" not in part
         assert b"\x1b[6n" not in part
-
-
-DEAR = (b"a\x1b[1000000000000000000b\x1b[31m" * 10_000) + b"\x18\x1b[?69l\x1b[m\x1b[2J\x1b[Hend of it\r\n"
-
-
-def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_echo(
-    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Such output kept the emulator busy for minutes."""
-    monkeypatch.setattr("sesh.daemon.clients.screens.TOO_LONG", 0.1)
-    monkeypatch.setattr("sesh.daemon.screen.model.SMALL_LAG", 256)
-    script = f"stty raw -echo; cat {home.write('dear', DEAR)}; exec cat"
-    daemons.sh("work", script, columns=300, rows=100, persist=False)
-    wait_until(lambda: daemons.ask("work", "status")["session"]["position"] == len(DEAR))
-    again = home.terminal("work", "--no-replay", columns=300, rows=100)
-    again.wait_for("end of it", timeout=60)
-    again.type("k")
-    again.wait_for("\nk", timeout=60)
-    daemons.ask("work", "status")

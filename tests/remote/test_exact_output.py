@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sesh import protocol
 from sesh.client.view import TerminalView
 from sesh.daemon.clients.client import Client
 from tests.remote.farm import Farm
@@ -38,22 +39,24 @@ def test_a_flood_over_a_link_that_breaks_is_shown_exactly(
 def test_a_link_that_breaks_within_the_first_screen_costs_no_line_and_doubles_none(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The screen comes in parts; the daemon halts after the first, the scrollback's lines."""
+    """A screen may come in parts; the daemon halts after the first."""
     hasty(monkeypatch)
-    far, send_part, show = beside("box"), Client.send_part, TerminalView.show
+    far, send_screen, show = beside("box"), Client.send_screen, TerminalView.show
     halted, taken = Path(far.root, "halted"), Path(far.root, "taken")
 
     def show_and_note(view: TerminalView, kind: int, payload: bytes) -> None:
         show(view, kind, payload)
         taken.touch()
 
-    def send_and_halt(client: Client, replay: bytes) -> None:
-        send_part(client, replay)
+    def send_and_halt(client: Client, position: int, replay: bytes) -> None:
         if not halted.exists():
             halted.touch()
+            client.connection.queue(protocol.numbered(protocol.SCREEN, protocol.PART, replay[: len(replay) // 2]))
+            client.connection.flush()
             os.kill(os.getpid(), signal.SIGSTOP)
+        send_screen(client, position, replay)
 
-    monkeypatch.setattr(Client, "send_part", send_and_halt)
+    monkeypatch.setattr(Client, "send_screen", send_and_halt)
     monkeypatch.setattr(TerminalView, "show", show_and_note)
     assert far.sesh("--open", "work", "--", "sh", "-c", "seq 1001 3000; exec sleep 1000").code == 0
     far.prints("work", "^3000$")

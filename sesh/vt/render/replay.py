@@ -109,7 +109,7 @@ class Replay:
         pushed: Stacks = NOTHING_PUSHED,
     ) -> None:
         self._emulator = emulator
-        self._bytes = [start]  # made, and not taken
+        self._bytes = [start]
         self._begun = begun
         self._repaints = repaints
         self._pushed = pushed
@@ -133,16 +133,9 @@ class Replay:
         self._bytes.append(self._part(part))
         return True
 
-    def take(self) -> bytes:
-        """Return the bytes made since the last call."""
-        taken = b"".join(self._bytes)
-        self._bytes = []
-        return taken
-
     def finish(self, status: str = "") -> bytes:
-        """Make the rest; return all bytes that have not been taken."""
-        self._bytes += [*map(self._part, self._parts), self._screen(status)]
-        return self.take()
+        """Make the rest; return all bytes."""
+        return b"".join([*self._bytes, *map(self._part, self._parts), self._screen(status)])
 
     def _part(self, lines: list[str]) -> bytes:
         columns = self._emulator.columns

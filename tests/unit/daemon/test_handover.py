@@ -24,7 +24,6 @@ from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import ignore
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.screen.model import TerminalState
 from sesh.daemon.server import Server
@@ -46,7 +45,7 @@ OUTPUT = st.lists(PIECES, max_size=40)
 LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Clients.all Clients.leader Relay.followers Events._followers Waits.all "
-        "Echoes._unreported Echoes._flags "
+        "Echoes._typed_at Echoes._flags "
         "LastResponses._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part Pump.filter",
@@ -55,7 +54,7 @@ LOST = {
     "the end: there is no reload while the session ends":
         "Ending._reason Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
     "work in progress: it begins again":
-        "Screens._viewports_sent_at Screens._lags_since OutputLog.appended_at Activity._checked_at Activity._input_at "
+        "Screens._viewports_sent_at OutputLog.appended_at Activity._checked_at Activity._input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known ScreenWork._scrolled Pump.paused Model._ahead Model._resizes Checkpointer._next_at "
         "Checkpointer._steps Checkpointer._file Checkpointer._position",
@@ -182,9 +181,9 @@ def lived() -> Session:
     own.faults.note("a fault")
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
     pump = own.pump
-    pump.input_line.add(b"draft", None, by_person=True)
-    pump.input_line.sent_at, pump.last_activity = 7, 5.0
-    pump.input.add(b"unread", ignore)
+    pump.input_line.add(b"draft", by_person=True)
+    pump.input_line.sent_at, pump.life.last_activity = 7, 5.0
+    pump.unwritten += b"unread"
     assert pump.stdin is not None
     pump.stdin.received = 9
     return own

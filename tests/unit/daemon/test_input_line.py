@@ -11,10 +11,18 @@ from sesh.daemon.pty.input_line import InputLine
 
 
 class Foreground:
-    group, raw = 1, True
+    group, is_raw = 1, True
 
-    def input_reader(self) -> tuple[int, bool]:
-        return self.group, self.raw
+    def foreground(self) -> int:
+        return self.group
+
+    def raw(self) -> bool:
+        return self.is_raw
+
+
+def type_in(line: InputLine, pty: Any, keys: bytes, *, by_person: bool = False) -> None:
+    line.note_reader(pty)
+    line.add(keys, by_person=by_person)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +54,8 @@ class Foreground:
 def test_a_line_stands_until_it_is_entered_or_discarded(typed: bytes, begun: bool, drafted: bool) -> None:
     pty: Any = Foreground()
     script, person = InputLine(), InputLine()
-    script.add(typed, pty.input_reader())
-    person.add(typed, pty.input_reader(), by_person=True)
+    type_in(script, pty, typed)
+    type_in(person, pty, typed, by_person=True)
     assert (script.length(pty) > 0, script.drafted(pty)) == (begun, False)
     assert (person.length(pty) > 0, person.drafted(pty)) == (begun, drafted)
 
@@ -57,16 +65,16 @@ def test_what_a_program_took_is_no_part_of_the_next_ones_line_and_what_the_kerne
 ) -> None:
     pty: Any = Foreground()
     line = InputLine()
-    line.add(b"dd:x", pty.input_reader(), by_person=True)
+    type_in(line, pty, b"dd:x", by_person=True)
     pty.group = 2
     assert not line.length(pty)
     assert not line.drafted(pty)
-    line.add(b"\x1b", pty.input_reader())
+    type_in(line, pty, b"\x1b")
     pty.group = 1
     assert not line.length(pty)
-    pty.raw = False
-    line.add(b"typed ahead", pty.input_reader(), by_person=True)
-    pty.group, pty.raw = 2, True
+    pty.is_raw = False
+    type_in(line, pty, b"typed ahead", by_person=True)
+    pty.group, pty.is_raw = 2, True
     assert line.drafted(pty)
     monkeypatch.setattr(input_line, "DRAFT_LASTS", 0.0)
     assert not line.drafted(pty)

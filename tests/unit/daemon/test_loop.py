@@ -14,7 +14,7 @@ def test_an_earlier_call_of_a_turn_may_end_the_watch_of_a_later_one() -> None:
     loop, called = Loop(lambda *_: None), list[int]()
     first, second = os.pipe(), os.pipe()
 
-    def end(_: int) -> None:
+    def end(*_: int) -> None:
         called.append(1)
         for inbound, _outbound in (first, second):
             loop.forget(inbound)
