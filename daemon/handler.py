@@ -158,7 +158,6 @@ class ClientHandler:
         self._pump.type(keys, partial(self._relay.echoes.note_taken, client, number, size), by_person=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         if by_person:  # after the write, so that it does not delay the key
-            self._session.runs.withdraw_unread()
             self._session.activity.note_input(keys)
 
     def _release(self, client: Client) -> None:

@@ -116,7 +116,6 @@ class FrameSocket:
         self.serve: Callable[[int], object] = lambda _: None  # called with ready events; set by the server
         self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending; set by the server
         self.progress_at = time.monotonic()  # time (monotonic) of the last bytes sent
-        self.heard_at = time.monotonic()  # time (monotonic) of the last bytes received
         self.unsent = bytearray()
 
     def receive(self) -> bool:
@@ -125,7 +124,6 @@ class FrameSocket:
             data = self.socket.recv(READ_SIZE)
         except OSError as error:
             return error.errno == EAGAIN
-        self.heard_at = time.monotonic()
         self.backlog += self.decoder.feed(data)
         return bool(data)
 
