@@ -166,12 +166,17 @@ class Typing:
         """Raise Busy if the text would answer, or join a draft."""
         session = self._session
         name = self._session.name
-        pty = self._session.pty
         asks = session.activity.declared_question
         if asks is not None and not session.activity.shell_reads:
             words = f'asks "{asks.question}"' if asks.question else "asks something"
             way = f"answer it: {SESH} send {name} ANSWER --enter --question REGEX, or --key KEY"
             raise _busy(f"{name} {words}", f"{way}; --force types all the same")
+        self._check_draft()
+
+    def _check_draft(self) -> None:
+        """Raise Busy if a person has begun a line, which a text would join."""
+        name = self._session.name
+        pty = self._session.pty
         if pty is not None and self._pump.input_line.drafted(pty):
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
@@ -179,13 +184,9 @@ class Typing:
     def _check_answer(self, since: str, question: str, *, force: bool) -> None:
         """Raise Refused or Busy if the answer would not go to this question."""
         # No output is read between this check and the typing.
-        name = self._session.name
-        self._find_question(since, question)
-        if not force and self._session.activity.would_join_line:  # the answer would be appended to that line
-            raise Refused(
-                f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",
-                hint=f"enter or erase it: {SESH} {name}",
-            )
+        asked = self._find_question(since, question)
+        if not force and (asked["line"] or self._session.activity.shell_reads):
+            self._check_draft()
 
     def _find_question(self, since: str | None, question: str) -> AskedResponse:
         """Return the session's question. Raises Refused if there is none, or another one."""

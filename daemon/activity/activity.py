@@ -188,14 +188,6 @@ class Activity:
         group = pty.foreground()
         return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
-    @property
-    def would_join_line(self) -> bool:
-        """True if a text would join the unfinished line that a program or shell reads."""
-        pty = self._pump.pty
-        if pty is None or not self._pump.line_begun:
-            return False
-        return not pty.raw() or self._at_prompt(pty, pty.foreground())
-
     def last_line(self) -> str:
         """Return a working program's progress report or last line of output; else empty."""
         if self.kept.standing.state != State.WORKING:

@@ -236,6 +236,7 @@ class RunQueue:
         self.before_line()
         self._pump.type(run.wrapper.line, in_line=False)
         self._pump.input_line.sent_at = self._pump.log.head
+        self._pump.input_line.input_at = run.changed_at  # it counts as typed: its shell does not end by itself
 
     def _retry_or_refuse(self, run: Run, error: SeshError) -> None:
         """Clear the unread line with Ctrl-C and retry the run once, else refuse it."""
