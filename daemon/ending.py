@@ -29,7 +29,7 @@ LAST_READ = 20.0  # seconds without progress after which an ended session gives 
 
 
 class Ending:
-    """Brings a session to its final phase, from the first signal to its processes on; then tells each connection."""
+    """Brings a session to its final phase, and tells each connection the end."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class Ending:
     # -- the final phase
 
     def _complete(self) -> None:
-        """Enter the final phase, unless the creator may still attach, or the last checkpoint would lack output."""
+        """Enter the final phase, unless a creator or the last checkpoint needs more time."""
         phase = self._final_phase()
         awaits_screen = phase != Phase.REMOVED and self._facts.persist and self._session.model.lag
         if not (self._session.log.whole or awaits_screen):

@@ -26,7 +26,7 @@ _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 
 
 class Typing:
-    """The requests that type; each public method is the request of its name. Keys do not wait for a text."""
+    """The requests that type; each public method is the request of its name."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -46,7 +46,7 @@ class Typing:
         force: bool = False,
         more: bool = False,
     ) -> Steps:
-        """Type a text or an answer in its turn; a mere text also waits until the program has read enough.
+        """Type a text in its turn; without Enter it also waits for room.
 
         `since`, `question`: an answer to this question, with or without Enter. `enter`: press Enter after the text; if
         it was not pressed, `reason` in the response says why. `force`: type although the bytes may reach what they are
@@ -117,7 +117,7 @@ class Typing:
         return waiting > 0 and waiting + len(data) >= protocol.CHUNK
 
     def _type(self, data: bytes, *, enter: bool, more: bool) -> Generator[float, None, SendResponse]:
-        """Type a text, and Enter if wanted: at once to a reader of lines, else at the program's pace."""
+        """Type a text: at once to a reader of lines, else at its pace."""
         pty = self._session.pty
         text = unmarked(data) if enter else data
         if not enter or pty is None or not pty.raw() or self._session.activity.shell_reads:
