@@ -119,8 +119,9 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow:
     try:
         for _ in range(8 if kind == "data" else 32):
             crowd.append(wire.connect("work"))
-            crowd[-1].send(HELLO + part)
-            crowd[-1].send(protocol.frame(protocol.PING, b"") if kind == "data" else b"x")
+            with suppress(Unreachable):  # above the bound, it is closed at once
+                crowd[-1].send(HELLO + part)
+                crowd[-1].send(protocol.frame(protocol.PING, b"") if kind == "data" else b"x")
             peak = max(peak, resident(pid))
         with wire.connect("work") as asking:
             greet(asking)

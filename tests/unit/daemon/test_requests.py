@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
@@ -174,7 +174,7 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     typing, now, typed, gone = server.requests.typing, [5.0], list[tuple[bytes, bool]](), Link()
     monkeypatch.setattr(connection, "uptime", lambda: now[0])
 
-    def noted(data: bytes, *, enter: bool, more: bool) -> Iterator[Any]:
+    def noted(data: bytes, *, enter: bool, more: bool) -> Generator[float, None, dict[str, int]]:
         assert not enter
         typed.append((data, more))
         yield from ()
