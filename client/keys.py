@@ -28,17 +28,14 @@ class KeyParser:
     def __init__(self, key: DetachKey | None) -> None:
         self._key = key or _NO_KEY
         self._token_start = re.compile(b"[\x1b%s]" % re.escape(self._key.lead))
-        self._held = b""  # a sequence whose end has not come
+        self.holding = False
+        self._incomplete = b""  # a sequence whose end has not come
+        self._passed = 0  # how many bytes of `_incomplete` the program has got already
         self._first_key = b""  # the first of a detach key's two keys, while the parser awaits the second
-        # Within a paste, its newest bytes, which were passed on and may begin its end marker; else None.
-        self._paste: bytes | None = None
+        self._pasting = False
         self._read_at = -inf
         self._burst_at = -inf
         self._burst_size = 0
-
-    @property
-    def holding(self) -> bool:
-        return self._held != b""
 
     def feed(self, data: bytes, now: float | None = None) -> ParsedInput:
         """Return the input that `data` completes; drop what follows the detach key.
@@ -47,8 +44,7 @@ class KeyParser:
         """
         key = self._key
         if now is not None:
-            if now >= self._read_at + _PASTE_TIMEOUT:
-                self._paste = None
+            self._pasting = self._pasting and now < self._read_at + _PASTE_TIMEOUT
             self._read_at = now
             if now >= self._burst_at + _BURST_TIME:
                 self._burst_at = now
@@ -56,82 +52,95 @@ class KeyParser:
             self._burst_size += len(data)
             if self._burst_size >= _BURST_SIZE and keys.token(data, 0)[0] < len(data):  # a long key alone is no burst
                 key = _NO_KEY
-        end = self._skip_paste(data)
-        program_input, detaches = self._parse(key, data[end:])
-        return data[:end] + program_input, detaches
+        if self._incomplete or self._first_key or self._pasting or self._token_start.search(data):
+            return self._parse(key, data, flush=False)
+        return data, False
 
     def flush(self) -> ParsedInput:
         """Return the held bytes, as no further byte has come."""
-        held, self._held = self._held, b""
-        program_input = self._handle_token(self._key, held) if held else b""
-        return program_input or b"", program_input is None
+        return self._parse(self._key, b"", flush=True)
 
-    def _parse(self, key: DetachKey, data: bytes) -> ParsedInput:
-        """Parse the held bytes and `data`, which begin outside a paste."""
-        buffer, self._held = self._held + data, b""
+    def _parse(self, key: DetachKey, data: bytes, *, flush: bool) -> ParsedInput:
+        """Parse the held bytes and `data`. `flush`: hold no byte back."""
+        buffer = self._incomplete + data
+        passed = self._passed
+        self._incomplete = b""
+        self._passed = 0
+        self.holding = False
         program_input = bytearray()
-        start = 0
-        while start < len(buffer):
+        end = 0
+        while end < len(buffer):
+            start = end
+            if self._pasting:
+                end = self._skip_paste(buffer, start)
+                program_input += buffer[max(start, passed) : end]
+                continue
             if not self._first_key:  # skip plain text; after the first of two keys any byte may be the second
                 match = self._token_start.search(buffer, start)
-                plain, start = start, match.start() if match else len(buffer)
-                program_input += buffer[plain:start]
-            end, complete = self._token(key, buffer, start)
-            if not complete:  # the token may still become a key or the start of a paste
-                self._held = buffer[start:]
+                start = match.start() if match else len(buffer)
+                program_input += buffer[max(end, passed) : start]
+            if start == len(buffer):
                 break
-            token_input = self._handle_token(key, buffer[start:end])
-            if token_input is None:
-                return bytes(program_input), True
-            start = end + self._skip_paste(buffer[end:])
-            program_input += token_input + buffer[end:start]
+            end, complete = self._token(key, buffer, start, passed)
+            token = buffer[start:end]
+            unpassed = buffer[max(start, passed) : end]
+            if unpassed and (complete or flush):
+                token_input = self._handle_token(key, token, unpassed)
+                if token_input is None:
+                    return bytes(program_input), True
+                program_input += token_input
+            if not complete:  # the token may still become a key or the start of a paste
+                self._incomplete = token
+                self._passed = len(token) if flush else len(token) - len(unpassed)
+                self.holding = unpassed != b"" and not flush
         return bytes(program_input), False
 
-    def _skip_paste(self, data: bytes) -> int:
-        """Return how many bytes of `data` are pasted; reads may split the end marker."""
-        if self._paste is None:
-            return 0
-        pasted = self._paste + data
-        end, partial = keys.paste_end(pasted, 0)
+    def _skip_paste(self, buffer: bytes, start: int) -> int:
+        """Return the index behind a paste's end marker, which two reads may split."""
+        end, partial = keys.paste_end(buffer, start)
         if end >= 0:
-            end -= len(self._paste)
-            self._paste = None
+            self._pasting = False
             return end
-        self._paste = pasted[len(pasted) - partial :]
-        return len(data)
+        self._incomplete = buffer[len(buffer) - partial :]
+        self._passed = partial
+        return len(buffer)
 
     @staticmethod
-    def _token(key: DetachKey, buffer: bytes, start: int) -> tuple[int, bool]:
+    def _token(key: DetachKey, buffer: bytes, start: int, passed: int) -> tuple[int, bool]:
         """Return the end of the key or report at `start`, and whether it is complete."""
         end, complete = keys.token(buffer, start)
         token = buffer[start:end]
         if token[:1] != ESCAPE or token[1:2] in (b"", b"["):
             return end, complete
+        escape_flushed = start < passed  # before the other bytes of the token came
         before_control = token[1] < 0x20 or token[1] == 0x7F
         is_detach_key = token in (key.first.application, key.second and key.second.application)
-        if before_control and not is_detach_key:
+        if escape_flushed or (before_control and not is_detach_key):
             return start + 1, True  # the Escape is a key of its own
         return end, complete
 
-    def _handle_token(self, key: DetachKey, token: bytes) -> bytes | None:
-        """Return the input for the program; None if the token completes the detach key."""
+    def _handle_token(self, key: DetachKey, token: bytes, unpassed: bytes) -> bytes | None:
+        """Return the input for the program; None if the token completes the detach key.
+
+        `unpassed`: the bytes of the token that the program has not got yet.
+        """
         chord, event = keys.chord_of(token) or (None, PRESS)
-        self._paste = b"" if token == PASTE else None
+        self._pasting = token == PASTE
         is_first = keys.matches(key.first, token, chord)
         if self._first_key:
             is_modifier = chord is not None and chord[1] in _MODIFIER_KEYS
             if is_modifier or event == RELEASE or keys.is_report(token):
-                return token  # such a token does not separate the two keys
+                return unpassed  # such a token does not separate the two keys
             first_key = self._first_key
             self._first_key = b""
             if key.second is not None and keys.matches(key.second, token, chord):
                 return None
-            return token if is_first else first_key + token
+            return unpassed if is_first else first_key + unpassed
         if not is_first:
-            return token
+            return unpassed
         if key.second is None:
             return b"" if event == RELEASE else None  # the release of the detach key is not input either
         if event == RELEASE:
-            return token
-        self._first_key = token
+            return unpassed
+        self._first_key = unpassed
         return b""

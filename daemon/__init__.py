@@ -6,12 +6,11 @@ Each module imports only those below it. Where a row names several modules, semi
 `reload`                     replaces the daemon's code by another version, and keeps the session
 `snapshot`                   the session as data, for another version
 `server`                     signals and connections
-`last_responses`             what each connection gets at the end of the session
 `requests`                   checks and dispatches requests
 `request_methods`            the requests, as methods
 `typed_text`                 the requests that type
 `delivery`                   typing a text and its Enter at the program's pace
-`ending`                     the end of the session
+`ending`                     the end of the session, and what each connection gets then
 `handler`                    frames of attached clients
 `description`                the session as lists, `status` and its record show it
 `session`                    builds and connects the parts

@@ -15,7 +15,6 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.keys import PASTE, PASTE_END
 
-DISTURBED = "somebody typed meanwhile"
 POLL = 0.02  # seconds between two looks at the program
 STALLED = 3.0  # seconds that the program has to read a piece, and to change its screen; else no Enter is typed
 STILL = 0.1  # seconds without a change after which the screen has settled
@@ -31,18 +30,13 @@ class Delivery:
         self._session = session
         self._pump = session.pump
         self._pty = pty
-        self._began_at = time.monotonic()
         self._reader = pty.input_reader()
         self._question = session.activity.declared_question
         self._shown = self._screen()  # at the last look
         self._pieces = deque(_pieces(text, pasted=pasted))  # those that are not typed yet
-        self._cancelled = ""  # why nothing more may be typed
+        self._input_at = session.activity.input_at  # a later input means that somebody has typed
         self._answered_at: float | None = None  # when the screen first changed after the last piece
         self._changed_at: float | None = None  # when the screen last changed
-
-    def cancel(self, why: str) -> None:
-        """Type nothing more, not even Enter. The first reason counts; an empty one is none."""
-        self._cancelled = self._cancelled or why
 
     def steps(self) -> Generator[float, None, str]:
         """Type the text, then Enter if it may follow; return what is missing and why."""
@@ -56,37 +50,32 @@ class Delivery:
             self._session.activity.note_input(b"\r")
             self._pump.type(b"\r")
             return ""
-        if self._pty.input_reader() == self._reader:
-            self._pump.type(self._rest())
-        is_cut = self._cancelled and self._pieces
-        return f"{why}, so {'the rest of the text was not typed' if is_cut else 'there was no Enter'}"
-
-    def _rest(self) -> bytes:
-        """Return what is still to be typed: if cancelled, only an open paste's end."""
-        rest = b"".join(self._pieces)
-        if not self._cancelled:
-            return rest
-        return PASTE_END if rest.endswith(PASTE_END) else b""
+        if not self._pieces:
+            return f"{why}, so there was no Enter"
+        if self._pieces[-1].endswith(PASTE_END) and self._pty.input_reader() == self._reader:
+            self._pump.type(PASTE_END)  # the paste must not stay open
+        return f"{why}, so the rest of the text was not typed"
 
     def _until_read(self) -> Generator[float, None, str]:
-        """Wait until the last piece is read; return why no Enter may follow, else empty."""
+        """Wait until the last piece is read; return why nothing may follow, else empty."""
         # Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
         typed_at = time.monotonic()
         empty_looks = 0
-        is_stuck = False
-        while empty_looks < 2 and not (is_stuck or self._cancelled):
+        while empty_looks < 2:
             yield POLL
-            unread = self._look()
+            self._look()
+            unread = self._pump.unread
             empty_looks = 0 if unread else empty_looks + 1
-            is_stuck = unread > 0 and time.monotonic() - typed_at > STALLED
-        if is_stuck and not self._cancelled:
-            return "it has not read all of the text"
-        return self._cancelled
+            if why := self._obstacle():
+                return why
+            if unread and time.monotonic() - typed_at > STALLED:
+                return "it has not read all of the text"
+        return ""
 
     def _until_shown(self) -> Generator[float, None, str]:
         """Wait until the changed screen has settled; return why no Enter may follow, else empty."""
         read_at = time.monotonic()
-        while not self._cancelled:
+        while not (why := self._obstacle()):
             now = time.monotonic()
             if self._answered_at is not None and self._changed_at is not None:
                 settled = now - self._changed_at >= STILL
@@ -97,21 +86,18 @@ class Delivery:
                 return "its screen has not changed" if self._changed_at is None else ""
             yield POLL
             self._look()
-        return self._cancelled
+        return why
 
-    def _look(self) -> int:
-        """Note changes of the screen and what cancels the text; return unread bytes."""
+    def _look(self) -> None:
+        """Note changes of the screen."""
         shown = self._screen()
         now = time.monotonic()
-        self.cancel(self._obstacle())
         if shown != self._shown:
             self._shown = shown
             self._changed_at = now
-            if self._answered_at is None:
-                self._answered_at = now
+            self._answered_at = self._answered_at or now
         elif self._answered_at is not None and reads.runs(self._reader[0], self._session.facts.pid):
             self._changed_at = now  # on a busy machine, it may not have drawn the whole text yet
-        return self._pump.unread
 
     def _screen(self) -> tuple[list[str], tuple[int, int]]:
         """Return the text of the screen's rows, and the cursor."""
@@ -127,8 +113,8 @@ class Delivery:
         asks = self._session.activity.declared_question
         if not self._session.running:
             return "it has ended"
-        if self._pump.input_line.person_at > self._began_at:
-            return DISTURBED
+        if self._session.activity.input_at != self._input_at:
+            return "somebody typed meanwhile"
         if asks is not None and (before is None or asks.since != before.since):
             return "it asks something now"
         return "" if self._pty.input_reader() == self._reader else "another program reads the terminal now"

@@ -1,39 +1,55 @@
-"""Ends a session: its processes, then its program, then its files.
-
-`last_responses` responds to the connections that wait for the end.
-"""
+"""Ends a session: its processes, then its program, then its files, then its connections."""
 
 from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
+from sesh import protocol
 from sesh.daemon import description
-from sesh.daemon.base.phase import READABLE, Phase, ProgramEnd
+from sesh.daemon.base.phase import Phase, ProgramEnd
+from sesh.daemon.clients.client import Client, Viewing, client_of
+from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, BY_TIMEOUT, KILLED, TERMINATED, ExitCode
+from sesh.measures import STEADY
+from sesh.messages import Message
 from sesh.store import records, results
 
 KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
 POLL = 0.02  # seconds between two checks of the processes; most are not our children, so no signal reports their end
 _FINAL_READS = 64  # reads of the pty after the program's end; later output is lost
+LAST_READ = 20.0  # seconds without progress after which an ended session gives up a reader of its last output
 
 
 class Ending:
-    """Brings a session to its final phase, from the first signal to its processes on."""
+    """Brings a session to its final phase, and tells each connection the end."""
 
-    def __init__(self, session: Session, listener: Listener) -> None:
+    def __init__(
+        self,
+        session: Session,
+        listener: Listener,
+        handler: ClientHandler,
+        connections: dict[int, PeerConnection],
+        drop: Callable[[PeerConnection], None],
+    ) -> None:
         self._session = session
         self._life = session.life
         self._facts = session.facts
         self._listener = listener
+        self._handler = handler
+        self._connections = connections
+        self._drop = drop
         self._reason = ""  # why somebody ends the session; empty if nobody does
         self._hung_up_at: float | None = None  # time (monotonic) of SIGHUP to the session's processes
-        self._final_phase = Phase.REMOVED  # the phase that follows ENDED
+        self._has_result = False  # the result is on disk
+        self._timed_out = False  # the program was a shell that nobody used, as by TMOUT
 
     # -- the processes
 
@@ -90,7 +106,7 @@ class Ending:
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
             if not session.pump.read_output():
                 break
-        timed_out = session.activity.at_prompt_since_typed  # a shell, as by TMOUT
+        self._timed_out = session.activity.at_prompt_since_typed
         end = self._end_of(pty)
         self._life.end = end
         self._life.become(Phase.ENDED)
@@ -100,10 +116,7 @@ class Ending:
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(session.pump.close, "the terminal")
-        has_result = bool(guard(self._store_result, "the result"))
-        phase = self._phase_after(end, has_result=has_result, timed_out=timed_out)
-        self._facts.update(replace(self._facts, keep=phase in READABLE))
-        self._finish(phase)
+        self._has_result = bool(guard(self._store_result, "the result"))
 
     def _end_of(self, pty: Pty) -> ProgramEnd:
         """Return how the program has ended, and why."""
@@ -125,64 +138,117 @@ class Ending:
 
     # -- the final phase
 
-    def _phase_after(self, end: ProgramEnd, *, has_result: bool, timed_out: bool) -> Phase:
+    def _complete(self) -> None:
+        """Enter the final phase, unless a creator or the last checkpoint needs more time."""
+        phase = self._final_phase()
+        awaits_screen = phase != Phase.REMOVED and self._facts.persist and self._session.model.lag
+        if not (self._session.log.whole or awaits_screen):
+            self._enter(phase)
+
+    def _final_phase(self) -> Phase:
         """Return the final phase: of the first row that is true.
 
-        | `--keep`                                                             | KEPT           |
-        | not to be listed; its result is on disk, or somebody has ended it    | REMOVED        |
-        | not to be listed; only the daemon has its exit code                  | UNTOLD         |
-        | to be listed; its result and its screen are on disk                  | UNSEEN or LEFT |
-        | to be listed; only the daemon has one of them                        | KEPT           |
+        | `--keep`                                                     | KEPT    |
+        | not to be listed; its result is on disk, or somebody sees it | REMOVED |
+        | to be listed; its result and its screen are on disk          | LEFT    |
+        | only the daemon has one of them                              | KEPT    |
         """
-        is_safe = has_result or end.reason in (KILLED, TERMINATED)
+        session = self._session
+        is_safe = self._has_result or self._life.end.reason in (KILLED, TERMINATED)
         if self._facts.keep:
             return Phase.KEPT
-        phase = self._phase_by_setting(end, timed_out=timed_out)
-        if phase == Phase.REMOVED:
-            return phase if is_safe else Phase.UNTOLD
-        return phase if is_safe and self._facts.persist else Phase.KEPT
+        if not self._is_listed():
+            return Phase.REMOVED if is_safe or session.waits.all or session.clients else Phase.KEPT
+        return Phase.LEFT if is_safe and self._facts.persist else Phase.KEPT
 
-    def _phase_by_setting(self, end: ProgramEnd, *, timed_out: bool) -> Phase:
-        """Return LEFT or UNSEEN if the setting `Config.keep` wants the ended session listed, else REMOVED."""
+    def _is_listed(self) -> bool:
+        """Return whether the setting `Config.keep` wants the ended session listed."""
         facts = self._facts
+        end = self._life.end
         if facts.job or facts.outlive == "never":
-            return Phase.REMOVED
+            return False
         if end.reason == TERMINATED:  # no person's act: a machine that shuts down sends SIGTERM too
-            return Phase.LEFT if facts.persist else Phase.REMOVED
+            return facts.persist
         if self._reason:
-            return Phase.REMOVED
-        if timed_out:  # also with clients attached: their person may be away
-            return Phase.LEFT
+            return False
+        if self._timed_out:  # also with clients attached: their person may be away
+            return True
         is_wanted = bool(end.code) or (facts.outlive == "always" and not facts.shell)
-        return Phase.UNSEEN if is_wanted and not self._session.clients else Phase.REMOVED
-
-    @property
-    def final_phase(self) -> Phase:
-        """The phase after the end, also while the emulator still draws the last output."""
-        return self._final_phase if self._life.phase == Phase.ENDED else self._life.phase
+        return is_wanted and not self._session.clients
 
     def remove(self) -> None:
         """Remove the ended session: nobody needs its files any more."""
-        self._finish(Phase.REMOVED)
+        self._enter(Phase.REMOVED)
 
-    def _finish(self, phase: Phase) -> None:
-        """Enter the final phase once the last checkpoint can have all output."""
-        session = self._session
-        self._final_phase = phase
-        if phase != Phase.REMOVED:
-            session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        if phase == Phase.REMOVED or not (self._facts.persist and session.model.lag):
-            self.complete()
-
-    def complete(self) -> None:
-        """Enter the final phase: write the last checkpoint or remove the files."""
+    def _enter(self, phase: Phase) -> None:
+        """Enter the final phase: write record and last checkpoint, or remove the files."""
         guard = self._session.faults.guard
-        phase = self._final_phase
+        self._facts.update(replace(self._facts, keep=phase == Phase.KEPT))
         self._life.become(phase)
         if phase != Phase.REMOVED:
+            guard(lambda: description.write_record(self._session, durable=True), "the record")
             guard(self._session.checkpoints.write_last, "the checkpoint")
-        if phase not in READABLE:
+        if phase != Phase.KEPT:
             self._session.loop.forget(self._listener.socket.fileno())
             guard(self._listener.release, "the release", self._facts.id, remove=phase == Phase.REMOVED)
-        if phase in (Phase.LEFT, Phase.UNSEEN):
+        if phase == Phase.LEFT:
             guard(records.forget_ended, "the removal of old sessions")
+
+    # -- the connections
+
+    def respond(self) -> None:
+        """Respond to each connection that has all output; called after each turn of the loop."""
+        if self._life.phase == Phase.ENDED:
+            self._complete()
+        if self._life.phase == Phase.ENDED:  # after a wait, the caller may use the session's name, or its last screen
+            return
+        for connection in list(self._connections.values()):
+            if self._has_more(connection):
+                continue
+            self._respond_to_waits(connection)
+            if (client := client_of(connection)) is not None:  # last: EXIT takes the connection's reader away
+                self._send_exit(client)
+
+    def _has_more(self, connection: PeerConnection) -> bool:
+        """Return whether output, a screen or events are still to be sent."""
+        session = self._session
+        reader = connection.reader
+        if session.events.pending(connection):
+            return True
+        if reader is None:
+            return False
+        if reader.gets_output:
+            return reader.position < session.log.head
+        if not (isinstance(reader, Client) and isinstance(reader.state, Viewing)):
+            return True  # it waits for a screen
+        return session.model.lag > 0 or bool(connection.unsent) or not reader.room
+
+    def _respond_to_waits(self, connection: PeerConnection) -> None:
+        session = self._session
+        for wait in session.waits.of(connection):
+            output = session.log.content(session.log.base) if wait.output else b""
+            outcome = description.outcome(session)
+            if connection.reader is not None:
+                outcome["truncated"] = connection.reader.skipped > 0
+            wait.request.respond({"position": session.log.head, **outcome}, output)
+        session.waits.forget(connection)
+
+    def _send_exit(self, client: Client) -> None:
+        session = self._session
+        end = self._life.end
+        if isinstance(client.state, Viewing):
+            session.relay.screens.send_viewports()
+        message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
+        client.connection.queue(protocol.message(protocol.EXIT, message))
+        self._handler.dismiss(client)
+
+    def close_finished(self) -> None:
+        """Close the connections that are done, or make no progress, once the session is over."""
+        since_end = STEADY.now() - (self._life.end.at or 0.0)
+        for connection in list(self._connections.values()):
+            waits = connection.awaits_creator or client_of(connection) or self._session.waits.of(connection)
+            is_done = not (connection.unsent or waits)
+            if is_done or min(since_end, time.monotonic() - connection.progress_at) > LAST_READ:
+                self._drop(connection)
+        if self._connections:
+            self._session.timers.ensure(self.close_finished, LAST_READ)

@@ -159,7 +159,6 @@ class ClientHandler:
         client.last_input = number  # only now: after an error, the client sends the frame again
         self._relay.echoes.note_input(client, size)
         if by_person:  # after the write, so that it does not delay the key
-            self._session.runs.withdraw_unread()
             self._session.activity.note_input(keys)
 
     def _release(self, client: Client) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from sesh import paths, protocol
-from sesh.daemon.base.phase import READABLE, Phase
+from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
@@ -67,7 +67,7 @@ def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: l
 def _check_reloadable(server: Server, *, is_typing: bool = False) -> None:
     """Raise Busy if the session does something that a reload would break."""
     session = server.session
-    if session.life.phase not in (Phase.RUNNING, *READABLE):
+    if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
         reason = "is ending"
     elif session.runs.all_runs():
         reason = "runs a command of sesh run"

@@ -58,7 +58,7 @@ Reload = Callable[..., Steps]  # `sesh.daemon.reload.steps`
 
 
 class RequestMethods:
-    """The requests that do not type; `daemon.requests` has the table."""
+    """The requests that do not type; each public method is the request of its name."""
 
     def __init__(
         self, session: Session, handler: ClientHandler, ending: Ending, listener: Listener, reload: Reload

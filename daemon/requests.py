@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from sesh import check, messages
+from sesh import check
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
@@ -19,41 +19,13 @@ from sesh.messages import Envelope
 from sesh.names import printable
 
 MAX_DATA = 4 << 20
-
-
-Methods = dict[str, Callable[..., Steps | None]]
-
-_TYPING: Methods = {
-    messages.SEND: Typing.send,
-    messages.PRESS: Typing.press,
-    messages.ASKED: Typing.asked,
-    messages.INTERRUPT: Typing.interrupt,
-    messages.RUN_INTERRUPT: Typing.run_interrupt,
+REQUESTS: dict[str, Callable[..., Steps | None]] = {
+    name: method
+    for owner in (Typing, RequestMethods)
+    for name, method in vars(owner).items()
+    if not name.startswith("_")
 }
-_OTHERS: Methods = {
-    messages.SUMMARY: RequestMethods.summary,
-    messages.STATUS: RequestMethods.status,
-    messages.SCREEN: RequestMethods.screen,
-    messages.MODES: RequestMethods.modes,
-    messages.LOGS: RequestMethods.logs,
-    messages.HISTORY: RequestMethods.history,
-    messages.TYPED: RequestMethods.typed,
-    messages.WAIT: RequestMethods.wait,
-    messages.EVENTS: RequestMethods.events,
-    messages.RUN: RequestMethods.run,
-    messages.FEED: RequestMethods.feed,
-    messages.DETACH: RequestMethods.detach,
-    messages.KILL: RequestMethods.kill,
-    messages.RENAME: RequestMethods.rename,
-    messages.LABEL: RequestMethods.label,
-    messages.RESUME: RequestMethods.resume,
-    messages.STATE: RequestMethods.state,
-    messages.SWITCH: RequestMethods.switch,
-    messages.TELL: RequestMethods.tell,
-    messages.RELOAD: RequestMethods.reload,
-}
-REQUESTS = {**_TYPING, **_OTHERS}
-"""The method of each request. Its parameters, except `request`, are the keys that the request may have."""
+"""The method of each request, by its name. Its parameters, except `request`, are the keys that the request may have."""
 
 
 class Requests:
@@ -79,7 +51,7 @@ class Requests:
             name = envelope.get("verb", "")
             call: Callable[[PeerRequest[Any]], Steps | None] = self._refuse_unknown
             if name in REQUESTS:
-                owner = self.typing if name in _TYPING else self._methods
+                owner = self.typing if hasattr(Typing, name) else self._methods
                 call = partial(REQUESTS[name], owner, **check.arguments(REQUESTS[name], keys))
         except Malformed as error:
             number = keys.get("id")

@@ -11,13 +11,12 @@ from functools import partial
 from sesh import about, files, machine, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
-from sesh.daemon.base.phase import READABLE, Phase
+from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import client_of
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.last_responses import LastResponses
 from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
@@ -29,8 +28,10 @@ from sesh.store import results
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
 MAX_UNSENT = 32 << 20  # unread bytes of responses; a connection with more is closed at its next request
-SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests; a connection with at most these is not counted
-MAX_UNFINISHED = 16 << 20  # unfinished bytes of all counted connections; above it, connections are closed
+SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests that each connection may have
+MAX_UNFINISHED = (
+    16 << 20
+)  # unfinished bytes of all connections; above it, one that has more than the small share is closed
 MAX_INPUT = 2 << 20  # bytes of input that wait for the program; above it, clients are not read
 _WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
@@ -49,8 +50,7 @@ class Server:
         self._loop = session.loop
         self.connections: dict[int, PeerConnection] = {}
         self.handler = ClientHandler(session)
-        self.ending = Ending(session, listener)
-        self.last_responses = LastResponses(session, self.ending, self.handler, self.connections, self.drop)
+        self.ending = Ending(session, listener, self.handler, self.connections, self.drop)
         methods = RequestMethods(session, self.handler, self.ending, listener, partial(reload, self))
         self.requests = Requests(session, self.handler, methods)
         if creator is not None:
@@ -84,9 +84,9 @@ class Server:
             self._loop.turn()
             if session.life.running:
                 continue
-            session.faults.guard(self.last_responses.send, "the ending")
+            session.faults.guard(self.ending.respond, "the ending")
             if session.life.over and not self.requests.unfinished:
-                self.last_responses.close_finished()
+                self.ending.close_finished()
                 if not self.connections:
                     results.sync(session.facts.id)
                     return
@@ -105,12 +105,10 @@ class Server:
         """Abandon a restorable session if it is kept or the machine stops; else end it."""
         session = self.session
         life = self.session.life
-        if life.phase == Phase.ENDED:
-            self.ending.complete()
-        if session.facts.persist and (life.phase in READABLE or (life.running and machine.shutting_down())):
+        if session.facts.persist and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
-        elif not life.over:
+        elif not life.over and life.phase != Phase.ENDED:
             self.ending.end_session(TERMINATED)
 
     def _restore_files(self) -> None:
@@ -194,8 +192,9 @@ class Server:
                 self.drop(connection)
                 return
             self._handle_frames(connection)
-            if connection.unfinished > SMALL_UNFINISHED:
-                self._bound_unfinished()
+            others = self.connections.values()
+            if connection.unfinished > SMALL_UNFINISHED and sum(each.unfinished for each in others) > MAX_UNFINISHED:
+                raise ProtocolError("too many requests are unfinished")
         except SeshError as error:
             self.session.faults.note("a connection was closed", error)
             connection.fail()
@@ -204,17 +203,6 @@ class Server:
             raise
         if ready != READ or len(self.session.pump.unwritten) > MAX_INPUT:
             connection.changed()  # what the loop is to watch
-
-    def _bound_unfinished(self) -> None:
-        """Close the connections that were silent longest, until at most `MAX_UNFINISHED` bytes are unfinished."""
-        counted = [connection for connection in self.connections.values() if connection.unfinished > SMALL_UNFINISHED]
-        total = sum(connection.unfinished for connection in counted)
-        for connection in sorted(counted, key=lambda each: each.heard_at):
-            if total <= MAX_UNFINISHED:
-                return
-            total -= connection.unfinished
-            self.session.faults.note("a connection was closed: too many requests are unfinished")
-            self.drop(connection)
 
     def _handle_frames(self, connection: PeerConnection) -> None:
         """Handle frames for `FRAMES_TIME`; the rest waits for the loop's next turn."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Generator
 
-from sesh import machine, protocol, wording
+from sesh import machine, protocol
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import PeerRequest, Steps
-from sesh.daemon.delivery import DISTURBED, POLL, Delivery, unmarked
-from sesh.daemon.pty.program import is_gate
-from sesh.daemon.pty.pty import Pty
+from sesh.daemon.delivery import POLL, Delivery, unmarked
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.errors import Busy, ExitCode, Interrupted, Refused
@@ -28,19 +26,14 @@ _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 
 
 class Typing:
-    """The requests that type. Keys do not wait for a text."""
+    """The requests that type; each public method is the request of its name."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._pump = session.pump
-        self._active: Delivery | None = None
-        self._queued: deque[PeerRequest[SendResponse]] = deque()
+        self._turns: deque[PeerRequest[SendResponse]] = deque()  # the first one's text is typed
+        self.busy = False  # a text is typed at the program's pace
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
-
-    @property
-    def busy(self) -> bool:
-        """True while a text is typed at the program's pace."""
-        return self._active is not None
 
     def send(
         self,
@@ -53,34 +46,42 @@ class Typing:
         force: bool = False,
         more: bool = False,
     ) -> Steps:
-        """Type a text or an answer in its turn.
+        """Type a text in its turn; without Enter it also waits for room.
 
         `since`, `question`: an answer to this question, with or without Enter. `enter`: press Enter after the text; if
         it was not pressed, `reason` in the response says why. `force`: type although the bytes may reach what they are
         not meant for. `more`: the bytes continue those of the previous request. `key`: a repeated request with this key
         is not typed again.
         """
-        yield from self._until_turn(request, awaits_room=since is None and not enter)
-        if key in self.outcomes:
-            request.respond(self.outcomes[key])
-            return
-        if since is not None:
-            self._check_answer(request.data, since, question, force=force)
-        elif enter and not force:
-            self._check_text(request.data)
-        elif more and self._is_full(request.data):
-            request.respond({"reason": "it has not read all of the text, so the rest of the text was not typed"})
-            return
-        if enter:
-            yield from self._type_with_enter(request, unmarked(request.data), key)
-        else:
-            self._type(request, request.data, key, more=more)
+        if len(self._turns) == MAX_QUEUED:
+            raise _busy(f"{MAX_QUEUED} texts wait to be typed here", "try again later")
+        self._turns.append(request)
+        try:
+            awaits_room = since is None and not enter
+            while self._turns[0] is not request or (
+                awaits_room and self._is_full(request.data) and request.time_left > 0
+            ):
+                yield POLL
+                if request.connection.closed:
+                    raise Interrupted("its sender has gone")
+            request.check_deadline(self._session.name)
+            if key in self.outcomes:
+                request.respond(self.outcomes[key])
+                return
+            if since is not None:
+                self._check_answer(since, question, force=force)
+            elif enter and not force:
+                self._check_text()
+            response = yield from self._type(request.data, enter=enter, more=more)
+            self._respond(request, key, response)
+        finally:
+            self._turns.remove(request)
 
     def press(self, request: PeerRequest[SendResponse]) -> None:
         """Type keys at once; the text that is being typed gets no Enter after them."""
-        if self._active is not None:
-            self._active.cancel(DISTURBED)
-        self._type(request, request.data, "")
+        self._admit(request.data)
+        self._pump.type(request.data)
+        request.respond({"position": self._pump.input_line.sent_at})
 
     def asked(self, request: PeerRequest[AskedResponse], since: str | None = None, question: str = "") -> None:
         """Respond with the question and modes; refuse if `since` and `question` name another."""
@@ -88,54 +89,25 @@ class Typing:
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
-        self._interrupt(request, key, self._signal_program)
+        pty = self._session.pty
+        if key not in self.outcomes and pty is not None and self._session.running:
+            pty.signal_foreground(signal.SIGINT)
+            self._session.life.note_input(interrupts=True)
+        self._respond(request, key, {})
 
     def run_interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the commands of this connection's runs; with the same `key` only once."""
-        self._interrupt(request, key, lambda: self._session.runs.interrupt(request.connection))
-
-    def _interrupt(self, request: PeerRequest[SendResponse], key: str, interrupts: Callable[[], bool]) -> None:
-        if key not in self.outcomes and interrupts():
+        if key not in self.outcomes and self._session.runs.interrupt(request.connection):
             self._session.life.note_input(interrupts=True)
-        self._keep_outcome(key, {})
-        request.respond({})
+        self._respond(request, key, {})
 
-    def _signal_program(self) -> bool:
-        pty = self._session.pty
-        if pty is None or not self._session.running:
-            return False
-        pty.signal_foreground(signal.SIGINT)
-        return True
-
-    # -- requests that come again, or wait
-
-    def _keep_outcome(self, key: str, response: SendResponse) -> None:
+    def _respond(self, request: PeerRequest[SendResponse], key: str, response: SendResponse) -> None:
+        """Respond, and keep the response for a request that comes again."""
         if key:
             self.outcomes[key] = response
         if len(self.outcomes) > MAX_OUTCOMES:
             del self.outcomes[next(iter(self.outcomes))]
-
-    def _until_turn(self, request: PeerRequest[SendResponse], *, awaits_room: bool) -> Steps:
-        """Yield until the earlier texts are typed.
-
-        `awaits_room`: also until the program has read enough, or the response is due. Raises Busy if too many texts
-        wait, TimedOut, Interrupted.
-        """
-        if len(self._queued) == MAX_QUEUED:
-            raise _busy(f"{MAX_QUEUED} texts wait to be typed here", "try again later")
-        self._queued.append(request)
-        try:
-            while (
-                self._active is not None
-                or self._queued[0] is not request
-                or (awaits_room and self._is_full(request.data) and request.time_left > 0)
-            ):
-                yield POLL
-                if request.connection.closed:
-                    raise Interrupted("its sender has gone")
-        finally:
-            self._queued.remove(request)
-        request.check_deadline(self._session.name)
+        request.respond(response)
 
     # -- typing
 
@@ -144,37 +116,26 @@ class Typing:
         waiting = len(self._pump.unwritten)
         return waiting > 0 and waiting + len(data) >= protocol.CHUNK
 
-    def _type(self, request: PeerRequest[SendResponse], data: bytes, key: str, *, more: bool = False) -> None:
-        """Type bytes as one unit, see `_admit`."""
-        self._admit(data, more=more)
-        response: SendResponse = {"position": self._pump.input_line.sent_at}
-        self._keep_outcome(key, response)
-        self._pump.type(data)
-        request.respond(response)
-
-    def _type_with_enter(self, request: PeerRequest[SendResponse], text: bytes, key: str) -> Steps:
-        """Type text and Enter: at once to a reader of lines, else one after another."""
+    def _type(self, data: bytes, *, enter: bool, more: bool) -> Generator[float, None, SendResponse]:
+        """Type a text: at once to a reader of lines, else at its pace."""
         pty = self._session.pty
-        if pty is not None and pty.raw() and not self._session.activity.shell_reads:
-            yield from self._deliver(request, text, pty, key)
-        else:
-            self._type(request, text + b"\r", key)
-
-    def _deliver(self, request: PeerRequest[SendResponse], text: bytes, pty: Pty, key: str) -> Steps:
-        """Type a text at the program's pace, and Enter after it."""
-        # Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
+        text = unmarked(data) if enter else data
+        if not enter or pty is None or not pty.raw() or self._session.activity.shell_reads:
+            text += b"\r" if enter else b""
+            self._admit(text, more=more)
+            self._pump.type(text)
+            return {"position": self._pump.input_line.sent_at}
         self._admit(text)
         position = self._pump.input_line.sent_at
+        # Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
         to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         takes_pastes = self._session.model.emulator.mode(BRACKETED_PASTE) is True
-        self._active = Delivery(self._session, pty, text, pasted=takes_pastes and not to_editor)
+        self.busy = True
         try:
-            reason = yield from self._active.steps()
-            response: SendResponse = {"position": position, "reason": reason}
-            self._keep_outcome(key, response)
-            request.respond(response)
+            reason = yield from Delivery(self._session, pty, text, pasted=takes_pastes and not to_editor).steps()
         finally:
-            self._active = None
+            self.busy = False
+        return {"position": position, "reason": reason}
 
     def _admit(self, data: bytes, *, more: bool = False) -> None:
         """Note bytes that will be typed. Raises Refused or Busy."""
@@ -182,17 +143,17 @@ class Typing:
         pump = self._pump
         name = self._session.name
         pty = session.pty
+        rest = "the rest was not" if more else "nothing was"
         if not session.running or pty is None:
             raise _ended(name)
         if self._is_full(data):
             story = f"the program of {name} does not read its input ({pump.unread:,} bytes wait)"
-            raise _busy(story, f"try again later, or end it: {SESH} kill {name}")
+            raise _busy(story, f"try again later, or end it: {SESH} kill {name}", rest)
         longest = machine.longest_line(pty.descriptor)
         unfinished = pump.input_line.length(pty)
         if unfinished + len(data) > longest and not pty.raw():
             lengths = [len(line) for line in data.translate(_LINE_ENDS).split(b"\n")]
             if max(unfinished + lengths[0], *lengths) > longest:
-                rest = "the rest was not" if more else "nothing was"
                 message = f"the program of {name} reads lines of at most {longest:,} bytes; {rest} typed"
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
         if not more:
@@ -201,44 +162,31 @@ class Typing:
 
     # -- checks
 
-    def _check_text(self, data: bytes) -> None:
-        """Raise Busy if the text would start the gated command, answer, or join a draft."""
+    def _check_text(self) -> None:
+        """Raise Busy if the text would answer, or join a draft."""
         session = self._session
         name = self._session.name
-        pty = self._session.pty
-        self._check_gate(data)
         asks = session.activity.declared_question
         if asks is not None and not session.activity.shell_reads:
             words = f'asks "{asks.question}"' if asks.question else "asks something"
             way = f"answer it: {SESH} send {name} ANSWER --enter --question REGEX, or --key KEY"
             raise _busy(f"{name} {words}", f"{way}; --force types all the same")
+        self._check_draft()
+
+    def _check_draft(self) -> None:
+        """Raise Busy if a person has begun a line, which a text would join."""
+        name = self._session.name
+        pty = self._session.pty
         if pty is not None and self._pump.input_line.drafted(pty):
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
-    def _check_gate(self, data: bytes) -> None:
-        """Raise Busy if a text, except `y` or none, would start the command again."""
-        session = self._session
-        pty = self._session.pty
-        confirms = data.strip().lower() in (b"", b"y")
-        if pty is not None and not confirms and is_gate(machine.command_of(pty.foreground())):
-            command = wording.command_line(session.facts.command)
-            way = f"start it: {SESH} send {session.name} --key Enter; --force types all the same"
-            raise _busy(f"{session.name} waits for Enter to run again: {command}", way)
-
-    def _check_answer(self, data: bytes, since: str, question: str, *, force: bool) -> None:
+    def _check_answer(self, since: str, question: str, *, force: bool) -> None:
         """Raise Refused or Busy if the answer would not go to this question."""
         # No output is read between this check and the typing.
-        name = self._session.name
-        self._find_question(since, question)
-        if force:
-            return
-        if self._session.activity.would_join_line:  # the answer would be appended to that line
-            raise Refused(
-                f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",
-                hint=f"enter or erase it: {SESH} {name}",
-            )
-        self._check_gate(data)
+        asked = self._find_question(since, question)
+        if not force and (asked["line"] or self._session.activity.shell_reads):
+            self._check_draft()
 
     def _find_question(self, since: str | None, question: str) -> AskedResponse:
         """Return the session's question. Raises Refused if there is none, or another one."""
@@ -268,8 +216,8 @@ class Typing:
         return {"since": stands, "question": standing.question, "hides": hides, "line": not raw}
 
 
-def _busy(story: str, hint: str) -> Busy:
-    return Busy(f"{story}; nothing was typed", hint=hint, exit_code=ExitCode.FAILED)
+def _busy(story: str, hint: str, what: str = "nothing was") -> Busy:
+    return Busy(f"{story}; {what} typed", hint=hint, exit_code=ExitCode.FAILED)
 
 
 def _ended(name: str) -> Refused:

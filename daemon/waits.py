@@ -1,6 +1,6 @@
 """The requests that wait for a prompt, silence, a question, or the session's end.
 
-`LastResponses` responds to those that are left at the session's end, so to `wait --exit`, which sets no
+`Ending` responds to those that are left at the session's end, so to `wait --exit`, which sets no
 condition. A caller that waits for text follows the output and searches it itself, because a caller's pattern must not
 block the daemon's loop.
 """

@@ -1,6 +1,6 @@
 """Types of the JSON in frames: HELLO, messages, and each request with its response.
 
-A daemon checks HELLO and REQUEST, `sesh.wire` checks a host's frames. The table `REQUESTS` in `daemon.requests` has the
+A daemon checks HELLO and REQUEST, `sesh.wire` checks a host's frames. `REQUESTS` in `daemon.requests` has the
 method for each request to a daemon. The method's parameters are the keys of the request; the response has the type that
 the table at the end of this file names.
 """

@@ -68,7 +68,7 @@ class Activity:
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts.created), now, Declared(reports))
         self.work = ScreenWork(model)
         self._checked_at = now
-        self._input_at = 0.0
+        self.input_at = 0.0  # time (monotonic) of the last typed input
         self._settled = True  # the session has been checked since output and typing settled
 
     # -- inputs
@@ -84,7 +84,7 @@ class Activity:
     def note_input(self, data: bytes) -> None:
         """Note input: a line answers the question; some keys end a declaration."""
         kept = self.kept
-        self._input_at = time.monotonic()
+        self.input_at = time.monotonic()
         self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)
         self.work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
@@ -188,14 +188,6 @@ class Activity:
         group = pty.foreground()
         return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
-    @property
-    def would_join_line(self) -> bool:
-        """True if a text would join the unfinished line that a program or shell reads."""
-        pty = self._pump.pty
-        if pty is None or not self._pump.line_begun:
-            return False
-        return not pty.raw() or self._at_prompt(pty, pty.foreground())
-
     def last_line(self) -> str:
         """Return a working program's progress report or last line of output; else empty."""
         if self.kept.standing.state != State.WORKING:
@@ -241,7 +233,7 @@ class Activity:
         at = self.kept.active_at
         if pty is not None and self._pump.life.running and pty.raw():
             self.work.check(self._pump.log.head, at)
-            at = max(self._input_at, self.work.changed_at)
+            at = max(self.input_at, self.work.changed_at)
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:

@@ -20,17 +20,14 @@ _NEVER = float("-inf")
 class Phase(Enum):
     RUNNING = "running"
     ENDING = "ending"  # on request: the processes of the session get signals
-    ENDED = "ended"  # the program has ended; the emulator still draws its last output
+    ENDED = "ended"  # the program has ended; its creator may attach, and the emulator draws the last output
     KEPT = "kept"  # the session stays readable under its name, and the daemon runs
-    UNTOLD = "untold"  # as KEPT, until somebody is told the exit code, which only the daemon has: then REMOVED
     LEFT = "left"  # the daemon exits, the files stay
-    UNSEEN = "unseen"  # as LEFT, unless a client comes before the daemon has exited, and sees the end: then REMOVED
     REMOVED = "removed"  # the files are removed; the daemon exits once its peers have their responses
     ABANDONED = "abandoned"  # SIGTERM, as at a shutdown: the daemon exits, and the session can be restored
 
 
 _RUNNING = (Phase.RUNNING, Phase.ENDING)
-READABLE = (Phase.KEPT, Phase.UNTOLD)  # the program has ended, and the daemon stays
 
 
 @dataclass(frozen=True)
@@ -86,12 +83,12 @@ class Life:
     @property
     def over(self) -> bool:
         """True if the daemon exits once its peers have their responses."""
-        return self.phase in (Phase.LEFT, Phase.UNSEEN, Phase.REMOVED)
+        return self.phase in (Phase.LEFT, Phase.REMOVED)
 
     @property
     def named(self) -> bool:
         """True while the session holds its name: it runs, or is readable."""
-        return self.running or self.phase in (Phase.ENDED, *READABLE)
+        return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
 
     def become(self, phase: Phase) -> None:
         ran = self.running

@@ -115,7 +115,6 @@ class PeerConnection:
         self.blocked = False  # is not writable
         self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending; set by the server
         self.progress_at = time.monotonic()  # time (monotonic) of the last bytes sent
-        self.heard_at = time.monotonic()  # time (monotonic) of the last bytes received
         self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
         self.role = Role.UNKNOWN
         self.data = bytearray()  # DATA of the next REQUEST
@@ -136,7 +135,6 @@ class PeerConnection:
             data = self.socket.recv(READ_SIZE)
         except OSError as error:
             return error.errno == EAGAIN
-        self.heard_at = time.monotonic()
         self.backlog += self.decoder.feed(data)
         return bool(data)
 

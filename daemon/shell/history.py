@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import cast
 
 from sesh import protocol
 from sesh.about import SESH
 from sesh.daemon.clients.connection import PeerRequest
-from sesh.errors import NotFound, SeshError, rebuild
-from sesh.schema import ErrorFacts, RunFacts
+from sesh.errors import NotFound
+from sesh.schema import RunFacts
 
 MAX_ENTRIES = 100  # commands kept, and responses; the oldest is dropped
-MAX_WHOLE = 32 << 20  # bytes of outputs kept whole; at the limit, the oldest output is dropped whole
-WHOLE_TIME = 600.0  # seconds after which they are shortened: a caller whose link was lost is back before
-MAX_OUTPUT = 256 << 10  # bytes kept of one command's output after that, the last ones
-MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs after that
+MAX_OUTPUT = 256 << 10  # bytes kept of one command's output, the last ones; the newest output is kept whole
+MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs but the newest; at the limit, the oldest is dropped whole
 
 
 @dataclass(frozen=True)
@@ -41,20 +38,13 @@ class Command:
 
 
 @dataclass
-class RunResponse:
-    number: int
-    result: RunFacts | None
-    error: ErrorFacts | None
-
-
-@dataclass
 class History:
     """The commands that have ended, with their outputs, and the responses to runs."""
 
     count: int = 0  # of all commands so far
     last: RunFacts | None = None  # the run that was active at the session's end, with its `key`
     commands: list[Command] = field(default_factory=list)
-    responses: dict[str, RunResponse] = field(default_factory=dict)  # by the keys of runs
+    responses: dict[str, RunFacts] = field(default_factory=dict)  # to runs that have begun, by their keys
 
     def find(self, number: int, session: str) -> Command:
         """Return a command. Raises NotFound; its message names `session`."""
@@ -94,38 +84,28 @@ class History:
             "exit_code": code,
             "output_bytes": len(output),
         }
+        self.shorten()
         self.commands = [*self.commands, Command(entry, output)][-MAX_ENTRIES:]
-        self._drop_above(MAX_WHOLE)
 
     def shorten(self) -> None:
         """Keep only the end of each output."""
-        for command in self.commands:
-            command.output = command.output[-MAX_OUTPUT:]
-        self._drop_above(MAX_OUTPUT_IN_ALL)
-
-    def _drop_above(self, budget: int) -> None:
+        budget = MAX_OUTPUT_IN_ALL
         for command in reversed(self.commands):
+            command.output = command.output[-MAX_OUTPUT:]
             budget -= len(command.output)
             if budget < 0:
                 command.output = b""
 
-    def keep_response(self, key: str, number: int, response: RunFacts | SeshError) -> None:
+    def keep_response(self, key: str, response: RunFacts) -> None:
         if key and key not in self.responses:
-            if isinstance(response, SeshError):
-                self.responses[key] = RunResponse(number, None, response.facts())
-            else:
-                self.responses[key] = RunResponse(number, response, None)
+            self.responses[key] = response
             if len(self.responses) > MAX_ENTRIES:
                 del self.responses[next(iter(self.responses))]
 
-    def repeat_response(self, key: str, request: PeerRequest[RunFacts], since: int) -> None:
+    def repeat_response(self, response: RunFacts, request: PeerRequest[RunFacts], since: int) -> None:
         """Respond again to a reconnecting caller, which has `since` bytes of the output."""
-        response = self.responses[key]
-        if response.result is None:
-            request.refuse(rebuild(cast(ErrorFacts, response.error)))
-            return
-        command = self._kept(response.number)
+        command = self._kept(response["n"])
         output = command.output if command is not None else b""
         first = command.facts["output_bytes"] - len(output) if command is not None else 0
-        facts: RunFacts = {**response.result, "truncated": response.result["truncated"] or first > since}
+        facts: RunFacts = {**response, "truncated": response["truncated"] or first > since}
         request.respond(facts, output[max(0, since - first) :])

@@ -156,10 +156,15 @@ class Wrapper:
             for path, text in ((self._outer, self._outer_text()), (self._inner, inner)):
                 files.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
 
+    def withdraw(self) -> None:
+        """Remove the outer file, so that a line that is read later does nothing."""
+        with suppress(OSError):
+            os.unlink(self._outer)
+
     def remove(self) -> None:
-        for path in (self._outer, self._inner):
-            with suppress(OSError):
-                os.unlink(path)
+        self.withdraw()
+        with suppress(OSError):
+            os.unlink(self._inner)
 
     def _mark(self, letter: str, before: str = "") -> str:
         """Return shell source that runs `before` and prints a mark, without a trace (`set -x`)."""

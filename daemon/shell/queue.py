@@ -21,14 +21,13 @@ from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
-from sesh.daemon.shell.history import WHOLE_TIME, History
+from sesh.daemon.shell.history import History
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunState
 from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.schema import RunFacts
 
 MAX_RUNS = 100  # queued runs; more are refused
 BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
@@ -64,15 +63,18 @@ class RunQueue:
 
     def add(self, run: Run, timeout: float | None) -> None:
         """Queue a run, or respond to a reconnected caller. Raises Busy above `MAX_RUNS`."""
-        if run.request is not None and run.key in self.history.responses:
-            self.history.repeat_response(run.key, run.request, run.sent or 0)
+        if run.request is not None and (response := self.history.responses.get(run.key)) is not None:
+            if run.wait and response["exit_code"] is None:
+                run.request.refuse(self._unknown_end())
+            else:
+                self.history.repeat_response(response, run.request, run.sent or 0)
             return
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
             known.request = run.request
             known.sent = run.sent
             if known.state >= RunState.BEGUN and not known.wait:
-                self._respond(known, known.result(None))
+                known.respond(known.result(None))
             run = known
         elif len(self._waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
@@ -93,13 +95,6 @@ class RunQueue:
             self._give_up(run, Interrupted("interrupted before the command began"))
         return sent
 
-    def withdraw_unread(self) -> None:
-        """Withdraw a typed run that the shell has not read: a person has typed."""
-        run = self.active
-        if run is not None and run.state == RunState.TYPED:
-            message = f"someone typed in {self.name} before the command began; it did not run"
-            self._give_up(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
-
     def _time_out(self, run: Run) -> None:
         """Respond to a caller after its timeout; a command that has begun continues."""
         if run.state >= RunState.BEGUN:
@@ -109,10 +104,14 @@ class RunQueue:
             self._give_up(run, TimedOut(message))
 
     def _give_up(self, run: Run, error: SeshError) -> None:
-        if run.state < RunState.TYPED:
+        """Refuse a run that has not begun."""
+        if run.state == RunState.DUE:
             self._refuse(run, error)
-        elif run.state == RunState.TYPED:
-            self._withdraw(run, error)
+        elif run.state == RunState.TYPED and run.wrapper is not None:
+            # The shell may have opened the file already: then mark B arrives within `MARK_DELAY`, and the run goes on.
+            run.wrapper.withdraw()
+            run.error = run.error or error
+            self._timers.set(self.step, MARK_DELAY)
 
     # -- queries by other parts
 
@@ -129,7 +128,7 @@ class RunQueue:
         rest = self._marks.finish()
         self._add_output(rest)
         self._pump.append_unscanned(rest)
-        if run is not None and run.state >= RunState.BEGUN and run.withdrawn_for is None:
+        if run is not None and run.state >= RunState.BEGUN:
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
         for run in self.all_runs():
@@ -163,10 +162,12 @@ class RunQueue:
         if run is None or run.wrapper is None or run.shell is None:
             return b""
         ours = token == run.wrapper.token
-        if ours and letter == "B" and run.state in (RunState.TYPED, RunState.WITHDRAWN):
+        if ours and letter == "B" and run.state == RunState.TYPED:
             return self._begin(run, run.shell)
         if ours and letter == "C" and run.state == RunState.BEGUN:
-            self._begin_command(run)
+            run.become(RunState.RUNNING)
+            run.output.clear()  # output of the shell, not of the command
+            run.remove_files()
         elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.shell.pid)):
             # A mark that is not ours is of an earlier run, whose command was this run's shell. That shell has exited.
             self._finish(run, code)
@@ -179,18 +180,11 @@ class RunQueue:
         self._events.add("command_started", command=run.words, n=run.number)
         self._timers.set(self.step, QUIET)
         if not run.wait:
-            self._respond(run, run.result(None))
-        return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
-
-    def _begin_command(self, run: Run) -> None:
-        """Handle mark C: the command runs, even if the run was withdrawn."""
-        run.become(RunState.RUNNING)
-        run.output.clear()  # output of the shell, not of the command
-        run.remove_files()
-        withdrawn_for = run.withdrawn_for
-        run.withdrawn_for = None
-        if isinstance(withdrawn_for, TimedOut):
+            self.history.keep_response(run.key, run.result(None))
+            run.respond(run.result(None))
+        elif isinstance(run.error, TimedOut):
             self._time_out(run)
+        return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
 
     # -- steps
 
@@ -209,11 +203,11 @@ class RunQueue:
             except Exception:
                 self._refuse(run, daemon_failed())
                 raise
+        elif run.state == RunState.TYPED and run.error is not None:
+            self._retry_or_refuse(run, run.error)
         elif run.state == RunState.TYPED:
             not_read = Busy(f"the program in the foreground of {self.name} is not a shell at its prompt; use sesh send")
-            self._withdraw(run, shells.error_if_stopped(self._pump.pty, self.name) or not_read)
-        elif run.withdrawn_for is not None and run.state == RunState.WITHDRAWN:
-            self._retry_or_refuse(run, run.withdrawn_for)
+            self._give_up(run, shells.error_if_stopped(self._pump.pty, self.name) or not_read)
         else:
             self._check_for_end(run)
 
@@ -242,20 +236,12 @@ class RunQueue:
         self.before_line()
         self._pump.type(run.wrapper.line, in_line=False)
         self._pump.input_line.sent_at = self._pump.log.head
-
-    def _withdraw(self, run: Run, error: SeshError) -> None:
-        """Remove an unread run's files, so that the command cannot begin."""
-        # The shell may have opened the files already: then mark B or C arrives within `MARK_DELAY`, and the run goes
-        # on. If none arrives, `error` refuses the run.
-        run.remove_files()
-        run.withdrawn_for = error
-        run.become(RunState.WITHDRAWN)
-        self._timers.set(self.step, MARK_DELAY)
+        self._pump.input_line.input_at = run.changed_at  # it counts as typed: its shell does not end by itself
 
     def _retry_or_refuse(self, run: Run, error: SeshError) -> None:
         """Clear the unread line with Ctrl-C and retry the run once, else refuse it."""
         # The shell may have been at a secondary prompt or in vi mode, which Ctrl-C leaves.
-        run.withdrawn_for = None
+        run.error = None
         self._pump.append_unscanned(self._marks.release())
         stopped = shells.error_if_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
@@ -292,28 +278,23 @@ class RunQueue:
 
     def _finish(self, run: Run, code: int | None, reason: str = "") -> None:
         """Finish a run; `reason` is why the session ended, if that ended the run."""
-        if run.withdrawn_for is not None:  # the shell did not find the inner file
-            self._refuse(run, run.withdrawn_for)
-            return
         facts = run.result(code, reason=reason)
+        self.history.keep_response(run.key, facts)
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
-            self._timers.set(self.history.shorten, WHOLE_TIME)
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)
         if run.request is not None and code is None:
-            message = f"the shell in {self.name} did not report the command's exit code"
-            hint = f"to see what it did: {SESH} logs {self.name}"
-            self._refuse(run, Unreachable(message, hint=hint, exit_code=ExitCode.UNKNOWN))
+            self._refuse(run, self._unknown_end())
         else:
-            self._respond(run, facts)
+            run.respond(facts)
             self._remove(run)
 
-    def _respond(self, run: Run, facts: RunFacts) -> None:
-        self.history.keep_response(run.key, run.number, facts)
-        run.respond(facts)
+    def _unknown_end(self) -> Unreachable:
+        message = f"the shell in {self.name} did not report the command's exit code"
+        hint = f"to see what it did: {SESH} logs {self.name}"
+        return Unreachable(message, hint=hint, exit_code=ExitCode.UNKNOWN)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
-        self.history.keep_response(run.key, run.number, error)
         if run.request is not None:
             run.request.refuse(error)
         self._remove(run)

@@ -22,15 +22,14 @@ class RunState(IntEnum):
     """How far a command has come; `<` compares that.
 
     DUE ──typed──▶ TYPED ──mark B──▶ BEGUN ──mark C──▶ RUNNING ──mark E──▶ its response
-     ▲               └──not read in time──▶ WITHDRAWN ──mark B all the same──▶ BEGUN
-     └──no mark: typed once more, then refused──┘
+     ▲               │
+     └───────────────┴──no mark: typed once more, then refused
     """
 
     DUE = 0  # queued, or active and waiting for a shell at its prompt
     TYPED = 1  # the line that sources its files is typed
-    WITHDRAWN = 2  # its files are removed; the shell may have opened them before
-    BEGUN = 3  # mark B: the shell has read the outer file
-    RUNNING = 4  # mark C: the command runs
+    BEGUN = 2  # mark B: the shell has read the outer file
+    RUNNING = 3  # mark C: the command runs
 
 
 class Run:
@@ -48,7 +47,7 @@ class Run:
         self.become(RunState.DUE)
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
-        self.withdrawn_for: SeshError | None = None  # refuses a withdrawn run, unless its command runs all the same
+        self.error: SeshError | None = None  # refuses a typed run, unless mark B comes all the same
         self.begun: Begun | None = None
         self.output = RunOutput()
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sesh import errors, wording
 from sesh.about import SESH
-from sesh.errors import Refused, UsageError
+from sesh.errors import Refused, SeshError, UsageError
 from sesh.keys import Key
 from sesh.messages import ASKED, MODES, PRESS, SEND, RequestKeys, SendResponse
 from sesh.names import printable
@@ -77,11 +77,14 @@ def _check_length(text: bytes, *, as_unit: bool) -> None:
 
 
 def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
-    responses = [
-        _type_as_unit(stream, typed[start : start + CHUNK], {"more": start > 0}, _TIMEOUT)
-        for start in range(0, len(typed) or 1, CHUNK)
-    ]
-    return responses[0]
+    first = _type_as_unit(stream, typed[:CHUNK], {}, _TIMEOUT)
+    try:
+        for start in range(CHUNK, len(typed), CHUNK):
+            _type_as_unit(stream, typed[start : start + CHUNK], {"more": True}, _TIMEOUT)
+    except SeshError as error:
+        error.typed = True
+        raise
+    return first
 
 
 def _matching_question(connection: Connection, name: str, pattern: search.Pattern) -> RequestKeys:

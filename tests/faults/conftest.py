@@ -22,5 +22,5 @@ def daemons(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemons]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make daemons wait for only a moment for a client that reads nothing."""
-    for constant in ("last_responses.LAST_READ", "clients.relay.STALLED", "clients.connection.STALLED"):
+    for constant in ("ending.LAST_READ", "clients.relay.STALLED", "clients.connection.STALLED"):
         monkeypatch.setattr(f"sesh.daemon.{constant}", 0.2)

@@ -53,7 +53,7 @@ def test_a_wait_is_answered_once_the_name_is_free(
     greet(waiter)
     waiter.send(wire.request_frames("wait", 1))
     daemons.ask("work", "send", b"\n")
-    wait_until(lambda: (records.read("work") or {}).get("ended"), what="the program's end")
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["state"] == "exited", what="the program's end")
     waiter.send(protocol.frame(protocol.PING))
     assert waiter.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG
     os.unlink(path)

@@ -119,16 +119,16 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow:
     try:
         for _ in range(8 if kind == "data" else 32):
             crowd.append(wire.connect("work"))
-            crowd[-1].send(HELLO + part)
-            crowd[-1].send(protocol.frame(protocol.PING, b"") if kind == "data" else b"x")
+            with suppress(Unreachable):  # above the bound, it is closed at once
+                crowd[-1].send(HELLO + part)
+                crowd[-1].send(protocol.frame(protocol.PING, b"") if kind == "data" else b"x")
             peak = max(peak, resident(pid))
         with wire.connect("work") as asking:
             greet(asking)
-            asking.send(block * 15)
             asking.request(messages.SUMMARY)
         assert peak - before < 3 * narrow  # the allocator may keep as much again in smaller blocks
-        assert closed(crowd[0])
-        assert not closed(crowd[-1], 0.1)
+        assert closed(crowd[-1])
+        assert not closed(crowd[0], 0.1)
     finally:
         for connection in crowd:
             connection.close()

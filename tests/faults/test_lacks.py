@@ -83,7 +83,7 @@ def test_a_full_disk_is_an_error_of_the_doctor(home: Home, monkeypatch: pytest.M
     assert row["remedy"] == f"free some space there, or set {variable} to another directory"
 
 
-def test_a_session_whose_result_cannot_be_kept_stays_until_its_end_is_told(
+def test_a_session_whose_result_cannot_be_kept_stays_if_nobody_waited_for_its_end(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exit code of a job that nobody waited for was lost with its daemon."""
@@ -102,6 +102,7 @@ def test_a_session_whose_result_cannot_be_kept_stays_until_its_end_is_told(
         assert (status["exit_code"], status["state"]) == (code, "exited")
         assert "the result: No space left on device" in status["faults"][0]
         assert home.sesh("--wait", name, "--exit").code == code
+        assert home.sesh("--kill", name).code == 0
     assert home.sesh("--exec", "waited", "--", "sh", "-c", "exit 5").code == 5
     assert home.sesh("--open", "killed", "--", "sleep", "100").code == 0
     assert home.sesh("--kill", "killed").code == 0

@@ -12,7 +12,7 @@ import pytest
 
 from sesh import messages, wire
 from sesh.api import Session
-from sesh.errors import ExitCode, Refused, Unreachable
+from sesh.errors import Busy, ExitCode, Refused, Unreachable
 from sesh.messages import RequestKeys
 from sesh.ops import send
 from sesh.reach import find
@@ -160,9 +160,9 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     assert (asked["why"], asked["question"]) == ("hook", "agent waits")
     for words in (["--enter"], ["y"], ["--key", "Enter"]):
         refused = sesh("--send", "work", *words, "--question", ".")
-        assert (refused.code, "somebody has begun to type" in refused.stderr) == (1, True), refused.stderr
+        assert (refused.code, "somebody has typed in work" in refused.stderr) == (1, True), refused.stderr
     for text in ("", "y", "a line"):
-        with pytest.raises(Refused, match="somebody has begun to type"):
+        with pytest.raises(Busy, match="somebody has typed in work"):
             send.answer(LocalTarget(Caller()), "work", text, asked["since"], "agent waits")
     assert "\nrun" not in opened.text()
     assert sesh("--send", "work", "z", "--question", ".", "--force").code == 0

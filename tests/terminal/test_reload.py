@@ -12,9 +12,7 @@ import threading
 
 import pytest
 
-from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.typed_text import Typing
-from sesh.messages import SendResponse
 from tests.support import PROMPT, Home, Sesh, rounds, wait_until
 from tests.support.home import PATHS
 
@@ -235,14 +233,14 @@ def test_a_long_text_that_waits_for_its_program_is_typed_once(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its sender must repeat only the piece that waits for room."""
-    until_turn, waits = Typing._until_turn, os.path.join(home.root, "waits")
+    is_full, waits = Typing._is_full, os.path.join(home.root, "waits")
 
-    def noted(typing: Typing, request: PeerRequest[SendResponse], *, awaits_room: bool) -> Steps:
-        if typing._is_full(request.data):
+    def noted(typing: Typing, data: bytes) -> bool:
+        if full := is_full(typing, data):
             os.close(os.open(waits, os.O_CREAT))
-        yield from until_turn(typing, request, awaits_room=awaits_room)
+        return full
 
-    monkeypatch.setattr(Typing, "_until_turn", noted)
+    monkeypatch.setattr(Typing, "_is_full", noted)
     script = "mkfifo gate; stty raw -echo; echo ready; read line <gate; exec head -c 300000 >got"
     assert sesh("--open", "slow", "--", "sh", "-c", script).code == 0
     assert sesh("--wait", "slow", "--for", "ready", "--since-start").code == 0

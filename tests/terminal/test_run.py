@@ -301,27 +301,6 @@ def test_json_tells_all_of_it_colours_stay_with_ansi_and_nothing_on_disk(home: H
     assert [name for name in os.listdir(home.directory) if name.endswith((".run", ".sesh-run"))] == []
 
 
-def test_a_persons_key_before_the_command_begins_breaks_it(home: Home) -> None:
-    """A key typed before a stopped shell reads the command's line cancels the run."""
-    opened(home, "bash")
-    assert ran(home, "true") == (0, "")
-    pid = home.summary("t")["pid"]
-    terminal = home.terminal("t")
-    wait_until(lambda: home.summary("t")["attached"] == 1)
-    os.kill(pid, signal.SIGSTOP)
-    process = home.start("--run", "t", "--json", "--", "touch ~/ran")
-    try:
-        wait_until(lambda: list(Path(home.directory).glob("*.sesh-run")) or process.poll() is not None)
-        terminal.type(b"x")
-        out, _ = process.communicate(timeout=30)
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    assert (process.returncode, json.loads(out)["error"]["code"]) == (125, "interrupted")
-    terminal.type(b"\x03")
-    wait_until(lambda: home.sesh("--run", "t", "--", "true").code == 0)
-    assert not os.path.exists(f"{home.path}/ran")
-
-
 def test_whole_lines_come_while_the_command_runs_without_its_trace_and_prompts(home: Home) -> None:
     """A person must see the output of a long build before its end."""
     opened(home, "bash", prompt="first\nsecond> ")

@@ -111,6 +111,7 @@ def test_an_end_that_was_seen_or_wanted_leaves_nothing(home: Home) -> None:
 def test_a_shell_that_a_command_ends_is_kept_if_it_fails(home: Home) -> None:
     for name, code in (("failed", 3), ("done", 0)):
         home.sesh("--open", name, "--", "bash", "--norc")
+        wait_until(lambda name=name: home.summary(name)["activity"]["why"] == "prompt")  # type: ignore[misc]
         assert home.sesh("--run", name, "--", f"exit {code}").code == code
     wait_until(lambda: home.names() == ["failed"])
     assert home.summary("failed")["state"] == "exited"

@@ -110,6 +110,14 @@ def test_r14_nothing_in_a_bracketed_paste_is_a_key() -> None:
     assert run([paste, b"\x1c"]) == [paste, None]
 
 
+def test_a_paste_is_recognised_also_where_its_beginning_came_too_late() -> None:
+    keys = parser()
+    for piece in (b"\x1b", b"[2", b"00~a\x1c\x1b", b"[201", b"~"):
+        keys.feed(piece)
+        keys.flush()
+    assert keys.feed(b"\x1c") == DETACH
+
+
 @pytest.mark.parametrize("report", [b"\x1b[M\x1c\x1c", b"\x1b[M!\x1c", b"\x1b[?;\x1b", b"\x1b[<0;\x1b"])
 def test_a_report_that_breaks_off_between_two_keys_means_the_same_however_it_is_cut(report: bytes) -> None:
     """The report passed before or after the first key, depending on the cut."""

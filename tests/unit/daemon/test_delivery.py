@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon import delivery
-from sesh.daemon.delivery import DISTURBED, POLL, RESTLESS, STALLED, STILL, Delivery
+from sesh.daemon.delivery import POLL, RESTLESS, STALLED, STILL, Delivery
 from sesh.daemon.pty import reads
 from sesh.keys import PASTE, PASTE_END
 
@@ -42,16 +42,20 @@ class Program:
         return 0 if self.now >= self.typed_at + self.reads else 5
 
     @property
-    def input_line(self) -> Any:
-        return SimpleNamespace(person_at=101.0 + self.now if self.now >= self.disturbed_from else 0.0)
+    def input_at(self) -> float:
+        return self.now if self.now >= self.disturbed_from else 0.0
+
+    declared_question = None
+
+    def note_input(self, keys: bytes) -> None:
+        assert keys == b"\r"
 
     def text(self) -> list[str]:
         return [str(at) for at in self.draws if at <= self.now]
 
     def outcome(self, text: bytes = b"a text", *, pasted: bool = True) -> tuple[str, float]:
         """Return why a text gets no Enter, and when that is known."""
-        activity = SimpleNamespace(declared_question=None, note_input=lambda _: None)
-        session: Any = Mock(pump=self, model=Mock(emulator=self), activity=activity, running=True)
+        session: Any = Mock(pump=self, model=Mock(emulator=self), activity=self, running=True)
         pty: Any = SimpleNamespace(input_reader=lambda: (5, True))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: 100.0 + self.now))
@@ -119,5 +123,5 @@ def test_a_text_is_typed_piece_by_piece_as_it_is_read_cut_between_characters() -
 def test_a_text_that_is_cancelled_goes_no_further() -> None:
     program = Program(0.01, [0.3])
     program.disturbed_from = 0.05
-    assert program.outcome(b"x" * 2500)[0] == f"{DISTURBED}, so the rest of the text was not typed"
+    assert program.outcome(b"x" * 2500)[0] == "somebody typed meanwhile, so the rest of the text was not typed"
     assert [len(piece) for piece in program.typed] == [1006, 1000, len(PASTE_END)]

@@ -46,15 +46,15 @@ LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Clients.all Clients.leader Relay.followers Events._followers Waits.all "
         "Echoes._typed_at Echoes._flags "
-        "LastResponses._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
+        "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part Pump.filter",
     "requests: a reload waits for those that have begun, and the others are repeated":
-        "Typing._active Typing._queued Requests.unfinished StdinPipe.waiting StdinPipe.ends",
+        "Typing.busy Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Ending._reason Ending._hung_up_at Ending._final_phase Pty.status Pty.usage",
+        "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Pty.status Pty.usage",
     "work in progress: it begins again":
-        "Screens._viewports_sent_at OutputLog.appended_at Activity._checked_at Activity._input_at "
+        "Screens._viewports_sent_at OutputLog.appended_at Activity._checked_at Activity.input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known ScreenWork._scrolled Pump.paused Model._ahead Model._resizes Checkpointer._next_at "
         "Checkpointer._steps Checkpointer._file Checkpointer._position",

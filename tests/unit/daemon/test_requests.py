@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
@@ -171,27 +171,32 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A text was typed up to its deadline although its connection had closed."""
-    typing, now, typed, gone = server.requests.typing, [5.0], list[Any](), Link()
+    typing, now, typed, gone = server.requests.typing, [5.0], list[tuple[bytes, bool]](), Link()
     monkeypatch.setattr(connection, "uptime", lambda: now[0])
-    monkeypatch.setattr(
-        typing, "_type", lambda request, _, key, *, more=False: typed.append((request.number, key, more))
-    )
-    monkeypatch.setattr(typing, "_active", SimpleNamespace(cancel=typed.append))
+
+    def noted(data: bytes, *, enter: bool, more: bool) -> Generator[float, None, dict[str, int]]:
+        assert not enter
+        typed.append((data, more))
+        yield from ()
+        return {}
+
+    monkeypatch.setattr(typing, "_type", noted)
+    earlier: Any = object()
+    typing._turns.append(earlier)
     server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
     server.drop(gone.connection)
-    for number in range(1, MAX_QUEUED + 1):
+    for number in range(1, MAX_QUEUED):
         words = {"begin_by": 10} if number == 1 else {"key": f"{number}", "more": True}
+        link.connection.data = bytearray(b"%d" % number)
         server.requests.handle(link.connection, {"id": number, "verb": "send", **words})
     assert typed == []
-    server.requests.handle(link.connection, {"id": 99, "verb": "press"})
-    assert typed == ["somebody typed meanwhile", (99, "", False)]
     now[0] = 11.0
-    monkeypatch.setattr(typing, "_active", None)
+    typing._turns.remove(earlier)
     until = time.monotonic() + 5.0
     while server.requests.unfinished and time.monotonic() < until:
         server.session.timers.run()
     gone.close()
-    assert typed[2:] == [(number, f"{number}", True) for number in range(2, MAX_QUEUED)]
+    assert typed == [(b"%d" % number, True) for number in range(2, MAX_QUEUED - 1)]
     link.connection.flush()
     refused = [protocol.parse(payload) for _, payload in link.take()]
-    assert {each["id"]: each["error"]["code"] for each in refused if "error" in each} == {64: "busy", 1: "timeout"}
+    assert {each["id"]: each["error"]["code"] for each in refused if "error" in each} == {63: "busy", 1: "timeout"}

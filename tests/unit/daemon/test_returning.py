@@ -14,7 +14,6 @@ from sesh.daemon.clients.client import ClientState, Live, Repainting, Viewing
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import steps
-from sesh.daemon.screen.model import Model
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.waits import Wait
@@ -121,18 +120,6 @@ def test_one_that_shows_a_viewport_gets_no_bytes_after_two_breaks_either(server:
     assert isinstance(terminal.state, Repainting)
 
 
-def test_a_terminal_that_shows_all_output_is_told_the_end_before_the_emulator_has_drawn_it(
-    server: Server, attach: Attach, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    terminal = attach()
-    terminal.until(Live)
-    monkeypatch.setattr(Model, "lag", 1)
-    server.session.life.become(Phase.ENDED)
-    terminal.link.take()
-    server.last_responses.send()
-    assert [kind for kind, _ in terminal.link.take()] == [protocol.EXIT]
-
-
 def test_a_terminal_that_waits_gets_its_response_before_the_end(server: Server, attach: Attach) -> None:
     terminal = attach()
     terminal.until(Live)
@@ -140,5 +127,5 @@ def test_a_terminal_that_waits_gets_its_response_before_the_end(server: Server, 
     server.session.waits.add(Wait(PeerRequest(connection, 1, b"", "wait", None)))
     server.session.life.become(Phase.KEPT)
     terminal.link.take()
-    server.last_responses.send()
+    server.ending.respond()
     assert [kind for kind, _ in terminal.link.take()] == [protocol.RESPONSE, protocol.EXIT]
