@@ -152,14 +152,13 @@ class _Client:
     def _handle_signals(self) -> None:
         attachment, terminal = self._attachment, self._terminal
         signals = terminal.take_signals()
-        stopped = signal.SIGTSTP in signals and signals.isdisjoint(EXIT_SIGNALS)
-        if stopped:
-            attachment.view.suspend()
-            terminal.suspend()
-            signals = terminal.take_signals()
         if ending := signals.intersection(EXIT_SIGNALS):
             attachment.finish(EndKind.SIGNAL, SIGNAL_BASE + ending.pop())
-        elif stopped or signal.SIGCONT in signals:  # in an orphaned process group SIGTSTP stops nothing
+        elif signal.SIGTSTP in signals:
+            attachment.view.suspend()
+            terminal.suspend()
+            attachment.redisplay()
+        elif signal.SIGCONT in signals:
             terminal.raw()
             attachment.redisplay()
         elif signal.SIGWINCH in signals:

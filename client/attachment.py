@@ -142,15 +142,15 @@ class Attachment:
         self.phase = AttachmentPhase.OFFLINE
 
     def _log_in(self, keeper: LinkKeeper, error: Exception | str) -> WatchedConnection | None:
-        """Let the user log in on Enter; return the link, or None once `end` is set."""
+        """Let the user log in on Enter; return the link, None once ended."""
         display = self.display
         self.view.suspend()
         self.link_line.forget()
-        dropped = "; keys typed since then were dropped" if self.channel.input.drop() else ""
-        heard = measures.time_of_day(keeper.heard_time)
+        self.channel.input.unframed.clear()
+        state = f"no link to {self.host} since {measures.time_of_day(keeper.heard_time)}; {self.name} keeps running"
         with display.terminal.lent():
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the terminal would go on hiding keys
-            display.print_line(f"no link to {self.host} since {heard}; {self.name} keeps running{dropped}")
+            display.print_line(f"{state}; keys typed since are dropped")
             while self.end is None:
                 if isinstance(error, LoginRefused) and error.wants_login:
                     error = error.message
@@ -160,7 +160,7 @@ class Attachment:
                     return keeper.log_in()
                 except (KeyboardInterrupt, EOFError):
                     self.lose()
-                except (LoginRefused, Unreachable, TimedOut, OSError) as failure:
+                except (Unreachable, TimedOut, OSError) as failure:
                     error = failure
                 except SeshError as failure:
                     self.end = AttachmentEnd.failed(self.name, self.host, failure)

@@ -50,12 +50,6 @@ class UnacknowledgedInput:
         """Queue input without a link; drop the bytes beyond `MAX_UNFRAMED_INPUT`."""
         self.unframed += data[: max(0, MAX_UNFRAMED_INPUT - len(self.unframed))]
 
-    def drop(self) -> bool:
-        """Drop the input that is in no frame yet; return False without any."""
-        dropped = bool(self.unframed)
-        self.unframed.clear()
-        return dropped
-
     def acknowledge(self, number: int) -> bytes:
         """Drop the frames that the program has received, up to `number`; return the next ones."""
         while self._in_flight and self._in_flight[0][0] <= number:

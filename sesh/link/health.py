@@ -1,4 +1,4 @@
-"""The state machine of one link's health. Sans-I/O: all times are arguments (`uptime`, which counts sleep).
+"""The state machine of one link's health. Sans-I/O: all times are arguments (`uptime`).
 
 `LinkHealth` alone decides when a link is pinged, doubted and lost. A `WatchedConnection` calls `heard` for all bytes
 that it receives. The keeper, and `Link.receive` for a request, call `act` when `act` is `due`.
