@@ -27,7 +27,7 @@ Refuse = Callable[[str, os.stat_result], None]
 
 
 def _open(path: str, mode: str, *, links: bool = False) -> FileIO:
-    """Open a file (created with mode 0600) for single reads and writes, without blocking. Raises OSError."""
+    """Open a file, without blocking; create it with mode 0600. Raises OSError."""
     more = os.O_NONBLOCK | os.O_NOCTTY | (0 if links else os.O_NOFOLLOW)  # a FIFO that nobody reads would block
     return FileIO(path, mode, opener=lambda path, flags: os.open(path, flags | more, OWN))
 
@@ -188,7 +188,10 @@ def write_headed(path: str, header: Mapping[str, object], rest: bytes, *, durabl
 
 
 def read_headed(path: str, hint: Any, most: int) -> Any:
-    """Return the checked JSON object and at least the first `most` bytes behind it; None if missing. Raises Refused."""
+    """Return the checked JSON of a file's first line, and what follows; None if missing.
+
+    `most`: at least so many bytes of what follows are read. Raises Refused.
+    """
     content = read_own(path, _LONGEST_HEADER + most, whole=False)
     if content is None:
         return None

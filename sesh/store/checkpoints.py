@@ -54,10 +54,10 @@ def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
 
 
 def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
-    """Return a checkpoint's header, and the whole lines of its scrollback before its screen; None if missing.
+    """Return a checkpoint's header, and its scrollback before its screen; None if missing.
 
-    After a power loss, files may be shorter than the header says. Raises Refused for a foreign or damaged file, or one
-    of another format.
+    After a power loss, files may be shorter than the header says: whole lines count. Raises Refused for a foreign or
+    damaged file, or one of another format.
     """
     if (found := _read(session_id, LARGEST)) is None:
         return None

@@ -10,6 +10,7 @@ import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -277,14 +278,15 @@ def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
     ready: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a network file system close(2) may report a full disk."""
-    file, close = ready / "a.json", os.close
+    file = ready / "a.json"
     files.write_whole(str(file), b"old")
 
-    def failing(descriptor: int) -> None:
-        close(descriptor)
-        raise OSError(errno.ENOSPC, "full")
+    class Full(FileIO):
+        def close(self) -> None:
+            super().close()
+            raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(os, "close", failing)
+    monkeypatch.setattr(files, "FileIO", Full)
     with pytest.raises(OSError, match="full"):
         files.write_whole(str(file), b"new")
     assert file.read_bytes() == b"old"
