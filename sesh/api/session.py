@@ -1,4 +1,4 @@
-"""The class Session, a named session here or on a host, and the results of its calls."""
+"""The class Session, a named session, and the results of its calls."""
 
 from __future__ import annotations
 
