@@ -79,7 +79,7 @@ class SteadyClock:
         self._start = time.time() - uptime()  # of the machine
 
     def wall_time(self, moment: float) -> float:
-        """Return a moment as wall clock time; shifts of that clock below a second are ignored."""
+        """Return a moment as wall clock time; shifts below a second are ignored."""
         start = time.time() - uptime()
         if abs(start - self._start) > 1:
             self._start = start
