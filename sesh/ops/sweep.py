@@ -217,7 +217,7 @@ def _versions() -> Iterator[Leftover]:
 
 
 def _is_running(path: str) -> bool:
-    """Return whether a bridge or a verb runs from a version; daemons need no file of it."""
+    """Return whether a bridge or a verb runs from a version; daemons need no file."""
     part = os.path.join("versions", os.path.basename(path), "")
     return any(part in " ".join(words) for _, _, words in machine.own_processes())
 
