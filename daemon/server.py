@@ -8,7 +8,7 @@ import socket
 import time
 from functools import partial
 
-from sesh import about, files, machine, protocol
+from sesh import files, machine, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase
@@ -62,7 +62,6 @@ class Server:
 
     def _begin(self) -> None:
         machine.set_process_title(f"{PROGRAM}: {self.session.name}")
-        about.hold_package()
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)

@@ -26,7 +26,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import History
-from sesh.measures import STEADY, Size
+from sesh.measures import Size
 from sesh.messages import SendResponse
 from sesh.schema import Event
 
@@ -61,7 +61,6 @@ class Snapshot(TypedDict):
     """A session without active `run`."""
 
     format: int
-    clock: tuple[float, float]  # `STEADY`'s origin and step: times in the other parts are by that clock
     facts: Facts
     size: Size
     parts: dict[str, object]  # see `PARTS`
@@ -92,7 +91,6 @@ def take_snapshot(server: Server) -> Snapshot:
         descriptors["stdin"] = stdin.descriptor
     return {
         "format": FORMAT,
-        "clock": (STEADY.origin, STEADY.step),
         "facts": session.facts,
         "size": session.clients.size,
         "parts": {path: attrgetter(path)(session) for path in PARTS},
@@ -108,7 +106,6 @@ def take_snapshot(server: Server) -> Snapshot:
 
 
 def session_of(state: Snapshot) -> Session:
-    STEADY.origin, STEADY.step = state["clock"]
     facts = state["facts"]
     own = state["descriptors"]
     pty = Pty(own["master"], own["slave"], facts.pid) if "master" in own else None

@@ -4,19 +4,15 @@ FORCE overrides the refusal. Run it with the Python of VENV. It imports the modu
 VENV may be older.
 """
 
-import glob
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from sesh import about, paths
+from sesh import paths
 from sesh.errors import SeshError
 from sesh.remote.ssh import master
 from sesh.store import records
-
-_GRACE = 2.0  # seconds for the daemon of a session that has just ended to exit
 
 
 def running() -> list[str]:
@@ -25,32 +21,18 @@ def running() -> list[str]:
     return [name for name, record in found.items() if record and records.here(record) and records.alive(record)]
 
 
-def is_used(venv: str) -> bool:
-    """Return whether a daemon runs from VENV, perhaps one of another SESH_DIR."""
-    pattern = os.path.join(glob.escape(venv), "lib", "python*", "site-packages", "sesh")
-    until = time.monotonic() + _GRACE
-    while used := any(map(about.is_locked, glob.glob(pattern))):
-        if time.monotonic() > until:
-            break
-        time.sleep(0.05)
-    return used
-
-
-def check(venv: str) -> None:
+def check() -> None:
     """Exit if sessions run."""
     if names := running():
         reason = f"sessions run: {', '.join(names)}; end them: sesh kill {' '.join(names)}"
-    elif is_used(venv):
-        reason = f"sessions in another SESH_DIR than {paths.directory()} run from {venv}; end them"
-    else:
-        return
-    sys.exit(f"make uninstall: {reason}; FORCE=1 removes sesh all the same, and they go on, out of reach without it")
+        forced = "FORCE=1 removes sesh all the same, and they go on, out of reach without it"
+        sys.exit(f"make uninstall: {reason}; {forced}")
 
 
 def main(venv: str, force: str = "") -> None:
     try:
         if not force:
-            check(venv)
+            check()
         if paths.knows_remotes() and (count := master.retire_all()):
             print(f"ended: shared ssh connections to hosts: {count}")
     except (SeshError, OSError) as error:

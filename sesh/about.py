@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 
@@ -37,30 +36,3 @@ def files(package: str = _PACKAGE) -> dict[str, bytes]:
             with open(path, "rb") as file:
                 contents[os.path.join("sesh", os.path.relpath(path, package))] = file.read()
     return contents
-
-
-def hold_package() -> None:
-    """Lock this package's directory until the process ends, so that `sweep` keeps it.
-
-    The command line of a daemon does not show its package, so `sweep` cannot find it otherwise.
-    """
-    try:
-        descriptor = os.open(_PACKAGE, os.O_RDONLY | os.O_CLOEXEC)
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return  # the file system has no locks
-
-
-def is_locked(package: str) -> bool:
-    """Return whether a process holds a lock on a package's directory; True if unknown."""
-    try:
-        descriptor = os.open(package, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

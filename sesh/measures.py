@@ -68,30 +68,26 @@ def uptime() -> float:
 
 
 class SteadyClock:
-    """A wall clock that ignores later changes of the system's clock.
+    """The `uptime` of this machine, which nobody sets, and its moments by the wall clock.
 
-    It measures durations of a session; `wall_time` converts a moment to the wall clock. Events and the history record
-    the wall clock itself, like any log. `origin`: the machine's start by this clock. `step`: seconds by which the wall
-    clock was set since this clock began.
+    It measures durations of a session. Events and the history record the wall clock itself, like any log.
     """
 
-    def __init__(self) -> None:
-        self.origin = time.time() - uptime()
-        self.step = 0.0
+    now = staticmethod(uptime)
 
-    def now(self) -> float:
-        return self.origin + time.clock_gettime(SINCE_BOOT)
+    def __init__(self) -> None:
+        self._start = time.time() - uptime()  # of the machine
 
     def wall_time(self, moment: float) -> float:
         """Return a moment as wall clock time; shifts below a second are ignored."""
-        step = time.time() - self.now()
-        if abs(step - self.step) > 1:
-            self.step = step
-        return moment + self.step
+        start = time.time() - uptime()
+        if abs(start - self._start) > 1:
+            self._start = start
+        return self._start + moment
 
 
 STEADY = SteadyClock()
-"""The clock of this process, inherited from the zygote and kept across a reload."""
+"""The clock of this process, inherited from the zygote."""
 
 
 def stamp(moment: float | None = None) -> str:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from sesh import about, files, machine, paths
+from sesh import files, machine, paths
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
@@ -217,10 +217,7 @@ def _versions() -> Iterator[Leftover]:
 
 
 def _is_running(path: str) -> bool:
-    """Return whether a process runs from a version, even a process with another SESH_DIR."""
-    package = os.path.join(path, "lib", "sesh")
-    if os.path.isdir(package) and about.is_locked(package):
-        return True
+    """Return whether a bridge or a verb runs from a version; daemons need no file."""
     part = os.path.join("versions", os.path.basename(path), "")
     return any(part in " ".join(words) for _, _, words in machine.own_processes())
 

@@ -6,36 +6,29 @@ import contextlib
 import os
 import re
 import shutil
-import time
 from pathlib import Path
 
 from sesh import paths
-from sesh.about import PROGRAM, SESH, is_locked
+from sesh.about import PROGRAM, SESH
 from sesh.errors import Refused
 from sesh.files import UNFINISHED
-from sesh.ops import sessions
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote.deploy.install import TEMPORARY, VERSIONS, is_launcher
 from sesh.store import listing, own
-
-_GRACE = 2.0  # seconds for daemons to exit after their sessions, then removal is refused
 
 
 @op()
 def remove(caller: Caller) -> list[str]:
     """Remove the files of a deploy and of sessions, no settings; return their paths.
 
-    Raises Refused before it removes anything if a session or a daemon exists, or if sesh was not deployed.
+    Raises Refused before it removes anything if a session exists, or if sesh was not deployed.
     """
     versions = os.path.join(paths.home(), VERSIONS)
     if not os.path.isdir(versions):
         raise Refused("this sesh was not installed by sesh deploy", hint="remove it as it was installed")
     if names := [session["name"] for session in listing.summaries()]:
         raise Refused(f"the host has sessions: {', '.join(names)}", hint=f"end them: {SESH} kill-all -y")
-    packages = [path for each in os.listdir(versions) if os.path.isdir(path := f"{versions}/{each}/lib/sesh")]
-    if not sessions.await_end(lambda: any(map(is_locked, packages)), time.monotonic() + _GRACE):
-        raise Refused("a daemon still runs from a version that sesh deploy installed", hint=f"see: {SESH} sweep")
     folders = {
         os.path.join(paths.home(), ".sesh"): own.SESSIONS,  # not SESH_DIR, which may have the person's own files
         paths.state_directory(): own.STATE,

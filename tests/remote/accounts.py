@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from sesh import about
 from tests.support import PROMPT, find, need, processes, wait_until
 
 PREFIX = "seshtest"
@@ -242,4 +241,13 @@ def _sweep() -> None:
 
 def _held(folder: str) -> bool:
     """Tell whether a run still holds its folder, even in another pid namespace."""
-    return os.path.isdir(folder) and about.is_locked(folder)
+    if not os.path.isdir(folder):
+        return False
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,12 +1,10 @@
-"""What `make uninstall` says of sessions that run from its environment, and of remaining files."""
+"""What `make uninstall` says of sessions that run, and of remaining files."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from tests.support import ROOT, Home, Sesh
 
@@ -28,18 +26,3 @@ def test_uninstalling_refuses_while_sessions_run_and_names_what_stays(sesh: Sesh
     assert f"stays: {home.directory} (" in forced.stdout
     sesh("--kill", "one")
     assert uninstalling(home, f"{home.path}/venv").returncode == 0
-
-
-def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_path: Path) -> None:
-    name, held, packages = "venv [2]", "python3.99", {}
-    for python in ("python3.10", "python3.99"):
-        packages[python] = tmp_path / name / "lib" / python / "site-packages" / "sesh"
-        packages[python].mkdir(parents=True)
-    descriptor = os.open(packages[held], os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        refused = uninstalling(home, str(tmp_path / name))
-    finally:
-        os.close(descriptor)
-    assert refused.returncode == 1
-    assert "sessions in another SESH_DIR than" in refused.stderr
