@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-TEXT_LIMIT = 1024  # characters at which a text is cut
+TEXT_LIMIT = 1024  # characters at which a text is cut; a link with longer parameters is dropped
 _INDEX = re.compile(r"[0-9]{1,3}\Z")
 _COLOUR = re.compile(r"[#A-Za-z0-9:/., ]{1,64}\Z")
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{0,64}\Z")  # no query, and no push or pop of kitty's
