@@ -68,13 +68,15 @@ def findings_of(target: Target) -> list[Finding]:
     except SeshError as error:
         remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{PROGRAM} deploy @{host}"}
         return [error_row("link", error, remedies.get(error.code, ""))]
+    return [row("link", OK, f"@{host} is reachable and has sesh"), *_other_version("version", host), *findings]
+
+
+def _other_version(check: str, host: str) -> Iterator[Finding]:
+    """Yield a warning if a host is known to have another version than this one."""
     version = known.of(host).get("version", "")
-    older = row("version", WARNING, f"@{host} has sesh {version}, this is {__version__}", f"{PROGRAM} deploy @{host}")
-    return [
-        row("link", OK, f"@{host} is reachable and has sesh"),
-        *([older] if version not in ("", __version__) else []),
-        *findings,
-    ]
+    if version not in ("", __version__):
+        message = f"@{host} has sesh {printable(version)}, this is {__version__}"
+        yield row(check, WARNING, message, f"{PROGRAM} deploy @{host}")
 
 
 def _python(_caller: Caller) -> Iterator[Finding]:
@@ -217,11 +219,8 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
     if others:
         message = f"{', '.join(others)}: of another version than this one, {__version__}"
         yield row("versions", WARNING, message, f"{SESH} reload")
-    versions = {host: known.of(host).get("version", "") for host in known.hosts()}
-    remotes = {host: version for host, version in versions.items() if version not in ("", __version__)}
-    for host, version in remotes.items():
-        message = f"@{host} has sesh {printable(version)}, this is {__version__}"
-        yield row("versions", WARNING, message, f"{PROGRAM} deploy @{host}")
+    remotes = [finding for host in known.hosts() for finding in _other_version("versions", host)]
+    yield from remotes
     if not (others or remotes):
         yield row("versions", OK, f"sesh {__version__} everywhere")
 
