@@ -165,7 +165,7 @@ class Checkpointer:
         """Return bytes that draw the screen, then the output that the emulator has not read."""
         model = self._model
         emulator = self._model.emulator
-        screen = replay(emulator, lines=int(emulator.settle().scrollback.open), clear=False)
+        screen = replay(emulator, lines=int(bool(emulator.settle().scrollback.open_rows)), clear=False)
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
         rest = b"" if model.in_image else self._log.content(model.position)  # its rest would be shown as text

@@ -57,7 +57,7 @@ def words_on(emulator: Emulator) -> list[str]:
 
 
 def _lines(emulator: Emulator) -> list[str]:
-    return [words_of(line.trimmed_text()) for line in unwrap(emulator.settle().rows[: emulator.cursor[0] + 1])[0]]
+    return [words_of(line.trimmed_text()) for line in unwrap(emulator.settle().rows[: emulator.cursor[0] + 1])]
 
 
 def in_rows(words: list[str], cursor: int | None, known: Iterable[str] = ()) -> str:

@@ -12,7 +12,7 @@ separate what they contain:
 `lines` `emulator`               an emulator of one row, which yields finished lines; the whole terminal
 `bulk` `parser`                  a shortcut for bulk output; bytes into calls of the screen
 `screen` `pyte_face`             control strings, images, resizing; pyte's interface
-`titles` `colours`               the stack of titles; colours that the program has set
+`titles` `osc_values`            the stack of titles; colours, directory, progress and pointer that a program has set
 `modes` `defaults`               modes, saved cursors, keyboard protocols; modes that a terminal may have on
 `printing`                       characters into cells, wrapping
 `edit`                           line feeds, scrolling, erasing, inserting; rectangles

@@ -13,11 +13,10 @@ import re
 import sys
 from collections.abc import Iterator
 
-from sesh.vt.encoded import encode_runs
 from sesh.vt.grammar import SGR
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.parser import Parser
-from sesh.vt.pen import DEFAULT, Pen, apply_sgr
+from sesh.vt.pen import Pen, apply_sgr
 from sesh.vt.row import Row, blank
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import LINE_LIMIT, Block, Scrollback
@@ -35,9 +34,6 @@ _TEXT = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\t"
 _NOT_SGR = re.compile(rb"\x1b(?!\[[0-9;:]*m)")
 _SGR = re.compile(SGR.encode())
 _TO_LAST_RESET = re.compile(rb".*(\x1b\[0?m)", re.DOTALL)
-_RUN = re.compile(rf"([^\x1b]+)|{SGR}")
-_SETS_CELLS = re.compile(rb"\t|\r(?!\n)|[\[;:]0*(?:4[0-8]|10[0-7])[;:m]")
-"""Matches tabs, CR and backgrounds: with these a line's cells are not just its characters."""
 
 
 class RawLines(Block):
@@ -51,25 +47,12 @@ class RawLines(Block):
         self._columns = columns
 
     def lines(self) -> list[str]:
-        if self.data.isascii() and not _SETS_CELLS.search(self.data) and self._pen.erased is DEFAULT:
-            return list(_texts(self.data.decode(), self._pen))
         scrollback = Scrollback(self.count, sys.maxsize)  # blank lines of a coloured background are large
         screen = Screen(self._columns, 1, scrollback)
         screen.pen = self._pen
         screen.rows = screen.blank_rows(1, self._pen.erased)
         Parser(screen).parse(self.data)
         return scrollback.take()
-
-
-def _texts(data: str, pen: Pen) -> Iterator[str]:
-    for line in data.splitlines():
-        runs = []
-        for text, sgr in _RUN.findall(line):
-            if text:
-                runs.append((pen, text))
-            else:
-                pen = apply_sgr(pen, sgr)
-        yield encode_runs(runs)
 
 
 class _Skipping(Scrollback):

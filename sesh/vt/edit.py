@@ -6,20 +6,9 @@ the screen, as in xterm, kitty and VTE. Rows that leave any other region, or the
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sesh.vt.moves import Moves
 from sesh.vt.pen import DEFAULT, Pen
 from sesh.vt.row import Row, blank
-
-
-class Rectangle(NamedTuple):
-    """A part of the screen, from 0; `bottom` and `right` are exclusive."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
 
 
 class Editing(Moves):
@@ -237,15 +226,12 @@ class Editing(Moves):
 
     def copy_rectangle(self, *parameters: int) -> None:
         """DECCRA: copy a rectangle; the part of the copy outside the screen is lost."""
-        source = self._rectangle(*parameters[:4])
-        target = self._rectangle(*parameters[5:7])  # the parameters 4 and 7, counted from 0, are pages: ignored
-        if source is None or target is None:
-            return
-        bottom = min(source.bottom, source.top + target.bottom - target.top)
-        right = min(source.right, source.left + target.right - target.left)
-        blocks = [row.part(source.left, right) for row in self.rows[source.top : bottom]]
-        for row, block in zip(self.rows[target.top :], blocks, strict=False):
-            row.replace(target.left, block, self.pen.erased)
+        rows, columns = self._rectangle(*parameters[:4])
+        to_rows, to_columns = self._rectangle(*parameters[5:7])  # the parameters 4 and 7, counted from 0, are pages
+        columns = columns[: len(to_columns)]
+        blocks = [self.rows[y].part(columns.start, columns.stop) for y in rows if columns]
+        for y, block in zip(to_rows, blocks, strict=False):
+            self.rows[y].replace(to_columns.start, block, self.pen.erased)
 
     def fill_rectangle(self, code: int = 0, *corners: int) -> None:
         """DECFRA: fill with a character of Latin-1 in the current pen."""
@@ -262,21 +248,14 @@ class Editing(Moves):
 
     def _fill(self, grapheme: str, pen: Pen | None, corners: tuple[int, ...]) -> None:
         """Fill a rectangle; without `pen` each cell keeps its pen."""
-        if rectangle := self._rectangle(*corners):
-            top, left, bottom, right = rectangle
-            for row in self.rows[top:bottom]:
-                pens = row.pens[left:right] if pen is None else [pen] * (right - left)
-                row.replace(left, Row([grapheme] * (right - left), pens), self.pen.erased)
+        rows, columns = self._rectangle(*corners)
+        for row in [self.rows[y] for y in rows if columns]:
+            pens = row.pens[columns.start : columns.stop] if pen is None else [pen] * len(columns)
+            row.replace(columns.start, Row([grapheme] * len(columns), pens), self.pen.erased)
 
-    def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> Rectangle | None:
-        """Return a rectangle from 1-based parameters, in origin mode within the margins; None if empty."""
-        whole = Rectangle(0, 0, self.height, self.columns)
+    def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> tuple[range, range]:
+        """Return the rows and columns from 1-based parameters, in origin mode within the margins."""
+        rows, columns = range(self.height), range(self.columns)
         if self.origin:
-            whole = Rectangle(self.top, self.left, self.bottom + 1, self.right + 1)
-        found = Rectangle(
-            whole.top + (top or 1) - 1,
-            whole.left + (left or 1) - 1,
-            min(whole.top + bottom, whole.bottom) if bottom else whole.bottom,
-            min(whole.left + right, whole.right) if right else whole.right,
-        )
-        return found if found.top < found.bottom and found.left < found.right else None
+            rows, columns = rows[self.top : self.bottom + 1], columns[self.left : self.right + 1]
+        return rows[(top or 1) - 1 : bottom or None], columns[(left or 1) - 1 : right or None]

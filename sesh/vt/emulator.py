@@ -85,17 +85,13 @@ class Emulator:
     def cursor(self) -> tuple[int, int]:
         """The cursor's row and column, from 0; with a wrap pending, the column printed last."""
         screen = self.settle()
-        cursor = screen.cursor
-        if screen.margin_wrap == (cursor.y, cursor.x):
-            return cursor.y, cursor.x - 1
-        return cursor.y, min(cursor.x, self.columns - 1)
+        return screen.cursor.y, screen.cursor.x - screen.pending_wrap
 
     @property
     def stacks(self) -> Stacks:
         screen = self.settle()
-        shown = len(screen.kitty_stack) - 1
-        hidden = len(screen.other.kitty_stack) - 1
-        main, alternate = (hidden, shown) if screen.alternate else (shown, hidden)
+        pushed = [len(screen.kitty_stack) - 1, len(screen.other.kitty_stack) - 1]
+        main, alternate = pushed[::-1] if screen.alternate else pushed
         return Stacks(main, alternate, screen.titles.parameters)
 
     @property
@@ -128,7 +124,7 @@ class Emulator:
         screen = self.settle()
         screen.sync_scrollback()
         scrollback = screen.scrollback
-        on_screen = [encode(line) for line in unwrap(scrollback.open_rows + screen.main_rows)[0]]
+        on_screen = [encode(line) for line in unwrap(scrollback.open_rows + screen.main_rows)]
         while on_screen and not on_screen[-1].removeprefix(PROMPT):
             on_screen.pop()
         until = min(until, scrollback.end + len(on_screen))

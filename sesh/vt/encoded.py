@@ -84,20 +84,6 @@ def encode(line: Row, *, reset: bool = False) -> str:
     return mark + str(encoder)
 
 
-def encode_runs(runs: list[tuple[Pen, str]]) -> str:
-    """Encode a line of ASCII, given as texts of one pen each (see `encode`)."""
-    encoder = Encoder()
-    while runs and runs[-1][0] is DEFAULT:
-        _, text = runs.pop()
-        if text := text.rstrip(" "):
-            runs.append((DEFAULT, text))
-            break
-    for pen, text in runs:
-        encoder.set_pen(pen)
-        encoder.parts.append(text)
-    return str(encoder)
-
-
 def decode(text: str) -> Row:
     pen = DEFAULT
     line = Row([], [])

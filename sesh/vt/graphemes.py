@@ -9,6 +9,7 @@ grapheme with a spacing mark (Mc).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from unicodedata import category, combining
 
@@ -91,19 +92,17 @@ def attaches(char: str) -> bool:
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 
-def halves(wide: str) -> list[str]:
-    """Return the cells of wide characters that do not join."""
-    return [half for char in wide for half in (char, "")]
+def cells(text: str, before: Sequence[str] = ()) -> list[str]:
+    """Return a grapheme for each column of `text`; "" follows a wide one.
 
-
-def cells(text: str) -> list[str]:
-    """Return a grapheme for each column of `text`; "" follows a wide one."""
-    out: list[str] = []
+    They come after `before`, the columns of a grapheme, which the first characters may join.
+    """
+    out = [*before]
     for narrow, wide, other in RUNS.findall(text):
         if narrow:
             out += narrow
         elif wide:
-            out += halves(wide)
+            out += [half for char in wide for half in (char, "")]
         else:
             _add_other(out, other)
     return out

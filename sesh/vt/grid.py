@@ -35,13 +35,6 @@ class SavedCursor(NamedTuple):
     charsets: Charsets = DEFAULT_SETS
     origin: bool = False
 
-    @property
-    def place(self) -> tuple[int, int]:
-        return self.row, self.column
-
-    def moved(self, place: tuple[int, int]) -> SavedCursor:
-        return self._replace(row=place[0], column=place[1])
-
 
 class Page(NamedTuple):
     """What each of the two screens has: of the hidden one, unless stated otherwise."""
@@ -55,16 +48,14 @@ class Page(NamedTuple):
 class Used:
     """Settings that the program has ever changed, and a terminal may still have.
 
-    The sets have numbers: of private modes, of resources of XTMODKEYS, of OSC for dynamic colours, of OSC that report.
+    The sets have numbers: of private modes, of resources of XTMODKEYS.
     """
 
     modes: set[int] = field(default_factory=set)
     resources: set[int] = field(default_factory=set)
-    dynamic: set[int] = field(default_factory=set)
-    reports: set[str] = field(default_factory=set)
-    palette: bool = False
     titles: bool = False  # a title was set that no pop brings back
     charsets: bool = False
+    tabs: bool = False
     keys: bool = False  # kitty's keyboard flags
     alternate: bool = False  # what a hidden alternate screen keeps: content, saved cursor, flags
 

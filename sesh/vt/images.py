@@ -19,33 +19,29 @@ def is_image_start(sequence: str) -> bool:
     return _START.match(sequence) is not None
 
 
-def sixel_rows(sequence: str, cell_height: int) -> int:
-    """Return the rows of a sixel image; 0 if `sequence` is not one."""
-    match = _SIXEL.match(sequence)
-    if match is None:
-        return 0
-    height = int(match[1] or 0)  # in pixels, by the raster attributes
-    if not height:
-        bands = sequence[match.end() :].rstrip("-").count("-") + 1
-        height = 6 * bands
-    return ceil(height / cell_height)
+def image_cells(sequence: str, cell_height: int) -> tuple[int, int]:
+    """Return the columns and rows by which an image moves the cursor; no rows for any other sequence."""
+    if sixel := _SIXEL.match(sequence):
+        height = int(sixel[1] or 0)  # in pixels, by the raster attributes
+        if not height:
+            bands = sequence[sixel.end() :].rstrip("-").count("-") + 1
+            height = 6 * bands
+        return 0, ceil(height / cell_height)
+    return _kitty_cells(sequence[3:]) if sequence.startswith("\x1b_G") else (0, 0)
 
 
-def kitty_cells(body: str) -> tuple[int, int] | None:
-    """Return the columns and rows by which kitty's graphics command `G…` moves the cursor.
+def _kitty_cells(command: str) -> tuple[int, int]:
+    """Return the columns and rows of a graphics command that moves the cursor.
 
-    None for any other command, and for one that does not move the cursor or has no size. If the size is missing, the
-    cursor is wrong until the next redraw. Of an image in pieces, only the first has these keys.
+    If the size is missing, the cursor is wrong until the next redraw. Of an image in pieces, only the first has it.
     """
-    if not body.startswith("G"):
-        return None
     # a: action; c, r: cells to fill. The cursor stays with C=1, U (a placeholder in the text) and P (relative to
     # another image).
-    keys = dict(pair.partition("=")[::2] for pair in body[1:].partition(";")[0][:1024].split(","))
+    keys = dict(pair.partition("=")[::2] for pair in command.partition(";")[0][:1024].split(","))
     if keys.get("a") not in ("T", "p") or keys.get("C") == "1" or keys.get("U") == "1" or "P" in keys:
-        return None
+        return 0, 0
     columns, rows = _number(keys, "c"), _number(keys, "r")
-    return (columns, rows) if columns and rows else None
+    return (columns, rows) if columns and rows else (0, 0)
 
 
 def _number(keys: dict[str, str], key: str) -> int:

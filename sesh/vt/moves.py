@@ -61,9 +61,7 @@ class Moves(Grid):
 
     def cancel_wrap(self) -> None:
         """Cancel a pending wrap: move back onto the last column, or the right margin."""
-        if self.cursor.x >= self.columns:
-            self.cursor.x = self.columns - 1
-        elif self.margin_wrap == (self.cursor.y, self.cursor.x) and self.cursor.x > 0:
+        if self.pending_wrap:
             self.cursor.x -= 1
         self.margin_wrap = None
 
@@ -150,10 +148,12 @@ class Moves(Grid):
 
     def set_tab_stop(self) -> None:
         """HTS."""
+        self.used.tabs = True
         self.tabstops.add(min(self.cursor.x, self.columns - 1))
 
     def clear_tab_stop(self, how: int = 0) -> None:
         """TBC: 0 clears the stop at the cursor, 3 all."""
+        self.used.tabs = True
         if how == 0:
             self.tabstops.discard(min(self.cursor.x, self.columns - 1))
         elif how == 3:

@@ -72,12 +72,6 @@ def _save_or_margins(screen: Screen, left: int = 0, right: int = 0) -> None:
         screen.save_cursor()
 
 
-def _scroll_down(screen: Screen, count: int = 1, *others: int) -> None:
-    """CSI T: SD; with more parameters, XTerm's mouse tracking, which moves nothing."""
-    if not others:
-        screen.scroll_down(count)
-
-
 _CONTROLS: dict[str, Callable[[Screen], object]] = {
     "\b": Screen.backspace,
     "\t": Screen.tab,
@@ -129,7 +123,7 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {  # the function tha
     "M": (Screen.delete_lines, 1),
     "P": (Screen.delete_characters, 1),
     "S": (Screen.scroll_up, 1),
-    "T": (_scroll_down, 2),
+    "T": (Screen.scroll_down, 1),
     "X": (Screen.erase_characters, 1),
     "^": (Screen.scroll_down, 1),
     "b": (Screen.repeat, 1),

@@ -6,6 +6,7 @@ the older flat forms.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -125,7 +126,9 @@ for _n in range(8):
     _ATTRIBUTES[100 + _n] = {"bg": str(_n + 8)}
 
 _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
-_VALUES = {"5": 1, "2": 3}  # the number of values of a colour, by its form
+_VALUES = {5: 1, 2: 3}  # the number of values of a colour, by its form
+_FLAT = re.compile(r"(?<![0-9:])0*[345]8;0*(?:5(?:;[0-9]*)?|2(?:;[0-9]*){0,3})(?![0-9:])")
+"""Matches a colour with semicolons, also one that breaks off."""
 
 
 @lru_cache(4096)
@@ -133,44 +136,31 @@ def apply_sgr(pen: Pen, text: str) -> Pen:
     """Return the pen after SGR with the parameters `text`; keep the link."""
     style = pen.style
     fields: dict[str, object] = {}  # of the style, which later parameters set
-    items = text.split(";", PARAMETERS)[:PARAMETERS]
-    index = 0
-    while index < len(items):
-        first, *parts = items[index].split(":")
-        code = parameter(first)
-        index += 1
-        if parts and code in _COLOURS:
-            if parts[0].lstrip("0") == "2" and len(parts) > 4:
-                del parts[1]  # the colour space of the full form, 38:2:SPACE:R:G:B
-            _set_colour(fields, _COLOURS[code], parts)
+    text = _FLAT.sub(lambda colour: colour[0].replace(";", ":"), text)
+    for item in text.split(";", PARAMETERS)[:PARAMETERS]:
+        code, *parts = map(parameter, item.split(":"))
+        if code in _COLOURS:
+            fields |= _colour(code, parts)
         elif parts:
-            if code == 4 and parameter(parts[0]) <= 5:
-                fields["underline"] = parameter(parts[0])
+            if code == 4 and parts[0] <= 5:
+                fields["underline"] = parts[0]
         elif code == 0:
             style = Style(link=pen.link)
             fields = {}
-        elif code in _COLOURS:
-            index += _set_colour(fields, _COLOURS[code], items[index:])
-        elif code in _ATTRIBUTES:
-            fields.update(_ATTRIBUTES[code])
+        else:
+            fields |= _ATTRIBUTES.get(code, {})
     return pen_of(style._replace(**fields))  # type: ignore[arg-type]  # the values have different types
 
 
-def _set_colour(fields: dict[str, object], name: str, parts: list[str]) -> int:
-    """Set the colour that `parts` begin with; return how many parts it takes.
-
-    They are `5`, `N` or `2`, `R`, `G`, `B`. A value out of range sets no colour. If a value has sub-parameters, no
-    colour is set, and only the form is taken.
-    """
-    form = parts[0].lstrip("0") if parts else ""
-    count = _VALUES.get(form, 0)
-    texts = parts[1 : 1 + count]
-    if ":" in ";".join(texts):
-        return 1
-    values = [parameter(text) for text in texts]
-    if values and len(values) == count and max(values) < 256:
-        fields[name] = ";".join([form, *map(str, values)])
-    return 1 + len(values)
+def _colour(code: int, parts: list[int]) -> dict[str, str]:
+    """Return the field that a colour sets; none if values lack or are out of range."""
+    if parts[:1] == [2] and len(parts) > 4:
+        del parts[1]  # the colour space of the full form, 38:2:SPACE:R:G:B
+    count = _VALUES.get(parts[0], 0) if parts else 0
+    values = parts[1 : 1 + count]
+    if not count or len(values) < count or max(values) > 255:
+        return {}
+    return {_COLOURS[code]: ";".join(map(str, parts[: 1 + count]))}
 
 
 def with_link(pen: Pen, link: str) -> Pen:

@@ -1,7 +1,6 @@
 """Printing: puts characters into cells, wraps, joins.
 
-Runs of ASCII and other narrow characters go into a row as one slice; only characters that may be wide or may join are
-handled one by one.
+A text is split into graphemes, one for each column, which go into a row as one slice, or as one for each row.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 
 from sesh.vt.charsets import DEFAULT_SETS, G_SETS
 from sesh.vt.edit import Editing
-from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, halves, joined_width, may_join, width
+from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, may_join, width
 from sesh.vt.row import SPACER, STUB
 
 _MOST_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a piece may have fifty REPs
@@ -49,37 +48,50 @@ class Printing(Editing):
         """Print a text (pyte's name)."""
         if self.charsets is not DEFAULT_SETS and (table := self.charsets.translation):
             data = data.translate(table)
-        plain = data.isascii()
-        if not (self.insert or self.narrow) and (plain or self._begins_cell(data)):
-            texts = data if plain else cells(data)
-            if self.cursor.x + len(texts) <= self.columns:  # nearly all text
-                self._put(texts, self.columns)
+        if not (self.insert or self.narrow):
+            start, found = (self.cursor.x, data) if data.isascii() else self._joined(data)
+            if found and start + len(found) <= self.columns:  # nearly all text
+                self.cursor.x = start
+                self._put(found, self.columns)
                 return
-        if self.insert and self.narrow:
-            for char in data:  # each by itself, because insert mode has no effect left of a left margin
-                self._print_runs(char)
-        else:
-            self._print_runs(data)
-
-    def _print_runs(self, data: str) -> None:
         for narrow, wide, other in RUNS.findall(data):
-            if narrow:
-                self._print_run(narrow, 1)
-            elif wide:
-                self._print_run(wide, 2)
-            else:
-                self._print_joining(other)
+            self._print(self._join(other) if other else narrow or cells(wide))
 
-    def _begins_cell(self, data: str) -> bool:
-        """Return whether a text does not join the grapheme before it."""
-        if not may_join(data):
-            return True
-        if not width(data[0]):
-            return False
+    def _joined(self, data: str) -> tuple[int, list[str]]:
+        """Return the cells from the last grapheme on, which a text may join, and their column.
+
+        No cells if the text begins with a mark that has nothing to join.
+        """
+        end = self.cursor.x
         if not self.joinable:
-            return True
+            return end, cells(data) if width(data[0]) else []
+        x, _ = self.last_grapheme()
+        return x, cells(data, self.rows[self.cursor.y].text[x:end])
+
+    def _join(self, char: str) -> list[str]:
+        """Join a character to the last grapheme if it joins; return the cells to print."""
+        row = self.rows[self.cursor.y]
         x, cluster = self.last_grapheme()
-        return not joined_width(cluster, self.cursor.x - x, data[0])
+        end = self.cursor.x
+        if not self.joinable:
+            if not width(char) and attaches(char) and x >= 0 and cluster and len(cluster) < CLUSTER_LIMIT:
+                row.text[x] = cluster + char
+            return cells(char)
+        size = end - x
+        found = cells(char, row.text[x:end])
+        if found[size : size + 1] != [STUB]:
+            row.text[x] = found[0]
+            return found[size:]
+        # The grapheme takes two columns now: print it again.
+        row.text[x] = " "
+        self.cursor.x = x
+        if not self._make_room(2):  # the mark is dropped
+            row.text[x] = cluster
+            self.cursor.x = end
+            return []
+        if self.insert and self.rows[self.cursor.y] is row:
+            self.delete_characters()  # the narrow grapheme was inserted, too
+        return found
 
     def _right_limit(self) -> int:
         """Return the column where printing stops: after the right margin, or the last column."""
@@ -89,33 +101,41 @@ class Printing(Editing):
 
     def _make_room(self, size: int) -> int:
         """Wrap unless `size` columns fit; return the column where printing stops, 0 without room."""
+        cursor = self.cursor
         limit = self._right_limit()
-        if limit - self.cursor.x >= size:
+        if limit - cursor.x >= size:
             return limit
-        if size > 1:
-            if not self._wrap_wide(limit):
-                self.joinable = False
-                return 0
-        elif self.wrap:
-            self._wrap()
-        else:
-            self.cursor.x = limit - 1
+        if size > 1 and not (self.wrap and self.columns > 1):
+            self.joinable = False
+            return 0
+        if not self.wrap:
+            cursor.x = limit - 1
+            return limit
+        row = self.rows[cursor.y]
+        # Before a wide one the last cell keeps its character (xterm, kitty, VTE, tmux); a blank takes the background
+        # (xterm.js).
+        if cursor.x < limit and row.text[cursor.x] == " ":
+            row.fill(cursor.x, limit, self.pen.erased)
+            if limit == self.columns:
+                row.text[-1] = SPACER
+        self._wrap()
         return self._right_limit()
 
-    def _print_run(self, data: str, size: int) -> None:
-        """Print characters that take `size` columns each and do not join."""
+    def _print(self, cells: Sequence[str]) -> None:
+        """Print graphemes, one for each column; without room a wide one is dropped."""
         start = 0
-        while start < len(data):
-            limit = self._make_room(size)
-            if not limit:
-                return
-            room = (limit - self.cursor.x) // size
-            if size == 1 and not self.wrap and len(data) - start > room:
-                # Without DECAWM the characters that do not fit overwrite each other in the last column.
-                data = data[: start + room - 1] + data[-1]
-            piece = data[start : start + room]
-            self._put(list(piece) if size == 1 else halves(piece), limit)
-            start += room
+        while start < len(cells):
+            size = 2 if cells[start + 1 : start + 2] == [STUB] else 1
+            end = start + size
+            if limit := self._make_room(size):
+                room = limit - self.cursor.x
+                if self.insert and self.cursor.x < self.left:  # insert mode has no effect left of the left margin
+                    room = max(size, self.left - self.cursor.x)
+                end = start + room
+                if cells[end : end + 1] == [STUB]:
+                    end -= 1
+                self._put(cells[start:end], limit)
+            start = end
 
     def _put(self, texts: Sequence[str], limit: int) -> None:
         """Write the texts of cells, one for each column, at the cursor.
@@ -141,21 +161,6 @@ class Printing(Editing):
         self.index(continues=whole and self.left == 0)
         cursor.x = left
 
-    def _wrap_wide(self, limit: int) -> bool:
-        """Wrap before a wide grapheme that does not fit; return False if that is impossible."""
-        cursor = self.cursor
-        if not self.wrap or limit - (self.left if cursor.x > self.left else 0) < 2:
-            return False
-        # The last cell keeps its character (xterm, kitty, VTE, tmux); a blank takes the background (xterm.js).
-        row = self.rows[cursor.y]
-        if cursor.x < limit and row.text[cursor.x] == " ":
-            row.fill(cursor.x, limit, self.pen.erased)
-            if limit == self.columns:
-                row.text[-1] = SPACER
-        cursor.x = max(cursor.x, limit - 1)
-        self._wrap()
-        return True
-
     def last_grapheme(self) -> tuple[int, str]:
         """Return the column and text of the grapheme left of the cursor."""
         text = self.rows[self.cursor.y].text
@@ -164,47 +169,11 @@ class Printing(Editing):
             x -= 1
         return x, text[x]
 
-    def _print_joining(self, char: str) -> None:
-        """Print a character of any width that may join the grapheme before it."""
-        if self.joinable:
-            x, cluster = self.last_grapheme()
-            size = self.cursor.x - x
-            if new := joined_width(cluster, size, char):
-                if len(cluster) >= CLUSTER_LIMIT:
-                    return
-                if new > size:
-                    self._widen(x, cluster + char)
-                else:
-                    self.rows[self.cursor.y].text[x] = cluster + char
-                return
-        if size := width(char):
-            self._print_run(char, size)
-        elif attaches(char) and not self.joinable and self.cursor.x > 0:
-            x, cluster = self.last_grapheme()
-            if cluster and len(cluster) < CLUSTER_LIMIT:
-                self.rows[self.cursor.y].text[x] = cluster + char
-
-    def _widen(self, x: int, cluster: str) -> None:
-        """Print the grapheme in column `x` again, as `cluster`, which takes two columns now."""
-        row = self.rows[self.cursor.y]
-        narrow = row.text[x]
-        end = self.cursor.x
-        row.text[x] = " "
-        self.cursor.x = x
-        limit = self._make_room(2)
-        if not limit:  # the mark that widens the grapheme is dropped
-            row.text[x] = narrow
-            self.cursor.x = end
-            return
-        if self.insert and self.rows[self.cursor.y] is row:
-            self.delete_characters()  # the narrow grapheme was inserted, too
-        self._put([cluster, STUB], limit)
-
     def repeat(self, count: int = 1) -> None:
         """REP: print the last grapheme again; after a control, do nothing (xterm.js)."""
         if self.joinable:
             _, grapheme = self.last_grapheme()
             most = self.columns * self.height
-            if self.narrow or may_join(grapheme):
+            if self.insert or self.narrow or not self.wrap or may_join(grapheme):
                 most = min(most, _MOST_REPEATED)
             self.draw(grapheme * min(count or 1, most))

@@ -9,9 +9,7 @@ Trailing blanks are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from sesh.vt.encoded import decode
 from sesh.vt.pen import DEFAULT
@@ -19,13 +17,6 @@ from sesh.vt.row import SPACER, STUB, Row, blank, logical_line
 from sesh.vt.scrollback import Scrollback
 
 Position = tuple[int, int]  # (row, column) on the screen, or (line, column) in logical lines
-
-
-class Wrapped(NamedTuple):
-    """A line as rows of one width."""
-
-    rows: list[Row]
-    length: int  # the columns of the line without trailing blanks
 
 
 def crop(rows: list[Row], columns: int, height: int) -> list[Row]:
@@ -52,18 +43,19 @@ def reflow(
     """Return the rows at another size, and the new positions of `points`, the cursor first."""
     at_bottom = points[0][0] >= len(rows) - 1
     scrolled = scrollback.take_open()
-    lines, places = unwrap(scrolled + rows, [(row + len(scrolled), column) for row, column in points])
+    rows = scrolled + rows
+    places = [_in_lines(rows, row + len(scrolled), column) for row, column in points]
+    lines = unwrap(rows)
     while len(lines) - 1 > places[0][0] and not lines[-1].text:
         lines.pop()
     wrapped = [wrap(line, columns) for line in lines]
-    count = sum(len(line.rows) for line in wrapped)
-    older: list[Wrapped] = []
-    while at_bottom and count < height and (text := scrollback.take_back()) is not None:
-        older.append(wrap(decode(text), columns))
-        count += len(older[-1].rows)
-    wrapped = older[::-1] + wrapped
-    new = [row for line in wrapped for row in line.rows]
-    positions = _positions(wrapped, [(line + len(older), column) for line, column in places], columns)
+    new = [row for line in wrapped for row in line]
+    older: list[Row] = []
+    while at_bottom and len(older) + len(new) < height and (text := scrollback.take_back()) is not None:
+        older[:0] = wrap(decode(text), columns)
+    new = older + new
+    in_rows = [_in_rows(lines, wrapped, number, column, columns) for number, column in places]
+    positions = [(row + len(older), column) for row, column in in_rows]
     end = len(new)
     while end > positions[0][0] + 1 and not new[end - 1].trimmed_text():
         end -= 1
@@ -77,25 +69,23 @@ def reflow(
     return new, [(min(row, height - 1), min(column, columns)) for row, column in positions]
 
 
-def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row], list[Position]]:
-    """Return the logical lines of rows, and the positions of `points` in them."""
+def unwrap(rows: list[Row]) -> list[Row]:
+    """Return the logical lines of rows."""
     starts = [y for y, row in enumerate(rows) if y == 0 or not row.continues]
-    lines = []
-    places = [(0, 0)] * len(points)
-    for number, (first, end) in enumerate(pairwise([*starts, len(rows)])):
-        lines.append(logical_line(rows[first:end]))
-        length = 0
-        for y in range(first, end):
-            for index, (row, column) in enumerate(points):
-                if row == y:
-                    places[index] = number, length + column
-            length += len(rows[y])
-            if y + 1 < end and rows[y].ends_in_spacer(rows[y + 1]):
-                length -= 1
-    return lines, places
+    return [logical_line(rows[first:end]) for first, end in pairwise([*starts, len(rows)])]
 
 
-def wrap(line: Row, columns: int) -> Wrapped:
+def _in_lines(rows: list[Row], y: int, column: int) -> Position:
+    """Return the position in the lines of a position in the rows."""
+    first = y
+    while first and rows[first].continues:
+        first -= 1
+    number = sum(not row.continues for row in rows[1 : first + 1])
+    above = pairwise(rows[first : y + 1])
+    return number, column + sum(len(row) - row.ends_in_spacer(following) for row, following in above)
+
+
+def wrap(line: Row, columns: int) -> list[Row]:
     """Wrap a line into rows; in one column a wide grapheme becomes two blanks."""
     rows: list[Row] = []
     start = 0
@@ -112,24 +102,19 @@ def wrap(line: Row, columns: int) -> Wrapped:
         _pad(row, columns)
         rows.append(row)
         start = end
-    return Wrapped(rows, len(line))
+    return rows
 
 
-def _positions(lines: list[Wrapped], places: list[Position], columns: int) -> list[Position]:
-    """Map places in lines to the screen; after a full row a wrap is pending."""
-    positions = []
-    for number, column in places:
-        y = sum(len(line.rows) for line in lines[:number])
-        if number >= len(lines):
-            positions.append((y + number - len(lines), min(column, columns - 1)))
-            continue
-        rows, length = lines[number]
-        last = columns if column <= length else columns - 1
-        for row, following in pairwise(rows):
-            size = columns - 1 if row.ends_in_spacer(following) else columns
-            if column < size:
-                break
-            column -= size
-            y += 1
-        positions.append((y, min(column, last)))
-    return positions
+def _in_rows(lines: list[Row], wrapped: list[list[Row]], number: int, column: int, columns: int) -> Position:
+    """Return the position in the wrapped rows of one in the lines; after a full row a wrap is pending."""
+    y = sum(map(len, wrapped[:number]))
+    if number >= len(lines):
+        return y + number - len(lines), min(column, columns - 1)
+    last = columns if column <= len(lines[number]) else columns - 1
+    for row, following in pairwise(wrapped[number]):
+        size = columns - row.ends_in_spacer(following)
+        if column < size:
+            break
+        column -= size
+        y += 1
+    return y, min(column, last)

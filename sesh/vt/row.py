@@ -64,16 +64,12 @@ class Row:
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
         """Shift columns `x` to before `end` right by `count`, or left if it is negative."""
         size = min(abs(count), end - x)
-        blanks = [" "] * size
-        pens = [pen] * size
-        if count > 0:
-            self.blank_across(pen, x, end - size, end)
-            self.text[x:end] = blanks + self.text[x : end - size]
-            self.pens[x:end] = pens + self.pens[x : end - size]
-        else:
-            self.blank_across(pen, x, x + size, end)
-            self.text[x:end] = self.text[x + size : end] + blanks
-            self.pens[x:end] = self.pens[x + size : end] + pens
+        start, stop = (x, end - size) if count > 0 else (x + size, end)
+        self.blank_across(pen, x, start, stop, end)
+        kept, blanks = self.cut(start, stop), blank(size, pen)
+        left, right = (blanks, kept) if count > 0 else (kept, blanks)
+        self.text[x:end] = left.text + right.text
+        self.pens[x:end] = left.pens + right.pens
 
     def cut(self, start: int, end: int) -> Row:
         return Row(self.text[start:end], self.pens[start:end])

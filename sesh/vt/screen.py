@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from sesh.vt import grammar
-from sesh.vt.colours import Colours
-from sesh.vt.grid import SavedCursor
-from sesh.vt.images import kitty_cells, sixel_rows
+from sesh.vt.images import image_cells
 from sesh.vt.moves import default_tab_stops
+from sesh.vt.osc_values import TEXT_LIMIT, OscValues, changed, sanitized
 from sesh.vt.pen import with_link
 from sesh.vt.pyte_face import PyteFace
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.titles import ICON_NAME, TITLE, TitleStack
 
-TEXT_LIMIT = 1024  # characters at which a title or directory is cut; a link with longer parameters is dropped
 LINK_LIMIT = 2083  # characters of a link's address; a longer one is dropped
-
-REPORTED = {"7": "", "9;4": "0", "22": ""}
-"""The parameters of an OSC that clear what the program has reported: directory, progress, pointer (kitty)."""
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_NUMBER = re.compile(r"[0-9]{1,3}\Z")
-_SHAPE = re.compile(r"[A-Za-z0-9_-]{0,64}\Z")  # no query, and no push or pop of kitty's
-
-
-def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
-    return _CONTROLS.sub("", text[: limit * 4])[:limit]
 
 
 class Screen(PyteFace):
@@ -35,46 +21,36 @@ class Screen(PyteFace):
     def __init__(self, columns: int, height: int, scrollback: Scrollback) -> None:
         self.title = self.icon_name = ""
         self.titles = TitleStack()
+        self.osc_values: OscValues = {}
         super().__init__(columns, height, scrollback)
 
     def reset(self) -> None:
         """RIS: reset everything, including the scrollback, but not the titles (xterm)."""
         super().reset()
         self.scrollback.clear()
-        self.reported = dict.fromkeys(REPORTED, "")  # directory, progress, pointer's shape, by number of the OSC
-        self.colours = Colours()
+        self.osc_values = dict.fromkeys(self.osc_values, "")
         self.at_input = False  # the last prompt has ended, and its command has not started (OSC 133 B)
 
     def operating_command(self, body: str) -> None:
         """OSC: `number;rest`. Unknown numbers are ignored."""
         number, _, rest = body.partition(";")
         if number in {"0", "1", "2"}:
-            text = _sanitized(rest)
+            text = sanitized(rest)
             if number != "1":
                 self._note_title(TITLE)
                 self.title = text
             if number != "2":
                 self._note_title(ICON_NAME)
                 self.icon_name = text
-        elif number == "7":
-            self._report(number, _sanitized(rest))
         elif number == "8":
             params, _, uri = rest.partition(";")
-            target = _sanitized(uri, LINK_LIMIT)
+            target = sanitized(uri, LINK_LIMIT)
             fits = target and len(uri) <= LINK_LIMIT and len(params) <= TEXT_LIMIT
-            self.pen = with_link(self.pen, f"{_sanitized(params)};{target}" if fits else "")
-        elif number == "9" and rest.startswith("4;"):
-            self._report("9;4", _sanitized(rest[2:]))
-        elif number == "22" and _SHAPE.match(rest):
-            self._report(number, rest)
+            self.pen = with_link(self.pen, f"{sanitized(params)};{target}" if fits else "")
         elif number == "133" and not self.alternate:
             self._mark_prompt(rest.partition(";")[0])
-        elif _NUMBER.match(number):
-            self._change_colours(int(number), rest)
-
-    def _report(self, number: str, text: str) -> None:
-        self.reported[number] = text if text != REPORTED[number] else ""
-        self.used.reports.add(number)
+        else:
+            self.osc_values |= changed(self.osc_values, number, rest)
 
     def _mark_prompt(self, mark: str) -> None:
         """OSC 133: A starts a prompt, B input, C output; D ends the command."""
@@ -83,12 +59,6 @@ class Screen(PyteFace):
         if mark == "A":
             first = self.rows[self.line_start(self.cursor.y)]
             first.prompt = not first.continues
-
-    def _change_colours(self, number: int, rest: str) -> None:
-        self.colours.change(number, rest)
-        self.used.dynamic.update(self.colours.dynamic)
-        if self.colours.palette:
-            self.used.palette = True
 
     def _note_title(self, part: int) -> None:
         """Note that a title is set which a pop will not bring back."""
@@ -106,14 +76,9 @@ class Screen(PyteFace):
 
     def image(self, sequence: str) -> None:
         """Move the cursor as an image does: see `images`."""
-        x = self.cursor.x
-        if sequence[1] == "P":
-            for _ in range(min(sixel_rows(sequence[: grammar.LIMIT], self.cell_height), self.height) - 1):
-                self.index()
-            self.cursor.x = min(x, self.cursor.x)
-        elif cells := kitty_cells(sequence[2:]):
-            columns, rows = cells
-            x = min(x, self.columns) + columns
+        columns, rows = image_cells(sequence[: grammar.LIMIT], self.cell_height)
+        if rows:
+            x = min(self.cursor.x, self.columns - (columns == 0)) + columns
             for _ in range(min(rows, self.height) - 1):
                 self.index()
             if x >= self.columns:
@@ -129,7 +94,7 @@ class Screen(PyteFace):
         first = self.main_rows[0]
         if not first.continues:
             self.scrollback.close()
-        first.continues = self.scrollback.open
+        first.continues = bool(self.scrollback.open_rows)
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
         """Change the size, as pyte's method does."""
@@ -140,36 +105,25 @@ class Screen(PyteFace):
         if (columns, height) == (self.columns, self.height):
             return
         self.sync_scrollback()
-        if self.alternate:
-            self._resize_alternate_shown(columns, height)
+        alternate, cursor = self.alternate, self.cursor
+        if alternate:
+            self.swap_pages(self.other.rows)
+        place = self.saved.row, self.saved.column
+        points = [place if alternate else (cursor.y, cursor.x), place]
+        self.rows, points = reflow(self.rows, self.scrollback, points, columns, height)
+        self.saved = self.saved._replace(row=points[1][0], column=points[1][1])
+        rows, saved, _ = self.other
+        # A wrap that is pending on the alternate screen stays so for its saved cursor.
+        column = columns if saved.column >= self.columns else min(saved.column, columns)
+        rows = crop(rows, columns, height) if rows else []
+        self.other = self.other._replace(rows=rows, saved=saved._replace(row=min(saved.row, height - 1), column=column))
+        if alternate:
+            self.swap_pages(self.other.rows)
+            cursor.y, cursor.x = min(cursor.y, height - 1), min(cursor.x, columns - 1)
         else:
-            self._resize_main_shown(columns, height)
+            cursor.y, cursor.x = points[0]
         added = {stop for stop in default_tab_stops(columns) if stop >= self.columns}
         self.tabstops = {stop for stop in self.tabstops if stop < columns} | added
         self.columns, self.height = columns, height
         self.joinable = False
         self.clear_margins()
-
-    def _resize_main_shown(self, columns: int, height: int) -> None:
-        cursor, hidden = self.cursor, self.other
-        places = [(cursor.y, cursor.x), self.saved.place]
-        self.rows, places = reflow(self.rows, self.scrollback, places, columns, height)
-        cursor.y, cursor.x = places[0]
-        self.saved = self.saved.moved(places[1])
-        rows = crop(hidden.rows, columns, height) if hidden.rows else []
-        self.other = hidden._replace(rows=rows, saved=self._cropped(hidden.saved, columns, height))
-
-    def _resize_alternate_shown(self, columns: int, height: int) -> None:
-        cursor, hidden = self.cursor, self.other
-        self.rows = crop(self.rows, columns, height)
-        self.saved = self._cropped(self.saved, columns, height)
-        if cursor.x >= self.columns or cursor.x >= columns:
-            cursor.x = columns - 1
-        cursor.y = min(cursor.y, height - 1)
-        rows, places = reflow(hidden.rows, self.scrollback, [hidden.saved.place], columns, height)
-        self.other = hidden._replace(rows=rows, saved=hidden.saved.moved(places[0]))
-
-    def _cropped(self, saved: SavedCursor, columns: int, height: int) -> SavedCursor:
-        """Return the alternate screen's saved cursor, clipped to another size; keep a pending wrap."""
-        column = columns if saved.column >= self.columns else min(saved.column, columns)
-        return saved.moved((min(saved.row, height - 1), column))

@@ -56,23 +56,26 @@ class Block:
 class Scrollback:
     """Lines, numbered from 0; a resize may take the newest back, which keeps its number.
 
-    0 <= the number of the first line in the blocks <= `first` <= `end` <= `scrolled`; the open line has the number
-    `end`.
+    0 <= `first` <= `end` <= `scrolled`; the open line has the number `end`.
     """
 
     def __init__(self, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.max_lines = max(0, max_lines)
         self.max_bytes = max(0, max_bytes)
-        self.first = 0  # the number of the oldest line that is kept
         self.end = 0  # the number after the newest finished line
         self.scrolled = 0  # how many lines have ever come in, the open one included
         self.bytes = 0  # the size of the finished lines, without the overhead of Python's objects
         self.revision = 0  # increased when lines vanish for another reason than age; readers then start over
         self._blocks: deque[Block] = deque()
-        self._blocks_first = 0  # the number of their first line; the first block may begin with dropped lines
         self._newest: list[bytes] = []  # finished lines after the blocks
+        self._stored = 0  # how many lines both have; the first block may begin with dropped ones
         self.open_rows: list[Row] = []  # the scrolled-off rows of the line that the screen's first row continues
         self._weight = 0  # of the open rows (see LINE_LIMIT)
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest line that is kept."""
+        return self.end - min(self._stored, self.max_lines)
 
     @property
     def count(self) -> int:
@@ -82,11 +85,7 @@ class Scrollback:
     @property
     def _after_open(self) -> int:
         """The number after the newest line, the open one included."""
-        return self.end + 1 if self.open_rows else self.end
-
-    @property
-    def open(self) -> bool:
-        return bool(self.open_rows)
+        return self.end + bool(self.open_rows)
 
     def clear(self) -> None:
         """Drop all lines (ED 3)."""
@@ -98,22 +97,18 @@ class Scrollback:
     def _forget(self) -> None:
         self._blocks.clear()
         self._newest = []
-        self.bytes = 0
-        self.first = self._blocks_first = self.end
+        self.bytes = self._stored = 0
 
     def renumber(self, end: int) -> None:
         """Give the newest finished line the number before `end`, and renumber earlier lines accordingly."""
-        more = end - self.end
         self.end = end
-        self.first += more
-        self._blocks_first += more
         self.scrolled = self._after_open
 
     def push(self, row: Row, line_continues: bool) -> bool:
         """Add a row; return whether its line stays open for the next row."""
         if not row.continues:
             self.close()
-        if not self.open and not (line_continues and self.max_lines):
+        if not self.open_rows and not (line_continues and self.max_lines):
             self._store(encode(row))
             return False
         self.open_rows.append(row)
@@ -136,7 +131,7 @@ class Scrollback:
         self._count(block.count)
 
     def close(self) -> None:
-        if self.open:
+        if self.open_rows:
             self._store(encode(logical_line(self._without_open())))
 
     def _store(self, text: str) -> None:
@@ -150,16 +145,15 @@ class Scrollback:
     def _count(self, lines: int) -> None:
         """Count added lines, and drop the oldest lines beyond the limits."""
         self.end += lines
+        self._stored += lines
         self.scrolled = max(self.scrolled, self._after_open)
-        first = max(self.first, self.end - self.max_lines)
-        while self._blocks and (self._blocks_first + self._blocks[0].count <= first or self.bytes > self.max_bytes):
+        while self._blocks and (self._stored - self._blocks[0].count >= self.max_lines or self.bytes > self.max_bytes):
             block = self._blocks.popleft()
-            self._blocks_first += block.count
+            self._stored -= block.count
             self.bytes -= block.size
-        while not self._blocks and self._newest and (self._blocks_first < first or self.bytes > self.max_bytes):
-            self._blocks_first += 1
+        while not self._blocks and self._newest and (self._stored > self.max_lines or self.bytes > self.max_bytes):
+            self._stored -= 1
             self.bytes -= len(self._newest.pop(0))
-        self.first = max(first, self._blocks_first)
 
     def _gather(self, count: int) -> None:
         if lines := self._newest[:count]:
@@ -184,7 +178,7 @@ class Scrollback:
         """Return the blocks with the lines from `first` to before `end`, and their slices."""
         parts = []
         first = max(first, self.first)
-        at = self._blocks_first
+        at = self.end - self._stored
         newest = Block(b"\n".join(self._newest), len(self._newest), 0)
         for block in (*self._blocks, newest):
             if at < end and first < at + block.count:
@@ -202,7 +196,7 @@ class Scrollback:
 
     def take_open(self) -> list[Row]:
         """Remove and return the rows of the open line, for a resize."""
-        if self.open:
+        if self.open_rows:
             self.revision += 1
         return self._without_open()
 
@@ -222,6 +216,7 @@ class Scrollback:
             self.bytes += sum(map(len, self._newest)) - block.size
         self.revision += 1
         self.end -= 1
+        self._stored -= 1
         line = self._newest.pop()
         self.bytes -= len(line)
         return line.decode()

@@ -190,7 +190,8 @@ def _resets_otherwise(dialect: Dialect, text: str) -> bool:
     if (dialect.after_replay and (clears or text == "\x1bc")) or (clears and screen.alternate):
         return True
     if text == "\x1bc":
-        kept = screen.linefeed_mode or screen.cursor.hidden or screen.colours.palette or screen.colours.dynamic
+        colours = any(value for name, value in screen.osc_values.items() if name not in {"7", "9;4", "22"})
+        kept = screen.linefeed_mode or screen.cursor.hidden or colours
         return bool(dialect._pushed or kept or screen.modes)
     if text == "\x1b[!p" and screen.cursor_style:
         return True

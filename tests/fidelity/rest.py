@@ -11,7 +11,7 @@ from tests.support import Glass
 from tests.unit.vt.streams import state
 
 _HELD = (
-    "kitty_stack", "key_resources", "titles", "title", "icon_name", "colours",
+    "kitty_stack", "key_resources", "titles", "title", "icon_name",
     "cursor_style", "top", "bottom", "left", "right", "tabstops", "charsets", "pen", "wrap", "insert", "origin",
     "linefeed_mode", "keypad", "left_right_mode", "alternate", "unfinished",
 )  # fmt: skip
@@ -24,7 +24,12 @@ _SEEN = (
 def _held(emulator: Emulator) -> dict[str, Any]:
     now = state(emulator)
     modes = {number for number, on in now["modes"].items() if on != (number in ON_BY_DEFAULT)} - {*TERMINALS_DIFFER}
-    hidden = {"hidden": emulator.settle().cursor.hidden, "hidden_kitty_stack": emulator.settle().other.kitty_stack}
+    colours = {name: value for name, value in now["osc_values"].items() if value and name not in {"7", "9;4", "22"}}
+    hidden = {
+        "colours": colours,
+        "hidden": emulator.settle().cursor.hidden,
+        "hidden_kitty_stack": emulator.settle().other.kitty_stack,
+    }
     return {**{key: now[key] for key in _HELD}, "modes": modes, **hidden}
 
 

@@ -85,13 +85,11 @@ def check_bounds(emulator: Emulator) -> None:
     assert scrollback.bytes <= scrollback.max_bytes + (64 << 10) * 4
     assert len(emulator.settle().title) <= 1024
     assert len(screen.icon_name) <= 1024
-    assert len(screen.reported["7"]) <= 4096
     assert len(emulator.unfinished.decode("utf-8", "replace")) <= LIMIT + 1  # and an unfinished character
     for stack in (screen.titles.entries, screen.kitty_stack, screen.other.kitty_stack):
         assert len(stack) <= STACK_LIMIT + 1
-    colours = [*screen.colours.palette.values(), *screen.colours.dynamic.values()]
-    assert len(colours) <= 300
-    assert all(len(value) <= 1024 for value in colours)
+    assert len(screen.osc_values) <= 300
+    assert all(len(value) <= 1024 for value in screen.osc_values.values())
 
 
 def _with_all_bytes(script: Script) -> Script:

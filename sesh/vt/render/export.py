@@ -34,10 +34,8 @@ def screen_ansi(emulator: Emulator) -> str:
 def screen_data(emulator: Emulator) -> ScreenFacts:
     screen = emulator.settle()
     row, column = emulator.cursor
-    colours = {str(index): value for index, value in screen.colours.palette.items()}
-    for number, name in ((10, "foreground"), (11, "background")):
-        if number in screen.colours.dynamic:
-            colours[name] = screen.colours.dynamic[number]
+    names = {"10": "foreground", "11": "background", **{f"4;{index}": str(index) for index in range(256)}}
+    colours = {names[name]: value for name, value in screen.osc_values.items() if value and name in names}
     return {
         "columns": emulator.columns,
         "rows": emulator.height,

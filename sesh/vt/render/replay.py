@@ -17,12 +17,12 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
 from sesh.vt.grid import Page, SavedCursor
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT, Stacks
-from sesh.vt.moves import default_tab_stops
+from sesh.vt.osc_values import sequences
 from sesh.vt.pen import DEFAULT
 from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import STUB, Row, blank
-from sesh.vt.screen import REPORTED, Screen
+from sesh.vt.screen import Screen
 from sesh.vt.titles import ICON_NAME, TITLE, Entry, parameter_of
 
 NOTHING_PUSHED = Stacks()
@@ -85,7 +85,7 @@ def repainting(
     start += CANCEL + leave + NEUTRAL + _reset_input(screen).encode() + b"\x1b[H"
     if lines + begun > 0:
         start += _ERASE
-    return Replay(emulator, start, lines, begun, repaints=True, pushed=pushed)
+    return Replay(emulator, start, lines, begun, pushed)
 
 
 class Replay:
@@ -94,35 +94,24 @@ class Replay:
     Between two parts the emulator may parse output or be resized: the lines that scroll off meanwhile come before the
     screen, and the screen is without the lines of the parts that come back onto it.
 
-    `repaints`: the terminal already shows the session, so its rows are not blank and its settings may be older.
-    `lines`, `begun`, `pushed`: as in `repainting`.
+    The terminal may already show the session, so its rows may not be blank, and its settings may be older. `lines`,
+    `begun`, `pushed`: as in `repainting`.
     """
 
     def __init__(
-        self,
-        emulator: Emulator,
-        start: bytes,
-        lines: int,
-        begun: int = 0,
-        *,
-        repaints: bool = False,
-        pushed: Stacks = NOTHING_PUSHED,
+        self, emulator: Emulator, start: bytes, lines: int, begun: int = 0, pushed: Stacks = NOTHING_PUSHED
     ) -> None:
         self._emulator = emulator
         self._bytes = [start]
         self._begun = begun
-        self._repaints = repaints
         self._pushed = pushed
         screen = emulator.settle()
         screen.sync_scrollback()
         scrollback = screen.scrollback
         self._any_lines = lines + begun > 0
         self._parts_end = scrollback.end  # the number after the last line of the parts
-        finished = lines
-        if begun:
-            finished += 1  # `lines` does not count the line that the terminal has begun
-        if scrollback.open:
-            finished -= 1  # `lines` counts the open line, which comes with the screen
+        # `lines` does not count the line that the terminal has begun, but the open line, which comes with the screen.
+        finished = lines + (begun > 0) - bool(scrollback.open_rows)
         self._parts = pieces(scrollback.since(scrollback.end - max(0, finished)), emulator.columns)
 
     def advance(self) -> bool:
@@ -144,8 +133,7 @@ class Replay:
         if not begun:
             return lines_as_bytes(lines, columns)
         out = Encoder()
-        rows = wrap(decode(lines[0]), columns).rows[begun:] or [blank(columns, DEFAULT)]
-        _rows(out, rows, erase=True, continued=True)
+        _rows(out, wrap(decode(lines[0]), columns)[begun:] or [blank(columns, DEFAULT)])
         out.set_pen(DEFAULT)
         out.sequence("\r\n")
         return str(out).encode() + lines_as_bytes(lines[1:], columns)
@@ -158,8 +146,8 @@ class Replay:
         out = Encoder()
         self._screens(out, screen)
         out.set_pen(DEFAULT)
-        out.sequence(_strings(screen, self._repaints, self._pushed.titles) + status)
-        out.sequence(_saved_modes(screen) + _tabs(screen, self._repaints) + _margins(screen))
+        out.sequence(_strings(screen, self._pushed.titles) + status)
+        out.sequence(_saved_modes(screen) + _tabs(screen) + _margins(screen))
         out.sequence(_modes(screen) + _keys(screen))
         put_cursor(out, screen)
         return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
@@ -170,17 +158,16 @@ class Replay:
         self._main_screen(out, screen)
         out.sequence(_flags(main.kitty_stack, self._pushed.main_flags))
         # A terminal that missed output may have an older alternate screen.
-        if alternate == Page([], SavedCursor(), [0]) and not (self._repaints and screen.used.alternate):
+        if alternate == Page([], SavedCursor(), [0]) and not screen.used.alternate:
             _save_cursor(out, screen, main.saved, main.rows)
             return
         _save_cursor(out, screen, main.saved, main.rows, by="\x1b[?1049h")
         out.set_pen(DEFAULT)
-        if self._repaints and screen.used.keys:
+        if screen.used.keys:
             out.sequence(_NO_FLAGS)
         out.sequence(_flags(alternate.kitty_stack, self._pushed.alternate_flags) + "\x1b[H")
         rows = alternate.rows or screen.blank_rows(screen.height, DEFAULT)
-        # The alternate screen has been filled with the background of the main screen's saved pen.
-        _rows(out, rows, main.saved.pen.erased is not DEFAULT)
+        _rows(out, rows)
         _save_cursor(out, screen, alternate.saved, rows)
         if not screen.alternate:
             out.sequence("\x1b[?47l" if alternate.rows else "\x1b[?1047l")
@@ -199,9 +186,7 @@ class Replay:
                 _line(out, line, screen.columns)
             open_rows = screen.scrollback.open_rows[self._begun :]
             rows = _after(open_rows + rows, -newer)
-        # The first row continues a line that the terminal shows: the one that it has begun, or that of its last row.
-        continued = self._repaints and (self._begun > 0 or not open_rows)
-        _rows(out, rows, self._repaints, continued=continued)
+        _rows(out, rows)
         if screen.at_input:
             out.sequence(INPUT)
 
@@ -239,36 +224,36 @@ def _line(out: Encoder, line: str, columns: int) -> None:
         if coloured and len(text) % columns:
             out.sequence("\x1b[K")
     else:
-        _rows(out, wrap(decode(line), columns).rows, erase=False)
+        _rows(out, wrap(decode(line), columns))
         out.set_pen(DEFAULT)
     out.sequence("\r\n")
 
 
-def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False) -> None:
+def _rows(out: Encoder, rows: list[Row]) -> None:
     """Print rows from the cursor on; rows that continue a line are reached by wrapping.
 
-    `erase`: the terminal's rows are not blank. `continued`: the first row may continue a line that has scrolled off.
+    The first row may continue a line that the terminal shows: one that it has begun, or the last that scrolled off.
     """
     for y, row in enumerate(rows):
-        wrapped = row.continues and (y > 0 or continued)
+        wrapped = row.continues
         following = rows[y + 1] if y + 1 < len(rows) else None
         if y and not wrapped:
             out.set_pen(DEFAULT)
             out.sequence("\r\n")
-        if erase and not wrapped:
+        if not wrapped:
             out.sequence("\x1b[K")
         if row.prompt:
             out.sequence(PROMPT)
         if following is not None and following.continues:
             out.row(row.line_part(following))
-            if erase and row.ends_in_spacer(following):
+            if row.ends_in_spacer(following):
                 # By itself the terminal would not erase the last column (xterm, kitty, VTE, tmux).
                 out.set_pen(row.pens[-1])
                 out.sequence("\x1b[K")
             continue
         line = row.trimmed(least=int(wrapped))  # only a printed character wraps
         out.row(line)
-        if wrapped and len(line) < len(row) and (erase or line.pens[0].erased is not DEFAULT):
+        if wrapped and len(line) < len(row):
             out.set_pen(DEFAULT)
             out.sequence("\x1b[K")
 
@@ -349,25 +334,17 @@ def _title(screen: Screen, entry: Entry) -> str:
     return "".join(f"\x1b]{number};{text}\x1b\\" for number, text in sorted(entry.items()))
 
 
-def _strings(screen: Screen, repaints: bool, pushed: tuple[int, ...]) -> str:
+def _strings(screen: Screen, pushed: tuple[int, ...]) -> str:
     """Return the bytes for titles, directory, progress, pointer and colours."""
-    out = []
-    if repaints:
-        if screen.used.palette:
-            out.append("\x1b]104\x1b\\")
-        out += [f"\x1b]{number + 100}\x1b\\" for number in sorted(screen.used.dynamic)]
-    out += [f"\x1b[23;{parameter}t" for parameter in reversed(pushed)]
+    out = [f"\x1b[23;{parameter}t" for parameter in reversed(pushed)]
     for entry in screen.titles.entries:
         out += [_title(screen, entry), f"\x1b[22;{parameter_of(entry)}t"]
     out.append(_title(screen, {ICON_NAME: screen.icon_name, TITLE: screen.title}))
-    for number, text in screen.reported.items():
-        if text or number in screen.used.reports:
-            out.append(f"\x1b]{number};{text or REPORTED[number]}\x1b\\")
-    return "".join(out) + screen.colours.sequences()
+    return "".join(out) + sequences(screen.osc_values)
 
 
-def _tabs(screen: Screen, repaints: bool) -> str:
-    if screen.tabstops == default_tab_stops(screen.columns) and not repaints:
+def _tabs(screen: Screen) -> str:
+    if not screen.used.tabs:
         return ""
     return "\x1b[3g" + "".join(f"\x1b[{stop + 1}G\x1bH" for stop in sorted(screen.tabstops))
 

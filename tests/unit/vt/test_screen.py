@@ -58,7 +58,7 @@ def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> N
         ("abc\x1b[jx", ["abcx", "", "", "", ""]),
         ("a\n\nb\x1b[kx", ["a", "", " bx", "", ""]),
         ("ab\x1b[H\x1b6x", ["xab", "", "", "", ""]),
-        ("a\x1b[1;1;1;1;1Tb\x1b[2Tc\x1b[;T", ["  c", "", "ab", "", ""]),
+        ("ab\x1b[2Tc", ["  c", "", "ab", "", ""]),
         ("abc\r\nde\x1b[2 @", ["c", "", "", "", ""]),
         ("abc\r\nde\x1b[ Ax", [" abc", " dx", "", "", ""]),
         ("\x1b[120;2;3;3;5$x", ["", "  xxx", "  xxx", "", ""]),
