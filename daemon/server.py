@@ -28,10 +28,8 @@ from sesh.store import results
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
 MAX_UNSENT = 32 << 20  # unread bytes of responses; a connection with more is closed at its next request
-SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests that each connection may have
-MAX_UNFINISHED = (
-    16 << 20
-)  # unfinished bytes of all connections; above it, one that has more than the small share is closed
+SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests that are each connection's share
+MAX_UNFINISHED = 16 << 20  # unfinished bytes of all connections; above it, one with more than its share is closed
 MAX_INPUT = 2 << 20  # bytes of input that wait for the program; above it, clients are not read
 _WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop

@@ -21,7 +21,7 @@ PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
 _SETTINGS = os.path.join(os.path.dirname(PATH), "CONFIG.md")
 SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, the verbs, or CONFIG.md."
 
-_RELEASED = "2026-11-23"
+_RELEASED = "2026-11-29"
 """The day of this version, as in the changelog."""
 _HOME = "https://github.com/sesh-mux/sesh"
 _ABOUT = """\

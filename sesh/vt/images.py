@@ -20,7 +20,7 @@ def is_image_start(sequence: str) -> bool:
 
 
 def image_cells(sequence: str, cell_height: int) -> tuple[int, int]:
-    """Return the columns and rows by which an image moves the cursor; no rows for any other sequence."""
+    """Return the columns and rows by which an image moves the cursor, else none."""
     if sixel := _SIXEL.match(sequence):
         height = int(sixel[1] or 0)  # in pixels, by the raster attributes
         if not height:

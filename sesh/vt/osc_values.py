@@ -1,4 +1,4 @@
-"""What a program sets by OSC: colours (4, 10-19), the directory (7), progress (9;4) and the pointer's shape (22)."""
+"""Keep what OSC sets: colours, directory, progress and the pointer's shape."""
 
 from __future__ import annotations
 

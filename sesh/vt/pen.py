@@ -153,7 +153,7 @@ def apply_sgr(pen: Pen, text: str) -> Pen:
 
 
 def _colour(code: int, parts: list[int]) -> dict[str, str]:
-    """Return the field that a colour sets; none if values lack or are out of range."""
+    """Return the field that a colour sets; none without valid values."""
     if parts[:1] == [2] and len(parts) > 4:
         del parts[1]  # the colour space of the full form, 38:2:SPACE:R:G:B
     count = _VALUES.get(parts[0], 0) if parts else 0

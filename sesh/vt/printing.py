@@ -58,7 +58,7 @@ class Printing(Editing):
             self._print(self._join(other) if other else narrow or cells(wide))
 
     def _joined(self, data: str) -> tuple[int, list[str]]:
-        """Return the cells from the last grapheme on, which a text may join, and their column.
+        """Return the last grapheme's cells, which a text may join, and their column.
 
         No cells if the text begins with a mark that has nothing to join.
         """
