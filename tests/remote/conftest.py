@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import pytest
 
@@ -43,6 +45,15 @@ def beside(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
     own = Beside(home, monkeypatch)
     yield own
     own.close()
+
+
+@pytest.fixture
+def fabric_carrier() -> ModuleType:
+    """Return the module that loads fabric.
+
+    It makes this process twice as large, and each fork of it dearer: so the tests that deploy load it when they run.
+    """
+    return importlib.import_module("sesh.remote.deploy.fabric_carrier")
 
 
 _LIGHT = """

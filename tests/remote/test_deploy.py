@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from types import ModuleType
 
 import pytest
 
@@ -11,12 +12,13 @@ from sesh.about import __version__
 from sesh.remote import known
 from sesh.remote.deploy.carrier import Carrier
 from sesh.remote.deploy.deploy import DeployError, deploy, open_carrier
-from sesh.remote.deploy.fabric_carrier import FabricCarrier
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.workers import Stop
 from tests.remote.farm import Farm, SshHost
 from tests.support import Home
+
+pytestmark = pytest.mark.usefixtures("fabric_carrier")
 
 PROGRAM = ".local/bin/sesh"
 VERSIONS = ".local/share/sesh/versions"
@@ -115,7 +117,9 @@ def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> 
     assert "Accepted publickey" in gate.sshd.messages()
 
 
-def test_r30_an_unknown_key_is_taken_and_recorded_by_ssh_and_known_from_then_on(here: Home, farm: Farm) -> None:
+def test_r30_an_unknown_key_is_taken_and_recorded_by_ssh_and_known_from_then_on(
+    here: Home, farm: Farm, fabric_carrier: ModuleType
+) -> None:
     far = farm.host("box", installed=False, known=False)
     here.write(".ssh/known_hosts", "other ssh-ed25519 AAAA\n")
     way = open_carrier(Destination("box"), Stop())
@@ -128,7 +132,7 @@ def test_r30_an_unknown_key_is_taken_and_recorded_by_ssh_and_known_from_then_on(
     before = farm.connections()
     again = open_carrier(Destination("box"), Stop())
     again.close()
-    assert (type(again), farm.connections()) == (FabricCarrier, before)
+    assert (type(again), farm.connections()) == (fabric_carrier.FabricCarrier, before)
 
 
 def test_r30_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from types import ModuleType
 
 import pytest
 
 from sesh.errors import ProtocolError
 from sesh.remote.deploy.deploy import open_carrier
-from sesh.remote.deploy.fabric_carrier import FabricCarrier
 from sesh.remote.ssh.destination import Destination
 from sesh.workers import Stop
 from tests.remote.farm import Farm
@@ -106,11 +106,11 @@ def test_a_host_that_prints_without_end_is_not_read_to_the_end(home: Home, rows:
     assert "bad printed more than 1 MiB" in row["error"]["message"]
 
 
-def test_fabric_reads_no_more_than_ssh_does(here: Home, farm: Farm) -> None:
+def test_fabric_reads_no_more_than_ssh_does(here: Home, farm: Farm, fabric_carrier: ModuleType) -> None:
     farm.host("box", installed=False)
     way = open_carrier(Destination("box"), Stop())
     try:
-        assert isinstance(way, FabricCarrier)
+        assert isinstance(way, fabric_carrier.FabricCarrier)
         with pytest.raises(ProtocolError, match="box printed more than"):
             way.run("yes >&2 & exec yes")
     finally:
