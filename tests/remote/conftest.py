@@ -49,10 +49,7 @@ def beside(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
 
 @pytest.fixture
 def fabric_carrier() -> ModuleType:
-    """Return the module that loads fabric.
-
-    It makes this process twice as large, and each fork of it dearer: so the tests that deploy load it when they run.
-    """
+    """Load fabric, which each later fork of this process pays for; return the module that uses it."""
     return importlib.import_module("sesh.remote.deploy.fabric_carrier")
 
 
@@ -65,7 +62,7 @@ def start():
 
 
 @pytest.fixture
-def light(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+def light(ground: Ground, monkeypatch: pytest.MonkeyPatch, fabric_carrier: ModuleType) -> dict[str, bytes]:
     """Make deploys cheap, with few files and one trial; return the files."""
     code = _LIGHT.format(ground.runtime.python, ground.runtime.launcher).encode()
     files = {"lib/sesh/__init__.py": b"", "lib/sesh/__main__.py": code}

@@ -16,8 +16,6 @@ from tests.remote.farm import Farm, SshHost
 from tests.remote.test_deploy import PROGRAM, VERSIONS, deployed, litter, versions
 from tests.support import Home, need
 
-pytestmark = pytest.mark.usefixtures("fabric_carrier")
-
 
 @pytest.fixture
 def mounted() -> Iterator[Callable[..., None]]:

@@ -16,8 +16,6 @@ from sesh.remote.deploy.carrier import Carrier
 from tests.remote.farm import Farm, SshHost
 from tests.support import Home, processes, wait_until
 
-pytestmark = pytest.mark.usefixtures("fabric_carrier")
-
 _CAT = "#!/bin/sh\n: >~/halted\nuntil [ -e ~/go ]; do sleep 0.02; done\n"
 _HALTS = """
 import os, time

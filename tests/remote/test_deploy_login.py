@@ -14,12 +14,9 @@ from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm, Settings, SshHost
 from tests.support import Home
 
-pytestmark = [
-    pytest.mark.skipif(
-        not ROOT or not os.path.exists("/etc/pam.d/sshd"), reason="a second factor takes root, and an sshd with PAM"
-    ),
-    pytest.mark.usefixtures("fabric_carrier"),
-]
+pytestmark = pytest.mark.skipif(
+    not ROOT or not os.path.exists("/etc/pam.d/sshd"), reason="a second factor takes root, and an sshd with PAM"
+)
 
 SECRET = "seven of nine"  # noqa: S105 (it is one for a test)
 SECOND_FACTOR: Settings = {

@@ -13,8 +13,6 @@ from tests.remote.test_deploy import deployed, versions
 from tests.support import Home
 from tests.support.typed import differences
 
-pytestmark = pytest.mark.usefixtures("fabric_carrier")
-
 
 @pytest.mark.skipif(not ROOT, reason="another user's programs take root")
 def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(

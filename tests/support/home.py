@@ -295,10 +295,7 @@ class Home:
                     find.request(name, messages.KILL, timeout=5)
 
     def _outlived(self, left: list[int], seconds: float) -> list[int]:
-        """Wait for the end of these processes and all others; return those that run.
-
-        It looks at all processes of the machine only once these have ended, as that takes long.
-        """
+        """Wait for these processes, then any others; return those that still run."""
         deadline = time.monotonic() + seconds
         while left := [pid for pid in left if machine.start_time(pid)] or self.processes():
             if time.monotonic() >= deadline:

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import termios
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,9 +26,7 @@ class Race:
     """The number of the round, which decides which command goes on first."""
     results: list[Result] = field(default_factory=list)
 
-    def run(
-        self, *lines: tuple[str, ...], keys: bytes = b"", meanwhile: Callable[[list[Any]], None] | None = None
-    ) -> list[Result]:
+    def run(self, *lines: tuple[str, ...], keys: bytes = b"") -> list[Result]:
         """Run the lines at once; a line after `tty` gets a terminal, with `keys`."""
         started: list[tuple[tuple[str, ...], Any]] = []
         for line in lines:
@@ -41,8 +38,6 @@ class Race:
         first = self.number % len(pids)
         for pid in pids[first:] + pids[:first]:
             os.kill(pid, signal.SIGCONT)
-        if meanwhile is not None:
-            meanwhile([runs for _, runs in started])
         self.results = [self._ended(line, runs, keys) for line, runs in started]
         for each in self.results:
             said = each.stdout + each.stderr
