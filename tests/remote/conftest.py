@@ -49,7 +49,7 @@ def beside(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
 
 @pytest.fixture
 def fabric_carrier() -> ModuleType:
-    """Load fabric, which each later fork of this process pays for; return the module that uses it."""
+    """Load fabric, which each later fork pays for; return the module that uses it."""
     return importlib.import_module("sesh.remote.deploy.fabric_carrier")
 
 

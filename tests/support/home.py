@@ -297,8 +297,6 @@ class Home:
     def _outlived(self, left: list[int], seconds: float) -> list[int]:
         """Wait for these processes, then any others; return those that still run."""
         deadline = time.monotonic() + seconds
-        while left := [pid for pid in left if machine.start_time(pid)] or self.processes():
-            if time.monotonic() >= deadline:
-                break
+        while (left := list(filter(machine.start_time, left)) or self.processes()) and time.monotonic() < deadline:
             time.sleep(0.02)
         return left

@@ -66,13 +66,17 @@ class Race:
         """Check that nothing is lost and nothing is left over; return the sessions by name."""
         home = self.home
         wait_until(lambda: not self.loose(), what=f"nothing loose after\n{self.story}", portrait=self.loose)
-        listed = home.sesh("--list", "--json")
-        assert listed.code == 0, (listed, self.story)
-        found = {each["name"]: each for each in listed.json()}
+        found: dict[str, dict[str, Any]] = {}
+
+        def answered() -> bool:
+            found.clear()
+            found.update({each["name"]: each for each in home.sesh("--list", "--json").json()})
+            return all(each.get("responding", True) or each["state"] != "running" for each in found.values())
+
+        wait_until(answered, what=f"each daemon answers after\n{self.story}")
         assert sorted(found) == home.names(), self.story
         for name, each in found.items():
             if each["state"] == "running":
-                assert each.get("responding", True), (each, self.story)
                 assert os.path.exists(os.path.join(home.directory, f"{name}.sock")), (each, self.story)
         return found
 
