@@ -8,17 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from sesh import messages, protocol, wire
+from sesh import messages, programs, protocol, wire
 from sesh.daemon.spawn import launch
 from sesh.errors import SeshError, TimedOut, Unreachable
 from sesh.machine import start_time
 from sesh.reach import find
 from sesh.schema import LaunchSpec
 from sesh.store import records
+from tests.faults import bridges
 from tests.support import Home, forking, processes, wait_until
 from tests.support.greeting import greet
 from tests.support.home import PATHS
@@ -34,6 +36,27 @@ def far_end(home: Home, attack: str, *words: str) -> str:
     """Return the `via` command of a host that carries out an attack of `bridges`."""
     text = f"import sys\n\nsys.path += {PATHS!r}\nfrom tests.faults.bridges import main\n\nmain()\n"
     return shlex.join([sys.executable, "-IS", home.write("far_end.py", text), attack, *words])
+
+
+def fork_far_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make each far end a fork, instead of an interpreter for each link."""
+    start = programs.start
+
+    def begin(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        script = os.path.join(home.path, "far_end.py")
+        if script not in argv or not forking.ABLE:
+            return start(argv, **options)
+        with forking.signals_wait():
+            return forking.start(
+                argv[argv.index(script) :],
+                env=options["env"],
+                cwd=home.path,
+                streams=(options["stdin"], options["stdout"], options["stderr"]),
+                mark=home.mark,
+                program=lambda: forking.begin_anew(bridges.main),
+            )
+
+    monkeypatch.setattr(programs, "start", begin)
 
 
 class Client:
@@ -93,7 +116,7 @@ class Client:
             assert time.monotonic() < deadline, f"no {data!r} in {bytes(self.output[-300:])!r}"
             self.step()
 
-    def drain(self, timeout: float = 20) -> None:
+    def drain(self, timeout: float = PATIENCE) -> None:
         """Read everything until the daemon closes the connection."""
         deadline = time.monotonic() + timeout
         while not self.closed:
@@ -205,8 +228,8 @@ def running(pid: int) -> bool:
     return bool(start_time(pid))
 
 
-def gone(*pids: int, timeout: float = 5) -> None:
-    wait_until(lambda: not any(map(running, pids)), timeout, what=f"the end of {pids}")
+def gone(*pids: int) -> None:
+    wait_until(lambda: not any(map(running, pids)), what=f"the end of {pids}")
 
 
 def resident(pid: int) -> int:

@@ -19,6 +19,7 @@ from sesh.machine import stat_of
 from sesh.ops import jobs, send, sessions, shell
 from sesh.reach import find
 from tests.support import PROMPT, Home, processes, rounds, wait_until
+from tests.support.waiting import PATIENCE
 
 ROUNDS = rounds(2, 50)
 """Repetitions of a race that may end differently each time."""
@@ -98,9 +99,9 @@ def halt(home: Home, monkeypatch: pytest.MonkeyPatch, place: object, name: str, 
     monkeypatch.setattr(place, name, halting)
 
 
-def ended(asker: Process, timeout: float = 15) -> tuple[int, str]:
+def ended(asker: Process) -> tuple[int, str]:
     """Wait for the end of a command; return its exit code and standard error."""
-    code = asker.wait(timeout)
+    code = asker.wait(PATIENCE)
     assert asker.stderr is not None
     os.set_blocking(asker.stderr.fileno(), False)  # a newborn that is stopped may hold the other end
     return code, (asker.stderr.read() or b"").decode()
@@ -138,7 +139,7 @@ def happened(home: Home, verb: str) -> int:
     if verb == "rename":
         return int("renamed" in home.names())
     if verb == "send":
-        Session(verb).wait(prompt=True, timeout=5)
+        Session(verb).wait(prompt=True, timeout=PATIENCE)
     assert Session(verb).run("true").exit_code == 0  # all earlier input has been run
     return lines(home, f"ran-{verb}")
 
@@ -168,7 +169,7 @@ def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
     told: dict[str, tuple[int | None, str]] = {}
     for verb, asker in askers.items():
         if verb == "endless" and step != "accept":  # it waits without a timeout, once its daemon has come to the step
-            wait_until(lambda asker=asker: not os.path.exists(marks["endless"]) or asker.poll() is not None, 20)  # type: ignore[misc]
+            wait_until(lambda asker=asker: not os.path.exists(marks["endless"]) or asker.poll() is not None)  # type: ignore[misc]
             if asker.poll() is None:
                 killed([asker])
                 told[verb] = None, "killed"
@@ -236,7 +237,7 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
         assert (code, "did not run" in said) == (124, True), said
         os.kill(pid, signal.SIGCONT)
         Session("work").send(enter=True)  # readline sees a SIGINT between poll and read only at the next key
-        Session("work").wait(prompt=True, timeout=10)
+        Session("work").wait(prompt=True, timeout=PATIENCE)
         assert Session("work").run("true").exit_code == 0
         assert lines(home, "ran") == 0
 

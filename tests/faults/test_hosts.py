@@ -13,7 +13,7 @@ import pytest
 from sesh import protocol
 from sesh.reach import calls
 from tests.faults.bridges import ODD_ROWS
-from tests.faults.daemons import far_end
+from tests.faults.daemons import far_end, fork_far_ends
 from tests.support import Home, Result, Terminal
 
 ACTS = ("\x1b]52", "\x1b]0;", "\x9b", "\x07")
@@ -65,6 +65,7 @@ def assert_shown_harmless(terminal: Terminal) -> None:
 @pytest.fixture
 def evil(home: Home, monkeypatch: pytest.MonkeyPatch) -> Evil:
     monkeypatch.setattr("sesh.client.channel._DETACH_TIMEOUT_OVER_LINK", 0.3)  # no attack sends DETACH
+    fork_far_ends(home, monkeypatch)
     return Evil(home)
 
 

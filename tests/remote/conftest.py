@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import pytest
 
@@ -45,6 +47,12 @@ def beside(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
     own.close()
 
 
+@pytest.fixture
+def fabric_carrier() -> ModuleType:
+    """Load fabric, which each later fork pays for; return the module that uses it."""
+    return importlib.import_module("sesh.remote.deploy.fabric_carrier")
+
+
 _LIGHT = """
 import os, sys
 
@@ -54,7 +62,7 @@ def start():
 
 
 @pytest.fixture
-def light(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+def light(ground: Ground, monkeypatch: pytest.MonkeyPatch, fabric_carrier: ModuleType) -> dict[str, bytes]:
     """Make deploys cheap, with few files and one trial; return the files."""
     code = _LIGHT.format(ground.runtime.python, ground.runtime.launcher).encode()
     files = {"lib/sesh/__init__.py": b"", "lib/sesh/__main__.py": code}

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh.remote.deploy import fabric_carrier
 from sesh.remote.deploy.deploy import DeployError, deploy
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
@@ -70,7 +69,7 @@ def test_login_files_that_read_are_told_of(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, config: dict[str, str | None]
 ) -> None:
     """The advice was to try again, or there was none; fabric waited for ever."""
-    monkeypatch.setattr(fabric_carrier, "LOGIN_TIMEOUT", 1)
+    monkeypatch.setattr("sesh.remote.deploy.fabric_carrier.LOGIN_TIMEOUT", 1)
     far = farm.host("box", installed=False, config=config)
     far.write(".bashrc", 'read -p "Start tmux? " answer\n')
     deployed = home.sesh("--deploy", "@box")

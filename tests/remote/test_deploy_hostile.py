@@ -10,7 +10,6 @@ import pytest
 
 from sesh.errors import ProtocolError
 from sesh.remote.deploy.deploy import open_carrier
-from sesh.remote.deploy.fabric_carrier import FabricCarrier
 from sesh.remote.ssh.destination import Destination
 from sesh.workers import Stop
 from tests.remote.farm import Farm
@@ -110,7 +109,7 @@ def test_fabric_reads_no_more_than_ssh_does(here: Home, farm: Farm) -> None:
     farm.host("box", installed=False)
     way = open_carrier(Destination("box"), Stop())
     try:
-        assert isinstance(way, FabricCarrier)
+        assert type(way).__name__ == "FabricCarrier"
         with pytest.raises(ProtocolError, match="box printed more than"):
             way.run("yes >&2 & exec yes")
     finally:

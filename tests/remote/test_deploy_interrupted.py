@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
 from sesh import workers
 from sesh.remote.deploy import bundle, install
-from sesh.remote.deploy.fabric_carrier import FabricCarrier
+from sesh.remote.deploy.carrier import Carrier
 from tests.remote.farm import Farm, SshHost
 from tests.support import Home, processes, wait_until
 
@@ -78,18 +79,18 @@ def test_an_upload_that_is_interrupted_leaves_nothing(
 
 @pytest.mark.usefixtures("light")
 def test_an_upload_by_fabric_that_is_interrupted_leaves_nothing(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, fabric_carrier: ModuleType
 ) -> None:
     far = farm.host("box", installed=False)
-    put = FabricCarrier.put
+    put = fabric_carrier.FabricCarrier.put
 
-    def halt(way: FabricCarrier, data: bytes, path: str) -> None:
+    def halt(way: Carrier, data: bytes, path: str) -> None:
         (pid,) = (pid for pid in far.processes() if processes.called(pid) == "sftp-server")
         os.kill(pid, signal.SIGSTOP)
         far.write("halted", str(pid))
         put(way, data, path)
 
-    monkeypatch.setattr(FabricCarrier, "put", halt)
+    monkeypatch.setattr(fabric_carrier.FabricCarrier, "put", halt)
     process = interrupted(home, far)
     _, err = process.communicate(timeout=30)
     processes.kill([int(far.read("halted"))])

@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from typing import IO
-from unittest.mock import Mock
+from typing import IO, NoReturn
 
 import pytest
 
@@ -139,7 +138,10 @@ def test_a_login_refused_while_the_link_was_only_silent_is_the_error_once_it_is_
 ) -> None:
     """The error was `the daemon of work died`."""
     hasty(monkeypatch)
-    refused = Mock(side_effect=LoginRefused("box does not accept your keys"))
+
+    def refused(*_: object) -> NoReturn:
+        raise LoginRefused("box does not accept your keys")
+
     monkeypatch.setattr(opening.HostLinkOpener, "open", refused)
     waiting = home.start("@box", "--wait", "work", "--exit")
     settled(box)

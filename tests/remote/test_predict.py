@@ -152,7 +152,7 @@ def test_after_random_editing_the_screen_is_that_of_a_client_here(home: Home, pr
                     settled(slow, far)
             settled(slow, far, near)
             same = lambda: (far.screen(), far.cursor) == (near.screen(), near.cursor)  # noqa: E731
-            wait_until(same, 3, what=f"the same screen after {typed}", portrait=lambda: _both(far, near))
+            wait_until(same, what=f"the same screen after {typed}", portrait=lambda: _both(far, near))
 
 
 def _both(far: Terminal, near: Terminal) -> str:

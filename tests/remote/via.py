@@ -127,7 +127,7 @@ class ViaHost(Home):
                 streams=(options["stdin"], options["stdout"], options["stderr"]),
                 mark=self.mark,
                 held=os.path.exists(self.halt),
-                program=_begin_anew,
+                program=lambda: forking.begin_anew(sesh.__main__.start),
             )
             self._note(process.pid)
         return process
@@ -135,13 +135,6 @@ class ViaHost(Home):
     def _note(self, pid: int) -> None:
         with open(self._links, "a", encoding="utf-8") as file:
             file.write(f"{pid}\n")
-
-
-def _begin_anew() -> None:
-    """Run sesh in a fork of another sesh, without that one's signal handling."""
-    signal.set_wakeup_fd(-1)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    sesh.__main__.start()
 
 
 class Beside:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio.unix_events
 import json
 import os
 import subprocess
@@ -60,7 +59,7 @@ async def connected(home: Home) -> AsyncIterator[Agent]:
                 streams = (rest["stdin"], rest["stdout"], rest["stderr"])
                 return forking.start(words[2:], env=home.env, cwd=home.path, streams=streams, mark=home.mark)
 
-            patch.setattr(asyncio.unix_events, "subprocess", SimpleNamespace(Popen=fork, PIPE=subprocess.PIPE))
+            patch.setattr("asyncio.unix_events.subprocess", SimpleNamespace(Popen=fork, PIPE=subprocess.PIPE))
         async with Client(stdio_client(server, errlog=errors)) as client:
             patch.undo()
             yield Agent(client)

@@ -101,6 +101,13 @@ def start(
     )
 
 
+def begin_anew(program: Callable[[], object]) -> None:
+    """Run a program in a fork of another sesh, without that one's signal handling."""
+    signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    program()
+
+
 @contextmanager
 def signals_wait() -> Iterator[set[signal.Signals]]:
     """Block all signals while a sesh forks; yield the mask before, for the fork.

@@ -273,20 +273,20 @@ class Home:
         left, said = self.processes(), ""
         try:
             if left:
-                self._kill()
-                if left := self._outlived(0.5):
+                self._kill(left)
+                if left := self._outlived(left, 0.5):
                     result = self.sesh("--kill-all", "-y")
                     said = f"{result.code} {result.stdout}{result.stderr}"
-                    left = self._outlived(self.patience)
+                    left = self._outlived(left, self.patience)
             stories = "\n".join(processes.describe(pid) for pid in left)
             assert not (left and self.strict), f"outlived sesh kill-all ({said.strip()}):\n{stories}"
         finally:
             processes.kill(self.processes() if left else ())
             shutil.rmtree(self.root, ignore_errors=True)
 
-    def _kill(self) -> None:
+    def _kill(self, running: list[int]) -> None:
         """Kill the zygotes, and ask each daemon to end, from this process."""
-        processes.kill(processes.zygotes(self.processes()))
+        processes.kill(processes.zygotes(running))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)
             found = os.listdir(self.directory) if os.path.isdir(self.directory) else []
@@ -294,8 +294,9 @@ class Home:
                 with suppress(SeshError, OSError):
                     find.request(name, messages.KILL, timeout=5)
 
-    def _outlived(self, seconds: float) -> list[int]:
+    def _outlived(self, left: list[int], seconds: float) -> list[int]:
+        """Wait for these processes, then any others; return those that still run."""
         deadline = time.monotonic() + seconds
-        while (left := self.processes()) and time.monotonic() < deadline:
+        while (left := list(filter(machine.start_time, left)) or self.processes()) and time.monotonic() < deadline:
             time.sleep(0.02)
         return left

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import termios
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,9 +26,7 @@ class Race:
     """The number of the round, which decides which command goes on first."""
     results: list[Result] = field(default_factory=list)
 
-    def run(
-        self, *lines: tuple[str, ...], keys: bytes = b"", meanwhile: Callable[[list[Any]], None] | None = None
-    ) -> list[Result]:
+    def run(self, *lines: tuple[str, ...], keys: bytes = b"") -> list[Result]:
         """Run the lines at once; a line after `tty` gets a terminal, with `keys`."""
         started: list[tuple[tuple[str, ...], Any]] = []
         for line in lines:
@@ -41,8 +38,6 @@ class Race:
         first = self.number % len(pids)
         for pid in pids[first:] + pids[:first]:
             os.kill(pid, signal.SIGCONT)
-        if meanwhile is not None:
-            meanwhile([runs for _, runs in started])
         self.results = [self._ended(line, runs, keys) for line, runs in started]
         for each in self.results:
             said = each.stdout + each.stderr
@@ -71,13 +66,17 @@ class Race:
         """Check that nothing is lost and nothing is left over; return the sessions by name."""
         home = self.home
         wait_until(lambda: not self.loose(), what=f"nothing loose after\n{self.story}", portrait=self.loose)
-        listed = home.sesh("--list", "--json")
-        assert listed.code == 0, (listed, self.story)
-        found = {each["name"]: each for each in listed.json()}
+        found: dict[str, dict[str, Any]] = {}
+
+        def answered() -> bool:
+            found.clear()
+            found.update({each["name"]: each for each in home.sesh("--list", "--json").json()})
+            return all(each.get("responding", True) or each["state"] != "running" for each in found.values())
+
+        wait_until(answered, what=f"each daemon answers after\n{self.story}")
         assert sorted(found) == home.names(), self.story
         for name, each in found.items():
             if each["state"] == "running":
-                assert each.get("responding", True), (each, self.story)
                 assert os.path.exists(os.path.join(home.directory, f"{name}.sock")), (each, self.story)
         return found
 

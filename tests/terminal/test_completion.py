@@ -16,7 +16,6 @@ _LOADED = {
     "fish": "set -g fish_autosuggestion_enabled 0; sesh --completions fish | source",
 }
 OWN = [
-    ("sesh --kill play w", "sesh --kill play work"),
     ("sesh --list --label no", r"sesh --list --label note=a\ \$\(b\)"),
     ("sesh new onl", r"sesh new only\*/"),
     ("sesh @me@gp", "sesh @me@gp"),

@@ -16,20 +16,6 @@ def test_every_byte_arrives(sesh: Sesh) -> None:
     assert (done.code, done.stdout.strip()) == (0, hashlib.sha256(data).hexdigest())
 
 
-def test_the_end_comes_when_stdin_ends_and_not_before(home: Home) -> None:
-    process = home.start(
-        "--exec", "job", "--stdin", "--follow", "--", "sh", "-c", "read a; echo got $a; read b || exit 7",
-        stdin=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"one\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == b"got one\n"
-    process.communicate(timeout=30)
-    assert process.returncode == 7
-
-
 def test_a_job_that_reads_no_further_or_closes_its_input_goes_on_and_ends_with_its_own_code(sesh: Sesh) -> None:
     for script, printed in (("head -c 3; exit 4", "abc"), ("exec 0</dev/null; sleep 0.2; echo on; exit 4", "on\n")):
         done = sesh("--exec", "--stdin", "--print", "--", "sh", "-c", script, input=b"abc" * 200_000)

@@ -69,7 +69,7 @@ def test_the_line_goes_by_itself_and_gives_the_prompt_back(
     terminal = home.terminal("work")
     terminal.wait_for("away a moment: ")
     assert terminal.cursor[0] == 23
-    terminal.wait_until(lambda: last_row(terminal).startswith(PROMPT.strip()), 15, "the prompt again")
+    terminal.wait_until(lambda: last_row(terminal).startswith(PROMPT.strip()), what="the prompt again")
     assert "away" not in terminal.text()
     rows = terminal.screen()
     assert "49" in rows

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -146,23 +144,6 @@ def new_and_new_of_the_lowest_number(race: Race) -> None:
     numbers = [str(number) for number in range(1, count + 1)]
     assert sorted(each.json()["name"] for each in race.results) == numbers, race.story
     assert sorted(race.check()) == numbers
-
-
-@pair
-def exec_and_exec(race: Race) -> None:
-    flag = os.path.join(race.home.path, "go")
-
-    def release(jobs: list[Any]) -> None:
-        wait_until(lambda: [each.poll() for each in jobs].count(None) <= 1)
-        race.home.write("go", "")
-
-    job = ("--exec", "j", "--json", "--", "sh", "-c", "until test -e ~/go; do sleep 0.01; done; exit 7")
-    race.run(*[job] * 4, meanwhile=release)
-    os.unlink(flag)
-    assert sorted(race.codes) == [7, 125, 125, 125], race.story
-    losers = [each.json()["error"]["code"] for each in race.results if each.code == 125]
-    assert losers == ["exists"] * 3, race.story
-    assert race.check() == {}
 
 
 @contextmanager

@@ -137,7 +137,7 @@ def test_closed_descriptors_are_not_taken_for_stdin_and_stdout(home: Home, sesh:
 
     def shell(words: str) -> subprocess.CompletedProcess[bytes]:
         line = f"exec {home.path}/bin/sesh {words}"
-        return subprocess.run(["sh", "-c", line], env=home.env, capture_output=True, timeout=15, check=False)
+        return subprocess.run(["sh", "-c", line], env=home.env, capture_output=True, check=False)
 
     assert shell("--send work - <&-").returncode == 0
     followed = shell("--exec --follow -- echo hi >&-")

@@ -13,7 +13,6 @@ from sesh import protocol
 from sesh.errors import ProtocolError
 from sesh.protocol import CHUNK, LARGEST_PAYLOAD, Decoder
 
-FRAMES = st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=300)), max_size=12)
 CUTS = st.lists(st.integers(0, 4000), max_size=30)
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.text(max_size=8)),
