@@ -62,6 +62,7 @@ class Scrollback:
     def __init__(self, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.max_lines = max(0, max_lines)
         self.max_bytes = max(0, max_bytes)
+        self.first = 0  # the number of the oldest line that is kept
         self.end = 0  # the number after the newest finished line
         self.scrolled = 0  # how many lines have ever come in, the open one included
         self.bytes = 0  # the size of the finished lines, without the overhead of Python's objects
@@ -71,11 +72,6 @@ class Scrollback:
         self._stored = 0  # how many lines both have; the first block may begin with dropped ones
         self.open_rows: list[Row] = []  # the scrolled-off rows of the line that the screen's first row continues
         self._weight = 0  # of the open rows (see LINE_LIMIT)
-
-    @property
-    def first(self) -> int:
-        """The number of the oldest line that is kept."""
-        return self.end - min(self._stored, self.max_lines)
 
     @property
     def count(self) -> int:
@@ -98,9 +94,11 @@ class Scrollback:
         self._blocks.clear()
         self._newest = []
         self.bytes = self._stored = 0
+        self.first = self.end
 
     def renumber(self, end: int) -> None:
         """Give the newest finished line the number before `end`, and renumber earlier lines accordingly."""
+        self.first += end - self.end
         self.end = end
         self.scrolled = self._after_open
 
@@ -154,6 +152,7 @@ class Scrollback:
         while not self._blocks and self._newest and (self._stored > self.max_lines or self.bytes > self.max_bytes):
             self._stored -= 1
             self.bytes -= len(self._newest.pop(0))
+        self.first = max(self.first, self.end - min(self._stored, self.max_lines))
 
     def _gather(self, count: int) -> None:
         if lines := self._newest[:count]:
