@@ -106,7 +106,7 @@ def wrap(line: Row, columns: int) -> list[Row]:
 
 
 def _in_rows(lines: list[Row], wrapped: list[list[Row]], number: int, column: int, columns: int) -> Position:
-    """Return the position in wrapped rows of one in lines; a full row leaves a wrap."""
+    """Return the position in rows of one in lines; a full row leaves a wrap."""
     y = sum(map(len, wrapped[:number]))
     if number >= len(lines):
         return y + number - len(lines), min(column, columns - 1)
