@@ -191,10 +191,12 @@ def sesh_error(cause: BaseException, verb: Verb) -> SeshError:
     """Return an exception as an error of sesh.
 
     `exec` and `run` exit with the code of a command. So their own code is 125 if the command did not run, and 255
-    if it may have run.
+    if it may have run; other verbs exit with 1 then.
     """
     runs_command = verb.name in ("exec", "run")
     if isinstance(cause, SeshError):
+        if cause.exit_code == ExitCode.UNKNOWN and not runs_command:
+            cause.exit_code = ExitCode.FAILED
         return cause
     if isinstance(cause, KeyboardInterrupt):
         return errors.Interrupted(str(cause))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 
 import pytest
 
 from sesh.client import view
 from sesh.daemon.events import MAX_TEXT, Missed
+from sesh.measures import STEADY
 from tests.support import PROMPT, Home, Sesh, Terminal, wait_until
 
 
@@ -81,7 +81,7 @@ def test_a_command_is_news_and_an_absence_has_its_length_from_a_minute_on() -> N
     for seconds, told, words in ((59, False, "a moment"), (61, True, "1m"), (7201, True, "2h")):
         missed = Missed()
         missed.note({"event": "command_ended", "exit_code": 0})
-        missed.left_at = time.time() - seconds
+        missed.left_at = STEADY.now() - seconds
         assert missed.any is told
         missed.note({"event": "bell"})
         assert missed.any
