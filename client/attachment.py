@@ -6,7 +6,6 @@ The loop of `client.attach` calls it; docs/ARCHITECTURE.md lists its phases.
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Container
 from contextlib import suppress
 from enum import Enum, auto
@@ -21,8 +20,10 @@ from sesh.client.keys import ParsedInput
 from sesh.client.link_line import LinkLine
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
+from sesh.client.terminal import interrupting
 from sesh.client.view import TerminalView
 from sesh.errors import (
+    SIGNAL_BASE,
     ConnectionLost,
     LoginRefused,
     SeshError,
@@ -148,18 +149,19 @@ class Attachment:
         self.link_line.forget()
         self.channel.input.unframed.clear()
         state = f"no link to {self.host} since {measures.time_of_day(keeper.heard_time)}; {self.name} keeps running"
-        with display.terminal.lent():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the terminal would go on hiding keys
+        with display.terminal.lent(), interrupting():
             display.print_line(f"{state}; keys typed since are dropped")
             while self.end is None:
                 if isinstance(error, LoginRefused) and error.wants_login:
                     error = error.message
-                display.print_line(str(error))
                 try:
-                    getpass("[Enter logs in, Ctrl-C leaves]")  # other keys do not show: they may be a password
+                    display.print_line(str(error))
+                    with suppress(UnicodeDecodeError):
+                        getpass("[Enter logs in, Ctrl-C leaves]")  # other keys do not show: they may be a password
                     return keeper.log_in()
-                except (KeyboardInterrupt, EOFError):
-                    self.lose()
+                except (KeyboardInterrupt, EOFError) as interrupt:
+                    display.terminal.write(b"\n")
+                    self.finish(EndKind.SIGNAL, SIGNAL_BASE + interrupt.args[0]) if interrupt.args else self.lose()
                 except (Unreachable, TimedOut, OSError) as failure:
                     error = failure
                 except SeshError as failure:

@@ -49,7 +49,8 @@ class RawTerminal:
     def __enter__(self) -> RawTerminal:
         try:
             with ExitStack() as undo:
-                self._attributes = termios.tcgetattr(self.inbound)
+                # Once: after a stop they may be those of a shell at its prompt.
+                self._attributes = self._attributes or termios.tcgetattr(self.inbound)
                 self._open_outbound(undo)
                 self._handle_signals(undo)
                 given = partial(termios.tcsetattr, self.inbound, termios.TCSANOW, self._attributes)
@@ -184,6 +185,21 @@ def _change_settings(change: Callable[[], object]) -> None:
         except termios.error as error:
             if error.args[0] != errno.EINTR:
                 return
+
+
+@contextmanager
+def interrupting() -> Iterator[None]:
+    """Raise KeyboardInterrupt, with the number, for a signal that would end this process."""
+    handlers = {number: signal.signal(number, _interrupt) for number in EXIT_SIGNALS - {signal.SIGINT, signal.SIGQUIT}}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _reopen(descriptor: int) -> int:

@@ -116,15 +116,15 @@ def flush(path: str) -> None:
         os.close(descriptor)
 
 
-def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:
+def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0, header: int = 0) -> bytes | None:
     """Return the content of one of sesh's own files; None if it is missing.
 
-    It follows no link, and does not block. `largest`: the most bytes to read from `start` on. If the file has more, it
-    is refused, or cut if it need not be `whole`. Raises Refused, with the fix, as `check_file` does, and if the file is
-    unreadable; OSError if no descriptor is left.
+    It follows no link, and does not block. `largest`: the most bytes to read from `start` on, behind a first line of
+    at most `header` bytes. If the file has more, it is refused, or cut if it need not be `whole`. Raises Refused, with
+    the fix, as `check_file` does, and if the file is unreadable; OSError if no descriptor is left.
     """
     try:
-        return _content(path, largest, paths.check_status, links=False, whole=whole, start=start)
+        return _content(path, largest, paths.check_status, links=False, whole=whole, start=start, header=header)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -146,19 +146,23 @@ def _refuse_special(path: str, status: os.stat_result) -> None:
         raise OSError(errno.EINVAL, "not a regular file", path)
 
 
-def _content(path: str, largest: int, refuse: Refuse, *, links: bool, whole: bool = True, start: int = 0) -> bytes:
+def _content(
+    path: str, largest: int, refuse: Refuse, *, links: bool, whole: bool = True, start: int = 0, header: int = 0
+) -> bytes:
     """Return at most `largest` bytes of a file, from `start` on.
 
-    `refuse`: raises if the file's status is wrong. Raises OSError, also if the file has more and must be `whole`.
+    `header`: the most bytes of a first line, which come before them. `refuse`: raises if the file's status is wrong.
+    Raises OSError, also if the file has more and must be `whole`.
     """
     refuse(path, os.stat(path, follow_symlinks=links))  # before open(2), which may make a device act
     with BufferedReader(_open(path, "r", links=links)) as file:
         refuse(path, os.fstat(file.fileno()))  # the file may have been replaced since
         file.seek(start)
+        first = file.readline(header)
         content = file.read(largest + 1)
     if whole and len(content) > largest:
         raise OSError(errno.EFBIG, f"larger than {largest} bytes")
-    return content[:largest]
+    return first + content[:largest]
 
 
 def damaged(path: str, why: str) -> Refused:
@@ -190,9 +194,9 @@ def write_headed(path: str, header: Mapping[str, object], rest: bytes, *, durabl
 def read_headed(path: str, hint: Any, most: int) -> Any:
     """Return the checked JSON of a file's first line, and what follows; None if missing.
 
-    `most`: at least so many bytes of what follows are read. Raises Refused.
+    `most`: so many bytes of what follows are read. Raises Refused.
     """
-    content = read_own(path, _LONGEST_HEADER + most, whole=False)
+    content = read_own(path, most, whole=False, header=_LONGEST_HEADER)
     if content is None:
         return None
     first, _, rest = content.partition(b"\n")

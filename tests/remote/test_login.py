@@ -134,14 +134,29 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_no
     assert terminal.termios() == fresh
 
 
-def test_sigterm_leaves_the_terminal_as_it_was_while_a_login_is_wanted(home: Home, far: SshHost) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_leaves_the_terminal_as_it_was_while_a_login_is_wanted(
+    home: Home, far: SshHost, number: signal.Signals
+) -> None:
     terminal = logged_in(home)
     cut(far)
     stands(terminal)
     terminal.wait_until(lambda: not terminal.termios()[3] & termios.ECHO)
-    terminal.signal(signal.SIGTERM)
-    terminal.exit_code()
+    terminal.signal(number)
+    assert terminal.exit_code() == 128 + number
     assert terminal.termios() == terminal.first_termios
+
+
+def test_keys_that_are_no_text_end_nothing_while_a_login_is_wanted(home: Home, far: SshHost) -> None:
+    terminal = logged_in(home)
+    cut(far)
+    stands(terminal)
+    terminal.wait_until(lambda: not terminal.termios()[3] & termios.ECHO)
+    prompts = terminal.raw.count(b"password:")
+    terminal.type(b"\xe9\xff\r")
+    terminal.wait_until(lambda: terminal.raw.count(b"password:") > prompts)
+    terminal.type(b"\x03")
+    assert terminal.exit_code() == 1
 
 
 def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: SshHost) -> None:
