@@ -5,6 +5,7 @@ The daemon responds when the job ends. If the waiting process is killed, the job
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import time
@@ -79,8 +80,9 @@ class _Waiter:
         Raises Interrupted at the third Ctrl-C, SeshError if the daemon dies, TimedOut.
         """
         self._stream.output.position = 0
-        if self._live is not None and not self._interrupts.tie:  # the SIGHUP of a closed window must come first
-            self._stream.audience = self._caller.audience
+        audience = self._caller.audience
+        if self._live is not None and not (self._interrupts.tie and os.isatty(audience)):  # SIGHUP must come first
+            self._stream.audience = audience
         try:
             facts = self._wait()
         except errors.Ended as ended:

@@ -123,6 +123,17 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
     wait_until(lambda: home.names() == [])
 
 
+@pytest.mark.parametrize("words", [(), ("--tie",)])
+def test_following_ends_with_the_reader_of_a_pipe_though_the_job_prints_no_more(
+    home: Home, words: tuple[str, ...]
+) -> None:
+    process = followed(home, SLEEPS, *words)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.wait(timeout=30)
+    assert home.names() == ["job"]
+
+
 def test_who_waits_for_a_job_that_is_killed_is_told_so(home: Home) -> None:
     """Exit code 129 alone does not say why the job ended."""
     process = home.start("--exec", "job", "--", "sleep", "1000")
