@@ -30,7 +30,7 @@ help:
 	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
 	@echo 'make pyz        write sesh.pyz: one file that any Python from 3.10 on runs, with nothing installed'
 	@echo 'make install    install ~/.local/bin/sesh: with pipx, with uv, or in an environment of its own'
-	@echo 'make uninstall  remove that again, once no session runs from it; says what else stays'
+	@echo 'make uninstall  remove that again, once no session runs; says what else stays'
 	@echo 'make clean      remove everything that make created in this directory'
 
 # What sesh itself needs, and no more: `make run` is soon there.

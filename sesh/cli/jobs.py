@@ -31,7 +31,7 @@ Stdin = Annotated[bool, Option("--stdin", help="Feed CMD the standard input of s
 Tie = Annotated[
     bool,
     Option(
-        "--tie", help="End CMD, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes."
+        "--tie", help="End CMD, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP (its window closes)."
     ),
 ]
 
