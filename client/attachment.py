@@ -161,7 +161,10 @@ class Attachment:
                     return keeper.log_in()
                 except (KeyboardInterrupt, EOFError) as interrupt:
                     display.terminal.write(b"\n")
-                    self.finish(EndKind.SIGNAL, SIGNAL_BASE + interrupt.args[0]) if interrupt.args else self.lose()
+                    if interrupt.args:
+                        self.finish(EndKind.SIGNAL, SIGNAL_BASE + interrupt.args[0])
+                    else:
+                        self.lose()
                 except (Unreachable, TimedOut, OSError) as failure:
                     error = failure
                 except SeshError as failure:
