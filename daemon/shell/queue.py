@@ -85,11 +85,11 @@ class RunQueue:
         if self.active is None:
             self._timers.set(self.step, 0)
 
-    def interrupt(self, connection: PeerConnection) -> bool:
-        """Signal a caller's active run, drop queued ones; return whether SIGINT was sent."""
+    def interrupt(self, connection: PeerConnection, *, signals: bool) -> bool:
+        """Drop a caller's queued runs; if `signals`, send SIGINT to its active one. Return whether it was sent."""
         sent = False
         for run in [run for run in self.all_runs() if run.connection is connection]:
-            if run.state >= RunState.TYPED and self._pump.pty is not None:
+            if signals and run.state >= RunState.TYPED and self._pump.pty is not None:
                 self._pump.pty.signal_foreground(signal.SIGINT)
                 sent = True
             self._give_up(run, Interrupted("interrupted before the command began"))
