@@ -73,8 +73,6 @@ class RunQueue:
         if known is not None:
             known.request = run.request
             known.sent = run.sent
-            if known.state >= RunState.BEGUN and not known.wait:
-                known.respond(known.result(None))
             run = known
         elif len(self._waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
