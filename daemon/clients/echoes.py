@@ -81,7 +81,7 @@ class Echoes:
             self._timers.set(self._report, ECHO_TIME, client)
 
     def _report(self, client: Client) -> None:
-        """Queue ECHOED and ACK of the input that was due `ECHO_TIME` ago; keys may have followed since."""
+        """Queue ECHOED and ACK of the input that was due `ECHO_TIME` ago."""
         number = self._due[client]
         self.report_flags()
         self._send(client, number)
