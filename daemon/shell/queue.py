@@ -84,7 +84,7 @@ class RunQueue:
             self._timers.set(self.step, 0)
 
     def interrupt(self, connection: PeerConnection, *, signals: bool) -> bool:
-        """Drop a caller's queued runs; if `signals`, send SIGINT to its active one. Return whether it was sent."""
+        """Drop a caller's queued runs, and signal its active one if `signals`; return whether it did."""
         sent = False
         for run in [run for run in self.all_runs() if run.connection is connection]:
             if signals and run.state >= RunState.TYPED and self._pump.pty is not None:

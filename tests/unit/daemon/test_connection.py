@@ -78,7 +78,7 @@ def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link
 
 
 def test_a_key_that_is_held_is_acknowledged_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each key put the ACK off, so guesses stopped at their bound until the key was released."""
+    """Each key put the ACK off, so guesses stopped at their bound."""
     monkeypatch.setattr("sesh.daemon.clients.echoes.ACK_AFTER", 0.0)
     own, link = Session(daemon_facts(), (80, 24, 0, 0), None), Link()
     client = link.attached()
