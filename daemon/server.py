@@ -34,6 +34,7 @@ MAX_INPUT = 2 << 20  # bytes of input that wait for the program; above it, clien
 _WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
+TERMINATE_RETRY = 0.1  # seconds until SIGTERM is handled again, if it came before the final phase
 
 
 class Server:
@@ -105,7 +106,9 @@ class Server:
         if session.facts.persist and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
-        elif not life.over and life.phase != Phase.ENDED:
+        elif life.phase == Phase.ENDED:
+            session.timers.set(self._terminate, TERMINATE_RETRY)  # until the final phase is known
+        elif not life.over:
             self.ending.end_session(TERMINATED)
 
     def _restore_files(self) -> None:

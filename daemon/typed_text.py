@@ -96,8 +96,8 @@ class Typing:
         self._respond(request, key, {})
 
     def run_interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
-        """Interrupt the commands of this connection's runs; with the same `key` only once."""
-        if key not in self.outcomes and self._session.runs.interrupt(request.connection):
+        """Interrupt the commands of this connection's runs; send SIGINT once for a `key`."""
+        if self._session.runs.interrupt(request.connection, signals=key not in self.outcomes):
             self._session.life.note_input(interrupts=True)
         self._respond(request, key, {})
 

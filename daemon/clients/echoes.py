@@ -1,12 +1,11 @@
 """Acknowledges input; sends clients that predict echoes screens, and reports inputs whose echo is due.
 
-A program echoes a key some time after it was typed. So ECHOED goes with an ACK, `ECHO_TIME` after the newest INPUT at
-the earliest. The terminal's flags are sent before the output that they apply to, so that a password is never predicted.
+A program echoes a key some time after it was typed. So the ACK of a client that predicts waits for `ECHO_TIME`, and
+goes with ECHOED. The terminal's flags are sent before the output that they apply to, so that a password is never
+predicted.
 """
 
 from __future__ import annotations
-
-import time
 
 from sesh import protocol
 from sesh.daemon.clients.client import Client, Clients
@@ -31,13 +30,13 @@ class Echoes:
         self._clients = clients
         self._timers = timers
         self._flags = 0
-        self._typed_at: dict[Client, float] = {}  # time (monotonic) of the last INPUT of each client that predicts
+        self._due: dict[Client, int] = {}  # the INPUT of the next ECHOED to each client that predicts
 
     def send_model(self, client: Client) -> None:
         """Send a replay, empty if the emulator lags, to a client that begins to predict."""
         model = self._model
-        number = 0 if client in self._typed_at else client.last_input
-        self._typed_at.setdefault(client, 0.0)
+        number = 0 if client in self._due else client.last_input
+        self._due.setdefault(client, 0)
         content = b""
         if client.gets_output and model.catch_up() and not model.emulator.in_image:
             content = replay(model.emulator, lines=0, clear=False)
@@ -51,8 +50,6 @@ class Echoes:
 
     def note_input(self, client: Client, size: int) -> None:
         """Note a client's last INPUT, of `size` bytes: its ACK is due."""
-        if client in self._typed_at:
-            self._typed_at[client] = time.monotonic()
         if size < _NOT_TYPED:
             self._timers.ensure(self.acknowledge, ACK_AFTER, client)
         else:
@@ -65,28 +62,35 @@ class Echoes:
 
     def report_flags(self) -> None:
         """Queue the terminal's flags if they have changed; called before output is sent."""
-        flags = self._pump.pty.flags() if self._typed_at and self._pump.pty is not None else 0
+        flags = self._pump.pty.flags() if self._due and self._pump.pty is not None else 0
         if flags != self._flags:
             self._flags = flags
-            for client in self._typed_at:
+            for client in self._due:
                 self._send(client, 0)
 
     def acknowledge(self, client: Client) -> None:
         """Queue an ACK once the pty has all input; before it ECHOED, if due."""
         if self._pump.unwritten:
             return  # see `acknowledge_soon`
-        typed_at = self._typed_at.get(client)
-        if typed_at is not None:
-            if time.monotonic() - typed_at < ECHO_TIME:
-                self._timers.set(self.acknowledge, ECHO_TIME, client)
-                return
-            self.report_flags()
-            self._send(client, client.last_input)
-        client.connection.queue(protocol.numbered(protocol.ACK, client.last_input, b""))
+        if client not in self._due:
+            client.connection.queue(protocol.numbered(protocol.ACK, client.last_input, b""))
+        elif self._timers.is_set(self._report, client):
+            self._timers.set(self.acknowledge, ECHO_TIME, client)
+        else:
+            self._due[client] = client.last_input
+            self._timers.set(self._report, ECHO_TIME, client)
+
+    def _report(self, client: Client) -> None:
+        """Queue ECHOED and ACK of the input that was due `ECHO_TIME` ago."""
+        number = self._due[client]
+        self.report_flags()
+        self._send(client, number)
+        client.connection.queue(protocol.numbered(protocol.ACK, number, b""))
 
     def _send(self, client: Client, number: int) -> None:
         client.connection.queue(protocol.echoed(number, self._pump.log.head, self._flags))
 
     def forget(self, client: Client) -> None:
-        self._typed_at.pop(client, None)
+        self._due.pop(client, None)
         self._timers.clear(self.acknowledge, client)
+        self._timers.clear(self._report, client)

@@ -21,7 +21,7 @@ from sesh.names import printable
 from sesh.schema import LaunchSpec
 from sesh.store import records
 
-GATE = 'while IFS= read -r line; do case $line in ""|[yY]) exec "$@" ;; esac; done; exit 1'
+GATE = 'while IFS= read -r __line; do case $__line in ""|[yY]) exec "$@" ;; esac; done; exit 1'
 """Shell source that waits for Enter, then executes the command; a line with other words, as of a script, does not."""
 _CHDIR, _EXECUTE = 1, 2  # steps of the child that may fail
 _IUTF8 = 0x4000  # makes Backspace erase whole characters; Python's termios lacks it

@@ -73,8 +73,6 @@ class RunQueue:
         if known is not None:
             known.request = run.request
             known.sent = run.sent
-            if known.state >= RunState.BEGUN and not known.wait:
-                known.respond(known.result(None))
             run = known
         elif len(self._waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
@@ -85,11 +83,11 @@ class RunQueue:
         if self.active is None:
             self._timers.set(self.step, 0)
 
-    def interrupt(self, connection: PeerConnection) -> bool:
-        """Signal a caller's active run, drop queued ones; return whether SIGINT was sent."""
+    def interrupt(self, connection: PeerConnection, *, signals: bool) -> bool:
+        """Drop a caller's queued runs, and signal its active one if `signals`; return whether it did."""
         sent = False
         for run in [run for run in self.all_runs() if run.connection is connection]:
-            if run.state >= RunState.TYPED and self._pump.pty is not None:
+            if signals and run.state >= RunState.TYPED and self._pump.pty is not None:
                 self._pump.pty.signal_foreground(signal.SIGINT)
                 sent = True
             self._give_up(run, Interrupted("interrupted before the command began"))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from types import FunctionType
 
 import pytest
 
+from sesh import protocol
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.client import Live
 from sesh.daemon.clients.connection import Reader
+from sesh.daemon.clients.echoes import ECHO_TIME
 from sesh.daemon.findings import Findings
 from sesh.daemon.replier import Replier
 from sesh.daemon.session import Session
@@ -72,3 +75,21 @@ def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link
     link.connection.drop()
     link.connection.drop()
     assert link.socket.fileno() == -1
+
+
+def test_a_key_that_is_held_is_acknowledged_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each key put the ACK off, so guesses stopped at their bound."""
+    monkeypatch.setattr("sesh.daemon.clients.echoes.ACK_AFTER", 0.0)
+    own, link = Session(daemon_facts(), (80, 24, 0, 0), None), Link()
+    client = link.attached()
+    own.relay.echoes.send_model(client)
+    until = time.monotonic() + 4 * ECHO_TIME
+    while time.monotonic() < until:
+        client.last_input += 1
+        own.relay.echoes.note_input(client, 1)
+        own.timers.run()
+        time.sleep(ECHO_TIME / 10)
+    link.connection.flush()
+    kinds = [kind for kind, _ in link.take()]
+    assert kinds[-2:] == [protocol.ECHOED, protocol.ACK]
+    link.close()

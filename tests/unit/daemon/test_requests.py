@@ -6,6 +6,7 @@ import ast
 import signal
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import pytest
 
 from sesh import messages, protocol
 from sesh.daemon import description
+from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients import connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import steps
@@ -200,3 +202,19 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     link.connection.flush()
     refused = [protocol.parse(payload) for _, payload in link.take()]
     assert {each["id"]: each["error"]["code"] for each in refused if "error" in each} == {63: "busy", 1: "timeout"}
+
+
+def test_a_termination_before_the_final_phase_counts_in_that_phase(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon of a kept session went on."""
+    monkeypatch.setattr("sesh.daemon.server.TERMINATE_RETRY", 0.0)
+    session = server.session
+    session.facts.update(replace(session.facts, keep=True))
+    session.life.become(Phase.ENDED)
+    server._terminate()
+    assert session.life.phase == Phase.ENDED
+    server.ending.respond()
+    assert session.life.phase == Phase.KEPT
+    session.timers.run()
+    assert session.life.phase in (Phase.ABANDONED, Phase.REMOVED)

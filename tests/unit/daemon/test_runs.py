@@ -19,6 +19,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, quoted, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
+from sesh.daemon.typed_text import Typing
 from sesh.ops.shell import without_sequences
 from tests.support import need
 from tests.support.data import daemon_facts
@@ -147,3 +148,17 @@ def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_
     assert [(answer["id"], answer["error"]["code"]) for answer in answers] == [(1, "internal"), (2, "internal")]
     link.close()
     pty.close()
+
+
+def test_a_run_that_was_interrupted_is_not_begun_for_a_caller_that_comes_back() -> None:
+    """The repeated Ctrl-C counted as known, so the repeated run began, and nothing ended it."""
+    own = Session(daemon_facts(), (80, 24, 0, 0), None)
+    typing = Typing(own)
+    for _ in range(2):
+        link = Link()
+        own.runs.add(Run(["true"], PeerRequest(link.connection, 1, b""), wait=True, key="run"), None)
+        typing.run_interrupt(PeerRequest(link.connection, 2, b""), "ctrl-c")
+        link.connection.flush()
+        first, second = [protocol.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
+        assert (first["error"]["code"], second["ok"], own.runs.all_runs()) == ("interrupted", True, [])
+        link.close()
