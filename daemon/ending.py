@@ -138,12 +138,13 @@ class Ending:
 
     # -- the final phase
 
-    def _complete(self) -> None:
-        """Enter the final phase, unless a creator or the last checkpoint needs more time."""
+    def _complete(self) -> bool:
+        """Enter the final phase unless the creator may attach; return whether the screen is drawn."""
         phase = self._final_phase()
-        awaits_screen = phase != Phase.REMOVED and self._facts.persist and self._session.model.lag
-        if not (self._session.log.whole or awaits_screen):
+        is_drawn = phase == Phase.REMOVED or not (self._facts.persist and self._session.model.lag)
+        if is_drawn and not self._session.log.whole:
             self._enter(phase)
+        return is_drawn
 
     def _final_phase(self) -> Phase:
         """Return the final phase: of the first row that is true.
@@ -198,15 +199,14 @@ class Ending:
 
     def respond(self) -> None:
         """Respond to each connection that has all output; called after each turn of the loop."""
-        if self._life.phase == Phase.ENDED:
-            self._complete()
-        if self._life.phase == Phase.ENDED:  # after a wait, the caller may use the session's name, or its last screen
+        if self._life.phase == Phase.ENDED and not self._complete():  # after a wait, the caller may request the screen
             return
+        is_final = self._life.phase != Phase.ENDED
         for connection in list(self._connections.values()):
             if self._has_more(connection):
                 continue
             self._respond_to_waits(connection)
-            if (client := client_of(connection)) is not None:  # last: EXIT takes the connection's reader away
+            if is_final and (client := client_of(connection)) is not None:  # last: EXIT takes away the reader
                 self._send_exit(client)
 
     def _has_more(self, connection: PeerConnection) -> bool:

@@ -69,7 +69,7 @@ class Session:
         woken = self.activity.wake, self.waits.wake
         pump.on_output.connect(faults, self.relay.deliver, self.checkpoints.schedule, *woken)
         pump.on_input.connect(faults, *woken)
-        pump.on_taken.connect(faults, self.relay.echoes.acknowledge_soon)
+        pump.on_taken.connect(faults, self.relay.echoes.acknowledge_all)
         pump.on_findings.connect(faults, replier.handle, self.findings.handle)
         pump.between_reads.connect(faults, self.relay.keep_up)
         self.model.local_positions = self.relay.local_positions

@@ -55,10 +55,10 @@ class Echoes:
         else:
             self.acknowledge(client)
 
-    def acknowledge_soon(self) -> None:
+    def acknowledge_all(self) -> None:
         """Acknowledge all input, which the pty has just taken."""
         for client in self._clients.all:
-            self._timers.set(self.acknowledge, ECHO_TIME, client)
+            self.acknowledge(client)
 
     def report_flags(self) -> None:
         """Queue the terminal's flags if they have changed; called before output is sent."""
@@ -71,7 +71,7 @@ class Echoes:
     def acknowledge(self, client: Client) -> None:
         """Queue an ACK once the pty has all input; before it ECHOED, if due."""
         if self._pump.unwritten:
-            return  # see `acknowledge_soon`
+            return  # see `acknowledge_all`
         if client not in self._due:
             client.connection.queue(protocol.numbered(protocol.ACK, client.last_input, b""))
         elif self._timers.is_set(self._report, client):

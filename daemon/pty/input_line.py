@@ -42,6 +42,7 @@ class InputLine:
         group = pty.foreground()
         if self.raw and group != self.group:
             self.estimate = 0
+            self.draft = False
         self.group = group
         if not self.estimate:
             self.raw = pty.raw()

@@ -12,8 +12,10 @@ from sesh.errors import NotFound
 from sesh.schema import RunFacts
 
 MAX_ENTRIES = 100  # commands kept, and responses; the oldest is dropped
-MAX_OUTPUT = 256 << 10  # bytes kept of one command's output, the last ones; the newest output is kept whole
-MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs but the newest; at the limit, the oldest is dropped whole
+MAX_WHOLE = 32 << 20  # bytes of outputs kept whole; at the limit, the oldest output is dropped whole
+WHOLE_TIME = 600.0  # seconds after which they are shortened: a caller whose link was lost is back before
+MAX_OUTPUT = 256 << 10  # bytes kept of one command's output after that, the last ones
+MAX_OUTPUT_IN_ALL = 4 << 20  # bytes kept of all outputs after that
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,13 @@ class History:
             "exit_code": code,
             "output_bytes": len(output),
         }
-        self.shorten()
         self.commands = [*self.commands, Command(entry, output)][-MAX_ENTRIES:]
+        self.shorten(MAX_WHOLE, MAX_WHOLE)
 
-    def shorten(self) -> None:
-        """Keep only the end of each output."""
-        budget = MAX_OUTPUT_IN_ALL
+    def shorten(self, most: int = MAX_OUTPUT, budget: int = MAX_OUTPUT_IN_ALL) -> None:
+        """Keep at most the last `most` bytes of each output, and `budget` bytes of all."""
         for command in reversed(self.commands):
-            command.output = command.output[-MAX_OUTPUT:]
+            command.output = command.output[-most:]
             budget -= len(command.output)
             if budget < 0:
                 command.output = b""

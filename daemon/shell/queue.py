@@ -21,7 +21,7 @@ from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
-from sesh.daemon.shell.history import History
+from sesh.daemon.shell.history import WHOLE_TIME, History
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunState
 from sesh.daemon.shell.shells import Shell
@@ -84,7 +84,7 @@ class RunQueue:
             self._timers.set(self.step, 0)
 
     def interrupt(self, connection: PeerConnection, *, signals: bool) -> bool:
-        """Drop a caller's queued runs, and signal its active one if `signals`; return whether it did."""
+        """Drop a caller's queued runs; if `signals`, signal its active one. Return whether it did."""
         sent = False
         for run in [run for run in self.all_runs() if run.connection is connection]:
             if signals and run.state >= RunState.TYPED and self._pump.pty is not None:
@@ -280,6 +280,7 @@ class RunQueue:
         self.history.keep_response(run.key, facts)
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
+            self._timers.set(self.history.shorten, WHOLE_TIME)
         self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)
         if run.request is not None and code is None:
             self._refuse(run, self._unknown_end())

@@ -45,7 +45,7 @@ OUTPUT = st.lists(PIECES, max_size=40)
 LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Clients.all Clients.leader Relay.followers Events._followers Waits.all "
-        "Echoes._typed_at Echoes._flags "
+        "Echoes._due Echoes._flags "
         "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part Pump.filter",
