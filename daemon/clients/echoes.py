@@ -14,7 +14,7 @@ from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
 
-ACK_AFTER = 0.7
+ACK_AFTER = 0.9
 """Seconds from an INPUT until an ACK of it and of those that followed. A packet for each key would cost as much as the
 key, and half as many bytes again as `ssh -C` (`bench.links.wire`)."""
 _NOT_TYPED = 64  # bytes of an INPUT that nobody types; it is acknowledged at once, as the next ones may wait for that
