@@ -33,12 +33,14 @@ KEYS = (*(key for key in Summary.__annotations__ if key in Summary.__required_ke
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
-def summaries(timeout: float | None = None, known: Mapping[str, Summary | None] | None = None) -> list[Summary]:
-    """Return all sessions, sorted by name. Raises Refused if the directory is not trusted.
+def summaries(
+    timeout: float | None = None, known: Mapping[str, Summary | None] | None = None, names: Sequence[str] = ()
+) -> list[Summary]:
+    """Return the named sessions, or all, sorted by name. Raises Refused if the directory is not trusted.
 
     `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: the summaries that need no request, None without a daemon.
     """
-    names = paths.names()
+    names = names or paths.names()
     found = {**(known or {})}
     unknown = [name for name in names if name not in found]
     found |= _query(unknown, SUMMARIES_TIMEOUT if timeout is None else timeout)
