@@ -36,9 +36,9 @@ _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "
 def summaries(
     timeout: float | None = None, known: Mapping[str, Summary | None] | None = None, names: Sequence[str] = ()
 ) -> list[Summary]:
-    """Return the named sessions, or all, sorted by name. Raises Refused if the directory is not trusted.
+    """Return the named sessions, or all, sorted by name. Raises Refused.
 
-    `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: the summaries that need no request, None without a daemon.
+    The error is that of a directory that is not trusted. `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: the summaries that need no request, None without a daemon.
     """
     names = names or paths.names()
     found = {**(known or {})}
