@@ -38,7 +38,8 @@ def summaries(
 ) -> list[Summary]:
     """Return the named sessions, or all, sorted by name. Raises Refused.
 
-    The error is that of a directory that is not trusted. `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: the summaries that need no request, None without a daemon.
+    The error is that of an untrusted directory. `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: the summaries that
+    need no request, None without a daemon.
     """
     names = names or paths.names()
     found = {**(known or {})}
