@@ -237,7 +237,7 @@ _REMEDIES = {
 
 
 def remedy(error: OSError, variable: str = "SESH_DIR") -> str:
-    """Return the hint for an error of the system; empty if there is none. `variable`: names the directory."""
+    """Return the hint for a system error, or nothing. `variable`: names the directory."""
     hint = next((hint for numbers, hint in _REMEDIES.items() if error.errno in numbers), "")
     return hint.format(variable)
 
