@@ -88,7 +88,6 @@ fidelity: test-packages
 soak: test-packages
 	LONG=1 $(BIN)/pytest -q -m soak tests
 	LONG=1 $(BIN)/pytest -q -m 'not soak' $$(grep -rlE '\brounds\b|@given' tests --include='test_*.py')
-	$(BIN)/python -m bench.links.many
 	$(BIN)/python -m bench.soak --hours $(or $(HOURS),1) $(ARGS)
 
 fuzz: $(STAMP)
