@@ -68,6 +68,7 @@ class HostTarget(Target):
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)
+        self._sync(op, arguments)
         request = self._request(op, arguments, Effect.NONE if op.reads else Effect.CHANGE)
         with errors.naming_host(self.host):
             with self._open_link(request) as link, self._stop.calling(link.abort):
@@ -86,6 +87,8 @@ class HostTarget(Target):
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Connected:
         arguments = by_name(op, args, kwargs)
+        with self._stopping_on_first():
+            self._sync(op, arguments)
         session_id = os.urandom(8).hex() if op.creates else ""
         request = self._request(op, arguments, Effect.CONNECTION, session_id=session_id, hello=hello)
         try:
@@ -227,7 +230,10 @@ class HostTarget(Target):
         if changes != Changes():
             known.cache_changes(self.host, gone=changes.freed, running=changes.running, at=time.time())
 
-    def sync(self) -> None:
+    def _sync(self, op: Op[..., object], arguments: Mapping[str, object]) -> None:
+        """Push the user's files to the host before a session is started or entered, not joined."""
+        if not op.syncs or arguments.get("choice") == "join":
+            return
         try:
             sync.sync(self.destination, self._open_shared_connection)
         except Unreachable:
