@@ -51,19 +51,10 @@ class Invocation(PersonCaller):
         """Return the target for a host, None for this machine."""
         return reach.target_of(self, host)
 
-    def offer_to_install(self, missing: NotDeployed) -> None:
-        """Install sesh on the line's host if the person agrees. Raises `missing` if not, DeployError."""
-        host = self.line.host
-        asks = host is not None and missing.host in (None, host) and self.can_answer and not self.line.json
-        if not asks or self.ask(f"@{host} has no sesh; deploy it there?", YES_NO, "y") != "y":
-            raise missing
-        from sesh.reach.host_target import destination_of
-        from sesh.remote.deploy import fleet  # loads rich and fabric
-
-        (deployed,) = fleet.deploy_all([destination_of(self, str(host))]).values()
-        if isinstance(deployed, SeshError):
-            deployed.exit_code = missing.exit_code  # the verb's
-            raise deployed
+    def agrees_to_install(self, missing: NotDeployed) -> bool:
+        """Ask the person whether to install sesh on the line's host, if that is the one."""
+        asks = missing.host in (None, self.line.host) and self.can_answer and not self.line.json
+        return asks and self.ask(f"@{self.line.host} has no sesh; deploy it there?", YES_NO, "y") == "y"
 
     def search(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
         """Search for sessions; return the host of each, None for this machine, or the error.

@@ -8,7 +8,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.verbs import GO
-from sesh.errors import NotDeployed, naming_host
+from sesh.errors import NotDeployed, failing_with, naming_host
 
 
 def run_line(argv: list[str]) -> int:
@@ -24,7 +24,12 @@ def run_line(argv: list[str]) -> int:
         try:
             return _run(cli, plain=plain)
         except NotDeployed as missing:  # so nothing was done there
-            cli.offer_to_install(missing)
+            if (host := cli.line.host) is None or not cli.agrees_to_install(missing):
+                raise
+            from sesh.cli import deploy
+
+            with failing_with(missing.exit_code):
+                deploy.install(cli, host)
             return _run(Invocation(line), plain=plain)
 
 
