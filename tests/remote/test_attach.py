@@ -183,7 +183,8 @@ def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, beside:
     agreed.wait_for("deploy it there? [Y/n]")
     agreed.type("\r")
     agreed.wait_for("installed sesh")
-    agreed.wait_until(lambda: far.names() == ["work"])
+    agreed.wait_for(PROMPT)
+    assert far.names() == ["work"]
     agreed.type(b"\x1c")
     assert agreed.exit_code() == 0
 
