@@ -88,16 +88,14 @@ def append(path: str, data: bytes, largest: int | None = None, *, through_links:
 
 
 def write_after(path: str, size: int, data: bytes) -> None:
-    """Replace everything after a file's first `size` bytes; create the file if `size` is 0.
+    """Replace everything after a file's first `size` bytes.
 
     Raises OSError; FileNotFoundError also if the file has fewer bytes, or is not the caller's regular file.
     """
-    with _open(path, "r+" if size else "a") as file:
+    with _open(path, "r+") as file:
         status = os.fstat(file.fileno())
         if not _is_own_file(status) or status.st_size < size:
             raise FileNotFoundError(errno.ENOENT, "not the file that was written", path)
-        if not size:
-            os.fchmod(file.fileno(), OWN)  # the umask may have removed the owner's bits
         file.truncate(size)
         file.seek(size)
         write_all(file.fileno(), data)
@@ -116,15 +114,15 @@ def flush(path: str) -> None:
         os.close(descriptor)
 
 
-def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0, header: int = 0) -> bytes | None:
+def read_own(path: str, largest: int, *, whole: bool = True, header: int = 0) -> bytes | None:
     """Return the content of one of sesh's own files; None if it is missing.
 
-    It follows no link, and does not block. `largest`: the most bytes to read from `start` on, behind a first line of
-    at most `header` bytes. If the file has more, it is refused, or cut if it need not be `whole`. Raises Refused, with
+    It follows no link, and does not block. `largest`: the most bytes to read, behind a first line of at most `header`
+    bytes. If the file has more, it is refused, or cut if it need not be `whole`. Raises Refused, with
     the fix, as `check_file` does, and if the file is unreadable; OSError if no descriptor is left.
     """
     try:
-        return _content(path, largest, paths.check_status, links=False, whole=whole, start=start, header=header)
+        return _content(path, largest, paths.check_status, links=False, whole=whole, header=header)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -146,20 +144,18 @@ def _refuse_special(path: str, status: os.stat_result) -> None:
         raise OSError(errno.EINVAL, "not a regular file", path)
 
 
-def _content(
-    path: str, largest: int, refuse: Refuse, *, links: bool, whole: bool = True, start: int = 0, header: int = 0
-) -> bytes:
-    """Return at most `largest` bytes of a file, from `start` on.
+def _content(path: str, largest: int, refuse: Refuse, *, links: bool, whole: bool = True, header: int = 0) -> bytes:
+    """Return at most `largest` bytes of a file.
 
     `header`: the most bytes of a first line, which come before them. `refuse`: raises if the file's status is wrong.
     Raises OSError, also if the file has more and must be `whole`.
     """
     refuse(path, os.stat(path, follow_symlinks=links))  # before open(2), which may make a device act
     with BufferedReader(_open(path, "r", links=links)) as file:
-        refuse(path, os.fstat(file.fileno()))  # the file may have been replaced since
-        file.seek(start)
+        status = os.fstat(file.fileno())
+        refuse(path, status)  # the file may have been replaced since
         first = file.readline(header)
-        content = file.read(largest + 1)
+        content = file.read(min(largest, status.st_size) + 1)  # it takes the memory before it reads
     if whole and len(content) > largest:
         raise OSError(errno.EFBIG, f"larger than {largest} bytes")
     return first + content[:largest]
@@ -186,9 +182,11 @@ def read_json(path: str, hint: Any, largest: int) -> Any:
     return None if data is None else parse_json(path, data, hint)
 
 
-def write_headed(path: str, header: Mapping[str, object], rest: bytes, *, durable: bool = False) -> None:
-    """Replace a file by a line of JSON and bytes behind it, as `write_whole`."""
-    write_whole(path, protocol.encode(header) + b"\n" + rest, durable=durable)
+def write_headed(path: str, header: Mapping[str, object], rest: bytes, *, durable: bool = False) -> int:
+    """Replace a file by a JSON line and more bytes, as `write_whole`; return its size."""
+    content = protocol.encode(header) + b"\n" + rest
+    write_whole(path, content, durable=durable)
+    return len(content)
 
 
 def read_headed(path: str, hint: Any, most: int) -> Any:

@@ -404,24 +404,20 @@ class Record(TypedDict, total=False):
     found_lost: bool  # a sweep has found the session lost, when it last wrote this file
 
 
-class ScrolledOff(TypedDict):
-    """The scrollback of a checkpoint, which is in a file of its own (see `sesh.store.checkpoints`)."""
-
-    file: Annotated[int, range(2)]
-    bytes: int  # the part of the file that counts, from its start
-    lines: Annotated[int, range(MOST_SCROLLBACK + 1)]  # the limit of the session
-
-
 class CheckpointHeader(TypedDict, total=False):
-    """The first line of a checkpoint. The bytes of the screen follow it."""
+    """The first line of a checkpoint's screen. The bytes that draw it follow."""
 
     format: int
+    drawn: list[Side]  # columns and rows of the terminal to feed the bytes to
+    size: list[Side]  # columns and rows of the session, which may have been resized since
+    lines: Annotated[int, range(MOST_SCROLLBACK + 1)]  # the limit of the session's scrollback
+
+
+class CheckpointFacts(TypedDict, total=False):
+    """What a checkpoint knows of its session, besides the screen."""
+
     written: Moment
     last_activity: Moment
     cwd: str
     title: str
     history: list[RunFacts]
-    drawn: list[Side]  # columns and rows of the terminal to feed the bytes to
-    size: list[Side]  # columns and rows of the session, which may have been resized since
-    scrollback: ScrolledOff
-    screen: int  # the number of bytes that follow

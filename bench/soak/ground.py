@@ -121,7 +121,7 @@ class Sessions:
         for session in self.every:
             number = (records.read(session.name) or {}).get("id")
             known |= {f"{session.name}.sock", f"{session.name}.json"}
-            known |= {f".{what}.{number}" for what in ("checkpoint", "scrollback0", "scrollback1", "env", "agent")}
+            known |= {f".{what}.{number}" for what in ("checkpoint", "screen", "env", "agent")}
         files = [name for name in os.listdir(self.home.directory) if name not in known]
         terminals = [name for name in files if name.startswith(".terminal.")]
         allowed = terminals if len(terminals) <= MAX_TERMINALS else []

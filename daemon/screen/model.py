@@ -74,6 +74,7 @@ class Model:
         self.columns, self.rows = columns, rows
         self.emulator = Emulator(columns, rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
         self._resizes: deque[tuple[int, int, int]] = deque()
+        self.resized_at = 0  # position of the last resize in the log
         self._states: dict[int, TerminalState | None] = {}  # by position; None if the emulator has not reached it
         self._in_flight: dict[int, TerminalState | None] = {}  # where a terminal stops if its link breaks
         self._ahead: list[int] = []  # the positions in both that it has not reached, sorted
@@ -100,6 +101,7 @@ class Model:
     def resize(self, columns: int, rows: int, _width: int = 0, height: int = 0) -> None:
         """Change the screen's size from the log's head on; `height` (pixels) is for images."""
         self.columns, self.rows = columns, rows
+        self.resized_at = self._log.head
         self.emulator.settle().cell_height = height // max(1, rows) or CELL_HEIGHT  # 0 pixels are unknown
         if self._resizes and self._resizes[-1][0] == self._log.head:
             self._resizes.pop()  # no output came at that size

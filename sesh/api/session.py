@@ -92,8 +92,8 @@ class Session:
     """The session `name` on this machine, or on `host`; only methods connect to it.
 
     Each call opens its own connection, so threads may share a Session, and there is nothing to close. No call asks a
-    person; ssh never prompts. In a process with one thread, SIGVTALRM bounds a pattern search; no other signal is
-    handled. Raises UsageError; every call may raise NotFound, Unreachable, and for a host NotDeployed.
+    person; ssh never prompts, and no signal is handled. Raises UsageError; every call may raise NotFound, Unreachable,
+    and for a host NotDeployed.
     """
 
     name: str

@@ -21,7 +21,7 @@ from sesh.outcomes import Made
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Caller
 from sesh.reach.op import op
-from sesh.schema import LaunchSpec, Record, RunFacts, Summary
+from sesh.schema import CheckpointFacts, LaunchSpec, Record, RunFacts, Summary
 from sesh.store import checkpoints, listing, records, results
 from sesh.wire import Connection
 
@@ -42,8 +42,8 @@ def history(name: str) -> list[RunFacts]:
 
 
 def _history(record: Record) -> list[RunFacts]:
-    header = checkpoints.header(record.get("id"))
-    return [run for run in header.get("history") or () if isinstance(run.get("n"), int)]
+    facts = checkpoints.facts(record.get("id"))
+    return [run for run in facts.get("history") or () if isinstance(run.get("n"), int)]
 
 
 def start_as_chosen(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary) -> Connection:
@@ -123,6 +123,7 @@ def start_again(
     remarks = []
     record = records.read(name) or {}
     checkpoint = None
+    facts = checkpoints.facts(record.get("id"))
     if not os.path.isdir(directory := str(summary.get("cwd") or "")):
         remarks.append(f"{create.no_directory(directory)} any more; starting in your home directory")
         directory = paths.home()
@@ -139,7 +140,7 @@ def start_again(
     except Exists:
         raise
     except BaseException as error:
-        _restore_files(name, record, checkpoint)
+        _restore_files(name, record, checkpoint, facts)
         if isinstance(error, SeshError) and error.exit_code in errors.CANNOT_START and launch_spec["resumes"]:
             error.hint = f"to forget how {name} resumes: {SESH} resume-with {name} --"
         raise
@@ -176,13 +177,14 @@ def _old_output(emulator: Emulator) -> list[str]:
     return lines + (screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else [])
 
 
-def _restore_files(name: str, record: Record, checkpoint: views.Checkpoint | None) -> None:
+def _restore_files(name: str, record: Record, checkpoint: views.Checkpoint | None, facts: CheckpointFacts) -> None:
     """Restore a dormant session's files after a failed restart, unless the name is taken again."""
     with suppress(OSError), files.locked(paths.directory()):  # the disk may be full
         if record and name not in paths.names():
             records.write(record)
             if checkpoint is not None:
-                checkpoints.restore(record["id"], *checkpoint)
+                checkpoints.write_facts(record["id"], facts)
+                checkpoints.write(record["id"], *checkpoint)
 
 
 @contextmanager

@@ -1,8 +1,7 @@
 """Search the output of sessions for a regular expression (`grep`).
 
-A pattern such as `(a+)+$` may take forever. Python's `re` holds the GIL, but checks for signals. So a process with one
-thread does the search itself, and the signal of a timer stops it. A process with more threads (the API, `mcp`, a
-bridge) lets a child process search, and kills the child if it takes too long.
+A pattern such as `(a+)+$` may take forever, and Python's `re` holds the GIL. So a child process searches, and is killed
+if it takes too long.
 """
 
 from __future__ import annotations
@@ -11,15 +10,12 @@ import json
 import re
 import select
 import shlex
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
-from typing import NoReturn
 
 from sesh import descriptors, wording
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, UsageError
@@ -32,9 +28,9 @@ from sesh.store import listing
 from sesh.vt.render.screen_data import ScreenText
 
 BATCH_TIMEOUT = 5.0  # seconds to search one batch of lines; a pattern that takes longer is refused
+_LEAST = 0.5  # seconds for the child to start and search, even past the deadline
 _LONGEST = 10_000  # characters; a longer pattern is refused
 _BATCH = 1000  # lines
-_LEAST = 0.001  # seconds; a timer of 0 would never fire
 _MOST_LINES, _MOST_CONTEXT = 1_000_000, 1_000
 _MOST_HITS = 10_000  # of one session; earlier hits are left out
 # The child process reads batches of lines, and prints the matches of each.
@@ -49,15 +45,11 @@ for lines in map(json.loads, sys.stdin):
 """
 
 
-class _TooLong(Exception): ...
-
-
 class Pattern:
-    """A regular expression, perhaps with a child process to end. Raises UsageError if invalid."""
+    """A regular expression, with the child process that searches for it. Raises UsageError if invalid."""
 
     def __init__(self, text: str) -> None:
         self.text = check_pattern(text)
-        self._expression = re.compile(text)
         self._child: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Pattern:
@@ -75,36 +67,25 @@ class Pattern:
         Raises TimedOut past the deadline (monotonic), Refused if the pattern takes too long.
         """
         for first in range(0, len(lines), _BATCH):
-            for number, text in self._search([*lines[first : first + _BATCH]], deadline):
+            for number, text in self._search(lines[first : first + _BATCH], deadline):
                 yield first + number, text
 
-    def _search(self, lines: list[str], deadline: float | None) -> list[tuple[int, str]]:
-        left = BATCH_TIMEOUT if deadline is None else deadline - time.monotonic()
-        seconds = max(_LEAST, min(BATCH_TIMEOUT, left))
-        alone = threading.current_thread() is threading.main_thread() and threading.active_count() == 1
-        try:
-            if not alone:
-                return self._search_in_child(lines, seconds)
-            with _timer(seconds):
-                search = self._expression.search
-                return [(at, hit[0]) for at, line in enumerate(lines) if (hit := search(line) if line else None)]
-        except _TooLong:
-            if left < BATCH_TIMEOUT:
-                raise TimedOut("timed out") from None
-            hint = "write the pattern without a repeat within a repeat, as in (a+)+"
-            raise Refused(f"{printable(self.text)} takes too long to search for", hint=hint) from None
-
-    def _search_in_child(self, lines: list[str], seconds: float) -> list[tuple[int, str]]:
+    def _search(self, lines: Sequence[str], deadline: float | None) -> list[tuple[int, str]]:
+        now = time.monotonic()
+        until = now + BATCH_TIMEOUT if deadline is None else min(now + BATCH_TIMEOUT, max(now + _LEAST, deadline))
         try:
             child = self._child = self._child or self._start()
             assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 (both are pipes)
             child.stdin.write(json.dumps(lines) + "\n")
             child.stdin.flush()
-            if not descriptors.polled([(child.stdout.fileno(), select.POLLIN)], time.monotonic() + seconds):
-                raise _TooLong
-            return [(number, text) for number, text in json.loads(child.stdout.readline())]
+            if descriptors.polled([(child.stdout.fileno(), select.POLLIN)], until):
+                return [(number, text) for number, text in json.loads(child.stdout.readline())]
         except (OSError, ValueError) as error:
             raise Refused(f"the process that searches for {printable(self.text)} ended ({error}); try again") from error
+        if deadline is not None and deadline <= until:
+            raise TimedOut("timed out")
+        hint = "write the pattern without a repeat within a repeat, as in (a+)+"
+        raise Refused(f"{printable(self.text)} takes too long to search for", hint=hint)
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -115,22 +96,6 @@ class Pattern:
             encoding="ascii",
             start_new_session=True,  # so that Ctrl-C does not kill it
         )
-
-
-@contextmanager
-def _timer(seconds: float) -> Iterator[None]:
-    """Raise _TooLong within the block once it has used so much CPU time."""
-
-    def end(*_: object) -> NoReturn:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGVTALRM, end)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
 
 
 def check_pattern(text: str) -> str:

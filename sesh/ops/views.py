@@ -212,7 +212,7 @@ def emulator_of(checkpoint: Checkpoint | None) -> Emulator | None:
     header, data = checkpoint
     try:
         (columns, rows), size = header["drawn"], header["size"]
-        emulator = _new_emulator(columns, rows, checkpoints.scrolled_off(header)["lines"])
+        emulator = _new_emulator(columns, rows, header["lines"])
         emulator.feed(data)
         if size != [columns, rows]:
             emulator.resize(*size)

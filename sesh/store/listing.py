@@ -154,14 +154,14 @@ def _recovered(name: str, record: Record) -> bool:
 def _dormant(name: str, record: Record) -> Summary:
     ended = record.get("exit_code") is not None
     summary = _ended(name, record) if ended else _recorded(name, record, "lost")
-    header = checkpoints.header(record.get("id"))
-    summary["cwd"] = header.get("cwd") or summary["cwd"]
-    summary["title"] = header.get("title") or None
-    summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
+    facts = checkpoints.facts(record.get("id"))
+    summary["cwd"] = facts.get("cwd") or summary["cwd"]
+    summary["title"] = facts.get("title") or None
+    summary["last_activity"] = facts.get("last_activity") or summary["last_activity"]
     if not ended:
         summary["responding"] = False
         reason = "crash" if record.get("boot") == boot_id() else "reboot"
-        summary["lost"] = {"reason": reason, "saved": header.get("written")}
+        summary["lost"] = {"reason": reason, "saved": facts.get("written")}
     return summary
 
 

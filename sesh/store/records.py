@@ -15,7 +15,7 @@ from sesh.errors import Refused
 from sesh.schema import Record
 
 KEPT_SECONDS = 7 * 86400.0  # after these, a result is removed, and a session that ended without a client
-FILES = ("agent", "checkpoint", "env", "scrollback0", "scrollback1")  # `.KIND.ID`
+FILES = ("agent", "checkpoint", "env", "screen")  # `.KIND.ID`
 _LARGEST = 4 << 20  # bytes; a larger record is refused
 
 

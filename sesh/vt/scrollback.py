@@ -66,7 +66,6 @@ class Scrollback:
         self.end = 0  # the number after the newest finished line
         self.scrolled = 0  # how many lines have ever come in, the open one included
         self.bytes = 0  # the size of the finished lines, without the overhead of Python's objects
-        self.revision = 0  # increased when lines vanish for another reason than age; readers then start over
         self._blocks: deque[Block] = deque()
         self._newest: list[bytes] = []  # finished lines after the blocks
         self._stored = 0  # how many lines both have; the first block may begin with dropped ones
@@ -88,7 +87,6 @@ class Scrollback:
         self.take_open()
         self.end = self.scrolled
         self._forget()
-        self.revision += 1
 
     def _forget(self) -> None:
         self._blocks.clear()
@@ -130,7 +128,7 @@ class Scrollback:
 
     def close(self) -> None:
         if self.open_rows:
-            self._store(encode(logical_line(self._without_open())))
+            self._store(encode(logical_line(self.take_open())))
 
     def _store(self, text: str) -> None:
         line = text.encode()
@@ -194,12 +192,7 @@ class Scrollback:
         return lines
 
     def take_open(self) -> list[Row]:
-        """Remove and return the rows of the open line, for a resize."""
-        if self.open_rows:
-            self.revision += 1
-        return self._without_open()
-
-    def _without_open(self) -> list[Row]:
+        """Remove and return the rows of the open line."""
         rows = self.open_rows
         self.open_rows = []
         self._weight = 0
@@ -213,7 +206,6 @@ class Scrollback:
             block = self._blocks.pop()
             self._newest = [line.encode() for line in block.lines()]
             self.bytes += sum(map(len, self._newest)) - block.size
-        self.revision += 1
         self.end -= 1
         self._stored -= 1
         line = self._newest.pop()

@@ -95,7 +95,7 @@ class Race:
             if start_time(record["daemon_pid"]):
                 daemons.add(record["daemon_pid"])
         for entry in os.listdir(home.directory):
-            of = re.fullmatch(r"\.(?:checkpoint|scrollback[01]|env|agent)\.([0-9a-f]+)", entry)
+            of = re.fullmatch(r"\.(?:checkpoint|screen|env|agent)\.([0-9a-f]+)", entry)
             name = entry.rpartition(".")[0]
             if of is not None:  # first, because an id of decimal digits looks like a pid
                 belongs = of[1] in ids

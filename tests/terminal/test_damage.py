@@ -126,15 +126,18 @@ def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh:
 
 
 def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: Sesh) -> None:
-    def lost() -> str:
-        """Kill the daemon of the session, and return the path of the checkpoint."""
+    def lost() -> list[str]:
+        """Kill the daemon of the session, and return the paths of the checkpoint."""
         home.crash("gone")
-        return os.path.join(home.directory, f".checkpoint.{home.record('gone')['id']}")
+        return [
+            os.path.join(home.directory, f".{what}.{home.record('gone')['id']}") for what in ("checkpoint", "screen")
+        ]
 
     sesh("--open", "gone", "--", "sleep", "1000")
-    checkpoint = lost()
+    paths = lost()
     for kind in ("nested", "bytes", "of another shape", "huge", "a directory", "a FIFO", "a link", "no JSON"):
-        put(checkpoint, kind)
+        for path in paths:
+            put(path, kind)
         listed = sesh("--list", "--json")
         assert (listed.code, [each["state"] for each in listed.json()]) == (0, ["lost"]), kind
         for words in (["--logs", "gone"], ["--screen", "gone"]):
@@ -145,5 +148,6 @@ def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: 
     assert "needle" in sesh("--grep", "needle").stdout
     opened = sesh("--open", "gone")
     assert (opened.code, "internal error" in opened.stderr) == (0, False), opened
-    put(lost(), "a directory")
+    for path in lost():
+        put(path, "a directory")
     assert "internal error" not in sesh("--open", "gone").stderr

@@ -15,27 +15,17 @@ import pytest
 
 from sesh import machine
 from sesh.daemon import checkpoint
-from sesh.store.checkpoints import scrolled_off
 from tests.support import Home, Sesh, need, wait_until
 from tests.terminal.looking import logs, screen
 
 
 def checkpoints(home: Home) -> list[str]:
-    return [name for name in os.listdir(home.directory) if name.startswith((".checkpoint.", ".scrollback"))]
+    return [name for name in os.listdir(home.directory) if name.startswith((".checkpoint.", ".screen."))]
 
 
 def kept(home: Home, text: str) -> bool:
-    """Tell whether a checkpoint, with the scrollback bytes that its header counts, holds this text."""
-    for name in checkpoints(home):
-        if name.startswith(".checkpoint.") and name.count(".") == 2:  # else it is being written
-            header, _, shown = Path(home.directory, name).read_bytes().partition(b"\n")
-            off = scrolled_off(json.loads(header))
-            if off["bytes"]:
-                file = Path(home.directory, f".scrollback{off['file']}.{name.removeprefix('.checkpoint.')}")
-                shown = file.read_bytes()[: off["bytes"]] + shown
-            if text.encode() in shown:
-                return True
-    return False
+    """Tell whether a checkpoint holds this text."""
+    return any(text.encode() in file.read_bytes() for file in Path(home.directory).glob(".screen.*"))
 
 
 def test_a_lost_session_shows_what_it_showed(sesh: Sesh, home: Home) -> None:

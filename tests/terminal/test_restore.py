@@ -70,10 +70,10 @@ def states(home: Home) -> dict[str, str]:
 
 
 def shown(home: Home, name: str, text: str) -> None:
-    """Wait until the session's checkpoint or its scrollback file holds this text."""
+    """Wait until the session's checkpoint holds this text."""
     folder, own = Path(home.directory), home.record(name)["id"]
     wait_until((folder / f".checkpoint.{own}").exists)
-    wait_until(lambda: any(text.encode() in file.read_bytes() for file in folder.glob(f".*[t01].{own}")))
+    wait_until(lambda: text.encode() in (folder / f".screen.{own}").read_bytes())
 
 
 def open_agent(home: Home, name: str) -> None:

@@ -157,11 +157,11 @@ def test_what_sesh_has_not_made_is_no_leftover(sesh: Sesh, home: Home) -> None:
 def test_files_of_a_session_that_is_gone_are_swept_and_what_a_lost_one_needs_stays(sesh: Sesh, home: Home) -> None:
     with open(lost(home, sesh, "gone"), encoding="utf-8") as file:
         record = json.load(file)
-    entries = [f".{what}.{'0' * 16}" for what in ("checkpoint", "scrollback0", "scrollback1", "env")]
+    entries = [f".{what}.{'0' * 16}" for what in ("checkpoint", "screen", "env")]
     left = [left_behind(home, entry) for entry in entries]
-    needed = [left_behind(home, f".{what}.{record['id']}") for what in ("checkpoint", "scrollback0", "scrollback1")]
-    assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "4 of 4 cleared"
-    assert [os.path.exists(path) for path in (*left, *needed)] == [False] * 4 + [True] * 3
+    needed = [left_behind(home, f".{what}.{record['id']}") for what in ("checkpoint", "screen")]
+    assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "3 of 3 cleared"
+    assert [os.path.exists(path) for path in (*left, *needed)] == [False] * 3 + [True] * 2
 
 
 def test_the_session_that_it_is_typed_in_and_another_machines_are_left(sesh: Sesh, home: Home) -> None:

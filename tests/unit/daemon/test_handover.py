@@ -56,8 +56,8 @@ LOST = {
     "work in progress: it begins again":
         "Screens._viewports_sent_at OutputLog.appended_at Activity._checked_at Activity.input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
-        "ScreenWork._known ScreenWork._scrolled Pump.paused Model._ahead Model._resizes Checkpointer._next_at "
-        "Checkpointer._steps Checkpointer._file Checkpointer._position",
+        "ScreenWork._known ScreenWork._scrolled Pump.paused Model._ahead Model._resizes Model.resized_at "
+        "Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size Checkpointer._room",
     "what matters for a minute at most":
         "Life._interrupted_at Notifications._sent_at Notifications._rang_at Notifications._due Model._error_noted "
         "Findings._parts",

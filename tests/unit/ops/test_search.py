@@ -1,15 +1,11 @@
-"""A search for a pattern is bounded in time, in any thread."""
+"""A search for a pattern is bounded in time."""
 
 from __future__ import annotations
 
 import os
 import re
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -21,34 +17,14 @@ from sesh.ops.search import Pattern
 
 EXPLODES = r"(a+)+$"
 LINE = "a" * 60 + "b"
-Answer = TypeVar("Answer")
-
-
-def here(work: Callable[[], Answer]) -> Answer:
-    """Do the work in the main thread."""
-    return work()
-
-
-def beside(work: Callable[[], Answer]) -> Answer:
-    """Do the work in another thread."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(work).result()
-
-
-@pytest.fixture(params=[here, beside])
-def doing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    if request.param is here:  # whatever threads the test runner has
-        monkeypatch.setattr(threading, "active_count", lambda: 1)
-    return request.param
 
 
 @pytest.fixture(autouse=True)
 def left() -> Iterator[None]:
-    """Check that no process and no signal handler is left behind."""
-    before, handler = _children(), signal.getsignal(signal.SIGVTALRM)
+    """Check that no process is left behind."""
+    before = _children()
     yield
     assert _children() <= before
-    assert signal.getsignal(signal.SIGVTALRM) == handler
 
 
 def _children() -> set[str]:
@@ -57,47 +33,33 @@ def _children() -> set[str]:
 
 
 @pytest.mark.parametrize("text", ["a", "", r"[^a]+$", r"\w\d|", "(?i)ß.", "^$"])
-def test_it_finds_what_re_finds(doing: Callable[[Callable[[], None]], None], text: str) -> None:
-    def find() -> None:
-        with Pattern(text) as pattern:
+def test_it_finds_what_re_finds(text: str) -> None:
+    with Pattern(text) as pattern:
 
-            @settings(deadline=None, max_examples=30)
-            @given(st.lists(st.text(st.characters(exclude_characters="\n"), max_size=20), max_size=6))
-            def finds_the_same(lines: list[str]) -> None:
-                found = [(at, hit[0]) for at, line in enumerate(lines) if line and (hit := re.search(text, line))]
-                assert list(pattern.matches(lines)) == found
+        @settings(deadline=None, max_examples=30)
+        @given(st.lists(st.text(st.characters(exclude_characters="\n"), max_size=20), max_size=6))
+        def finds_the_same(lines: list[str]) -> None:
+            found = [(at, hit[0]) for at, line in enumerate(lines) if line and (hit := re.search(text, line))]
+            assert list(pattern.matches(lines)) == found
 
-            finds_the_same()
-
-    doing(find)
+        finds_the_same()
 
 
-def test_many_lines_and_long_ones_are_searched_in_portions(doing: Callable[[Callable[[], None]], None]) -> None:
+def test_many_lines_and_long_ones_are_searched_in_portions() -> None:
     lines = ["x" * 300_000, *["line"] * 100_000, "the 1 \udc80\ud800 of them"]
-
-    def find() -> None:
-        with Pattern(r"\d .+ of") as pattern:
-            assert list(pattern.matches(lines)) == [(100_001, "1 \udc80\ud800 of")]
-            assert list(pattern.matches(lines[:-1])) == []
-            assert list(pattern.matches(["", "2 or of"])) == [(1, "2 or of")]
-
-    doing(find)
+    with Pattern(r"\d .+ of") as pattern:
+        assert list(pattern.matches(lines)) == [(100_001, "1 \udc80\ud800 of")]
+        assert list(pattern.matches(lines[:-1])) == []
+        assert list(pattern.matches(["", "2 or of"])) == [(1, "2 or of")]
 
 
 @pytest.mark.parametrize("limit", [None, 0.1])
-def test_a_pattern_that_explodes_is_stopped(
-    doing: Callable[[Callable[[], object]], object], monkeypatch: pytest.MonkeyPatch, limit: float | None
-) -> None:
+def test_a_pattern_that_explodes_is_stopped(monkeypatch: pytest.MonkeyPatch, limit: float | None) -> None:
     """The pattern stopped a whole MCP server, because `re` lets no other thread run."""
     if limit is None:
         monkeypatch.setattr(search, "BATCH_TIMEOUT", 0.1)
-
-    def find() -> list[tuple[int, str]]:
-        with Pattern(EXPLODES) as pattern:
-            return list(pattern.matches([LINE], None if limit is None else time.monotonic() + limit))
-
-    with pytest.raises(Refused if limit is None else TimedOut):
-        doing(find)
+    with Pattern(EXPLODES) as pattern, pytest.raises(Refused if limit is None else TimedOut):
+        list(pattern.matches([LINE], None if limit is None else time.monotonic() + limit))
 
 
 @pytest.mark.parametrize("text", ["(", "[", "a{2,1}", "(" * 5000, "x" * 20_000, "a{99999999999}", "*"])
