@@ -22,8 +22,10 @@ from sesh.vt.modes import BRACKETED_PASTE
 
 def summary(session: Session) -> Status:
     facts = session.facts
-    return {  # type: ignore[typeddict-item]  # mypy: a Summary may have any key of a Status
-        **records.summary(session.name, record(session), "running" if session.running else "exited"),
+    written = record(session)
+    state = "running" if session.running else "exited"
+    return {
+        **records.summary(session.name, written, state),  # type: ignore[typeddict-item]  # no more keys than these
         "attached": len(session.clients),
         "cwd": (machine.directory_of(facts.pid) if session.running else "") or facts.directory,
         "command": shorten(facts.command),
