@@ -67,7 +67,6 @@ class Connection:
         """The last deadline that has passed. One more read is allowed after it, because bytes may have come in time."""
         self._reloaded = False
         self.any_protocol = False  # accept every protocol number, for the request `reload`
-        self.greeted_at = 0.0  # time (monotonic) of a HELLO whose WELCOME is awaited later, 0 for none
 
     def __enter__(self) -> Self:
         return self

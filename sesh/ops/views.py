@@ -24,7 +24,6 @@ from sesh.remote import known
 from sesh.schema import SCROLLBACK, CheckpointHeader, Status, Styled
 from sesh.store import checkpoints, listing, records, results
 from sesh.vt.render.screen_data import ScreenFacts, ScreenText
-from sesh.wire import Connection
 
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
@@ -127,13 +126,10 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
     return texts
 
 
-def last_lines(name: str, lines: int, *, ansi: bool = False, over: Connection | None = None) -> tuple[list[str], bool]:
-    """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound.
-
-    `over`: as in `find.request`.
-    """
+def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
+    """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound."""
     try:
-        fetch = partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, over=over, ansi=ansi)
+        fetch = partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, ansi=ansi)
         texts, newest, _ = fetch_pages(fetch, lines)
     except NotFound:
         emulator = _stored_emulator(name)
