@@ -58,7 +58,7 @@ def test_a_wait_is_answered_once_the_name_is_free(
     assert waiter.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG
     os.unlink(path)
     assert waiter.await_response(messages.WAIT, 1)[0].get("exit_code") == 6
-    assert wire.open_socket("work") is None
+    assert wire.open_socket("work.sock") is None
     waiter.close()
 
 
