@@ -101,7 +101,6 @@ def test_only_the_last_checkpoint_has_more_lines_than_the_default(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "SCROLLBACK", 100)
-    monkeypatch.setattr(checkpoint.Checkpointer._writing, "__defaults__", (100,))
     own = session(scrollback=200)
     own.pump.log.append(b"".join(b"line %d\r\n" % number for number in range(250)))
     own.model.catch_up(10)
@@ -312,7 +311,7 @@ def behind(own: Session, output: bytes) -> None:
     """Write a checkpoint while the emulator is behind and has no time to catch up."""
     own.model.step()
     own.pump.log.append(output)
-    own.checkpoints._write(0.0)
+    own.checkpoints._write()
 
 
 def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder: Path) -> None:
