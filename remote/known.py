@@ -1,9 +1,7 @@
 """Known remotes: the hosts that sesh was used on or deployed to.
 
 The file `remotes.json` caches facts of each host by the name that the user types; docs/SECURITY.md describes it. A
-damaged file counts as empty, and is not written. A damaged entry, or one of another version, counts as absent, and
-stays as it is until that host is recorded again or forgotten; one whose name is no host, until a person removes it.
-Every function raises Refused if the file's directory is unsafe.
+damaged file counts as empty, and is not written. Every function raises Refused if the file's directory is unsafe.
 """
 
 from __future__ import annotations
@@ -14,15 +12,17 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import NamedTuple, TypedDict
+from typing import Any, TypedDict
 
-from sesh import check, errors, files, paths
-from sesh.check import Check, Malformed
-from sesh.errors import Refused
-from sesh.names import check_host, natural, printable
-from sesh.schema import Moment, Name, Text
+from sesh import files, measures, paths
+from sesh.errors import Refused, UsageError
+from sesh.names import check_host, natural
+from sesh.schema import SUMMARY_KEYS, Staleness, Summary
 
 FAILURE_PAUSE = 60.0  # seconds for which a failure counts; a host that refused a login is left alone meanwhile
+_CACHED = (
+    "name", "id", "state", "cwd", "created", "last_activity", "home", "pid", "exit_code", "clock", "command", "labels",
+)  # fmt: skip
 _MAX_CACHED = 256 << 10  # bytes of one host's cached sessions; further sessions are dropped
 _MAX_BYTES = 16 << 20  # of the file; a larger one is neither read nor written
 
@@ -33,37 +33,14 @@ class HostFailure(TypedDict):
     refused: bool  # the host refused the login
 
 
-class _CachedName(TypedDict):
-    name: Name
-
-
-class CachedSession(_CachedName, total=False):
-    """A session of a host: the keys of its `Summary` that are cached."""
-
-    id: str
-    state: str
-    cwd: Text
-    created: Moment
-    last_activity: Moment
-    home: Text
-    pid: int
-    exit_code: int
-    clock: float
-    command: list[Text]
-    labels: dict[str, str]
-    seen: float  # when the session was last known to run (seconds since 1970), if after the host's last list
-
-
 class KnownHost(TypedDict, total=False):
     version: str  # of the host's sesh
     login_prompted: bool  # the last login prompted a person
-    listed: float  # when the host last listed its sessions, in seconds since 1970
-    sessions: list[CachedSession]  # that list, with later changes to single sessions
+    sessions: list[Summary]  # as last listed, with later changes to single sessions
     failure: HostFailure  # the last one; absent once a link has opened again
 
 
 Hosts = dict[str, KnownHost]
-Rows = list[CachedSession]
 
 
 def hosts() -> list[str]:
@@ -81,19 +58,22 @@ def record(host: str, version: str = "", *, login_prompted: bool | None = None) 
     `version`: of the host's sesh; empty keeps the recorded one. `login_prompted`: the login prompted a person; None
     keeps the recorded value.
     """
-    facts: KnownHost = {}
-    if version:
-        facts["version"] = version
-    if login_prompted is not None:
-        facts["login_prompted"] = login_prompted
-    _change(host, lambda before: _without_failure({**(before or {}), **facts}))
+
+    def change(facts: KnownHost) -> None:
+        facts.pop("failure", None)
+        if version:
+            facts["version"] = version
+        if login_prompted is not None:
+            facts["login_prompted"] = login_prompted
+
+    _change(host, change, is_new=True)
 
 
 def forget(host: str) -> bool:
     """Remove all facts of a host; return whether the host was known."""
-    was_known = host in (_content().entries or {})
+    was_known = host in _hosts()
     if was_known:
-        _change(host, lambda _: None)
+        _change(host, None)
     with suppress(OSError):  # no file was pushed
         os.unlink(paths.synced_file(host))
     return was_known
@@ -111,7 +91,7 @@ def record_failure(host: str, reason: str = "", *, refused: bool = False, wants_
     """
     last: HostFailure = {"at": time.time(), "reason": reason, "refused": refused}
     prompts: KnownHost = {"login_prompted": True} if wants_login else {}
-    _revise(host, lambda before: {**before, **prompts, "failure": last})
+    _change(host, lambda facts: facts.update({"failure": last, **prompts}))
 
 
 def paused_until(host: str) -> float:
@@ -134,117 +114,115 @@ def _recent_failure(host: str) -> HostFailure | None:
 
 def end_pause(host: str) -> None:
     """Remove the failure of a host to which a link has opened again."""
-    _revise(host, _without_failure)
+    _change(host, lambda facts: facts.pop("failure", None))
 
 
-def _without_failure(before: KnownHost) -> KnownHost:
-    after = before.copy()
-    after.pop("failure", None)
-    return after
-
-
-def sessions(host: str) -> Rows:
+def sessions(host: str) -> list[Summary]:
+    """Return the cached sessions of a host, as rows of one that does not answer."""
     return of(host).get("sessions", [])
 
 
 def cache_list(host: str, rows: Iterable[Mapping[str, object]]) -> None:
-    listed = time.time()
-    kept = _cacheable(rows)
-    _revise(host, lambda before: {**_without_failure(before), "listed": listed, "sessions": kept})
+    """Cache all sessions of a host that answers."""
+    kept = _fitting(_row(row, time.time()) for row in rows)
+
+    def change(facts: KnownHost) -> None:
+        facts.pop("failure", None)
+        facts["sessions"] = kept
+
+    _change(host, change)
 
 
-def cache_running(host: str, name: str, at: float, session_id: str = "") -> None:
-    """Cache that a session ran `at` (seconds since 1970). `session_id`: empty if unknown."""
+def cache_changes(
+    host: str, *, gone: Iterable[str] = (), running: str = "", at: float = 0.0, session_id: str = ""
+) -> None:
+    """Cache that sessions are gone, and that one ran `at` (seconds since 1970).
 
-    def change(rows: Rows) -> Rows:
-        before: Mapping[str, object] = next((row for row in rows if row["name"] == name), {})
-        if session_id not in ("", before.get("id")):
-            before = {"id": session_id}  # another session of this name
-        now = {**before, "name": name, "state": "running", "seen": at}
-        return _cacheable([*(row for row in rows if row["name"] != name), now])
+    `session_id`: of the one that ran; empty if unknown.
+    """
 
-    _revise_rows(host, change)
+    def change(facts: KnownHost) -> None:
+        rows = {row["name"]: row for row in facts.get("sessions", []) if row["name"] not in gone}
+        if running:
+            before: Mapping[str, object] = rows.pop(running, {})
+            if session_id not in ("", before.get("id")):
+                before = {"id": session_id}  # another session of this name
+            rows[running] = _row({**before, "name": running, "state": "running"}, at)
+        facts["sessions"] = _fitting(rows.values())
 
-
-def drop_sessions(host: str, names: Iterable[str]) -> None:
-    dropped = {*names}
-    _revise_rows(host, lambda rows: [row for row in rows if row["name"] not in dropped])
-
-
-def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> None:
-    _revise(host, lambda before: {**before, "sessions": change(before.get("sessions", []))})
+    _change(host, change)
 
 
-def _cacheable(rows: Iterable[Mapping[str, object]]) -> Rows:
-    kept: list[dict[str, object]] = []
+def _row(facts: Mapping[str, object], seen: float) -> Summary:
+    """Return what is cached of a session that was last seen at a moment."""
+    stale: Staleness = {"since": measures.stamp(seen), "reason": ""}
+    kept: Any = {key: facts[key] for key in _CACHED if facts.get(key) is not None}
+    return {**dict.fromkeys(SUMMARY_KEYS), "current": False, "labels": {}, **kept, "stale": stale}  # type: ignore[typeddict-item]
+
+
+def _fitting(rows: Iterable[Summary]) -> list[Summary]:
+    kept: list[Summary] = []
     size = 0
     for row in rows:
-        facts = {key: row[key] for key in CachedSession.__annotations__ if row.get(key) is not None}
-        size += len(json.dumps(facts))
+        size += len(json.dumps(row))
         if size > _MAX_CACHED:
             break
-        kept.append(facts)
-    return kept  # type: ignore[return-value]  # checked when the file is read
+        kept.append(row)
+    return kept
 
 
 # -- the file
 
 
-class _Content(NamedTuple):
-    entries: dict[str, object] | None  # all entries, as they are in the file; None if it is damaged
-    hosts: Hosts  # the valid ones
-    faults: list[str]  # what is wrong with the file or with other entries, with the fix
-
-
 def damage() -> list[str]:
-    """Return the errors of the file and of its hosts, with the fix."""
-    return _content().faults
+    """Return why the file cannot be used, with the fix; empty if it can."""
+    _, why = _content()
+    return [why] if why else []
 
 
 def _hosts() -> Hosts:
-    return _content().hosts
+    return _content()[0]
 
 
-def _content() -> _Content:
+def _content() -> tuple[Hosts, str]:
+    """Return the hosts in the file, and why it cannot be used."""
     path = paths.remotes_file()
     paths.check_directory(os.path.dirname(path), "XDG_STATE_HOME")
     try:
-        return _parse(path, files.read_own(path, _MAX_BYTES) or b"{}")
+        return _parse(path, files.read_own(path, _MAX_BYTES) or b"{}"), ""
     except Refused as error:
-        return _Content(None, {}, [str(error)])
+        return {}, str(error)
 
 
 @functools.lru_cache(maxsize=1)  # a live list reads the same file at every redraw
-def _parse(path: str, data: bytes) -> _Content:
-    entries: dict[str, object] = files.parse_json(path, data, dict[str, object])
-    content = _Content(entries, {}, [])
-    for host, facts in entries.items():
-        try:
-            content.hosts[check_host(host)] = check.test_of(KnownHost)(Check(from_host=True), facts)
-        except (Malformed, errors.UsageError) as error:
-            content.faults.append(
-                f"{path} has a damaged entry ({printable(host)}: {error}); correct or remove it there"
-            )
-    return content
+def _parse(path: str, data: bytes) -> Hosts:
+    found: Hosts = files.parse_json(path, data, Hosts, from_host=True)
+    try:
+        return {check_host(host): facts for host, facts in found.items()}
+    except UsageError as error:
+        raise files.damaged(path, str(error)) from error
 
 
-def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> None:
-    """Apply `change` to the facts of a host, unless it was forgotten."""
-    if host in _hosts():
-        _change(host, lambda before: change(before) if before is not None else None)
+def _change(host: str, change: Callable[[KnownHost], object] | None, *, is_new: bool = False) -> None:
+    """Change the facts of a known host, if the file can be read and written.
 
-
-def _change(host: str, change: Callable[[KnownHost | None], KnownHost | None]) -> None:
-    """Change the facts of a host, if the file can be read and written."""
+    `change`: changes the facts; None removes them. `is_new`: the host may be unknown.
+    """
+    if not (is_new or host in _hosts()):
+        return
     folder = paths.state_directory()
     with suppress(OSError):
         files.make_private(folder, "XDG_STATE_HOME")
         with suppress(Refused), files.locked(folder):
-            entries, known, _ = _content()
-            facts = change(known.get(host))
-            after = {name: entry for name, entry in (entries or {}).items() if name != host}
-            if facts is not None:
-                after[host] = facts
+            known, why = _content()
+            if why or not (is_new or host in known):
+                return
+            after = {name: facts.copy() for name, facts in known.items()}
+            if change is None:
+                del after[host]
+            else:
+                change(after.setdefault(host, {}))
             data = json.dumps(after).encode()
-            if entries not in (None, after) and len(data) <= _MAX_BYTES:
+            _parse(paths.remotes_file(), data)  # Refused: what could not be read again is not written
+            if after != known and len(data) <= _MAX_BYTES:
                 files.write_whole(paths.remotes_file(), data, durable=True)

@@ -237,12 +237,9 @@ _REMEDIES = {
 
 
 def remedy(error: OSError, variable: str = "SESH_DIR") -> str:
-    """Return the hint for an error of the system; empty if there is none.
-
-    `variable`: names the directory; empty if none does.
-    """
+    """Return the hint for a system error, or nothing. `variable`: names the directory."""
     hint = next((hint for numbers, hint in _REMEDIES.items() if error.errno in numbers), "")
-    return hint.format(variable) if variable else hint.partition(", or set {}")[0]
+    return hint.format(variable)
 
 
 def cannot(act: str, error: OSError, hint: str = "") -> Refused:

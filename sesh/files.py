@@ -201,10 +201,10 @@ def read_headed(path: str, hint: Any, most: int) -> Any:
     return parse_json(path, first, hint), rest
 
 
-def parse_json(path: str, data: bytes, hint: Any) -> Any:
+def parse_json(path: str, data: bytes, hint: Any, *, from_host: bool = False) -> Any:
     """Return the checked JSON object of a file's content. Raises Refused, with the fix."""
     try:
-        return check.checked_here(hint, protocol.parse(data))
+        return check.test_of(hint)(check.Check(from_host), protocol.parse(data))
     except errors.ProtocolError:
         raise damaged(path, "not a JSON object") from None
     except check.Malformed as error:

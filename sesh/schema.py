@@ -174,6 +174,10 @@ class Summary(_Summary, total=False):
     stale: Staleness
 
 
+# The keys that each session has, null where its fact is unknown.
+SUMMARY_KEYS = (*(key for key in Summary.__annotations__ if key in Summary.__required_keys__), "last_line")
+
+
 class AttachedClient(TypedDict):
     """A client that is attached to a session. `mode`: raw, drawn or aside.
 

@@ -183,9 +183,8 @@ class _Deploy:
         report: Report = check.checked_from_host(Report, value, "the answer")
         if report["step"]:
             reason = shown(report["reason"].partition("\n")[0])
-            hint = remedy(OSError(report["errno"], ""), "")
             foreign = report["foreign"]
-            raise DeployError(report["step"], f"{host}: {reason}", hint=hint, output=report["reason"], foreign=foreign)
+            raise DeployError(report["step"], f"{host}: {reason}", output=report["reason"], foreign=foreign)
         return report
 
 

@@ -47,7 +47,6 @@ class Report(TypedDict):
     installed: bool  # ~/.local/bin/sesh starts the version
     step: Step  # that failed
     reason: Annotated[str, "text"]  # the first line is for the person
-    errno: int  # of the system's error; 0 without one
     foreign: bool  # the order failed because another project's sesh is in the way
 
 
@@ -77,8 +76,6 @@ class Installer:
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        self.step: Step = "detect_platform"
-        self.foreign = False
         self.home = Path.home()
         self.versions = self.home / VERSIONS
         self.final = self.versions / order["name"]
@@ -87,21 +84,29 @@ class Installer:
         self.new = self.scratch / "version"
         # Not the Python of a virtual environment, which may be removed.
         self.python = sys.executable if sys.prefix == sys.base_prefix else os.path.realpath(sys.executable)
+        self.report: Report = {
+            "python": self.python, "platform": f"{os.uname().sysname} {os.uname().machine}", "path": str(self.final),
+            "installed": False, "step": "detect_platform", "reason": "", "foreign": False,
+        }  # fmt: skip
 
-    def run(self) -> bool:
-        """Carry out the order; return whether the version is installed.
-
-        If it raises, the launcher is unchanged.
-        """
-        if not self.order["sha256"]:
-            self.check_program()
-            return self.is_in_use() or self.make_scratch()
+    def carry_out(self) -> Report:
+        """Carry out the order. If a step fails, the launcher is unchanged."""
         try:
             self.check_program()
-            self.install()
+            if self.order["sha256"]:
+                self.install()
+            elif not self.is_in_use():
+                self.make_scratch()
+                return {**self.report, "step": ""}
+            return {**self.report, "step": "", "installed": True}
+        except OSError as error:
+            reason = ": ".join(str(word) for word in (error.filename, error.strerror or error) if word)
+        except (Failed, subprocess.TimeoutExpired) as error:
+            reason = str(error)
         finally:
-            shutil.rmtree(self.scratch, ignore_errors=True)
-        return True
+            if self.order["sha256"]:
+                shutil.rmtree(self.scratch, ignore_errors=True)
+        return {**self.report, "reason": reason}
 
     def launcher(self, version: Path) -> bytes:
         """Return the script that runs a version with this Python, isolated from other packages."""
@@ -111,8 +116,7 @@ class Installer:
     def check_program(self) -> None:
         """Raise Failed if ~/.local/bin/sesh exists and must not be replaced."""
         if os.path.lexists(self.program) and not (is_launcher(self.program) or self.order["force"]):
-            self.step = "switch"
-            self.foreign = True
+            self.report |= {"step": "switch", "foreign": True}
             raise Failed(f"{self.program} was not installed by sesh and stays; `sesh deploy --force` replaces it")
 
     def is_in_use(self) -> bool:
@@ -122,9 +126,9 @@ class Installer:
         start = self.final / START
         return start.is_file() and _run([self.python, "-I", "-S", "-B", start, "--version"]).returncode == 0
 
-    def make_scratch(self) -> bool:
-        """Make the scratch directory; return False. Raises Failed if another user could change it."""
-        self.step = "upload"
+    def make_scratch(self) -> None:
+        """Make the scratch directory. Raises Failed if another user could change it."""
+        self.report["step"] = "upload"
         self.versions.mkdir(0o755, parents=True, exist_ok=True)
         for folder in (self.home.resolve(), self.versions.parent, self.versions):
             status = folder.lstat()
@@ -135,17 +139,16 @@ class Installer:
                 if time.time() - path.lstat().st_mtime >= STALE:
                     shutil.rmtree(path, ignore_errors=True)
         self.scratch.mkdir(0o700)
-        return False
 
     def install(self) -> None:
         """Unpack the archive, try the version, switch to it."""
-        self.step = "upload"
+        self.report["step"] = "upload"
         archive = self.scratch / ARCHIVE
         launcher = self.scratch / self.program.name
         if hashlib.sha256(archive.read_bytes()).hexdigest() != self.order["sha256"]:
             advice = "let login files read their input only on a terminal ([ -t 0 ]), and try again"
             raise Failed(f"the upload was corrupted (sha256 differs); {advice}")
-        self.step = "unpack"
+        self.report["step"] = "unpack"
         with zipfile.ZipFile(archive) as members:
             members.extractall(self.new)
         compileall.compile_dir(
@@ -155,11 +158,11 @@ class Installer:
             prependdir=str(self.final),
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,  # files of a version never change
         )
-        self.step = "smoke_test"
+        self.report["step"] = "smoke_test"
         launcher.write_bytes(self.launcher(self.new))
         launcher.chmod(0o755)
         self.try_out(launcher)
-        self.step = "switch"
+        self.report["step"] = "switch"
         launcher.write_bytes(self.launcher(self.final))
         self.switch(launcher)
 
@@ -202,29 +205,13 @@ def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subp
     )
 
 
-def carry_out(order: Order) -> Report:
-    installer = Installer(order)
-    report: Report = {
-        "python": installer.python, "platform": f"{os.uname().sysname} {os.uname().machine}",
-        "path": str(installer.final), "installed": False, "step": "", "reason": "", "errno": 0, "foreign": False,
-    }  # fmt: skip
-    try:
-        report["installed"] = installer.run()
-    except (Failed, OSError, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
-        report |= {"step": installer.step, "reason": str(error), "foreign": installer.foreign}
-        if isinstance(error, OSError):
-            report["errno"] = error.errno or 0
-            report["reason"] = ": ".join(str(word) for word in (error.filename, error.strerror or error) if word)
-    return report
-
-
 def main() -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(1))  # runs the `finally` blocks
     os.umask(0o022)
     order: Order = json.loads(base64.b64decode(sys.argv[-1]))
     print(order["token"], end=" ", flush=True)  # before the work, so that no other Python repeats the order
-    print(json.dumps(carry_out(order)), flush=True)
+    print(json.dumps(Installer(order).carry_out()), flush=True)
 
 
 if __name__ == "__main__":

@@ -204,9 +204,9 @@ def _record_left(end: AttachmentEnd, place: Place) -> None:
     name = place.name if end.kind is EndKind.SWITCH else end.name  # a switch names the next session
     eventlog.log("disconnect", host=host, session=name, reason=end.kind.value)
     if end.kind is EndKind.ENDED:
-        known.drop_sessions(host, [name])
+        known.cache_changes(host, gone=[name])
     elif end.heard_time:
-        known.cache_running(host, name, end.heard_time)
+        known.cache_changes(host, running=name, at=end.heard_time)
 
 
 def _waiting(left: str) -> int:

@@ -216,7 +216,7 @@ def run(
         waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, most=most, tells=tells)
         result, output = waiter.await_result()
     if target.host is not None and not data.get("keep"):
-        known.drop_sessions(target.host, [stream.name])
+        known.cache_changes(target.host, gone=[stream.name])
     return stream.name, result, output
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from sesh import descriptors, errors, measures, paths, reach
 from sesh.about import PROGRAM, SESH
@@ -18,8 +18,7 @@ from sesh.ops import views
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.schema import Staleness, Summary
-from sesh.store import listing
+from sesh.schema import Summary
 from sesh.workers import Stop, Workers
 
 Key = TypeVar("Key")
@@ -90,14 +89,11 @@ def absence(host: str, why: str) -> str:
 
 def last_known(host: str, why: str) -> list[Summary]:
     """Return the cached sessions of a host that does not answer, marked as stale."""
-    listed = known.of(host).get("listed", 0.0)
-    empty: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # the cached facts replace the None
-    cached: list[Summary] = []
-    for row in known.sessions(host):
-        facts: Any = {key: value for key, value in row.items() if key != "seen"}
-        stale: Staleness = {"since": measures.stamp(max(listed, row.get("seen", 0.0))), "reason": why}
-        cached.append({**empty, "current": False, "labels": {}, **facts, "host": host, "stale": stale})
-    return cached
+    return [
+        {**row, "host": host, "stale": {"since": row["stale"]["since"], "reason": why}}
+        for row in known.sessions(host)
+        if "stale" in row
+    ]
 
 
 def take_new(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:

@@ -155,7 +155,8 @@ class HostTarget(Target):
         except BaseException:
             link.close()
             raise
-        known.cache_running(self.host, link.peer.name, time.time(), link.peer.session_id)
+        peer = link.peer
+        known.cache_changes(self.host, running=peer.name, at=time.time(), session_id=peer.session_id)
         return link
 
     def _open_link(self, request: LinkRequest | None = None) -> Link:
@@ -223,10 +224,8 @@ class HostTarget(Target):
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 
     def _record_changes(self, changes: Changes) -> None:
-        if changes.freed:
-            known.drop_sessions(self.host, changes.freed)
-        if changes.running:
-            known.cache_running(self.host, changes.running, time.time())
+        if changes != Changes():
+            known.cache_changes(self.host, gone=changes.freed, running=changes.running, at=time.time())
 
     def sync(self) -> None:
         try:

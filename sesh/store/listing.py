@@ -21,7 +21,7 @@ from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
 from sesh.messages import SUMMARY, RequestType
 from sesh.names import natural
-from sesh.schema import Record, Summary
+from sesh.schema import SUMMARY_KEYS, Record, Summary
 from sesh.store import checkpoints, records, results
 
 SUMMARIES_TIMEOUT = 1.0  # seconds for all daemons to respond, then the records of the silent ones are shown
@@ -29,7 +29,6 @@ _CONNECT_TIMEOUT = 0.2
 _WAKING = 0.5  # seconds for a live daemon to make its socket again
 _LOOK = 0.005  # seconds between two looks for a file
 
-KEYS = (*(key for key in Summary.__annotations__ if key in Summary.__required_keys__), "last_line")
 _RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
@@ -158,7 +157,7 @@ def _dormant(name: str, record: Record) -> Summary:
 def _recorded(name: str, record: Record, state: str) -> Summary:
     """Return the facts of a record as a summary, in which unknown keys are None."""
     summary: Summary = {
-        **dict.fromkeys(KEYS), **{key: record.get(key) for key in _RECORD_KEYS},  # type: ignore[typeddict-item]
+        **dict.fromkeys(SUMMARY_KEYS), **{key: record.get(key) for key in _RECORD_KEYS},  # type: ignore[typeddict-item]
         "name": name, "state": state, "attached": 0, "current": False, "labels": record.get("labels") or {},
         "shell": record.get("shell") is True,
     }  # fmt: skip

@@ -23,7 +23,7 @@ from sesh.reach.caller import Caller
 from sesh.remote import eventlog, known
 from sesh.remote.sync import home as sync_home
 from sesh.remote.sync import sync
-from sesh.schema import Summary
+from sesh.schema import SUMMARY_KEYS, Summary
 from sesh.store import checkpoints, listing, recent, records, results
 from tests.fuzz import grammar, values
 from tests.fuzz.place import own_home
@@ -280,12 +280,13 @@ def _results() -> Iterator[Check]:
 def _remote(rng: random.Random) -> bytes:
     moment = "2026-01-01T00:00:00Z"
     row = {
+        **dict.fromkeys(SUMMARY_KEYS), "stale": {"since": moment, "reason": ""}, "current": False,
         "name": "work", "state": "running", "cwd": "/", "created": moment, "last_activity": moment, "home": "/",
         "id": "0f", "pid": 7, "exit_code": 1, "clock": -1.5, "command": ["make"], "labels": {"a": "b"},
     }  # fmt: skip
     facts = {
-        "version": "1", "login_prompted": False, "listed": 1.5,
-        "sessions": [row, {"name": "other", "state": "lost"}],
+        "version": "1", "login_prompted": False,
+        "sessions": [row, {**row, "name": "other", "state": "lost"}],
         "failure": {"at": time.time(), "reason": "refused", "refused": True},
     }  # fmt: skip
     pushed = {"key": "via:box", "paths": {"dir": "0a", "absent": "does not exist"}}
@@ -323,7 +324,7 @@ def _remotes() -> Iterator[Check]:
             known.paused_until("box")
             known.record("box")
             assert ("box" in known.hosts()) or known.damage()
-            known.cache_running("box", "third", 5.0)
+            known.cache_changes("box", running="third", at=5.0)
             sync.remembered("box").get("dir")
             _outcome(ops_views.overview, Caller())
 

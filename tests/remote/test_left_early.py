@@ -63,14 +63,14 @@ def test_while_it_connects_to_a_host_or_pushes_files(home: Home, farm: Farm) -> 
     assert far.names() == home.names() == []
 
 
-@pytest.mark.parametrize(("module", "function"), [(known, "cache_running"), (attach, "_check_not_inside")])
+@pytest.mark.parametrize(("module", "function"), [(known, "cache_changes"), (attach, "_check_not_inside")])
 @pytest.mark.parametrize("words", [["@box", "work"], ["@box", "--new", "work"]], ids=["go", "new"])
 def test_once_the_host_has_created_the_session_the_last_line_says_so(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, module: object, function: str, words: list[str]
 ) -> None:
     """It said only `interrupted`."""
     far = beside("box")
-    monkeypatch.setattr(module, function, lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(module, function, lambda *_, **__: signal.raise_signal(signal.SIGINT))
     terminal = home.terminal(*words, columns=120)
     assert terminal.exit_code() == 130
     assert re.search(r"sesh: interrupted; work (runs|may have been created); .*: sesh @box", terminal.text())

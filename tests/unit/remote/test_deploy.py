@@ -110,8 +110,7 @@ def test_a_deploy_that_is_stopped_before_the_host_unpacks_has_it_remove_the_arch
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     report: install.Report = {
-        "python": "/p", "platform": "x", "path": "/v", "installed": False, "step": "", "reason": "", "errno": 0,
-        "foreign": False,
+        "python": "/p", "platform": "x", "path": "/v", "installed": False, "step": "", "reason": "", "foreign": False,
     }  # fmt: skip
     stop, lines = workers.Stop(), list[str]()
 

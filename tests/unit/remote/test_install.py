@@ -43,12 +43,12 @@ class Host:
 
     def look(self, bundle: Bundle, **facts: Any) -> Any:
         """Carry out the order to look for missing files in this process; return the answer."""
-        return install.carry_out(self.order(bundle, **facts))
+        return install.Installer(self.order(bundle, **facts)).carry_out()
 
     def current(self, bundle: Bundle) -> bool:
         """Tell whether the version is complete and in service."""
         order = self.order(bundle)
-        installed = install.carry_out(order)["installed"]
+        installed = install.Installer(order).carry_out()["installed"]
         if not installed:
             os.rmdir(self.scratch(order))
         return bool(installed)
@@ -59,12 +59,12 @@ class Host:
     def prepared(self, bundle: Bundle, archive: bytes | None = None, **facts: Any) -> Any:
         """Put the archive on the host; return the order to install it."""
         order = self.order(bundle, **facts)
-        install.carry_out(order)
+        install.Installer(order).carry_out()
         (self.scratch(order) / install.ARCHIVE).write_bytes(bundle.archive if archive is None else archive)
         return {**order, "sha256": hashlib.sha256(bundle.archive).hexdigest()}
 
     def install(self, bundle: Bundle, archive: bytes | None = None, **facts: Any) -> Any:
-        return install.carry_out(self.prepared(bundle, archive, **facts))
+        return install.Installer(self.prepared(bundle, archive, **facts)).carry_out()
 
     def failed(self, bundle: Bundle, archive: bytes | None = None, **facts: Any) -> tuple[str, str]:
         """The step that failed, and the reason."""
@@ -121,15 +121,13 @@ def test_an_archive_that_changed_on_its_way_is_refused_before_it_is_read(host: H
     assert host.versions() == []
 
 
-def test_an_error_of_the_system_is_told_in_words_and_with_its_number(
-    host: Host, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_of_the_system_is_told_in_words(host: Host, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(zipfile.ZipFile, "extractall", fails)
     failed = host.install(bundle)
-    assert (failed["step"], failed["reason"], failed["errno"]) == ("unpack", "No space left on device", errno.ENOSPC)
+    assert (failed["step"], failed["reason"]) == ("unpack", "No space left on device")
 
 
 @pytest.mark.parametrize("end", ["sys.exit(3)", "os.kill(os.getpid(), 9)"])
@@ -155,7 +153,7 @@ def test_a_program_that_is_not_ours_stays_unless_forced(host: Host, bundle: Bund
     assert (looked["step"], looked["foreign"], host.versions()) == ("switch", True, [])
     order = host.prepared(bundle, force=True)
     order["force"] = False
-    assert install.carry_out(order)["foreign"]
+    assert install.Installer(order).carry_out()["foreign"]
     after = program.lstat()
     assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)  # the time of access may change
     answer = host.install(bundle, force=True)
