@@ -100,7 +100,7 @@ class Checkpointer:
             pass
 
     def _writing(self, lines: int) -> Generator[None, None, None]:
-        """Write a checkpoint in steps. `lines`: the most lines of scrollback, if the file begins anew."""
+        """Write a checkpoint in steps. `lines`: the most lines of a file that begins anew."""
         try:
             new = self._log.content(self._position)
             is_rest = self._position >= max(self._log.base, self._model.resized_at + 1)
