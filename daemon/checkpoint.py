@@ -29,6 +29,7 @@ of output: this pause, and the time that a checkpoint takes."""
 LAST_CATCH_UP = 5.0  # seconds for the emulator to catch up before the last checkpoint: enough for its largest lag
 RETRY_AFTER = 30.0  # seconds after a failed checkpoint until the next one
 MAX_HISTORY = 32 << 10  # bytes of commands in a checkpoint; older ones are left out
+LAST_LINES = 100_000  # lines of scrollback in the last checkpoint at most, which take up to two seconds
 APPENDED = 1 << 20  # bytes of output that are appended to a file; then it begins anew
 
 
@@ -80,7 +81,7 @@ class Checkpointer:
                 self._timers.set(self.write_if_due, max(0.0, self._next_at - now))
 
     def write_last(self) -> None:
-        """Write the last checkpoint, which has all lines. Raises OSError."""
+        """Write the last checkpoint, which may have more lines. Raises OSError."""
         if not self._facts.persist:
             return
         self._timers.clear(self.write_if_due)
@@ -96,7 +97,7 @@ class Checkpointer:
             self._write()  # retry once, as no later checkpoint follows
 
     def _write(self) -> None:
-        for _ in self._writing(self._facts.scrollback):
+        for _ in self._writing(min(self._facts.scrollback, LAST_LINES)):
             pass
 
     def _writing(self, lines: int) -> Generator[None, None, None]:
