@@ -328,8 +328,8 @@ class Session:
         `json` is a dict with cells, cursor and size: the keys of `sesh screen NAME --format json`.
         """
         if format == "json":
-            return views.fetch_cells(self._target, self.name)
-        return views.fetch_text(self._target, self.name, format)["text"]
+            return self._target.call(views.cells, name=self.name)
+        return self._target.call(views.screen, name=self.name, form=format)["text"]
 
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
         """Yield events until the session ends, with the keys of `sesh events NAME --json`.

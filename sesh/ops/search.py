@@ -25,7 +25,6 @@ from sesh.outcomes import Command, Hit, Hits
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.store import listing
-from sesh.vt.render.screen_data import ScreenText
 
 BATCH_TIMEOUT = 5.0  # seconds to search one batch of lines; a pattern that takes longer is refused
 _LEAST = 0.5  # seconds for the child to start and search, even past the deadline
@@ -126,8 +125,7 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
             try:
                 lines, alternate = last_lines()
                 if alternate:
-                    shown: ScreenText = views.screen(caller, name)  # type: ignore[assignment]  # its default is text
-                    lines = [*lines, *shown["lines"]]
+                    lines = [*lines, *views.screen(caller, name)["lines"]]
             except SeshError as error:
                 if names or not isinstance(error, NotFound):  # a session may have ended since it was listed
                     failed[name] = error

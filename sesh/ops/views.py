@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sesh import errors, paths, protocol
 from sesh.about import SESH
@@ -19,7 +19,6 @@ from sesh.protocol import MOST_VALUES, parse
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import SCROLLBACK, CheckpointHeader, Status, Styled
 from sesh.store import checkpoints, listing, records, results
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 Checkpoint = tuple[CheckpointHeader, bytes]
 
-_FORMATS = ("text", "ansi", "json")
+_TEXTS = ("text", "ansi")  # formats of a screen as text
 _MOST_FAR = MOST_VALUES // 2  # last lines that a link carries; half of the limit, which counts commas as values
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
 
@@ -81,38 +80,28 @@ def _status_without_daemon(name: str, error: SeshError) -> Status:
 
 
 @op(reads=True)
-def screen(_caller: Caller, name: str, form: str = "text") -> ScreenFacts | ScreenText:
-    """Return the visible rows as text, or as cells (json). Raises UsageError, NotFound."""
-    if form not in _FORMATS:
-        raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
+def screen(_caller: Caller, name: str, form: str = "text") -> ScreenText:
+    """Return the visible rows as text: plain (text) or with SGR (ansi). Raises UsageError, NotFound."""
+    if form not in _TEXTS:
+        raise UsageError(f"unknown format {printable(form)}; use {', '.join(_TEXTS)}, json")
+    data, continued = _drawn(name, form)
+    text = data.decode("utf-8", "replace")
+    return {"text": text, "lines": text.split("\n"), "continued": continued}
+
+
+@op(reads=True)
+def cells(_caller: Caller, name: str) -> ScreenFacts:
+    """Return the visible rows as runs of cells. Raises NotFound."""
+    return parse(_drawn(name, "json")[0])  # type: ignore[return-value]  # `export` writes this type
+
+
+def _drawn(name: str, form: str) -> tuple[bytes, list[int]]:
+    """Return the visible rows as `export` writes them, and the continued ones."""
     try:
         response, data = find.request(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
-        continued = response["continued"]
+        return data, response["continued"]
     except NotFound:
-        data, continued = stored_screen(name, form)
-    if form != "json":
-        text = data.decode("utf-8", "replace")
-        return {"text": text, "lines": text.split("\n"), "continued": continued}
-    cells: ScreenFacts = parse(data)  # type: ignore[assignment]  # `export` writes this type
-    return cells
-
-
-def fetch_cells(target: Target, name: str) -> ScreenFacts:
-    """Return the visible rows as runs of cells. Raises NotFound."""
-    return _fetch(target, name, "json", "cells")  # type: ignore[no-any-return]  # it has the key `cells`
-
-
-def fetch_text(target: Target, name: str, form: str) -> ScreenText:
-    """Return the visible rows as text, `form`: plain (text) or with SGR (ansi). Raises NotFound."""
-    return _fetch(target, name, form, "text")  # type: ignore[no-any-return]  # it has the key `text`
-
-
-def _fetch(target: Target, name: str, form: str, part: str) -> Any:
-    """Return the result of `screen`, which has the key `part`, also from a host."""
-    result = target.call(screen, name=name, form=form)
-    if part not in result:
-        raise errors.malformed("screen", f".{part} is missing")
-    return result
+        return stored_screen(name, form)
 
 
 @op(reads=True)
