@@ -22,32 +22,18 @@ from sesh.vt.modes import BRACKETED_PASTE
 
 def summary(session: Session) -> Status:
     facts = session.facts
-    end = session.life.end
+    written = record(session)
+    state = "running" if session.running else "exited"
     return {
-        "name": session.name,
-        "host": None,
-        "state": "running" if session.running else "exited",
+        **records.summary(session.name, written, state),  # type: ignore[typeddict-item]  # no more keys than these
         "attached": len(session.clients),
-        "current": False,
-        "pid": facts.pid,
-        "created": _stamp(facts.created),
-        "last_activity": _stamp(session.pump.life.last_activity),
         "cwd": (machine.directory_of(facts.pid) if session.running else "") or facts.directory,
         "command": shorten(facts.command),
         "title": session.findings.title,
-        "exit_code": end.code,
-        "columns": session.clients.size[0],
-        "rows": session.clients.size[1],
-        "labels": facts.labels,
         "foreground": _foreground(session),
         "unseen": (Missed() if session.clients else session.events.missed).unseen(),  # an attached client sees it all
         "activity": session.activity.observe().as_json(),
         "last_line": session.activity.last_line() or None,
-        "id": facts.id,
-        "shell": facts.shell or facts.resumed,
-        "ended": _stamp(end.at) if end.at is not None else None,
-        "reason": end.reason,
-        "resume": facts.resume,
     }
 
 

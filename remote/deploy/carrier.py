@@ -15,7 +15,7 @@ from sesh.remote.ssh.exchange import CommandResult
 from sesh.wording import one_line
 from sesh.workers import Stop
 
-TIMEOUT = 300.0  # seconds for a command on the host: enough for all trials, and for an upload over a slow connection
+TIMEOUT = 300.0  # seconds for a command on the host: enough for the trial, and for an upload over a slow connection
 _MAX_SHOWN = 200  # characters; longer text from a host is cut off
 
 

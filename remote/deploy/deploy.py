@@ -37,13 +37,6 @@ STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test
 LOGIN_TIMEOUT = 30.0  # seconds for a login without prompts
 PROBE_TIMEOUT = 15.0  # a shared connection over which `true` takes more seconds is replaced
 CLEARING_TIMEOUT = 0.9 * LEAVING  # seconds for a host to remove what a failed deploy has left there
-# The smoke test, which uses each part of sesh that could fail on the host.
-TRIALS = [
-    ["--exec", "--", "true"],
-    ["--open", "smoke", "--", "sleep", "60"],
-    ["--local", "--screen", "smoke"],
-    ["--local", "--kill", "smoke"],
-]
 
 _BOOTSTRAP = (
     "import sys,zlib,base64;sys.version_info<(3,10)and sys.exit(sys.version.split()[0]);"
@@ -141,7 +134,7 @@ class _Deploy:
             self.begin("detect_platform")
             package = bundle.build()
             order: Order = {
-                "token": secrets.token_hex(4), "name": package.name, "force": force, "trials": TRIALS, "sha256": "",
+                "token": secrets.token_hex(4), "name": package.name, "force": force, "sha256": "",
             }  # fmt: skip
             scratch = install.scratch(order["token"])
             try:

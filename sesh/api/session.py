@@ -138,7 +138,6 @@ class Session:
     ) -> bool:
         """Start this session unless it runs, as `open` does; return whether it was created."""
         spec = _spec(command, directory, env, labels, size)
-        self._target.sync()
         return self._target.call(enter.open_, name=self.name, spec=spec)
 
     def exists(self) -> bool:
@@ -229,7 +228,6 @@ class Session:
         """
         data = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
         target = _target(host)
-        target.sync()
         return cls(target.call(enter.job_detached, **data), target.host)
 
     def result(self) -> Result:

@@ -98,13 +98,11 @@ def attach_terminal(
     op: Op[..., Connected],
     arguments: dict[str, Any],
     flags: AttachFlags = NO_FLAGS,
-    *,
-    sync: bool = True,
 ) -> int:
     """Attach this terminal to the session that an op finds or creates.
 
-    Inside a session, switch its own client instead. Return the exit code. `sync`: first push the user's files to the
-    host. Raises Refused without a terminal, and if this terminal is already in the session to attach to.
+    Inside a session, switch its own client instead. Return the exit code. Raises Refused without a terminal, and if
+    this terminal is already in the session to attach to.
     """
     name, host = arguments["name"], target.host
     named = name if is_name(name) else "NAME"
@@ -119,8 +117,6 @@ def attach_terminal(
     current = listing.current()
     if current is not None:
         _check_switch(current, flags, named, host)
-    if sync:
-        target.sync()
     options = _options(cli, flags)
     hello = first_hello(host, options) if current is None and host is not None else None
     name, connection = target.connect_by(op, hello, **arguments)

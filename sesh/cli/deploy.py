@@ -106,6 +106,13 @@ def forget(
     return cli.out.done(hosts=chosen, **({"removed": removed} if remove else {}))
 
 
+def install(cli: Invocation, host: str) -> None:
+    """Install sesh on one host. Raises DeployError."""
+    deployed = fleet.deploy_all([destination_of(cli, host)])[host]
+    if isinstance(deployed, SeshError):
+        raise deployed
+
+
 def _named(hosts: Sequence[str]) -> str:
     return ", ".join(f"@{host}" for host in hosts)
 

@@ -111,7 +111,6 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     spec = parameters.spec_of(cli.line.tail, directory, env, label, size)
     target = cli.line_target
     if detached or cli.line.json:
-        target.sync()
         session = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
         return report_session(cli, session["name"], created=session["created"], shown=True)
     return attach_terminal(
@@ -120,7 +119,6 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
         enter.new,
         {"name": name, "spec": spec, "choice": choice},
         AttachFlags(read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key),
-        sync=not join,
     )
 
 
@@ -140,9 +138,8 @@ def open_(
       sesh open web ~/site --label team=web -- make serve
     """
     cli = ctx.obj
-    target = cli.line_target
-    target.sync()
-    created = target.call(enter.open_, name=name, spec=parameters.spec_of(cli.line.tail, directory, env, label, size))
+    spec = parameters.spec_of(cli.line.tail, directory, env, label, size)
+    created = cli.line_target.call(enter.open_, name=name, spec=spec)
     return report_session(cli, name, created=created)
 
 

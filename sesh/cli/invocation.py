@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sesh import errors, reach
 from sesh.about import PROGRAM, SESH
@@ -21,9 +20,6 @@ from sesh.reach.target import Target
 from sesh.schema import ErrorFacts
 from sesh.store import listing
 from sesh.workers import Stop
-
-if TYPE_CHECKING:
-    from sesh.remote.ssh.destination import Destination
 
 Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on sessions of a machine; returns its failures
 
@@ -48,25 +44,17 @@ class Invocation(PersonCaller):
 
     @property
     def line_target(self) -> Target:
-        """The host of the line, with an offer to install sesh; else this machine."""
-        return self.target_of(self.line.host, offers=True)
+        """The host of the line; else this machine."""
+        return self.target_of(self.line.host)
 
-    def target_of(self, host: str | None, *, offers: bool = False) -> Target:
-        """Return the target for a host, None for this machine.
+    def target_of(self, host: str | None) -> Target:
+        """Return the target for a host, None for this machine."""
+        return reach.target_of(self, host)
 
-        `offers`: offer to install sesh if the host has none.
-        """
-        asks = offers and self.can_answer and not self.line.json
-        return reach.target_of(self, host, install=self._offer_to_install if asks else None)
-
-    def _offer_to_install(self, destination: Destination, missing: NotDeployed) -> None:
-        """Install sesh on a host if the person agrees. Raises `missing` if not, DeployError."""
-        if self.ask(f"@{destination.host} has no sesh; deploy it there?", YES_NO, "y") != "y":
-            raise missing
-        from sesh.remote.deploy import fleet  # loads rich and fabric
-
-        if isinstance(deployed := fleet.deploy_all([destination])[destination.host], SeshError):
-            raise deployed
+    def agrees_to_install(self, missing: NotDeployed) -> bool:
+        """Ask the person whether to install sesh on the line's host."""
+        asks = missing.host in (None, self.line.host) and self.can_answer and not self.line.json
+        return asks and self.ask(f"@{self.line.host} has no sesh; deploy it there?", YES_NO, "y") == "y"
 
     def search(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
         """Search for sessions; return the host of each, None for this machine, or the error.
@@ -93,7 +81,7 @@ class Invocation(PersonCaller):
         if isinstance(host, SeshError):
             raise host
         self._note_place(host, name)
-        return self.target_of(host, offers=host == self.line.host)
+        return self.target_of(host)
 
     def note_verb(self, name: str, host: str | None, *, attaching: bool = False) -> None:
         """Note a session's name that is a verb, too; when `attaching`, on its screen."""
@@ -121,7 +109,7 @@ class Invocation(PersonCaller):
                     self._note_place(host, name)
                 groups.setdefault(host, []).append(name)
         for host, group in groups.items():
-            target = self.target_of(host, offers=host == self.line.host)
+            target = self.target_of(host)
             try:
                 refused = {name: errors.rebuild(facts) for name, facts in act(target, group).items()}
             except Interrupted:

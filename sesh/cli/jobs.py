@@ -85,10 +85,8 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 def _start_detached(cli: Invocation, data: JobSpec) -> int:
     """Start the job and print its name."""
-    target = cli.line_target
     with failing_with(ExitCode.SESH_FAILED):
-        target.sync()
-        name = target.call(enter.job_detached, **data)
+        name = cli.line_target.call(enter.job_detached, **data)
     with failing_with(ExitCode.UNKNOWN, jobs.to_look(name)):  # the job runs
         return report_session(cli, name, shown=True)
 

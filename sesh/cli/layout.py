@@ -92,7 +92,6 @@ def restore(
     rows: list[Made] = []
 
     def restore_on(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
-        target.sync()
         rows.extend(_with_host(target.call(dormant.restore, names=some, yes=yes), target.host))
         return {}
 

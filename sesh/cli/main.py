@@ -8,7 +8,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.verbs import GO
-from sesh.errors import naming_host
+from sesh.errors import ExitCode, NotDeployed, failing_with, naming_host
 
 
 def run_line(argv: list[str]) -> int:
@@ -21,18 +21,27 @@ def run_line(argv: list[str]) -> int:
     cli = Invocation(line)
     plain = line.verb.name == GO and not any(word[:1] == "-" and word != "-" for word in argv)
     with naming_host(cli.line.host):
-        if line.verb.name in ("hook", "bridge"):
-            return line.verb.load()(cli)
-        if plain and not line.words:
-            return list_or_pick(cli)
-        if plain and len(line.words) == 1 and len(cli.line.hosts) < 2:
-            from sesh.cli import attach
+        try:
+            if line.verb.name in ("hook", "bridge"):
+                return line.verb.load()(cli)
+            if plain and not line.words:
+                return list_or_pick(cli)
+            if plain and len(line.words) == 1 and len(cli.line.hosts) < 2:
+                from sesh.cli import attach
 
-            (name,) = line.words
-            return attach.attach_last(cli) if name == attach.LAST else attach.attach_or_create(cli, name)
-        from sesh.cli import app
+                (name,) = line.words
+                return attach.attach_last(cli) if name == attach.LAST else attach.attach_or_create(cli, name)
+            from sesh.cli import app
 
-        return app.run_verb(cli)
+            return app.run_verb(cli)
+        except NotDeployed as missing:  # so nothing was done there
+            if (host := cli.line.host) is None or not cli.agrees_to_install(missing):
+                raise
+            from sesh.cli import deploy
+
+            with failing_with(ExitCode(missing.exit_code)):
+                deploy.install(cli, host)
+    return run_line(argv)
 
 
 def list_or_pick(cli: Invocation) -> int:

@@ -71,7 +71,7 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     return connection
 
 
-@op()
+@op(syncs=True)
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
     """Restart sessions that were lost or whose daemons were terminated; without names, all of them.
 

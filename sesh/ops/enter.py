@@ -35,7 +35,7 @@ def _is_unchanged(spec: Spec) -> bool:
     return spec.get("directory") is None and spec.get("command") is None
 
 
-@op(creates=True)
+@op(creates=True, syncs=True)
 def go(caller: Caller, name: str, spec: Spec | None = None) -> Connected:
     """Connect to a session; create it if it does not exist.
 
@@ -62,7 +62,7 @@ def go(caller: Caller, name: str, spec: Spec | None = None) -> Connected:
             time.sleep(create.PAUSE)
 
 
-@op()
+@op(syncs=True)
 def attach(_caller: Caller, name: str) -> Connected:
     """Connect to a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name != "-":
@@ -80,7 +80,7 @@ def recent() -> list[Place]:
     return [Place(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
 
 
-@op(changes=lambda arguments, _: Changes(running=arguments["name"]))
+@op(syncs=True, changes=lambda arguments, _: Changes(running=arguments["name"]))
 def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     """Make sure that a session runs; return whether this call created it.
 
@@ -153,14 +153,14 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
         )
 
 
-@op(creates=True)
+@op(creates=True, syncs=True)
 def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Connected:
     """Create a session, and connect to it. For the arguments see `_create`."""
     name, connection, _ = _create(caller, name, spec or {}, choice)
     return name, connection
 
 
-@op(changes=lambda _, result: Changes(running=result["name"]))
+@op(syncs=True, changes=lambda _, result: Changes(running=result["name"]))
 def new_detached(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Created:
     """Create a session without a client; return its name, and whether this call created it."""
     name, connection, created = _create(caller, name, spec or {}, choice)
@@ -231,7 +231,7 @@ def _ask(caller: Caller, name: str, question: str, default: str, *more: tuple[st
     return choice
 
 
-@op(creates=True)
+@op(creates=True, syncs=True)
 def job(
     caller: Caller,
     name: str | None = None,
@@ -258,7 +258,7 @@ def job(
         return name, dormant.start(caller, launch_spec, name, summary, again=False)
 
 
-@op(changes=lambda _, name: Changes(running=name))
+@op(syncs=True, changes=lambda _, name: Changes(running=name))
 def job_detached(
     caller: Caller,
     name: str | None = None,

@@ -199,8 +199,6 @@ def run(
     forwarder = _StdinForwarder(stdin, mends=target.host is not None) if stdin is not None else None
     try:
         with errors.failing_with(ExitCode.SESH_FAILED):
-            with interrupts.stop_on_first():
-                target.sync()
             target = target.until(deadline)
             target.interrupts = interrupts
             name, connection = target.connect_by(enter.job, None, **data, stdin=stdin is not None)

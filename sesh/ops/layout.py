@@ -92,7 +92,7 @@ def _checked(value: object, place: str) -> LayoutEntry:
     return entry
 
 
-@op()
+@op(syncs=True)
 def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
     """Create a layout's missing sessions here, whatever their `host`; return a row for each."""
     return [_make(caller, entry) for entry in entries]

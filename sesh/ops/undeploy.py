@@ -1,15 +1,17 @@
-"""`forget --remove`: remove the sesh that `deploy` installed on this machine."""
+"""`forget --remove`: remove the sesh that `deploy` installed on this machine, and its files."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from sesh import paths
 from sesh.about import PROGRAM, SESH
 from sesh.errors import Refused
+from sesh.files import UNFINISHED
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote.deploy.install import TEMPORARY, VERSIONS, is_launcher
@@ -18,7 +20,7 @@ from sesh.store import listing, own
 
 @op()
 def remove(caller: Caller) -> list[str]:
-    """Remove the launcher and all versions, no data; return the removed paths.
+    """Remove the files of a deploy and of sessions, no settings; return their paths.
 
     Raises Refused before it removes anything if a session exists, or if sesh was not deployed.
     """
@@ -27,9 +29,15 @@ def remove(caller: Caller) -> list[str]:
         raise Refused("this sesh was not installed by sesh deploy", hint="remove it as it was installed")
     if names := [session["name"] for session in listing.summaries()]:
         raise Refused(f"the host has sessions: {', '.join(names)}", hint=f"end them: {SESH} kill-all -y")
+    folders = {
+        os.path.join(paths.home(), ".sesh"): own.SESSIONS,  # not SESH_DIR, which may have the person's own files
+        paths.state_directory(): own.STATE,
+    }
     launcher = os.path.join(paths.home(), ".local", "bin", PROGRAM)
-    present = [path for path in (launcher, versions) if os.path.lexists(path)]
+    present = [path for path in (*folders, launcher, versions) if os.path.lexists(path)]
     try:
+        for folder, pattern in folders.items():
+            _clear(folder, pattern)
         if is_launcher(Path(launcher)):
             os.unlink(launcher)
         for entry in os.listdir(versions):  # last, as this process runs from one of them
@@ -38,9 +46,24 @@ def remove(caller: Caller) -> list[str]:
                 shutil.rmtree(path)
     except OSError as error:
         raise Refused(f"cannot remove {error.filename}: {error.strerror}", hint="remove it by hand") from error
-    with suppress(OSError):  # a directory has other files, or is a symbolic link
-        os.rmdir(versions)
-        os.rmdir(os.path.dirname(versions))
+    _remove_empty(versions)
+    _remove_empty(os.path.dirname(versions))
     for path in filter(os.path.lexists, present):
         caller.note(f"{path} stays: not all of it was made by sesh")
     return [path for path in present if not os.path.lexists(path)]
+
+
+def _clear(folder: str, pattern: re.Pattern[str]) -> None:
+    """Remove sesh's files below a directory, then the directories left empty. Raises OSError."""
+    for parent, folders, files in os.walk(folder, topdown=False):
+        links = [entry for entry in folders if os.path.islink(os.path.join(parent, entry))]
+        for path in (os.path.join(parent, entry) for entry in (*files, *links)):
+            is_own = pattern.fullmatch(os.path.relpath(path, folder)) or UNFINISHED.fullmatch(os.path.basename(path))
+            if is_own or own.is_record(path) or own.is_work_log(path):
+                os.unlink(path)
+        _remove_empty(parent)
+
+
+def _remove_empty(folder: str) -> None:
+    with contextlib.suppress(OSError):  # the directory has other files, or is a symbolic link
+        os.rmdir(folder)

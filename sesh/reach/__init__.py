@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sesh.reach.caller import Caller
 from sesh.reach.target import LocalTarget, Target
 
-if TYPE_CHECKING:
-    from sesh.reach.host_target import Install
 
-
-def target_of(
-    caller: Caller,
-    host: str | None,
-    *,
-    install: Install | None = None,
-    named: bool = True,
-    may_prompt: bool = True,
-) -> Target:
+def target_of(caller: Caller, host: str | None, *, named: bool = True, may_prompt: bool = True) -> Target:
     """Return the target for `host`, or this machine if it is None; see `HostTarget`.
 
     Raises UsageError.
@@ -27,4 +15,4 @@ def target_of(
         return LocalTarget(caller)
     from sesh.reach.host_target import HostTarget  # loads ssh and sync, which local sessions do not need
 
-    return HostTarget(caller, host, install=install, named=named, may_prompt=may_prompt)
+    return HostTarget(caller, host, named=named, may_prompt=may_prompt)

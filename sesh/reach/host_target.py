@@ -29,7 +29,6 @@ from sesh.remote.sync import sync
 from sesh.wire import Connection
 
 Item = TypeVar("Item")
-Install = Callable[[Destination, errors.NotDeployed], None]
 LIST_DOUBTED_AFTER = 1.5  # seconds without a PONG, beyond 1.5 round trips, until a list marks the rows as stale
 _MAX_LINKS = 10  # for one request, then it fails: a host may end each link before the response
 
@@ -42,32 +41,23 @@ def destination_of(caller: Caller, host: str) -> Destination:
 class HostTarget(Target):
     """A host.
 
-    `install`: installs sesh if the host has none, or raises the error; None raises it. `named`: a person named the
-    host, which is recorded as used. `may_prompt`: ssh may prompt the person, if the caller `can_answer`. The caller's
-    `stop` ends a call from another thread: the call raises Interrupted.
+    `named`: a person named the host, which is recorded as used. `may_prompt`: ssh may prompt the person, if the caller
+    `can_answer`. The caller's `stop` ends a call from another thread: the call raises Interrupted.
     """
 
     host: str
 
-    def __init__(
-        self,
-        caller: Caller,
-        host: str,
-        *,
-        install: Install | None = None,
-        named: bool = True,
-        may_prompt: bool = True,
-    ) -> None:
+    def __init__(self, caller: Caller, host: str, *, named: bool = True, may_prompt: bool = True) -> None:
         super().__init__(caller)
         self.host = host
         self.destination = destination_of(caller, host)
-        self._install = install
         self._named = named
         self._may_prompt = may_prompt and caller.can_answer
         self._stop = caller.stop
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)
+        self._sync(op, arguments)
         request = self._request(op, arguments, Effect.NONE if op.reads else Effect.CHANGE)
         with errors.naming_host(self.host):
             with self._open_link(request) as link, self._stop.calling(link.abort):
@@ -86,6 +76,8 @@ class HostTarget(Target):
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Connected:
         arguments = by_name(op, args, kwargs)
+        with self._stopping_on_first():
+            self._sync(op, arguments)
         session_id = os.urandom(8).hex() if op.creates else ""
         request = self._request(op, arguments, Effect.CONNECTION, session_id=session_id, hello=hello)
         try:
@@ -161,15 +153,8 @@ class HostTarget(Target):
 
     def _open_link(self, request: LinkRequest | None = None) -> Link:
         """Open a link; send the request with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
-        try:
-            with self.caller.connecting(self.host) if self._named else nullcontext():
-                link = opening.open_link(self.destination, self._login_options(), request)
-        except errors.NotDeployed as missing:
-            if self._install is None:
-                raise
-            self._install(self.destination, missing)
-            self._install = None
-            return self._open_link(request)
+        with self.caller.connecting(self.host) if self._named else nullcontext():
+            link = opening.open_link(self.destination, self._login_options(), request)
         if self._named:
             known.record(self.host, str(link.bridge_welcome.get("version") or ""), login_prompted=link.login_prompted)
         else:
@@ -227,7 +212,10 @@ class HostTarget(Target):
         if changes != Changes():
             known.cache_changes(self.host, gone=changes.freed, running=changes.running, at=time.time())
 
-    def sync(self) -> None:
+    def _sync(self, op: Op[..., object], arguments: Mapping[str, object]) -> None:
+        """Push the user's files to the host before a session starts or is entered."""
+        if not op.syncs or arguments.get("choice") == "join":
+            return
         try:
             sync.sync(self.destination, self._open_shared_connection)
         except Unreachable:

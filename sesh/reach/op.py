@@ -35,18 +35,24 @@ class Op(Protocol[Arguments, Result_co]):
     wire_name: str  # `module.function`, by which a bridge finds it
     creates: bool
     reads: bool
+    syncs: bool
     changes: Change
 
     def __call__(self, caller: Caller, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result_co: ...
 
 
 def op(
-    *, creates: bool = False, reads: bool = False, changes: Change = lambda _arguments, _result: Changes()
+    *,
+    creates: bool = False,
+    reads: bool = False,
+    syncs: bool = False,
+    changes: Change = lambda _arguments, _result: Changes(),
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
     """Mark a function as an op, which a host may call, too.
 
-    `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice. `changes`:
-    returns which sessions have changed, for the caller's cache of a host's sessions.
+    `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice. `syncs`:
+    it may start or enter a session, so the user's files are pushed to the host first. `changes`: returns which sessions
+    have changed, for the caller's cache of a host's sessions.
 
     A host finds the op by its module and function, also if its sesh is another version: an op that was released is
     never renamed or moved.
@@ -55,7 +61,8 @@ def op(
     def marked(function: Callable[Concatenate[Caller, Arguments], Result]) -> Op[Arguments, Result]:
         module = function.__module__.rpartition(".")[2]
         function.wire_name = f"{module}.{function.__name__}"  # type: ignore[attr-defined]
-        function.creates, function.reads, function.changes = creates, reads, changes  # type: ignore[attr-defined]
+        function.creates, function.reads = creates, reads  # type: ignore[attr-defined]
+        function.syncs, function.changes = syncs, changes  # type: ignore[attr-defined]
         return function  # type: ignore[return-value]
 
     return marked

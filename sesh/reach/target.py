@@ -53,10 +53,6 @@ class Target(ABC):
         """
 
     @abstractmethod
-    def sync(self) -> None:
-        """Push the user's files to a host, before a session starts there."""
-
-    @abstractmethod
     def connect(self, name: str) -> Connection:
         """Return a new connection to an existing session. Raises as `find.connect`, TimedOut past the deadline."""
 
@@ -91,9 +87,6 @@ class LocalTarget(Target):
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         return op(self.caller, *args, **kwargs)
-
-    def sync(self) -> None:
-        pass
 
     def connect(self, name: str) -> Connection:
         with self._timed():

@@ -21,15 +21,13 @@ from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
 from sesh.messages import SUMMARY, RequestType
 from sesh.names import natural
-from sesh.schema import SUMMARY_KEYS, Record, Summary
+from sesh.schema import Record, Summary
 from sesh.store import checkpoints, records, results
 
 SUMMARIES_TIMEOUT = 1.0  # seconds for all daemons to respond, then the records of the silent ones are shown
 _CONNECT_TIMEOUT = 0.2
 _WAKING = 0.5  # seconds for a live daemon to make its socket again
 _LOOK = 0.005  # seconds between two looks for a file
-
-_RECORD_KEYS = ("pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows")
 
 
 def summaries(timeout: float | None = None, known: Mapping[str, Summary | None] | None = None) -> list[Summary]:
@@ -125,7 +123,7 @@ def from_record(name: str) -> Summary | None:
         return None
     if not records.here(record):
         other = record.get("machine_name") or record.get("machine") or ""
-        return {**_recorded(name, record, "running"), "responding": False, "machine": other}
+        return {**records.summary(name, record, "running"), "responding": False, "machine": other}
     needs_daemon = record.get("exit_code") is None or record.get("keep") is True  # a kept session has one after its end
     if not (needs_daemon and records.alive(record)):
         return _dormant(name, record)
@@ -135,7 +133,7 @@ def from_record(name: str) -> Summary | None:
             return summary
     elif records.read(name) is None:
         return None
-    return {**_recorded(name, record, "running"), "responding": False}
+    return {**records.summary(name, record, "running"), "responding": False}
 
 
 def _recovered(name: str, record: Record) -> bool:
@@ -151,7 +149,7 @@ def _recovered(name: str, record: Record) -> bool:
 
 def _dormant(name: str, record: Record) -> Summary:
     ended = record.get("exit_code") is not None
-    summary = _ended(name, record) if ended else _recorded(name, record, "lost")
+    summary = _ended(name, record) if ended else records.summary(name, record, "lost")
     facts = checkpoints.facts(record.get("id"))
     summary["cwd"] = facts.get("cwd") or summary["cwd"]
     summary["title"] = facts.get("title") or None
@@ -163,23 +161,10 @@ def _dormant(name: str, record: Record) -> Summary:
     return summary
 
 
-def _recorded(name: str, record: Record, state: str) -> Summary:
-    """Return the facts of a record as a summary, in which unknown keys are None."""
-    summary: Summary = {
-        **dict.fromkeys(SUMMARY_KEYS), **{key: record.get(key) for key in _RECORD_KEYS},  # type: ignore[typeddict-item]
-        "name": name, "state": state, "attached": 0, "current": False, "labels": record.get("labels") or {},
-        "shell": record.get("shell") is True,
-    }  # fmt: skip
-    if session_id := record.get("id"):
-        summary["id"] = session_id
-    return summary
-
-
 def _ended(name: str, record: Record) -> Summary:
     ended, state = record.get("ended"), record.get("state") or "done"
-    summary = _recorded(name, record, "exited")
+    summary = records.summary(name, record, "exited")
     summary["activity"] = {"state": state, "why": "exit", "since": ended, "question": None, "kind": None}
-    summary["ended"], summary["reason"] = ended, record.get("reason")
     return summary
 
 

@@ -12,11 +12,20 @@ from sesh import files, paths
 from sesh.errors import Refused
 from sesh.store import records
 
-_NAME = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}"
+_NAME, _ID, _HASH = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", r"[0-9A-Za-z]{1,64}", r"[0-9a-f]{24}"
 RUN = re.compile(rf"\.[0-9a-f]{{8}}\.run|{_NAME}\.sesh-run")  # files that a shell reads for `run`
 SESSION = re.compile(rf"\.(?:entering|{'|'.join(records.FILES)})\.([0-9a-f]{{16}})")  # group 1: the session's id
 PROCESS = re.compile(r"\.terminal\.(\d+)")  # group 1: the pid
+# Sockets of shared connections, also unfinished ones, lock files of logins, and unfinished symbolic links.
+CONNECTION = re.compile(rf"{_HASH}(?:\.(?:start|\w{{16}}))?|sesh\.agent\.\d+")
 ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}")
+# Files in the directory of sessions, except records and unfinished files.
+SESSIONS = re.compile(
+    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|recent)"
+    rf"|\.results/{_ID}\.json|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
+)
+# Files in the state directory, except work logs and unfinished files.
+STATE = re.compile(r"\.lock|events\.jsonl(?:\.1)?|remotes\.json|remotes/[^/]+\.synced")
 _VERSION = re.compile(r".+-[0-9a-f]{12}")
 _WORK_LOG = re.compile(rf"\d{{4}}-\d\d-\d\d-({_NAME})\.md")
 _HEAD = 1 << 10  # bytes to read from the beginning of a file

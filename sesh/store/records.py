@@ -12,11 +12,14 @@ from contextlib import suppress
 
 from sesh import files, machine, paths, protocol
 from sesh.errors import Refused
-from sesh.schema import Record
+from sesh.schema import SUMMARY_KEYS, Record, Summary
 
 KEPT_SECONDS = 7 * 86400.0  # after these, a result is removed, and a session that ended without a client
 FILES = ("agent", "checkpoint", "env", "screen")  # `.KIND.ID`
 _LARGEST = 4 << 20  # bytes; a larger record is refused
+_IN_SUMMARY = (
+    "pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows", "ended", "reason",
+)  # fmt: skip
 
 
 def read(name: str) -> Record | None:
@@ -40,6 +43,18 @@ def readable(name: str) -> Record | None:
 
 def write(record: Record, *, durable: bool = False) -> None:
     files.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
+
+
+def summary(name: str, record: Record, state: str) -> Summary:
+    """Return the facts of a record as a summary, in which unknown keys are None."""
+    summary: Summary = {
+        **dict.fromkeys(SUMMARY_KEYS), **{key: record.get(key) for key in _IN_SUMMARY},  # type: ignore[typeddict-item]
+        "name": name, "state": state, "attached": 0, "current": False, "labels": record.get("labels") or {},
+        "shell": record.get("shell") is True,
+    }  # fmt: skip
+    if session_id := record.get("id"):
+        summary["id"] = session_id
+    return summary
 
 
 def age(record: Record) -> float:

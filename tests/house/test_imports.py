@@ -26,7 +26,6 @@ LATE = {
     ("sesh/cli/agents.py", "sesh.mcp.serve"): "mcp",
     ("sesh/cli/app.py", "sesh.cli"): "threads, for several hosts only",
     ("sesh/cli/invocation.py", "sesh.ops"): "known remotes, which a session here does without",
-    ("sesh/cli/invocation.py", "sesh.remote.deploy"): "rich",
     ("sesh/cli/main.py", "sesh.cli"): "what this line needs, and no more",
     ("sesh/cli/person.py", "sesh.tui"): "a question, which few verbs ask",
     ("sesh/cli/printing.py", "sesh"): "logging, which only an error needs",

@@ -169,6 +169,7 @@ def test_the_display_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) 
     assert len(set(displays)) == 2, displays
 
 
+@pytest.mark.usefixtures("light")
 def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, beside: Beside) -> None:
     far = beside("box", path="/usr/bin:/bin")
     os.unlink(far.launcher)
@@ -178,6 +179,14 @@ def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, beside:
     assert declined.exit_code() == 1
     assert "sesh deploy @box" in declined.text()
     assert not far.exists(".local/bin/sesh")
+    agreed = home.terminal("@box", "work")
+    agreed.wait_for("deploy it there? [Y/n]")
+    agreed.type("\r")
+    agreed.wait_for("installed sesh")
+    agreed.wait_for(PROMPT)
+    assert far.names() == ["work"]
+    agreed.type(b"\x1c")
+    assert agreed.exit_code() == 0
 
 
 @pytest.mark.needs("vim")

@@ -22,7 +22,7 @@ from sesh.remote.ssh.exchange import CommandResult
 
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
 ORDER: install.Order = {
-    "token": TOKEN, "name": "x", "force": False, "trials": [], "sha256": "",
+    "token": TOKEN, "name": "x", "force": False, "sha256": "",
 }  # fmt: skip
 
 

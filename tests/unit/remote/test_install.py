@@ -39,7 +39,7 @@ class Host:
     def order(self, bundle: Bundle, **facts: Any) -> Any:
         token = secrets.token_hex(8)
         order = {"token": token, "name": bundle.name, "force": False}
-        return {**order, "trials": [["--version"]], "sha256": "", **facts}
+        return {**order, "sha256": "", **facts}
 
     def look(self, bundle: Bundle, **facts: Any) -> Any:
         """Carry out the order to look for missing files in this process; return the answer."""
