@@ -28,7 +28,7 @@ from sesh.reach.op import op
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
 from sesh.schema import Place, Summary
-from sesh.store import listing
+from sesh.store import listing, recent
 from sesh.workers import Stop, Workers
 
 POLL = 5.0  # seconds between two polls of all sessions
@@ -40,19 +40,23 @@ _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
 _INDEX_TIMEOUT = 0.5  # seconds for a daemon to answer
 _SUMMARY = 2  # the number of the request for a summary, which follows that for events
 _ROWS = 20  # sessions in one item of `follow`
+_SCREENFUL = 40  # sessions of this machine that a board shows before it knows all
 _LARGEST = 4 << 20  # approximate characters of a host's rows; the link is closed above it
 
 
-def watch(audience: int = -1) -> Generator[list[Summary], None, None]:
+def watch(audience: int = -1, first: Sequence[str] = ()) -> Generator[list[Summary], None, None]:
     """Yield the sessions of this machine now, and again after each change.
 
-    `audience`: see `Caller`; BrokenPipeError is raised once its reader is gone. Raises Refused for an unsafe directory.
+    `audience`: see `Caller`; BrokenPipeError is raised once its reader is gone. `first`: names of sessions to yield
+    before all others. Raises Refused for an unsafe directory.
     """
     files.ready_directory()
     rows: list[Summary] | None = None
     poll_at = -inf
     seen: set[tuple[str, int]] = set()
     with closing(_Daemons()) as daemons:
+        if first:
+            yield listing.summaries(_INDEX_TIMEOUT, daemons.summaries({}, first), first)
         while True:
             before, seen = seen, _records()
             changed = daemons.with_events() | {name for name, _ in before ^ seen}
@@ -115,14 +119,14 @@ class _Daemons:
                 found.add(name)
         return found
 
-    def summaries(self, latest: dict[str, Summary]) -> dict[str, Summary | None]:
-        """Add the summaries of all other sessions to the latest.
+    def summaries(self, latest: dict[str, Summary], first: Sequence[str] = ()) -> dict[str, Summary | None]:
+        """Add the summaries of all other sessions, or of the `first` ones, to the latest.
 
         None stands for a daemon that does not respond in time.
         The connections stay, since connecting at each poll would take most of a board's time. The sessions above this
         process's limit of connections are left out.
         """
-        names, most = {*paths.names()}, most_connections()
+        names, most = {*(first or paths.names())}, most_connections()
         for gone in self._connections.keys() - names:
             self._connections.pop(gone).close()
         others = names - latest.keys()
@@ -167,6 +171,7 @@ def follow(caller: Caller) -> Iterator[list[Summary]]:
 class Report:
     rows: list[Summary]
     why_silent: str = ""  # why the rows may be stale; empty if they are current
+    complete: bool = True  # the rows are all sessions
 
 
 class SessionIndex:
@@ -202,7 +207,7 @@ class SessionIndex:
         """Read the workers' reports; return whether anything may have changed. Raises this machine's error."""
         reports = self._workers.take()
         for host, report in reports:
-            if isinstance(report, SeshError) or not report.why_silent:
+            if isinstance(report, SeshError) or (report.complete and not report.why_silent):
                 self.pending.discard(host)
             if isinstance(report, Report):
                 self.machines[host] = report
@@ -268,7 +273,11 @@ def _follow_this_machine(stop: Stop) -> Generator[Report, None, None]:
     reader = open(end, "rb", buffering=0)  # a file, unlike a descriptor, may be closed twice
     try:
         with stop.calling(reader.close):
-            yield from map(Report, watch(audience))
+            names = dict.fromkeys(paths.names())
+            first = [name for name in dict.fromkeys([*recent.newest(), *names]) if name in names]
+            first = first[:_SCREENFUL] if len(names) > _SCREENFUL else []
+            for number, rows in enumerate(watch(audience, first)):
+                yield Report(rows, complete=number > 0 or not first)
     finally:
         reader.close()
         os.close(audience)

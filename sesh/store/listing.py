@@ -30,13 +30,15 @@ _WAKING = 0.5  # seconds for a live daemon to make its socket again
 _LOOK = 0.005  # seconds between two looks for a file
 
 
-def summaries(timeout: float | None = None, known: Mapping[str, Summary | None] | None = None) -> list[Summary]:
-    """Return all sessions, sorted by name. Raises Refused.
+def summaries(
+    timeout: float | None = None, known: Mapping[str, Summary | None] | None = None, names: Sequence[str] = ()
+) -> list[Summary]:
+    """Return the named sessions, or all, sorted by name. Raises Refused.
 
     The error is that of an untrusted directory. `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: the summaries that
     need no request, None without a daemon.
     """
-    names = paths.names()
+    names = names or paths.names()
     found = {**(known or {})}
     unknown = [name for name in names if name not in found]
     found |= _query(unknown, SUMMARIES_TIMEOUT if timeout is None else timeout)

@@ -13,6 +13,7 @@ import pytest
 from sesh.ops import index, send
 from sesh.reach.target import Target
 from sesh.store import listing
+from sesh.workers import Stop
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, says_who_reads, wait_until
 from tests.terminal.looking import screen
 
@@ -375,3 +376,16 @@ def test_a_name_that_another_session_takes_over_is_that_session_s(home: Home, mo
         home.sesh("--rename", "web", "old")
         home.sesh("--rename", "next", "web")
         assert {row["name"]: row["id"] for row in next(lists)} == {"web": ids["next"], "old": ids["web"]}
+
+
+def test_of_many_sessions_the_last_attached_are_shown_before_all_are_known(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    monkeypatch.setattr(index, "_SCREENFUL", 1)
+    for name in ("play", "work"):
+        home.sesh("--open", name, "--", "cat")
+    attached(home, "gone", "work")
+    with closing(index._follow_this_machine(Stop())) as reports:
+        found = [([row["name"] for row in report.rows], report.complete) for report in (next(reports), next(reports))]
+    assert found == [(["work"], False), (["play", "work"], True)]
