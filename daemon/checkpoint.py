@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from itertools import chain
 
 from sesh import machine
 from sesh.daemon.base.facts import Facts
@@ -18,7 +19,7 @@ from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY, stamp
-from sesh.schema import SCROLLBACK, CheckpointFacts, CheckpointHeader
+from sesh.schema import CheckpointFacts, CheckpointHeader
 from sesh.store import checkpoints
 from sesh.vt.render.replay import lines_as_bytes, pieces, replay
 
@@ -29,8 +30,7 @@ of output: this pause, and the time that a checkpoint takes."""
 LAST_CATCH_UP = 5.0  # seconds for the emulator to catch up before the last checkpoint: enough for its largest lag
 RETRY_AFTER = 30.0  # seconds after a failed checkpoint until the next one
 MAX_HISTORY = 32 << 10  # bytes of commands in a checkpoint; older ones are left out
-LAST_LINES = 100_000  # lines of scrollback in the last checkpoint at most, which take up to two seconds
-APPENDED = 1 << 20  # bytes of output that are appended to a file; then it begins anew
+APPENDED = 1 << 20  # bytes of output that may be appended to a small file; then it begins anew
 
 
 class Checkpointer:
@@ -64,7 +64,7 @@ class Checkpointer:
         now = time.monotonic()
         if self._steps is None and now >= self._next_at:
             self._next_at = now + PAUSE
-            self._steps = self._writing(SCROLLBACK)
+            self._steps = self._writing()
         try:
             if self._steps is not None:
                 next(self._steps)
@@ -81,15 +81,13 @@ class Checkpointer:
                 self._timers.set(self.write_if_due, max(0.0, self._next_at - now))
 
     def write_last(self) -> None:
-        """Write the last checkpoint, which may have more lines. Raises OSError."""
+        """Write the last checkpoint. Raises OSError."""
         if not self._facts.persist:
             return
         self._timers.clear(self.write_if_due)
         if self._steps is not None:
             self._steps.close()  # superseded
             self._steps = None
-        if self._facts.scrollback > SCROLLBACK:
-            self._room = 0
         self._model.catch_up(LAST_CATCH_UP)
         try:
             self._write()
@@ -97,16 +95,16 @@ class Checkpointer:
             self._write()  # retry once, as no later checkpoint follows
 
     def _write(self) -> None:
-        for _ in self._writing(min(self._facts.scrollback, LAST_LINES)):
+        for _ in self._writing():
             pass
 
-    def _writing(self, lines: int) -> Generator[None, None, None]:
-        """Write a checkpoint in steps. `lines`: the most lines of a file that begins anew."""
+    def _writing(self) -> Generator[None, None, None]:
+        """Write a checkpoint in steps."""
         try:
             new = self._log.content(self._position)
             is_rest = self._position >= max(self._log.base, self._model.resized_at + 1)
             if not is_rest or len(new) >= self._room:
-                yield from self._write_anew(lines)
+                yield from self._write_anew()
             elif new:
                 self._size = checkpoints.extend(self._id, self._size, new)
                 self._position += len(new)
@@ -116,7 +114,7 @@ class Checkpointer:
             self._room = 0
             raise
 
-    def _write_anew(self, lines: int) -> Generator[None, None, None]:
+    def _write_anew(self) -> Generator[None, None, None]:
         model = self._model
         if model.position < model.resized_at:
             model.catch_up()  # what follows a resize would be drawn at the size before
@@ -126,7 +124,7 @@ class Checkpointer:
         emulator.settle().sync_scrollback()
         scrollback = emulator.settle().scrollback
         columns = emulator.columns
-        parts = pieces(scrollback.since(scrollback.end - lines), columns)
+        parts = pieces(scrollback.since(scrollback.first), columns)
         screen = replay(emulator, lines=int(bool(scrollback.open_rows)), clear=False)
         rest = b"" if model.in_image else self._log.content(model.position)  # an image's rest would be shown as text
         position = self._log.head
@@ -135,13 +133,12 @@ class Checkpointer:
             "size": [model.columns, model.rows],
             "lines": self._facts.scrollback,
         }
-        self._room = APPENDED if is_exact and not model.in_image else 0
+        may_append = is_exact and not model.in_image
         yield  # with a long line on the screen, this took as long as a step may
-        above = bytearray()
-        for part in parts:
-            above += lines_as_bytes(part, columns)
-            yield
-        self._size = checkpoints.write(self._id, header, bytes(above) + screen + rest)
+        above = (lines_as_bytes(part, columns) for part in parts)
+        self._size = yield from checkpoints.write(self._id, header, chain(above, [screen, rest]))
+        # As much again: a file is read whole, and beginning anew takes as long as all its lines.
+        self._room = min(max(APPENDED, self._size), checkpoints.LARGEST - self._size) if may_append else 0
         if is_exact:  # else the next checkpoint follows even without more output
             self._position = position
 

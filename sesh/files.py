@@ -9,7 +9,7 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BufferedReader, FileIO
 from typing import Any
@@ -48,6 +48,19 @@ def write_whole(
         before_rename()
     if durable:
         flush(os.path.dirname(path))
+
+
+def write_parts(path: str, parts: Iterable[bytes]) -> Generator[None, None, int]:
+    """Replace a file as `write_whole`, and yield after each part; return its size."""
+    size = 0
+    with _replacing(path) as temporary:
+        with _open(temporary, "w") as file:
+            os.fchmod(file.fileno(), OWN)
+            for part in parts:
+                write_all(file.fileno(), part)
+                size += len(part)
+                yield
+    return size
 
 
 def replace_link(path: str, target: str) -> None:
@@ -182,11 +195,9 @@ def read_json(path: str, hint: Any, largest: int) -> Any:
     return None if data is None else parse_json(path, data, hint)
 
 
-def write_headed(path: str, header: Mapping[str, object], rest: bytes, *, durable: bool = False) -> int:
-    """Replace a file by a JSON line and more bytes, as `write_whole`; return its size."""
-    content = protocol.encode(header) + b"\n" + rest
-    write_whole(path, content, durable=durable)
-    return len(content)
+def write_headed(path: str, header: Mapping[str, object], rest: bytes, *, durable: bool = False) -> None:
+    """Replace a file by a JSON line and more bytes, as `write_whole`."""
+    write_whole(path, protocol.encode(header) + b"\n" + rest, durable=durable)
 
 
 def read_headed(path: str, hint: Any, most: int) -> Any:

@@ -184,7 +184,7 @@ def _restore_files(name: str, record: Record, checkpoint: views.Checkpoint | Non
             records.write(record)
             if checkpoint is not None:
                 checkpoints.write_facts(record["id"], facts)
-                checkpoints.write(record["id"], *checkpoint)
+                checkpoints.restore(record["id"], *checkpoint)
 
 
 @contextmanager

@@ -6,7 +6,9 @@ them the output that has come since, as it is. `.checkpoint.ID` is JSON (`Checkp
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable
 from contextlib import suppress
+from itertools import chain
 
 from sesh import files, protocol
 from sesh.errors import Refused
@@ -19,9 +21,16 @@ LARGEST = 1 << 30  # bytes of a screen with the largest scrollback, see `measure
 _LARGEST_FACTS = 4 << 20
 
 
-def write(session_id: str, header: CheckpointHeader, data: bytes) -> int:
-    """Replace a session's screen in one step; return the file's size. Raises OSError."""
-    return files.write_headed(records.file_of(session_id, "screen"), {"format": FORMAT, **header}, data)
+def write(session_id: str, header: CheckpointHeader, parts: Iterable[bytes]) -> Generator[None, None, int]:
+    """Replace a session's screen, and yield after each part; return the size. Raises OSError."""
+    first = protocol.encode({"format": FORMAT, **header}) + b"\n"
+    return files.write_parts(records.file_of(session_id, "screen"), chain([first], parts))
+
+
+def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
+    """Write back what `read` returned. Raises OSError."""
+    for _ in write(session_id, header, [data]):
+        pass
 
 
 def extend(session_id: str, size: int, data: bytes) -> int:

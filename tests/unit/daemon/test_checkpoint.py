@@ -97,17 +97,13 @@ def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
     assert len(own.model.emulator.last_lines(1000)) == 100 + 23
 
 
-def test_only_the_last_checkpoint_has_more_lines_than_the_default(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoint, "SCROLLBACK", 100)
-    own = session(scrollback=200)
-    own.pump.log.append(b"".join(b"line %d\r\n" % number for number in range(250)))
+def test_a_checkpoint_has_all_lines_of_a_long_scrollback(folder: Path) -> None:
+    own = session(scrollback=20_000)
+    own.pump.log.append(b"".join(b"line %d\r\n" % number for number in range(15_000)))
     own.model.catch_up(10)
     attempt(own)
-    assert restored().last_lines(2000) == own.model.emulator.last_lines(100 + 23)
-    own.checkpoints.write_last()
-    assert restored().last_lines(2000) == own.model.emulator.last_lines(2000)
+    assert restored().last_lines(20_000) == own.model.emulator.last_lines(20_000)
+    assert len(restored().last_lines(20_000)) == 15_000
 
 
 class Fault:
