@@ -52,7 +52,7 @@ def status(caller: Caller, name: str) -> Status:
     Without a daemon, `scrollback` is None.
     """
     try:
-        session = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
+        session = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
         session = _status_without_daemon(name, error)
     here = listing.current()
@@ -86,8 +86,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> ScreenFacts | Scre
     if form not in _FORMATS:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
     try:
-        response, data = find.request(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
-        continued = response["continued"]
+        continued, data = find.request(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
     except NotFound:
         data, continued = stored_screen(name, form)
     if form != "json":
