@@ -26,10 +26,10 @@ CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, or more if `PAU
 PAUSE = 4.0
 """During output, seconds from the start of one checkpoint to the start of the next. A crash loses at most five seconds
 of output: this pause, and the time that a checkpoint takes."""
-CATCH_UP = 0.8  # seconds for the emulator to catch up before the file begins anew
-LAST_CATCH_UP = 5.0  # seconds for it before the last checkpoint: enough for its largest lag
+LAST_CATCH_UP = 5.0  # seconds for the emulator to catch up before the last checkpoint: enough for its largest lag
 RETRY_AFTER = 30.0  # seconds after a failed checkpoint until the next one
 MAX_HISTORY = 32 << 10  # bytes of commands in a checkpoint; older ones are left out
+LAST_LINES = 100_000  # lines of scrollback in the last checkpoint at most, which take up to two seconds
 APPENDED = 1 << 20  # bytes of output that are appended to a file; then it begins anew
 
 
@@ -64,7 +64,7 @@ class Checkpointer:
         now = time.monotonic()
         if self._steps is None and now >= self._next_at:
             self._next_at = now + PAUSE
-            self._steps = self._writing(now + CATCH_UP)
+            self._steps = self._writing(SCROLLBACK)
         try:
             if self._steps is not None:
                 next(self._steps)
@@ -81,7 +81,7 @@ class Checkpointer:
                 self._timers.set(self.write_if_due, max(0.0, self._next_at - now))
 
     def write_last(self) -> None:
-        """Write the last checkpoint, which has all lines. Raises OSError."""
+        """Write the last checkpoint, which may have more lines. Raises OSError."""
         if not self._facts.persist:
             return
         self._timers.clear(self.write_if_due)
@@ -90,23 +90,23 @@ class Checkpointer:
             self._steps = None
         if self._facts.scrollback > SCROLLBACK:
             self._room = 0
-        until = time.monotonic() + LAST_CATCH_UP
+        self._model.catch_up(LAST_CATCH_UP)
         try:
-            self._write(until)
+            self._write()
         except Exception:
-            self._write(until)  # retry once, as no later checkpoint follows
+            self._write()  # retry once, as no later checkpoint follows
 
-    def _write(self, until: float) -> None:
-        for _ in self._writing(until, self._facts.scrollback):
+    def _write(self) -> None:
+        for _ in self._writing(min(self._facts.scrollback, LAST_LINES)):
             pass
 
-    def _writing(self, until: float, lines: int = SCROLLBACK) -> Generator[None, None, None]:
-        """Write a checkpoint in steps. `until`, `lines`: as in `_write_anew`."""
+    def _writing(self, lines: int) -> Generator[None, None, None]:
+        """Write a checkpoint in steps. `lines`: the most lines of a file that begins anew."""
         try:
             new = self._log.content(self._position)
             is_rest = self._position >= max(self._log.base, self._model.resized_at + 1)
             if not is_rest or len(new) >= self._room:
-                yield from self._write_anew(until, lines)
+                yield from self._write_anew(lines)
             elif new:
                 self._size = checkpoints.extend(self._id, self._size, new)
                 self._position += len(new)
@@ -116,16 +116,12 @@ class Checkpointer:
             self._room = 0
             raise
 
-    def _write_anew(self, until: float, lines: int) -> Generator[None, None, None]:
-        """Begin the file anew.
-
-        `until`: time (monotonic) for the emulator to catch up; `lines`: the most lines of scrollback.
-        """
+    def _write_anew(self, lines: int) -> Generator[None, None, None]:
         model = self._model
-        head = self._log.head
-        while model.position < head and model.wait_time() is not None and time.monotonic() < until:
-            model.step()
+        if model.position < model.resized_at:
+            model.catch_up()  # what follows a resize would be drawn at the size before
             yield
+        is_exact = model.position >= model.resized_at
         emulator = model.emulator
         emulator.settle().sync_scrollback()
         scrollback = emulator.settle().scrollback
@@ -139,14 +135,15 @@ class Checkpointer:
             "size": [model.columns, model.rows],
             "lines": self._facts.scrollback,
         }
-        self._room = APPENDED if header["drawn"] == header["size"] and not model.in_image else 0
+        self._room = APPENDED if is_exact and not model.in_image else 0
         yield  # with a long line on the screen, this took as long as a step may
         above = bytearray()
         for part in parts:
             above += lines_as_bytes(part, columns)
             yield
         self._size = checkpoints.write(self._id, header, bytes(above) + screen + rest)
-        self._position = position
+        if is_exact:  # else the next checkpoint follows even without more output
+            self._position = position
 
     def _newest_facts(self) -> CheckpointFacts:
         return {

@@ -111,7 +111,7 @@ class Delivery:
         """Return why the program takes no more of this text now; empty if it does."""
         before = self._question
         asks = self._session.activity.declared_question
-        if not self._session.running:
+        if not self._session.life.running:
             return "it has ended"
         if self._session.activity.input_at != self._input_at:
             return "somebody typed meanwhile"

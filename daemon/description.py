@@ -19,15 +19,17 @@ from sesh.schema import EndFacts, Foreground, JobResult, Record, Status
 from sesh.store import records
 from sesh.vt.modes import BRACKETED_PASTE
 
+EVENTS = 20  # events in the result of an ended session
+
 
 def summary(session: Session) -> Status:
     facts = session.facts
     written = record(session)
-    state = "running" if session.running else "exited"
+    state = "running" if session.life.running else "exited"
     return {
         **records.summary(session.name, written, state),  # type: ignore[typeddict-item]  # no more keys than these
         "attached": len(session.clients),
-        "cwd": (machine.directory_of(facts.pid) if session.running else "") or facts.directory,
+        "cwd": (machine.directory_of(facts.pid) if session.life.running else "") or facts.directory,
         "command": shorten(facts.command),
         "title": session.findings.title,
         "foreground": _foreground(session),
@@ -56,7 +58,7 @@ def status(session: Session) -> Status:
     """Return all facts of the session; the emulator may still lag behind."""
     session.model.catch_up()
     emulator = session.model.emulator
-    pty = session.pty
+    pty = session.pump.pty
     return {
         **summary(session),
         "clients": [client.as_status() for client in session.clients.all],
@@ -70,7 +72,7 @@ def status(session: Session) -> Status:
         "daemon_pid": os.getpid(),
         "version": __version__,
         "link": None,
-        "position": session.log.head,
+        "position": session.pump.log.head,
         "faults": session.faults.kept,
         "reports": session.activity.reports.as_json(),
     }
@@ -83,7 +85,7 @@ def outcome(session: Session) -> EndFacts:
         "signal": end.signal,
         "duration": round((STEADY.now() if end.at is None else end.at) - session.facts.created, 3),
         "timed_out": end.reason == BY_TIMEOUT,
-        "truncated": session.log.base > 0,
+        "truncated": session.pump.log.base > 0,
         "cpu": end.cpu,
         "memory": end.memory,
         "reason": end.reason,
@@ -102,10 +104,10 @@ def result(session: Session, *, truncated: bool) -> JobResult:
         "directory": facts.directory,
         "labels": facts.labels,
         "ended": STEADY.wall_time(session.life.end.at or STEADY.now()),
-        "position": session.log.head,
+        "position": session.pump.log.head,
         "columns": session.model.columns,
         "rows": session.model.rows,
-        "events": session.events.last,
+        "events": session.events.after(0)[-EVENTS:],
         "state": session.activity.observe().state,
         "run": session.runs.history.last,
         "job": facts.job,
@@ -119,7 +121,7 @@ def record(session: Session) -> Record:
     end = session.life.end
     identified = _identity(os.getpid())
     # The number of a closed pty may soon belong to another terminal.
-    pty = session.pty if session.pty is not None and session.pty.is_open else None
+    pty = session.pump.pty if session.pump.pty is not None and session.pump.pty.is_open else None
     return {
         "name": session.name,
         "id": facts.id,

@@ -59,20 +59,20 @@ class Ending:
             self._facts.update(replace(self._facts, keep=False))
         if not self._life.running:
             self.remove()
-        elif self._life.phase == Phase.RUNNING and self._session.pty is not None:
+        elif self._life.phase == Phase.RUNNING and self._session.pump.pty is not None:
             self._reason = reason
             self._life.become(Phase.ENDING)
-            self._session.timers.set(self._check_processes, 0)
+            self._session.loop.timers.set(self._check_processes, 0)
 
     def time_out(self) -> None:
         self.end_session(BY_TIMEOUT)
 
     def _check_processes(self) -> None:
         """Signal the session's processes until none is alive. Raises OSError if they cannot be listed."""
-        pty = self._session.pty
+        pty = self._session.pump.pty
         if pty is None:
             return
-        self._session.timers.set(self._check_processes, POLL)  # first: listing processes can fail
+        self._session.loop.timers.set(self._check_processes, POLL)  # first: listing processes can fail
         if self._hung_up_at is None:
             alive = pty.signal_session(signal.SIGHUP, signal.SIGCONT)
             self._hung_up_at = time.monotonic()
@@ -90,11 +90,11 @@ class Ending:
 
     def check_program(self) -> None:
         """End the session if its program has ended by itself; called after SIGCHLD."""
-        pty = self._session.pty
+        pty = self._session.pump.pty
         if pty is None or not self._life.running:
             return
         if self._life.phase == Phase.ENDING:
-            self._session.timers.set(self._check_processes, 0)
+            self._session.loop.timers.set(self._check_processes, 0)
         elif pty.reap():
             self._handle_program_end(pty)
 
@@ -111,7 +111,7 @@ class Ending:
         self._life.end = end
         self._life.become(Phase.ENDED)
         for call in (self._check_processes, self.time_out, session.checkpoints.write_if_due):
-            session.timers.clear(call)
+            session.loop.timers.clear(call)
         guard(lambda: session.activity.end(failed=bool(end.code) and not end.by_request), "the state")
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
@@ -130,7 +130,7 @@ class Ending:
         return replace(end, reason=by_itself, by_request=self._life.interrupted)
 
     def _store_result(self) -> bool:
-        log = self._session.log
+        log = self._session.pump.log
         first = max(log.base, log.head - JOB_RETAINED)
         output = log.content(first) if self._facts.job else b""
         results.keep(description.result(self._session, truncated=first > 0), output)
@@ -142,7 +142,7 @@ class Ending:
         """Enter the final phase unless the creator may attach; return whether the screen is drawn."""
         phase = self._final_phase()
         is_drawn = phase == Phase.REMOVED or not (self._facts.persist and self._session.model.lag)
-        if is_drawn and not self._session.log.whole:
+        if is_drawn and not self._session.pump.log.whole:
             self._enter(phase)
         return is_drawn
 
@@ -218,7 +218,7 @@ class Ending:
         if reader is None:
             return False
         if reader.gets_output:
-            return reader.position < session.log.head
+            return reader.position < session.pump.log.head
         if not (isinstance(reader, Client) and isinstance(reader.state, Viewing)):
             return True  # it waits for a screen
         return session.model.lag > 0 or bool(connection.unsent) or not reader.room
@@ -226,11 +226,10 @@ class Ending:
     def _respond_to_waits(self, connection: PeerConnection) -> None:
         session = self._session
         for wait in session.waits.of(connection):
-            output = session.log.content(session.log.base) if wait.output else b""
             outcome = description.outcome(session)
             if connection.reader is not None:
                 outcome["truncated"] = connection.reader.skipped > 0
-            wait.request.respond({"position": session.log.head, **outcome}, output)
+            wait.request.respond({"position": session.pump.log.head, **outcome})
         session.waits.forget(connection)
 
     def _send_exit(self, client: Client) -> None:
@@ -251,4 +250,4 @@ class Ending:
             if is_done or min(since_end, time.monotonic() - connection.progress_at) > LAST_READ:
                 self._drop(connection)
         if self._connections:
-            self._session.timers.ensure(self.close_finished, LAST_READ)
+            self._session.loop.timers.ensure(self.close_finished, LAST_READ)

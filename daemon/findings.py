@@ -8,7 +8,7 @@ from sesh.daemon.activity.rules import State
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.command_marks import CommandMarks
-from sesh.queries import Finding, Kind
+from sesh.queries import Kind
 
 MAX_TITLE = 1024
 _MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
@@ -26,12 +26,8 @@ class Findings:
         self.title = ""
         self.titled_by = 0  # the process group that has set the title
 
-    def handle(self, findings: list[Finding], start: int) -> None:
-        """Handle the findings, except queries, of a block at position `start` of the log."""
-        for kind, body, end in findings:
-            self._handle(kind, body, start + end)
-
-    def _handle(self, kind: Kind, body: bytes, position: int) -> None:
+    def handle(self, kind: Kind, body: bytes, position: int) -> None:
+        """Handle a finding that ends at `position` of the log, unless it is a query."""
         if kind == Kind.TITLE:
             self.titled_by = self._pump.foreground
             before = self.title

@@ -29,10 +29,10 @@ class ClientHandler:
         self._session = session
         self._relay = session.relay
         self._pump = session.pump
-        self._log = session.log
+        self._log = session.pump.log
         self._model = session.model
         self._clients = session.clients
-        self._timers = session.timers
+        self._timers = session.loop.timers
 
     def handle_hello(self, connection: PeerConnection, hello: Mapping[str, object]) -> None:
         """Respond to a connection's first HELLO, and attach a client if its role is `attach`."""

@@ -125,7 +125,7 @@ def take_over(memory: int) -> None:
     for descriptor in state["descriptors"].values():
         os.set_inheritable(descriptor, False)
     if session.pump.stdin is not None:
-        session.timers.set(session.pump.stdin.close, FEEDER_TIMEOUT)
+        session.loop.timers.set(session.pump.stdin.close, FEEDER_TIMEOUT)
     session.checkpoints.schedule()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     server_of(session, state).run()

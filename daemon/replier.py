@@ -6,14 +6,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from sesh.daemon.clients.client import Client, Clients
+from sesh.daemon.clients.client import Clients
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.screen.own_replies import reply_to, size_report
 from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
 from sesh.measures import Size
-from sesh.queries import Finding, Kind, form, reply_form
+from sesh.queries import Kind, form, reply_form
 
 REPLY_TIME = 0.01  # seconds that the emulator gets in one turn of the loop to catch up for queries
 MAX_UNREAD = 64 << 10  # bytes of input that the program has not read; at the limit, replies are dropped
@@ -32,15 +32,11 @@ class Replier:
         self._timers = timers
         self._due: deque[tuple[int, Callable[[], bytes]]] = deque()  # positions of the log, and what makes the replies
 
-    def handle(self, findings: list[Finding], start: int) -> None:
-        """Handle the queries of a block that starts at log position `start`."""
-        # If a client's terminal has all of it, expect its reply. Else the daemon replies, but not to a TALK, to which
+    def handle(self, kind: Kind, body: bytes, position: int) -> None:
+        """Handle a finding that ends at `position` of the log, if it is a query."""
+        # If a client's terminal has all output, expect its reply. Else the daemon replies, but not to a TALK, to which
         # only a terminal can.
-        client = self._clients.replying(self._pump.log)
-        for kind, body, end in findings:
-            self._handle(client, kind, body, start + end)
-
-    def _handle(self, client: Client | None, kind: Kind, body: bytes, position: int) -> None:
+        client = self._clients.replying(self._pump.log) if kind in (Kind.TALK, Kind.QUERY) else None
         if kind == Kind.STATUS_QUERY:
             self._report_status(body)
         elif kind == Kind.SIZES:

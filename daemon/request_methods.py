@@ -110,7 +110,7 @@ class RequestMethods:
         """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most."""
         session = self._session
         until = time.monotonic() + SCREEN_TIMEOUT
-        position = session.log.head
+        position = session.pump.log.head
         seconds = CATCH_UP_TIME
         while not session.faults.guard(session.model.catch_up, "the emulator", seconds, position):
             if time.monotonic() > until:
@@ -143,7 +143,6 @@ class RequestMethods:
         since: Position | None = None,
         *,
         follow: bool = False,
-        output: bool = False,
         prompt: bool = False,
         waiting: bool = False,
         from_now: bool = False,
@@ -167,7 +166,6 @@ class RequestMethods:
             ignored_since = session.activity.observe().since
         wait = Wait(
             request,
-            output=output,
             prompt=prompt,
             since=prompt_after if isinstance(prompt_after, int) else None,
             waiting=waiting,
@@ -179,7 +177,7 @@ class RequestMethods:
         if follow and connection.reader is None:
             connection.reader = Reader(connection, _first_position(session, from_, else_))
             session.relay.followers.append(connection.reader)
-            connection.send_output(session.log)
+            connection.send_output(session.pump.log)
 
     def events(self, request: PeerRequest[WaitResponse], since: int | None = None) -> None:
         """Send each event after number `since` as a DATA frame; respond at the session's end."""
@@ -202,7 +200,7 @@ class RequestMethods:
         `wait`, `key`: see `Run`. `since`: if the request waits, send the output from this byte on, as it comes.
         """
         session = self._session
-        if not session.running:
+        if not session.life.running:
             raise Refused(f"the program of {session.name} has ended; it cannot run commands")
         command = request.data.decode("utf-8", "surrogateescape").split("\0")
         session.runs.add(Run(command, request, wait=wait, key=key, sent=since if wait else None), timeout)
@@ -245,7 +243,7 @@ class RequestMethods:
         except OSError as failure:
             session.facts.update(replace(session.facts, name=old))
             raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure
-        if not session.running:
+        if not session.life.running:
             session.faults.guard(results.rename, "the result", session.facts.id, name)
         session.events.add("renamed", before=old)
         notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
@@ -274,7 +272,7 @@ class RequestMethods:
     def state(self, request: PeerRequest[None], state: State, question: str = "", *, hook: bool = False) -> None:
         """Set the state that the program declares; OSC 7501 overrides that of a `hook`."""
         session = self._session
-        if not session.running:
+        if not session.life.running:
             raise Refused(f"the program of {session.name} has ended")
         session.activity.declare(state, question, by=By.HOOK if hook else By.VERB)
         request.respond(None)
@@ -315,7 +313,7 @@ class RequestMethods:
         if stdin is None or at is None or at > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
         stdin.linger = RELINK_TIME if mends else 0.0
-        session.timers.clear(stdin.close)
+        session.loop.timers.clear(stdin.close)
         if not stdin.open:
             request.respond(False)
             return
@@ -328,12 +326,12 @@ class RequestMethods:
 
 def notifiable_client(session: Session) -> Client | None:
     """Return the client that typed last, if the program runs."""
-    return session.clients.leader if session.running else None
+    return session.clients.leader if session.life.running else None
 
 
 def _first_position(session: Session, from_: Position | None, else_: int | None) -> int:
     """Return the position to follow from, which may be above the log's head."""
-    log = session.log
+    log = session.pump.log
     if from_ == "sent":
         from_ = session.pump.input_line.sent_at
         if from_ is None:

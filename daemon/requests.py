@@ -73,7 +73,7 @@ class Requests:
             self._fail(request, error)
             return
         self.unfinished.add(request)
-        self.session.timers.set(self._go_on, seconds, request, steps)
+        self.session.loop.timers.set(self._go_on, seconds, request, steps)
 
     def _steps(self, request: PeerRequest[Any], call: Callable[[PeerRequest[Any]], Steps | None]) -> Steps:
         request.check_deadline(self.session.name)

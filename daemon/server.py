@@ -55,7 +55,7 @@ class Server:
         if creator is not None:
             connection = PeerConnection(creator, awaits_creator=True)
             self.admit(connection)
-            session.log.whole = True
+            session.pump.log.whole = True
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 
@@ -68,8 +68,8 @@ class Server:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts.ends_at
-        if deadline is not None and self.session.running:
-            self.session.timers.set(self.ending.time_out, max(0.0, deadline - STEADY.now()))
+        if deadline is not None and self.session.life.running:
+            self.session.loop.timers.set(self.ending.time_out, max(0.0, deadline - STEADY.now()))
         self._loop.watch(self._wakeup, READ, lambda *_: self._handle_signals(os.read(self._wakeup, 4096)))
         self._listen()
         self.session.relay.send_due_soon()
@@ -107,7 +107,7 @@ class Server:
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
         elif life.phase == Phase.ENDED:
-            session.timers.set(self._terminate, TERMINATE_RETRY)  # until the final phase is known
+            session.loop.timers.set(self._terminate, TERMINATE_RETRY)  # until the final phase is known
         elif not life.over:
             self.ending.end_session(TERMINATED)
 
@@ -124,7 +124,7 @@ class Server:
     # -- connections
 
     def _listen(self) -> None:
-        accepts = self.session.life.named and not self.session.timers.is_set(self._listen)
+        accepts = self.session.life.named and not self.session.loop.timers.is_set(self._listen)
         descriptor = self.listener.socket.fileno()
         if descriptor >= 0:
             self._loop.watch(descriptor, READ if accepts else 0, self._accept)
@@ -137,7 +137,7 @@ class Server:
             self.session.faults.note(f"a connection was closed: {error}")
             return
         except OSError:
-            self.session.timers.set(self._listen, ACCEPT_RETRY)
+            self.session.loop.timers.set(self._listen, ACCEPT_RETRY)
             self._listen()
             raise
         if opened is None:
@@ -155,13 +155,13 @@ class Server:
         self.connections[connection.descriptor] = connection
         connection.changed = partial(self._loop.soon, partial(self._send_queued, connection.descriptor))
         self._drop_or_go_on(connection)
-        self.session.timers.set(self.handler.no_hello, HELLO_TIMEOUT, connection)
+        self.session.loop.timers.set(self.handler.no_hello, HELLO_TIMEOUT, connection)
 
     def _send_queued(self, descriptor: int) -> None:
         connection = self.connections.get(descriptor)
         if connection is not None:  # else it was dropped meanwhile
             if not connection.blocked:
-                connection.send_output(self.session.log)
+                connection.send_output(self.session.pump.log)
             if self.session.events.pending(connection):
                 self._loop.soon(self.session.events.send_new)
             self._drop_or_go_on(connection)
@@ -185,7 +185,7 @@ class Server:
                 if client is not None:
                     self.session.relay.go_on_with(client)
                 else:
-                    connection.send_output(self.session.log)
+                    connection.send_output(self.session.pump.log)
                     self.session.relay.send_due_soon()
                     self._loop.soon(self.session.events.send_new)
             if ready & READ and not connection.closed and not connection.receive():
@@ -211,7 +211,7 @@ class Server:
         while backlog and not connection.closed:  # `fail` has emptied it
             self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
-                self.session.timers.set(self._serve, 0.0, connection.descriptor, 0)
+                self.session.loop.timers.set(self._serve, 0.0, connection.descriptor, 0)
                 connection.changed()
                 return
         backlog.clear()
@@ -244,12 +244,12 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)
-        session.timers.clear(self._serve, connection.descriptor, 0)
+        session.loop.timers.clear(self._serve, connection.descriptor, 0)
         self.handler.release_creator(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
         if stdin is not None and stdin.feeder is connection:
-            session.timers.set(stdin.close, stdin.linger)
+            session.loop.timers.set(stdin.close, stdin.linger)
         if client is not None:
             self.handler.forget(client)
         if connection.reader is not None and connection.reader in session.relay.followers:

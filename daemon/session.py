@@ -24,7 +24,6 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.waits import Waits
 from sesh.log import FaultLog
 from sesh.loop.loop import Loop
-from sesh.loop.timers import Timers
 from sesh.measures import Size
 from sesh.schema import Event
 
@@ -70,7 +69,7 @@ class Session:
         pump.on_output.connect(faults, self.relay.deliver, self.checkpoints.schedule, *woken)
         pump.on_input.connect(faults, *woken)
         pump.on_taken.connect(faults, self.relay.echoes.acknowledge_all)
-        pump.on_findings.connect(faults, replier.handle, self.findings.handle)
+        pump.on_finding.connect(faults, replier.handle, self.findings.handle)
         pump.between_reads.connect(faults, self.relay.keep_up)
         self.model.local_positions = self.relay.local_positions
         self.clients.on_resize.connect(faults, pump.resize, self.relay.resize, self._note_resize, replier.report_size)
@@ -95,22 +94,5 @@ class Session:
         self.activity.wake()
 
     @property
-    def log(self) -> OutputLog:
-        return self.pump.log
-
-    @property
-    def timers(self) -> Timers:
-        return self.loop.timers
-
-    @property
     def name(self) -> str:
         return self.facts.name
-
-    @property
-    def running(self) -> bool:
-        return self.life.running
-
-    @property
-    def pty(self) -> Pty | None:
-        """The program's pty, maybe closed; None before the start or in an ended session."""
-        return self.pump.pty

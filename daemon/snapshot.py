@@ -81,8 +81,8 @@ def take_snapshot(server: Server) -> Snapshot:
     for client in session.clients.all:
         session.clients.remember(client)
         session.model.remember(client.position)  # where its terminal continues
-    log = session.log
-    pty = session.pty
+    log = session.pump.log
+    pty = session.pump.pty
     stdin = session.pump.stdin
     descriptors = {"listener": server.listener.socket.fileno()}
     if pty is not None and pty.is_open:
@@ -113,7 +113,7 @@ def session_of(state: Snapshot) -> Session:
     for path, value in state["parts"].items():
         part, _, name = path.rpartition(".")
         setattr(attrgetter(part)(session), name, value)
-    session.log.restore(*state["log"])
+    session.pump.log.restore(*state["log"])
     session.model.restore(state["model"])
     session.pump.unwritten += state["unwritten"]
     if state["stdin_taken"] is not None:

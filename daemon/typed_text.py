@@ -89,8 +89,8 @@ class Typing:
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
-        pty = self._session.pty
-        if key not in self.outcomes and pty is not None and self._session.running:
+        pty = self._session.pump.pty
+        if key not in self.outcomes and pty is not None and self._session.life.running:
             pty.signal_foreground(signal.SIGINT)
             self._session.life.note_input(interrupts=True)
         self._respond(request, key, {})
@@ -118,7 +118,7 @@ class Typing:
 
     def _type(self, data: bytes, *, enter: bool, more: bool) -> Generator[float, None, SendResponse]:
         """Type a text: at once to a reader of lines, else at its pace."""
-        pty = self._session.pty
+        pty = self._session.pump.pty
         text = unmarked(data) if enter else data
         if not enter or pty is None or not pty.raw() or self._session.activity.shell_reads:
             text += b"\r" if enter else b""
@@ -142,9 +142,9 @@ class Typing:
         session = self._session
         pump = self._pump
         name = self._session.name
-        pty = session.pty
+        pty = session.pump.pty
         rest = "the rest was not" if more else "nothing was"
-        if not session.running or pty is None:
+        if not session.life.running or pty is None:
             raise _ended(name)
         if self._is_full(data):
             story = f"the program of {name} does not read its input ({pump.unread:,} bytes wait)"
@@ -157,7 +157,7 @@ class Typing:
                 message = f"the program of {name} reads lines of at most {longest:,} bytes; {rest} typed"
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
         if not more:
-            pump.input_line.sent_at = session.log.head
+            pump.input_line.sent_at = session.pump.log.head
         session.activity.note_input(data)
 
     # -- checks
@@ -176,7 +176,7 @@ class Typing:
     def _check_draft(self) -> None:
         """Raise Busy if a person has begun a line, which a text would join."""
         name = self._session.name
-        pty = self._session.pty
+        pty = self._session.pump.pty
         if pty is not None and self._pump.input_line.drafted(pty):
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
@@ -193,7 +193,7 @@ class Typing:
         session = self._session
         pump = self._pump
         name = self._session.name
-        if not session.running or session.pty is None:
+        if not session.life.running or session.pump.pty is None:
             raise _ended(name)
         taken = 0
         while not pump.paused and taken < MOST_READS and pump.read_output():
@@ -211,8 +211,8 @@ class Typing:
         if since is not None and (since, question) != (stands, standing.question):
             other = f'"{standing.question}"' if standing.question else "something without words"
             raise Refused(f"{name} is waiting, but asks {other} now; nothing was typed")
-        raw = session.pty.raw()
-        hides = not raw and not session.pty.echoes()  # a password prompt
+        raw = session.pump.pty.raw()
+        hides = not raw and not session.pump.pty.echoes()  # a password prompt
         return {"since": stands, "question": standing.question, "hides": hides, "line": not raw}
 
 

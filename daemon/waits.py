@@ -32,7 +32,6 @@ class Wait:
     """A request that waits for the first of its conditions, or the session's end."""
 
     request: PeerRequest[WaitResponse]
-    output: bool = False  # the response at the session's end carries all output
     prompt: bool = False  # waits for a shell's prompt
     since: int | None = None  # the position that output must reach before a prompt counts
     waiting: bool = False  # waits for a question

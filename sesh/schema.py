@@ -304,28 +304,6 @@ class EndFacts(TypedDict):
     reason: str | None
 
 
-class JobResult(EndFacts, total=False):
-    """The result of a session, kept for a week. `state`: done or failed.
-
-    `run`: the command of `sesh run` that ended with it; `shell`: true if its program was the user's shell.
-    """
-
-    name: Name
-    id: Id
-    command: list[Text]
-    directory: Text
-    labels: dict[str, str]
-    ended: Time
-    position: int
-    columns: Size
-    rows: Size
-    events: int
-    state: str | None
-    run: RunFacts | None
-    job: bool
-    shell: bool
-
-
 class Event(TypedDict, total=False):
     """An event of a session. `seq` counts from 1; other keys depend on `event`.
 
@@ -361,6 +339,28 @@ class Event(TypedDict, total=False):
     n: int
     pid: int
     read_only: bool
+
+
+class JobResult(EndFacts, total=False):
+    """The result of a session, kept for a week. `state`: done or failed.
+
+    `run`: the command of `sesh run` that ended with it; `shell`: true if its program was the user's shell.
+    """
+
+    name: Name
+    id: Id
+    command: list[Text]
+    directory: Text
+    labels: dict[str, str]
+    ended: Time
+    position: int
+    columns: Size
+    rows: Size
+    events: list[Event]  # the last ones
+    state: str | None
+    run: RunFacts | None
+    job: bool
+    shell: bool
 
 
 # -- the files of a session, checked when they are read (`sesh.files`)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from sesh import check, descriptors, errors, machine, paths, protocol
+from sesh import check, descriptors, errors, files, machine, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
@@ -67,7 +67,6 @@ class Connection:
         """The last deadline that has passed. One more read is allowed after it, because bytes may have come in time."""
         self._reloaded = False
         self.any_protocol = False  # accept every protocol number, for the request `reload`
-        self.greeted_at = 0.0  # time (monotonic) of a HELLO whose WELCOME is awaited later, 0 for none
 
     def __enter__(self) -> Self:
         return self
@@ -330,7 +329,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         raise paths.absent(name)
     deadline = time.monotonic() + timeout
     while True:
-        opened = open_socket(name)
+        opened = open_socket(name + paths.SOCKET)
         if opened is None:
             raise paths.absent(name)
         try:
@@ -348,15 +347,28 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
     return adopt(opened, name)
 
 
-def open_socket(name: str) -> socket.socket | None:
-    """Return a non-blocking socket to a daemon; None if nobody listens. Raises OSError.
+def listen(entry: str, backlog: int) -> socket.socket:
+    """Listen in the directory of sessions, on a socket of mode 0600. Raises OSError."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with files.masked(0o177), paths.socket_address(paths.directory(), entry) as address:
+            listening.bind(address)  # under its own name: programs that clean up skip paths in /proc/net/unix
+        listening.listen(backlog)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
-    It is not connected yet if the daemon's backlog is full.
+
+def open_socket(entry: str) -> socket.socket | None:
+    """Connect to a socket in the directory of sessions; None if nobody listens. Raises OSError.
+
+    The returned socket does not block, and is not connected yet if the backlog of the other one is full.
     """
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
-        with paths.socket_address(paths.directory(), name + paths.SOCKET) as address:
+        with paths.socket_address(paths.directory(), entry) as address:
             opened.connect(address)
     except BlockingIOError:
         return opened

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from sesh import paths, wire
 from sesh.errors import Refused
-from sesh.files import locked, masked
+from sesh.files import locked
 from sesh.machine import peer_uid
 from sesh.store import records
 
@@ -117,16 +117,9 @@ class Listener:
 
 
 def _bind(name: str) -> tuple[socket.socket, tuple[int, int]]:
-    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    opened = wire.listen(name + paths.SOCKET, BACKLOG)
     opened.setblocking(False)
-    try:
-        with masked(0o177), paths.socket_address(paths.directory(), name + paths.SOCKET) as address:
-            opened.bind(address)  # under its own name: programs that clean up skip paths in /proc/net/unix
-        opened.listen(BACKLOG)
-        status = os.lstat(paths.socket_path(name))
-    except OSError:
-        opened.close()
-        raise
+    status = os.lstat(paths.socket_path(name))
     return opened, (status.st_dev, status.st_ino)
 
 
@@ -155,7 +148,7 @@ def clear(name: str) -> None:
     if record is None and not has_socket:
         return
     if has_socket:
-        probe = wire.open_socket(name)
+        probe = wire.open_socket(name + paths.SOCKET)
         if probe is not None:
             probe.close()
             raise paths.taken(name)

@@ -12,7 +12,7 @@ from sesh.daemon.pty.pty import Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.measures import Size
-from sesh.queries import Finding, QueryScanner, bounded
+from sesh.queries import Kind, QueryScanner, bounded
 
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 
@@ -27,9 +27,9 @@ class Pump:
         self.on_output: Observers[[]] = Observers()  # called after bytes were appended to the log
         self.on_input: Observers[[]] = Observers()
         self.on_taken: Observers[[]] = Observers()  # called once the pty has taken input that it had no room for
-        self.on_findings: Observers[[list[Finding], int]] = Observers()
-        """Called with the findings of a block, and the position of its start, after the block was sent."""
-        self.pty: Pty | None = None
+        self.on_finding: Observers[[Kind, bytes, int]] = Observers()
+        """Called with a finding's kind and body, and the position of its end, after it was sent."""
+        self.pty: Pty | None = None  # None before the start or in an ended session; maybe closed
         self.paused = True  # the readers of the log lag, or the daemon's first turn has not come
         self.filter: Callable[[bytes], Iterable[bytes]] | None = None
         """Yields a block's visible pieces. The first `run` sets `RunQueue.filter`, which removes the shell's marks."""
@@ -94,8 +94,8 @@ class Pump:
             self.log.append(piece)
             findings = self.scanner.scan(piece)
             self.on_output()
-            if findings:
-                self.on_findings(bounded(findings), start)
+            for kind, body, end in bounded(findings):
+                self.on_finding(kind, body, start + end)
 
     def append_unscanned(self, data: bytes) -> None:
         """Append bytes to the log unfiltered, such as held output, and send them."""

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import resource
-import socket
 import subprocess
 import sys
 import time
@@ -96,42 +95,33 @@ def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
 
 def _fork_from(path: str) -> wire.Connection | None:
     """Return a connection to a zygote's new fork; None if none responds in time."""
-    try:
-        connection = _connect(path)
-    except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
-        return None  # no zygote, a killed one, or a stopped one whose backlog is full
-    return _await_fork(connection, time.monotonic() + ANSWER_TIMEOUT)
+    return _await_fork(_connect(path), time.monotonic() + ANSWER_TIMEOUT)
 
 
-def _connect(path: str) -> wire.Connection:
-    """Connect to the zygote at `path`. Raises OSError, ConnectionRefusedError for another user's."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
-        opened.setblocking(False)
-        with paths.socket_address(*os.path.split(path)) as address:
-            opened.connect(address)
-        if machine.peer_uid(opened) != os.geteuid():
-            raise ConnectionRefusedError
-        return wire.adopt(opened)
-
-
-def _await_fork(connection: wire.Connection, deadline: float) -> wire.Connection | None:
-    """Wait for the zygote's fork; if none comes, close, so that a late one exits."""
-    try:
-        connection.receive(deadline)
-    except (errors.TimedOut, errors.Unreachable):
-        connection.close()
+def _connect(path: str) -> wire.Connection | None:
+    """Connect to this user's zygote at `path`; None without one, or if it is stopped."""
+    opened = wire.open_socket(os.path.basename(path))
+    if opened is not None and machine.peer_uid(opened) != os.geteuid():
+        opened.close()
         return None
-    return connection
+    return wire.adopt(opened) if opened is not None else None
+
+
+def _await_fork(connection: wire.Connection | None, deadline: float) -> wire.Connection | None:
+    """Wait for the zygote's fork; if none comes, close, so that a late one exits."""
+    if connection is not None:
+        with suppress(errors.TimedOut, errors.Unreachable):
+            connection.receive(deadline)
+            return connection
+        connection.close()
+    return None
 
 
 def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connection:
     """Start a zygote under the caller's lock; connect to it. Raises OSError, Refused, Unreachable."""
     _remove(path)
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-            with files.masked(0o177), paths.socket_address(*os.path.split(path)) as address:
-                listening.bind(address)
-            listening.listen(_BACKLOG)
+        with wire.listen(os.path.basename(path), _BACKLOG) as listening:
             opened = _connect(path)  # before it starts: a zygote without connections exits
             child = _spawn(scope, listening.fileno(), path)
         with child:  # it exits at once; the zygote is its child, and init reaps that

@@ -15,7 +15,7 @@ from sesh.ops import enter, events, jobs, lookup, search, send, shell, views, wa
 from sesh.ops import sessions as session_ops
 from sesh.outcomes import Command
 from sesh.reach import target_of
-from sesh.reach.caller import Caller
+from sesh.reach.caller import NEVER, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
@@ -295,17 +295,11 @@ class Session:
         if since is not None and since != "start" and not check.fits(int, since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
         pattern = search.check_pattern(pattern) if pattern is not None else None
-        stop = stop or Stop()
-        limit = _seconds(timeout, "timeout")
         conditions: wait.Conditions = {
             "exit": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
-            "begin": since if since is not None else "sent", "timeout": limit,
+            "begin": since if since is not None else "sent", "timeout": _seconds(timeout, "timeout"),
         }  # fmt: skip
-        try:
-            with Stream.open(self._target, self.name, limit) as stream, stop.calling(stream.cut):
-                condition = wait.await_condition(stream, conditions)
-        except NotFound as missing:  # it has ended already
-            condition = wait.condition_at_end(self._target, self.name, missing, conditions)
+        condition = wait.wait_until_met(_target(self.host, stop), self.name, conditions)
         return Met(condition["met"], condition["match"], condition["exit_code"], condition["position"])
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
@@ -326,16 +320,15 @@ class Session:
         `json` is a dict with cells, cursor and size: the keys of `sesh screen NAME --format json`.
         """
         if format == "json":
-            return views.fetch_cells(self._target, self.name)
-        return views.fetch_text(self._target, self.name, format)["text"]
+            return self._target.call(views.cells, name=self.name)
+        return self._target.call(views.screen, name=self.name, form=format)["text"]
 
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
         """Yield events until the session ends, with the keys of `sesh events NAME --json`.
 
         `since`: begin with the kept events after that number, 0 for all. Leaving the loop closes the connection.
         """
-        stop = stop or Stop()
-        with Stream.open(self._target, self.name) as stream, stop.calling(stream.cut):
+        with Stream.open(_target(self.host, stop), self.name) as stream:
             for event in events.follow(stream, since):
                 event["host"] = self.host
                 yield event
@@ -386,8 +379,8 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     return [{**row, "host": target.host} for row in target.call(views.overview)["sessions"]]
 
 
-def _target(host: str | None) -> Target:
-    return target_of(Caller(), None if host is None else check_host(host.removeprefix("@")))
+def _target(host: str | None, stop: Stop | None = None) -> Target:
+    return target_of(Caller(stop or NEVER), None if host is None else check_host(host.removeprefix("@")))
 
 
 def _pairs(values: Pairs | None) -> list[str]:

@@ -79,8 +79,8 @@ def screen(
     target = cli.find_target(name)
     head = {"session": name, "host": target.host, "format": form}
     if form == "json":
-        return cli.out.value({**head, **views.fetch_cells(target, name)})
-    drawn = views.fetch_text(target, name, form)
+        return cli.out.value({**head, **target.call(views.cells, name=name)})
+    drawn = target.call(views.screen, name=name, form=form)
     if cli.line.json:
         return cli.out.value({**head, **drawn})
     text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]

@@ -26,6 +26,7 @@ from sesh.workers import Stop, Workers
 
 _LOOK = 1.0  # seconds between two looks for new sessions
 _EVENTS = 1  # the id of the request
+_EACH = {"seq", "ts", "event", "session"}  # the keys that each event has
 
 
 def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
@@ -50,36 +51,24 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
                     stream.connection.decode_response(EVENTS, payload)
                     return
     except Ended as ended:
-        yield from _last_events(stream.name, ended.result, since)
+        yield from _last_events(ended.result, since)
 
 
-def _last_events(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
-    """Yield an ended session's events after number `since`, or the last two for None.
+def _last_events(result: JobResult, since: int | None) -> Iterator[Event]:
+    """Yield an ended session's events after number `since`, or its last two.
 
-    The result of a session has only its first event and its last two. The others are reported as missed.
+    Those that its result does not have are reported as missed.
     """
-    last = result.get("events")
-    moment = result.get("ended")
-    state = result.get("state")
-    if last is None or moment is None or state is None:
-        return
-    ended = measures.exact_stamp(moment)
-    began = measures.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
-    command = result.get("command") or []
-    directory = str(result.get("directory") or "")
-    code, signal, reason = result.get("exit_code"), result.get("signal"), result.get("reason")
-    kept: list[tuple[int, Event]] = [
-        (1, {"ts": began, "event": "created", "command": command, "directory": directory}),
-        (last - 1, {"ts": ended, "event": "activity", "state": state, "why": "exit", "question": None, "kind": None}),
-        (last, {"ts": ended, "event": "exited", "exit_code": code, "signal": signal, "reason": reason}),
-    ]
-    at = last - 2 if since is None else since
-    for number, event in kept:
-        if number > at + 1:
-            yield {"seq": number - 1, "ts": ended, "event": "missed", "session": name, "count": number - 1 - at}
-        if number > at:
-            yield {**event, "seq": number, "session": name}
-            at = number
+    events = [event for event in result.get("events") or () if event.keys() >= _EACH]
+    at = max(0, events[-1]["seq"] - 2) if since is None and events else since or 0
+    for event in events:
+        before = event["seq"] - 1
+        if before > at:
+            missed: Event = {"seq": before, "ts": event["ts"], "event": "missed", "session": event["session"]}
+            yield {**missed, "count": before - at}
+        if before >= at:
+            yield event
+            at = event["seq"]
 
 
 @op()
@@ -105,7 +94,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
             kept = results.ids()
             for result in results.every(kept - seen):
                 since_number = last.get(result["id"], 0)
-                yield from _since(_last_events(result["name"], result, since_number), result["id"], since_number, begun)
+                yield from _since(_last_events(result, since_number), result["id"], since_number, begun)
             seen = kept | (seen & workers.running)
             for session_id, item in _until_next_look(workers, caller.audience):
                 if isinstance(item, DaemonDied):

@@ -13,9 +13,8 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 
 from sesh import descriptors, wording
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, UsageError
@@ -24,8 +23,6 @@ from sesh.ops import sessions, shell, views
 from sesh.outcomes import Command, Hit, Hits
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.store import listing
-from sesh.vt.render.screen_data import ScreenText
 
 BATCH_TIMEOUT = 5.0  # seconds to search one batch of lines; a pattern that takes longer is refused
 _LEAST = 0.5  # seconds for the child to start and search, even past the deadline
@@ -122,28 +119,17 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     hits: list[Hit] = []
     failed: dict[str, SeshError] = {}
     with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
-        for name, last_lines in _readers(searched):
+        for name in searched:
             try:
-                lines, alternate = last_lines()
+                lines, alternate = views.last_lines(name, _MOST_LINES)
                 if alternate:
-                    shown: ScreenText = views.screen(caller, name)  # type: ignore[assignment]  # its default is text
-                    lines = [*lines, *shown["lines"]]
+                    lines = [*lines, *views.screen(caller, name)["lines"]]
             except SeshError as error:
                 if names or not isinstance(error, NotFound):  # a session may have ended since it was listed
                     failed[name] = error
                 continue
             hits += _hits(caller, name, lines, search, min(max(context, 0), _MOST_CONTEXT))
     return {"hits": hits, "failed": sessions.acted_on(searched, failed)["failed"]}
-
-
-def _readers(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], tuple[list[str], bool]]]]:
-    """Yield each name, and what returns its last lines.
-
-    All daemons get HELLO first, so that those that do not answer cost one timeout together.
-    """
-    for batch in listing.begin_requests(names):
-        for name, connection in batch:
-            yield name, partial(views.last_lines, name, _MOST_LINES, over=connection)
 
 
 def _hits(caller: Caller, name: str, lines: list[str], search: Pattern, context: int) -> list[Hit]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sesh import errors, paths, protocol
 from sesh.about import SESH
@@ -19,19 +19,17 @@ from sesh.protocol import MOST_VALUES, parse
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import SCROLLBACK, CheckpointHeader, Status, Styled
 from sesh.store import checkpoints, listing, records, results
 from sesh.vt.render.screen_data import ScreenFacts, ScreenText
-from sesh.wire import Connection
 
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
 
 Checkpoint = tuple[CheckpointHeader, bytes]
 
-_FORMATS = ("text", "ansi", "json")
+_FORMATS = ("text", "ansi")
 _MOST_FAR = MOST_VALUES // 2  # last lines that a link carries; half of the limit, which counts commas as values
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
 
@@ -81,37 +79,28 @@ def _status_without_daemon(name: str, error: SeshError) -> Status:
 
 
 @op(reads=True)
-def screen(_caller: Caller, name: str, form: str = "text") -> ScreenFacts | ScreenText:
-    """Return the visible rows as text, or as cells (json). Raises UsageError, NotFound."""
+def screen(_caller: Caller, name: str, form: str = "text") -> ScreenText:
+    """Return the visible rows as text, or with SGR (ansi). Raises UsageError, NotFound."""
     if form not in _FORMATS:
-        raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
+        raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)} or json")
+    data, continued = _exported(name, form)
+    text = data.decode("utf-8", "replace")
+    return {"text": text, "lines": text.split("\n"), "continued": continued}
+
+
+@op(reads=True)
+def cells(_caller: Caller, name: str) -> ScreenFacts:
+    """Return the visible rows as runs of cells. Raises NotFound."""
+    return parse(_exported(name, "json")[0])  # type: ignore[return-value]  # `export` writes this type
+
+
+def _exported(name: str, form: str) -> tuple[bytes, list[int]]:
+    """Return what `export` makes of the screen, and its continued rows."""
     try:
         continued, data = find.request(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
     except NotFound:
-        data, continued = stored_screen(name, form)
-    if form != "json":
-        text = data.decode("utf-8", "replace")
-        return {"text": text, "lines": text.split("\n"), "continued": continued}
-    cells: ScreenFacts = parse(data)  # type: ignore[assignment]  # `export` writes this type
-    return cells
-
-
-def fetch_cells(target: Target, name: str) -> ScreenFacts:
-    """Return the visible rows as runs of cells. Raises NotFound."""
-    return _fetch(target, name, "json", "cells")  # type: ignore[no-any-return]  # it has the key `cells`
-
-
-def fetch_text(target: Target, name: str, form: str) -> ScreenText:
-    """Return the visible rows as text, `form`: plain (text) or with SGR (ansi). Raises NotFound."""
-    return _fetch(target, name, form, "text")  # type: ignore[no-any-return]  # it has the key `text`
-
-
-def _fetch(target: Target, name: str, form: str, part: str) -> Any:
-    """Return the result of `screen`, which has the key `part`, also from a host."""
-    result = target.call(screen, name=name, form=form)
-    if part not in result:
-        raise errors.malformed("screen", f".{part} is missing")
-    return result
+        return stored_screen(name, form)
+    return data, continued
 
 
 @op(reads=True)
@@ -126,13 +115,10 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
     return texts
 
 
-def last_lines(name: str, lines: int, *, ansi: bool = False, over: Connection | None = None) -> tuple[list[str], bool]:
-    """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound.
-
-    `over`: as in `find.request`.
-    """
+def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
+    """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound."""
     try:
-        fetch = partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, over=over, ansi=ansi)
+        fetch = partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, ansi=ansi)
         texts, newest, _ = fetch_pages(fetch, lines)
     except NotFound:
         emulator = _stored_emulator(name)

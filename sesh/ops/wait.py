@@ -32,7 +32,7 @@ Begin = int | Literal["sent", "start"]  # output counts from a position, from th
 class Conditions(TypedDict):
     """The conditions that end a wait; if none is set, the session's end does."""
 
-    exit: bool  # not sent: a daemon responds to each wait at the end, and `await_condition` decides what that means
+    exit: bool  # not sent: a daemon responds to each wait at the end, and `_await_condition` decides what that means
     prompt: bool
     waiting: bool  # the program waits for a person
     idle: float | None  # seconds without output
@@ -55,7 +55,7 @@ class _InKeptLines(Exception):
         self.match = match
 
 
-def await_condition(stream: Stream, conditions: Conditions) -> Condition:
+def _await_condition(stream: Stream, conditions: Conditions) -> Condition:
     """Wait for the first condition to be met, and return it.
 
     Raises TimedOut, DaemonDied, and Refused if the session ends and its end is no condition.
@@ -72,7 +72,7 @@ def await_condition(stream: Stream, conditions: Conditions) -> Condition:
         within = "in time" if timeout is None else f"within {timeout:g} s"
         hint = late.hint or f"it runs on; look: {SESH} screen {name}"
         raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
-    if met["met"] == _EXIT and not includes_exit(conditions):
+    if met["met"] == _EXIT and not _includes_exit(conditions):
         raise Refused(f"{name} ended ({met['exit_code']}) before the condition was met")
     return met
 
@@ -91,18 +91,11 @@ def _end(facts: EndResponse | JobResult) -> Condition:
     }
 
 
-def includes_exit(conditions: Conditions) -> bool:
+def _includes_exit(conditions: Conditions) -> bool:
     """Return whether the end is a condition; without any other condition it is, too."""
     has_flag = conditions["prompt"] or conditions["waiting"]
     has_value = conditions["idle"] is not None or conditions["pattern"] is not None
     return conditions["exit"] or not (has_flag or has_value)
-
-
-def condition_at_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """Return a session's end. Raises `missing` if it is no condition, or is unknown."""
-    if not includes_exit(conditions) or (end := target.call(ended, name=name)) is None:
-        raise missing
-    return end
 
 
 @op(reads=True)
@@ -291,9 +284,11 @@ def wait_until_met(target: Target, name: str, conditions: Conditions) -> Conditi
     """Wait for the first condition of a session, which may have ended already."""
     try:
         with Stream.open(target, name, conditions["timeout"]) as stream:
-            return await_condition(stream, conditions)
-    except NotFound as missing:
-        return condition_at_end(target, name, missing, conditions)
+            return _await_condition(stream, conditions)
+    except NotFound:
+        if not _includes_exit(conditions) or (end := target.call(ended, name=name)) is None:
+            raise
+        return end
 
 
 def wait_for_several(
@@ -321,7 +316,7 @@ def labelled(caller: Caller, named: Sequence[str], labels: dict[str, str], condi
     """
     if not labels:
         return {}
-    kept = includes_exit(conditions)
+    kept = _includes_exit(conditions)
     phases = ("running", "exited") if kept else ("running",)
 
     def names_on(_: str | None, target: Target) -> list[str]:

@@ -67,25 +67,13 @@ def connect(name: str, deadline: float | None = None) -> wire.Connection:
     return connection
 
 
-def request(
-    name: str,
-    kind: RequestType[Response],
-    *,
-    timeout: float = 10.0,
-    over: wire.Connection | None = None,
-    **keys: Any,
-) -> tuple[Response, bytes]:
+def request(name: str, kind: RequestType[Response], *, timeout: float = 10.0, **keys: Any) -> tuple[Response, bytes]:
     """Make one request to a session's daemon; return the response and its DATA.
 
-    `over`: a connection over which HELLO was sent; by default a new one. Raises as `connect`, and NotFound if the
-    session ends before it responds to a request that changes nothing.
+    Raises as `connect`, and NotFound if the session ends before it responds to a request that changes nothing.
     """
     deadline = time.monotonic() + timeout
     try:
-        if over is not None:
-            if not over.welcome:
-                await_welcome(over, name)
-            return over.request(kind, deadline=deadline, **keys)
         with connect(name) as connection:
             connection.send(wire.hello_frame("request"), deadline)
             await_welcome(connection, name)
@@ -97,11 +85,11 @@ def request(
 
 
 def await_welcome(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
-    """Return the WELCOME for a HELLO that was sent just now, or at `greeted_at`.
+    """Return the WELCOME for a HELLO that was sent just now.
 
     Raises Unreachable after `WELCOME_TIMEOUT`, TimedOut at the deadline (monotonic).
     """
-    until = (connection.greeted_at or time.monotonic()) + WELCOME_TIMEOUT
+    until = time.monotonic() + WELCOME_TIMEOUT
     try:
         return connection.expect_welcome(until if deadline is None else min(until, deadline))
     except errors.TimedOut as error:

@@ -63,24 +63,14 @@ def refusals() -> list[str]:
 
 def _query(names: Sequence[str], timeout: float) -> Iterator[tuple[str, Summary | None]]:
     """Yield each name and the summary from its daemon, None without one."""
-    for batch in begin_requests(names, SUMMARY):
-        deadline = time.monotonic() + timeout
-        for name, connection in batch:
-            yield name, _await_summary(connection, deadline)
-
-
-def begin_requests(
-    names: Sequence[str], *requests: RequestType[Any]
-) -> Iterator[list[tuple[str, wire.Connection | None]]]:
-    """Yield the names in batches that leave this process some descriptors, each as `begin_request`.
-
-    All requests of a batch are sent before it is yielded; behind it, its connections are closed.
-    """
-    most = most_connections()
+    most = most_connections()  # so many leave this process some descriptors
     for first in range(0, len(names), most):
-        batch = names[first : first + most]
         with ExitStack() as opened:  # closes the connections if there are no descriptors left all the same
-            yield [(name, opened.enter_context(begin_request(name, *requests) or nullcontext())) for name in batch]
+            batch = names[first : first + most]
+            begun = [opened.enter_context(begin_request(name, SUMMARY) or nullcontext()) for name in batch]
+            deadline = time.monotonic() + timeout
+            for name, connection in zip(batch, begun, strict=True):
+                yield name, _await_summary(connection, deadline)
 
 
 def begin_request(name: str, *requests: RequestType[Any]) -> wire.Connection | None:
@@ -95,7 +85,6 @@ def begin_request(name: str, *requests: RequestType[Any]) -> wire.Connection | N
     except SeshError:
         connection.close()
         return None
-    connection.greeted_at = time.monotonic()
     return connection
 
 

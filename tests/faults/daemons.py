@@ -174,12 +174,11 @@ class Daemons:
         self.wait_for(name, "ready")
         return pid
 
-    def job(self, script: str, **spec: Any) -> tuple[dict[str, Any], str]:
-        """Run a shell script as a job; return its result and its output."""
+    def job(self, script: str, **spec: Any) -> dict[str, Any]:
+        """Run a shell script as a job; return its result."""
         with self.create("job", "/bin/sh", "-c", script, job=True, **spec) as connection:
             greet(connection)
-            result, output = connection.request(messages.WAIT, output=True)
-        return dict(result), output.decode("latin-1")
+            return dict(connection.request(messages.WAIT)[0])
 
     def attach(self, name: str, **hello: Any) -> Client:
         """Attach a client, and wait for its WELCOME."""

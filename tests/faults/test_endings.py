@@ -58,7 +58,7 @@ def test_a_wait_is_answered_once_the_name_is_free(
     assert waiter.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG
     os.unlink(path)
     assert waiter.await_response(messages.WAIT, 1)[0].get("exit_code") == 6
-    assert wire.open_socket("work") is None
+    assert wire.open_socket("work.sock") is None
     waiter.close()
 
 
@@ -102,12 +102,13 @@ def test_a_kill_lets_what_made_a_session_of_its_own_live(daemons: Daemons, home:
     kill(apart)
 
 
-def test_r32_a_program_that_ends_takes_its_session_along_at_once(daemons: Daemons) -> None:
+def test_r32_a_program_that_ends_takes_its_session_along_at_once(daemons: Daemons, home: Home) -> None:
     """Processes that the program left get the kernel's hangup, and may ignore it."""
     deaf = "$(trap '' HUP; sleep 100 >/dev/null 2>&1 & echo $!)"
-    script = f"sleep 100 & echo plain $!; echo deaf {deaf}; exit 3"
-    result, output = daemons.job(script)
-    assert result["exit_code"] == 3
+    pids = os.path.join(home.path, "pids")
+    assert daemons.job(f"exec >{pids}; sleep 100 & echo plain $!; echo deaf {deaf}; exit 3")["exit_code"] == 3
+    with open(pids, encoding="ascii") as file:
+        output = file.read()
     gone(pid_of(output, "plain"))
     assert running(pid_of(output, "deaf"))
     kill(pid_of(output, "deaf"))
@@ -177,7 +178,6 @@ def test_a_session_ends_where_its_result_cannot_be_kept(daemons: Daemons, home: 
         open(folder, "w", encoding="ascii").close()
     else:
         os.symlink(elsewhere, folder)
-    result, _ = daemons.job("exit 3")
-    assert result["exit_code"] == 3
+    assert daemons.job("exit 3")["exit_code"] == 3
     wait_until(lambda: daemons.litter() == [])
     assert os.listdir(elsewhere) == []

@@ -252,10 +252,11 @@ def _checkpoints() -> Iterator[Check]:
 
 
 def _result(rng: random.Random) -> bytes:
+    event = {"seq": 4, "ts": "2026-01-01T00:00:00.000Z", "event": "exited", "session": "work", "exit_code": 3}
     result = {
         "exit_code": 3, "signal": None, "duration": 1.5, "timed_out": False, "truncated": False, "cpu": 0.5,
         "memory": 10000, "name": "work", "id": _ID, "command": ["make"], "directory": "/", "ended": 1767225600.5,
-        "position": 10, "events": 4, "reason": "exited", "run": _run_facts(1), "job": rng.random() < 0.7,
+        "position": 10, "events": [event], "reason": "exited", "run": _run_facts(1), "job": rng.random() < 0.7,
     }  # fmt: skip
     return json.dumps(changed(rng, result, 3)).encode("utf-8", "surrogatepass")
 

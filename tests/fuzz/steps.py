@@ -79,7 +79,7 @@ def check(case: bytes) -> float:
 def _play(script: grammar.Script, clock: Clock) -> None:
     columns, rows = (max(1, side) for side in script.size)
     session = Session(daemon_facts(persist=True, scrollback=script.bounds[0]), (columns, rows, 0, 0), None)
-    view, model, timers = Viewport(20, 5), session.model, session.timers
+    view, model, timers = Viewport(20, 5), session.model, session.loop.timers
     for step in script.steps:
         if isinstance(step, tuple):
             clock.call(session.clients.on_resize, (max(1, step[0]), max(1, step[1]), 0, 0))

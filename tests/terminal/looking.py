@@ -27,7 +27,7 @@ def asked(home: Home, ask: Callable[[], Value], nothing: Value) -> Value:
 
 def screen(home: Home, name: str) -> str:
     """The visible rows."""
-    return asked(home, lambda: str({**views.screen(Caller(), name)}["text"]), "")
+    return asked(home, lambda: views.screen(Caller(), name)["text"], "")
 
 
 def logs(home: Home, name: str, lines: int = 1000) -> list[str]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-from contextlib import ExitStack
 
 import pytest
 
 from sesh.daemon import request_methods
-from sesh.reach import find
 from tests.support import Home, Sesh, wait_until
-from tests.support.waiting import PATIENCE
 from tests.terminal.looking import history, screen
 
 
@@ -82,25 +78,3 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     assert sesh("--logs", "web", "100000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
     assert sesh("--wait", "web", "--for", "^500$", "--since-start", "--timeout", "30").code == 0
     assert sesh("--grep", "^500$").stdout == f"web:{expected.index('500') + 1}:500\n"
-
-
-def test_daemons_that_do_not_answer_are_all_asked_before_the_first_is_given_up(
-    home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each cost its five seconds after those of the one before."""
-    monkeypatch.setattr(find, "WELCOME_TIMEOUT", 10 * PATIENCE)
-    assert sesh("--list").code == 0  # makes the directory
-    with ExitStack() as opened:
-        silent = [opened.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(2)]
-        for name, listening in zip(("one", "two"), silent, strict=True):
-            listening.bind(path := os.path.join(home.directory, f"{name}.sock"))
-            os.chmod(path, 0o600)
-            listening.listen()
-            listening.settimeout(PATIENCE)
-        searching = home.start("--grep", "needle", "one", "two")
-        asked = [opened.enter_context(listening.accept()[0]) for listening in silent]
-        assert all(connection.recv(1) for connection in asked)
-        for connection in (*silent, *asked):
-            connection.close()
-        _, said = searching.communicate(timeout=PATIENCE)
-    assert [line.split()[3] for line in said.splitlines()] == [b"one;", b"two;"], said

@@ -6,7 +6,6 @@ import json
 import re
 import tracemalloc
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any, is_typeddict
 
 import pytest
@@ -63,7 +62,7 @@ _ERROR = {"code": "busy", "what": "w", "hint": "h", "exit": 1}
 WHOLE: dict[Any, Any] = {
     views.status: _ROW,
     views.overview: {"sessions": [_ROW], "refusals": ["r"], "home": "/h"},
-    views.screen: data.screen([data.run("text", fg=1, link="l", underline="u")]),
+    views.cells: data.screen([data.run("text", fg=1, link="l", underline="u")]),
     shell.history: [_COMMAND],
     jobs.result: {**data.job_result(name="web", reason="r", command=["c"], directory="/"), "output": {"$bytes": ""}},
     search.grep: {"hits": [_HIT], "failed": {"web": _ERROR}},
@@ -128,28 +127,18 @@ def _screen(*rows: list[dict[str, Any]], **words: Any) -> dict[str, Any]:
     return {**plain, "cursor": cursor, "cells": list(rows), **words}
 
 
-def test_a_screen_of_a_host_has_the_part_that_was_wanted() -> None:
-    def target(value: Any) -> Any:
-        return SimpleNamespace(call=lambda *_words, **_more: value)
-
-    with pytest.raises(ProtocolError, match=re.escape(".cells is missing")):
-        views.fetch_cells(target({"text": "x", "lines": ["x"]}), "work")
-    screen = _screen([{"column": 3, "width": 2, "text": "xy", "fg": "#00ff00"}])
-    assert views.fetch_cells(target(screen), "work") is screen
-
-
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (_screen(columns=10**6), " is missing"),
+        (_screen(columns=10**6), ".columns"),
         ({"text": "x"}, " is missing"),
-        (_screen(colours={"1": 5}), " is missing"),
-        (_screen([{"column": 0, "width": 1, "text": "x", "bold": 1}]), " is missing"),
+        (_screen(colours={"1": 5}), ".colours"),
+        (_screen([{"column": 0, "width": 1, "text": "x", "bold": 1}]), ".cells"),
     ],
 )
 def test_a_screen_of_another_type_is_refused(value: Any, reason: str) -> None:
     with pytest.raises(ProtocolError, match=re.escape(reason)):
-        passed(views.screen, value)
+        passed(views.cells, value)
 
 
 def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like_them_is_not() -> None:

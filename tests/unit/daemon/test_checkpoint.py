@@ -71,7 +71,7 @@ def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes,
     os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
     own = session()
     for number, (block, then) in enumerate(output):
-        own.log.append(block)
+        own.pump.log.append(block)
         if then == "write":
             own.checkpoints.write_last()
         elif then == "resize":
@@ -88,7 +88,7 @@ def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
     own = session(scrollback=100)
     largest = 0
     for number in range(100):
-        own.log.append(b"".join(b"%d: line %d\r\n" % (number, line) for line in range(2000)))
+        own.pump.log.append(b"".join(b"%d: line %d\r\n" % (number, line) for line in range(2000)))
         own.model.catch_up(10)
         own.checkpoints.write_last()
         largest = max(largest, (folder / ".screen.00ff").stat().st_size)
@@ -101,9 +101,8 @@ def test_only_the_last_checkpoint_has_more_lines_than_the_default(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "SCROLLBACK", 100)
-    monkeypatch.setattr(checkpoint.Checkpointer._writing, "__defaults__", (100,))
     own = session(scrollback=200)
-    own.log.append(b"".join(b"line %d\r\n" % number for number in range(250)))
+    own.pump.log.append(b"".join(b"line %d\r\n" % number for number in range(250)))
     own.model.catch_up(10)
     attempt(own)
     assert restored().last_lines(2000) == own.model.emulator.last_lines(100 + 23)
@@ -158,19 +157,19 @@ def attempt(own: Session) -> None:
 
 def finish(own: Session) -> None:
     """Run the timer of checkpoints as long as it is due."""
-    while own.timers.remaining(own.checkpoints.write_if_due) == 0:
-        own.timers.run()
+    while own.loop.timers.remaining(own.checkpoints.write_if_due) == 0:
+        own.loop.timers.run()
 
 
 def prepared(*, anew: bool) -> Session:
     """Return a session with a checkpoint and newer output; `anew`: the next begins another file."""
     own = session()
-    own.log.append(b"".join(b"line %d\r\n" % number for number in range(250)))
+    own.pump.log.append(b"".join(b"line %d\r\n" % number for number in range(250)))
     own.model.catch_up(10)
     attempt(own)
     if anew:
         own.model.resize(60, 20)
-    own.log.append(b"".join(b"second %d\r\n" % number for number in range(150)))
+    own.pump.log.append(b"".join(b"second %d\r\n" % number for number in range(150)))
     own.model.catch_up(10)
     return own
 
@@ -183,7 +182,7 @@ def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, anew: bool
         if anew:
             own.checkpoints._next_at = 0.0
             own.checkpoints.write_if_due()
-            assert own.timers.remaining(own.checkpoints.write_if_due) == 0, "it is under way"
+            assert own.loop.timers.remaining(own.checkpoints.write_if_due) == 0, "it is under way"
         with Fault(number, nth) as fault:
             own.checkpoints.write_last()
         kept, _ = restored().last_lines(2000), own.model.catch_up(10)
@@ -232,17 +231,17 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
     checkpointer = own.checkpoints
     now[0] += 10
     checkpointer.write_if_due()
-    own.log.append(b"meanwhile\r\n")
+    own.pump.log.append(b"meanwhile\r\n")
     own.model.step()
     finish(own)
     assert restored().last_lines(1) == ["second 149"]
-    left = own.timers.remaining(own.checkpoints.write_if_due)
+    left = own.loop.timers.remaining(own.checkpoints.write_if_due)
     assert left is not None
     assert 0 < left <= 5
     pauses = []
     with Fault(errno.ENOSPC, full=True):
         for _ in range(8):
-            pauses.append(own.timers.remaining(own.checkpoints.write_if_due) or 0)
+            pauses.append(own.loop.timers.remaining(own.checkpoints.write_if_due) or 0)
             now[0] += pauses[-1]
             with pytest.raises(OSError, match="space"):
                 finish(own)
@@ -251,7 +250,7 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
         now[0] += 30
         finish(own)
     assert restored().last_lines(1) == ["meanwhile"]
-    assert not own.timers.is_set(own.checkpoints.write_if_due)
+    assert not own.loop.timers.is_set(own.checkpoints.write_if_due)
 
 
 @pytest.mark.parametrize("left", [100, 1000, 3000])
@@ -268,7 +267,7 @@ def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path) -> None:
     """A checkpoint above 1 MiB was not read whole: rows, cursor and modes were missing."""
     own = session()
     own.model.resize(400, 100)
-    own.log.append(b"\x1b[?2004h" + b"".join(
+    own.pump.log.append(b"\x1b[?2004h" + b"".join(
         b"\x1b[%d;1H" % (row + 1) + b"".join(
             b"\x1b[38;2;100;%d;109;48;2;120;107;%dmX" % (100 + cell % 2, 200 + cell % 3) for cell in range(400)
         )
@@ -292,10 +291,10 @@ def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
     checkpointer, path = own.checkpoints, folder / ".checkpoint.00ff"
     written = []
     while now[0] < 130:
-        own.log.append(b"x")
+        own.pump.log.append(b"x")
         checkpointer.write_if_due()
-        while own.timers.remaining(own.checkpoints.write_if_due) == 0:
-            own.timers.run()
+        while own.loop.timers.remaining(own.checkpoints.write_if_due) == 0:
+            own.loop.timers.run()
         if path.exists():
             written.append(now[0])
             path.unlink()
@@ -304,27 +303,27 @@ def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
     assert {after - before for before, after in pairwise(written)} == {4.0}
     for _ in range(10):
         now[0] += 1
-        own.timers.run()
-    assert not own.timers.is_set(own.checkpoints.write_if_due), "nothing is left to do until more is printed"
+        own.loop.timers.run()
+    assert not own.loop.timers.is_set(own.checkpoints.write_if_due), "nothing is left to do until more is printed"
 
 
 def behind(own: Session, output: bytes) -> None:
     """Write a checkpoint while the emulator is behind and has no time to catch up."""
     own.model.step()
-    own.log.append(output)
-    own.checkpoints._write(0.0)
+    own.pump.log.append(output)
+    own.checkpoints._write()
 
 
 def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder: Path) -> None:
     """The emulator of a session that nobody looks at need not follow a little output."""
     own = session()
-    own.log.append(b"one\r\n\x1b[31mtwo")
+    own.pump.log.append(b"one\r\n\x1b[31mtwo")
     attempt(own)
     assert own.model.position == 0
-    assert not own.timers.is_set(own.checkpoints.write_if_due), "nothing is left to write"
+    assert not own.loop.timers.is_set(own.checkpoints.write_if_due), "nothing is left to write"
     same_is_shown(own)
     own.model.resize(60, 20)
-    own.log.append(b"\r\nthree")
+    own.pump.log.append(b"\r\nthree")
     own.model.resize(50, 10)
     attempt(own)
     assert own.model.lag == 0
@@ -338,10 +337,10 @@ def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder
 def test_what_the_emulator_has_not_seen_is_in_it(folder: Path, first: bytes, resized: bool) -> None:
     """A checkpoint held only what the emulator had seen, seconds ago in a flood."""
     own = session()
-    own.log.append(first)
+    own.pump.log.append(first)
     own.model.catch_up()
     if resized:
-        own.log.append(b"between")
+        own.pump.log.append(b"between")
         own.model.resize(80, 30)
     behind(own, b"\x8c;4mend\r\n" + b"line %d\r\n" * 3 % (1, 2, 3))
     again = restored()

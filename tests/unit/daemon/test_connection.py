@@ -54,12 +54,12 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     typed: list[bytes] = []
     monkeypatch.setattr(own.pump, "type", lambda data, **_: typed.append(data))
     own.pump.append_output(b"seen\x1b[c")
-    own.timers.run()
+    own.loop.timers.run()
     assert typed == [], "the client answers"
     own.pump.append_output(bytes(256 << 10) + b"\x1b[6n")
-    assert 0 < client.position < own.log.head
+    assert 0 < client.position < own.pump.log.head
     while not typed:  # until the emulator has got there
-        own.timers.run()
+        own.loop.timers.run()
     assert typed == [b"\x1b[1;5R"]
 
 
@@ -87,7 +87,7 @@ def test_a_key_that_is_held_is_acknowledged_meanwhile(monkeypatch: pytest.Monkey
     while time.monotonic() < until:
         client.last_input += 1
         own.relay.echoes.note_input(client, 1)
-        own.timers.run()
+        own.loop.timers.run()
         time.sleep(ECHO_TIME / 10)
     link.connection.flush()
     kinds = [kind for kind, _ in link.take()]

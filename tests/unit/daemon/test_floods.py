@@ -67,6 +67,6 @@ def test_a_flood_makes_few_events(printer: Printer, words: list[bytes], most: in
 
 def test_answers_that_the_program_does_not_read_are_bounded(printer: Printer) -> None:
     own = printed(printer, b"\x1b[c")
-    while own.timers.wait_time() == 0:
-        own.timers.run()
+    while own.loop.timers.wait_time() == 0:
+        own.loop.timers.run()
     assert 0 < len(own.pump.unwritten) < MAX_UNREAD + 100

@@ -80,7 +80,7 @@ def session(name: str = "work") -> Session:
 def printed(own: Session, output: list[bytes]) -> None:
     for block in output:
         own.pump.scanner.scan(block)
-        own.log.append(block)
+        own.pump.log.append(block)
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     if drawn:
         own.model.catch_up(10)
     if trimmed:
-        own.log.append((b"x" * 62 + b"\r\n") * (300 << 4))
+        own.pump.log.append((b"x" * 62 + b"\r\n") * (300 << 4))
         own.model.catch_up(10)
         own.relay.pace()
     with served(own) as server, taken_over(server) as copy:
@@ -126,7 +126,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
             printed(each, after)
             each.model.catch_up(10)
         assert other.pump.scanner.carry == own.pump.scanner.carry
-        assert other.log.content(0) == own.log.content(0)
+        assert other.pump.log.content(0) == own.pump.log.content(0)
         assert essence(other.model.emulator) == essence(own.model.emulator)
         assert description.summary(other) == description.summary(own)
 
@@ -156,14 +156,14 @@ def started(name: str, columns: int) -> Session:
 def lived() -> Session:
     """Return a session with all attributes for a handover unlike those of a new one."""
     own = started("lived", 90)
-    own.log.restore(7, b"line\r\n\x1b]0;un")
+    own.pump.log.restore(7, b"line\r\n\x1b]0;un")
     own.pump.scanner.scan(b"\x1b]0;un")
     own.model.position = 7
     own.model.catch_up(10)
-    own.model.remember(own.log.head)
-    own.log.append(b"more")
-    own.model.remember(own.log.head)
-    own.model.remember(own.log.head, in_flight=True)
+    own.model.remember(own.pump.log.head)
+    own.pump.log.append(b"more")
+    own.model.remember(own.pump.log.head)
+    own.model.remember(own.pump.log.head, in_flight=True)
     own.model.resize(100, 30)
     own.model.catch_up(10)
     own.clients.size = (100, 30, 0, 0)

@@ -30,7 +30,7 @@ def record(name: str, **more: object) -> None:
 
 
 def connects(name: str) -> bool:
-    opened = wire.open_socket(name)
+    opened = wire.open_socket(f"{name}.sock")
     if opened is not None:
         opened.close()
     return opened is not None

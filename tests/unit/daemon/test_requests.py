@@ -16,7 +16,7 @@ import pytest
 
 from sesh import messages, protocol
 from sesh.daemon import description
-from sesh.daemon.base.phase import Phase
+from sesh.daemon.base.phase import Life, Phase
 from sesh.daemon.clients import connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import steps
@@ -73,7 +73,7 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
     found = answer(server, link, verb=verb, **{key: value}, **more)
     assert found["error"]["code"] == "usage", found
     assert server.session.waits.all == []
-    assert not server.session.timers.is_set(server.session.runs.step)
+    assert not server.session.loop.timers.is_set(server.session.runs.step)
     assert not server.session.runs.all_runs()
     assert server.session.relay.followers == []
 
@@ -160,8 +160,8 @@ def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_
     server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
-    monkeypatch.setattr(Session, "pty", SimpleNamespace(signal_foreground=sent.append))
-    monkeypatch.setattr(Session, "running", True)
+    monkeypatch.setattr(server.session.pump, "pty", SimpleNamespace(signal_foreground=sent.append))
+    monkeypatch.setattr(Life, "running", True)
     again = Link()
     for each, key in ((link, "5ec1"), (again, "5ec1"), (again, "5ec2")):
         assert answer(server, each, verb="interrupt", key=key)["result"] == {}
@@ -196,7 +196,7 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     typing._turns.remove(earlier)
     until = time.monotonic() + 5.0
     while server.requests.unfinished and time.monotonic() < until:
-        server.session.timers.run()
+        server.session.loop.timers.run()
     gone.close()
     assert typed == [(b"%d" % number, True) for number in range(2, MAX_QUEUED - 1)]
     link.connection.flush()
@@ -216,6 +216,6 @@ def test_a_termination_before_the_final_phase_counts_in_that_phase(
     phases = [session.life.phase]
     server.ending.respond()
     phases.append(session.life.phase)
-    session.timers.run()
+    session.loop.timers.run()
     assert phases == [Phase.ENDED, Phase.KEPT]
     assert session.life.phase in (Phase.ABANDONED, Phase.REMOVED)

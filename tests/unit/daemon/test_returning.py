@@ -98,7 +98,7 @@ def test_one_whose_first_screen_had_not_come_gets_a_screen_and_no_old_bytes(atta
 def test_one_whose_first_screen_had_not_come_still_gets_only_the_lines_after_an_earlier_attachment(
     server: Server, attach: Attach
 ) -> None:
-    seen = server.session.log.head
+    seen = server.session.pump.log.head
     server.session.model.remember(seen)
     server.session.pump.append_output(b"".join(b"later %d\r\n" % number for number in range(50)))
     terminal = attach(seen={server.session.facts.id: seen})
@@ -113,7 +113,7 @@ def test_one_that_shows_a_viewport_gets_no_bytes_after_two_breaks_either(server:
     """After the second break, output was written into a terminal that still showed the viewport."""
     terminal = attach(columns=100, rows=30, read_only=True)
     terminal.until(Viewing)
-    position = server.session.log.head
+    position = server.session.pump.log.head
     terminal.comes_back(position)
     server.session.clients.size = (100, 30, 0, 0)
     terminal.comes_back(position)

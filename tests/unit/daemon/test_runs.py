@@ -142,7 +142,7 @@ def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_
         own.runs.add(Run(["true"], PeerRequest(link.connection, number, b""), wait=True, key=""), None)
     for _ in range(2):
         with pytest.raises(RuntimeError):
-            own.timers.run()
+            own.loop.timers.run()
     link.connection.flush()
     answers = [protocol.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
     assert [(answer["id"], answer["error"]["code"]) for answer in answers] == [(1, "internal"), (2, "internal")]
