@@ -26,7 +26,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.snapshot import Snapshot, decoded, encoded, session_of, take_snapshot
 from sesh.errors import Busy, ExitCode, Refused
-from sesh.messages import RELOAD, NoResponse
+from sesh.messages import RELOAD
 from sesh.names import printable
 
 POLL = 0.01  # seconds between two looks at the trial
@@ -35,7 +35,7 @@ FEEDER_TIMEOUT = 10.0  # seconds for a job's feeder to reconnect; then the job's
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import take_over; take_over({memory})"
 
 
-def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: list[str]) -> Steps:
+def steps(server: Server, request: PeerRequest[None], python: str, path: list[str]) -> Steps:
     """Try the other sesh, then respond and execute that sesh. Raises Busy, Refused."""
     unchanged = f"{server.session.name} goes on unchanged"
 
@@ -57,7 +57,7 @@ def steps(server: Server, request: PeerRequest[NoResponse], python: str, path: l
             why = "it took too long" if timed_out else printable(said[:1000]) or "it died"
             raise Refused(f"the new version cannot take over ({why}); {unchanged}")
         _check_reloadable(server, is_typing=server.requests.typing.busy)
-        request.respond({})
+        request.respond(None)
         _execute(server, program)
     except (OSError, ValueError) as error:
         why = f"{error.strerror if isinstance(error, OSError) else error}"

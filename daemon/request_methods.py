@@ -26,21 +26,12 @@ from sesh.daemon.waits import Wait
 from sesh.errors import KILLED, Refused, UsageError
 from sesh.measures import STEADY
 from sesh.messages import (
-    DetachResponse,
-    FeedResponse,
-    LabelResponse,
     LogsResponse,
     Message,
-    ModesResponse,
-    NoResponse,
-    ScreenResponse,
-    SessionResponse,
-    SwitchResponse,
-    TellResponse,
     TypedResponse,
     WaitResponse,
 )
-from sesh.schema import RunFacts, Seconds
+from sesh.schema import RunFacts, Seconds, Status, Summary
 from sesh.store import results
 from sesh.vt.render.export import continued, export, follow_state
 
@@ -71,20 +62,20 @@ class RequestMethods:
 
     # -- requests that read
 
-    def summary(self, request: PeerRequest[SessionResponse]) -> None:
-        request.respond({"session": description.summary(self._session)})
+    def summary(self, request: PeerRequest[Summary]) -> None:
+        request.respond(description.summary(self._session))
 
-    def status(self, request: PeerRequest[SessionResponse]) -> None:
-        request.respond({"session": description.status(self._session)})
+    def status(self, request: PeerRequest[Status]) -> None:
+        request.respond(description.status(self._session))
 
-    def screen(self, request: PeerRequest[ScreenResponse], format_: Literal["text", "ansi", "json"] = "text") -> Steps:
+    def screen(self, request: PeerRequest[list[int]], format_: Literal["text", "ansi", "json"] = "text") -> Steps:
         yield from self._until_drawn()
         emulator = self._session.model.emulator
-        request.respond({"continued": continued(emulator)}, export(emulator, format_))
+        request.respond(continued(emulator), export(emulator, format_))
 
-    def modes(self, request: PeerRequest[ModesResponse]) -> Steps:
+    def modes(self, request: PeerRequest[bool]) -> Steps:
         yield from self._until_drawn()
-        request.respond({"cursor": self._session.model.emulator.mode(_CURSOR_KEYS) is True})
+        request.respond(self._session.model.emulator.mode(_CURSOR_KEYS) is True)
 
     def logs(
         self,
@@ -127,11 +118,11 @@ class RequestMethods:
             yield _POLL
             seconds = STEP_TIME
 
-    def history(self, request: PeerRequest[RunFacts | NoResponse], n: int | None = None) -> None:
+    def history(self, request: PeerRequest[RunFacts | None], n: int | None = None) -> None:
         """Respond with the list of commands, or with the output of command `n`."""
         history = self._session.runs.history
         if n is None:
-            request.respond({}, protocol.encode({"commands": [command.facts for command in history.commands]}))
+            request.respond(None, protocol.encode({"commands": [command.facts for command in history.commands]}))
             return
         command = history.find(n, self._session.name)
         request.respond(command.facts, command.output)
@@ -216,7 +207,7 @@ class RequestMethods:
 
     # -- requests that change the session
 
-    def detach(self, request: PeerRequest[DetachResponse], which: str | None = None, asker: int = -1) -> None:
+    def detach(self, request: PeerRequest[int], which: str | None = None, asker: int = -1) -> None:
         """Detach clients: the `last` that typed, the `others` but that one, or all.
 
         `asker`: the pid of the process that makes the request.
@@ -230,7 +221,7 @@ class RequestMethods:
             chosen = [client for client in chosen if client is not leader]
         for client in chosen:
             self._handler.detach(client, "detached", asker)
-        request.respond({"detached": len(chosen)})
+        request.respond(len(chosen))
 
     def kill(self, request: PeerRequest[WaitResponse], session_id: str | None = None) -> None:
         """End the session, and wait for its end. Refuse if `session_id` names another session."""
@@ -239,10 +230,10 @@ class RequestMethods:
         self._session.waits.add(Wait(request))
         self._ending.end_session(KILLED)
 
-    def rename(self, request: PeerRequest[NoResponse], to: str = "") -> None:
+    def rename(self, request: PeerRequest[None], to: str = "") -> None:
         if names.check_name(to) != self._session.name:
             self._rename(to)
-        request.respond({})
+        request.respond(None)
 
     def _rename(self, name: str) -> None:
         session = self._session
@@ -261,7 +252,7 @@ class RequestMethods:
         machine.set_process_title(f"{PROGRAM}: {name}")
         variables.update(session.facts, {}, renamed=True)
 
-    def label(self, request: PeerRequest[LabelResponse], set_: Mapping[str, str] = NOTHING) -> None:
+    def label(self, request: PeerRequest[dict[str, str]], set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session
         changes = dict(names.check_label(f"{key}={value}") for key, value in set_.items())
         if changes:
@@ -269,26 +260,24 @@ class RequestMethods:
             if len(labels) > MAX_LABELS:
                 raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
             description.change(session, replace(session.facts, labels=labels))
-        request.respond({"labels": session.facts.labels})
+        request.respond(session.facts.labels)
 
-    def resume(self, request: PeerRequest[NoResponse], command: Sequence[str] = ()) -> None:
+    def resume(self, request: PeerRequest[None], command: Sequence[str] = ()) -> None:
         """Set the command that restores the session; an empty one removes it."""
         resume = names.check_resume([*command]) or None
         if resume != (self._session.facts.resume or None):
             description.change(self._session, replace(self._session.facts, resume=resume))
-        request.respond({})
+        request.respond(None)
 
-    def state(self, request: PeerRequest[NoResponse], state: State, question: str = "", *, hook: bool = False) -> None:
+    def state(self, request: PeerRequest[None], state: State, question: str = "", *, hook: bool = False) -> None:
         """Set the state that the program declares; OSC 7501 overrides that of a `hook`."""
         session = self._session
         if not session.life.running:
             raise Refused(f"the program of {session.name} has ended")
         session.activity.declare(state, question, by=By.HOOK if hook else By.VERB)
-        request.respond({})
+        request.respond(None)
 
-    def switch(
-        self, request: PeerRequest[SwitchResponse], to: str = "", host: str | None = None, *, probe: bool = False
-    ) -> None:
+    def switch(self, request: PeerRequest[bool], to: str = "", host: str | None = None, *, probe: bool = False) -> None:
         """Switch the client that typed last; with `probe`, only say whether one is attached."""
         client = self._session.clients.leader
         name = names.check_name(to)
@@ -300,9 +289,9 @@ class RequestMethods:
             self._handler.send_output(client)
             message: Message = {"name": name, "host": target, "rows_below": self._handler.rows_below(client)}
             client.connection.queue(protocol.message(protocol.SWITCH, message))
-        request.respond({"switched": client is not None})
+        request.respond(client is not None)
 
-    def tell(self, request: PeerRequest[TellResponse], name: str = "", state: str = "", question: str = "") -> None:
+    def tell(self, request: PeerRequest[bool], name: str = "", state: str = "", question: str = "") -> None:
         """Notify on the client that typed last; about this session only if nobody watches."""
         session = self._session
         of_another = name != session.name
@@ -310,10 +299,10 @@ class RequestMethods:
         if client is not None:
             news: Message = {"name": name[:MAX_NEWS], "state": state[:MAX_NEWS], "question": question[:MAX_NEWS]}
             client.connection.queue(protocol.message(protocol.TELL, news))
-        request.respond({"told": client is not None})
+        request.respond(client is not None)
 
     def feed(
-        self, request: PeerRequest[FeedResponse], at: int | None = None, *, ends: bool = False, mends: bool = False
+        self, request: PeerRequest[bool], at: int | None = None, *, ends: bool = False, mends: bool = False
     ) -> None:
         """Write to a job's stdin from offset `at` on; respond when it is taken.
 
@@ -326,11 +315,11 @@ class RequestMethods:
         stdin.linger = RELINK_TIME if mends else 0.0
         session.loop.timers.clear(stdin.close)
         if not stdin.open:
-            request.respond({"open": False})
+            request.respond(False)
             return
         stdin.feed(request.connection, request.respond, at, request.data, ends=ends)
 
-    def reload(self, request: PeerRequest[NoResponse], python: str = "", path: Sequence[str] = ()) -> Steps:
+    def reload(self, request: PeerRequest[None], python: str = "", path: Sequence[str] = ()) -> Steps:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
         return self._reload(request, python, [*path])
 

@@ -175,7 +175,7 @@ class Bridge:
             return None
         if done.daemon is not None:  # before the response: PINGs that come after the response are for the daemon
             self._session = str(done.response.get("name"))
-        response = {"id": number, "ok": True, **done.response, "notes": caller.notes}
+        response = {"id": number, "result": {**done.response, "notes": caller.notes}}
         self._send(protocol.data_frames(done.data) + protocol.message(protocol.RESPONSE, response))
         return done.daemon
 
@@ -194,10 +194,10 @@ class Bridge:
                 {"question": question.text, "answers": letters, "default": default, "above": question.above}
             )
         if not inspect.isgenerator(result):
-            return OpResult({"ok": True}, calls.encoded(result))
+            return OpResult({}, calls.encoded(result))
         for item in result:
             self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
-        return OpResult({"ok": True})
+        return OpResult({})
 
     def _copy(self, daemon: wire.Connection) -> None:
         """Copy frames between the near end and a daemon until one of them has gone."""

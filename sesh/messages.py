@@ -1,8 +1,8 @@
 """Types of the JSON in frames: HELLO, messages, and each request with its response.
 
 A daemon checks HELLO and REQUEST, `sesh.wire` checks a host's frames. `REQUESTS` in `daemon.requests` has the
-method for each request to a daemon. The method's parameters are the keys of the request; the response has the type that
-the table at the end of this file names.
+method for each request to a daemon. The method's parameters are the keys of the request; the `result` in the
+RESPONSE has the type that the table at the end of this file names.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sesh.schema import (
     Size,
     Status,
     Styled,
+    Summary,
     Text,
 )
 
@@ -149,29 +150,7 @@ class RequestType(str, Generic[Response]):
         return made
 
 
-class NoResponse(TypedDict):
-    """The response to a request that has nothing to report."""
-
-
 # -- requests that read
-
-
-class SessionResponse(TypedDict):
-    """The response to `summary` and `status`. A summary lacks some keys of a status."""
-
-    session: Status
-
-
-class ScreenResponse(TypedDict):
-    """The response to `screen`; DATA is the screen. `continued`: rows that continue the row before."""
-
-    continued: list[int]
-
-
-class ModesResponse(TypedDict):
-    """The modes that change the bytes of keys. `cursor`: application cursor keys (DECCKM)."""
-
-    cursor: bool
 
 
 class _Page(TypedDict):
@@ -252,28 +231,6 @@ class SendResponse(TypedDict, total=False):
     reason: str
 
 
-class DetachResponse(TypedDict):
-    detached: int
-
-
-class LabelResponse(TypedDict):
-    labels: dict[str, str]
-
-
-class SwitchResponse(TypedDict):
-    switched: bool
-
-
-class TellResponse(TypedDict):
-    told: bool
-
-
-class FeedResponse(TypedDict):
-    """Whether a job's stdin takes more."""
-
-    open: bool
-
-
 # -- the request to a bridge
 
 
@@ -286,8 +243,6 @@ class _Notes(TypedDict, total=False):
 @final
 class ResultResponse(_Notes):
     """The op has returned; its result is in DATA."""
-
-    ok: bool  # each response has it, and this one has no other key
 
 
 @final
@@ -320,12 +275,12 @@ class EndedResponse(_Notes):
 OpResponse = QuestionResponse | EndedResponse | ConnectedResponse | ResultResponse  # a check takes the first that fits
 
 
-SUMMARY = RequestType("summary", SessionResponse, reads=True)
-STATUS = RequestType("status", SessionResponse, reads=True)
-SCREEN = RequestType("screen", ScreenResponse, reads=True)
-MODES = RequestType("modes", ModesResponse, reads=True)
+SUMMARY = RequestType("summary", Summary, reads=True)
+STATUS = RequestType("status", Status, reads=True)
+SCREEN = RequestType("screen", list[int], reads=True)  # rows that continue the row before; DATA is the screen
+MODES = RequestType("modes", bool, reads=True)  # application cursor keys (DECCKM)
 LOGS = RequestType("logs", LogsResponse, reads=True)
-HISTORY: RequestType[RunFacts | NoResponse] = RequestType("history", RunFacts | NoResponse, reads=True)
+HISTORY: RequestType[RunFacts | None] = RequestType("history", RunFacts | None, reads=True)
 TYPED = RequestType("typed", TypedResponse, reads=True)
 ASKED = RequestType("asked", AskedResponse, reads=True)
 WAIT: RequestType[WaitResponse] = RequestType("wait", WaitResponse, reads=True)
@@ -335,16 +290,16 @@ RUN_INTERRUPT = RequestType("run_interrupt", SendResponse)
 SEND = RequestType("send", SendResponse)
 PRESS = RequestType("press", SendResponse)
 INTERRUPT = RequestType("interrupt", SendResponse)
-FEED = RequestType("feed", FeedResponse)
-DETACH = RequestType("detach", DetachResponse)
+FEED = RequestType("feed", bool)  # the job's stdin takes more
+DETACH = RequestType("detach", int)  # so many clients
 KILL: RequestType[WaitResponse] = RequestType("kill", WaitResponse)
-RENAME = RequestType("rename", NoResponse)
-LABEL = RequestType("label", LabelResponse)
-RESUME = RequestType("resume", NoResponse)
-STATE = RequestType("state", NoResponse)
-SWITCH = RequestType("switch", SwitchResponse)
-TELL = RequestType("tell", TellResponse)
-RELOAD = RequestType("reload", NoResponse)
+RENAME = RequestType("rename", type(None))
+LABEL = RequestType("label", dict[str, str])
+RESUME = RequestType("resume", type(None))
+STATE = RequestType("state", type(None))
+SWITCH = RequestType("switch", bool)
+TELL = RequestType("tell", bool)
+RELOAD = RequestType("reload", type(None))
 
-START = RequestType("start", NoResponse)  # to a zygote
+START = RequestType("start", type(None))  # to a zygote
 OP: RequestType[OpResponse] = RequestType("op", OpResponse)  # to a bridge

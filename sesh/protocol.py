@@ -27,7 +27,7 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | PONG     | daemon | the payload of the PING                                                                 |
 | REQUEST  | caller | JSON: id, verb, begin_by (deadline to begin, in seconds since the start of the daemon's |
 |          |        | machine), and the verb's own keys                                                       |
-| RESPONSE | daemon | JSON: id, then either ok or error {code, what, hint, exit}                              |
+| RESPONSE | daemon | JSON: id, then either result or error {code, what, hint, exit}                          |
 | ECHOED   | daemon | INPUT's number, position of the output that contains its echo (8 bytes each), flags (1) |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the model at this position        |
 | GOT      | client | over a link: the number of bytes of OUTPUT and SCREEN that the terminal has taken (8    |

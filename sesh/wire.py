@@ -169,7 +169,7 @@ class Connection:
         values = protocol.parse(payload)
         if "error" in values:
             raise self._error(values)
-        response: Response = self._checked(request.response, values, "RESPONSE")
+        response: Response = self._checked(request.response, values.get("result"), "RESPONSE.result")
         return response
 
     def _error(self, values: Mapping[str, object]) -> errors.SeshError:

@@ -234,10 +234,10 @@ class Acts:
 
 
 def _has_size(session: Session, wanted: tuple[int, int]) -> bool:
-    summary = find.request(session.name, messages.SUMMARY, timeout=SETTLING)[0]["session"]
+    summary = find.request(session.name, messages.SUMMARY, timeout=SETTLING)[0]
     return (summary["columns"], summary["rows"]) == wanted
 
 
 def _pids(session: Session) -> tuple[int, int]:
-    status = find.request(session.name, messages.STATUS, timeout=60)[0]["session"]
+    status = find.request(session.name, messages.STATUS, timeout=60)[0]
     return status["daemon_pid"] or 0, status["pid"] or 0

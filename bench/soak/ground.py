@@ -111,7 +111,7 @@ class Sessions:
 
     def faults(self, session: Session) -> list[str]:
         """Return the faults that a daemon has logged."""
-        status = request(session.name, messages.STATUS, timeout=SETTLING)[0]["session"]
+        status = request(session.name, messages.STATUS, timeout=SETTLING)[0]
         assert status["state"] == "running", status
         return list(status["faults"])
 

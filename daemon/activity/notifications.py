@@ -176,7 +176,7 @@ def _notify_terminal(name: str, news: News) -> bool:
             typed.append((response["at"], session))
     keys: RequestKeys = {"name": name, "state": news.event, "question": news.question}
     responses = (_request(session, TELL, **keys) for _, session in sorted(typed, reverse=True))
-    return any(response is not None and response["told"] for response in responses)
+    return any(responses)
 
 
 def _request(session: str, request: RequestType[Response], **keys: Any) -> Response | None:

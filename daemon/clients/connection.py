@@ -218,7 +218,7 @@ class PeerRequest(Generic[Response]):
         return inf if self.begin_by is None else max(0.0, self.begin_by - MARGIN - uptime())
 
     def respond(self, response: Response, data: bytes = b"") -> None:
-        self._send({"ok": True, **response}, data)  # type: ignore[dict-item]  # each Response is a TypedDict
+        self._send({"result": response}, data)
 
     def refuse(self, error: SeshError) -> None:
         self._send({"error": error.facts()}, b"")

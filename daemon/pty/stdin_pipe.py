@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 
 from sesh.loop.loop import WRITE, Loop
-from sesh.messages import FeedResponse
 
 
 class StdinPipe:
@@ -21,16 +20,14 @@ class StdinPipe:
         self.feeder: object = None  # the connection that feeds
         self.linger = 0.0  # seconds that the pipe stays open without its feeder
         self.waiting = memoryview(b"")  # bytes that the pipe has not taken
-        self._respond: Callable[[FeedResponse], None] | None = None
+        self._respond: Callable[[bool], None] | None = None
         self.ends = False  # close the pipe after the waiting bytes
 
     @property
     def open(self) -> bool:
         return self.descriptor >= 0
 
-    def feed(
-        self, feeder: object, respond: Callable[[FeedResponse], None], offset: int, data: bytes, *, ends: bool
-    ) -> None:
+    def feed(self, feeder: object, respond: Callable[[bool], None], offset: int, data: bytes, *, ends: bool) -> None:
         """Write bytes from `offset` of the input on; `respond` once the pipe has them."""
         self.feeder = feeder
         self._respond = respond
@@ -75,4 +72,4 @@ class StdinPipe:
         respond = self._respond
         self._respond = None
         if respond is not None:
-            respond({"open": self.open})
+            respond(self.open)

@@ -48,7 +48,7 @@ def run_daemon(creator: socket.socket) -> None:
                 failure = SeshError(f"cannot set up the session: {error}")
             respond(creator, error=failure.facts())
             os._exit(1)
-        respond(creator, ok=True)
+        respond(creator, result=None)
         server.run()
         os._exit(0)
     except BaseException as error:

@@ -227,8 +227,8 @@ def _check_switch(current: Record, flags: AttachFlags, name: str, host: str | No
 
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> None:
     """Switch the current session's client; `probe`: switch nothing. Raises Refused if none can switch."""
-    response, _ = find.request(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
-    if not response["switched"]:
+    switched, _ = find.request(str(current["name"]), SWITCH, to=name, host=host, probe=probe)
+    if not switched:
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 

@@ -270,7 +270,7 @@ def _was_reported(event: JSONObject, session: str) -> bool:
     """
     if event["hook_event_name"] != "Notification" or _kind(event) != "permission_prompt":
         return False
-    activity = find.request(session, STATUS)[0]["session"]["activity"]
+    activity = find.request(session, STATUS)[0]["activity"]
     return bool(activity and activity["state"] == "waiting" and activity["why"] == "hook")
 
 

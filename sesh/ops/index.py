@@ -141,7 +141,7 @@ class _Daemons:
         found: dict[str, Summary | None] = {**latest}
         for name in others & self._connections.keys():
             try:
-                row = self._connections[name].await_response(SUMMARY, _SUMMARY, until)[0]["session"]
+                row = self._connections[name].await_response(SUMMARY, _SUMMARY, until)[0]
             except SeshError:
                 row = None
             if row is None or row["name"] == name:

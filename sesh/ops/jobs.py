@@ -16,7 +16,7 @@ from enum import Enum
 from sesh import descriptors, errors, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.messages import FEED, INTERRUPT, KILL, WAIT, FeedResponse, RequestKeys
+from sesh.messages import FEED, INTERRUPT, KILL, WAIT, RequestKeys
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.outcomes import JobOutput
@@ -278,7 +278,7 @@ class _StdinForwarder:
         with suppress(errors.Unreachable):  # the job may have ended, and its response waits to be read
             connection.send(wire.request_frames(FEED, _FEED, self._chunk, **keys))
 
-    def chunk_taken(self, response: FeedResponse) -> None:
-        ends = self._feeding is _Feeding.SEND_END or not response["open"]
+    def chunk_taken(self, takes_more: bool) -> None:
+        ends = self._feeding is _Feeding.SEND_END or not takes_more
         self._feeding = _Feeding.NOTHING if ends else _Feeding.READ
         self._taken += len(self._chunk)

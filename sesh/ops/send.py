@@ -153,7 +153,7 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[Key]) -> bytes:
     """Return the bytes that keys send; mode DECCKM changes those of cursor keys."""
-    if any(key.application != key.sent for key in keys) and connection.request(MODES, deadline=_soon())[0]["cursor"]:
+    if any(key.application != key.sent for key in keys) and connection.request(MODES, deadline=_soon())[0]:
         return b"".join(key.application for key in keys)
     return b"".join(key.sent for key in keys)
 

@@ -72,8 +72,8 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
     """Detach all clients of a session; without a name, the one that typed here."""
     which = "all" if name is not None else "last"
     name = listing.required("detach") if name is None else check_name(name)
-    response, _ = find.request(name, DETACH, which=which, asker=os.getpid())
-    return {"name": name, "detached": response["detached"]}
+    detached, _ = find.request(name, DETACH, which=which, asker=os.getpid())
+    return {"name": name, "detached": detached}
 
 
 @op(changes=lambda _, result: Changes([result["renamed_from"]], result["name"]))
@@ -99,7 +99,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
 @op()
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
     """Set labels, and remove labels whose value is empty; return all labels of the session."""
-    return find.request(check_name(name), LABEL, set=labels)[0]["labels"]
+    return find.request(check_name(name), LABEL, set=labels)[0]
 
 
 @op()

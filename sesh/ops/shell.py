@@ -233,7 +233,8 @@ def history(_caller: Caller, name: str) -> list[Command]:
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
-    facts, output = find.request(name, HISTORY, n=number)
+    command, output = find.request(name, HISTORY, n=number)
+    facts: Mapping[str, object] = command or {}
     return {**_dated({key: facts.get(key) for key in _FACTS}), "output": output}
 
 

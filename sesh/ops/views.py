@@ -50,7 +50,7 @@ def status(caller: Caller, name: str) -> Status:
     Without a daemon, `scrollback` is None.
     """
     try:
-        session = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]["session"]
+        session = find.request(name, STATUS, timeout=_STATUS_TIMEOUT)[0]
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
         session = _status_without_daemon(name, error)
     here = listing.current()
@@ -97,10 +97,10 @@ def cells(_caller: Caller, name: str) -> ScreenFacts:
 def _exported(name: str, form: str) -> tuple[bytes, list[int]]:
     """Return what `export` makes of the screen, and its continued rows."""
     try:
-        response, data = find.request(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
+        continued, data = find.request(name, SCREEN, timeout=_SCREEN_TIMEOUT, format=form)
     except NotFound:
         return stored_screen(name, form)
-    return data, response["continued"]
+    return data, continued
 
 
 @op(reads=True)

@@ -172,7 +172,7 @@ class _ConditionWait:
     def _prepare_search(self) -> None:
         """Fetch the width of lines; at the beginning, search the kept lines if they count."""
         request = partial(self._stream.connection.request, deadline=self._late)
-        self._columns = request(SUMMARY)[0]["session"]["columns"] or self._columns
+        self._columns = request(SUMMARY)[0]["columns"] or self._columns
         if self._conditions["begin"] == "start" and self._lines is None:
             lines, newest, _ = fetch_pages(partial(request, LOGS), _ALL_LINES, protocol.LARGEST_RESPONSE)
             if (match := self._match([(text, newest["position"]) for text in lines])) is not None:

@@ -100,7 +100,7 @@ def await_welcome(connection: wire.Connection, name: str, deadline: float | None
 
 def request_summary(connection: wire.Connection, timeout: float) -> Summary:
     """Request a session's summary over a new connection, and close it."""
-    return connection.single_request(SUMMARY, timeout=timeout)[0]["session"]
+    return connection.single_request(SUMMARY, timeout=timeout)[0]
 
 
 def dormant(name: str) -> Summary | None:

@@ -95,7 +95,7 @@ def _await_summary(connection: wire.Connection | None, deadline: float) -> Summa
     with connection:
         try:
             connection.expect_welcome(deadline)
-            return connection.await_response(SUMMARY, 1, deadline)[0]["session"]
+            return connection.await_response(SUMMARY, 1, deadline)[0]
         except (SeshError, OSError):
             return None
 

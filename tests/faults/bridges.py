@@ -60,7 +60,7 @@ class Bridge:
         """Pretend to connect to a session as its daemon; with `dies`, exit before greeting."""
         request = self.take(protocol.REQUEST)
         facts = {"name": "work", "session_id": "abc", "daemon_pid": None, "cwd": None, "notes": [], **words}
-        self.say(protocol.RESPONSE, **{"id": request.get("id"), "ok": True, "command": [], **facts})
+        self.say(protocol.RESPONSE, id=request.get("id"), result=facts)
         self.take(protocol.HELLO)
         if dies:
             os._exit(255)
@@ -85,7 +85,7 @@ def answers(
         while True:
             asked = bridge.take(protocol.REQUEST)
             bridge.data(raw or json.dumps(lists.get(str(asked.get("op")), other)).encode())
-            bridge.say(protocol.RESPONSE, **{"id": asked.get("id"), "ok": True, "notes": [], **words})
+            bridge.say(protocol.RESPONSE, **{"id": asked.get("id"), "result": {"notes": [], **words}, **words})
 
     return attack
 
@@ -189,7 +189,7 @@ def job(bridge: Bridge) -> None:
     """End a job with an exit code that does not exist."""
     bridge.greet()
     bridge.leads()
-    bridge.say(protocol.RESPONSE, id=bridge.take(protocol.REQUEST).get("id"), ok=True, exit_code=70000)
+    bridge.say(protocol.RESPONSE, id=bridge.take(protocol.REQUEST).get("id"), result={"exit_code": 70000})
     bridge.connection.receive()
 
 
@@ -200,7 +200,7 @@ ATTACKS: dict[str, Attack] = {
     "mute": lambda _: None,
     "quits": quits,
     "unanswered": stays_mute(),
-    "answers-another": stays_mute(protocol.message(protocol.RESPONSE, {"id": 2, "ok": True, "notes": []})),
+    "answers-another": stays_mute(protocol.message(protocol.RESPONSE, {"id": 2, "result": {"notes": []}})),
     "rows": answers(None, GOOD, *ODD_ROWS.values()),
     **{f"row-{kind}": answers(None, GOOD, row) for kind, row in ODD_ROWS.items()},
     "million": million,

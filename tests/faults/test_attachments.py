@@ -65,7 +65,7 @@ def test_r15_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_u
         daemons.show("work", "logs", lines=100)
         steady(reader)
     assert resident(pid) < 160 << 20
-    clients = {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]}
+    clients = {each["mode"] for each in daemons.ask("work", "status")["clients"]}
     assert clients == {"raw", "aside"}
     sleeper.close()
 
@@ -76,7 +76,7 @@ def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons, impat
     reader = daemons.attach("work")
     reader.type(b"\n")
     reader.wait_output(b"the end")
-    wait_until(lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]})
+    wait_until(lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]})
     sleeper.wait(protocol.SCREEN)
     text = reads_on(sleeper, "200000\nthe end")
     numbers = [int(line) for line in text.split("the end")[0].split() if line.isdecimal()]
@@ -98,7 +98,7 @@ def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(
     daemons.show("work")  # the emulator has all of it, the sleeper's socket has not
     reader.type(b"\n")
     reader.wait_output(b"the end")
-    wait_until(lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]})
+    wait_until(lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]})
     while b"the end" not in sleeper.frames[-1][1]:
         sleeper.step()
     terminal = Emulator(80, 24)
@@ -118,7 +118,7 @@ def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(dae
     while len(other.output) < start + (6 << 20):  # more than what the leader has read and what waits for it together
         other.step()
     # On a busy machine the other client may lag for a moment, too.
-    assert "aside" in {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]}
+    assert "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]}
 
 
 def test_a_client_that_comes_back_gets_exactly_the_bytes_that_it_missed(daemons: Daemons) -> None:
@@ -128,10 +128,10 @@ def test_a_client_that_comes_back_gets_exactly_the_bytes_that_it_missed(daemons:
     client.type(b"seen\n")
     client.wait_output(b"seen\r\n")
     client.close()
-    wait_until(lambda: daemons.ask("work", "summary")["session"]["attached"] == 0)
+    wait_until(lambda: daemons.ask("work", "summary")["attached"] == 0)
     missed = b"".join(b"missed %d\n" % each for each in range(5000))
     daemons.ask("work", "send", missed)
-    wait_until(lambda: daemons.ask("work", "status")["session"]["position"] >= client.position + len(missed) + 5000)
+    wait_until(lambda: daemons.ask("work", "status")["position"] >= client.position + len(missed) + 5000)
     back = daemons.attach("work", client="token", position=client.position, id=number)
     back.position = client.position
     back.wait_output(b"missed 4999\r\n")
@@ -167,7 +167,7 @@ def test_input_that_is_sent_twice_is_typed_once(daemons: Daemons) -> None:
     client.type(b"two\n", 2)
     client.wait_output(b"two\r\n")
     client.close()
-    wait_until(lambda: daemons.ask("work", "summary")["session"]["attached"] == 0)
+    wait_until(lambda: daemons.ask("work", "summary")["attached"] == 0)
     back = daemons.attach("work", client="token")
     assert protocol.parse(back.wait(protocol.WELCOME))["last_input"] == 2
     for number, line in ((1, b"one\n"), (2, b"two\n"), (3, b"three\n")):
@@ -185,10 +185,10 @@ def test_one_that_returns_before_its_old_link_is_known_to_be_dead_is_the_same_cl
     back = daemons.attach("work", client="token")
     assert protocol.parse(back.wait(protocol.WELCOME))["last_input"] == 1
     client.drain()
-    assert daemons.ask("work", "summary")["session"]["attached"] == 1
+    assert daemons.ask("work", "summary")["attached"] == 1
     other = daemons.attach("work", client="another token")
     assert protocol.parse(other.wait(protocol.WELCOME))["last_input"] == 0
-    assert daemons.ask("work", "summary")["session"]["attached"] == 2
+    assert daemons.ask("work", "summary")["attached"] == 2
 
 
 def test_r33_a_size_beyond_bounds_is_held_within_them(daemons: Daemons) -> None:
@@ -232,8 +232,8 @@ def test_an_escape_that_waited_for_the_rest_of_a_reply_counts_as_a_key_of_its_cl
     daemons.attach("work", columns=90)
     daemons.ask("work", "state", state="working")
     client.type(b"\x1b")
-    wait_until(lambda: daemons.ask("work", "summary")["session"]["activity"]["why"] != "hook")
-    assert daemons.ask("work", "summary")["session"]["columns"] == 80
+    wait_until(lambda: daemons.ask("work", "summary")["activity"]["why"] != "hook")
+    assert daemons.ask("work", "summary")["columns"] == 80
 
 
 def test_a_key_that_waits_for_the_rest_of_a_reply_is_typed_though_its_client_leaves(daemons: Daemons) -> None:
@@ -255,22 +255,22 @@ def test_a_client_that_comes_back_over_another_link_has_not_typed(daemons: Daemo
     came = daemons.ask("work", "typed")["at"]
     leader = daemons.attach("work")
     idle.close()
-    wait_until(lambda: daemons.ask("work", "summary")["session"]["attached"] == 1)
+    wait_until(lambda: daemons.ask("work", "summary")["attached"] == 1)
     number = protocol.parse(idle.wait(protocol.WELCOME))["id"]
     daemons.attach("work", position=idle.position, id=number, **hello)
-    assert daemons.ask("work", "summary")["session"]["columns"] == 80
+    assert daemons.ask("work", "summary")["columns"] == 80
     leader.close()
-    wait_until(lambda: daemons.ask("work", "summary")["session"]["columns"] == 90)
+    wait_until(lambda: daemons.ask("work", "summary")["columns"] == 90)
     assert daemons.ask("work", "typed")["at"] == came
 
 
 def test_r23_a_title_of_a_megabyte_with_controls_is_harmless(daemons: Daemons) -> None:
     daemons.sh("work", r"printf '\033]2;ti\001t\033le\007\033]2;a\tb\302\205c\007'; echo; exec cat")
-    wait_until(lambda: daemons.ask("work", "summary")["session"]["title"])
-    assert str(daemons.ask("work", "summary")["session"]["title"]).isprintable()
+    wait_until(lambda: daemons.ask("work", "summary")["title"])
+    assert str(daemons.ask("work", "summary")["title"]).isprintable()
     daemons.sh("long", r"printf '\033]2;'; head -c 1000000 /dev/zero | tr '\0' x; printf '\007'; echo done; exec cat")
     daemons.wait_for("long", "done")
-    assert len(str(daemons.ask("long", "summary")["session"]["title"])) <= 1024
+    assert len(str(daemons.ask("long", "summary")["title"])) <= 1024
 
 
 def test_r24_the_clipboard_is_written_live_and_never_again(daemons: Daemons) -> None:

@@ -53,7 +53,7 @@ def test_a_wait_is_answered_once_the_name_is_free(
     greet(waiter)
     waiter.send(wire.request_frames("wait", 1))
     daemons.ask("work", "send", b"\n")
-    wait_until(lambda: daemons.ask("work", "summary")["session"]["state"] == "exited", what="the program's end")
+    wait_until(lambda: daemons.ask("work", "summary")["state"] == "exited", what="the program's end")
     waiter.send(protocol.frame(protocol.PING))
     assert waiter.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG
     os.unlink(path)
@@ -127,7 +127,7 @@ def test_a_daemon_obeys_a_termination_and_no_hangup_or_interrupt(daemons: Daemon
 
 def test_a_kept_session_stays_readable_leaves_no_zombie_and_is_removed_by_a_kill(daemons: Daemons) -> None:
     pid = daemons.sh("work", "(exit 1) & echo last words; exit 9", keep=True, job=True)
-    wait_until(lambda: daemons.ask("work", "summary")["session"]["state"] == "exited")
+    wait_until(lambda: daemons.ask("work", "summary")["state"] == "exited")
     assert "last words" in daemons.show("work", "logs")
     wait_until(lambda: processes.descendants(pid) == [], what="none is left, dead or alive")
     client = daemons.attach("work")

@@ -24,7 +24,7 @@ def work(daemons: Daemons) -> Iterator[Daemons]:
     """Start a session `work`; check in the end that it runs on without a fault."""
     daemons.quiet("work", "trap '' INT QUIT; exec cat", "raw")
     yield daemons
-    status = daemons.ask("work", "status")["session"]
+    status = daemons.ask("work", "status")
     assert [line for line in status["faults"] if "a fault" in line] == []
     assert status["state"] == "running"
 
@@ -113,7 +113,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow:
     """100 connections with 4 MB of DATA each and no request cost 405 MB."""
     block = protocol.frame(protocol.DATA, b"x" * protocol.CHUNK)
     part = block * 15 if kind == "data" else protocol.header(protocol.DATA, protocol.LARGEST_PAYLOAD) + b"x" * 1_000_000
-    pid = work.ask("work", "status")["session"]["daemon_pid"] or 0
+    pid = work.ask("work", "status")["daemon_pid"] or 0
     crowd: list[wire.Connection] = []
     before, peak = resident(pid), 0
     try:
@@ -142,7 +142,7 @@ def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work
             connection.send(protocol.message(protocol.HELLO, hello) + wire.request_frames("kill", 1))
             connection.expect_welcome()
             assert closed(connection)
-    assert work.ask("work", "summary")["session"]["columns"] == 80
+    assert work.ask("work", "summary")["columns"] == 80
     client.type(b"untouched\n")
     client.wait_output(b"untouched")
 

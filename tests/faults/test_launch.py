@@ -106,7 +106,7 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     greet(connection)
 
     def attempts() -> int:
-        faults = connection.request(messages.STATUS)[0]["session"]["faults"]
+        faults = connection.request(messages.STATUS)[0]["faults"]
         # A timer may lack a descriptor too, to load the module that looks at the program.
         return sum("in an event: " in fault and "Too many open files" in fault for fault in faults)
 
@@ -173,7 +173,7 @@ def test_r06_another_users_attempt_to_connect_is_in_the_log_of_faults(daemons: D
     assert os.waitpid(child, 0)[1] == 0
     os.chmod(home.directory, 0o700)
     os.chmod(paths.socket_path("work"), 0o600)
-    faults = daemons.ask("work", "status")["session"]["faults"]
+    faults = daemons.ask("work", "status")["faults"]
     assert [line.partition(" ")[2] for line in faults] == [
         "a connection was closed: another user (uid 12345) tried to connect"
     ]
@@ -218,4 +218,4 @@ def test_r09_a_name_is_free_again_at_once_each_time(daemons: Daemons) -> None:
     for turn in range(rounds(4, 100)):
         daemons.ask("work", "kill")
         daemons.start("work", "/bin/cat", labels={"turn": str(turn)})
-        assert daemons.ask("work", "summary")["session"]["labels"] == {"turn": str(turn)}
+        assert daemons.ask("work", "summary")["labels"] == {"turn": str(turn)}

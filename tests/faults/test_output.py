@@ -30,7 +30,7 @@ def test_the_program_waits_for_an_emulator_that_is_far_behind_and_nothing_is_los
     daemons: Daemons, home: Home, halt: str
 ) -> None:
     def position() -> int:
-        return int(daemons.ask("work", "status")["session"]["position"])
+        return int(daemons.ask("work", "status")["position"])
 
     pid = daemons.quiet("work", FLOOD, directory=home.path, persist=False)
     begun = position()

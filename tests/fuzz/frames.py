@@ -142,7 +142,7 @@ class Socket:
         self.frames += len(_taken([case])[0]) or 1
         with wire.connect("work") as connection:
             _converse(connection.inbound, case)
-        status = self._daemons.ask("work", "status", timeout=CLOSES_WITHIN)["session"]
+        status = self._daemons.ask("work", "status", timeout=CLOSES_WITHIN)
         assert status["state"] == "running"
         faults = [line for line in status["faults"] if "a fault" in line]
         assert not faults, faults[-1].partition(" ")[2]

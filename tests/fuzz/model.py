@@ -268,7 +268,7 @@ class Sessions(RuleBasedStateMachine):
     def no_daemon_notes_a_fault(self) -> None:
         """A fault that a daemon survives is a failure all the same."""
         for name in self._sessions:
-            faults = self._daemons.ask(name, "status")["session"]["faults"]
+            faults = self._daemons.ask(name, "status")["faults"]
             assert not [line for line in faults if "a fault" in line], faults
 
 

@@ -115,7 +115,7 @@ def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, m
     def ask(_session: str, verb: str, **words: Any) -> list[dict[str, Any]]:
         if verb != "status":
             stands.update(words)
-        return [{"session": {"activity": {"why": "hook", **stands}}}]
+        return [{"activity": {"why": "hook", **stands}}]
 
     monkeypatch.setattr(find, "request", ask)
     monkeypatch.setattr(agents, "_session_of", lambda _agent: {"name": "work"})

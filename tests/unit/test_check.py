@@ -92,7 +92,7 @@ def texts(found: Any) -> list[str]:
 @given(st.sampled_from([*KINDS, *VERBS]), _VALUES)
 def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int | messages.RequestType[Any], value: Any) -> None:
     """A RESPONSE has the shape that its verb says, or an error of the host."""
-    far, payload = _far(), json.dumps(value).encode()
+    far, payload = _far(), json.dumps(value if isinstance(kind, int) else {"result": value}).encode()
     try:
         found = far.decode_message(kind, payload) if isinstance(kind, int) else far.decode_response(kind, payload)
     except SeshError as error:
@@ -155,8 +155,8 @@ def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like
 def test_text_of_this_machine_passes_as_it_is() -> None:
     """A directory whose name is no UTF-8, or holds an escape, is still found."""
     facts = data.summary(cwd="/caf\udce9\x1b", command=["x" * 9000])
-    payload = protocol.encode({"id": 1, "session": facts})
-    assert wire.Connection(-1, -1).decode_response(messages.SUMMARY, payload)["session"] == facts
+    payload = protocol.encode({"id": 1, "result": facts})
+    assert wire.Connection(-1, -1).decode_response(messages.SUMMARY, payload) == facts
 
 
 def _follow(_who: object, from_: int, set: dict[str, str] | None = None, *, ends: bool = False) -> None:  # noqa: A002
@@ -176,8 +176,8 @@ def test_arguments_of_another_type_are_refused_and_so_is_a_lack(odd: object) -> 
 
 @pytest.mark.parametrize("session", ["work", 5, None, [], {"name": "work"}])
 def test_a_session_without_its_facts_is_refused(session: object) -> None:
-    with pytest.raises(ProtocolError, match=r"RESPONSE\.session"):
-        _far().decode_response(messages.SUMMARY, protocol.encode({"id": 1, "session": session}))
+    with pytest.raises(ProtocolError, match=r"RESPONSE\.result"):
+        _far().decode_response(messages.SUMMARY, protocol.encode({"id": 1, "result": session}))
 
 
 def _changed(value: Any, put: str) -> Iterator[Any]:

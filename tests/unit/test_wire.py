@@ -75,7 +75,7 @@ def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.
 def test_a_long_answer_puts_its_deadline_off(pair: Pair, monkeypatch: pytest.MonkeyPatch, pace: float) -> None:
     """A silent host is left after a minute; megabytes of an answer take longer."""
     connection, far = pair
-    answer = protocol.message(protocol.RESPONSE, {"id": 1, "ok": True})
+    answer = protocol.message(protocol.RESPONSE, {"id": 1, "result": {}})
     rest, read = iter([protocol.data_frames(b"part") + answer]), connection.read
 
     def read_and_send() -> bool:

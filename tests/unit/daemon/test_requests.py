@@ -101,7 +101,7 @@ def test_a_request_is_malformed_or_late_or_unknown_in_this_order(server: Server,
         assert (error["code"], what in error["what"]) == (code, True), error
     assert server.session.facts.labels == {}
     more = {"request": 1, "self": 1, "set_": 1, "future": None, "begin_by": None}
-    assert answer(server, link, **known, **more)["labels"] == {"team": "web"}
+    assert answer(server, link, **known, **more)["result"] == {"team": "web"}
 
 
 def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
@@ -164,7 +164,7 @@ def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_
     monkeypatch.setattr(Life, "running", True)
     again = Link()
     for each, key in ((link, "5ec1"), (again, "5ec1"), (again, "5ec2")):
-        assert answer(server, each, verb="interrupt", key=key)["ok"] is True
+        assert answer(server, each, verb="interrupt", key=key)["result"] == {}
     again.close()
     assert sent == [signal.SIGINT] * 2
 

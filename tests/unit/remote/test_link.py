@@ -133,7 +133,7 @@ class Played:
 def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
     welcome = {"protocol": protocol.PROTOCOL, "version": "1"}
     (tmp_path / "welcome").write_bytes(protocol.message(protocol.WELCOME, welcome))
-    (tmp_path / "answer").write_bytes(protocol.message(protocol.RESPONSE, {"id": 1, "ok": True}))
+    (tmp_path / "answer").write_bytes(protocol.message(protocol.RESPONSE, {"id": 1, "result": {}}))
     host = Played()
 
     def close(*_: object, **__: object) -> None:
