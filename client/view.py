@@ -80,7 +80,7 @@ class TerminalView:
         self.display.show(data, before, after)
 
     def _show_screen(self, position: int, data: bytes) -> bool:
-        """Show a screen, over a link with all its parts; return False until the last one has come."""
+        """Show a screen, over a link as a whole; return False until its last part."""
         # If the link is lost before the last part, the terminal must not have shown some lines already.
         self._parts += data
         if position != protocol.PART:
