@@ -265,16 +265,13 @@ class Attachment:
         if not connection.welcome:
             self._handle_before_welcome(connection, kind, payload)
         elif kind in _SHOWN_FRAMES:
-            channel.received += len(payload) - protocol.NUMBER_SIZE
             self.view.show(kind, payload)
         elif kind == protocol.ACK:
             channel.send(channel.input.acknowledge(protocol.split_number(payload)[0]))
         elif kind == protocol.RELOADED:
             self._handle_disconnect(ConnectionLost("the session's daemon was reloaded"))
-        elif kind == protocol.PONG:
-            if self.keeper is not None:
-                self.view.follow_round_trip(self.keeper.health.round_trip)
-            self.view.handle_pong(payload)
+        elif kind == protocol.PONG and self.keeper is not None:
+            self.view.follow_round_trip(self.keeper.health.round_trip)
         elif kind in (protocol.ECHOED, protocol.MODEL):
             self.view.handle_prediction(kind, payload)
         elif kind in _JSON_FRAMES:

@@ -7,7 +7,6 @@ screen again, so the line never enters the scrollback. After output the line is 
 from __future__ import annotations
 
 import os
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from sesh import protocol
@@ -24,15 +23,6 @@ NOTICE_TIME = 3.0  # seconds, then the notice is removed even without a key
 _PAUSE = 0.25  # seconds without output, then the notice is drawn
 _MAX_SKIPPED = 1 << 20  # bytes of skipped output to keep: the newest ones
 _MAX_PARTS = 8 << 20  # bytes of a screen to keep until its last part has come; then its parts are shown one by one
-_REDRAW_PING = b"redraw"  # the payload of the PING before a request for the screen
-
-
-class Skip(Enum):
-    """Which frames are not shown, because a requested screen will replace them."""
-
-    NOTHING = auto()
-    UNTIL_PONG = auto()  # all frames: the daemon may not have read the request yet
-    UNTIL_SCREEN = auto()  # output only: the next screen is the requested one
 
 
 class TerminalView:
@@ -47,7 +37,8 @@ class TerminalView:
         self._timers = timers
         self._line = ""  # sesh's own, drawn or to be drawn
         self._at_screen = False  # no output came since a screen, where the daemon has noted the terminal's state
-        self._skip = Skip.NOTHING
+        self.redraws = 0  # the number of the last request for a screen
+        self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
         self._skipped = b""
         self._parts = bytearray()  # of a screen whose last part has not come
 
@@ -58,62 +49,52 @@ class TerminalView:
     @property
     def continues(self) -> bool:
         """True if the terminal needs only the output from `position` on."""
-        return self.display.started and not self.display.covered and self._skip is Skip.NOTHING
+        return self.display.started and not self.display.covered and not self._awaits_screen
 
     def show(self, kind: int, payload: bytes) -> None:
         """Show a frame of output or screen, unless a requested screen will replace it."""
         is_output = kind == protocol.OUTPUT
-        if self.display.covered and self._skip is Skip.NOTHING:
+        position, data = protocol.split_number(payload)
+        answered, data = (0, data) if is_output else protocol.split_number(data)
+        self._channel.received += len(data)
+        if self.display.covered and not self._awaits_screen:
             self.redraw()
-        if self._skip is Skip.UNTIL_PONG or (self._skip is Skip.UNTIL_SCREEN and is_output):
+        if self._awaits_screen and answered != self.redraws:
             if is_output:
-                self._skipped = (self._skipped + payload[protocol.NUMBER_SIZE :])[-_MAX_SKIPPED:]
+                self._skipped = (self._skipped + data)[-_MAX_SKIPPED:]
             return
-        if not is_output and not (payload := self._assemble(payload)):
-            return
-        self._skip = Skip.NOTHING
-        self._skipped = b""
         if is_output:
-            self._show_output(payload)
-        else:
-            self._show_screen(payload)
+            self._show_output(position, data)
+        elif not self._show_screen(position, data):
+            return
+        self._awaits_screen = False
+        self._skipped = b""
         self._at_screen = not is_output
         self._await_pause()
 
-    def _show_output(self, payload: bytes) -> None:
-        position, data = protocol.split_number(payload)
+    def _show_output(self, position: int, data: bytes) -> None:
         data = data[max(0, self.position - position) :]  # drop the bytes that have come over an earlier link
         position = max(position, self.position)
         self.position = position + len(data)
         before, after = (b"", b"") if self._predictor is None else self._predictor.follow(position, data)
         self.display.show(data, before, after)
 
-    def _show_screen(self, payload: bytes) -> None:
-        position, data = protocol.split_number(payload)
+    def _show_screen(self, position: int, data: bytes) -> bool:
+        """Show a screen, over a link as a whole; return False until its last part."""
+        # If the link is lost before the last part, the terminal must not have shown some lines already.
+        self._parts += data
         if position != protocol.PART:
             self.position = position
+        elif self._channel.over_link and len(self._parts) < _MAX_PARTS:
+            return False
         self._withdraw_guesses()
-        self.display.show(data, is_replay=True)
-
-    def _assemble(self, payload: bytes) -> bytes:
-        """Return a screen with all its parts; over a link, empty until the last one."""
-        # If the link is lost before the last part, the terminal must not have shown some lines already.
-        position, data = protocol.split_number(payload)
-        self._parts += data
-        if position == protocol.PART and self._channel.over_link and len(self._parts) < _MAX_PARTS:
-            return b""
-        whole = payload[: protocol.NUMBER_SIZE] + self._parts
+        self.display.show(bytes(self._parts), is_replay=True)
         self._parts.clear()
-        return whole
+        return True
 
     def show_skipped(self) -> None:
         """Show the skipped output: an ended session sends no requested screen."""
         self.display.show(self._skipped)
-
-    def handle_pong(self, payload: bytes) -> None:
-        """After the PONG for the PING before a request, expect the requested screen."""
-        if self._skip is Skip.UNTIL_PONG and payload == _REDRAW_PING:
-            self._skip = Skip.UNTIL_SCREEN
 
     def notify(self, text: str, *, is_own: bool) -> None:
         """Notify the user. `is_own`: of the shown session, which needs no notice."""
@@ -146,7 +127,7 @@ class TerminalView:
     def end_line(self) -> None:
         """Have the daemon draw the screen without sesh's line."""
         self.forget_line()
-        if self.display.covered and self._skip is Skip.NOTHING:
+        if self.display.covered and not self._awaits_screen:
             self.redraw()
 
     def forget_line(self) -> None:
@@ -186,17 +167,13 @@ class TerminalView:
             self.display.write(self._predictor.withdraw())
 
     def redraw(self) -> None:
-        """Request the whole screen, and the output that the terminal lacks.
-
-        Skip the frames before the requested screen, which contains their effect. A PONG separates the requested screen
-        from an earlier one.
-        """
+        """Request the whole screen, and the output that the terminal lacks."""
         self._withdraw_guesses()
         self.forget_parts()
-        self._skip = Skip.UNTIL_PONG
+        self.redraws += 1
+        self._awaits_screen = True
         self._skipped = b""
-        ping = protocol.frame(protocol.PING, _REDRAW_PING)
-        self._channel.send(ping + protocol.numbered(protocol.REDRAW, self.position, b""))
+        self._channel.send(protocol.redraw(self.position, self.redraws))
 
     def size_frame(self) -> bytes:
         return protocol.frame(protocol.RESIZE, protocol.size_payload(*self.display.terminal.size()))

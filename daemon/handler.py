@@ -177,7 +177,8 @@ class ClientHandler:
         elif kind == protocol.MODEL:
             self._relay.echoes.send_model(client)
         elif kind == protocol.REDRAW:
-            client.redraw_from(min(protocol.split_number(payload)[0], self._log.head))
+            position, number = protocol.split_number(payload)
+            client.redraw_from(min(position, self._log.head), protocol.split_number(number)[0])
             self._relay.repaint(client)
 
     def _resize(self, client: Client, size: Size) -> None:

@@ -14,11 +14,12 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | INPUT    | client | sequence number (8 bytes), keys                                                         |
 | ACK      | daemon | number of the newest INPUT that was written to the pty in whole, or dropped (8 bytes)   |
 | OUTPUT   | daemon | position of the first byte, counted from the session's start (8), the program's bytes   |
-| SCREEN   | daemon | position of the output that it replaces (8 bytes), or PART, bytes made from the model   |
+| SCREEN   | daemon | position of the output that it replaces, or PART, number of the last REDRAW or 0 (8     |
+|          |        | bytes each), bytes made from the model                                                  |
 | NOTICE   | daemon | JSON: text (a line of sesh's own, which has no position)                                |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
-| REDRAW   | client | position (8 bytes), to request a SCREEN and the lines from there; until these come, the |
-|          |        | client shows no output                                                                  |
+| REDRAW   | client | position, number (8 bytes each), to request a SCREEN and the lines from there; until    |
+|          |        | the SCREEN with this number, the client shows nothing                                   |
 | DETACH   | both   | JSON: client: nothing; daemon: reason, and rows_below and queries, by which the client  |
 |          |        | restores the terminal                                                                   |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |
@@ -107,12 +108,17 @@ def output_header(position: int, size: int) -> bytes:
     return _NUMBERED.pack(OUTPUT, NUMBER_SIZE + size, position)
 
 
-def screen_frames(position: int, replay: bytes) -> Iterator[bytes]:
+def redraw(position: int, number: int) -> bytes:
+    return numbered(REDRAW, position, number.to_bytes(NUMBER_SIZE, "big"))
+
+
+def screen_frames(position: int, redraw_number: int, replay: bytes) -> Iterator[bytes]:
     """Yield the frames of a screen's replay; only the last one has the position."""
+    number = redraw_number.to_bytes(NUMBER_SIZE, "big")
     last = (len(replay) - 1) // CHUNK * CHUNK if replay else 0
     for start in range(0, last, CHUNK):
-        yield numbered(SCREEN, PART, replay[start : start + CHUNK])
-    yield numbered(SCREEN, position, replay[last:])
+        yield numbered(SCREEN, PART, number + replay[start : start + CHUNK])
+    yield numbered(SCREEN, position, number + replay[last:])
 
 
 def data_frames(data: bytes) -> bytes:

@@ -37,7 +37,7 @@ class Attached:
                 break
             if kind == protocol.SCREEN:
                 position, data = protocol.split_number(payload)
-                screen += data
+                screen += data[protocol.NUMBER_SIZE :]
                 whole = position != protocol.PART
                 if whole:
                     self.position = position

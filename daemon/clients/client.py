@@ -114,6 +114,7 @@ class Client(Reader):
             self.limit = LAG
         self.state: ClientState = Attaching()
         self.seen_to: int | None = None  # the position up to which its terminal shows an earlier attachment's output
+        self.redraw_number = 0  # of its last REDRAW
         self.first_screen_at: int | None = None  # the position of the first screen that it was sent
         self.replies = ReplyFilter()
         self.last_input = 0
@@ -157,8 +158,9 @@ class Client(Reader):
         """Wait for missed lines and a screen; one that waits already waits for another one."""
         self.state = Attaching() if isinstance(self.state, Attaching) else Repainting(self.before_viewport)
 
-    def redraw_from(self, position: int) -> None:
+    def redraw_from(self, position: int, number: int) -> None:
         """Note that the terminal ignores all output between `position` and the next screen."""
+        self.redraw_number = number
         if not isinstance(self.state, Attaching):
             self.position = position
 
@@ -181,7 +183,7 @@ class Client(Reader):
         if self.first_screen_at is None:
             self.first_screen_at = position
         self.position = position
-        self.connection.queue(*protocol.screen_frames(position, replay))
+        self.connection.queue(*protocol.screen_frames(position, self.redraw_number, replay))
         if self.window is not None:
             self.window.add(len(replay), position)
         self.connection.flush()  # at once: during a flood, the end of the loop's turn may be far away

@@ -12,6 +12,8 @@ from typing import Any
 
 from sesh import protocol, wire
 
+_NO_REDRAW = bytes(protocol.NUMBER_SIZE)  # in a screen that no client has requested
+
 ESCAPES = "\x1b]52;c;aGVsbG8=\x07\x1b]0;owned\x07\x9b31m"
 """A clipboard write, a title, and a control sequence by C1."""
 GOOD: dict[str, Any] = {
@@ -71,7 +73,7 @@ class Bridge:
         """Greet and attach a client, to an empty screen."""
         self.greet()
         self.leads(**words)
-        self.connection.send(protocol.numbered(protocol.SCREEN, 0, b"hello\r\n"))
+        self.connection.send(protocol.numbered(protocol.SCREEN, 0, _NO_REDRAW + b"hello\r\n"))
 
 
 def answers(
@@ -164,7 +166,7 @@ def attaches(kind: int, note: str = "", **message: Any) -> Attack:
 def lined(bridge: Bridge) -> None:
     """Attach a client, and send it the screen that comes before a notice."""
     bridge.attached()
-    bridge.connection.send(protocol.numbered(protocol.SCREEN, 0, b""))
+    bridge.connection.send(protocol.numbered(protocol.SCREEN, 0, _NO_REDRAW))
     while True:
         bridge.connection.receive()
 
@@ -220,7 +222,7 @@ ATTACKS: dict[str, Attack] = {
     "detach-name": attaches(protocol.DETACH, name="a\nb"),
     "switch": attaches(protocol.SWITCH, name="other", host="elsewhere"),
     "notice": lined,
-    "crumbs": floods(protocol.numbered(protocol.SCREEN, 0, b"\xc3\xa4")),
+    "crumbs": floods(protocol.numbered(protocol.SCREEN, 0, _NO_REDRAW + b"\xc3\xa4")),
     "job-range": job,
     "odd-name": lambda bridge: bridge.attached(name="a\nevil"),
 }

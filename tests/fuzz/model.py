@@ -213,7 +213,7 @@ class Sessions(RuleBasedStateMachine):
         if each is None or not self._here(each):
             return
         each.client.frames.clear()
-        each.client.send(protocol.numbered(protocol.REDRAW, each.client.position, b""))
+        each.client.send(protocol.redraw(each.client.position, 1))
         each.client.wait(protocol.SCREEN)
 
     # -- others

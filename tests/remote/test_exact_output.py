@@ -51,7 +51,7 @@ def test_a_link_that_breaks_within_the_first_screen_costs_no_line_and_doubles_no
     def send_and_halt(client: Client, position: int, replay: bytes) -> None:
         if not halted.exists():
             halted.touch()
-            client.connection.queue(protocol.numbered(protocol.SCREEN, protocol.PART, replay[: len(replay) // 2]))
+            client.connection.queue(*protocol.screen_frames(protocol.PART, 0, replay[: len(replay) // 2]))
             client.connection.flush()
             os.kill(os.getpid(), signal.SIGSTOP)
         send_screen(client, position, replay)

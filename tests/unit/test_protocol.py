@@ -40,10 +40,11 @@ def test_a_block_of_many_small_frames_costs_no_square() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
 def test_a_long_screen_goes_in_parts_of_which_the_last_has_the_position(size: int) -> None:
-    frames = Decoder().feed(b"".join(protocol.screen_frames(1000, bytes(size))))
-    *numbers, last = [protocol.split_number(payload)[0] for _, payload in frames]
-    assert (set(numbers) - {protocol.PART}, last) == (set(), 1000)
-    parts = [payload[protocol.NUMBER_SIZE :] for _, payload in frames]
+    frames = Decoder().feed(b"".join(protocol.screen_frames(1000, 7, bytes(size))))
+    positions, rest = zip(*(protocol.split_number(payload) for _, payload in frames), strict=True)
+    redraws, parts = zip(*map(protocol.split_number, rest), strict=True)
+    assert positions == (*[protocol.PART] * (len(frames) - 1), 1000)
+    assert set(redraws) == {7}
     assert all(len(part) <= CHUNK for part in parts)
     assert b"".join(parts) == bytes(size)
 

@@ -51,9 +51,9 @@ def play(rng: random.Random, view: TerminalView) -> None:
             view.cover("a line of sesh")
             if rng.random() < 0.5:
                 view.end_line()
-                view.handle_pong(b"redraw")
                 drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
-                view.show(protocol.SCREEN, view.position.to_bytes(8, "big") + drawing.finish())
+                for frame in protocol.screen_frames(view.position, view.redraws, drawing.finish()):
+                    view.show(protocol.SCREEN, frame[5:])
 
 
 def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
@@ -76,7 +76,7 @@ def test_what_a_program_prints_at_its_end_is_shown_although_the_screen_was_reque
     """After a pause of the link, the client waited for a screen that never came."""
     terminal = Terminal()
     view = TerminalView(Display(terminal), Channel(over_link=True), Timers(), "never")  # type: ignore[arg-type]
-    view.show(protocol.SCREEN, bytes(8) + b"$ make\r\n")
+    view.show(protocol.SCREEN, bytes(16) + b"$ make\r\n")
     view.display.cover("no answer")
     view.redraw()
     view.show(protocol.OUTPUT, bytes(8) + b"all done\r\n")

@@ -10,6 +10,8 @@ from sesh.client.view import TerminalView
 from sesh.loop.timers import Timers
 from sesh.protocol import PART, SCREEN
 
+_UNASKED, _FIRST = bytes(8), (1).to_bytes(8, "big")  # the number of the request that a screen answers
+
 
 def show(view: TerminalView, kind: int, number: int, data: bytes) -> None:
     view.show(kind, protocol.numbered(kind, number, data)[5:])
@@ -19,11 +21,11 @@ def test_parts_before_a_redraw_are_not_shown_with_the_screen_that_follows() -> N
     """The replay begins again after a redraw, so its lines would come twice."""
     display = Mock(started=False, covered=False)
     view = TerminalView(display, Channel(over_link=True), Timers(), "never")
-    show(view, SCREEN, PART, b"lines")
+    show(view, SCREEN, PART, _UNASKED + b"lines")
     view.redraw()
-    view.handle_pong(b"redraw")
-    show(view, SCREEN, PART, b"lines, ")
-    show(view, SCREEN, 100, b"screen")
+    show(view, SCREEN, PART, _UNASKED + b"more lines")
+    show(view, SCREEN, PART, _FIRST + b"lines, ")
+    show(view, SCREEN, 100, _FIRST + b"screen")
     display.show.assert_called_once_with(b"lines, screen", is_replay=True)
     assert view.position == 100
 
@@ -31,15 +33,12 @@ def test_parts_before_a_redraw_are_not_shown_with_the_screen_that_follows() -> N
 def test_output_comes_with_the_screen_that_takes_the_line_of_sesh_away() -> None:
     """The line entered the scrollback, or the row under it was lost."""
     display = Mock(started=True, covered=True)
-    channel = Mock(over_link=True)
+    channel = Mock(over_link=True, received=0)
     view = TerminalView(display, channel, Timers(), "never")
     show(view, protocol.OUTPUT, 0, b"output")
     display.show.assert_not_called()
-    channel.send.assert_called_once_with(
-        protocol.frame(protocol.PING, b"redraw") + protocol.numbered(protocol.REDRAW, 0, b"")
-    )
-    view.handle_pong(b"redraw")
-    show(view, SCREEN, 6, b"screen")
+    channel.send.assert_called_once_with(protocol.redraw(0, 1))
+    show(view, SCREEN, 6, _FIRST + b"screen")
     display.show.assert_called_once_with(b"screen", is_replay=True)
 
 
@@ -52,5 +51,5 @@ def test_a_line_waits_for_the_first_screen_whatever_the_size_of_the_window_is_un
     view.resize()
     assert timers.wait_time() is None
     display.started = True
-    show(view, SCREEN, 0, b"screen")
+    show(view, SCREEN, 0, _UNASKED + b"screen")
     assert timers.wait_time() is not None
