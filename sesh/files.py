@@ -53,13 +53,12 @@ def write_whole(
 def write_parts(path: str, parts: Iterable[bytes]) -> Generator[None, None, int]:
     """Replace a file as `write_whole`, and yield after each part; return its size."""
     size = 0
-    with _replacing(path) as temporary:
-        with _open(temporary, "w") as file:
-            os.fchmod(file.fileno(), OWN)
-            for part in parts:
-                write_all(file.fileno(), part)
-                size += len(part)
-                yield
+    with _replacing(path) as temporary, _open(temporary, "w") as file:
+        os.fchmod(file.fileno(), OWN)
+        for part in parts:
+            write_all(file.fileno(), part)
+            size += len(part)
+            yield
     return size
 
 
