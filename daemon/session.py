@@ -70,7 +70,6 @@ class Session:
         pump.on_input.connect(faults, *woken)
         pump.on_taken.connect(faults, self.relay.echoes.acknowledge_all)
         pump.on_finding.connect(faults, replier.handle, self.findings.handle)
-        pump.between_reads.connect(faults, self.relay.keep_up)
         self.model.local_positions = self.relay.local_positions
         self.clients.on_resize.connect(faults, pump.resize, self.relay.resize, self._note_resize, replier.report_size)
         self.events.on_event.connect(faults, self._note_event)

@@ -14,10 +14,7 @@ from sesh.loop.loop import Loop
 from sesh.measures import Size
 
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed
-KEEP_UP_FROM = 256 << 10  # bytes before `MAX_LAG` from which on output is emulated between two reads
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
-KEEP_UP = 16 << 10  # bytes emulated between two reads
-KEEP_UP_TIME = 0.0005  # the most seconds of that: in this time the kernel's buffer of the pty fills
 
 
 class Relay:
@@ -81,11 +78,6 @@ class Relay:
         """Emulate the rest of the output, and send screens without awaiting an image's end."""
         self._schedule_emulator()
         self.send_due_soon()
-
-    def keep_up(self) -> None:
-        """Emulate a little between reads if the program will soon wait for the emulator."""
-        if self._model.lag >= MAX_LAG - KEEP_UP_FROM:
-            self._model.step(self._model.position + KEEP_UP, KEEP_UP_TIME)
 
     def local_positions(self) -> list[int]:
         return [client.position for client in self._clients.all if client.gets_output and not client.over_link]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import termios
-from collections.abc import Callable
 from contextlib import suppress
 from errno import EAGAIN, EBADF, EIO
 from fcntl import ioctl
@@ -57,7 +56,7 @@ class Pty:
         slave = os.open(machine.pty_path(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         return cls(descriptor, slave, pid)
 
-    def read(self, between: Callable[[], object]) -> tuple[bytes, bool]:
+    def read(self) -> tuple[bytes, bool]:
         """Read about `READ_LIMIT` bytes; return them, and whether the slave side has hung up."""
         blocks: list[bytes] = []
         taken = 0
@@ -74,7 +73,6 @@ class Pty:
             if size < _FULL:  # if more has come meanwhile, poll reports it
                 hung_up = block == b""
                 break
-            between()  # while the program writes more
         return b"".join(blocks), hung_up
 
     def write(self, data: bytearray) -> int:

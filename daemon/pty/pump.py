@@ -33,7 +33,6 @@ class Pump:
         self.paused = True  # the readers of the log lag, or the daemon's first turn has not come
         self.filter: Callable[[bytes], Iterable[bytes]] | None = None
         """Yields a block's visible pieces. The first `run` sets `RunQueue.filter`, which removes the shell's marks."""
-        self.between_reads: Observers[[]] = Observers()  # called between two reads of a flood
         self.scanner = QueryScanner()
         self.unwritten = bytearray()  # input that the pty has not taken
         self.input_line = InputLine()
@@ -78,7 +77,7 @@ class Pump:
         """Read output and pass it on; return False if there was none."""
         if self.pty is None:
             return False
-        block, hung_up = self.pty.read(self.between_reads)
+        block, hung_up = self.pty.read()
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
             self._loop.timers.set(self._watch_pty, REOPEN_AFTER)
             self._watch_pty()

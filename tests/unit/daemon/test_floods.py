@@ -20,7 +20,7 @@ class Printer(Pty):
 
     printed = b""
 
-    def read(self, _between: object) -> tuple[bytes, bool]:
+    def read(self) -> tuple[bytes, bool]:
         block = self.printed
         self.printed = b""
         return block, True
