@@ -1,7 +1,7 @@
 """Writes checkpoints: copies of screen and scrollback on disk, in case the daemon dies.
 
 A checkpoint is written soon after output. Only output sets the timer, so an idle session writes nothing and never wakes
-up. Most checkpoints append the new output as it is. The file begins anew, with what draws scrollback and screen, when
+up. Most checkpoints append the new output as it is. The file is rewritten, with what draws scrollback and screen, when
 much was appended, the log has lost some of it, or the size has changed.
 """
 
@@ -30,7 +30,7 @@ of output: this pause, and the time that a checkpoint takes."""
 LAST_CATCH_UP = 5.0  # seconds for the emulator to catch up before the last checkpoint: enough for its largest lag
 RETRY_AFTER = 30.0  # seconds after a failed checkpoint until the next one
 MAX_HISTORY = 32 << 10  # bytes of commands in a checkpoint; older ones are left out
-APPENDED = 1 << 20  # bytes of output that may be appended to a small file; then it begins anew
+APPENDED = 1 << 20  # bytes of output that may be appended to a small file; then it is rewritten
 
 
 class Checkpointer:
@@ -51,7 +51,7 @@ class Checkpointer:
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
         self._position = 0  # of the last checkpoint
         self._size = 0  # of its file, in bytes
-        self._room = 0  # bytes that may be appended; without room, the file begins anew
+        self._room = 0  # bytes that may be appended; without room, the file is rewritten
 
     def schedule(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
@@ -104,7 +104,7 @@ class Checkpointer:
             new = self._log.content(self._position)
             is_rest = self._position >= max(self._log.base, self._model.resized_at + 1)
             if not is_rest or len(new) >= self._room:
-                yield from self._write_anew()
+                yield from self._rewrite()
             elif new:
                 self._size = checkpoints.extend(self._id, self._size, new)
                 self._position += len(new)
@@ -114,7 +114,7 @@ class Checkpointer:
             self._room = 0
             raise
 
-    def _write_anew(self) -> Generator[None, None, None]:
+    def _rewrite(self) -> Generator[None, None, None]:
         model = self._model
         if model.position < model.resized_at:
             model.catch_up()  # what follows a resize would be drawn at the size before
@@ -137,7 +137,7 @@ class Checkpointer:
         yield  # with a long line on the screen, this took as long as a step may
         above = (lines_as_bytes(part, columns) for part in parts)
         self._size = yield from checkpoints.write(self._id, header, chain(above, [screen, rest]))
-        # As much again: a file is read whole, and beginning anew takes as long as all its lines.
+        # As much again: a file is read whole, and rewriting it takes as long as all its lines.
         self._room = min(max(APPENDED, self._size), checkpoints.LARGEST - self._size) if may_append else 0
         if is_exact:  # else the next checkpoint follows even without more output
             self._position = position
