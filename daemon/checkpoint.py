@@ -14,6 +14,7 @@ from itertools import chain
 from sesh import machine
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.findings import Findings
+from sesh.daemon.pty.output_log import RETAINED
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.queue import RunQueue
@@ -56,13 +57,21 @@ class Checkpointer:
     def schedule(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
         if self._facts.persist and self._pump.life.running:
-            self._timers.ensure(self.write_if_due, CHECKPOINT_AFTER)
+            if self._may_append_early:
+                self._timers.set(self.write_if_due, 0)
+            else:
+                self._timers.ensure(self.write_if_due, CHECKPOINT_AFTER)
+
+    @property
+    def _may_append_early(self) -> bool:
+        """True if new output has to be appended before the log loses it, and there is room."""
+        return RETAINED // 2 <= self._log.head - self._position < self._room
 
     def write_if_due(self) -> None:
         """Write a checkpoint's next part, if due, and set the timer. Raises OSError."""
         self._timers.clear(self.write_if_due)
         now = time.monotonic()
-        if self._steps is None and now >= self._next_at:
+        if self._steps is None and (now >= self._next_at or self._may_append_early):
             self._next_at = now + PAUSE
             self._steps = self._writing()
         try:
@@ -115,6 +124,7 @@ class Checkpointer:
             raise
 
     def _rewrite(self) -> Generator[None, None, None]:
+        self._room = 0
         model = self._model
         if model.position < model.resized_at:
             model.catch_up()  # what follows a resize would be drawn at the size before
