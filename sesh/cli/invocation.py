@@ -52,8 +52,8 @@ class Invocation(PersonCaller):
         return reach.target_of(self, host)
 
     def agrees_to_install(self, missing: NotDeployed) -> bool:
-        """Ask the person whether to install sesh on the line's host."""
-        asks = missing.host in (None, self.line.host) and self.can_answer and not self.line.json
+        """Ask the person whether to install sesh on the line's host, unless the line has reached it already."""
+        asks = missing.host in (None, self.line.host) and self.can_answer and not (self.line.json or self.has_reached)
         return asks and self.ask(f"@{self.line.host} has no sesh; deploy it there?", YES_NO, "y") == "y"
 
     def search(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:

@@ -34,7 +34,7 @@ def run_line(argv: list[str]) -> int:
             from sesh.cli import app
 
             return app.run_verb(cli)
-        except NotDeployed as missing:  # so nothing was done there
+        except NotDeployed as missing:
             if (host := cli.line.host) is None or not cli.agrees_to_install(missing):
                 raise
             from sesh.cli import deploy

@@ -30,6 +30,7 @@ class Caller:
 
     origin: Origin | None = None  # the machine that calls over a link; None for this one
     can_answer = False  # a person can answer the questions of ops, and the prompts of ssh
+    has_reached = False  # a link to a host has opened, so something may have been done there
     shows_status = False  # a person sees the status line
     hears_questions = False  # note the questions of the command that the caller waits for
     audience = -1  # the descriptor for followed output, polled to notice that its reader is gone; -1 if unknown

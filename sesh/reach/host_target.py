@@ -155,6 +155,7 @@ class HostTarget(Target):
         """Open a link; send the request with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
         with self.caller.connecting(self.host) if self._named else nullcontext():
             link = opening.open_link(self.destination, self._login_options(), request)
+        self.caller.has_reached = True
         if self._named:
             known.record(self.host, str(link.bridge_welcome.get("version") or ""), login_prompted=link.login_prompted)
         else:

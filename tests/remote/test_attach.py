@@ -11,7 +11,7 @@ import pytest
 from tests.remote.farm import Farm
 from tests.remote.test_cuts import DETACH, attached, shows
 from tests.remote.via import Beside
-from tests.support import PROMPT, Home
+from tests.support import PROMPT, Home, wait_until
 
 
 def test_a_session_is_left_and_found_again(home: Home, beside: Beside) -> None:
@@ -187,6 +187,19 @@ def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, beside:
     assert far.names() == ["work"]
     agreed.type(b"\x1c")
     assert agreed.exit_code() == 0
+
+
+def test_a_line_is_not_run_again_once_it_has_reached_the_host(home: Home, beside: Beside) -> None:
+    """A job whose host had no sesh after an outage ran twice."""
+    far = beside("box", path="/usr/bin:/bin")
+    running = home.terminal("@box", "exec", "--", "sh", "-c", "echo ran >>marks; sleep 60")
+    wait_until(lambda: far.read("marks"))
+    os.unlink(far.launcher)
+    far.cut()
+    running.wait_for("sesh deploy @box")
+    assert running.exit_code() != 0
+    assert "[Y/n]" not in running.text()
+    assert far.read("marks") == "ran\n"
 
 
 @pytest.mark.needs("vim")
