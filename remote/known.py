@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypedDict
 
-from sesh import files, measures, paths
+from sesh import check, files, measures, paths, protocol
 from sesh.errors import Refused, UsageError
 from sesh.names import check_host, natural
 from sesh.schema import SUMMARY_KEYS, Staleness, Summary
@@ -196,7 +196,11 @@ def _content() -> tuple[Hosts, str]:
 
 @functools.lru_cache(maxsize=1)  # a live list reads the same file at every redraw
 def _parse(path: str, data: bytes) -> Hosts:
-    found: Hosts = files.parse_json(path, data, Hosts, from_host=True)
+    entries: dict[str, dict[str, object]] = files.parse_json(path, data, dict[str, dict[str, object]])
+    for facts in entries.values():
+        if not check.fits(list[Summary], facts.get("sessions", [])):
+            del facts["sessions"]  # cached by a version whose rows have other keys; the next list replaces them
+    found: Hosts = files.parse_json(path, protocol.encode(entries), Hosts, from_host=True)
     try:
         return {check_host(host): facts for host, facts in found.items()}
     except UsageError as error:

@@ -52,7 +52,7 @@ class Invocation(PersonCaller):
         return reach.target_of(self, host)
 
     def agrees_to_install(self, missing: NotDeployed) -> bool:
-        """Ask the person whether to install sesh on the line's host, unless the line has reached it already."""
+        """Ask whether to install sesh on the line's host, unless it was reached."""
         asks = missing.host in (None, self.line.host) and self.can_answer and not (self.line.json or self.has_reached)
         return asks and self.ask(f"@{self.line.host} has no sesh; deploy it there?", YES_NO, "y") == "y"
 
