@@ -126,8 +126,8 @@ class Checkpointer:
     def _rewrite(self) -> Generator[None, None, None]:
         self._room = 0
         model = self._model
-        if model.position < model.resized_at:
-            model.catch_up()  # what follows a resize would be drawn at the size before
+        if model.position < model.resized_at or model.in_image:
+            model.catch_up()  # what follows a resize would be drawn at the size before, an image's rest left out
             yield
         is_exact = model.position >= model.resized_at
         emulator = model.emulator
@@ -137,10 +137,11 @@ class Checkpointer:
         parts = pieces(scrollback.since(scrollback.first), columns)
         screen = replay(emulator, lines=int(bool(scrollback.open_rows)), clear=False)
         rest = b"" if model.in_image else self._log.content(model.position)  # an image's rest would be shown as text
-        position = self._log.head
+        position = model.position + len(rest)
         header: CheckpointHeader = {
             "drawn": [columns, emulator.height],
             "size": [model.columns, model.rows],
+            "cell_height": emulator.settle().cell_height,
             "lines": self._facts.scrollback,
         }
         may_append = is_exact and not model.in_image

@@ -50,10 +50,10 @@ def write_whole(
         flush(os.path.dirname(path))
 
 
-def write_parts(path: str, parts: Iterable[bytes]) -> Generator[None, None, int]:
+def write_parts(path: str, temporary: str, parts: Iterable[bytes]) -> Generator[None, None, int]:
     """Replace a file as `write_whole`, and yield after each part; return its size."""
     size = 0
-    with _replacing(path) as temporary, _open(temporary, "w") as file:
+    with _replacing(path, temporary), _open(temporary, "w") as file:
         os.fchmod(file.fileno(), OWN)
         for part in parts:
             write_all(file.fileno(), part)
@@ -69,9 +69,10 @@ def replace_link(path: str, target: str) -> None:
 
 
 @contextmanager
-def _replacing(path: str) -> Iterator[str]:
+def _replacing(path: str, temporary: str = "") -> Iterator[str]:
     """Yield a temporary path, and rename it to `path`; remove it after an error."""
-    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{threading.get_native_id()}.sesh")
+    folder, entry = os.path.split(path)
+    temporary = temporary or os.path.join(folder, f".{entry}.{threading.get_native_id()}.sesh")
     try:
         yield temporary
         os.replace(temporary, path)

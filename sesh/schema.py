@@ -410,6 +410,7 @@ class CheckpointHeader(TypedDict, total=False):
     format: int
     drawn: list[Side]  # columns and rows of the terminal to feed the bytes to
     size: list[Side]  # columns and rows of the session, which may have been resized since
+    cell_height: Annotated[int, range(1, 1 << 16)]  # in pixels, for the rows of images
     lines: Annotated[int, range(MOST_SCROLLBACK + 1)]  # the limit of the session's scrollback
 
 

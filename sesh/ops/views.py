@@ -198,6 +198,7 @@ def emulator_of(checkpoint: Checkpoint | None) -> Emulator | None:
     try:
         (columns, rows), size = header["drawn"], header["size"]
         emulator = _new_emulator(columns, rows, header["lines"])
+        emulator.settle().cell_height = header["cell_height"]
         emulator.feed(data)
         if size != [columns, rows]:
             emulator.resize(*size)

@@ -1,7 +1,8 @@
 """Checkpoints: a session's recent screen and scrollback, readable after its daemon has died.
 
 `.screen.ID` is a line of JSON (`CheckpointHeader` in `sesh.schema`), bytes that draw scrollback and screen, and behind
-them the output that has come since, as it is. `.checkpoint.ID` is JSON (`CheckpointFacts`), written after it.
+them the output that has come since, as it is. It is rewritten as `.new-screen.ID`. `.checkpoint.ID` is JSON
+(`CheckpointFacts`), written after it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _LARGEST_FACTS = 4 << 20
 def write(session_id: str, header: CheckpointHeader, parts: Iterable[bytes]) -> Generator[None, None, int]:
     """Replace a session's screen, and yield after each part; return the size. Raises OSError."""
     first = protocol.encode({"format": FORMAT, **header}) + b"\n"
-    return files.write_parts(records.file_of(session_id, "screen"), chain([first], parts))
+    path, unfinished = (records.file_of(session_id, kind) for kind in ("screen", "new-screen"))
+    return files.write_parts(path, unfinished, chain([first], parts))
 
 
 def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:

@@ -15,7 +15,7 @@ from sesh.errors import Refused
 from sesh.schema import SUMMARY_KEYS, Record, Summary
 
 KEPT_SECONDS = 7 * 86400.0  # after these, a result is removed, and a session that ended without a client
-FILES = ("agent", "checkpoint", "env", "screen")  # `.KIND.ID`
+FILES = ("agent", "checkpoint", "env", "new-screen", "screen")  # `.KIND.ID`
 _LARGEST = 4 << 20  # bytes; a larger record is refused
 _IN_SUMMARY = (
     "pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows", "ended", "reason",

@@ -220,7 +220,7 @@ def _checkpoint(rng: random.Random) -> bytes:
     header = {
         "format": checkpoints.FORMAT, "written": "2026-01-01T00:00:00Z", "last_activity": "2026-01-01T00:00:00Z",
         "cwd": "/", "title": "t", "drawn": size, "size": size, "history": [_run_facts(1), _run_facts(2)],
-        "lines": rng.choice((0, 3, 10_000)),
+        "cell_height": 20, "lines": rng.choice((0, 3, 10_000)),
     }  # fmt: skip
     data = grammar.output(rng, 20, tuple(grammar.KINDS))
     return json.dumps(changed(rng, header, 4)).encode("utf-8", "surrogatepass") + b"\n" + data

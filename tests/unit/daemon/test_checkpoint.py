@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon import checkpoint
+from sesh.daemon.base.phase import Phase
 from sesh.daemon.pty.output_log import RETAINED
 from sesh.daemon.session import Session
 from sesh.errors import Refused
 from sesh.ops.views import emulator_of
-from sesh.store import checkpoints
+from sesh.store import checkpoints, records
 from sesh.vt.emulator import Emulator
 from tests.support.data import daemon_facts
 
@@ -316,6 +317,41 @@ def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
     assert not own.loop.timers.is_set(own.checkpoints.write_if_due), "nothing is left to do until more is printed"
 
 
+def test_what_follows_an_image_that_the_emulator_has_read_in_part_is_in_it(folder: Path) -> None:
+    """It was left out, and no later checkpoint came until the session printed more."""
+    own = session()
+    own.life.become(Phase.RUNNING)
+    own.pump.log.append(b"before\r\n\x1bPq~~")
+    own.model.catch_up(10)
+    own.pump.log.append(b"~~\x1b\\\r\nafter")
+    attempt(own)
+    assert restored().last_lines(1) == ["after"]
+    assert not own.loop.timers.is_set(own.checkpoints.write_if_due), "nothing is left to write"
+
+
+def test_an_image_that_is_appended_has_as_many_rows(folder: Path) -> None:
+    own = session()
+    own.model.resize(80, 24, 800, 960)  # a cell has 40 pixels
+    own.pump.log.append(b"before\r\n")
+    attempt(own)
+    own.pump.log.append(b'\x1bPq"1;1;9;400~~\x1b\\\r\nafter')
+    attempt(own)
+    own.model.catch_up(10)
+    assert restored().cursor == own.model.emulator.cursor
+
+
+def test_one_that_is_half_written_goes_with_its_session(folder: Path) -> None:
+    """Much output stayed in a temporary file after `kill`."""
+    own = prepared(anew=True)
+    own.checkpoints._next_at = 0.0
+    for _ in range(3):
+        own.checkpoints.write_if_due()
+    assert {path.name for path in folder.iterdir()} == FILES | {".new-screen.00ff"}
+    records.write({"name": "web", "id": "00ff", "machine": "m"})
+    records.remove("web")
+    assert [*folder.iterdir()] == []
+
+
 def behind(own: Session, output: bytes) -> None:
     """Write a checkpoint while the emulator is behind and has no time to catch up."""
     own.model.step()
@@ -369,7 +405,7 @@ def test_a_damaged_checkpoint_is_refused(folder: Path) -> None:
         path.chmod(0o600)
         with pytest.raises(Refused, match="damaged"):
             checkpoints.read("00ff")
-    good: Any = {"size": [80, 24], "drawn": [80, 24], "lines": 10}
+    good: Any = {"size": [80, 24], "drawn": [80, 24], "cell_height": 20, "lines": 10}
     assert getattr(emulator_of((good, b"x")), "columns", 0) == 80
     for key in ("size", "drawn"):
         for value in ([], [80], [80, 24, 1]):
