@@ -64,7 +64,7 @@ class Checkpointer:
 
     @property
     def _may_append_early(self) -> bool:
-        """True if output should be appended before the log loses it, and may be."""
+        """True if the log will soon lose output that the file has room for."""
         return RETAINED // 2 <= self._log.head - self._position < self._room
 
     def write_if_due(self) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypedDict
 
-from sesh import check, files, measures, paths, protocol
+from sesh import check, files, measures, paths
 from sesh.errors import Refused, UsageError
 from sesh.names import check_host, natural
 from sesh.schema import SUMMARY_KEYS, Staleness, Summary
@@ -200,7 +200,7 @@ def _parse(path: str, data: bytes) -> Hosts:
     for facts in entries.values():
         if not check.fits(list[Summary], facts.get("sessions", [])):
             del facts["sessions"]  # cached by a version whose rows have other keys; the next list replaces them
-    found: Hosts = files.parse_json(path, protocol.encode(entries), Hosts, from_host=True)
+    found: Hosts = files.checked(path, entries, Hosts, from_host=True)
     try:
         return {check_host(host): facts for host, facts in found.items()}
     except UsageError as error:

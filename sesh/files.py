@@ -212,12 +212,19 @@ def read_headed(path: str, hint: Any, most: int) -> Any:
     return parse_json(path, first, hint), rest
 
 
-def parse_json(path: str, data: bytes, hint: Any, *, from_host: bool = False) -> Any:
+def parse_json(path: str, data: bytes, hint: Any) -> Any:
     """Return the checked JSON object of a file's content. Raises Refused, with the fix."""
     try:
-        return check.test_of(hint)(check.Check(from_host), protocol.parse(data))
+        value = protocol.parse(data)
     except errors.ProtocolError:
         raise damaged(path, "not a JSON object") from None
+    return checked(path, value, hint)
+
+
+def checked(path: str, value: object, hint: Any, *, from_host: bool = False) -> Any:
+    """Return the value of a file, checked as a type. Raises Refused, with the fix."""
+    try:
+        return check.test_of(hint)(check.Check(from_host), value)
     except check.Malformed as error:
         raise damaged(path, str(error).removeprefix(".")) from None
 

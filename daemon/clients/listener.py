@@ -118,8 +118,12 @@ class Listener:
 
 def _bind(name: str) -> tuple[socket.socket, tuple[int, int]]:
     opened = wire.listen(name + paths.SOCKET, BACKLOG)
-    opened.setblocking(False)
-    status = os.lstat(paths.socket_path(name))
+    try:
+        opened.setblocking(False)
+        status = os.lstat(paths.socket_path(name))
+    except OSError:
+        opened.close()
+        raise
     return opened, (status.st_dev, status.st_ino)
 
 

@@ -17,13 +17,14 @@ from contextlib import suppress
 
 from sesh import about, errors, files, machine, messages, names, paths, programs, wire
 from sesh.about import SESH
-from sesh.errors import ExitCode, Refused
+from sesh.errors import ExitCode, Refused, SeshError
 from sesh.schema import LaunchSpec
 
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
 """The Python program of a zygote; it uses its creator's module search path."""
 ANSWER_TIMEOUT = 0.12  # seconds for a zygote to respond; after two timeouts it is replaced
 _START_TIMEOUT = 30.0  # seconds for zygote and daemon to start; then nothing is started
+_LOCK_TIMEOUT = 0.5  # seconds for the lock under which a creator that got no response looks for its session
 _BACKLOG = 1024
 
 _STATUS = (  # lines of /proc/self/status
@@ -39,8 +40,8 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     """Start the daemon and its program; return the first connection, before HELLO.
 
     Raises Exists, SeshError (127, 126), Refused (working directory or sessions directory), UsageError. Unreachable, or
-    TimedOut for a job with a timeout, means that the daemon has not started and will not; but with exit code 255, the
-    daemon may have started.
+    TimedOut for a job with a timeout, means that the daemon has not started and will not. With exit code 255 the
+    daemon may have started, and does not respond.
     """
     names.check_name(spec["name"])
     files.ready_directory()
@@ -59,17 +60,35 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
         except BaseException as error:
             connection.abort()  # the daemon sees the end, even if another process has a copy of the descriptor
             connection.close()
-            if not isinstance(error, (errors.TimedOut, errors.Unreachable)) or error.in_response:
-                raise
-            message = f"the daemon of {spec['name']} may have started it and does not answer"
-            hint = f"`{SESH}` lists the sessions"
-            raise errors.Unreachable(message, hint=hint, exit_code=ExitCode.UNKNOWN) from error
+            _raise_if_begun(spec, error)
+            raise
     except OSError as error:
         raise errors.cannot(f"set up the session in {paths.directory()}", error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
         raise (errors.Unreachable if spec.get("timeout") is None else errors.TimedOut)(message) from error
     return connection
+
+
+def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
+    """Raise an error if the session exists although its creator has closed the connection."""
+    # A daemon claims the name under the lock, and only while its creator is connected. So if no socket listens under
+    # the name while this process holds the lock, the daemon will not claim it later. Over a link, the client repeats
+    # its request instead, with the id that it chose for the session (see `sesh.bridge`).
+    if isinstance(error, SeshError) and error.in_response:
+        return
+    name = spec["name"]
+    with suppress(errors.TimedOut), files.locked(paths.directory(), timeout=_LOCK_TIMEOUT):
+        listening = wire.open_socket(name + paths.SOCKET)
+        if listening is None:
+            return
+        listening.close()
+    if isinstance(error, KeyboardInterrupt):
+        raise KeyboardInterrupt(
+            f"interrupted; {name} is there already and goes on; `{SESH} kill {name}` ends it"
+        ) from None
+    message = f"the daemon of {name} may have started it and does not answer"
+    raise errors.Unreachable(message, hint=f"`{SESH}` lists the sessions", exit_code=ExitCode.UNKNOWN) from error
 
 
 # -- the zygote

@@ -265,13 +265,16 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
     go_on(home)
     if step in ("claimed", "started"):
         wait_until(lambda: all(lines(home, f"ran-{verb}") == 1 for verb in told), what="commands of what had begun")
-    for verb, (code, said) in told.items():
-        assert gone or (code, "may have started it" in said) == (1 if verb == "open" else 255, True), (verb, said)
-    if step in ("claimed", "started"):
+        for verb, (code, said) in told.items():
+            assert gone or (code, "may have started it" in said) == (1 if verb == "open" else 255, True), (verb, said)
         return
     wait_until(lambda: not home.processes(), what="the end of the newborns")
     assert home.names() == []
-    assert all(lines(home, f"ran-{verb}") == 0 for verb in told)
+    for verb, (code, said) in told.items():
+        assert lines(home, f"ran-{verb}") == 0, (verb, code, said)
+        if not gone:
+            assert code == {"job": 125, "timeout": 124, "open": 1}[verb], (verb, said)
+            assert "nothing was started" in said
 
 
 def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(

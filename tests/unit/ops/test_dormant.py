@@ -24,7 +24,9 @@ def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be
     files.ready_directory()
     lost: Any = record("web", id="00ff", cwd="/", daemon_pid=2, daemon_start="", command=["make"], labels={"a": "b"})
     records.write(lost)
-    checkpoints.restore("00ff", {"size": [80, 24], "drawn": [80, 24], "cell_height": 20, "lines": 10}, b"what it showed")
+    checkpoints.restore(
+        "00ff", {"size": [80, 24], "drawn": [80, 24], "cell_height": 20, "lines": 10}, b"what it showed"
+    )
 
     def started(*_: object) -> None:
         records.remove("web")  # its name was taken
