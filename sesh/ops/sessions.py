@@ -135,6 +135,9 @@ def _reload(name: str) -> None:
         connection.send(wire.hello_frame("request"), deadline)
         find.await_welcome(connection, name)
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
+        connection.reconnect(name)  # a verb that follows would take a daemon that still loads for one that hangs
+        connection.send(wire.hello_frame("request"), deadline)
+        connection.expect_welcome(deadline)
 
 
 @op(changes=lambda _, result: Changes(freed=result["done"]))

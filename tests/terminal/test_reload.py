@@ -290,3 +290,13 @@ def test_a_follower_that_reads_nothing_meanwhile_follows_on(sesh: Sesh, home: Ho
     assert sesh("--send", "job", "--enter", "end").code == 0
     error = follower.communicate(timeout=60)[1]
     assert follower.returncode == 7, error
+
+
+def test_a_reload_is_done_once_the_other_sesh_serves(sesh: Sesh, home: Home) -> None:
+    """A verb that followed found a daemon that did not answer yet."""
+    dying = "\ndef take_over(memory, serve=take_over):\n    memory and os._exit(3)\n    serve(memory)\n"
+    assert sesh("--open", "work").code == 0
+    home.command = other(home, "dying", "daemon/reload.py", dying)
+    done = sesh("--reload", "work")
+    assert done.code == 1, done
+    assert home.summary("work")["state"] == "lost"
