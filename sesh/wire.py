@@ -35,6 +35,7 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.DATA: ("event", Event),  # of the request `events`; the DATA of others are bytes
 }
 _LARGEST_READ = 1 << 18
+WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
 
 
 @dataclass
@@ -185,6 +186,20 @@ class Connection:
         """Return the request that connects this link to a session; empty on this machine."""
         return b""
 
+    def handshake(self, requests: bytes = b"", deadline: float | None = None, *, name: str = "") -> Welcome:
+        """Send HELLO and requests in one write; return the WELCOME.
+
+        Raises Unreachable after `WELCOME_TIMEOUT`, TimedOut at the deadline, ProtocolError for another protocol number.
+        """
+        self.send(hello_frame("request") + requests, deadline)
+        until = time.monotonic() + WELCOME_TIMEOUT
+        try:
+            return self.expect_welcome(until if deadline is None else min(until, deadline))
+        except errors.TimedOut as error:
+            if error.in_response or (deadline is not None and time.monotonic() >= deadline):
+                raise
+            raise errors.silent_daemon(name or self.peer.name) from None
+
     def expect_welcome(self, deadline: float | None = None) -> Welcome:
         """Read the WELCOME that follows a HELLO. Raises ProtocolError for another protocol number."""
         while not self.accept(*self.receive(deadline)):
@@ -265,15 +280,6 @@ class Connection:
             message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
             look = f"to look: {SESH} status {name}"
             raise errors.Unreachable(message, hint=look, exit_code=ExitCode.UNKNOWN) from error
-
-    def single_request(
-        self, request: RequestType[Response], data: bytes = b"", *, timeout: float | None = 10.0, **keys: Any
-    ) -> tuple[Response, bytes]:
-        """Send HELLO, make one request, as `request`, and close the connection."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        with self:
-            self.send(hello_frame("request"), deadline)
-            return self.request(request, data, deadline, **keys)
 
     def await_response(
         self, request: RequestType[Response], number: int, deadline: float | None = None, *, min_rate: float = inf

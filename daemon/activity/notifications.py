@@ -180,8 +180,10 @@ def _notify_terminal(name: str, news: News) -> bool:
 
 
 def _request(session: str, request: RequestType[Response], **keys: Any) -> Response | None:
-    with suppress(SeshError, OSError):
-        return wire.connect(session, _TIMEOUT).single_request(request, timeout=_TIMEOUT, **keys)[0]
+    deadline = time.monotonic() + _TIMEOUT
+    with suppress(SeshError, OSError), wire.connect(session, _TIMEOUT) as connection:
+        connection.handshake(deadline=deadline)
+        return connection.request(request, deadline=deadline, **keys)[0]
     return None
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from sesh import errors, measures, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
-from sesh.messages import LABEL
+from sesh.messages import LABEL, SUMMARY
 from sesh.names import check_name, is_name, printable_path, subject
 from sesh.ops import create, dormant, sessions
 from sesh.outcomes import Created
@@ -122,10 +122,15 @@ def ensure(caller: Caller, name: str, launch_spec: Callable[[], LaunchSpec], *, 
 
 def _summary(name: str) -> Summary | None:
     """Return the daemon's summary; None if there is no session, or it is ending."""
-    connection = find.try_connect(name)
+    if (connection := find.try_connect(name)) is None:
+        return None
     try:
-        return find.request_summary(connection, _RESPONSE_TIMEOUT) if connection is not None else None
-    except errors.Unreachable:
+        with connection:
+            connection.handshake()
+            return connection.request(SUMMARY, deadline=time.monotonic() + _RESPONSE_TIMEOUT)[0]
+    except errors.Unreachable as error:
+        if error.reason == errors.NO_ANSWER:
+            raise
         return None
 
 
@@ -217,7 +222,7 @@ def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> st
     if not caller.can_answer:
         raise Exists(f"{phase}; choose --join, --replace or --new-name")
     try:
-        find.request_summary(connection, _BEFORE_QUESTION)
+        connection.handshake(deadline=time.monotonic() + _BEFORE_QUESTION)
     except SeshError:
         return _ask(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
     return _ask(caller, name, phase, "j", ("j", "Join"))

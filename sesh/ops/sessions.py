@@ -132,8 +132,7 @@ def _reload(name: str) -> None:
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     with find.connect(name) as connection:
         connection.any_protocol = True
-        connection.send(wire.hello_frame("request"), deadline)
-        find.await_welcome(connection, name)
+        connection.handshake()
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
         connection.reconnect(name)  # a verb that follows would take a daemon that still loads for one that hangs
         connection.send(wire.hello_frame("request"), deadline)

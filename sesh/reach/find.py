@@ -10,13 +10,12 @@ from typing import Any
 from sesh import errors, measures, paths, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, Unreachable
-from sesh.messages import SUMMARY, RequestType, Response, Welcome
+from sesh.messages import RequestType, Response
 from sesh.names import is_name, printable, subject
 from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 
-WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
 _EXIT_TIME = 0.5  # seconds from the close of its socket until a daemon that has not exited counts as silent
 
 
@@ -38,7 +37,8 @@ def try_connect(name: str, deadline: float | None = None) -> wire.Connection | N
     The program may have ended. `deadline` (monotonic): for the daemon to accept. Raises Refused for another machine's
     session, Unreachable if the daemon lives but does not accept.
     """
-    timeout = WELCOME_TIMEOUT if deadline is None else min(WELCOME_TIMEOUT, max(0.0, deadline - time.monotonic()))
+    most = wire.WELCOME_TIMEOUT
+    timeout = most if deadline is None else min(most, max(0.0, deadline - time.monotonic()))
     until = time.monotonic() + min(timeout, _EXIT_TIME)
     while True:
         with suppress(NotFound):
@@ -75,32 +75,12 @@ def request(name: str, kind: RequestType[Response], *, timeout: float = 10.0, **
     deadline = time.monotonic() + timeout
     try:
         with connect(name) as connection:
-            connection.send(wire.hello_frame("request"), deadline)
-            await_welcome(connection, name)
+            connection.handshake()
             return connection.request(kind, deadline=deadline, **keys)
     except Unreachable:
         if not kind.reads or os.path.lexists(paths.record_path(name)):
             raise
         raise absent(name) from None
-
-
-def await_welcome(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
-    """Return the WELCOME for a HELLO that was sent just now.
-
-    Raises Unreachable after `WELCOME_TIMEOUT`, TimedOut at the deadline (monotonic).
-    """
-    until = time.monotonic() + WELCOME_TIMEOUT
-    try:
-        return connection.expect_welcome(until if deadline is None else min(until, deadline))
-    except errors.TimedOut as error:
-        if error.in_response or (deadline is not None and time.monotonic() >= deadline):
-            raise
-        raise errors.silent_daemon(name) from None
-
-
-def request_summary(connection: wire.Connection, timeout: float) -> Summary:
-    """Request a session's summary over a new connection, and close it."""
-    return connection.single_request(SUMMARY, timeout=timeout)[0]
 
 
 def dormant(name: str) -> Summary | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from sesh import errors, protocol, wire
+from sesh import errors, protocol
 from sesh.about import SESH
 from sesh.descriptors import check_audience, polled
 from sesh.errors import Ended, SeshError
@@ -18,7 +18,6 @@ from sesh.link.health import WatchedConnection
 from sesh.link.keeper import LinkKeeper
 from sesh.messages import Welcome
 from sesh.names import subject
-from sesh.reach import find
 from sesh.reach.target import Target
 from sesh.wire import Connection
 
@@ -137,9 +136,8 @@ class Stream:
         return self.connection.inbound < 0
 
     def handshake(self, requests: bytes = b"", until: float | None = None) -> Welcome:
-        """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `find.await_welcome`."""
-        self.connection.send(wire.hello_frame("request") + requests, until)
-        welcome = find.await_welcome(self.connection, self.name, until)
+        """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `Connection.handshake`."""
+        welcome = self.connection.handshake(requests, until, name=self.name)
         self._record_session()
         return welcome
 
