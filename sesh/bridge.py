@@ -56,14 +56,11 @@ class LinkCaller(Caller):
     def __init__(self, origin: Origin, *, can_answer: bool, answers: list[str]) -> None:
         self.origin = origin
         self.can_answer = can_answer
-        self.notes: list[tuple[str, bool]] = []  # with whether to show the note on the session's first screen
+        self.notes: list[str] = []
         self._answers = list(answers)
 
     def note(self, line: str) -> None:
-        self.notes.append((line, False))
-
-    def show_on_attach(self, line: str) -> None:
-        self.notes.append((line, True))
+        self.notes.append(line)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Return the next answer; without one, raise Question, which becomes the response."""
@@ -175,7 +172,7 @@ class Bridge:
             return None
         if done.daemon is not None:  # before the response: PINGs that come after the response are for the daemon
             self._session = str(done.response.get("name"))
-        response = {"id": number, "result": {**done.response, "notes": caller.notes}}
+        response = {"id": number, "result": {**done.response, "lines": caller.notes}}
         self._send(protocol.data_frames(done.data) + protocol.message(protocol.RESPONSE, response))
         return done.daemon
 

@@ -235,9 +235,7 @@ class SendResponse(TypedDict, total=False):
 
 
 class _Notes(TypedDict, total=False):
-    """Lines for the user, and whether they wait for the session's first screen."""
-
-    notes: list[tuple[str, bool]]
+    lines: list[str]  # for the user
 
 
 @final

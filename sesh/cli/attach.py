@@ -120,7 +120,7 @@ def attach_terminal(
     options = _options(cli, flags)
     hello = first_hello(host, options) if current is None and host is not None else None
     name, connection = target.connect_by(op, hello, **arguments)
-    cli.note_verb(name, host, attaching=current is None)
+    cli.note_verb(name, host)
     with _saying_that_it_runs(name, host):
         _check_not_inside(name, host, connection)
         if current is not None:
@@ -182,7 +182,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
         try:
             return DetachKey.parse(key)
         except UsageError as error:
-            cli.note_and_show_on_attach(f"SESH_DETACH_KEY is ignored: {error}")
+            cli.note(f"SESH_DETACH_KEY is ignored: {error}")
     return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 

@@ -83,12 +83,10 @@ class Invocation(PersonCaller):
         self._note_place(host, name)
         return self.target_of(host)
 
-    def note_verb(self, name: str, host: str | None, *, attaching: bool = False) -> None:
-        """Note a session's name that is a verb, too; when `attaching`, on its screen."""
+    def note_verb(self, name: str, host: str | None) -> None:
+        """Note a session's name that is a verb, too."""
         if find_verb(name) is not None:
-            note = f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session"
-            show = self.show_on_attach if attaching else self.note
-            show(for_host(note, host))
+            self.note(for_host(f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session", host))
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine with some of the sessions; return errors by session.
@@ -130,7 +128,7 @@ class Invocation(PersonCaller):
         if host != self.line.host:
             where = f"{name} on @{host}"
             printing.write(f"[{where}]\n".encode(), printing.STDERR)
-            self.show_on_attach(where)
+            self._notes.append(where)
 
     def session_name(self, name: str | None) -> str:
         """Return `name`, or by default that of the session in which sesh runs. Raises UsageError."""

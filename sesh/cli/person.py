@@ -35,7 +35,7 @@ class PersonCaller(Caller):
         self.shows_status = self.hears_questions and not (out.several or out.json)
         self.interrupts: Interrupts | None = None
         self.host = host
-        self._on_attach: list[str] = []  # the lines for `first_notice`
+        self._notes: list[str] = []
         self._status_shown = False
         self._told_question = False
         self._noted_hosts: set[str] = set()
@@ -44,6 +44,7 @@ class PersonCaller(Caller):
         """Print a line of sesh's own on stderr; its commands are for the line's host."""
         self.status("")
         self.out.note(line, self.host)
+        self._notes.append(for_host(line, self.host))
 
     def show_ssh_line(self, line: str) -> None:
         """Print a line of ssh while it connects, if a person sees it."""
@@ -77,15 +78,10 @@ class PersonCaller(Caller):
             self._noted_hosts.add(host)
             printing.note(f"connecting to {host}; Ctrl-C stops")
 
-    def show_on_attach(self, line: str) -> None:
-        """Keep a line for `first_notice`."""
-        self._on_attach.append(for_host(line, None))
-
     @property
     def first_notice(self) -> str:
-        """The text over the first screen of an attachment; empty for none."""
-        lines = list(dict.fromkeys(self._on_attach))
-        return "; ".join(lines[-_NOTICE_LINES:])
+        """The notes, for the first screen of an attachment, which covers those on stderr."""
+        return "; ".join(list(dict.fromkeys(self._notes))[-_NOTICE_LINES:])
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Ask the person; return the letter of the answer, empty for none."""

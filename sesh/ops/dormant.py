@@ -67,7 +67,7 @@ def start_as_chosen(caller: Caller, launch_spec: LaunchSpec, name: str, summary:
 def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
     """Restart a dormant session if `again`, else replace it. Raises as `create.start`."""
     connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
-    caller.note_and_show_on_attach(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
+    caller.note(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
     return connection
 
 
@@ -145,7 +145,7 @@ def start_again(
             error.hint = f"to forget how {name} resumes: {SESH} resume-with {name} --"
         raise
     for remark in remarks:
-        caller.note_and_show_on_attach(f"{name}: {remark}")
+        caller.note(f"{name}: {remark}")
     return connection
 
 

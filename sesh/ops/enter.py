@@ -150,12 +150,10 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
         find.request(name, LABEL, set=labels)
-        caller.show_on_attach(f"labels set: {', '.join(map('='.join, labels.items()))}")
+        caller.note(f"labels set: {', '.join(map('='.join, labels.items()))}")
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
-        caller.note_and_show_on_attach(
-            f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored"
-        )
+        caller.note(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
 @op(creates=True, syncs=True)

@@ -45,13 +45,6 @@ class Caller:
     def note(self, line: str) -> None:
         """Show a note of one line, which quotes commands as `{SESH} verb`."""
 
-    def show_on_attach(self, line: str) -> None:
-        """Show a line on the attached session's first screen, which covers earlier notes."""
-
-    def note_and_show_on_attach(self, line: str) -> None:
-        self.note(line)
-        self.show_on_attach(line)
-
     def show_ssh_line(self, line: str) -> None:
         """Show a line that ssh prints while it connects."""
 
@@ -84,7 +77,6 @@ class Caller:
             if warning not in _noted:
                 _noted.add(warning)
                 self.note(warning)
-                self.show_on_attach(f"config.toml has errors; `{SESH} doctor` shows them")
         return settings
 
 

@@ -34,9 +34,8 @@ def call(
     answers: list[str] = []
     while len(answers) <= MAX_QUESTIONS:
         response, data = link.call(request, answers, deadline)
-        for text, is_for_screen in response.get("notes", [])[:MAX_NOTES]:
-            show = caller.show_on_attach if is_for_screen else caller.note
-            show(for_host(text, host))
+        for line in response.get("lines", [])[:MAX_NOTES]:
+            caller.note(for_host(line, host))
         if "question" not in response:
             return response, data
         answers.append(_ask_person(caller, response, host))

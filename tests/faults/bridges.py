@@ -61,7 +61,7 @@ class Bridge:
     def leads(self, *, dies: bool = False, **words: Any) -> None:
         """Pretend to connect to a session as its daemon; with `dies`, exit before greeting."""
         request = self.take(protocol.REQUEST)
-        facts = {"name": "work", "session_id": "abc", "daemon_pid": None, "cwd": None, "notes": [], **words}
+        facts = {"name": "work", "session_id": "abc", "daemon_pid": None, "cwd": None, "lines": [], **words}
         self.say(protocol.RESPONSE, id=request.get("id"), result=facts)
         self.take(protocol.HELLO)
         if dies:
@@ -87,7 +87,7 @@ def answers(
         while True:
             asked = bridge.take(protocol.REQUEST)
             bridge.data(raw or json.dumps(lists.get(str(asked.get("op")), other)).encode())
-            bridge.say(protocol.RESPONSE, **{"id": asked.get("id"), "result": {"notes": [], **words}, **words})
+            bridge.say(protocol.RESPONSE, **{"id": asked.get("id"), "result": {"lines": [], **words}, **words})
 
     return attack
 
@@ -155,7 +155,7 @@ def attaches(kind: int, note: str = "", **message: Any) -> Attack:
     """Attach a client, and send it a message."""
 
     def attack(bridge: Bridge) -> None:
-        bridge.attached(notes=[[note, True]] * 3 if note else [])
+        bridge.attached(lines=[note] * 3 if note else [])
         bridge.say(kind, **message)
         while True:
             bridge.connection.receive()
@@ -202,12 +202,12 @@ ATTACKS: dict[str, Attack] = {
     "mute": lambda _: None,
     "quits": quits,
     "unanswered": stays_mute(),
-    "answers-another": stays_mute(protocol.message(protocol.RESPONSE, {"id": 2, "result": {"notes": []}})),
+    "answers-another": stays_mute(protocol.message(protocol.RESPONSE, {"id": 2, "result": {"lines": []}})),
     "rows": answers(None, GOOD, *ODD_ROWS.values()),
     **{f"row-{kind}": answers(None, GOOD, row) for kind, row in ODD_ROWS.items()},
     "million": million,
     "deep": answers(raw=b"[" * 100_000 + b"]" * 100_000),
-    "notes": answers(None, GOOD, notes=[[f"n{number}{ESCAPES}", False] for number in range(500)]),
+    "notes": answers(None, GOOD, lines=[f"n{number}{ESCAPES}" for number in range(500)]),
     "odd-error": answers(error={"code": ["x"], "message": 3}),
     "odd-welcome": answers(None, GOOD, welcome={"version": [1]}),
     "asks": answers(question=f"really{ESCAPES}?", answers=[["y", f"Yes{ESCAPES}"], ["n", "No"]], default="y", above=""),
