@@ -15,7 +15,7 @@ from sesh import measures, paths, wording
 from sesh.about import PROGRAM
 from sesh.errors import Refused
 from sesh.files import append, locked, read_regular
-from sesh.names import printable_path
+from sesh.names import printable
 
 Event = dict[str, object]
 _STDERR = 2
@@ -47,7 +47,7 @@ def _events(file: str) -> Iterator[Event]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise Refused(f"cannot read {printable_path(file)}: {error.strerror}; see SESH_EVENT_LOG") from error
+        raise Refused(f"cannot read {printable(file)}: {error.strerror}; see SESH_EVENT_LOG") from error
     for line in content.decode("utf-8", "replace").split("\n"):
         try:
             event = json.loads(line)

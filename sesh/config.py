@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 from sesh import check, files, paths, wording
 from sesh.errors import Refused, UsageError, placed
 from sesh.keys import DetachKey
-from sesh.names import check_host, printable, printable_path
+from sesh.names import check_host, printable
 from sesh.programs import check_variables
 from sesh.schema import MOST_SCROLLBACK, SCROLLBACK
 
@@ -84,7 +84,7 @@ class Config:
         return words and [word.replace("{name}", host) for word in words]
 
     def warn(self, text: str) -> None:
-        self.warnings.append(f"{printable_path(self.path)}: {wording.one_line(text)}")
+        self.warnings.append(f"{printable(self.path)}: {wording.one_line(text)}")
 
     # -- reading the file
 

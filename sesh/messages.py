@@ -34,7 +34,7 @@ class OriginFacts(TypedDict, total=False):
 
     host: str
     home: str
-    size: list[Size]
+    size: tuple[Size, Size, Size, Size]
     term: str | None
     colorterm: str | None
     locale: dict[str, str]

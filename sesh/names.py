@@ -14,6 +14,7 @@ LONGEST_ID = 64
 MAX_RESUME = 32 << 10  # bytes of a resume command, with one byte between two words
 _LONGEST_HOST = 255
 _LONGEST_LABEL = 1024
+_LONGEST_SHOWN = 1024  # characters of a user's word in a message
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,{LONGEST_NAME - 1}}}")
 _HOST = re.compile(
@@ -108,14 +109,9 @@ def subject(name: str) -> str:
     return f"session {name}" if name.isdigit() else name
 
 
-def printable(text: str, limit: int = 80) -> str:
-    """Return `text` for one line: quoted if needed, controls escaped, cut to `limit`."""
-    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+def printable(text: str) -> str:
+    """Return `text` for one line: quoted if needed, controls escaped, a long one cut."""
+    shown = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
     if shown and all(character.isprintable() and character not in "'\"\\ " for character in shown):
         return shown
     return repr(shown)
-
-
-def printable_path(path: str) -> str:
-    """Return a path as `printable`, but uncut, since paths differ at their ends."""
-    return printable(path, 4096)

@@ -66,13 +66,9 @@ def qualified_name(place: Place) -> str:
 
 
 def encodable(value: Any) -> Any:
-    """Return a JSON value with all strings encodable as UTF-8."""
+    """Return a JSON value with all strings encodable as UTF-8: without lone surrogates."""
     text = json.dumps(value, ensure_ascii=False)
-    try:
-        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    except UnicodeEncodeError:  # a lone surrogate from JSON's escapes
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return json.loads(text)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def presence(session: Summary) -> str:

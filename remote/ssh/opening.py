@@ -128,7 +128,7 @@ def _origin_facts(destination: Destination) -> OriginFacts:
     return {
         "host": destination.host,
         "home": paths.home(),
-        "size": list(descriptors.own_size()),
+        "size": descriptors.own_size(),
         "term": os.environ.get("TERM") if has_terminal else None,
         "colorterm": os.environ.get("COLORTERM") if has_terminal else None,
         "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},

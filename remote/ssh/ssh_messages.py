@@ -9,7 +9,7 @@ from typing import IO
 
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NO_ANSWER, LoginRefused, NotDeployed, SeshError, Unreachable
-from sesh.names import printable_path
+from sesh.names import printable
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.wording import plain
@@ -138,7 +138,7 @@ def bridge_failure(destination: Destination, code: int, stderr: str, printed: by
         message = f"the shell on {host} ended before sesh was started {ending}"
         return Unreachable(message, hint=login_files_hint(host), reason="its login files end the shell")
     if code in (126, 127) or "not found" in stderr.lower():
-        other = printable_path(last.partition(_OTHER)[2])
+        other = printable(last.partition(_OTHER)[2])
         found = f", and {other} there is another program" if _OTHER in last else ""
         return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {PROGRAM} deploy @{host}")
     hint = f"if it is broken, install this one there: {PROGRAM} deploy @{host}"

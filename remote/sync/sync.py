@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from sesh import config, files, paths, programs
 from sesh.errors import Refused
-from sesh.names import printable_path
+from sesh.names import printable
 from sesh.remote import eventlog
 from sesh.remote.ssh import exchange, master, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
@@ -128,7 +128,7 @@ class Sync:
         reason = (ssh_messages.reasons(stderr) or [f"exit code {exit_code}"])[0]
         self.failed[line] = reason
         self._log("sync_path_failed", path=path, exit_code=exit_code, stderr=stderr)
-        eventlog.prose(f"{printable_path(path)} is not synced to {self.destination.host}: {reason}")
+        eventlog.prose(f"{printable(path)} is not synced to {self.destination.host}: {reason}")
 
     def _log(self, event: str, **fields: object) -> None:
         eventlog.log(event, host=self.destination.host, **fields)

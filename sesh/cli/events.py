@@ -15,7 +15,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import AnyName, Context
 from sesh.errors import DaemonDied, UsageError
-from sesh.names import printable_path
+from sesh.names import printable
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
 from sesh.reach.stream import Stream
@@ -95,7 +95,7 @@ def _log(cli: Invocation, name: str | None) -> int:
     elif log["events"]:
         cli.out.table([_LOG_HEADINGS, *map(_cells, log["events"])])
     else:
-        cli.note(f"{printable_path(log['path'])} has no events{' of that session' if name else ''} yet")
+        cli.note(f"{printable(log['path'])} has no events{' of that session' if name else ''} yet")
     return 0
 
 

@@ -14,7 +14,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, Names
 from sesh.cli.printing import error_facts
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.names import printable_path
+from sesh.names import printable
 from sesh.ops import dormant, layout
 from sesh.outcomes import Layout, Made, PrintedError
 from sesh.reach.target import Target
@@ -57,7 +57,7 @@ def import_(
     """
     cli = ctx.obj
     file = None if file == _STDIN else file
-    entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin")
+    entries = layout.parse(_read(file), printable(file) if file is not None else "stdin")
     if (host := cli.line.host) is not None:
         entries = [{**entry, "host": host} for entry in entries if entry["host"] in (None, host)]
     rows: list[Made] = []
@@ -114,9 +114,7 @@ def _read(file: str | None) -> bytes:
                 data = content.read(_MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise Refused(
-                f"cannot read {printable_path(file)}: {reason}; name a file written by sesh export"
-            ) from error
+            raise Refused(f"cannot read {printable(file)}: {reason}; name a file written by sesh export") from error
     if len(data) > _MAX_BYTES:
         raise UsageError(f"the layout is over {_MAX_BYTES} bytes; sesh export did not write it")
     return data

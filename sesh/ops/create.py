@@ -15,7 +15,7 @@ from sesh import descriptors, files, machine, measures, paths
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, UsageError
-from sesh.names import LONGEST_NAME, check_label, check_variable, is_name, printable_path
+from sesh.names import LONGEST_NAME, check_label, check_variable, is_name, printable
 from sesh.outcomes import SessionHere
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -121,14 +121,14 @@ def checked_directory(caller: Caller, directory: str) -> str:
             f"{no_directory(directory)} to start a new session in", hint="create it first; a command comes after --"
         )
     if not os.access(path, os.X_OK):
-        raise Refused(f"you have no access to {printable_path(directory)}; choose another directory")
+        raise Refused(f"you have no access to {printable(directory)}; choose another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
 def no_directory(path: str) -> str:
     if os.path.lexists(path.replace("\0", "")):
-        return f"{printable_path(path)} is not a directory"
-    return f"there is no directory {printable_path(path)}"
+        return f"{printable(path)} is not a directory"
+    return f"there is no directory {printable(path)}"
 
 
 def with_program_of(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:

@@ -14,7 +14,7 @@ from sesh import config, descriptors, errors, files, machine, paths, programs
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.errors import Interrupted, Refused, SeshError, UsageError
 from sesh.keys import DetachKey
-from sesh.names import printable, printable_path
+from sesh.names import printable
 from sesh.ops import sweep
 from sesh.outcomes import Finding
 from sesh.reach.caller import Caller
@@ -180,9 +180,9 @@ def _path(caller: Caller) -> Iterator[Finding]:
         seen.add(os.path.realpath(path))
         version = (programs.printed(path, "--version", timeout=_VERSION_TIMEOUT) or "nothing").strip()
         if version == f"{PROGRAM} {__version__}":
-            yield row("program", OK, f"{printable_path(path)}, version {__version__}")
+            yield row("program", OK, f"{printable(path)}, version {__version__}")
         else:
-            message = f"{printable_path(path)} says that it is {printable(version)}; this is {PROGRAM} {__version__}"
+            message = f"{printable(path)} says that it is {printable(version)}; this is {PROGRAM} {__version__}"
             yield row("program", WARNING, message, "remove one, or put the directory of the right one first in PATH")
 
 

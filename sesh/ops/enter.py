@@ -15,7 +15,7 @@ from sesh import errors, measures, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.messages import LABEL, SUMMARY
-from sesh.names import check_name, is_name, printable_path, subject
+from sesh.names import check_name, is_name, printable, subject
 from sesh.ops import create, dormant, sessions
 from sesh.outcomes import Created
 from sesh.reach import find
@@ -144,7 +144,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
         measures.parse_size(size)
     ignored: list[str] = []
     if (directory := spec.get("directory")) is not None:
-        ignored.append(f"the directory {printable_path(directory)}")
+        ignored.append(f"the directory {printable(directory)}")
     if spec.get("command") is not None:
         ignored.append("the command")
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import locale as library
 import os
+from contextlib import suppress
 
-from sesh import check, paths, wording
+from sesh import check, paths
+from sesh.errors import ProtocolError
 from sesh.messages import OriginFacts
-
-_MAX_VALUE = 64  # characters; a longer value is cut off, a variable with a longer name is ignored
 
 
 class Origin:
@@ -21,14 +21,15 @@ class Origin:
 
     def __init__(self, facts: object) -> None:
         """Parse `origin` of a HELLO; ignore it if it is malformed."""
-        known: OriginFacts = facts if check.fits(OriginFacts, facts) else {}  # type: ignore[assignment]  # it fits
-        self.host = _value(known.get("host"), wording.LONGEST_LINE) or None
+        known: OriginFacts = {}
+        with suppress(ProtocolError):
+            known = check.checked_from_host(OriginFacts, facts, "origin")
+        self.host = known.get("host") or None
         self.home = known.get("home", "")
-        size = known.get("size", [])
-        self.size = (size[0], size[1], size[2], size[3]) if len(size) == 4 else (0, 0, 0, 0)
-        self.term = _value(known.get("term")) or None
-        self.colorterm = _value(known.get("colorterm")) or None
-        self.locale = {key: _value(value) for key, value in known.get("locale", {}).items() if _is_locale(key)}
+        self.size = known.get("size", (0, 0, 0, 0))
+        self.term = known.get("term") or None
+        self.colorterm = known.get("colorterm") or None
+        self.locale = {key: value for key, value in known.get("locale", {}).items() if _is_locale(key)}
 
     def directory(self, path: str) -> str:
         """Map a path below the other machine's home to this machine's home.
@@ -50,12 +51,8 @@ class Origin:
         return adapted
 
 
-def _value(value: str | None, longest: int = _MAX_VALUE) -> str:
-    return value[:longest] if value and value.isprintable() else ""
-
-
 def _is_locale(key: str) -> bool:
-    return key == "LANG" or (key[:3] == "LC_" and key.isidentifier() and len(key) <= _MAX_VALUE)
+    return key == "LANG" or (key[:3] == "LC_" and key.isidentifier())
 
 
 def locale_exists(locale: str) -> bool:

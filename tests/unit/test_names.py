@@ -104,9 +104,9 @@ def test_variables_are_a_key_and_any_value() -> None:
             check_variable(wrong)
 
 
-@given(st.text(max_size=200))
+@given(st.text(max_size=2000))
 def test_what_is_shown_is_one_short_line_without_controls(word: str) -> None:
     shown = printable(word)
     assert shown.isprintable()
     assert shown
-    assert len(shown) <= 10 * 80 + 2
+    assert len(shown) <= 10 * 1024 + 2
