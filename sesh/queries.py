@@ -244,28 +244,22 @@ class QueryRemover:
     """
 
     def __init__(self) -> None:
-        self._scanner = QueryScanner()
         self._held = b""
 
     def take(self, block: bytes) -> bytes:
         """Return the output that can be shown now, without queries."""
-        block = block.replace(_ENQUIRY, b"")
-        before = len(self._held)
-        data = self._held + block
+        data = self._held + block.replace(_ENQUIRY, b"")
+        scanner = QueryScanner()
         parts = []
         start = 0
-        for kind, _, offset in self._scanner.scan(block):
-            end = before + offset
+        for kind, _, end in scanner.scan(data):
             if end == start or kind not in _REMOVED:  # several queries of one OSC have the same end
                 continue
             # The query begins at its last ESC, apart from that of an ST at its end.
             last = end - len(_ST) if data.endswith(_ST, start, end) else end
             parts += [data[start : data.rfind(_ST[:1], start, last)], _CANCEL]
             start = end
-        carry = self._scanner.carry
-        held = len(carry)
-        if carry[2:3] == GIVEN_UP:
-            held -= 2 + len(GIVEN_UP)  # the string is too long, and is shown; the rest may be the first byte of its ST
+        held = 0 if scanner.carry[2:3] == GIVEN_UP else len(scanner.carry)  # a string that is too long is shown
         parts.append(data[start : len(data) - held])
         self._held = data[len(data) - held :]
         return b"".join(parts)
