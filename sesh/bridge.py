@@ -59,7 +59,7 @@ class LinkCaller(Caller):
         self.notes: list[str] = []
         self._answers = list(answers)
 
-    def note(self, line: str) -> None:
+    def note(self, line: str, on_attach: str = "") -> None:
         self.notes.append(line)
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:

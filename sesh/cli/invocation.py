@@ -83,10 +83,11 @@ class Invocation(PersonCaller):
         self._note_place(host, name)
         return self.target_of(host)
 
-    def note_verb(self, name: str, host: str | None) -> None:
-        """Note a session's name that is a verb, too."""
+    def note_verb(self, name: str, host: str | None, *, attaching: bool = False) -> None:
+        """Note a session's name that is a verb, too; when `attaching`, only on its screen."""
         if find_verb(name) is not None:
-            self.note(for_host(f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session", host))
+            note = self._notes.append if attaching else self.note
+            note(for_host(f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session", host))
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine with some of the sessions; return errors by session.

@@ -40,11 +40,11 @@ class PersonCaller(Caller):
         self._told_question = False
         self._noted_hosts: set[str] = set()
 
-    def note(self, line: str) -> None:
+    def note(self, line: str, on_attach: str = "") -> None:
         """Print a line of sesh's own on stderr; its commands are for the line's host."""
         self.status("")
         self.out.note(line, self.host)
-        self._notes.append(for_host(line, self.host))
+        self._notes.append(for_host(on_attach or line, self.host))
 
     def show_ssh_line(self, line: str) -> None:
         """Print a line of ssh while it connects, if a person sees it."""

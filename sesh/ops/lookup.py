@@ -319,7 +319,7 @@ class _HostCaller(Caller):
         self._note = caller.note
         self._host = host
 
-    def note(self, line: str) -> None:
+    def note(self, line: str, on_attach: str = "") -> None:
         self._note(for_host(line if self._host is None else f"@{self._host}: {line}", self._host))
 
 

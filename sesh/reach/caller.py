@@ -42,8 +42,11 @@ class Caller:
         """`stop`: another thread ends the calls to a host by it."""
         self.stop = stop
 
-    def note(self, line: str) -> None:
-        """Show a note of one line, which quotes commands as `{SESH} verb`."""
+    def note(self, line: str, on_attach: str = "") -> None:
+        """Show a note of one line, which quotes commands as `{SESH} verb`.
+
+        `on_attach`: other words for the first screen of an attachment.
+        """
 
     def show_ssh_line(self, line: str) -> None:
         """Show a line that ssh prints while it connects."""
@@ -76,7 +79,7 @@ class Caller:
         for warning in settings.warnings:
             if warning not in _noted:
                 _noted.add(warning)
-                self.note(warning)
+                self.note(warning, f"config.toml has errors; `{SESH} doctor` shows them")
         return settings
 
 
