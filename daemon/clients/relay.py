@@ -56,13 +56,13 @@ class Relay:
         """Continue with a client whose socket or link has room again."""
         self.send_due_soon()
         client.connection.send_output(self._log)
-        self.screens.go_on_with(client)
+        self.screens.schedule_viewports()
 
     def repaint(self, client: Client) -> None:
         """Send a client no more bytes, but soon the missed lines and a screen."""
         if client.gets_output:
             self._model.remember(client.position)
-        client.await_repaint()
+        client.await_screen()
         self.send_due_soon()
 
     def resize(self, size: Size) -> None:

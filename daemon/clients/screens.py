@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
-from sesh.daemon.clients.client import BLANK, Attaching, Client, Clients, Repainting, Viewing
+from sesh.daemon.clients.client import BLANK, Client, Clients, Due, Viewing
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
@@ -18,8 +17,6 @@ FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
 _LEAVE_ALTERNATE = b"\x1b[?1049l"
-
-Waiting = tuple[Client, Attaching | Repainting]  # a client that waits for its screen, and its state
 
 
 class Screens:
@@ -44,10 +41,8 @@ class Screens:
 
     # -- clients that wait
 
-    def _waiting(self) -> list[Waiting]:
-        return [
-            (client, client.state) for client in self._clients.all if isinstance(client.state, Attaching | Repainting)
-        ]
+    def _waiting(self) -> list[tuple[Client, Due]]:
+        return [(client, client.state) for client in self._clients.all if isinstance(client.state, Due)]
 
     def send_due(self) -> bool:
         """Send ready screens; return whether a client waits for one that is not ready."""
@@ -61,10 +56,10 @@ class Screens:
         due = [(client, state) for client, state in waiting if client.takes_screen]
         if not due:
             return False
-        if model.lag <= SMALL_LAG or any(isinstance(state, Repainting) for _, state in due):
+        if model.lag <= SMALL_LAG or not all(client.blank for client, _ in due):
             model.catch_up(STEP_TIME)
         for client, state in due:
-            if isinstance(state, Attaching) or not (model.lag or model.in_image):
+            if client.blank or not (model.lag or model.in_image):
                 self._send_next(client, state)
         if model.lag:
             self._send_due_soon()
@@ -72,40 +67,36 @@ class Screens:
             client.takes_screen and (model.lag > 0 or state.unfinished is not None) for client, state in self._waiting()
         )
 
-    def _send_next(self, client: Client, state: Attaching | Repainting) -> None:
+    def _send_next(self, client: Client, state: Due) -> None:
         """Send a client its screen once it is made; a viewport if the sizes differ."""
         self._model.apply_size()
         if client.size[:2] != self._clients.size[:2]:
-            self._begin_viewport(client, state)
+            client.begin_viewport(self._shown_by(client))
+            self._send_viewport(client)
             return
-        replay = self._begin_replay(client, state) if state.unfinished is None else state.unfinished
+        replay = state.unfinished or (self._replay(client) if client.blank else self._repaint(client))
         if replay.advance():
-            client.state = replace(state, unfinished=replay)
+            client.state = Due(replay)
             self._send_due_soon()
         else:
-            shown_to = BLANK if isinstance(state, Attaching) else client.position
-            self._complete(client, replay.finish(self._after_screen(shown_to)))
-
-    def _begin_replay(self, client: Client, state: Attaching | Repainting) -> Replay:
-        if isinstance(state, Attaching):
-            return self._replay(client)
-        if state.before_viewport is not None:
-            return self._repaint(client, state.before_viewport, viewed=True)
-        return self._repaint(client, self._model.shown_at(client.position), viewed=False)
+            self._complete(client, replay.finish(self._after_screen(client.position)))
 
     def _replay(self, client: Client) -> Replay:
         """Begin to draw the scrollback and the screen for a client that has just attached."""
         lines = client.terminal.lines if client.terminal.replays else 0
-        if not client.blank:  # its terminal shows earlier lines already
-            lines = min(self._model.scrolled_since(client.position), lines)
+        if client.seen_to is not None:
+            lines = min(self._model.scrolled_since(client.seen_to), lines)
         return replaying(self._model.emulator, lines=lines)
 
-    def _repaint(self, client: Client, shown: TerminalState, *, viewed: bool) -> Replay:
-        """Begin to draw the lines that a client's terminal missed since `shown`, and the screen.
+    def _shown_by(self, client: Client) -> TerminalState:
+        """Return the state of a client's terminal, apart from a viewport."""
+        return client.before_viewport or self._model.shown_at(client.position)
 
-        `viewed`: it has shown a viewport since then, and misses no lines.
-        """
+    def _repaint(self, client: Client) -> Replay:
+        """Begin to draw the lines that a client's terminal missed, and the screen."""
         emulator = self._model.emulator
+        shown = self._shown_by(client)
+        viewed = client.before_viewport is not None  # since then it has shown a viewport, and misses no lines
         missed = 0 if viewed else self._model.missed_since(client.position)
         most = client.terminal.lines if client.is_late(self._log) else emulator.settle().scrollback.count
         start = b""
@@ -148,14 +139,6 @@ class Screens:
 
     # -- clients with a viewport
 
-    def _begin_viewport(self, client: Client, state: Attaching | Repainting) -> None:
-        if isinstance(state, Attaching):
-            client.begin_viewport(TerminalState(), clear=True)
-        else:
-            before = state.before_viewport or self._model.shown_at(client.position)
-            client.begin_viewport(before, clear=False)
-        self._send_viewport(client)
-
     def schedule_viewports(self) -> None:
         """Send the viewports, at most once in `FRAME_TIME`, if a client has one."""
         for client in self._clients.all:
@@ -172,13 +155,6 @@ class Screens:
         self._viewports_sent_at = time.monotonic()
         if self._model.lag:
             self._timers.ensure(self.send_viewports, FRAME_TIME)
-
-    def go_on_with(self, client: Client) -> None:
-        """Continue with a client with a viewport, whose socket or link has room again."""
-        if isinstance(client.state, Viewing):
-            client.connection.flush()
-            if client.takes_screen:
-                self._timers.ensure(self.send_viewports, 0)
 
     def _send_viewport(self, client: Client) -> None:
         state = client.state
