@@ -84,7 +84,7 @@ class ClientHandler:
             self._model.catch_up()
             client.position = position
             if fitted and client.before_viewport is None and position >= self._log.base:
-                client.resume(position, live=True)
+                client.resume(live=True)
         self._relay.go_on_with(client)
         self._announce("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
@@ -111,7 +111,7 @@ class ClientHandler:
             client.seen_to = seen_to
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
-            client.resume(0, live=True)
+            client.resume(live=True)
 
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]

@@ -176,7 +176,7 @@ class RequestMethods:
         session.waits.add(wait)
         if follow and connection.reader is None:
             connection.reader = Reader(connection, _first_position(session, from_, else_))
-            session.relay.followers.append(connection.reader)
+            session.relay.followers[connection] = connection.reader
             connection.send_output(session.pump.log)
 
     def events(self, request: PeerRequest[WaitResponse], since: int | None = None) -> None:

@@ -252,8 +252,6 @@ class Server:
             session.loop.timers.set(stdin.close, stdin.linger)
         if client is not None:
             self.handler.forget(client)
-        if connection.reader is not None and connection.reader in session.relay.followers:
-            session.relay.followers.remove(connection.reader)
-            connection.reader = None
+        session.relay.followers.pop(connection, None)
         connection.drop()
         session.relay.send_due_soon()

@@ -128,9 +128,8 @@ class Client(Reader):
 
     # -- transitions between the states
 
-    def resume(self, position: int, *, live: bool) -> None:
-        """Go on from `position`, with the bytes after it, or else with a screen."""
-        self.position = position
+    def resume(self, *, live: bool) -> None:
+        """Go on with the bytes that follow what the terminal shows, or else with another screen."""
         self.before_viewport = None
         self.state = Live() if live else Due()
 

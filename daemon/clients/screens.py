@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sesh.daemon.clients.client import BLANK, Client, Clients, Due, Viewing
+from sesh.daemon.clients.client import Client, Clients, Due, Viewing
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
 from sesh.loop.timers import Timers
-from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import Replay, repainting, replaying
 
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
-_LEAVE_ALTERNATE = b"\x1b[?1049l"
 
 
 class Screens:
@@ -50,10 +48,7 @@ class Screens:
         # one later. It never gets the bytes in between. The program wrote them before the client came, and they would
         # ring bells or send queries a second time.
         model = self._model
-        waiting = self._waiting()
-        for client, _ in waiting:
-            client.connection.flush()
-        due = [(client, state) for client, state in waiting if client.takes_screen]
+        due = [each for each in self._waiting() if each[0].connection.flush() and each[0].takes_screen]
         if not due:
             return False
         if model.lag <= SMALL_LAG or not all(client.blank for client, _ in due):
@@ -79,7 +74,7 @@ class Screens:
             client.state = Due(replay)
             self._send_due_soon()
         else:
-            self._complete(client, replay.finish(self._after_screen(client.position)))
+            self._complete(client, replay.finish(self._after_screen(client)))
 
     def _replay(self, client: Client) -> Replay:
         """Begin to draw the scrollback and the screen for a client that has just attached."""
@@ -99,32 +94,23 @@ class Screens:
         viewed = client.before_viewport is not None  # since then it has shown a viewport, and misses no lines
         missed = 0 if viewed else self._model.missed_since(client.position)
         most = client.terminal.lines if client.is_late(self._log) else emulator.settle().scrollback.count
-        start = b""
-        alternate = shown.alternate
-        continues = not viewed and shown.columns == emulator.columns
-        if missed > most:  # some are not sent: first the old screen goes to the scrollback
-            columns, rows = client.size[:2]
-            start = clean_screen(columns, rows)
-            if alternate:
-                start = _LEAVE_ALTERNATE + start
-            alternate = False
-            continues = False
+        clear = missed > most  # some are not sent: first the old screen goes to the scrollback
+        continues = not (viewed or clear) and shown.columns == emulator.columns
         return repainting(
             emulator,
             lines=min(missed, most),
             begun=shown.open_rows if continues else 0,
-            was_alternate=alternate,
+            was_alternate=shown.alternate,
             pushed=shown.stacks,
-            start=start,
+            clear=clear,
         )
 
-    def _after_screen(self, shown_to: int) -> str:
-        """Return what follows the screen on a terminal that shows output up to `shown_to`."""
-        reports = self._reports.sequences(shown_to, self._model.position, every=True)
+    def _after_screen(self, client: Client) -> str:
+        """Return what follows the screen on a client's terminal."""
+        reports = self._reports.sequences(client.position, self._model.position, every=True)
         # A program that wants reports of the colour scheme gets one from each terminal that attaches.
-        if shown_to == BLANK and self._model.emulator.mode(_SCHEME_REPORTS):
-            return reports + _SCHEME_QUERY
-        return reports
+        wants_scheme = client.blank and self._model.emulator.mode(_SCHEME_REPORTS)
+        return reports + (_SCHEME_QUERY if wants_scheme else "")
 
     def _complete(self, client: Client, replay: bytes) -> None:
         """Send a client its screen, and make it live."""
@@ -133,7 +119,7 @@ class Screens:
         client.send_screen(model.position, replay)
         model.remember(model.position)  # a REDRAW may start there
         live = not (model.lag or model.in_image)
-        client.resume(model.position, live=live)
+        client.resume(live=live)
         if live:
             client.connection.send_output(self._log)
 

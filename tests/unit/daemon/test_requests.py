@@ -75,7 +75,7 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
     assert server.session.waits.all == []
     assert not server.session.loop.timers.is_set(server.session.runs.step)
     assert not server.session.runs.all_runs()
-    assert server.session.relay.followers == []
+    assert server.session.relay.followers == {}
 
 
 @pytest.mark.parametrize("number", [float("nan"), "1", None, [], True, 10**40, -1])
