@@ -85,7 +85,7 @@ class ClientHandler:
             client.position = position
             if fitted and client.before_viewport is None and position >= self._log.base:
                 client.resume(live=True)
-        self._relay.go_on_with(client)
+        self._relay.go_on_with(connection)
         self._announce("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
@@ -174,7 +174,7 @@ class ClientHandler:
             self.detach(client, "detached")
         elif kind == protocol.GOT and (window := client.window) is not None:
             window.confirm(protocol.split_number(payload)[0])
-            self._relay.go_on_with(client)
+            self._relay.go_on_with(client.connection)
         elif kind == protocol.MODEL:
             self._relay.echoes.send_model(client)
         elif kind == protocol.REDRAW:

@@ -208,17 +208,9 @@ class RequestMethods:
     # -- requests that change the session
 
     def detach(self, request: PeerRequest[int], which: str | None = None, asker: int = -1) -> None:
-        """Detach clients: the `last` that typed, the `others` but that one, or all.
-
-        `asker`: the pid of the process that makes the request.
-        """
+        """Detach the `last` client that typed, or all; `asker`: the pid of the process that makes the request."""
         clients = self._session.clients
-        chosen = list(clients.all)
-        leader = clients.leader
-        if which == "last":
-            chosen = [leader] if leader is not None else []
-        elif which == "others":
-            chosen = [client for client in chosen if client is not leader]
+        chosen = [client for client in clients.all if which != "last" or client is clients.leader]
         for client in chosen:
             self._handler.detach(client, "detached", asker)
         request.respond(len(chosen))

@@ -52,10 +52,10 @@ class Relay:
         finally:
             self.pace(screen_due=screen_due)
 
-    def go_on_with(self, client: Client) -> None:
-        """Continue with a client whose socket or link has room again."""
+    def go_on_with(self, connection: PeerConnection) -> None:
+        """Continue with a peer whose socket or link has room again."""
         self.send_due_soon()
-        client.connection.send_output(self._log)
+        connection.send_output(self._log)
         self.screens.schedule_viewports()
 
     def repaint(self, client: Client) -> None:
