@@ -9,7 +9,6 @@ from sesh import check
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
-from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request_methods import RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
@@ -30,15 +29,13 @@ REQUESTS: dict[str, Callable[..., Steps | None]] = {
 class Requests:
     """Carries out requests step by step; keeps those that are unfinished."""
 
-    def __init__(self, session: Session, handler: ClientHandler, methods: RequestMethods) -> None:
+    def __init__(self, session: Session, methods: RequestMethods) -> None:
         self.session = session
-        self._handler = handler
         self.typing = Typing(session)
         self._methods = methods
         self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes
 
     def handle(self, connection: PeerConnection, keys: Mapping[str, object]) -> None:
-        self._handler.release_creator(connection)
         if connection.role == Role.FOREIGN and keys.get("verb") != "reload":
             connection.close_when_sent()  # WELCOME has told this peer the daemon's protocol number
             return

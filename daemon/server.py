@@ -50,7 +50,7 @@ class Server:
         self.handler = ClientHandler(session)
         self.ending = Ending(session, listener, self.handler, self.connections, self.drop)
         methods = RequestMethods(session, self.handler, self.ending, listener, partial(reload, self))
-        self.requests = Requests(session, self.handler, methods)
+        self.requests = Requests(session, methods)
         if creator is not None:
             connection = PeerConnection(creator, awaits_creator=True)
             self.admit(connection)
@@ -224,6 +224,7 @@ class Server:
             if len(connection.data) > MAX_DATA:
                 raise ProtocolError("a connection sent more DATA than a request may carry")
         elif kind == protocol.REQUEST:
+            self.handler.release_creator(connection)
             self.requests.handle(connection, protocol.parse(payload))
         elif client is not None:
             self.handler.handle_frame(client, kind, payload)
