@@ -208,7 +208,7 @@ class RequestMethods:
     # -- requests that change the session
 
     def detach(self, request: PeerRequest[int], which: str | None = None, asker: int = -1) -> None:
-        """Detach the `last` client that typed, or all; `asker`: the pid of the process that makes the request."""
+        """Detach the client that typed `last`, or all. `asker`: the pid of who requests it."""
         clients = self._session.clients
         chosen = [client for client in clients.all if which != "last" or client is clients.leader]
         for client in chosen:

@@ -48,7 +48,7 @@ class Requests:
         self._go_on(request, self._steps(request, keys))
 
     def _go_on(self, request: PeerRequest[Any], steps: Steps) -> None:
-        """Take the next step of a request; refuse it if the step raises an error, whose text only a SeshError shows."""
+        """Take a request's next step; only a SeshError shows its text."""
         self.unfinished.discard(request)
         try:
             seconds = next(steps)

@@ -38,7 +38,7 @@ class Live:
 
 @dataclass(frozen=True)
 class Due:
-    """The client gets nothing yet; next it gets the lines that its terminal lacks, and the screen."""
+    """The client gets nothing yet; next the lines that its terminal lacks, and the screen."""
 
     unfinished: Replay | None = None  # of these
 
@@ -129,7 +129,7 @@ class Client(Reader):
     # -- transitions between the states
 
     def resume(self, *, live: bool) -> None:
-        """Go on with the bytes that follow what the terminal shows, or else with another screen."""
+        """Go on with bytes from the position on, or else with another screen."""
         self.before_viewport = None
         self.state = Live() if live else Due()
 
