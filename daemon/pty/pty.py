@@ -146,7 +146,7 @@ class Pty:
             _signal_group(group, number)
 
     def signal_session(self, *numbers: int) -> list[int]:
-        """Send signals, in order, to every living process group of the program's session; return the groups."""
+        """Send signals, in order, to all living process groups of the session; return them."""
         # A reused pid cannot be hit: the kernel does not reuse the id of a session that has processes.
         groups = machine.groups_of_session(self.pid)
         for number in numbers:
