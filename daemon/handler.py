@@ -86,10 +86,10 @@ class ClientHandler:
             if fitted and client.before_viewport is None and position >= self._log.base:
                 client.resume(live=True)
         self._relay.go_on_with(connection)
-        self._announce("attached", client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
             variables.update(self._session.facts, renewed)
+        self._announce("attached", client)
 
     def _position_in(self, hello: Hello) -> int | None:
         """Return the position up to which a reconnecting client's terminal shows output, else None."""
