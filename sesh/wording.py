@@ -71,27 +71,28 @@ def encodable(value: Any) -> Any:
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
-def presence(session: Summary) -> str:
-    """Return whether a session is attached, detached, exited (and its code) or lost, in words.
+def presence(session: Summary) -> tuple[str, str]:
+    """Return whether a session is attached, detached, exited or lost: words, and SGR parameters.
 
     On another machine: the name of that machine. If its host does not answer: when the session was last seen.
     """
-    if stale := session.get("stale"):
-        seen = measures.seconds(stale["since"])
-        return f"seen {measures.ago(time.time() - seen)}" if seen else "seen before"
+    if "stale" in session:
+        passed = measures.age(session["stale"]["since"], time.time())
+        return f"seen {passed} ago" if passed else "seen before", "33"
     if session.get("machine"):
-        return f"on {plain(session['machine'])}"
+        return f"on {plain(session['machine'])}", "36"
     if session["state"] == "exited":
         passed = measures.age(session.get("ended"), time.time())
-        return f"exited {session.get('exit_code')}{f' ({passed} ago)' if passed else ''}"
+        words = f"exited {session.get('exit_code')}{f' ({passed} ago)' if passed else ''}"
+        return words, "31" if ended_badly(session) else "2"
     if session["state"] != "running":
-        return plain(session["state"])
+        return plain(session["state"]), "33"
     if session.get("responding") is False:
-        return "not answering"
+        return "not answering", "33"
     clients = session.get("attached") or 0
     if not clients:
-        return "detached"
-    return "attached" if clients == 1 else f"attached {clients}"
+        return "detached", ""
+    return "attached" if clients == 1 else f"attached {clients}", "32"
 
 
 _STOPPED = "stopped (Ctrl-S)"
@@ -116,18 +117,6 @@ def mark(session: Summary) -> str:
     if "stale" in session:
         return UNKNOWN
     return "!" if unseen(session) else ""
-
-
-def colour(session: Summary) -> str:
-    if "stale" in session:
-        return "33"
-    if session.get("machine"):
-        return "36"
-    if session["state"] == "exited":
-        return "31" if ended_badly(session) else "2"
-    if session["state"] != "running" or session.get("responding") is False:
-        return "33"
-    return "32" if session.get("attached") else ""
 
 
 def activity_facts(session: Summary) -> tuple[str, str, str]:

@@ -55,7 +55,7 @@ class Table:
             cells = _cells(session, now)
             own = "1" if session.get("current") else ""
             signal = wording.SIGNALS.get(cells[_ACTIVITY], "")
-            drawn.append(self._line(cells, [own, wording.colour(session), signal, "2", "2", "", ""]))
+            drawn.append(self._line(cells, [own, wording.presence(session)[1], signal, "2", "2", "", ""]))
         return drawn
 
     def _line(self, cells: Sequence[str], codes: Sequence[str]) -> str:
@@ -78,7 +78,7 @@ def _cells(session: Summary, now: float) -> tuple[str, ...]:
     now += session.get("clock", 0.0)
     return (
         f"{wording.mark(session):1} {plain(session['name'])}",
-        wording.presence(session),
+        wording.presence(session)[0],
         "" if "stale" in session else wording.activity(session),
         age(session.get("created"), now),
         "" if "stale" in session else age(session.get("last_activity"), now),

@@ -173,7 +173,7 @@ def _described(session: Status, now: float) -> list[str]:
     pid, daemon = (None, None) if ended else (session.get("pid"), session.get("daemon_pid"))
     facts: dict[str, str | None] = {
         "name": session["name"],
-        "state": wording.presence(session) + (" (this one)" if session.get("current") else ""),
+        "state": wording.presence(session)[0] + (" (this one)" if session.get("current") else ""),
         "ended": reason if (reason := session.get("reason")) != "exited" else None,
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _activity(session.get("activity"), now),

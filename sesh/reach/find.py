@@ -106,7 +106,7 @@ def is_kept(name: str) -> bool:
 def describe_end(session: Summary) -> str:
     name = subject(session["name"])
     if session["state"] == "exited":
-        return f"{name} {wording.presence(session)}"
+        return f"{name} {wording.presence(session)[0]}"
     if session["lost"]["reason"] == "reboot":
         return f"{name} was lost when its machine restarted"
     return f"{name} was lost: its daemon died"

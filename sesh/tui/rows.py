@@ -72,7 +72,8 @@ class BoardRow:
             return "new", "2"
         activity = "" if self.current or "stale" in self.session else wording.activity(self.session)
         if activity in ("", "idle", "quiet"):
-            return wording.presence(self.session).partition(" (")[0], wording.colour(self.session)
+            words, colour = wording.presence(self.session)
+            return words.partition(" (")[0], colour
         return activity, wording.SIGNALS.get(activity, "")
 
     @cached_property
