@@ -202,7 +202,9 @@ class Bridge:
         try:
             while (frame := self._frames.get()) is not None:
                 kind, payload = frame
-                _forward(daemon, self._hello(payload) if kind == protocol.HELLO else protocol.frame(kind, payload))
+                data = self._hello(payload) if kind == protocol.HELLO else protocol.frame(kind, payload)
+                with suppress(OSError):  # the daemon has gone, and `_copy_back` may still copy its last bytes
+                    files.write_all(daemon.outbound, data)
         finally:
             daemon.abort()
 
@@ -221,13 +223,6 @@ class Bridge:
             recent.remember(self._session)
             hello |= programs.login_facts(config.load().renew)
         return protocol.message(protocol.HELLO, hello)
-
-
-def _forward(daemon: wire.Connection, frame: bytes) -> None:
-    view = memoryview(frame)
-    with suppress(OSError):  # the daemon has closed the connection, whose last bytes `_copy_back` may still copy
-        while view:
-            view = view[os.write(daemon.outbound, view) :]
 
 
 def _welcome(near_end: wire.Connection) -> Origin | None:

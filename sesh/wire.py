@@ -19,7 +19,6 @@ from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.measures import uptime
 from sesh.messages import Hello, Message, RequestType, Response, Welcome
-from sesh.names import check_name
 from sesh.schema import ErrorFacts, Event
 
 if TYPE_CHECKING:
@@ -310,17 +309,9 @@ def hello_frame(role: str, /, **more: Unpack[Hello]) -> bytes:
     return protocol.message(protocol.HELLO, hello(role, **more))
 
 
-def request_frames(
-    request: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **keys: Any
-) -> bytes:
-    """Return the frames of a request: DATA, if it has bytes, then REQUEST.
-
-    `begin_by`: the deadline to begin, by `uptime` of the daemon's machine.
-    """
-    if begin_by is not None:
-        keys["begin_by"] = begin_by
-    frame = protocol.message(protocol.REQUEST, {"id": number, "verb": request, **keys})
-    return protocol.data_frames(data) + frame
+def request_frames(request: str, number: int, data: bytes = b"", **keys: Any) -> bytes:
+    """Return the frames of a request: DATA, if it has bytes, then REQUEST."""
+    return protocol.data_frames(data) + protocol.message(protocol.REQUEST, {"id": number, "verb": request, **keys})
 
 
 def connect(name: str, timeout: float = 5.0) -> Connection:
@@ -328,10 +319,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
 
     Raises NotFound if nobody listens, Unreachable if the daemon does not accept in time, Refused for a foreign socket.
     """
-    folder = paths.directory()
-    if not paths.check_directory(folder):
-        raise paths.absent(name)
-    if not paths.check_file(os.path.join(folder, check_name(name) + paths.SOCKET), stat.S_IFSOCK):
+    if not (paths.check_directory(paths.directory()) and paths.check_file(paths.socket_path(name), stat.S_IFSOCK)):
         raise paths.absent(name)
     deadline = time.monotonic() + timeout
     while True:

@@ -62,8 +62,7 @@ def connect(name: str, deadline: float | None = None) -> wire.Connection:
     """Return a connection to a session's daemon. Raises NotFound without a daemon, and as `try_connect`."""
     connection = try_connect(name, deadline)
     if connection is None:
-        session = dormant(name)
-        raise without_daemon(session) if session is not None else absent(name)
+        raise _ended(name)
     return connection
 
 
@@ -77,10 +76,10 @@ def request(name: str, kind: RequestType[Response], *, timeout: float = 10.0, **
         with connect(name) as connection:
             connection.handshake()
             return connection.request(kind, deadline=deadline, **keys)
-    except Unreachable:
-        if not kind.reads or os.path.lexists(paths.record_path(name)):
+    except Unreachable as error:
+        if not kind.reads or error.reason == errors.NO_ANSWER or (exists(name) and dormant(name) is None):
             raise
-        raise absent(name) from None
+        raise _ended(name) from None
 
 
 def dormant(name: str) -> Summary | None:
@@ -125,6 +124,11 @@ def absent(name: str) -> NotFound:
     elif similar := wording.nearest(name, paths.names()):
         error.hint = f"did you mean {similar}?"
     return error
+
+
+def _ended(name: str) -> NotFound:
+    session = dormant(name)
+    return without_daemon(session) if session is not None else absent(name)
 
 
 def without_daemon(session: Summary) -> NotFound:
