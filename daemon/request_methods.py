@@ -169,7 +169,7 @@ class RequestMethods:
         session.waits.add(wait)
         if follow and connection.reader is None:
             connection.reader = Reader(connection, _first_position(session, from_, else_))
-            session.relay.followers.append(connection.reader)
+            session.relay.followers[connection] = connection.reader
             connection.send_output(session.pump.log)
 
     def events(self, request: PeerRequest[WaitResponse], since: int | None = None) -> None:
@@ -201,17 +201,9 @@ class RequestMethods:
     # -- requests that change the session
 
     def detach(self, request: PeerRequest[int], which: str | None = None, asker: int = -1) -> None:
-        """Detach clients: the `last` that typed, the `others` but that one, or all.
-
-        `asker`: the pid of the process that makes the request.
-        """
+        """Detach the client that typed `last`, or all. `asker`: the pid of who requests it."""
         clients = self._session.clients
-        chosen = list(clients.all)
-        leader = clients.leader
-        if which == "last":
-            chosen = [leader] if leader is not None else []
-        elif which == "others":
-            chosen = [client for client in chosen if client is not leader]
+        chosen = [client for client in clients.all if which != "last" or client is clients.leader]
         for client in chosen:
             self._handler.detach(client, "detached", asker)
         request.respond(len(chosen))
