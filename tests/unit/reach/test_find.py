@@ -17,7 +17,7 @@ from tests.support import data
 
 @pytest.mark.parametrize("leaves_a_record", [True, False])
 def test_a_daemon_that_ends_before_it_responds_has_ended(sessions: Path, *, leaves_a_record: bool) -> None:
-    """The reader was told that the daemon had closed the connection, and not shown what is kept."""
+    """A reader was told that the daemon had closed the connection."""
     records.write(data.record("work"))
     with wire.listen("work.sock", 1) as listening:
 
