@@ -18,7 +18,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
 from sesh.reach.stream import DataFrame, ResponseFrame, Stream
-from sesh.reach.target import LocalTarget, Target
+from sesh.reach.target import Target
 from sesh.remote import eventlog
 from sesh.schema import Event, JobResult
 from sesh.store import records, results
@@ -113,7 +113,7 @@ def _running() -> Iterator[tuple[str, str]]:
 
 
 def _follow_one(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
-    with Stream.open(LocalTarget(Caller(stop)), name) as stream:
+    with Stream.open(Target(Caller(stop)), name) as stream:
         yield from _since(follow(stream, since), session_id, since, begun)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh.reach.caller import Caller
-from sesh.reach.target import LocalTarget, Target
+from sesh.reach.target import Target
 
 
 def target_of(caller: Caller, host: str | None, *, named: bool = True, may_prompt: bool = True) -> Target:
@@ -12,7 +12,7 @@ def target_of(caller: Caller, host: str | None, *, named: bool = True, may_promp
     Raises UsageError.
     """
     if host is None:
-        return LocalTarget(caller)
+        return Target(caller)
     from sesh.reach.host_target import HostTarget  # loads ssh and sync, which local sessions do not need
 
     return HostTarget(caller, host, named=named, may_prompt=may_prompt)

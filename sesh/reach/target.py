@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 
 
-class Target(ABC):
-    """A machine, as the target of ops.
+class Target:
+    """A machine, as the target of ops: this one, which calls them as functions.
 
     `deadline` (monotonic): for each call; see `until`. `interrupts`: of the wait for a job, which a host begins exactly
     once; the first signal stops the opening of a link.
@@ -45,18 +44,18 @@ class Target(ABC):
         target.deadline = deadline
         return target
 
-    @abstractmethod
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op; return its result.
 
         Raises the op's errors; for a host also Unreachable, NotDeployed.
         """
+        return op(self.caller, *args, **kwargs)
 
-    @abstractmethod
     def connect(self, name: str) -> Connection:
         """Return a new connection to an existing session. Raises as `find.connect`, TimedOut past the deadline."""
+        with self._timed():
+            return find.connect(name, self.deadline)
 
-    @abstractmethod
     def connect_by(
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Connected:
@@ -65,10 +64,12 @@ class Target(ABC):
         Raises Ended if the session has ended. `hello`: the HELLO that goes to a host in one write with the request; on
         this machine the caller sends it.
         """
+        return op(self.caller, *args, **kwargs)
 
-    @abstractmethod
     def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
         """Find how a session ended; return None if that is unknown."""
+        result = results.by_id(session_id) if session_id else find.last_result(name)
+        return Ended(name, result, results.output(result)) if result is not None else None
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -80,23 +81,3 @@ class Target(ABC):
                 raise
             silent = f"@{self.host}" if self.host else "the session's daemon"
             raise errors.TimedOut(f"timed out: {silent} did not answer in time") from None
-
-
-class LocalTarget(Target):
-    """This machine, which calls the ops as functions, and has the user's files."""
-
-    def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        return op(self.caller, *args, **kwargs)
-
-    def connect(self, name: str) -> Connection:
-        with self._timed():
-            return find.connect(name, self.deadline)
-
-    def connect_by(
-        self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Connected:
-        return op(self.caller, *args, **kwargs)
-
-    def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
-        result = results.by_id(session_id) if session_id else find.last_result(name)
-        return Ended(name, result, results.output(result)) if result is not None else None

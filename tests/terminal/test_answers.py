@@ -17,7 +17,7 @@ from sesh.messages import RequestKeys
 from sesh.ops import send
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.reach.target import LocalTarget
+from sesh.reach.target import Target
 from tests.support import PROMPT, Home, Open, Sesh, says_who_reads, wait_until
 
 pytestmark = [
@@ -163,7 +163,7 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
         assert (refused.code, "somebody has typed in work" in refused.stderr) == (1, True), refused.stderr
     for text in ("", "y", "a line"):
         with pytest.raises(Busy, match="somebody has typed in work"):
-            send.answer(LocalTarget(Caller()), "work", text, asked["since"], "agent waits")
+            send.answer(Target(Caller()), "work", text, asked["since"], "agent waits")
     assert "\nrun" not in opened.text()
     assert sesh("--send", "work", "z", "--question", ".", "--force").code == 0
     opened.wait_for(f"{PROMPT} echo ru''nz")

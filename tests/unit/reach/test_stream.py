@@ -19,7 +19,7 @@ from sesh.errors import ConnectionLost, Ended, Refused, TimedOut, Unreachable
 from sesh.link.health import WatchedConnection
 from sesh.reach.caller import Caller
 from sesh.reach.stream import NewOutput, ReceivedOutput, Stream
-from sesh.reach.target import LocalTarget
+from sesh.reach.target import Target
 from tests.support.data import job_result
 
 Ends = tuple[wire.Connection, socket.socket]
@@ -69,7 +69,7 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
     ends[1].sendall(protocol.numbered(protocol.OUTPUT, 0, b"x" * 100)[:50])
     inbound, outbound = os.pipe()
     os.write(outbound, b".")
-    with Stream(LocalTarget(Caller()), ends[0], "work") as stream:
+    with Stream(Target(Caller()), ends[0], "work") as stream:
         with pytest.raises(TimedOut):
             next(stream.arrivals(nothing, until=time.monotonic() + 0.05))
         with pytest.raises(Refused, match="the other is ready"):
@@ -105,7 +105,7 @@ def lost() -> Iterator[Stream]:
     link = WatchedConnection(-1, -1)
     link.opener = Mock(indirect=False, **{"login_prompted.return_value": False})
     link.opener.open.side_effect = Unreachable("no route")
-    target = LocalTarget(Caller())
+    target = Target(Caller())
     target.host = "box"
     with Stream(target, link, "work") as stream:
         yield stream
