@@ -64,7 +64,8 @@ class HostTarget(Target):
                 self.clock = link.clock
                 _, output = calls.call(self.caller, link, request, self.deadline)
             result: Result = calls.decode_result(op, output)
-            self._record_changes(op.changes(arguments, result))
+            if (changes := op.changes(arguments, result)) != Changes():
+                known.cache_changes(self.host, gone=changes.freed, running=changes.running, at=time.time())
         return result
 
     def connect(self, name: str, session_id: str = "") -> Connection:
@@ -208,10 +209,6 @@ class HostTarget(Target):
                             yield calls.decode_result(op, payload)
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
-
-    def _record_changes(self, changes: Changes) -> None:
-        if changes != Changes():
-            known.cache_changes(self.host, gone=changes.freed, running=changes.running, at=time.time())
 
     def _sync(self, op: Op[..., object], arguments: Mapping[str, object]) -> None:
         """Push the user's files to the host before a session starts or is entered."""
