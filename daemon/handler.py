@@ -193,7 +193,7 @@ class ClientHandler:
         """Detach a client: send the reason, and facts to restore its terminal with."""
         pty = self._pump.pty
         command = self._session.facts.command
-        self._relay.screens.send_due()  # the screen without sesh's line
+        self._relay.send_due()  # the screen without sesh's line
         self.send_output(client)
         message: Message = {
             "reason": reason,

@@ -54,7 +54,7 @@ LOST = {
     "the end: there is no reload while the session ends":
         "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Pty.status Pty.usage",
     "work in progress: it begins again":
-        "Screens._viewports_sent_at OutputLog.appended_at Activity._checked_at Activity.input_at "
+        "Relay._viewports_sent_at OutputLog.appended_at Activity._checked_at Activity.input_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known ScreenWork._scrolled Pump.paused Model._ahead Model._resizes Model.resized_at "
         "Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size Checkpointer._room",
