@@ -183,7 +183,6 @@ class ClientHandler:
 
     def detach(self, client: Client, reason: str, asker: int = -1) -> None:
         """Detach a client: send the reason, and facts to restore its terminal with."""
-        pty = self._pump.pty
         command = self._session.facts.command
         self._relay.send_due()  # the screen without sesh's line
         self.send_output(client)
@@ -191,7 +190,7 @@ class ClientHandler:
             "reason": reason,
             "rows_below": self.rows_below(client),
             "queries": client.replies.queries.due(time.monotonic()),
-            "command": shells.foreground_name(pty, asker, command) if pty is not None else "",
+            "command": shells.foreground_name(self._pump.pty, asker, command),
         }
         client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)
