@@ -55,8 +55,7 @@ class Server:
             connection = PeerConnection(creator, awaits_creator=True)
             self.admit(connection)
             session.pump.log.whole = True
-            if session.pump.stdin is not None:
-                session.pump.stdin.feeder = connection
+            session.pump.stdin.feeder = connection
 
     def _begin(self) -> None:
         machine.set_process_title(f"{PROGRAM}: {self.session.name}")
@@ -241,7 +240,7 @@ class Server:
         self.handler.release_creator(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
-        if stdin is not None and stdin.feeder is connection:
+        if stdin.feeder is connection:
             session.loop.timers.set(stdin.close, stdin.linger)
         if client is not None:
             self.handler.forget(client)
