@@ -56,8 +56,7 @@ class Server:
             self.admit(connection)
             session.pump.log.whole = True
             self._loop.timers.set(self.handler.release_creator, CREATOR_TIMEOUT, connection)
-            if session.pump.stdin is not None:
-                session.pump.stdin.feeder = connection
+            session.pump.stdin.feeder = connection
 
     def _begin(self) -> None:
         machine.set_process_title(f"{PROGRAM}: {self.session.name}")
@@ -238,7 +237,7 @@ class Server:
         self.handler.release_creator(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
-        if stdin is not None and stdin.feeder is connection:
+        if stdin.feeder is connection:
             session.loop.timers.set(stdin.close, stdin.linger)
         if client is not None:
             self.handler.forget(client)
