@@ -64,9 +64,7 @@ class LinkCaller(Caller):
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Return the next answer; without one, raise Question, which becomes the response."""
-        if self._answers:
-            return self._answers.pop(0)
-        raise Question(question, answers, default, above)
+        return self._answers.pop(0) if self._answers else super().ask(question, answers, default, above)
 
 
 @dataclass
@@ -186,10 +184,7 @@ class Bridge:
                 return _connect(caller, op, arguments, request)
             result = op(caller, **arguments)
         except Question as question:
-            letters, default = list(question.answers), question.default
-            return OpResult(
-                {"question": question.text, "answers": letters, "default": default, "above": question.above}
-            )
+            return OpResult(question.response)
         if not inspect.isgenerator(result):
             return OpResult({}, calls.encoded(result))
         for item in result:

@@ -13,6 +13,7 @@ from sesh import config, wording
 from sesh.about import SESH
 from sesh.config import Config
 from sesh.errors import SeshError, for_host
+from sesh.messages import QuestionResponse
 from sesh.names import subject
 from sesh.reach.origin import Origin
 from sesh.workers import Stop
@@ -88,7 +89,6 @@ class Question(SeshError):
 
     def __init__(self, text: str, answers: Answers, default: str, above: str = "") -> None:
         super().__init__(text)
-        self.text = text
-        self.answers = answers
-        self.default = default
-        self.above = above
+        self.response: QuestionResponse = {
+            "question": text, "answers": [*answers], "default": default, "above": above,
+        }  # fmt: skip

@@ -77,7 +77,7 @@ def test_a_question_goes_to_the_person_over_the_link_and_the_answer_comes_with_t
     answers = [("a", "Apple"), ("b", "Bread"), ("c", "Cake")]
     with pytest.raises(Question) as question:
         LinkCaller(Origin({}), can_answer=True, answers=[]).ask("which one?", answers, "b")
-    assert (question.value.text, question.value.answers, question.value.default) == ("which one?", answers, "b")
+    assert question.value.response == {"question": "which one?", "answers": answers, "default": "b", "above": ""}
     caller = LinkCaller(Origin({}), can_answer=True, answers=["a", "", "3"])
     assert [caller.ask("which one?", answers, "b") for _ in range(3)] == ["a", "", "3"]
     with pytest.raises(Question):
