@@ -161,10 +161,10 @@ def _parsed(path: str, content: bytes) -> Config:
     return config
 
 
-def _span(text: str) -> tuple[int, int] | None:
-    """Return the first and last minute of `22:00-07:00`; None if empty. Raises UsageError."""
+def _span(text: str) -> tuple[int, int]:
+    """Return the first and last minute of `22:00-07:00`, the same for none. Raises UsageError."""
     if not text:
-        return None
+        return 0, 0
     if match := _SPAN.fullmatch(text.strip()):
         begin, end = (60 * int(match[hours]) + int(match[hours + 1]) for hours in (1, 3))
         if max(begin, end) <= 24 * 60:
@@ -174,15 +174,10 @@ def _span(text: str) -> tuple[int, int] | None:
 
 def in_quiet_hours(text: str) -> bool:
     """Return whether it is within the quiet hours now."""
-    span = _span(text)
-    if span is None:
-        return False
     now = time.localtime()
     minute = now.tm_hour * 60 + now.tm_min
-    begin, end = span
-    if begin <= end:
-        return begin <= minute < end
-    return minute >= begin or minute < end
+    begin, end = _span(text)
+    return begin <= minute < end if begin <= end else not end <= minute < begin
 
 
 _TYPES = get_type_hints(Config, include_extras=True)
