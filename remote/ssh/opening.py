@@ -149,13 +149,8 @@ def open_link(destination: Destination, options: LoginOptions, request: LinkRequ
     """
     destination.resolve(min(TIMEOUT, options.deadline - time.monotonic()))
     was_open = master.identity(destination) is not None
-
-    def ensure_shared() -> bool | None:
-        prompted = master.ensure(destination, options if options.may_prompt else _limited(options))
-        destination.shared = master.identity(destination)
-        return prompted
-
-    login_prompted = ensure_shared()
+    login = options if options.may_prompt else _limited(options)
+    login_prompted = master.ensure(destination, login)
     # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
     may_prompt = options.may_prompt and not master.is_shared(destination)
     race = _Race(destination, request, replace(_limited(options), may_prompt=may_prompt))
@@ -165,7 +160,7 @@ def open_link(destination: Destination, options: LoginOptions, request: LinkRequ
     except Unreachable:
         if not was_open or master.is_alive(destination):
             raise
-        login_prompted = ensure_shared()  # the shared connection has just ended
+        login_prompted = master.ensure(destination, login)  # the shared connection has just ended
         link = race.run()
     link.login_prompted = login_prompted
     return link
@@ -218,27 +213,23 @@ class HostLinkOpener(LinkOpener):
             own_timeout = max(1, round(attempt.connect_timeout))
             return _Race(destination, request, _limited(options)).run(own_timeout=own_timeout)
         _close_shared(destination)
-        return open_link(destination, options if may_prompt else _limited(options), request)
+        return open_link(destination, options, request)
 
     def renew_shared_connection(self, *, is_silent: bool) -> None:
         """Renew the shared connection, in a thread."""
         with suppress(RuntimeError):  # this machine has no further thread: the next command opens the connection
-            threading.Thread(target=_renew_shared, args=(self._destination, is_silent), daemon=True).start()
+            threading.Thread(target=self._renew_shared, args=(is_silent,), daemon=True).start()
+
+    def _renew_shared(self, is_silent: bool) -> None:
+        """Close a silent shared connection; without prompts reopen one that forwards ports."""
+        with suppress(SeshError, OSError):  # the next command opens the connection, or reports the error
+            if is_silent:
+                _close_shared(self._destination)
+            if any(map(self._destination.setting, _FORWARD_SETTINGS)):
+                master.ensure(self._destination, _limited(LoginOptions()))
 
 
 def _close_shared(destination: Destination, *, ends_links: bool = True) -> None:
     """Close the shared connection of the newest link, unless another process has replaced it."""
     if destination.shared == master.identity(destination):
         master.close(destination, ends_links=ends_links)
-
-
-def _renew_shared(destination: Destination, is_silent: bool) -> None:
-    """Close a silent shared connection; without prompts reopen one that forwards ports."""
-    try:
-        if is_silent:
-            _close_shared(destination)
-        if any(destination.setting(keyword) for keyword in _FORWARD_SETTINGS):
-            master.ensure(destination, _limited(LoginOptions()))
-            destination.shared = master.identity(destination)
-    except (SeshError, OSError):
-        return  # the next command opens the connection, or reports the error

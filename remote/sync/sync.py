@@ -73,10 +73,11 @@ class Sync:
         """Scan the listed paths, push those that have changed, and remember their states."""
         trees: dict[str, Tree] = {}
         states: dict[str, str] = {}  # the digest of a line, or why it is refused
+        account = " ".join(map(self.destination.setting, ("user", "hostname", "port")))  # an alias may get another one
         for line in lines:
             try:
                 trees[line] = self._home.tree(line)
-                states[line] = f"{self.destination.key} {trees[line].digest}"  # an alias may name another host now
+                states[line] = f"{account} {trees[line].digest}"
             except Refused as error:
                 states[line] = str(error)
         before = remembered(self.destination.host)

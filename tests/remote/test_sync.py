@@ -99,7 +99,7 @@ def test_what_has_not_changed_costs_no_connection_and_no_process(
     assert pushed(here, far, "a") == ["a"]
     calls = len(farm.connections())
     destination = Destination("box")
-    assert destination.key
+    destination.resolve()
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "Popen", None)
         assert sync(destination).pushed == []

@@ -67,13 +67,11 @@ def test_ssh_is_asked_once_and_its_keywords_are_in_lower_case(fake: Fake, calls:
     assert box.settings["identityfile"] == ["~/a b", "~/c"]
     assert box.setting("proxyjump") == ""
     assert box.setting("nosuchthing") == ""
-    assert box.key == "ann@10.0.0.7:2222"
     assert calls.read_text() == "-G -- box\n"
 
 
 def test_a_host_that_another_command_reaches_is_none_of_ssh_s(fake: Fake, calls: Path) -> None:
     box = Destination("box", ["docker", "exec", "-i", "box"])
-    assert box.key == "via:box"
     assert box.settings == {}
     assert not calls.exists()
 
