@@ -40,14 +40,16 @@ class _Race:
     options: LoginOptions  # until a finite deadline
 
     def run(self, *, own_timeout: int | None = None, max_silence: float = inf) -> Link:
-        """Return the first link that gets WELCOME.
+        """Return the first link that gets WELCOME. If all fail, raise the newest one's error.
 
         `own_timeout`: use an ssh of its own at once, with this connect timeout (seconds). `max_silence`: of the shared
         connection, in seconds. A shared connection that stays silent takes no further command.
         """
         timeout, request = own_timeout, self.request
         links: list[Link] = []
+        failures: dict[Link, SeshError] = {}
         first: Link | None = None
+        silent_at = time.monotonic() + max_silence
 
         def abort() -> None:
             for link in links:
@@ -56,13 +58,15 @@ class _Race:
         try:
             with self.options.stop.calling(abort):
                 while first is None:
-                    links.append(self._start(timeout))
-                    frames = links[-1].first_frames(_origin_facts(self.destination), request)
-                    with suppress(Unreachable):  # ssh has ended, and its output gives the reason
-                        links[-1].send(frames, self.options.deadline)
-                    first = self._await_first(links, max_silence if len(links) == 1 else inf)
-                    # The first link may still carry the request out, so the second one brings none.
-                    timeout, request = self.destination.connect_timeout, None
+                    is_silent = len(links) == 1 and time.monotonic() >= silent_at and not failures and links[0].unheard
+                    if not links or is_silent:
+                        links.append(self._start(timeout))
+                        frames = links[-1].first_frames(_origin_facts(self.destination), request)
+                        with suppress(Unreachable):  # ssh has ended, and its output gives the reason
+                            links[-1].send(frames, self.options.deadline)
+                        # The first link may still carry the request out, so the second one brings none.
+                        timeout, request = self.destination.connect_timeout, None
+                    first = self._poll(links, failures)
         finally:
             if len(links) > 1 and links[0].unheard:
                 _close_shared(self.destination, ends_links=False)
@@ -71,32 +75,22 @@ class _Race:
                     link.close()
         return first
 
-    def _await_first(self, links: list[Link], max_silence: float) -> Link | None:
-        """Return the first link that gets WELCOME; None if the oldest one stays silent.
-
-        If all fail, raise the newest one's error.
-        """
-        failures: dict[Link, SeshError] = {}
-        silent_at = time.monotonic() + max_silence
-        while len(failures) < len(links):
-            self.options.stop.check()
-            running = [link for link in links if link not in failures]
-            until = min(silent_at, self.options.deadline, time.monotonic() + _POLL_INTERVAL)
-            ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
-            for link in running:
-                link.output.pass_lines(self.options.show_line)
-                try:
-                    if link.inbound in ready and link.read_welcome():
-                        return link
-                except SeshError as error:
-                    failures[link] = error
-            if time.monotonic() >= self.options.deadline:
-                raise failures.get(links[-1], self._silence(links[-1]))
-            if time.monotonic() >= silent_at:
-                silent_at = inf
-                if not failures and links[0].unheard:
-                    return None
-        raise failures[links[-1]]
+    def _poll(self, links: list[Link], failures: dict[Link, SeshError]) -> Link | None:
+        """Wait a moment for a link to get WELCOME; raise the newest one's error if all have failed."""
+        self.options.stop.check()
+        running = [link for link in links if link not in failures]
+        until = min(self.options.deadline, time.monotonic() + _POLL_INTERVAL)
+        ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
+        for link in running:
+            link.output.pass_lines(self.options.show_line)
+            try:
+                if link.inbound in ready and link.read_welcome():
+                    return link
+            except SeshError as error:
+                failures[link] = error
+        if len(failures) == len(links) or time.monotonic() >= self.options.deadline:
+            raise failures.get(links[-1], self._silence(links[-1]))
+        return None
 
     def _silence(self, link: Link) -> Unreachable:
         host = self.destination.host

@@ -118,5 +118,5 @@ def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monk
     monkeypatch.setenv("HOME", home.path)
     home.write(".ssh/config", 'Host one two *.com !three ?\n host = "four"  # five\nInclude conf.d/* ~/extra none\n')
     home.write(".ssh/conf.d/a", "Include conf.d/a config\nHost six\n\tHost\tseven\nHost -bad $(evil) a/b\n")
-    home.write("extra", 'HOST eight\nHostName nine\n')
+    home.write("extra", "HOST eight\nHostName nine\n")
     assert room.aliases() == {"one", "two", "four", "six", "seven", "eight"}
