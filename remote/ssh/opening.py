@@ -40,7 +40,7 @@ class _Race:
     options: LoginOptions  # until a finite deadline
 
     def run(self, *, own_timeout: int | None = None, max_silence: float = inf) -> Link:
-        """Return the first link that gets WELCOME. If all fail, raise the newest one's error.
+        """Return the first link that gets WELCOME; if all fail, raise the newest one's error.
 
         `own_timeout`: use an ssh of its own at once, with this connect timeout (seconds). `max_silence`: of the shared
         connection, in seconds. A shared connection that stays silent takes no further command.
@@ -76,7 +76,10 @@ class _Race:
         return first
 
     def _poll(self, links: list[Link], failures: dict[Link, SeshError]) -> Link | None:
-        """Wait a moment for a link to get WELCOME; raise the newest one's error if all have failed."""
+        """Wait a moment for a link to get WELCOME.
+
+        If all have failed, raise the newest one's error.
+        """
         self.options.stop.check()
         running = [link for link in links if link not in failures]
         until = min(self.options.deadline, time.monotonic() + _POLL_INTERVAL)
