@@ -30,31 +30,26 @@ class InputLine:
     """The unfinished line, estimated from keys."""
 
     estimate: int = 0  # its length in bytes, erased ones included
-    draft: bool = False  # a person has typed it
-    input_at: float = 0.0  # time (monotonic) of the last input
-    person_at: float = 0.0  # time (monotonic) of a person's last input
+    drafted_at: float | None = None  # time (monotonic) of a person's last key in it; None if no person has typed it
+    input_at: float = 0.0  # time (monotonic) of the last keys
     group: int = 0  # the foreground's process group at the last keys
     raw: bool = False  # it got each key at once when the line began
     sent_at: int | None = None  # the log's head when a request last typed
 
-    def note_reader(self, pty: Pty) -> None:
-        """Note who will read the next keys, before they are typed."""
-        group = pty.foreground()
-        if self.raw and group != self.group:
-            self.estimate = 0
-            self.draft = False
-        self.group = group
+    def add(self, pty: Pty, keys: bytes, *, by_person: bool = False) -> None:
+        """Note keys that will be typed."""
+        self.input_at = time.monotonic()
+        self.estimate = self.length(pty)
+        self.group = pty.foreground()
         if not self.estimate:
             self.raw = pty.raw()
-
-    def add(self, keys: bytes, *, by_person: bool = False) -> None:
-        """Note typed keys."""
-        self.input_at = time.monotonic()
-        if by_person:
-            self.person_at = self.input_at
+            self.drafted_at = None
         for key, _ in tokens(keys[-_MOST_BYTES:]):
             length = _length_after(key, self.estimate)
-            self.draft = length > 0 and (self.draft or (by_person and length > self.estimate))
+            if not length:
+                self.drafted_at = None
+            elif by_person and (length > self.estimate or self.drafted_at is not None):
+                self.drafted_at = self.input_at
             self.estimate = length
 
     def length(self, pty: Pty) -> int:
@@ -62,7 +57,9 @@ class InputLine:
         return self.estimate if not self.raw or self.group == pty.foreground() else 0
 
     def drafted(self, pty: Pty) -> bool:
-        return self.draft and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS
+        """Return whether a person has typed in the line, and lately."""
+        lately = self.drafted_at is not None and time.monotonic() - self.drafted_at < DRAFT_LASTS
+        return lately and self.length(pty) > 0
 
 
 def _length_after(key: bytes, length: int) -> int:
