@@ -6,9 +6,10 @@ alone, once the program has read the text and its screen has changed and settled
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
@@ -21,8 +22,8 @@ POLL = 0.02  # seconds between two looks at the program
 STALLED = 3.0  # seconds that the program has to read a piece, and to change its screen; else no Enter is typed
 STILL = 0.1  # seconds without a change after which the screen has settled
 RESTLESS = 1.0  # seconds after which Enter is typed although the screen still changes
-_PIECE = 1000
-"""Characters typed at once: some programs read 1,024 bytes at a time, and the kernel counts only 4,095 unread."""
+_PIECE = re.compile(rb"(?s).{1,1000}(?![\x80-\xbf])|.{1,1000}")
+"""Bytes typed at once, cut between characters: some programs read 1,024 at a time, and the kernel counts only 4,095."""
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 """Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
 _MOST_NESTED = 8  # paste markers within each other that are removed
@@ -45,7 +46,10 @@ class Delivery:
         # Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
         takes_pastes = session.model.emulator.mode(BRACKETED_PASTE) is True
         to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
-        self._pieces = deque(_pieces(text, pasted=takes_pastes and not to_editor))  # those that are not typed yet
+        self._pieces = deque(_PIECE.findall(text) or [b""])  # those that are not typed yet
+        if takes_pastes and not to_editor:
+            self._pieces[0] = PASTE + self._pieces[0]
+            self._pieces[-1] += PASTE_END
         self._shown = self._screen()  # at the last look
         self._answered_at: float | None = None  # when the screen first changed after the last piece
         self._changed_at: float | None = None  # when the screen last changed
@@ -126,17 +130,6 @@ class Delivery:
             raise _Stopped("it asks something now")
         if self._pty.input_reader() != self._reader:
             raise _Stopped("another program reads the terminal now")
-
-
-def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:
-    """Split a text between characters; never split the paste markers."""
-    decoded = text.decode("utf-8", "surrogateescape")
-    starts = range(0, max(1, len(decoded)), _PIECE)
-    pieces = [decoded[start : start + _PIECE].encode("utf-8", "surrogateescape") for start in starts]
-    if pasted:
-        pieces[0] = PASTE + pieces[0]
-        pieces[-1] += PASTE_END
-    return pieces
 
 
 def unmarked(text: bytes) -> bytes:

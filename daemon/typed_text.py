@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections import deque
 from collections.abc import Generator
 
 from sesh import machine, protocol
@@ -17,7 +16,6 @@ from sesh.errors import Busy, ExitCode, Interrupted, Refused
 from sesh.messages import AskedResponse, SendResponse
 
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
-MAX_QUEUED = 64  # texts that wait for their turn; more are refused
 _MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
 
@@ -28,8 +26,7 @@ class Typing:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._pump = session.pump
-        self._turns: deque[PeerRequest[SendResponse]] = deque()  # the first one's text is typed
-        self.busy = False  # a text is typed at the program's pace
+        self.busy = False  # a text is typed at the program's pace; others wait
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
 
     def send(
@@ -43,32 +40,24 @@ class Typing:
         force: bool = False,
         more: bool = False,
     ) -> Steps:
-        """Type a text in its turn; without Enter it also waits for room.
+        """Type a text, once no other is being typed; without Enter it also waits for room.
 
         `since`, `question`: an answer to this question, with or without Enter. `enter`: press Enter after the text; if
         it was not pressed, `reason` in the response says why. `force`: type although the bytes may reach what they are
         not meant for. `more`: the bytes continue those of the previous request. `key`: a repeated request with this key
         is not typed again.
         """
-        if len(self._turns) == MAX_QUEUED:
-            raise _busy(f"{MAX_QUEUED} texts wait to be typed here", "try again later")
-        self._turns.append(request)
-        try:
-            awaits_room = since is None and not enter
-            while self._turns[0] is not request or (
-                awaits_room and self._is_full(request.data) and request.time_left > 0
-            ):
-                yield POLL
-                if request.connection.closed:
-                    raise Interrupted("its sender has gone")
-            request.check_deadline(self._session.name)
-            response = self.outcomes.get(key)
-            if response is None:
-                self._check(since, question, enter=enter, force=force)
-                response = yield from self._type(request.data, enter=enter, more=more)
-            self._respond(request, key, response)
-        finally:
-            self._turns.remove(request)
+        awaits_room = since is None and not enter
+        while self.busy or (awaits_room and self._is_full(request.data) and request.time_left > 0):
+            yield POLL
+            if request.connection.closed:
+                raise Interrupted("its sender has gone")
+        request.check_deadline(self._session.name)
+        response = self.outcomes.get(key)
+        if response is None:
+            self._check(since, question, enter=enter, force=force)
+            response = yield from self._type(request.data, enter=enter, more=more)
+        self._respond(request, key, response)
 
     def press(self, request: PeerRequest[SendResponse]) -> None:
         """Type keys at once; the text that is being typed gets no Enter after them."""

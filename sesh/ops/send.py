@@ -104,26 +104,20 @@ def _matching_question(connection: Connection, name: str, pattern: search.Patter
 
 
 def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys, timeout: float) -> SendResponse:
-    """Type a text by one request, exactly once. Raises as `_accepted`.
+    """Type a text by one request, exactly once. Raises Refused, with `typed`, if the rest or Enter is not typed.
 
     After a lost link the request is sent again. By its key the daemon knows that the text is typed already.
     """
     request_keys = {**request_keys, "key": os.urandom(8).hex()}
     while True:
         try:
-            until = time.monotonic() + timeout
-            response, _ = stream.connection.request(SEND, text, until, **request_keys)
-            return _accepted(stream, response)
+            response, _ = stream.connection.request(SEND, text, time.monotonic() + timeout, **request_keys)
+            break
         except errors.ConnectionLost:
             stream.reconnect()
             stream.handshake(until=_soon())
-
-
-def _accepted(stream: Stream, response: SendResponse) -> SendResponse:
-    """Return the response. Raises Refused, with `typed`, if the rest or Enter is not typed."""
     if reason := response.get("reason"):
-        name = stream.name
-        error = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} screen {name}")
+        error = Refused(f"{stream.name} got the text, but {reason}", hint=f"look: {SESH} screen {stream.name}")
         error.typed = True
         raise error
     return response
