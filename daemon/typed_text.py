@@ -13,7 +13,7 @@ from sesh.daemon.delivery import POLL, Delivery, unmarked
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.errors import Busy, ExitCode, Interrupted, Refused
-from sesh.messages import AskedResponse, SendResponse
+from sesh.messages import SendResponse
 
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
 _MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
@@ -62,10 +62,6 @@ class Typing:
     def press(self, request: PeerRequest[SendResponse]) -> None:
         """Type keys at once; the text that is being typed gets no Enter after them."""
         request.respond(self._type_at_once(request.data))
-
-    def asked(self, request: PeerRequest[AskedResponse], since: str | None = None, question: str = "") -> None:
-        """Respond with the question and modes; refuse if `since` and `question` name another."""
-        request.respond(self._find_question(since, question))
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
@@ -146,39 +142,37 @@ class Typing:
         # No output is read between this check and the typing.
         name = self._session.name
         activity = self._session.activity
+        pty = self._running_pty()
         joins_line = enter
         if since is not None:
-            joins_line = self._find_question(since, question)["line"] or activity.shell_reads
+            self._check_question(since, question)
+            joins_line = not pty.raw() or activity.shell_reads
         elif enter and not force and (asks := activity.declared_question) is not None and not activity.shell_reads:
             words = f'asks "{asks.question}"' if asks.question else "asks something"
             way = f"answer it: {SESH} send {name} ANSWER --enter --question REGEX, or --key KEY"
             raise _busy(f"{name} {words}", f"{way}; --force types all the same")
-        if joins_line and not force and self._pump.input_line.drafted(self._running_pty()):
+        if joins_line and not force and self._pump.input_line.drafted(pty):
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
-    def _find_question(self, since: str | None, question: str) -> AskedResponse:
-        """Return the session's question. Raises Refused if there is none, or another one."""
-        pty = self._running_pty()
+    def _check_question(self, since: str, question: str) -> None:
+        """Raise Refused if the program asks nothing, or something else."""
         pump = self._pump
         activity = self._session.activity
         taken = 0
         while not pump.paused and taken < _MOST_READS and pump.read_output():
             taken += 1
         standing = activity.observe(fresh=True)
-        stands = standing.as_json()["since"]
         if taken == _MOST_READS or pump.paused or not activity.waits:
             # A "waiting" that fails `waits` is out of date: the question was answered, or output followed it.
             problem = f"asks nothing now, it is {'working' if standing.state == State.WAITING else standing.state}"
         elif standing.why == Why.XOFF:
             problem = "asks nothing that can be seen, its output is stopped (Ctrl-S)"
-        elif since is not None and (since, question) != (stands, standing.question):
+        elif (since, question) != (standing.as_json()["since"], standing.question):
             other = f'"{standing.question}"' if standing.question else "something without words"
             problem = f"is waiting, but asks {other} now"
         else:
-            line = not pty.raw()
-            hides = line and not pty.echoes()  # a password prompt
-            return {"since": stands, "question": standing.question, "hides": hides, "line": line}
+            return
         raise Refused(f"{self._session.name} {problem}; nothing was typed")
 
 

@@ -182,6 +182,7 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
         return {}
 
     monkeypatch.setattr(typing, "_type", noted)
+    monkeypatch.setattr(typing, "_check", lambda *_, **__: None)
     typing.busy = True
     server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
     server.drop(gone.connection)
