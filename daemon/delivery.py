@@ -133,7 +133,7 @@ class Delivery:
 
 
 def unmarked(text: bytes) -> bytes:
-    """Return the text without paste markers; if their removal forms others again and again, without any Escape."""
+    """Return the text without paste markers; without any Escape if removals form too many."""
     for _ in range(_MOST_NESTED):
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
     return text.replace(ESCAPE, b"") if PASTE in text or PASTE_END in text else text

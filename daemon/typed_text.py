@@ -40,7 +40,7 @@ class Typing:
         force: bool = False,
         more: bool = False,
     ) -> Steps:
-        """Type a text, once no other is being typed; without Enter it also waits for room.
+        """Type a text when no other is being typed; without Enter, wait for room.
 
         `since`, `question`: an answer to this question, with or without Enter. `enter`: press Enter after the text; if
         it was not pressed, `reason` in the response says why. `force`: type although the bytes may reach what they are
@@ -138,7 +138,7 @@ class Typing:
     # -- checks
 
     def _check(self, since: str | None, question: str, *, enter: bool, force: bool) -> None:
-        """Raise Refused or Busy if a text would miss its question, answer another, or join a draft."""
+        """Raise Refused or Busy before a text misses its question or joins a draft."""
         # No output is read between this check and the typing.
         name = self._session.name
         activity = self._session.activity

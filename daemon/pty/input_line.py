@@ -6,23 +6,12 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.pty.pty import Pty
-from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, tokens
+from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, matches, tokens
 
 DRAFT_LASTS = 600.0  # seconds after the last key until a person's unfinished line is ignored
 _MOST_BYTES = 4096  # the last bytes of one input that are parsed
-
-
-def _forms(*names: str) -> set[object]:
-    """Return all forms in which keys may come."""
-    forms = set[object]()
-    for name in names:
-        key = Key.parse(name)
-        forms |= {key.sent, key.application, key.chord}
-    return forms
-
-
-_ENDS = _forms("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\")  # keys that enter or discard the line
-_RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {PASTE_END}  # keys that may insert text
+_ENDS = [*map(Key.parse, ("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\"))]  # they enter or discard the line
+_RECALLS = [*map(Key.parse, ("Up", "Down", "C-p", "C-n", "C-r", "C-y"))]  # they may insert text
 
 
 @dataclass
@@ -69,8 +58,9 @@ def _length_after(key: bytes, length: int) -> int:
     chord, event = chord_of(key) or (None, PRESS)
     if event == RELEASE:
         return length
-    if key in _ENDS or chord in _ENDS:
+    if any(matches(each, key, chord) for each in _ENDS):
         return 0
     kind, code, modifiers = chord or ("", 0, 0)
     writes = kind == "u" and not modifiers and 0x20 <= code < 0xE000 and code != 0x7F
-    return length + len(key) if writes or key in _RECALLS or chord in _RECALLS else length
+    writes = writes or key == PASTE_END or any(matches(each, key, chord) for each in _RECALLS)
+    return length + len(key) if writes else length

@@ -104,9 +104,10 @@ def _matching_question(connection: Connection, name: str, pattern: search.Patter
 
 
 def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys, timeout: float) -> SendResponse:
-    """Type a text by one request, exactly once. Raises Refused, with `typed`, if the rest or Enter is not typed.
+    """Type a text by one request, exactly once.
 
-    After a lost link the request is sent again. By its key the daemon knows that the text is typed already.
+    Raises Refused, with `typed`, if the rest of the text, or Enter, is not typed. After a lost link the request is sent
+    again. By its key the daemon knows that the text is typed already.
     """
     request_keys = {**request_keys, "key": os.urandom(8).hex()}
     while True:
