@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Generator
 
 from sesh.daemon.pty import reads
-from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.keys import ESCAPE, PASTE, PASTE_END
@@ -36,10 +35,10 @@ class _Stopped(Exception):
 class Delivery:
     """A text and the Enter after it, on their way to the program."""
 
-    def __init__(self, session: Session, pty: Pty, text: bytes) -> None:
+    def __init__(self, session: Session, text: bytes) -> None:
         self._session = session
         self._pump = session.pump
-        self._pty = pty
+        self._pty = pty = session.pump.pty
         self._reader = pty.input_reader()
         self._question = session.activity.declared_question
         self._input_at = 0.0  # time (monotonic) of the last piece; a later input means that somebody has typed

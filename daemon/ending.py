@@ -23,7 +23,7 @@ from sesh.messages import Message
 from sesh.store import records, results
 
 KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
-POLL = 0.02  # seconds between two checks of the processes; most are not our children, so no signal reports their end
+POLL = 0.05  # seconds between two checks of the processes; most are not our children, so no signal reports their end
 _FINAL_READS = 64  # reads of the pty after the program's end; later output is lost
 LAST_READ = 20.0  # seconds without progress after which an ended session gives up a reader of its last output
 
@@ -59,7 +59,7 @@ class Ending:
             self._facts.update(replace(self._facts, keep=False))
         if not self._life.running:
             self.remove()
-        elif self._life.phase == Phase.RUNNING and self._session.pump.pty is not None:
+        elif self._life.phase == Phase.RUNNING and self._session.pump.pty.is_open:
             self._reason = reason
             self._life.become(Phase.ENDING)
             self._session.loop.timers.set(self._check_processes, 0)
@@ -70,14 +70,9 @@ class Ending:
     def _check_processes(self) -> None:
         """Signal the session's processes until none is alive. Raises OSError if they cannot be listed."""
         pty = self._session.pump.pty
-        if pty is None:
-            return
         self._session.loop.timers.set(self._check_processes, POLL)  # first: listing processes can fail
-        if self._hung_up_at is None:
-            alive = pty.signal_session(signal.SIGHUP, signal.SIGCONT)
-            self._hung_up_at = time.monotonic()
-        else:
-            alive = pty.living_groups()
+        alive = pty.signal_session(*([signal.SIGHUP, signal.SIGCONT] if self._hung_up_at is None else []))
+        self._hung_up_at = self._hung_up_at or time.monotonic()
         waited = time.monotonic() - self._hung_up_at
         if not alive:
             pty.reap()  # last: until then, the kernel does not reuse its pid
@@ -91,7 +86,7 @@ class Ending:
     def check_program(self) -> None:
         """End the session if its program has ended by itself; called after SIGCHLD."""
         pty = self._session.pump.pty
-        if pty is None or not self._life.running:
+        if not (pty.is_open and self._life.running):
             return
         if self._life.phase == Phase.ENDING:
             self._session.loop.timers.set(self._check_processes, 0)

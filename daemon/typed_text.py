@@ -10,7 +10,6 @@ from sesh.about import SESH
 from sesh.daemon.activity.rules import State, Why
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.delivery import POLL, Delivery, unmarked
-from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.errors import Busy, ExitCode, Interrupted, Refused
 from sesh.messages import SendResponse
@@ -65,9 +64,8 @@ class Typing:
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
-        pty = self._pump.pty
-        if key not in self.outcomes and pty is not None and self._session.life.running:
-            pty.signal_foreground(signal.SIGINT)
+        if key not in self.outcomes and self._session.life.running:
+            self._pump.pty.signal_foreground(signal.SIGINT)
             self._session.life.note_input(interrupts=True)
         self._respond(request, key, {})
 
@@ -90,13 +88,12 @@ class Typing:
     def _type(self, data: bytes, *, enter: bool, more: bool) -> Generator[float, None, SendResponse]:
         """Type a text: at once to a reader of lines, else at its pace."""
         text = unmarked(data) if enter else data
-        pty = self._running_pty()
-        if not enter or not pty.raw() or self._session.activity.shell_reads:
+        if not enter or not self._pump.pty.raw() or self._session.activity.shell_reads:
             return self._type_at_once(text + b"\r" * enter, more=more)
         self._admit(text)
         self.busy = True
         try:
-            reason = yield from Delivery(self._session, pty, text).steps()
+            reason = yield from Delivery(self._session, text).steps()
         finally:
             self.busy = False
         return {"position": self._pump.input_line.sent_at, "reason": reason}
@@ -109,15 +106,16 @@ class Typing:
     def _admit(self, data: bytes, *, more: bool = False) -> None:
         """Note bytes that will be typed. Raises Refused or Busy."""
         pump = self._pump
-        pty = self._running_pty()
         rest = "the rest was not" if more else "nothing was"
+        if not self._session.life.running:
+            raise Refused(f"the program of {self._session.name} has ended and reads no more input")
         if self._is_full(data):
             story = f"the program of {self._session.name} does not read its input ({pump.unread:,} bytes wait)"
             raise _busy(story, f"try again later, or end it: {SESH} kill {self._session.name}", rest)
-        if not pty.raw():
-            longest = machine.longest_line(pty.descriptor)
+        if not pump.pty.raw():
+            longest = machine.longest_line(pump.pty.descriptor)
             lengths = [len(line) for line in data.translate(_LINE_ENDS).split(b"\n")]
-            if max(pump.input_line.length(pty) + lengths[0], *lengths) > longest:
+            if max(pump.input_line.length(pump.pty) + lengths[0], *lengths) > longest:
                 message = f"the program of {self._session.name} reads lines of at most {longest:,} bytes; {rest} typed"
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
         if not more:
@@ -129,12 +127,6 @@ class Typing:
         waiting = len(self._pump.unwritten)
         return waiting > 0 and waiting + len(data) >= protocol.CHUNK
 
-    def _running_pty(self) -> Pty:
-        pty = self._pump.pty
-        if pty is None or not self._session.life.running:
-            raise Refused(f"the program of {self._session.name} has ended and reads no more input")
-        return pty
-
     # -- checks
 
     def _check(self, since: str | None, question: str, *, enter: bool, force: bool) -> None:
@@ -142,16 +134,15 @@ class Typing:
         # No output is read between this check and the typing.
         name = self._session.name
         activity = self._session.activity
-        pty = self._running_pty()
         joins_line = enter
         if since is not None:
             self._check_question(since, question)
-            joins_line = not pty.raw() or activity.shell_reads
+            joins_line = not self._pump.pty.raw() or activity.shell_reads
         elif enter and not force and (asks := activity.declared_question) is not None and not activity.shell_reads:
             words = f'asks "{asks.question}"' if asks.question else "asks something"
             way = f"answer it: {SESH} send {name} ANSWER --enter --question REGEX, or --key KEY"
             raise _busy(f"{name} {words}", f"{way}; --force types all the same")
-        if joins_line and not force and self._pump.input_line.drafted(pty):
+        if joins_line and not force and self._pump.input_line.drafted(self._pump.pty):
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 

@@ -180,10 +180,7 @@ class Activity:
     @property
     def shell_reads(self) -> bool:
         """True if a shell is in the foreground, so that it reads typed text."""
-        pty = self._pump.pty
-        if pty is None:
-            return False
-        group = pty.foreground()
+        group = self._pump.pty.foreground()
         return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
     def last_line(self) -> str:
@@ -198,7 +195,7 @@ class Activity:
     def observe(self, *, fresh: bool = False) -> Standing:
         """Return the state; check it first if it may be stale, or if `fresh`."""
         stale = self.kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
-        if self._settled and (fresh or stale):
+        if self._settled and self._pump.life.running and (fresh or stale):
             self._check()
         return self.kept.standing
 
@@ -229,7 +226,7 @@ class Activity:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""
         pty = self._pump.pty
         at = self.kept.active_at
-        if pty is not None and self._pump.life.running and pty.raw():
+        if self._pump.life.running and pty.raw():
             self.work.check(self._pump.log.head, at)
             at = max(self._pump.input_line.input_at, self.work.changed_at)
         return time.monotonic() - at
@@ -257,7 +254,7 @@ class Activity:
         pty = self._pump.pty
         group = self._pump.foreground
         self._checked_at = time.monotonic()
-        if pty is None or not group:
+        if not group:
             return _why_by_output(silent), ""
         if pty.output_stopped():
             return Why.XOFF, rules.STOPPED_QUESTION

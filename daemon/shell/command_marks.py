@@ -18,7 +18,6 @@ from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.queue import RunQueue
 from sesh.wording import plain
 
-MAX_COMMAND = 4096  # characters; the rest is cut
 _END = b"\x1b]133;D"
 _LONGEST_ADDITION = 4096  # bytes searched for the two patterns below; a match is about as long as a terminal's row
 _BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
@@ -78,13 +77,12 @@ class CommandMarks:
         digits = body[2:].partition(b";")[0]
         code = int(digits) if digits.isdigit() and len(digits) < 4 else None
         begun = active.begun
-        pty = self._pump.pty
         if begun is None:
             self._events.add("command_ended", exit_code=code)
             return
         data = self._pump.log.content(active.start, position)  # the log may have dropped its beginning
         data = data[: data.rfind(_END)] if _END in data else data
-        self._runs.history.end(begun, code, own_output(data, translated=pty is None or pty.translates()))
+        self._runs.history.end(begun, code, own_output(data, translated=self._pump.pty.translates()))
         self._events.add("command_ended", exit_code=code, command=begun.words, n=begun.number)
 
 
@@ -104,5 +102,4 @@ def parse_command(body: bytes) -> str | None:
     if not named:
         return None
     raw = _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), rest.partition(b";")[0])
-    text = raw.decode("utf-8", "replace")[:MAX_COMMAND]
-    return plain(text, keep="\n\t") or None
+    return plain(raw.decode("utf-8", "replace"), keep="\n\t") or None

@@ -35,6 +35,7 @@ class Program:
         self.paused = True  # its output comes by `text`
         self.cursor = 0, 0
         self.input_line = self
+        self.pty = SimpleNamespace(input_reader=lambda: (5, True))
 
     def type(self, piece: bytes) -> None:
         self.typed.append(piece)
@@ -62,12 +63,11 @@ class Program:
     def outcome(self, text: bytes = b"a text") -> tuple[str, float]:
         """Return why a text gets no Enter, and when that is known."""
         session: Any = Mock(pump=self, model=Mock(emulator=self), activity=self, running=True)
-        pty: Any = SimpleNamespace(input_reader=lambda: (5, True))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: 100.0 + self.now))
             patch.setattr(reads, "runs", lambda *_: self.now < self.rests)
             patch.setattr(shells, "foreground_name", lambda _: "composer")
-            steps = Delivery(session, pty, text).steps()
+            steps = Delivery(session, text).steps()
             while True:
                 try:
                     self.now += next(steps)
