@@ -63,7 +63,6 @@ class Hello(TypedDict, total=False):
     machine: str
     read_only: bool
     replace: bool
-    replay: bool
     lines: int | None
     remote: bool
     auth_sock: str

@@ -36,7 +36,7 @@ class Pump:
         self.scanner = QueryScanner()
         self.unwritten = bytearray()  # input that the pty has not taken
         self.input_line = InputLine()
-        self.stdin: StdinPipe | None = None
+        self.stdin = StdinPipe(loop)
 
     @property
     def foreground(self) -> int:
@@ -124,7 +124,6 @@ class Pump:
     def close(self) -> None:
         self.unwritten.clear()
         self._loop.timers.clear(self._watch_pty)
-        if self.stdin is not None:
-            self.stdin.close()
+        self.stdin.close()
         self._loop.forget(self.pty.descriptor)
         self.pty.close()
