@@ -58,7 +58,8 @@ def parse_seconds(word: str, *, least: float = 1e-9) -> float:
     raise UsageError(f"{printable(word)} is not a time; write seconds, or a time like 90s, 5m, 2h, 7d")
 
 
-_UNITS = (86400, "d"), (3600, "h"), (60, "m")
+_MINUTE = 60
+_UNITS = (86400, "d"), (3600, "h"), (_MINUTE, "m")
 
 
 def uptime() -> float:
@@ -128,6 +129,11 @@ def age(moment: object, now: float) -> str:
     """Return the time since an RFC 3339 moment: 40s, 3m, 2h, 4d; empty if unknown."""
     then = seconds(moment)
     return "" if then is None else short(now - then)
+
+
+def ago(passed: float) -> str:
+    """Return elapsed seconds in words: `just now`, `3m ago`, `2h ago`, `4d ago`."""
+    return "just now" if passed < _MINUTE else f"{short(passed)} ago"
 
 
 def short(passed: float) -> str:

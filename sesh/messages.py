@@ -17,7 +17,6 @@ from sesh.schema import (
     Id,
     JobResult,
     Latin,
-    Moment,
     Name,
     Pid,
     RunFacts,
@@ -172,15 +171,6 @@ class LogsResponse(_Page, total=False):
     start: Latin
 
 
-class AskedResponse(TypedDict):
-    """The question of a program. `hides`: echo is off; `line`: the program reads a line."""
-
-    since: Moment | None
-    question: str
-    hides: bool
-    line: bool
-
-
 # -- requests whose response comes later
 
 
@@ -269,7 +259,6 @@ MODES = RequestType("modes", bool, reads=True)  # application cursor keys (DECCK
 LOGS = RequestType("logs", LogsResponse, reads=True)
 HISTORY: RequestType[RunFacts | None] = RequestType("history", RunFacts | None, reads=True)
 TYPED: RequestType[float | None] = RequestType("typed", float | None, reads=True)
-ASKED = RequestType("asked", AskedResponse, reads=True)
 WAIT: RequestType[WaitResponse] = RequestType("wait", WaitResponse, reads=True)
 EVENTS: RequestType[WaitResponse] = RequestType("events", WaitResponse, reads=True)
 RUN = RequestType("run", RunFacts)

@@ -77,8 +77,8 @@ def presence(session: Summary) -> tuple[str, str]:
     On another machine: the name of that machine. If its host does not answer: when the session was last seen.
     """
     if "stale" in session:
-        passed = measures.age(session["stale"]["since"], time.time())
-        return f"seen {passed} ago" if passed else "seen before", "33"
+        seen = measures.seconds(session["stale"]["since"])
+        return f"seen {measures.ago(time.time() - seen)}" if seen else "seen before", "33"
     if session.get("machine"):
         return f"on {plain(session['machine'])}", "36"
     if session["state"] == "exited":
