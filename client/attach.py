@@ -7,6 +7,7 @@ import select
 import signal
 import time
 from math import inf
+from typing import TYPE_CHECKING
 
 from sesh import descriptors, wire
 from sesh.client.attachment import Attachment, AttachmentPhase
@@ -20,22 +21,27 @@ from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE, ExitCode
 from sesh.messages import Hello
 
+if TYPE_CHECKING:
+    from sesh.link.keeper import LinkKeeper
+
 _DRAIN_TIMEOUT = 10.0
 """If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves."""
 _DRAIN_TIMEOUT_AFTER_DETACH = 0.2  # takes the place of `_DRAIN_TIMEOUT` if the session goes on
 
 
-def attach(connection: wire.Connection, name: str, *, host: str | None, options: AttachOptions) -> AttachmentEnd:
+def attach(
+    connection: wire.Connection, keeper: LinkKeeper | None, name: str, *, host: str | None, options: AttachOptions
+) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session; print the closing line.
 
-    `connection`: a new one, over which at most `first_hello` was sent; the client closes it. Raises Refused without a
-    terminal, Unreachable without a WELCOME, ProtocolError, OSError if no descriptor is left, and the error with which
-    the daemon refuses HELLO.
+    `connection`: a new one, over which at most `first_hello` was sent; the client closes it. `keeper`: of the link to
+    `host`. Raises Refused without a terminal, Unreachable without a WELCOME, ProtocolError, OSError if no descriptor is
+    left, and the error with which the daemon refuses HELLO.
     """
     # A second Ctrl-\ while the client leaves must not kill it.
     interrupts = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     with connection, RawTerminal() as terminal:
-        end = _Client(Attachment(Display(terminal), connection, name, host, options)).run()
+        end = _Client(Attachment(Display(terminal), connection, keeper, name, host, options)).run()
     if end.kind is EndKind.SWITCH:
         signal.signal(signal.SIGQUIT, interrupts)  # while the next session is connected to
     return end

@@ -32,13 +32,12 @@ from sesh.errors import (
     silent_daemon,
 )
 from sesh.keys import ESCAPE, Key, pressed
-from sesh.link.health import WatchedConnection
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
 
 if TYPE_CHECKING:
-    from sesh.link.keeper import CurrentPeer, LinkKeeper
+    from sesh.link.keeper import LinkKeeper
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
@@ -61,7 +60,13 @@ class Attachment:
     """
 
     def __init__(
-        self, display: Display, connection: Connection, name: str, host: str | None, options: AttachOptions
+        self,
+        display: Display,
+        connection: Connection,
+        keeper: LinkKeeper | None,
+        name: str,
+        host: str | None,
+        options: AttachOptions,
     ) -> None:
         self.display, self.options = display, options
         self.name, self.host = name, host
@@ -75,7 +80,9 @@ class Attachment:
         self.channel = Channel(over_link=host is not None)
         predict = options.settings.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
-        self.keeper = _keeper_of(connection, lambda: Peer(self.name, self.session_id, self._hello()))
+        self.keeper = keeper
+        if keeper is not None:
+            keeper.current_peer = lambda: Peer(self.name, self.session_id, self._hello())
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
         self.attach_over(connection)
 
@@ -93,7 +100,7 @@ class Attachment:
         if self.phase is not AttachmentPhase.CONNECTING:
             self.phase = AttachmentPhase.RETURNING
         self.timers.set(self._handle_disconnect, self.channel.welcome_timeout)
-        if self.keeper is not None and isinstance(connection, WatchedConnection):
+        if self.keeper is not None:
             self.keeper.watch(connection, self._ping)
             self.link_line.forget()
 
@@ -142,7 +149,7 @@ class Attachment:
         self.timers.clear(self._handle_disconnect)
         self.phase = AttachmentPhase.OFFLINE
 
-    def _log_in(self, keeper: LinkKeeper, error: Exception | str) -> WatchedConnection | None:
+    def _log_in(self, keeper: LinkKeeper, error: Exception | str) -> Connection | None:
         """Let the user log in on Enter; return the link, None once ended."""
         display = self.display
         self.view.suspend()
@@ -347,11 +354,3 @@ class Attachment:
                 self.last_message = message
             except SeshError as error:
                 self.view.say(str(error))
-
-
-def _keeper_of(connection: Connection, current_peer: CurrentPeer) -> LinkKeeper | None:
-    if not isinstance(connection, WatchedConnection):
-        return None
-    from sesh.link.keeper import LinkKeeper  # loads threads, which a session here does without
-
-    return LinkKeeper(connection.opener, current_peer)

@@ -130,25 +130,29 @@ def attach_terminal(
             _switch(current, name, host)
             return 0
         options.first_notice = cli.first_notice
-        place = Place(host, name)
         while True:
+            place = Place(target.host, name)
             _record_attached(place)
-            end = run_client(connection, place.name, host=place.host, options=options)
+            end = run_client(connection, target.keeper(), name, host=target.host, options=options)
             _record_left(end, place)
             if end.kind is not EndKind.SWITCH:
                 return end.code
-            connection, place = _connect_next(cli, Place(end.host, end.name), place, options)
+            target, name, connection = _connect_next(cli, Place(end.host, end.name), place, options)
 
 
-def _connect_next(cli: Invocation, chosen: Place, left: Place, options: AttachOptions) -> tuple[Connection, Place]:
+def _connect_next(
+    cli: Invocation, chosen: Place, left: Place, options: AttachOptions
+) -> tuple[Target, str, Connection]:
     """Connect to the chosen session; after an error, to the one just left."""
     try:
-        connection = cli.target_of(chosen.host).connect(chosen.name)
+        target = cli.target_of(chosen.host)
+        connection = target.connect(chosen.name)
         _check_not_inside(chosen.name, chosen.host, connection)
-        return connection, chosen
+        return target, chosen.name, connection
     except (SeshError, KeyboardInterrupt) as error:
         options.first_notice = str(error)
-        return cli.target_of(left.host).connect(left.name), left
+        target = cli.target_of(left.host)
+        return target, left.name, target.connect(left.name)
 
 
 @contextmanager

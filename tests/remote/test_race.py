@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from sesh import bridge
+from sesh import bridge, health
 from sesh.client import channel
-from sesh.link import health
 from sesh.remote import known
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
