@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from sesh import descriptors, wire
-from sesh.client.attachment import Attachment, AttachmentPhase
+from sesh.client.attachment import Attachment
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
@@ -85,14 +85,14 @@ class _Client:
         """Add to the end what is known of link and program."""
         attachment, options = self._attachment, self._attachment.options
         keeper, message = attachment.keeper, attachment.last_message
-        if attachment.phase is AttachmentPhase.CONNECTING and end.kind in (EndKind.DETACHED, EndKind.SIGNAL):
+        if not attachment.session_id and end.kind in (EndKind.DETACHED, EndKind.SIGNAL):
             end.code = end.code or ExitCode.INTERRUPTED
             end.line = f"{end.detached} before its daemon answered"
             return
         end.add_way_back(options.words_for(end.name), options.waiting, message)
         if keeper is not None:
             end.heard_time = keeper.heard_time
-            confirmed = keeper.up and (attachment.phase is not AttachmentPhase.LEAVING or message)
+            confirmed = keeper.up and (not attachment.leaving or message)
             if not (confirmed or attachment.channel.input.arrived):
                 end.line += "; keys typed last may not have arrived"
 

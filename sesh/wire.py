@@ -36,6 +36,7 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.DATA: ("event", Event),  # of the request `events`; the DATA of others are bytes
 }
 _LARGEST_READ = 1 << 18
+WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
 
 
 @dataclass
