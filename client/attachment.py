@@ -90,11 +90,12 @@ class Attachment:
             self._token = sent_hello["client"]
             frames += self.view.size_frame()  # the size may have changed since
         self.channel.replace_connection(connection, frames)
-        self.view.forget_parts()
         self.timers.set(self._handle_disconnect, wire.WELCOME_TIMEOUT)
         if self.keeper is not None:
             self.keeper.watch(connection, self._ping)
-            self.link_line.forget()
+        if self.session_id and not self.view.continues:
+            self.display.resume()
+            self.view.redraw()
 
     @property
     def _attached(self) -> bool:
@@ -150,7 +151,6 @@ class Attachment:
         """Let the user log in on Enter; return the link, None once ended."""
         display = self.display
         self.view.suspend()
-        self.link_line.forget()
         self.channel.input.unframed.clear()
         state = f"no link to {self.host} since {measures.time_of_day(keeper.heard_time)}; {self.name} keeps running"
         with display.terminal.lent(), interrupting():
@@ -302,9 +302,6 @@ class Attachment:
         self.channel.send(self.channel.input.resume(int(welcome.get("last_input") or 0)))
         if not returns:
             self._show_first_notice(welcome)
-        elif not self.view.continues:
-            self.display.resume()
-            self.view.redraw()
 
     def _show_first_notice(self, welcome: Welcome) -> None:
         """Show the notice of the first WELCOME; measure the round trip."""

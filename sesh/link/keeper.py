@@ -129,15 +129,12 @@ class LinkKeeper:
     them before each poll.
     """
 
-    def __init__(
-        self, destination: Destination, report_outage: ReportOutage = lambda _reason: None, *, logs: bool = True
-    ) -> None:
-        """`logs`: write the loss and the return of the link to the event log."""
+    def __init__(self, destination: Destination, report_outage: ReportOutage | None = None) -> None:
+        """Without `report_outage`, write the loss and the return of the link to the event log."""
         self._destination = destination
         self._ping: Ping = lambda _: None
         self.current_peer: Callable[[], Peer | None] = lambda: None
         self._report_outage = report_outage
-        self._logs = logs
         self.health = LinkHealth(uptime())
         self.schedule = Schedule(indirect=destination.indirect)
         self._attempts: Workers[int, Connection] = Workers(Connection.close)
@@ -151,7 +148,7 @@ class LinkKeeper:
         self._login_prompted = known.login_prompted(destination.host)
 
     def log(self, event: str, **facts: object) -> None:
-        if self._logs:
+        if self._report_outage is None:
             eventlog.log(event, host=self._destination.host, **facts)
 
     @property
@@ -288,7 +285,8 @@ class LinkKeeper:
     def _report_health(self) -> None:
         if self.health.state.lost:
             self._log_loss()
-        if (outage := None if self.up else self.reason) != self._outage:
+        outage = None if self.up else self.reason
+        if self._report_outage is not None and outage != self._outage:
             self._outage = outage
             self._report_outage(outage)
 

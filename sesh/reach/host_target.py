@@ -119,7 +119,7 @@ class HostTarget(Target):
 
         By that id the host knows that it is the same request. The keeper pauses between two logins.
         """
-        with closing(LinkKeeper(self.destination, logs=False)) as keeper:
+        with closing(LinkKeeper(self.destination, lambda _: None)) as keeper:
             stream = Stream(self, Connection(-1, -1), "", keeper)
             links_left = _MAX_LINKS - 1
             while True:
@@ -195,8 +195,7 @@ class HostTarget(Target):
 
         self._stop.check()
         link = self._open_link()
-        keeper = LinkKeeper(self.destination, report_outage or (lambda _: None), logs=report_outage is None)
-        stream = Stream(self, link, "", keeper)
+        stream = Stream(self, link, "", LinkKeeper(self.destination, report_outage))
         stream.deadline = None
         stream.audience = self.caller.audience
         with stream:

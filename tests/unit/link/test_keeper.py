@@ -66,7 +66,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Open], LinkKeepe
     def make(attempt: Open, *, login_prompted: bool = False) -> LinkKeeper:
         monkeypatch.setattr(opening, "reopen", attempt)
         monkeypatch.setattr(known, "login_prompted", lambda _: login_prompted)
-        found.append(LinkKeeper(Destination("box", settings={}), logs=False))
+        found.append(LinkKeeper(Destination("box", settings={}), lambda _: None))
         return found[-1]
 
     yield make
@@ -99,7 +99,7 @@ def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed(mon
 
     links = [*spares]
     monkeypatch.setattr(opening, "reopen", attempt)
-    keeper = LinkKeeper(Destination("box", settings={}), logs=False)
+    keeper = LinkKeeper(Destination("box", settings={}), lambda _: None)
     taken = until(keeper, bool)
     keeper.close()
     assert [each for each in links if each.inbound >= 0] == [taken]
