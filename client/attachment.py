@@ -106,7 +106,7 @@ class Attachment:
     def _hello(self) -> Hello:
         """Return HELLO; by `client`, `id` and `position` the daemon recognizes a returning client."""
         identity: Hello = {"client": self._token}
-        if self.session_id:
+        if self.view.position is not None:
             identity |= {"id": self.session_id, "position": self.view.position}
         else:
             identity["seen"] = self._shown.positions(self.host)
@@ -316,7 +316,8 @@ class Attachment:
             self.keeper.close()
         self.channel.close()
         has_ended = self.end is not None and self.end.kind is EndKind.ENDED
-        self._shown.record_leave(self.host, self.session_id, None if has_ended else self.view.position)
+        if has_ended or self.view.position is not None:  # else the terminal has what it had before
+            self._shown.record_leave(self.host, self.session_id, None if has_ended else self.view.position)
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")

@@ -33,7 +33,7 @@ class TerminalView:
         self._channel = channel
         self._predict = predict
         self._predictor: Predictor | None = None
-        self.position = 0  # of the first byte of output that is not shown yet
+        self.position: int | None = None  # of the first byte of output that is not shown yet; None before a screen
         self._timers = timers
         self._line = ""  # sesh's own, drawn or to be drawn
         self._at_screen = False  # no output came since a screen, where the daemon has noted the terminal's state
@@ -69,8 +69,9 @@ class TerminalView:
         self._await_pause()
 
     def _show_output(self, position: int, data: bytes) -> None:
-        data = data[max(0, self.position - position) :]  # drop the bytes that have come over an earlier link
-        position = max(position, self.position)
+        shown_to = self.position or 0
+        data = data[max(0, shown_to - position) :]  # drop the bytes that have come over an earlier link
+        position = max(position, shown_to)
         self.position = position + len(data)
         before, after = (b"", b"") if self._predictor is None else self._predictor.follow(position, data)
         self.display.show(data, before, after)
@@ -169,7 +170,7 @@ class TerminalView:
         self.redraws += 1
         self._awaits_screen = True
         self._skipped = b""
-        self._channel.send(protocol.redraw(self.position, self.redraws))
+        self._channel.send(protocol.redraw(self.position or 0, self.redraws))
 
     def size_frame(self) -> bytes:
         return protocol.frame(protocol.RESIZE, protocol.size_payload(*self.display.terminal.size()))

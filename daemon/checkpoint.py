@@ -14,7 +14,6 @@ from itertools import chain
 from sesh import machine
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.findings import Findings
-from sesh.daemon.pty.output_log import RETAINED
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.queue import RunQueue
@@ -29,8 +28,6 @@ PAUSE = 4.0
 """During output, seconds from the start of one checkpoint to the start of the next. A crash loses at most five seconds
 of output: this pause, and the time that a checkpoint takes."""
 LAST_CATCH_UP = 5.0  # seconds for the emulator to catch up before the last checkpoint: enough for its largest lag
-RETRY_AFTER = 30.0  # seconds after a failed checkpoint until the next one
-MAX_HISTORY = 32 << 10  # bytes of commands in a checkpoint; older ones are left out
 APPENDED = 1 << 20  # bytes of output that may be appended to a small file; then it is rewritten
 
 
@@ -57,21 +54,13 @@ class Checkpointer:
     def schedule(self) -> None:
         """Schedule a checkpoint after output. If writing it fails, `write_if_due` schedules a later one."""
         if self._facts.persist and self._pump.life.running:
-            if self._may_append_early:
-                self._timers.set(self.write_if_due, 0)
-            else:
-                self._timers.ensure(self.write_if_due, CHECKPOINT_AFTER)
-
-    @property
-    def _may_append_early(self) -> bool:
-        """True if the log will soon lose output that the file has room for."""
-        return RETAINED // 2 <= self._log.head - self._position < self._room
+            self._timers.ensure(self.write_if_due, CHECKPOINT_AFTER)
 
     def write_if_due(self) -> None:
         """Write a checkpoint's next part, if due, and set the timer. Raises OSError."""
         self._timers.clear(self.write_if_due)
         now = time.monotonic()
-        if self._steps is None and (now >= self._next_at or self._may_append_early):
+        if self._steps is None and now >= self._next_at:
             self._next_at = now + PAUSE
             self._steps = self._writing()
         try:
@@ -81,7 +70,6 @@ class Checkpointer:
             self._steps = None
         except Exception:
             self._steps = None
-            self._next_at = now + RETRY_AFTER
             raise
         finally:
             if self._steps is not None:
@@ -159,5 +147,5 @@ class Checkpointer:
             "last_activity": stamp(STEADY.wall_time(self._pump.life.last_activity)),
             "cwd": machine.directory_of(self._facts.pid, quick=True) if self._pump.life.running else "",
             "title": self._findings.title,
-            "history": self._runs.history.newest(MAX_HISTORY),
+            "history": [command.facts for command in self._runs.history.commands],
         }

@@ -23,7 +23,7 @@ from sesh.messages import Message
 from sesh.store import records, results
 
 KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
-POLL = 0.02  # seconds between two checks of the processes; most are not our children, so no signal reports their end
+POLL = 0.05  # seconds between two checks of the processes; most are not our children, so no signal reports their end
 _FINAL_READS = 64  # reads of the pty after the program's end; later output is lost
 LAST_READ = 20.0  # seconds without progress after which an ended session gives up a reader of its last output
 
@@ -73,11 +73,8 @@ class Ending:
         if pty is None:
             return
         self._session.loop.timers.set(self._check_processes, POLL)  # first: listing processes can fail
-        if self._hung_up_at is None:
-            alive = pty.signal_session(signal.SIGHUP, signal.SIGCONT)
-            self._hung_up_at = time.monotonic()
-        else:
-            alive = pty.living_groups()
+        alive = pty.signal_session(*([signal.SIGHUP, signal.SIGCONT] if self._hung_up_at is None else []))
+        self._hung_up_at = self._hung_up_at or time.monotonic()
         waited = time.monotonic() - self._hung_up_at
         if not alive:
             pty.reap()  # last: until then, the kernel does not reuse its pid

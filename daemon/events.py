@@ -165,9 +165,8 @@ class Events:
         return seen
 
 
-def shorten(command: list[str]) -> list[str]:
-    """Return a command truncated to fit into one frame."""
-    room = _MAX_COMMAND
+def shorten(command: list[str], room: int = _MAX_COMMAND) -> list[str]:
+    """Return a command truncated to `room` characters; by default, to fit into one frame."""
     for index, word in enumerate(command):
         if len(word) > room:
             return [*command[:index], word[:room] + "…"]

@@ -65,6 +65,7 @@ class ClientHandler:
         departed = self._take_over_earlier(client)
         client.last_input = departed.last_input
         client.used_at = departed.used_at
+        client.before_viewport = departed.before_viewport
         position = self._position_in(hello)
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if position is None and not created:
@@ -79,16 +80,16 @@ class ClientHandler:
         self._clients.add(client)
         if position is None:
             self._start(client, hello.get("seen", {}).get(welcome["id"]), created=created)
-        elif not departed.got_first_screen(by=position):
-            self._start(client, departed.seen_to, created=False)
         else:
             self._model.catch_up()
-            client.come_back(position, departed, fits=fitted and position >= self._log.base)
-        self._relay.go_on_with(client)
-        self._announce("attached", client)
+            client.position = position
+            if fitted and client.before_viewport is None and position >= self._log.base:
+                client.resume(live=True)
+        self._relay.go_on_with(connection)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
             variables.update(self._session.facts, renewed)
+        self._announce("attached", client)
 
     def _position_in(self, hello: Hello) -> int | None:
         """Return the position up to which a reconnecting client's terminal shows output, else None."""
@@ -107,10 +108,10 @@ class ClientHandler:
     def _start(self, client: Client, seen_to: int | None, *, created: bool) -> None:
         """Choose the first output of a new client: lines after `seen_to`, or all bytes."""
         if seen_to is not None and seen_to <= self._log.head:
-            client.position = client.seen_to = seen_to
+            client.seen_to = seen_to
         elif created and self._log.base == 0 and self._log.head <= LAG and self._has_session_size(client):
             client.send_screen(0, clean_screen(*client.size[:2]))
-            client.resume(0, live=True)
+            client.resume(live=True)
 
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
@@ -173,7 +174,7 @@ class ClientHandler:
             self.detach(client, "detached")
         elif kind == protocol.GOT and (window := client.window) is not None:
             window.confirm(protocol.split_number(payload)[0])
-            self._relay.go_on_with(client)
+            self._relay.go_on_with(client.connection)
         elif kind == protocol.MODEL:
             self._relay.echoes.send_model(client)
         elif kind == protocol.REDRAW:

@@ -13,7 +13,6 @@ from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
 from sesh.daemon.activity.rules import State
-from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
@@ -25,12 +24,7 @@ from sesh.daemon.shell.run import Run
 from sesh.daemon.waits import Wait
 from sesh.errors import KILLED, Refused, UsageError
 from sesh.measures import STEADY
-from sesh.messages import (
-    LogsResponse,
-    Message,
-    TypedResponse,
-    WaitResponse,
-)
+from sesh.messages import LogsResponse, Message, WaitResponse
 from sesh.schema import RunFacts, Seconds, Status, Summary
 from sesh.store import results
 from sesh.vt.render.export import continued, export, follow_state
@@ -127,11 +121,10 @@ class RequestMethods:
         command = history.find(n, self._session.name)
         request.respond(command.facts, command.output)
 
-    def typed(self, request: PeerRequest[TypedResponse]) -> None:
+    def typed(self, request: PeerRequest[float | None]) -> None:
         """Respond with the time of the last key on a notifiable terminal, or None."""
-        client = notifiable_client(self._session)
-        watched = self._session.clients.watched
-        request.respond({"at": STEADY.wall_time(client.used_at) if client is not None else None, "watched": watched})
+        client = self._session.clients.leader
+        request.respond(STEADY.wall_time(client.used_at) if client is not None else None)
 
     # -- requests that get their response later
 
@@ -176,7 +169,7 @@ class RequestMethods:
         session.waits.add(wait)
         if follow and connection.reader is None:
             connection.reader = Reader(connection, _first_position(session, from_, else_))
-            session.relay.followers.append(connection.reader)
+            session.relay.followers[connection] = connection.reader
             connection.send_output(session.pump.log)
 
     def events(self, request: PeerRequest[WaitResponse], since: int | None = None) -> None:
@@ -208,17 +201,9 @@ class RequestMethods:
     # -- requests that change the session
 
     def detach(self, request: PeerRequest[int], which: str | None = None, asker: int = -1) -> None:
-        """Detach clients: the `last` that typed, the `others` but that one, or all.
-
-        `asker`: the pid of the process that makes the request.
-        """
+        """Detach the client that typed `last`, or all. `asker`: the pid of who requests it."""
         clients = self._session.clients
-        chosen = list(clients.all)
-        leader = clients.leader
-        if which == "last":
-            chosen = [leader] if leader is not None else []
-        elif which == "others":
-            chosen = [client for client in chosen if client is not leader]
+        chosen = [client for client in clients.all if which != "last" or client is clients.leader]
         for client in chosen:
             self._handler.detach(client, "detached", asker)
         request.respond(len(chosen))
@@ -250,7 +235,7 @@ class RequestMethods:
         for client in session.clients.all:
             client.connection.queue(notice)
         machine.set_process_title(f"{PROGRAM}: {name}")
-        variables.update(session.facts, {}, renamed=True)
+        variables.update(session.facts, {"SESH_SESSION": name})
 
     def label(self, request: PeerRequest[dict[str, str]], set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session
@@ -295,7 +280,7 @@ class RequestMethods:
         """Notify on the client that typed last; about this session only if nobody watches."""
         session = self._session
         of_another = name != session.name
-        client = notifiable_client(session) if of_another or not session.clients.watched else None
+        client = session.clients.leader if of_another or not session.clients.watched else None
         if client is not None:
             news: Message = {"name": name[:MAX_NEWS], "state": state[:MAX_NEWS], "question": question[:MAX_NEWS]}
             client.connection.queue(protocol.message(protocol.TELL, news))
@@ -322,11 +307,6 @@ class RequestMethods:
     def reload(self, request: PeerRequest[None], python: str = "", path: Sequence[str] = ()) -> Steps:
         """Replace the daemon by another sesh: `python` is its interpreter, `path` its module search path."""
         return self._reload(request, python, [*path])
-
-
-def notifiable_client(session: Session) -> Client | None:
-    """Return the client that typed last, if the program runs."""
-    return session.clients.leader if session.life.running else None
 
 
 def _first_position(session: Session, from_: Position | None, else_: int | None) -> int:

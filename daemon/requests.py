@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from sesh import check
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
-from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request_methods import RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
@@ -31,63 +29,54 @@ REQUESTS: dict[str, Callable[..., Steps | None]] = {
 class Requests:
     """Carries out requests step by step; keeps those that are unfinished."""
 
-    def __init__(self, session: Session, handler: ClientHandler, methods: RequestMethods) -> None:
+    def __init__(self, session: Session, methods: RequestMethods) -> None:
         self.session = session
-        self._handler = handler
         self.typing = Typing(session)
         self._methods = methods
         self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes
 
     def handle(self, connection: PeerConnection, keys: Mapping[str, object]) -> None:
-        self._handler.release_creator(connection)
         if connection.role == Role.FOREIGN and keys.get("verb") != "reload":
             connection.close_when_sent()  # WELCOME has told this peer the daemon's protocol number
             return
+        number = keys.get("id")
         data = bytes(connection.data)
         connection.data = bytearray()
         connection.open_requests += 1
-        try:
-            envelope: Envelope = check.checked_here(Envelope, keys)
-            name = envelope.get("verb", "")
-            call: Callable[[PeerRequest[Any]], Steps | None] = self._refuse_unknown
-            if name in REQUESTS:
-                owner = self.typing if hasattr(Typing, name) else self._methods
-                call = partial(REQUESTS[name], owner, **check.arguments(REQUESTS[name], keys))
-        except Malformed as error:
-            number = keys.get("id")
-            refusal = UsageError(f"a malformed request: {error}")
-            number = number if isinstance(number, int) and check.fits(int, number) else 0
-            PeerRequest[Any](connection, number, data).refuse(refusal)
-            return
-        request = PeerRequest[Any](connection, envelope.get("id", 0), data, name, envelope.get("begin_by"))
-        self._go_on(request, self._steps(request, call))
+        number = number if isinstance(number, int) and check.fits(int, number) else 0
+        request = PeerRequest[Any](connection, number, data)
+        self._go_on(request, self._steps(request, keys))
 
     def _go_on(self, request: PeerRequest[Any], steps: Steps) -> None:
-        """Take the next step of a request; refuse it if the step raises an error."""
+        """Take a request's next step; only a SeshError shows its text."""
         self.unfinished.discard(request)
         try:
             seconds = next(steps)
         except StopIteration:
             return
+        except SeshError as error:
+            request.refuse(error)
         except Exception as error:
-            self._fail(request, error)
-            return
-        self.unfinished.add(request)
-        self.session.loop.timers.set(self._go_on, seconds, request, steps)
+            self.session.faults.note(f"a fault in the request {request.name}", error)
+            request.refuse(daemon_failed())
+        else:
+            self.unfinished.add(request)
+            self.session.loop.timers.set(self._go_on, seconds, request, steps)
 
-    def _steps(self, request: PeerRequest[Any], call: Callable[[PeerRequest[Any]], Steps | None]) -> Steps:
+    def _steps(self, request: PeerRequest[Any], keys: Mapping[str, object]) -> Steps:
+        """Check a request, then take its steps."""
+        try:
+            envelope: Envelope = check.checked_here(Envelope, keys)
+            request.name = envelope.get("verb", "")
+            request.begin_by = envelope.get("begin_by")
+            method = REQUESTS.get(request.name)
+            arguments = check.arguments(method, keys) if method is not None else {}
+        except Malformed as error:
+            raise UsageError(f"a malformed request: {error}") from None
         request.check_deadline(self.session.name)
-        steps = call(request)
+        if method is None:
+            name = printable(request.name)
+            raise UsageError(f"sesh {__version__}, which {self.session.name} runs, has no request {name}")
+        steps = method(self.typing if hasattr(Typing, request.name) else self._methods, request, **arguments)
         if steps is not None:
             yield from steps
-
-    def _refuse_unknown(self, request: PeerRequest[Any]) -> None:
-        name = printable(request.name)
-        raise UsageError(f"sesh {__version__}, which {self.session.name} runs, has no request {name}")
-
-    def _fail(self, request: PeerRequest[Any], error: Exception) -> None:
-        """Refuse a request; log an error that is not a SeshError, and hide its text."""
-        if not isinstance(error, SeshError):
-            self.session.faults.note(f"a fault in the request {request.name}", error)
-            error = daemon_failed()
-        request.refuse(error)

@@ -34,7 +34,6 @@ MAX_INPUT = 2 << 20  # bytes of input that wait for the program; above it, clien
 _WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
-TERMINATE_RETRY = 0.1  # seconds until SIGTERM is handled again, if it came before the final phase
 
 
 class Server:
@@ -51,7 +50,7 @@ class Server:
         self.handler = ClientHandler(session)
         self.ending = Ending(session, listener, self.handler, self.connections, self.drop)
         methods = RequestMethods(session, self.handler, self.ending, listener, partial(reload, self))
-        self.requests = Requests(session, self.handler, methods)
+        self.requests = Requests(session, methods)
         if creator is not None:
             connection = PeerConnection(creator, awaits_creator=True)
             self.admit(connection)
@@ -100,14 +99,13 @@ class Server:
             self._restore_files()
 
     def _terminate(self) -> None:
-        """Abandon a restorable session if it is kept or the machine stops; else end it."""
+        """Abandon a restorable session if it has ended or the machine stops; else end it."""
         session = self.session
         life = self.session.life
-        if session.facts.persist and (life.phase == Phase.KEPT or (life.running and machine.shutting_down())):
+        if session.facts.persist and life.named and (not life.running or machine.shutting_down()):
+            session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)
-        elif life.phase == Phase.ENDED:
-            session.loop.timers.set(self._terminate, TERMINATE_RETRY)  # until the final phase is known
         elif not life.over:
             self.ending.end_session(TERMINATED)
 
@@ -181,13 +179,7 @@ class Server:
         connection = self.connections[descriptor]
         try:
             if ready & WRITE:
-                client = client_of(connection)
-                if client is not None:
-                    self.session.relay.go_on_with(client)
-                else:
-                    connection.send_output(self.session.pump.log)
-                    self.session.relay.send_due_soon()
-                    self._loop.soon(self.session.events.send_new)
+                self.session.relay.go_on_with(connection)
             if ready & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return
@@ -232,6 +224,7 @@ class Server:
             if len(connection.data) > MAX_DATA:
                 raise ProtocolError("a connection sent more DATA than a request may carry")
         elif kind == protocol.REQUEST:
+            self.handler.release_creator(connection)
             self.requests.handle(connection, protocol.parse(payload))
         elif client is not None:
             self.handler.handle_frame(client, kind, payload)
@@ -252,8 +245,6 @@ class Server:
             session.loop.timers.set(stdin.close, stdin.linger)
         if client is not None:
             self.handler.forget(client)
-        if connection.reader is not None and connection.reader in session.relay.followers:
-            session.relay.followers.remove(connection.reader)
-            connection.reader = None
+        session.relay.followers.pop(connection, None)
         connection.drop()
         session.relay.send_due_soon()

@@ -16,7 +16,7 @@ from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.queue import RunQueue
-from sesh.errors import Busy, TimedOut, UsageError
+from sesh.errors import Busy, TimedOut
 from sesh.loop.timers import Timers
 from sesh.messages import MetResponse, WaitResponse
 
@@ -54,12 +54,8 @@ class Waits:
         return [wait for wait in self.all if wait.request.connection is connection]
 
     def add(self, wait: Wait) -> None:
-        """Add a wait. Raises Busy above `MAX_WAITS`, UsageError for a number in use."""
-        number = wait.request.number
-        numbers = [other.request.number for other in self.of(wait.request.connection)]
-        if number in numbers:
-            raise UsageError(f"request {number} of this connection still waits; use another number")
-        if len(numbers) >= MAX_WAITS:
+        """Add a wait. Raises Busy above `MAX_WAITS`."""
+        if len(self.of(wait.request.connection)) >= MAX_WAITS:
             raise Busy(f"{MAX_WAITS} requests of this connection wait already; use another connection")
         self.all.append(wait)
         self._schedule(0)

@@ -173,16 +173,6 @@ class LogsResponse(_Page, total=False):
     start: Latin
 
 
-class TypedResponse(TypedDict):
-    """The response to `typed`. `watched`: a person looks at the session.
-
-    `at`: when a key was typed on a terminal that shows notifications.
-    """
-
-    at: float | None
-    watched: bool
-
-
 class AskedResponse(TypedDict):
     """The question of a program. `hides`: echo is off; `line`: the program reads a line."""
 
@@ -281,7 +271,7 @@ SCREEN = RequestType("screen", list[int], reads=True)  # rows that continue the 
 MODES = RequestType("modes", bool, reads=True)  # application cursor keys (DECCKM)
 LOGS = RequestType("logs", LogsResponse, reads=True)
 HISTORY: RequestType[RunFacts | None] = RequestType("history", RunFacts | None, reads=True)
-TYPED = RequestType("typed", TypedResponse, reads=True)
+TYPED: RequestType[float | None] = RequestType("typed", float | None, reads=True)
 ASKED = RequestType("asked", AskedResponse, reads=True)
 WAIT: RequestType[WaitResponse] = RequestType("wait", WaitResponse, reads=True)
 EVENTS: RequestType[WaitResponse] = RequestType("events", WaitResponse, reads=True)

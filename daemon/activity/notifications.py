@@ -165,15 +165,8 @@ def _variables(name: str, news: News) -> dict[str, str]:
 
 def _notify_terminal(name: str, news: News) -> bool:
     """Notify at the terminal of this machine typed in last; return whether it does."""
-    typed: list[tuple[float, str]] = []
-    sessions = [each for each in recent.newest() if each[:1] != "@"]
-    for session in sessions[:MAX_SESSIONS]:
-        if (response := _request(session, TYPED)) is None:
-            continue
-        if session == name and response["watched"]:  # a person watches it by now
-            return True
-        if response["at"] is not None:
-            typed.append((response["at"], session))
+    sessions = [each for each in recent.newest() if each[:1] != "@"][:MAX_SESSIONS]
+    typed = [(at, session) for session in sessions if (at := _request(session, TYPED)) is not None]
     keys: RequestKeys = {"name": name, "state": news.event, "question": news.question}
     responses = (_request(session, TELL, **keys) for _, session in sorted(typed, reverse=True))
     return any(responses)

@@ -21,7 +21,7 @@ from sesh.wording import plain
 LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
 LAG_OVER_LINK = 64 << 10
 """Bytes that a client over a link may lag, besides those in flight: an echo waits behind all of them."""
-BLANK = -1  # the position of a client whose terminal shows no output of the session yet
+BLANK = -1  # the position of a client whose terminal does not show the session yet
 REPLAY_LINES = 1_000  # lines of scrollback that a client gets by default
 MAX_LINES = 1_000_000  # lines of scrollback that a client gets at most
 MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
@@ -37,19 +37,10 @@ class Live:
 
 
 @dataclass(frozen=True)
-class Attaching:
-    """The client has just attached, and gets nothing yet; next it gets scrollback and screen."""
+class Due:
+    """The client gets nothing yet; next the lines that its terminal lacks, and the screen."""
 
-    unfinished: Replay | None = None  # of scrollback and screen
-
-
-@dataclass(frozen=True)
-class Repainting:
-    """The client gets nothing yet; next it gets missed lines and the screen."""
-
-    before_viewport: TerminalState | None = None
-    """The terminal's state before it showed a viewport, if it shows one: no lines are missed then."""
-    unfinished: Replay | None = None  # of missed lines and screen
+    unfinished: Replay | None = None  # of these
 
 
 @dataclass(frozen=True)
@@ -57,11 +48,10 @@ class Viewing:
     """The client gets a viewport: its terminal and the session differ in size."""
 
     viewport: Viewport
-    before_viewport: TerminalState  # the terminal's state before it showed the viewport
 
 
-ClientState = Live | Attaching | Repainting | Viewing
-MODES = {Live: "raw", Attaching: "aside", Repainting: "aside", Viewing: "drawn"}
+ClientState = Live | Due | Viewing
+MODES = {Live: "raw", Due: "aside", Viewing: "drawn"}
 """The words for the states in `status`: `mode` of a client."""
 
 
@@ -112,10 +102,11 @@ class Client(Reader):
             self.limit = LAG_OVER_LINK
         else:
             self.limit = LAG
-        self.state: ClientState = Attaching()
-        self.seen_to: int | None = None  # the position up to which its terminal shows an earlier attachment's output
+        self.state: ClientState = Due()
+        self.seen_to: int | None = None  # the position up to which its terminal's scrollback has earlier output
+        self.before_viewport: TerminalState | None = None
+        """The terminal's state before it showed a viewport, until it shows a screen again."""
         self.redraw_number = 0  # of its last REDRAW
-        self.first_screen_at: int | None = None  # the position of the first screen that it was sent
         self.replies = ReplyFilter()
         self.last_input = 0
 
@@ -129,7 +120,7 @@ class Client(Reader):
 
     @property
     def blank(self) -> bool:
-        """True if its terminal shows no output of the session yet."""
+        """True if its terminal does not show the session yet."""
         return self.position == BLANK
 
     def was_sent_all(self, log: OutputLog) -> bool:
@@ -137,39 +128,26 @@ class Client(Reader):
 
     # -- transitions between the states
 
-    def resume(self, position: int, *, live: bool) -> None:
-        """Go on from `position`, with the bytes after it, or else with a screen."""
-        self.position = position
-        self.state = Live() if live else Repainting()
+    def resume(self, *, live: bool) -> None:
+        """Go on with bytes from the position on, or else with another screen."""
+        self.before_viewport = None
+        self.state = Live() if live else Due()
 
-    def come_back(self, position: int, departed: Departed, *, fits: bool) -> None:
-        """Go on as the client that left: from `position` if the terminal `fits`."""
-        before = departed.before_viewport
-        self.first_screen_at = departed.first_screen_at
-        self.position = position
-        self.state = Live() if fits and before is None else Repainting(before)
-
-    @property
-    def before_viewport(self) -> TerminalState | None:
-        """The terminal's state before it showed a viewport, if it shows one."""
-        return self.state.before_viewport if isinstance(self.state, Repainting | Viewing) else None
-
-    def await_repaint(self) -> None:
+    def await_screen(self) -> None:
         """Wait for missed lines and a screen; one that waits already waits for another one."""
-        self.state = Attaching() if isinstance(self.state, Attaching) else Repainting(self.before_viewport)
+        self.state = Due()
 
     def redraw_from(self, position: int, number: int) -> None:
         """Note that the terminal ignores all output between `position` and the next screen."""
         self.redraw_number = number
-        if not isinstance(self.state, Attaching):
+        if not self.blank:
             self.position = position
 
-    def begin_viewport(self, before: TerminalState, *, clear: bool) -> None:
-        """Change to a viewport; `clear` if the terminal does not show this session whole."""
-        if clear:
-            self.position = BLANK
+    def begin_viewport(self, before: TerminalState) -> None:
+        """Change to a viewport, whose terminal was in the state `before`."""
+        self.before_viewport = before
         columns, rows = self.size[:2]
-        self.state = Viewing(Viewport(columns, rows, clear=clear), before)
+        self.state = Viewing(Viewport(columns, rows, clear=self.blank))
 
     # -- screens
 
@@ -180,8 +158,6 @@ class Client(Reader):
 
     def send_screen(self, position: int, replay: bytes) -> None:
         """Send the screen of a position."""
-        if self.first_screen_at is None:
-            self.first_screen_at = position
         self.position = position
         self.connection.queue(*protocol.screen_frames(position, self.redraw_number, replay))
         if self.window is not None:
@@ -213,17 +189,7 @@ class Departed:
 
     last_input: int  # the number of its last INPUT
     used_at: float
-    seen_to: int | None = None
-    first_screen_at: int | None = 0
-    before_viewport: TerminalState | None = None  # see `Repainting`
-
-    @classmethod
-    def of(cls, client: Client) -> Departed:
-        return cls(client.last_input, client.used_at, client.seen_to, client.first_screen_at, client.before_viewport)
-
-    def got_first_screen(self, by: int) -> bool:
-        """Return whether it got its first screen `by` a position of the output."""
-        return self.first_screen_at is not None and self.first_screen_at <= by
+    before_viewport: TerminalState | None = None
 
 
 class Clients:
@@ -254,7 +220,7 @@ class Clients:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
         if not client.terminal.token:
             return
-        self.departed[client.terminal.token] = Departed.of(client)
+        self.departed[client.terminal.token] = Departed(client.last_input, client.used_at, client.before_viewport)
         if len(self.departed) > MAX_DEPARTED:
             del self.departed[next(iter(self.departed))]
 

@@ -194,7 +194,8 @@ class PeerConnection:
         """Discard everything, and close the descriptor."""
         self.fail()
         self.socket.close()
-        self.changed = lambda: None  # breaks a reference cycle, so that the buffers are freed now
+        self.reader = None  # this and `changed` are reference cycles: without them, the buffers are freed now
+        self.changed = lambda: None
 
 
 @dataclass(eq=False)

@@ -81,32 +81,23 @@ class Listener:
                 before.close()  # only now: if binding fails, it stays in use
 
     def release(self, session_id: str = "", *, remove: bool = True) -> None:
-        """Remove the socket, with `remove` also the session's other files; stop listening. Raises OSError."""
-        # If the lock cannot be taken, for example because descriptors ran out, remove the files without it. Files that
-        # stay would look like a lost session, and no process claims the name while this socket listens.
+        """Remove the socket, with `remove` also the session's other files; stop listening. Raises OSError, Refused."""
         if self.socket.fileno() >= 0:
-            try:
-                with locked(paths.directory()):
-                    self._remove(files=remove)
-            except (OSError, Refused):
-                if os.path.isdir(paths.directory()):
-                    self._remove(files=remove)
-            self.socket.close()
+            # If descriptors have run out, the lock needs that of the directory, and reading the record the socket's.
             if self._directory >= 0:
                 os.close(self._directory)
+            with self.socket, suppress(FileNotFoundError), locked(paths.directory()):
+                self.socket.close()
+                if self._ours() and remove:
+                    records.remove(self.name)
+                elif self._ours():
+                    os.unlink(paths.socket_path(self.name))
         elif remove:
             records.forget(self.name, session_id)
         # These files are not found above if the record or the socket was removed before.
         for kind in records.FILES if remove else ("agent",):
             with suppress(FileNotFoundError):
                 os.unlink(records.file_of(session_id, kind))
-
-    def _remove(self, *, files: bool) -> None:
-        if self._ours():
-            if files:
-                records.remove(self.name)
-            else:
-                os.unlink(paths.socket_path(self.name))
 
     def _ours(self) -> bool:
         try:

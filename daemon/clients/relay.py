@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh.daemon.clients.client import Client, Clients
-from sesh.daemon.clients.connection import STALLED, Reader
+from sesh.daemon.clients.connection import STALLED, PeerConnection, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.screens import Screens
 from sesh.daemon.pty.output_log import MAX_LAG
@@ -27,14 +27,14 @@ class Relay:
         self._clients = clients
         self._timers = loop.timers
         self._soon = loop.soon
-        self.followers: list[Reader] = []
+        self.followers: dict[PeerConnection, Reader] = {}
         self.echoes = Echoes(pump, model, clients, loop.timers)
         self.screens = Screens(pump.log, model, clients, reports, loop.timers, self.send_due_soon)
 
     def deliver(self) -> None:
         """Send new output: bytes at once, viewports after a while."""
         self.echoes.report_flags()
-        for reader in (*self._clients.all, *self.followers):
+        for reader in (*self._clients.all, *self.followers.values()):
             if not reader.connection.blocked:
                 reader.connection.send_output(self._log)
         self._soon(self._send_and_pace)
@@ -52,17 +52,17 @@ class Relay:
         finally:
             self.pace(screen_due=screen_due)
 
-    def go_on_with(self, client: Client) -> None:
-        """Continue with a client whose socket or link has room again."""
+    def go_on_with(self, connection: PeerConnection) -> None:
+        """Continue with a peer whose socket or link has room again."""
         self.send_due_soon()
-        client.connection.send_output(self._log)
-        self.screens.go_on_with(client)
+        connection.send_output(self._log)
+        self.screens.schedule_viewports()
 
     def repaint(self, client: Client) -> None:
         """Send a client no more bytes, but soon the missed lines and a screen."""
         if client.gets_output:
             self._model.remember(client.position)
-        client.await_repaint()
+        client.await_screen()
         self.send_due_soon()
 
     def resize(self, size: Size) -> None:
@@ -107,7 +107,7 @@ class Relay:
 
     def pace(self, *, screen_due: bool = False) -> None:
         """Read from the program unless it waits; drop bytes that all readers have read."""
-        readers = [reader for reader in (*self.followers, *self._clients.all) if reader.gets_output]
+        readers = [reader for reader in (*self.followers.values(), *self._clients.all) if reader.gets_output]
         program_waits = False
         for reader in readers:
             if not reader.is_late(self._log):

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
-from sesh.daemon.clients.client import BLANK, Attaching, Client, Clients, Repainting, Viewing
+from sesh.daemon.clients.client import Client, Clients, Due, Viewing
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
 from sesh.loop.timers import Timers
-from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import Replay, repainting, replaying
 
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
-_LEAVE_ALTERNATE = b"\x1b[?1049l"
-
-Waiting = tuple[Client, Attaching | Repainting]  # a client that waits for its screen, and its state
 
 
 class Screens:
@@ -44,10 +39,8 @@ class Screens:
 
     # -- clients that wait
 
-    def _waiting(self) -> list[Waiting]:
-        return [
-            (client, client.state) for client in self._clients.all if isinstance(client.state, Attaching | Repainting)
-        ]
+    def _waiting(self) -> list[tuple[Client, Due]]:
+        return [(client, client.state) for client in self._clients.all if isinstance(client.state, Due)]
 
     def send_due(self) -> bool:
         """Send ready screens; return whether a client waits for one that is not ready."""
@@ -55,16 +48,13 @@ class Screens:
         # one later. It never gets the bytes in between. The program wrote them before the client came, and they would
         # ring bells or send queries a second time.
         model = self._model
-        waiting = self._waiting()
-        for client, _ in waiting:
-            client.connection.flush()
-        due = [(client, state) for client, state in waiting if client.takes_screen]
+        due = [each for each in self._waiting() if each[0].connection.flush() and each[0].takes_screen]
         if not due:
             return False
-        if model.lag <= SMALL_LAG or any(isinstance(state, Repainting) for _, state in due):
+        if model.lag <= SMALL_LAG or not all(client.blank for client, _ in due):
             model.catch_up(STEP_TIME)
         for client, state in due:
-            if isinstance(state, Attaching) or not (model.lag or model.in_image):
+            if client.blank or not (model.lag or model.in_image):
                 self._send_next(client, state)
         if model.lag:
             self._send_due_soon()
@@ -72,68 +62,55 @@ class Screens:
             client.takes_screen and (model.lag > 0 or state.unfinished is not None) for client, state in self._waiting()
         )
 
-    def _send_next(self, client: Client, state: Attaching | Repainting) -> None:
+    def _send_next(self, client: Client, state: Due) -> None:
         """Send a client its screen once it is made; a viewport if the sizes differ."""
         self._model.apply_size()
         if client.size[:2] != self._clients.size[:2]:
-            self._begin_viewport(client, state)
+            client.begin_viewport(self._shown_by(client))
+            self._send_viewport(client)
             return
-        replay = self._begin_replay(client, state) if state.unfinished is None else state.unfinished
+        replay = state.unfinished or (self._replay(client) if client.blank else self._repaint(client))
         if replay.advance():
-            client.state = replace(state, unfinished=replay)
+            client.state = Due(replay)
             self._send_due_soon()
         else:
-            shown_to = BLANK if isinstance(state, Attaching) else client.position
-            self._complete(client, replay.finish(self._after_screen(shown_to)))
-
-    def _begin_replay(self, client: Client, state: Attaching | Repainting) -> Replay:
-        if isinstance(state, Attaching):
-            return self._replay(client)
-        if state.before_viewport is not None:
-            return self._repaint(client, state.before_viewport, viewed=True)
-        return self._repaint(client, self._model.shown_at(client.position), viewed=False)
+            self._complete(client, replay.finish(self._after_screen(client)))
 
     def _replay(self, client: Client) -> Replay:
         """Begin to draw the scrollback and the screen for a client that has just attached."""
         lines = client.terminal.lines if client.terminal.replays else 0
-        if not client.blank:  # its terminal shows earlier lines already
-            lines = min(self._model.scrolled_since(client.position), lines)
+        if client.seen_to is not None:
+            lines = min(self._model.scrolled_since(client.seen_to), lines)
         return replaying(self._model.emulator, lines=lines)
 
-    def _repaint(self, client: Client, shown: TerminalState, *, viewed: bool) -> Replay:
-        """Begin to draw the lines that a client's terminal missed since `shown`, and the screen.
+    def _shown_by(self, client: Client) -> TerminalState:
+        """Return the state of a client's terminal, apart from a viewport."""
+        return client.before_viewport or self._model.shown_at(client.position)
 
-        `viewed`: it has shown a viewport since then, and misses no lines.
-        """
+    def _repaint(self, client: Client) -> Replay:
+        """Begin to draw the lines that a client's terminal missed, and the screen."""
         emulator = self._model.emulator
+        shown = self._shown_by(client)
+        viewed = client.before_viewport is not None  # since then it has shown a viewport, and misses no lines
         missed = 0 if viewed else self._model.missed_since(client.position)
         most = client.terminal.lines if client.is_late(self._log) else emulator.settle().scrollback.count
-        start = b""
-        alternate = shown.alternate
-        continues = not viewed and shown.columns == emulator.columns
-        if missed > most:  # some are not sent: first the old screen goes to the scrollback
-            columns, rows = client.size[:2]
-            start = clean_screen(columns, rows)
-            if alternate:
-                start = _LEAVE_ALTERNATE + start
-            alternate = False
-            continues = False
+        clear = missed > most  # some are not sent: first the old screen goes to the scrollback
+        continues = not (viewed or clear) and shown.columns == emulator.columns
         return repainting(
             emulator,
             lines=min(missed, most),
             begun=shown.open_rows if continues else 0,
-            was_alternate=alternate,
+            was_alternate=shown.alternate,
             pushed=shown.stacks,
-            start=start,
+            clear=clear,
         )
 
-    def _after_screen(self, shown_to: int) -> str:
-        """Return what follows the screen on a terminal that shows output up to `shown_to`."""
-        reports = self._reports.sequences(shown_to, self._model.position, every=True)
+    def _after_screen(self, client: Client) -> str:
+        """Return what follows the screen on a client's terminal."""
+        reports = self._reports.sequences(client.position, self._model.position, every=True)
         # A program that wants reports of the colour scheme gets one from each terminal that attaches.
-        if shown_to == BLANK and self._model.emulator.mode(_SCHEME_REPORTS):
-            return reports + _SCHEME_QUERY
-        return reports
+        wants_scheme = client.blank and self._model.emulator.mode(_SCHEME_REPORTS)
+        return reports + (_SCHEME_QUERY if wants_scheme else "")
 
     def _complete(self, client: Client, replay: bytes) -> None:
         """Send a client its screen, and make it live."""
@@ -142,19 +119,11 @@ class Screens:
         client.send_screen(model.position, replay)
         model.remember(model.position)  # a REDRAW may start there
         live = not (model.lag or model.in_image)
-        client.resume(model.position, live=live)
+        client.resume(live=live)
         if live:
             client.connection.send_output(self._log)
 
     # -- clients with a viewport
-
-    def _begin_viewport(self, client: Client, state: Attaching | Repainting) -> None:
-        if isinstance(state, Attaching):
-            client.begin_viewport(TerminalState(), clear=True)
-        else:
-            before = state.before_viewport or self._model.shown_at(client.position)
-            client.begin_viewport(before, clear=False)
-        self._send_viewport(client)
 
     def schedule_viewports(self) -> None:
         """Send the viewports, at most once in `FRAME_TIME`, if a client has one."""
@@ -172,13 +141,6 @@ class Screens:
         self._viewports_sent_at = time.monotonic()
         if self._model.lag:
             self._timers.ensure(self.send_viewports, FRAME_TIME)
-
-    def go_on_with(self, client: Client) -> None:
-        """Continue with a client with a viewport, whose socket or link has room again."""
-        if isinstance(client.state, Viewing):
-            client.connection.flush()
-            if client.takes_screen:
-                self._timers.ensure(self.send_viewports, 0)
 
     def _send_viewport(self, client: Client) -> None:
         state = client.state

@@ -95,11 +95,8 @@ class Program:
                     signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.execvpe(self.path, self.words, self.environment)
-        except OSError as error:
-            report[:] = bytes([step, error.errno or EACCES])
-            os._exit(1)
-        except ValueError:  # a NUL
-            report[:] = bytes([step, ENOENT])
+        except (OSError, ValueError) as error:  # ValueError: a NUL
+            report[:] = bytes([step, error.errno or EACCES if isinstance(error, OSError) else ENOENT])
             os._exit(1)
 
 

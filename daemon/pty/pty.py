@@ -146,19 +146,13 @@ class Pty:
             _signal_group(group, number)
 
     def signal_session(self, *numbers: int) -> list[int]:
-        """Send signals, in order, to every process group of the program's session; return the groups."""
+        """Send signals, in order, to all living process groups of the session; return them."""
         # A reused pid cannot be hit: the kernel does not reuse the id of a session that has processes.
         groups = machine.groups_of_session(self.pid)
         for number in numbers:
             for group in groups:
                 _signal_group(group, number)
         return groups
-
-    def living_groups(self) -> list[int]:
-        """Return the living process groups of the session; only the program's own while it lives."""
-        if self.status is None and _lives(self.pid):
-            return [self.pid]  # listing all processes of the system is slow
-        return machine.groups_of_session(self.pid)
 
     def reap(self) -> bool:
         if self.status is None:
@@ -179,14 +173,6 @@ class Pty:
         self.descriptor = self.slave = -1  # first: close(2) closes them even if it fails
         for descriptor in descriptors:
             os.close(descriptor)
-
-
-def _lives(child: int) -> bool:
-    """Return whether a child process lives, without reaping it; False if unknown."""
-    try:
-        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except (OSError, AttributeError):
-        return False  # not a child of this process, or no waitid(2) on this system
 
 
 def _signal_group(group: int, number: int) -> None:

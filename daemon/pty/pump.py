@@ -91,9 +91,8 @@ class Pump:
         for piece in filter(None, pieces):
             start = self.log.head
             self.log.append(piece)
-            findings = self.scanner.scan(piece)
             self.on_output()
-            for kind, body, end in bounded(findings):
+            for kind, body, end in bounded(self.scanner.scan(piece)):
                 self.on_finding(kind, body, start + end)
 
     def append_unscanned(self, data: bytes) -> None:

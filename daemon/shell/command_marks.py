@@ -18,7 +18,6 @@ from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.queue import RunQueue
 from sesh.wording import plain
 
-MAX_COMMAND = 4096  # characters; the rest is cut
 _END = b"\x1b]133;D"
 _LONGEST_ADDITION = 4096  # bytes searched for the two patterns below; a match is about as long as a terminal's row
 _BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
@@ -104,5 +103,4 @@ def parse_command(body: bytes) -> str | None:
     if not named:
         return None
     raw = _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), rest.partition(b";")[0])
-    text = raw.decode("utf-8", "replace")[:MAX_COMMAND]
-    return plain(text, keep="\n\t") or None
+    return plain(raw.decode("utf-8", "replace"), keep="\n\t") or None

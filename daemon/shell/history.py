@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from sesh import protocol
 from sesh.about import SESH
 from sesh.daemon.clients.connection import PeerRequest
+from sesh.daemon.events import shorten
 from sesh.errors import NotFound
 from sesh.schema import RunFacts
 
 MAX_ENTRIES = 100  # commands kept, and responses; the oldest is dropped
+MAX_COMMAND = 4096  # characters of each; all of them are in each checkpoint
 MAX_WHOLE = 32 << 20  # bytes of outputs kept whole; at the limit, the oldest output is dropped whole
 WHOLE_TIME = 600.0  # seconds after which they are shortened: a caller whose link was lost is back before
 MAX_OUTPUT = 256 << 10  # bytes kept of one command's output after that, the last ones
@@ -61,19 +62,9 @@ class History:
     def _kept(self, number: int) -> Command | None:
         return next((command for command in self.commands if command.facts["n"] == number), None)
 
-    def newest(self, budget: int) -> list[RunFacts]:
-        """Return the newest commands that fit into `budget` bytes of JSON, the oldest first."""
-        newest: list[RunFacts] = []
-        for entry in (command.facts for command in reversed(self.commands)):
-            budget -= len(protocol.encode(entry))
-            if budget < 0:
-                break
-            newest.append(entry)
-        return newest[::-1]
-
     def begin(self, words: list[str], cwd: str) -> Begun:
         self.count += 1
-        return Begun(self.count, words, cwd, time.time(), time.monotonic())
+        return Begun(self.count, shorten(words, MAX_COMMAND), cwd, time.time(), time.monotonic())
 
     def end(self, begun: Begun, code: int | None, output: bytes) -> None:
         """Keep a command that has ended, and its output."""

@@ -175,7 +175,7 @@ class RunQueue:
         """Handle mark B; return the replacement for the echo: the command's text."""
         run.become(RunState.BEGUN)
         run.begun = self.history.begin(run.words, machine.directory_of(shell.pid))
-        self._events.add("command_started", command=run.words, n=run.number)
+        self._events.add("command_started", command=run.begun.words, n=run.number)
         self._timers.set(self.step, QUIET)
         if not run.wait:
             self.history.keep_response(run.key, run.result(None))
@@ -281,7 +281,7 @@ class RunQueue:
         if run.begun is not None:
             self.history.end(run.begun, code, run.text())
             self._timers.set(self.history.shorten, WHOLE_TIME)
-        self._events.add("command_ended", exit_code=code, command=run.words, n=run.number)
+            self._events.add("command_ended", exit_code=code, command=run.begun.words, n=run.number)
         if run.request is not None and code is None:
             self._refuse(run, self._unknown_end())
         else:

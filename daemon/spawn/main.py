@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 
 from sesh import log, measures, paths, protocol, wire
@@ -37,7 +36,9 @@ def run_daemon(creator: socket.socket) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the kernel discards wait statuses
         connection = wire.Connection(creator.fileno(), creator.fileno())
         spec = _receive_spec(connection)
-        take_environment({**spec["environment"], "SESH_DIR": paths.directory()})  # absolute; hooks inherit it
+        wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
+        os.environ.clear()
+        os.environ.update(wanted)
         try:
             server = _set_up(spec, creator, connection)
         except Exception as error:
@@ -55,18 +56,6 @@ def run_daemon(creator: socket.socket) -> None:
         log.write_error("daemon", error)
     finally:
         os._exit(1)
-
-
-def take_environment(wanted: Mapping[str, str]) -> None:
-    """Make `wanted` the environment.
-
-    What the zygote has already is not set again, and stays in the pages that forks share.
-    """
-    for name in [name for name in os.environ if name not in wanted]:
-        del os.environ[name]
-    for name, value in wanted.items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
 
 
 def respond(creator: socket.socket, **response: object) -> None:

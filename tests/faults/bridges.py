@@ -195,6 +195,14 @@ def job(bridge: Bridge) -> None:
     bridge.connection.receive()
 
 
+def leaves(bridge: Bridge) -> None:
+    """Detach a client before its first screen."""
+    bridge.greet()
+    bridge.leads()
+    bridge.say(protocol.DETACH, reason="detached")
+    bridge.connection.receive()
+
+
 ATTACKS: dict[str, Attack] = {
     "data": says(protocol.frame(protocol.DATA, b"x" * protocol.CHUNK), endless=True),
     "dies": lambda bridge: bridge.attached(dies=True),
@@ -224,6 +232,7 @@ ATTACKS: dict[str, Attack] = {
     "notice": lined,
     "crumbs": floods(protocol.numbered(protocol.SCREEN, 0, _NO_REDRAW + b"\xc3\xa4")),
     "job-range": job,
+    "leaves": leaves,
     "odd-name": lambda bridge: bridge.attached(name="a\nevil"),
 }
 

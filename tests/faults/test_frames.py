@@ -162,7 +162,7 @@ def test_one_that_asks_without_end_and_reads_nothing_is_closed(
         "ping": protocol.frame(protocol.PING, bytes(1 << 19)),
         "request": wire.request_frames("status", 1) * 4000,
     }
-    question = questions.get(kind) or wire.request_frames("detach", 1, which="others") * 4000
+    question = questions.get(kind) or wire.request_frames("detach", 1, which="last") * 4000
     monkeypatch.setattr("sesh.daemon.server.MAX_UNSENT", 500_000)
     pid = daemons.start("work", "/bin/cat")
     before = resident(pid)

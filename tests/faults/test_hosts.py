@@ -160,6 +160,12 @@ def test_an_odd_end_of_a_session_is_one_line_and_changes_no_file(evil: Evil) -> 
             assert file.read() == "@evil work\n"
 
 
+def test_a_terminal_that_left_before_a_screen_has_seen_what_it_had_seen_before(evil: Evil) -> None:
+    """The next attachment repeated lines that the terminal had."""
+    assert evil.attaches("leaves").exit_code() == 0
+    assert not [entry for entry in os.listdir(evil.home.directory) if entry.startswith(".terminal.")]
+
+
 def test_notes_and_notices_reach_the_terminal_as_text(evil: Evil) -> None:
     terminal = evil.attaches("noted")
     terminal.exit_code()

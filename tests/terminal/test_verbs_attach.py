@@ -92,7 +92,7 @@ def test_whoever_creates_a_session_with_the_name_of_a_verb_is_told(terminal: Ope
         assert told.format(name) in sesh(*words).stderr
     opened = inside(terminal("work", columns=120))
     opened.type("sesh new logs\r")
-    opened.wait_for(told.format("logs"))
+    wait_until(lambda: told.format("logs") in sesh("--screen", "work").stdout)  # the terminal shows `logs` by now
 
 
 def test_a_directory_s_session_runs_the_command_that_made_it(terminal: Open, home: Home) -> None:

@@ -68,7 +68,7 @@ def repainting(
     begun: int = 0,
     was_alternate: bool = False,
     pushed: Stacks = NOTHING_PUSHED,
-    start: bytes = b"",
+    clear: bool = False,
 ) -> Replay:
     """Return a replay for a terminal that shows the session but may have missed output.
 
@@ -77,12 +77,12 @@ def repainting(
 
     `lines`: the number of logical lines to print first. `begun`: the number of rows that the terminal has already shown
     of the line before those; the rest of that line is printed, too. `was_alternate`: the terminal is on the alternate
-    screen. `pushed`: the terminal's stacks. `start`: bytes to send first.
+    screen. `pushed`: the terminal's stacks. `clear`: first scroll the terminal's content away.
     """
-    screen = emulator.settle()
-    leave = b"\x1b[?1049l" if was_alternate else b""
+    start = CANCEL + (b"\x1b[?1049l" if was_alternate else b"")
     # NEUTRAL comes after leaving the alternate screen, because that restores a pen and charsets.
-    start += CANCEL + leave + NEUTRAL + _reset_input(screen).encode() + b"\x1b[H"
+    start += clean_screen(emulator.columns, emulator.height) if clear else NEUTRAL
+    start += _reset_input(emulator.settle()).encode() + b"\x1b[H"
     if lines + begun > 0:
         start += _ERASE
     return Replay(emulator, start, lines, begun, pushed)

@@ -45,14 +45,14 @@ def play(rng: random.Random, view: TerminalView) -> None:
     data = b"".join(item for item in (piece(rng) for _ in range(40)) if item not in _ODD)
     session = Emulator(COLUMNS, ROWS)
     for block in cut(rng, data[: rng.randrange(len(data))]):
-        view.show(protocol.OUTPUT, view.position.to_bytes(8, "big") + block)
+        view.show(protocol.OUTPUT, (view.position or 0).to_bytes(8, "big") + block)
         session.feed(block)
         if rng.random() < 0.1:
             view.cover("a line of sesh")
             if rng.random() < 0.5:
                 view.end_line()
                 drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
-                for frame in protocol.screen_frames(view.position, view.redraws, drawing.finish()):
+                for frame in protocol.screen_frames(view.position or 0, view.redraws, drawing.finish()):
                     view.show(protocol.SCREEN, frame[5:])
 
 

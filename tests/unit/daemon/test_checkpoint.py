@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from sesh.daemon import checkpoint
 from sesh.daemon.base.phase import Phase
-from sesh.daemon.pty.output_log import RETAINED
 from sesh.daemon.session import Session
 from sesh.errors import Refused
 from sesh.ops.views import emulator_of
@@ -106,18 +105,6 @@ def test_a_checkpoint_has_all_lines_of_a_long_scrollback(folder: Path) -> None:
     attempt(own)
     assert restored().last_lines(20_000) == own.model.emulator.last_lines(20_000)
     assert len(restored().last_lines(20_000)) == 15_000
-
-
-def test_much_output_is_appended_before_the_log_loses_it(folder: Path) -> None:
-    own = session()
-    own.pump.log.append(b"first\r\n")
-    attempt(own)
-    sizes = []
-    for block in (b"x" * (RETAINED // 2), b"little"):
-        own.pump.log.append(block)
-        own.checkpoints.write_if_due()
-        sizes.append((folder / ".screen.00ff").stat().st_size)
-    assert sizes[0] == sizes[1] > RETAINED // 2
 
 
 class Fault:
@@ -255,9 +242,9 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
             now[0] += pauses[-1]
             with pytest.raises(OSError, match="space"):
                 finish(own)
-    assert pauses[1:] == 7 * [30]
+    assert max(pauses) <= checkpoint.PAUSE
     for _ in range(2):
-        now[0] += 30
+        now[0] += checkpoint.PAUSE
         finish(own)
     assert restored().last_lines(1) == ["meanwhile"]
     assert not own.loop.timers.is_set(own.checkpoints.write_if_due)

@@ -36,7 +36,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     monkeypatch.setattr(f"{part.__module__}.{part.__qualname__}", lambda *_: next(iter(())))
     own = Session(daemon_facts(), (80, 24, 0, 0), None)
     link.connection.reader = Reader(link.connection, 0)
-    own.relay.followers.append(link.connection.reader)
+    own.relay.followers[link.connection] = link.connection.reader
     own.pump.filter = own.runs.filter  # as once a run was typed
     own.pump.append_output(b"\x07\x1b[c")
     assert link.output() == [(0, b"\x07\x1b[c")]

@@ -13,7 +13,6 @@ import pytest
 
 from sesh import machine, paths
 from sesh.daemon.pty.program import Program, environment, resolve, shell_words
-from sesh.daemon.spawn.main import take_environment
 from sesh.errors import SeshError
 from sesh.machine import has_terminfo
 from sesh.programs import shell
@@ -151,15 +150,3 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     spec |= {"command": ["here"]}
     with pytest.raises(SeshError, match="command not found"):
         resolve(spec, path)
-
-
-def test_a_daemon_sets_only_the_variables_that_its_zygote_has_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each variable that was set again took a page of shared memory."""
-    before = dict(os.environ)
-    monkeypatch.setenv("GONE", "1")
-    monkeypatch.setenv("OTHER", "1")
-    monkeypatch.setattr(os, "putenv", lambda name, value: written.append((name, value)))
-    written: list[tuple[bytes, bytes]] = []
-    take_environment({**before, "OTHER": "2", "NEW": "\udcff"})
-    assert dict(os.environ) == {**before, "OTHER": "2", "NEW": "\udcff"}
-    assert written == [(b"OTHER", b"2"), (b"NEW", b"\xff")]

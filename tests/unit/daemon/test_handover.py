@@ -168,7 +168,7 @@ def lived() -> Session:
     own.model.catch_up(10)
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3
-    own.clients.departed["token"] = Departed(5, 6.0, 7, 8, TerminalState(scrolled=9))
+    own.clients.departed["token"] = Departed(5, 6.0, TerminalState(scrolled=9))
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
     own.activity.handle_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)

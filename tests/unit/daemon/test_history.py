@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.shell.command_marks import MAX_COMMAND, own_output, parse_command
+from sesh.daemon.shell.command_marks import own_output, parse_command
+from sesh.daemon.shell.history import MAX_COMMAND, History
 
 _FISH_BEGINS = b"\x1b[?2004l\x1b]0;echo one /root\x07\x1b[30m\x1b(B\x1b[m\r"
 _ZSH_ENDS = b"\x1b[1m\x1b[7m%\x1b[27m\x1b[1m\x1b[0m" + b" " * 79 + b"\r \r"
@@ -24,7 +25,9 @@ def test_commands_are_decoded_and_bounded() -> None:
     assert parse_command(b"C") is None
     assert parse_command(b"C;cmdline_url=") is None
     assert parse_command(b"C;cmdline_url=echo%20a%3B%0Als%20100%25%zz") == "echo a;\nls 100%%zz"
-    assert parse_command(b"C;cmdline_url=" + b"x" * 100_000) == "x" * MAX_COMMAND
+    history = History()
+    history.end(history.begin(["x" * (1 << 20), "y"], "/"), 0, b"")
+    assert history.commands[0].facts["command"] == ["x" * MAX_COMMAND + "…"]
 
 
 @pytest.mark.parametrize("ends", [b"", _ZSH_ENDS, _ZSH_ENDS.replace(b"%", b"#"), _FISH_ENDS, _FISH_ENDS[:-3]])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,24 @@ def test_a_rename_whose_record_cannot_be_written_whole_leaves_the_name_free(dire
     assert (listener.name, os.path.lexists(paths.record_path("other"))) == ("work", False)
     listener.rename("other")
     listener.release()
+
+
+def test_a_session_that_ends_without_a_free_descriptor_leaves_no_file(directory: str) -> None:
+    claimed = Listener.claim("work")
+    record("work")
+    opened: list[int] = []
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/dev/fd"))) + 8, before[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                opened.append(os.dup(0))
+        claimed.release("00ff")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for descriptor in opened:
+            os.close(descriptor)
+    assert os.listdir(directory) == [".lock"]
 
 
 def test_r02_a_long_directory_and_a_long_name_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.base.phase import Phase
-from sesh.daemon.clients.client import ClientState, Live, Repainting, Viewing
+from sesh.daemon.clients.client import ClientState, Due, Live, Viewing
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import steps
@@ -48,9 +48,11 @@ class Terminal:
         self.server.drop(self.link.connection)
         self.link.close()
 
-    def comes_back(self, position: int) -> None:
+    def comes_back(self, position: int | None) -> None:
+        """Reconnect; `position`: of what it has shown, None before its first screen."""
         self.leaves()
-        self.link = self._connect(id=self.server.session.facts.id, position=position)
+        shown = {} if position is None else {"id": self.server.session.facts.id, "position": position}
+        self.link = self._connect(**shown)
 
 
 Attach = Callable[..., Terminal]
@@ -86,7 +88,7 @@ def test_one_whose_first_screen_had_not_come_gets_a_screen_and_no_old_bytes(atta
     terminal = attach(lines=10)
     if sent:
         terminal.until(Live)  # the link broke with the screen in its buffers
-    terminal.comes_back(0)
+    terminal.comes_back(None)
     terminal.until(Live)
     frames = terminal.link.take()
     screen = b"".join(payload for kind, payload in frames if kind == protocol.SCREEN)
@@ -102,7 +104,7 @@ def test_one_whose_first_screen_had_not_come_still_gets_only_the_lines_after_an_
     server.session.model.remember(seen)
     server.session.pump.append_output(b"".join(b"later %d\r\n" % number for number in range(50)))
     terminal = attach(seen={server.session.facts.id: seen})
-    terminal.comes_back(0)
+    terminal.comes_back(None)
     terminal.until(Live)
     (screen,) = [payload for kind, payload in terminal.link.take() if kind == protocol.SCREEN]
     assert b"later 1\r" in screen
@@ -117,7 +119,7 @@ def test_one_that_shows_a_viewport_gets_no_bytes_after_two_breaks_either(server:
     terminal.comes_back(position)
     server.session.clients.size = (100, 30, 0, 0)
     terminal.comes_back(position)
-    assert isinstance(terminal.state, Repainting)
+    assert isinstance(terminal.state, Due)
 
 
 def test_a_terminal_that_waits_gets_its_response_before_the_end(server: Server, attach: Attach) -> None:
