@@ -80,7 +80,11 @@ def request(name: str, kind: RequestType[Response], *, timeout: float = 10.0, **
             await_welcome(connection, name)
             return connection.request(kind, deadline=deadline, **keys)
     except Unreachable:
-        if not kind.reads or os.path.lexists(paths.record_path(name)):
+        if not kind.reads:
+            raise
+        if (session := dormant(name)) is not None:  # its daemon has ended meanwhile, and left it
+            raise without_daemon(session) from None
+        if os.path.lexists(paths.record_path(name)):
             raise
         raise absent(name) from None
 
