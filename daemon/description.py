@@ -66,8 +66,8 @@ def status(session: Session) -> Status:
         "modes": {
             "bracketed_paste": emulator.mode(BRACKETED_PASTE) is True,
             "alternate_screen": emulator.alternate,
-            "canonical": pty is not None and not pty.raw(),
-            "echo": pty is not None and pty.echoes(),
+            "canonical": not pty.raw(),
+            "echo": pty.echoes(),
         },
         "daemon_pid": os.getpid(),
         "version": __version__,
@@ -121,7 +121,7 @@ def record(session: Session) -> Record:
     end = session.life.end
     identified = _identity(os.getpid())
     # The number of a closed pty may soon belong to another terminal.
-    pty = session.pump.pty if session.pump.pty is not None and session.pump.pty.is_open else None
+    pty = session.pump.pty
     return {
         "name": session.name,
         "id": facts.id,
@@ -136,8 +136,8 @@ def record(session: Session) -> Record:
         "labels": facts.labels,
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],
-        "tty": pty.path if pty is not None else None,
-        "tty_number": pty.device if pty is not None else 0,
+        "tty": pty.path if pty.is_open else None,
+        "tty_number": pty.device if pty.is_open else 0,
         "terminals": machine.terminal_filesystem(),
         "keep": facts.keep,
         "shell": facts.shell or facts.resumed,

@@ -59,7 +59,7 @@ class Ending:
             self._facts.update(replace(self._facts, keep=False))
         if not self._life.running:
             self.remove()
-        elif self._life.phase == Phase.RUNNING and self._session.pump.pty is not None:
+        elif self._life.phase == Phase.RUNNING and self._session.pump.pty.is_open:
             self._reason = reason
             self._life.become(Phase.ENDING)
             self._session.loop.timers.set(self._check_processes, 0)
@@ -70,8 +70,6 @@ class Ending:
     def _check_processes(self) -> None:
         """Signal the session's processes until none is alive. Raises OSError if they cannot be listed."""
         pty = self._session.pump.pty
-        if pty is None:
-            return
         self._session.loop.timers.set(self._check_processes, POLL)  # first: listing processes can fail
         alive = pty.signal_session(*([signal.SIGHUP, signal.SIGCONT] if self._hung_up_at is None else []))
         self._hung_up_at = self._hung_up_at or time.monotonic()
@@ -88,7 +86,7 @@ class Ending:
     def check_program(self) -> None:
         """End the session if its program has ended by itself; called after SIGCHLD."""
         pty = self._session.pump.pty
-        if pty is None or not self._life.running:
+        if not (pty.is_open and self._life.running):
             return
         if self._life.phase == Phase.ENDING:
             self._session.loop.timers.set(self._check_processes, 0)

@@ -191,7 +191,6 @@ class ClientHandler:
 
     def detach(self, client: Client, reason: str, asker: int = -1) -> None:
         """Detach a client: send the reason, and facts to restore its terminal with."""
-        pty = self._pump.pty
         command = self._session.facts.command
         self._relay.screens.send_due()  # the screen without sesh's line
         self.send_output(client)
@@ -199,7 +198,7 @@ class ClientHandler:
             "reason": reason,
             "used_rows": self.used_rows(client),
             "queries": client.replies.queries.due(time.monotonic()),
-            "command": shells.foreground_name(pty, asker, command) if pty is not None else "",
+            "command": shells.foreground_name(self._pump.pty, asker, command),
         }
         client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)

@@ -34,7 +34,7 @@ class Session:
     `Pump.filter` is an exception: `RunQueue` sets it at the first `run`. The server sets `changed` of a connection.
     """
 
-    def __init__(self, facts: Facts, size: Size, pty: Pty | None, reports: Reports | None = None) -> None:
+    def __init__(self, facts: Facts, size: Size, pty: Pty, reports: Reports | None = None) -> None:
         """Build the parts as local variables: mypy finds one used before it is built."""
         self.facts = facts
         reports = reports or Reports()
@@ -57,7 +57,7 @@ class Session:
         self.checkpoints = Checkpointer(facts, pump, model, timers, findings, runs)
         self._connect(Replier(pump, model, clients, timers, runs))
         events.add("created", command=shorten(facts.command), directory=facts.directory)
-        if pty is not None:
+        if pty.is_open:
             self.begin(pty)
 
     def _connect(self, replier: Replier) -> None:

@@ -85,7 +85,7 @@ def take_snapshot(server: Server) -> Snapshot:
     pty = session.pump.pty
     stdin = session.pump.stdin
     descriptors = {"listener": server.listener.socket.fileno()}
-    if pty is not None and pty.is_open:
+    if pty.is_open:
         descriptors |= {"master": pty.descriptor, "slave": pty.slave}
     if stdin is not None and stdin.open:
         descriptors["stdin"] = stdin.descriptor
@@ -108,7 +108,7 @@ def take_snapshot(server: Server) -> Snapshot:
 def session_of(state: Snapshot) -> Session:
     facts = state["facts"]
     own = state["descriptors"]
-    pty = Pty(own["master"], own["slave"], facts.pid) if "master" in own else None
+    pty = Pty(own["master"], own["slave"], facts.pid) if "master" in own else Pty()
     session = Session(facts, state["size"], pty, state["activity"].declared.reports)
     for path, value in state["parts"].items():
         part, _, name = path.rpartition(".")

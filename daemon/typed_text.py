@@ -89,9 +89,8 @@ class Typing:
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
-        pty = self._session.pump.pty
-        if key not in self.outcomes and pty is not None and self._session.life.running:
-            pty.signal_foreground(signal.SIGINT)
+        if key not in self.outcomes and self._session.life.running:
+            self._pump.pty.signal_foreground(signal.SIGINT)
             self._session.life.note_input(interrupts=True)
         self._respond(request, key, {})
 
@@ -120,7 +119,7 @@ class Typing:
         """Type a text: at once to a reader of lines, else at its pace."""
         pty = self._session.pump.pty
         text = unmarked(data) if enter else data
-        if not enter or pty is None or not pty.raw() or self._session.activity.shell_reads:
+        if not enter or not pty.raw() or self._session.activity.shell_reads:
             text += b"\r" if enter else b""
             self._admit(text, more=more)
             self._pump.type(text)
@@ -144,7 +143,7 @@ class Typing:
         name = self._session.name
         pty = session.pump.pty
         rest = "the rest was not" if more else "nothing was"
-        if not session.life.running or pty is None:
+        if not session.life.running:
             raise _ended(name)
         if self._is_full(data):
             story = f"the program of {name} does not read its input ({pump.unread:,} bytes wait)"
@@ -176,8 +175,7 @@ class Typing:
     def _check_draft(self) -> None:
         """Raise Busy if a person has begun a line, which a text would join."""
         name = self._session.name
-        pty = self._session.pump.pty
-        if pty is not None and self._pump.input_line.drafted(pty):
+        if self._pump.input_line.drafted(self._pump.pty):
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
@@ -193,7 +191,7 @@ class Typing:
         session = self._session
         pump = self._pump
         name = self._session.name
-        if not session.life.running or session.pump.pty is None:
+        if not session.life.running:
             raise _ended(name)
         taken = 0
         while not pump.paused and taken < MOST_READS and pump.read_output():

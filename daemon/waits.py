@@ -123,11 +123,11 @@ class Waits:
 
     def _prompt_counts(self, wait: Wait) -> bool:
         too_early = wait.since is not None and self._pump.log.head < wait.since
-        return wait.prompt and not too_early and self._pump.pty is not None and self._pump.life.running
+        return wait.prompt and not too_early and self._pump.life.running
 
     def _at_prompt(self) -> bool:
         pump = self._pump
-        if pump.pty is None or pump.unwritten:
+        if pump.unwritten:
             return False
         own = pump.line_begun or self._runs.active is None  # a `run` has prompts of its own
         return own and shells.at_prompt(pump.pty)

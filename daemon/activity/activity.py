@@ -182,10 +182,7 @@ class Activity:
     @property
     def shell_reads(self) -> bool:
         """True if a shell is in the foreground, so that it reads typed text."""
-        pty = self._pump.pty
-        if pty is None:
-            return False
-        group = pty.foreground()
+        group = self._pump.pty.foreground()
         return group == self.kept.prompt_group or bool(shells.kind_of(group))
 
     def last_line(self) -> str:
@@ -231,7 +228,7 @@ class Activity:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""
         pty = self._pump.pty
         at = self.kept.active_at
-        if pty is not None and self._pump.life.running and pty.raw():
+        if self._pump.life.running and pty.raw():
             self.work.check(self._pump.log.head, at)
             at = max(self.input_at, self.work.changed_at)
         return time.monotonic() - at
@@ -259,7 +256,7 @@ class Activity:
         pty = self._pump.pty
         group = self._pump.foreground
         self._checked_at = time.monotonic()
-        if pty is None or not group:
+        if not group:
             return _why_by_output(silent), ""
         if pty.output_stopped():
             return Why.XOFF, rules.STOPPED_QUESTION

@@ -62,7 +62,7 @@ class Echoes:
 
     def report_flags(self) -> None:
         """Queue the terminal's flags if they have changed; called before output is sent."""
-        flags = self._pump.pty.flags() if self._due and self._pump.pty is not None else 0
+        flags = self._pump.pty.flags() if self._due else 0
         if flags != self._flags:
             self._flags = flags
             for client in self._due:

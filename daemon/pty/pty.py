@@ -33,16 +33,16 @@ def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) 
 
 
 class Pty:
-    """The master side of a pty, non-blocking, and the session leader on its slave side."""
+    """A pty's master side, non-blocking, and its session leader; without arguments, it is closed."""
 
-    def __init__(self, descriptor: int, slave: int, pid: int) -> None:
+    def __init__(self, descriptor: int = -1, slave: int = -1, pid: int = 0) -> None:
         self.status: int | None = None
         self.usage: struct_rusage | None = None  # both are set by `reap`
         self.descriptor = descriptor
         self.slave = slave
         self.pid = pid
-        self.path = machine.pty_path(self.descriptor)
-        self.device = machine.device_number(os.stat(self.path).st_rdev)
+        self.path = machine.pty_path(descriptor) if self.is_open else ""
+        self.device = machine.device_number(os.stat(self.path).st_rdev) if self.is_open else 0
 
     @property
     def is_open(self) -> bool:

@@ -29,7 +29,7 @@ class Pump:
         self.on_taken: Observers[[]] = Observers()  # called once the pty has taken input that it had no room for
         self.on_finding: Observers[[Kind, bytes, int]] = Observers()
         """Called with a finding's kind and body, and the position of its end, after it was sent."""
-        self.pty: Pty | None = None  # None before the start or in an ended session; maybe closed
+        self.pty = Pty()  # closed before the start and in an ended session
         self.paused = True  # the readers of the log lag, or the daemon's first turn has not come
         self.filter: Callable[[bytes], Iterable[bytes]] | None = None
         """Yields a block's visible pieces. The first `run` sets `RunQueue.filter`, which removes the shell's marks."""
@@ -39,17 +39,13 @@ class Pump:
         self.stdin: StdinPipe | None = None
 
     @property
-    def _open_pty(self) -> Pty | None:
-        return self.pty if self.pty is not None and self.pty.descriptor >= 0 else None
-
-    @property
     def foreground(self) -> int:
         """The foreground's process group; 0 without one, or if the program has ended."""
-        return self.pty.foreground() if self.pty is not None and self.life.running else 0
+        return self.pty.foreground() if self.life.running else 0
 
     def resize(self, size: Size) -> None:
-        if (pty := self._open_pty) is not None:
-            set_size(pty.descriptor, *size)
+        if self.pty.is_open:
+            set_size(self.pty.descriptor, *size)
 
     def set_paused(self, *, paused: bool) -> None:
         if paused != self.paused:
@@ -57,12 +53,12 @@ class Pump:
             self._watch_pty()
 
     def _watch_pty(self) -> None:
-        if (pty := self._open_pty) is not None:
+        if self.pty.is_open:
             hung_up = self._loop.timers.is_set(self._watch_pty)
             events = WRITE if self.unwritten else 0
             if not (self.paused or hung_up):
                 events |= READ
-            self._loop.watch(pty.descriptor, events, self._transfer)
+            self._loop.watch(self.pty.descriptor, events, self._transfer)
 
     def _transfer(self, _descriptor: int, events: int) -> None:
         if events & WRITE:
@@ -75,8 +71,6 @@ class Pump:
 
     def read_output(self) -> bool:
         """Read output and pass it on; return False if there was none."""
-        if self.pty is None:
-            return False
         block, hung_up = self.pty.read()
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
             self._loop.timers.set(self._watch_pty, REOPEN_AFTER)
@@ -103,7 +97,7 @@ class Pump:
 
     def type(self, data: bytes, *, by_person: bool = False, in_line: bool = True) -> None:
         """Type bytes. `by_person`: a person has typed them; `in_line`: they are part of a line."""
-        if in_line and self.pty is not None:
+        if in_line:
             self.input_line.note_reader(self.pty)
         self.unwritten += data
         self._drain()
@@ -115,25 +109,24 @@ class Pump:
 
     def _drain(self) -> None:
         try:
-            if self.unwritten and self.pty is not None:
+            if self.unwritten:
                 del self.unwritten[: self.pty.write(self.unwritten)]
         except OSError:
             self.unwritten.clear()  # the pty is gone, or closed; SIGCHLD will report the program's end
 
     @property
     def line_begun(self) -> bool:
-        return self.pty is not None and self.input_line.length(self.pty) > 0
+        return self.input_line.length(self.pty) > 0
 
     @property
     def unread(self) -> int:
         """The number of typed, unread bytes; at most 4,095 in the kernel count."""
-        return len(self.unwritten) + (self.pty.unread() if self.pty is not None else 0)
+        return len(self.unwritten) + self.pty.unread()
 
     def close(self) -> None:
         self.unwritten.clear()
         self._loop.timers.clear(self._watch_pty)
         if self.stdin is not None:
             self.stdin.close()
-        if self.pty is not None:
-            self._loop.forget(self.pty.descriptor)
-            self.pty.close()
+        self._loop.forget(self.pty.descriptor)
+        self.pty.close()

@@ -77,13 +77,12 @@ class CommandMarks:
         digits = body[2:].partition(b";")[0]
         code = int(digits) if digits.isdigit() and len(digits) < 4 else None
         begun = active.begun
-        pty = self._pump.pty
         if begun is None:
             self._events.add("command_ended", exit_code=code)
             return
         data = self._pump.log.content(active.start, position)  # the log may have dropped its beginning
         data = data[: data.rfind(_END)] if _END in data else data
-        self._runs.history.end(begun, code, own_output(data, translated=pty is None or pty.translates()))
+        self._runs.history.end(begun, code, own_output(data, translated=self._pump.pty.translates()))
         self._events.add("command_ended", exit_code=code, command=begun.words, n=begun.number)
 
 

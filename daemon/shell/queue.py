@@ -87,7 +87,7 @@ class RunQueue:
         """Drop a caller's queued runs; if `signals`, signal its active one. Return whether it did."""
         sent = False
         for run in [run for run in self.all_runs() if run.connection is connection]:
-            if signals and run.state >= RunState.TYPED and self._pump.pty is not None:
+            if signals and run.state >= RunState.TYPED:
                 self._pump.pty.signal_foreground(signal.SIGINT)
                 sent = True
             self._give_up(run, Interrupted("interrupted before the command began"))
@@ -117,8 +117,7 @@ class RunQueue:
         """Return whether queries get no reply: during a run, while the terminal echoes."""
         # A program that expects a reply switches echo off.
         run = self.active
-        pty = self._pump.pty
-        return run is not None and run.state >= RunState.BEGUN and pty is not None and pty.echoes()
+        return run is not None and run.state >= RunState.BEGUN and self._pump.pty.echoes()
 
     def end(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
@@ -147,10 +146,9 @@ class RunQueue:
 
     def _add_output(self, piece: bytes) -> None:
         run = self.active
-        pty = self._pump.pty
         if not piece or run is None or run.state < RunState.BEGUN:
             return
-        run.output.add(piece, translated=pty is None or pty.translates())
+        run.output.add(piece, translated=self._pump.pty.translates())
         if run.state == RunState.RUNNING and b"\n" in piece:
             run.send_lines()
 
@@ -257,7 +255,7 @@ class RunQueue:
         pump = self._pump
         now = time.monotonic()
         self._timers.set(self.step, min(0.5, max(QUIET, (now - run.changed_at) / 10)))
-        if pump.pty is None or run.shell is None or now - max(run.changed_at, run.output.appended_at) < QUIET:
+        if run.shell is None or now - max(run.changed_at, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
         if shell is None or not shell.ready or pump.read_output() or run is not self.active:

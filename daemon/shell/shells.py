@@ -43,7 +43,7 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     """Return the shell at its prompt, or None to try again. Raises Busy, Refused."""
     pty = pump.pty
     name = facts.name
-    if pty is None or not pump.life.running:
+    if not pump.life.running:
         raise Refused(f"the program of {name} has ended")
     drained = not pump.read_output()
     if drained and (stopped := error_if_stopped(pty, name)) is not None:
@@ -70,8 +70,8 @@ def _prompt_timeout(pump: Pump, facts: Facts, shell: Shell | None) -> float:
     return NEXT_PROMPT if shell is not None else PROMPT_COMMANDS
 
 
-def error_if_stopped(pty: Pty | None, name: str) -> Busy | None:
-    if pty is None or not pty.output_stopped():
+def error_if_stopped(pty: Pty, name: str) -> Busy | None:
+    if not pty.output_stopped():
         return None
     hint = f"let it go on (Ctrl-Q): {SESH} send {name} --key C-q"
     return Busy(f"the output of {name} is stopped (Ctrl-S)", hint=hint)

@@ -15,6 +15,7 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
 from sesh.daemon.pty.program import Program, environment, resolve
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
@@ -116,7 +117,7 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     variables = environment(spec, session_id)
     path, argv, command = resolve(spec, variables.get("PATH", os.defpath))
     size = measures.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
-    session = Session(Facts.of(spec, session_id, command), size, None)
+    session = Session(Facts.of(spec, session_id, command), size, Pty())
     if spec.get("before"):
         session.pump.append_unscanned(spec["before"].encode("utf-8", "replace"))
     if earlier := spec.get("history"):

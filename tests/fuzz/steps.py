@@ -20,6 +20,7 @@ from unittest import mock
 from sesh.daemon import description
 from sesh.daemon.activity import notifications
 from sesh.daemon.clients.client import REPLAY_LINES
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.loop.timers import Timers
 from sesh.vt.render.export import export
@@ -78,7 +79,7 @@ def check(case: bytes) -> float:
 
 def _play(script: grammar.Script, clock: Clock) -> None:
     columns, rows = (max(1, side) for side in script.size)
-    session = Session(daemon_facts(persist=True, scrollback=script.bounds[0]), (columns, rows, 0, 0), None)
+    session = Session(daemon_facts(persist=True, scrollback=script.bounds[0]), (columns, rows, 0, 0), Pty())
     view, model, timers = Viewport(20, 5), session.model, session.loop.timers
     for step in script.steps:
         if isinstance(step, tuple):

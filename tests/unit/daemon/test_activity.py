@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sesh.daemon.activity import rules
 from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.base.phase import Phase
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from tests.support.data import daemon_facts
 
@@ -34,7 +35,7 @@ def test_the_same_facts_give_the_same_standing_which_begins_once(
 
 
 def test_output_that_is_shown_after_the_end_changes_no_final_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Session(daemon_facts(), (80, 24, 0, 0), None)
+    own = Session(daemon_facts(), (80, 24, 0, 0), Pty())
     own.life.become(Phase.ENDED)
     own.activity.end(failed=True)
     own.pump.append_unscanned(b"held back until now")

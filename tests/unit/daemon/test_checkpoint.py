@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sesh.daemon import checkpoint
 from sesh.daemon.base.phase import Phase
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.errors import Refused
 from sesh.ops.views import emulator_of
@@ -33,7 +34,7 @@ FILES = {".checkpoint.00ff", ".screen.00ff"}
 
 
 def session(**facts: Any) -> Session:
-    return Session(daemon_facts(**{"persist": True, **facts}), (80, 24, 0, 0), None)
+    return Session(daemon_facts(**{"persist": True, **facts}), (80, 24, 0, 0), Pty())
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from sesh.daemon.clients.client import Live
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.clients.echoes import ECHO_TIME
 from sesh.daemon.findings import Findings
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.replier import Replier
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter
@@ -34,7 +35,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
 ) -> None:
     """It stayed in the log until more output came, or was lost."""
     monkeypatch.setattr(f"{part.__module__}.{part.__qualname__}", lambda *_: next(iter(())))
-    own = Session(daemon_facts(), (80, 24, 0, 0), None)
+    own = Session(daemon_facts(), (80, 24, 0, 0), Pty())
     link.connection.reader = Reader(link.connection, 0)
     own.relay.followers[link.connection] = link.connection.reader
     own.pump.filter = own.runs.filter  # as once a run was typed
@@ -47,7 +48,7 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client got a screen instead, without the query, and the program waited for ever."""
-    own = Session(daemon_facts(), (80, 24, 0, 0), None)
+    own = Session(daemon_facts(), (80, 24, 0, 0), Pty())
     client = link.attached()
     own.clients.add(client)
     client.position, client.state = 0, Live()
@@ -80,7 +81,7 @@ def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link
 def test_a_key_that_is_held_is_acknowledged_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each key put the ACK off, so guesses stopped at their bound."""
     monkeypatch.setattr("sesh.daemon.clients.echoes.ACK_AFTER", 0.0)
-    own, link = Session(daemon_facts(), (80, 24, 0, 0), None), Link()
+    own, link = Session(daemon_facts(), (80, 24, 0, 0), Pty()), Link()
     client = link.attached()
     own.relay.echoes.send_model(client)
     until = time.monotonic() + 4 * ECHO_TIME

@@ -14,6 +14,7 @@ import pytest
 
 from sesh import protocol, wire
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.reload import steps
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
@@ -29,7 +30,7 @@ REQUEST = wire.hello_frame("request")
 @pytest.fixture
 def server(sessions: Path) -> Iterator[Server]:
     listener = Listener.claim("work")
-    yield Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, steps)
+    yield Server(Session(daemon_facts(), (80, 24, 0, 0), Pty()), listener, None, steps)
     listener.release()
 
 

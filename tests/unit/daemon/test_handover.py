@@ -74,7 +74,7 @@ def _sessions_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 
 def session(name: str = "work") -> Session:
     facts = daemon_facts(name=name, command=["sh", "-c", "ü\udcff"], labels={"a": "b"}, keep=True)
-    return Session(facts, (80, 24, 800, 480), None)
+    return Session(facts, (80, 24, 800, 480), Pty())
 
 
 def printed(own: Session, output: list[bytes]) -> None:

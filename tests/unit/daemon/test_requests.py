@@ -19,6 +19,7 @@ from sesh.daemon import description
 from sesh.daemon.base.phase import Life, Phase, ProgramEnd
 from sesh.daemon.clients import connection
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.reload import steps
 from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
@@ -45,7 +46,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("SESH_DIR", str(folder))
     listener = Listener.claim("work")
-    yield Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, steps)
+    yield Server(Session(daemon_facts(), (80, 24, 0, 0), Pty()), listener, None, steps)
     listener.socket.close()
 
 

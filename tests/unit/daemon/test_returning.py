@@ -13,6 +13,7 @@ from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import ClientState, Due, Live, Viewing
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.reload import steps
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
@@ -61,7 +62,7 @@ Attach = Callable[..., Terminal]
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("SESH_DIR", str(tmp_path))
-    own = Server(Session(daemon_facts(), (80, 24, 0, 0), None), Listener.claim("work"), None, steps)
+    own = Server(Session(daemon_facts(), (80, 24, 0, 0), Pty()), Listener.claim("work"), None, steps)
     own.session.pump.append_output(b"".join(b"line %d\r\n" % number for number in range(200)))
     own.session.model.catch_up(10)
     yield own

@@ -97,7 +97,7 @@ def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
 
 def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
     """Output that was sent at once stayed in memory until the next full collection."""
-    runs = Session(daemon_facts(pid=1), (80, 24, 0, 0), None).runs
+    runs = Session(daemon_facts(pid=1), (80, 24, 0, 0), Pty()).runs
     runs.active = Run(["seq 9"], None, wait=True, key="", sent=0)
     runs.active.become(RunState.RUNNING)
     output = weakref.ref(runs.active.output)
@@ -111,7 +111,7 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
 
 def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> None:
     """A bell came behind the end of its command, whose run had the next one."""
-    own = Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
+    own = Session(daemon_facts(pid=1), (80, 24, 0, 0), Pty())
     own.runs.active = run = Run(["seq 9"], None, wait=True, key="")
     run.become(RunState.TYPED)
     run.shell, run.wrapper = Shell(1, BASH, ready=True), Wrapper("work", own.runs._secret, BASH)
@@ -152,7 +152,7 @@ def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_
 
 def test_a_run_that_was_interrupted_is_not_begun_for_a_caller_that_comes_back() -> None:
     """The repeated Ctrl-C counted as known, so the repeated run began, and nothing ended it."""
-    own = Session(daemon_facts(), (80, 24, 0, 0), None)
+    own = Session(daemon_facts(), (80, 24, 0, 0), Pty())
     typing = Typing(own)
     for _ in range(2):
         link = Link()
