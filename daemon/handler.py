@@ -208,7 +208,7 @@ class ClientHandler:
             client.connection.send_output(self._log)
 
     def used_rows(self, client: Client) -> int | None:
-        """Return the number of used rows from a client's cursor on; None if output is missing."""
+        """Count the used rows from a client's cursor on; None if output is missing."""
         if not client.gets_output or client.connection.blocked or not self._model.catch_up():
             return None
         emulator = self._model.emulator

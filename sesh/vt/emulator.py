@@ -141,7 +141,7 @@ class Emulator:
         return lines[::-1], until - len(lines)
 
     def used_rows(self) -> int:
-        """Return the number of rows from the cursor's to the last one that is not blank."""
+        """Count the rows from the cursor's to the last one that is not blank."""
         screen = self.settle()
         y = screen.cursor.y
         return max((index + 1 - y for index, row in enumerate(screen.rows) if index >= y and row.end()), default=0)
