@@ -124,7 +124,7 @@ def take_over(memory: int) -> None:
         return
     for descriptor in state["descriptors"].values():
         os.set_inheritable(descriptor, False)
-    if session.pump.stdin is not None:
+    if session.pump.stdin.open:
         session.loop.timers.set(session.pump.stdin.close, FEEDER_TIMEOUT)
     session.checkpoints.schedule()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")

@@ -295,7 +295,7 @@ class RequestMethods:
         """
         session = self._session
         stdin = session.pump.stdin
-        if stdin is None or at is None or at > stdin.received:
+        if at is None or at > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
         stdin.linger = RELINK_TIME if mends else 0.0
         session.loop.timers.clear(stdin.close)

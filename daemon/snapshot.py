@@ -30,7 +30,7 @@ from sesh.measures import Size
 from sesh.messages import SendResponse
 from sesh.schema import Event
 
-FORMAT = 26  # of the snapshot; a sesh refuses any other
+FORMAT = 27  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
@@ -71,7 +71,7 @@ class Snapshot(TypedDict):
     texts: dict[str, SendResponse]
     descriptors: dict[str, int]  # those that stay open; none in a trial
     socket_file: tuple[FileNumber, FileNumber]  # `Listener.identity`
-    stdin_taken: int | None
+    stdin_taken: int
     """The bytes of a job's stdin that its pipe has taken. The feeder sends later ones again: they have no response."""
 
 
@@ -87,7 +87,7 @@ def take_snapshot(server: Server) -> Snapshot:
     descriptors = {"listener": server.listener.socket.fileno()}
     if pty.is_open:
         descriptors |= {"master": pty.descriptor, "slave": pty.slave}
-    if stdin is not None and stdin.open:
+    if stdin.open:
         descriptors["stdin"] = stdin.descriptor
     return {
         "format": FORMAT,
@@ -101,7 +101,7 @@ def take_snapshot(server: Server) -> Snapshot:
         "texts": server.requests.typing.outcomes,
         "descriptors": descriptors,
         "socket_file": server.listener.identity,
-        "stdin_taken": stdin.received - len(stdin.waiting) if stdin is not None else None,
+        "stdin_taken": stdin.received - len(stdin.waiting),
     }
 
 
@@ -116,9 +116,8 @@ def session_of(state: Snapshot) -> Session:
     session.pump.log.restore(*state["log"])
     session.model.restore(state["model"])
     session.pump.unwritten += state["unwritten"]
-    if state["stdin_taken"] is not None:
-        session.pump.stdin = StdinPipe(own.get("stdin", -1), session.loop)
-        session.pump.stdin.received = state["stdin_taken"]
+    session.pump.stdin = StdinPipe(session.loop, own.get("stdin", -1))
+    session.pump.stdin.received = state["stdin_taken"]
     session.activity.kept = state["activity"]
     return session
 

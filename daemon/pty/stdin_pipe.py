@@ -9,9 +9,9 @@ from sesh.loop.loop import WRITE, Loop
 
 
 class StdinPipe:
-    """A pipe to the job's stdin, with the bytes that it has not taken."""
+    """A pipe to a job's stdin, and its untaken bytes; closed without a descriptor."""
 
-    def __init__(self, descriptor: int, loop: Loop) -> None:
+    def __init__(self, loop: Loop, descriptor: int = -1) -> None:
         if descriptor >= 0:
             os.set_blocking(descriptor, False)
         self.descriptor = descriptor

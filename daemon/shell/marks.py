@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from sesh import files, paths
-from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
+from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
 
 _BEGIN = b"\x1b]7373;"
 _MARK = re.compile(rb"\x1b\]7373;([.0-9a-f]+);([BCE])(?:;([0-9]+))?\x07")
@@ -128,10 +128,11 @@ def shown(words: Sequence[str], kind: str) -> str:
 class Wrapper:
     """The files of one run (mode 0600), and the line that sources them."""
 
-    def __init__(self, name: str, secret: str, kind: str) -> None:
+    def __init__(self, name: str, secret: str, shell: Shell) -> None:
         folder = paths.directory()
         unique = os.urandom(4).hex()
-        self.kind = kind
+        self.shell = shell
+        self._kind = shell.kind
         self.token = f"{secret}.{unique}"
         # The outer file's name is unique, so that a line that is read too late finds no file. The inner file's name
         # appears in the shell's error messages, so it is readable.
@@ -141,8 +142,8 @@ class Wrapper:
     @property
     def line(self) -> bytes:
         """The line to type; its leading blank may keep it out of the history."""
-        path = quoted(self._outer, self.kind)
-        if self.kind == FISH:  # in a sourced file, `exit` would not end fish
+        path = quoted(self._outer, self._kind)
+        if self._kind == FISH:  # in a sourced file, `exit` would not end fish
             line = f"builtin test -e {path}; and eval (command cat {path})"
         else:
             line = f"\\[ -e {path} ] && \\. {path}"
@@ -150,7 +151,7 @@ class Wrapper:
 
     def write(self, command: str) -> None:
         # fish prints the line in which an error occurs; it must not contain the mark.
-        separator = "\n" if self.kind == FISH else "; "
+        separator = "\n" if self._kind == FISH else "; "
         inner = f"{self._mark('C')}{separator}{command}"
         with files.masked(0o077):
             for path, text in ((self._outer, self._outer_text()), (self._inner, inner)):
@@ -168,8 +169,8 @@ class Wrapper:
 
     def _mark(self, letter: str, before: str = "") -> str:
         """Return shell source that runs `before` and prints a mark, without a trace (`set -x`)."""
-        fish = self.kind == FISH
-        printf = "\\printf" if self.kind in (DASH, ASH) else "builtin printf"
+        fish = self._kind == FISH
+        printf = "\\printf" if self._kind in (DASH, ASH) else "builtin printf"
         mark = f"7373;{self.token};{letter}"
         code = ""
         if letter == "E":
@@ -179,17 +180,17 @@ class Wrapper:
         return words if fish else f"{{ {before}{words}; }} 2>/dev/null"
 
     def _outer_text(self) -> str:
-        inner = quoted(self._inner, self.kind)
+        inner = quoted(self._inner, self._kind)
         end = self._mark("E")
-        if self.kind == FISH:
+        if self._kind == FISH:
             ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
             reads = f"builtin test -e {inner}; and eval (command cat {inner} | string collect)"
             return f"{ends}; {self._mark('B')}; {reads}"
         reads = f"\\[ -e {inner} ] && "
-        if self.kind == ZSH:
+        if self._kind == ZSH:
             begin = self._mark("B", f"{_KEEP_OUT_OF_HISTORY}; ")
             return f"{begin}; {{ {reads}\\. {inner}; }} always {{ {end}; }}"
-        if self.kind == BASH:
+        if self._kind == BASH:
             ours = quoted(self._outer, BASH)
             forget = f"case $(HISTTIMEFORMAT= builtin history 1) in *{ours}) builtin history -d -1;; esac; "
             return f"{self._mark('B', forget)}; {reads}\\. {inner}; {end}"

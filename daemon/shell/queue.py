@@ -155,16 +155,16 @@ class RunQueue:
     def _handle_mark(self, token: str, letter: str, code: int | None) -> bytes:
         """Handle a mark of this session, and return its replacement in the output."""
         run = self.active
-        if run is None or run.wrapper is None or run.shell is None:
+        if run is None or run.wrapper is None:
             return b""
         ours = token == run.wrapper.token
         if ours and letter == "B" and run.state == RunState.TYPED:
-            return self._begin(run, run.shell)
+            return self._begin(run, run.wrapper.shell)
         if ours and letter == "C" and run.state == RunState.BEGUN:
             run.become(RunState.RUNNING)
             run.output.clear()  # output of the shell, not of the command
-            run.remove_files()
-        elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.shell.pid)):
+            run.wrapper.remove()
+        elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.wrapper.shell.pid)):
             # A mark that is not ours is of an earlier run, whose command was this run's shell. That shell has exited.
             self._finish(run, code)
         return b""
@@ -173,7 +173,7 @@ class RunQueue:
         """Handle mark B; return the replacement for the echo: the command's text."""
         run.become(RunState.BEGUN)
         run.begun = self.history.begin(run.words, machine.directory_of(shell.pid))
-        self._events.add("command_started", command=run.begun.words, n=run.number)
+        self._events.add("command_started", command=run.begun.words, n=run.begun.number)
         self._timers.set(self.step, QUIET)
         if not run.wait:
             self.history.keep_response(run.key, run.result(None))
@@ -219,8 +219,7 @@ class RunQueue:
 
     def _type(self, run: Run, shell: Shell) -> None:
         run.attempts += 1
-        run.shell = shell
-        run.wrapper = Wrapper(self.name, self._secret, shell.kind)
+        run.wrapper = Wrapper(self.name, self._secret, shell)
         try:
             run.wrapper.write(source(run.words, shell.kind))
         except OSError as error:
@@ -255,17 +254,17 @@ class RunQueue:
         pump = self._pump
         now = time.monotonic()
         self._timers.set(self.step, min(0.5, max(QUIET, (now - run.changed_at) / 10)))
-        if run.shell is None or now - max(run.changed_at, run.output.appended_at) < QUIET:
+        if run.wrapper is None or now - max(run.changed_at, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
         if shell is None or not shell.ready or pump.read_output() or run is not self.active:
             return
         code: int | None = None
-        if (shell.pid, shell.kind) == (run.shell.pid, run.shell.kind):
+        if (shell.pid, shell.kind) == (run.wrapper.shell.pid, run.wrapper.shell.kind):
             if shell.kind in (shells.ZSH, shells.FISH):
                 return
             code = ExitCode.INTERRUPTED if pump.life.interrupted else None
-        elif shells.alive(run.shell.pid):
+        elif shells.alive(run.wrapper.shell.pid):
             code = 0  # the command has started another shell
         run.output.end_line()  # drops the prompt
         self._finish(run, code)
@@ -276,10 +275,9 @@ class RunQueue:
         """Finish a run; `reason` is why the session ended, if that ended the run."""
         facts = run.result(code, reason=reason)
         self.history.keep_response(run.key, facts)
-        if run.begun is not None:
-            self.history.end(run.begun, code, run.text())
-            self._timers.set(self.history.shorten, WHOLE_TIME)
-            self._events.add("command_ended", exit_code=code, command=run.begun.words, n=run.number)
+        self.history.end(run.begun, code, run.text())
+        self._timers.set(self.history.shorten, WHOLE_TIME)
+        self._events.add("command_ended", exit_code=code, command=run.begun.words, n=run.begun.number)
         if run.request is not None and code is None:
             self._refuse(run, self._unknown_end())
         else:
@@ -297,7 +295,8 @@ class RunQueue:
         self._remove(run)
 
     def _remove(self, run: Run) -> None:
-        run.remove_files()
+        if run.wrapper is not None:
+            run.wrapper.remove()
         run.request = None
         self._timers.clear(self._time_out, run)
         if run in self._waiting:

@@ -10,7 +10,6 @@ from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.marks import Wrapper
-from sesh.daemon.shell.shells import Shell
 from sesh.errors import ExitCode, SeshError
 from sesh.schema import RunFacts
 
@@ -45,27 +44,18 @@ class Run:
         self.sent = sent  # bytes of output that the caller has; None: send all output with the response
         self.attempts = 0
         self.become(RunState.DUE)
-        self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
         self.error: SeshError | None = None  # refuses a typed run, unless mark B comes all the same
-        self.begun: Begun | None = None
+        self.begun = Begun(0, words, "", 0.0, self.changed_at)
         self.output = RunOutput()
 
     @property
     def connection(self) -> PeerConnection | None:
         return self.request.connection if self.request is not None else None
 
-    @property
-    def number(self) -> int:
-        return self.begun.number if self.begun is not None else 0
-
     def become(self, state: RunState) -> None:
         self.state = state
         self.changed_at = time.monotonic()
-
-    def remove_files(self) -> None:
-        if self.wrapper is not None:
-            self.wrapper.remove()
 
     def text(self, since: int = 0) -> bytes:
         return self._without_trace(self.output.rest(since))
@@ -101,10 +91,10 @@ class Run:
         """Return the caller's result; `reason` is why the session ended, if that ended the command."""
         facts: RunFacts = {
             "exit_code": ExitCode.TIMED_OUT if timed_out else code,
-            "duration": self.begun.duration if self.begun is not None else 0.0,
+            "duration": self.begun.duration,
             "timed_out": timed_out,
             "truncated": self.output.base > 0,
-            "n": self.number,
+            "n": self.begun.number,
         }
         return {**facts, "session_ended": True, "reason": reason} if reason else facts
 

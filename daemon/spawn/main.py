@@ -124,6 +124,5 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
         session.runs.history.count = max(run["n"] for run in earlier)
         session.runs.history.commands = [Command(run) for run in earlier]
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
-    if outbound >= 0:
-        session.pump.stdin = StdinPipe(outbound, session.loop)
+    session.pump.stdin = StdinPipe(session.loop, outbound)
     return session, Program(path, argv, spec["directory"], variables, size, spec["umask"], inbound)

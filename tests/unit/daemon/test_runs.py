@@ -114,7 +114,7 @@ def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> Non
     own = Session(daemon_facts(pid=1), (80, 24, 0, 0), Pty())
     own.runs.active = run = Run(["seq 9"], None, wait=True, key="")
     run.become(RunState.TYPED)
-    run.shell, run.wrapper = Shell(1, BASH, ready=True), Wrapper("work", own.runs._secret, BASH)
+    run.wrapper = Wrapper("work", own.runs._secret, Shell(1, BASH, ready=True))
     own.pump.filter = own.runs.filter
     marks = {letter: f"\x1b]7373;{run.wrapper.token};{letter}\x07".encode() for letter in ("B", "C", "E;0")}
     output = b"\x1b]133;C\x07", marks["B"], marks["C"], b"\x07one\x1b]2;two\x07", marks["E;0"], b"\x1b]133;D\x07"
